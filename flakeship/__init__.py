@@ -1,0 +1,1 @@
+"""From a Nix flake to verified, running servers. Nothing in this package imports Pulumi."""
