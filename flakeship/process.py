@@ -65,7 +65,8 @@ def run(
     if check and result.code != 0:
         said = "\n".join(result.stderr.strip().splitlines()[-LAST_LINES:])
         raise CommandError(
-            f"`{shlex.join(command)}` failed (exit code {result.code})" + (f":\n{said}" if said else ""),
+            f"`{shlex.join(command)}` failed (exit code {result.code})"
+            + (f":\n{said}" if said else ""),
             result.code,
             result.stderr,
         )

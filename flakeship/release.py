@@ -1,0 +1,63 @@
+"""A release: one evaluated host and variant, named by what it will be, known before it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True)
+class Release:
+    """What the flake's manifest says of one host and variant (docs/nix.md), and where it came from.
+
+    `drv` is what gets built, `out` what it is: two derivations may have one output. `file` is
+    relative to `out`, `disk` and `memory` are in MiB, `revision` is the git revision of the flake,
+    with `-dirty` for uncommitted changes and empty where there is none.
+    """
+
+    host: str
+    variant: str
+    drv: str
+    out: str
+    file: str
+    format: str
+    toplevel: str
+    version: str
+    system: str
+    disk: int
+    memory: int
+    user: str
+    revision: str = ""
+
+    @property
+    def name(self) -> str:
+        """`<host>-<first 8 characters of the output's store hash>`."""
+        return f"{self.host}-{PurePosixPath(self.out).name[:8]}"
+
+    @property
+    def path(self) -> str:
+        """The image file in the store."""
+        return str(PurePosixPath(self.out, self.file))
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image file that exists: its sha512 in hexadecimal and its size in bytes."""
+
+    file: str
+    sha512: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """A verified release in the ledger."""
+
+    release: Release
+    sha512: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The release's name."""
+        return self.release.name
