@@ -174,7 +174,13 @@ def parse(kind: type[T], text: str) -> T:
     return TypeAdapter(kind).validate_json(text)
 
 
+def plain(value: object) -> dict[str, object]:
+    """One of the shapes above in JSON's own types; a port as a key becomes text."""
+    assert not isinstance(value, type)
+    found: dict[str, object] = json.loads(json.dumps(asdict(value)))  # type: ignore[call-overload]
+    return found
+
+
 def dump(value: object) -> str:
     """Write one of the shapes above, with sorted keys: equal values are equal texts."""
-    assert not isinstance(value, type)
-    return json.dumps(asdict(value), sort_keys=True)  # type: ignore[call-overload]
+    return json.dumps(plain(value), sort_keys=True)

@@ -1,0 +1,1 @@
+"""Pulumi resources only: no subprocess, no file and no network access."""

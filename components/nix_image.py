@@ -1,0 +1,35 @@
+"""The image of a release, built by Nix."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.verb import verb
+from flakeship import requests
+from flakeship.release import Built, Release
+
+
+class NixImage(pulumi.ComponentResource):
+    """A release's image file in the Nix store, kept from collection as long as this exists.
+
+    The output path is its identity and known at preview. The derivation is only what gets built:
+    it may change without the output, and then nothing happens; so the request is looked at when the
+    image is made and never again.
+    """
+
+    built: pulumi.Output[Built]
+
+    def __init__(
+        self, release: Release, stack: str, sha512: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:index:NixImage", release.name, None, opts)
+        request = requests.BuildRequest(release, f".state/{stack}/roots/{release.name}", sha512)
+        command = verb(
+            f"image-{release.name}",
+            "build",
+            requests.dump(request),
+            delete="forget",
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
+        )
+        self.built = command.stdout.apply(lambda text: requests.parse(Built, text))
+        self.register_outputs({"path": release.path, "toplevel": release.toplevel})

@@ -1,0 +1,1 @@
+"""A folder for each target: where images and servers live."""

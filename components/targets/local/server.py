@@ -1,0 +1,48 @@
+"""A server on this machine."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.nix_image import NixImage
+from components.verb import verb
+from flakeship import requests
+from flakeship.local.plan import Machine
+from flakeship.requests import Running, VerifyRequest
+
+
+class LocalServer(pulumi.ComponentResource):
+    """The data disks of a server, and its machine of one release.
+
+    The machine is named by release and shape, so a new one is a new resource: the old one goes
+    after the cut-over, at the end of a run in which everything went well. `reach` says how the
+    verification gets to it.
+    """
+
+    running: pulumi.Output[Running]
+    reach: pulumi.Output[VerifyRequest]
+
+    def __init__(
+        self, machine: Machine, image: NixImage, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:local:Server", machine.server.name, None, opts)
+        disks = [
+            verb(
+                f"disk-{machine.server.name}-{name}",
+                "disk",
+                requests.dump(machine.disk(name)),
+                delete="disk-delete",
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for name in machine.disks
+        ]
+        started = verb(
+            f"machine-{machine.id}",
+            "start",
+            image.built.apply(lambda built: requests.dump(machine.start(built))),
+            delete="stop",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
+        )
+        self.running = started.stdout.apply(lambda text: requests.parse(Running, text))
+        self.reach = self.running.apply(machine.verify)
+        self.register_outputs({})

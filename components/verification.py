@@ -1,0 +1,36 @@
+"""The verification of a machine."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.verb import verb
+from flakeship import requests
+from flakeship.requests import Evidence, VerifyRequest
+
+
+class Verification(pulumi.ComponentResource):
+    """Checks a booted machine from outside and inside, and holds the evidence.
+
+    A resource of its own and no hook: a failed create is not saved, so it runs again next time, and
+    what depends on it does not happen (design.md, fact 3). Its evidence holds the pinned host keys:
+    the verb gets it back when the request changes, and refuses any other key.
+    """
+
+    evidence: pulumi.Output[Evidence]
+
+    def __init__(
+        self,
+        machine: str,
+        request: pulumi.Output[VerifyRequest],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("flakeship:index:Verification", machine, None, opts)
+        command = verb(
+            f"verification-{machine}",
+            "verify",
+            request.apply(requests.dump),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.evidence = command.stdout.apply(lambda text: requests.parse(Evidence, text))
+        self.register_outputs({})

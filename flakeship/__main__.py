@@ -1,0 +1,105 @@
+"""The verbs that command resources run: a request on standard input, one JSON object on output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from flakeship import nix, requests, verify
+from flakeship.errors import FlakeshipError
+from flakeship.local import cutover, disks, machine
+from flakeship.requests import BuildRequest, CutoverRequest, DiskRequest, MachineRequest
+
+
+def progress(text: str) -> None:
+    """Tell the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def build(text: str) -> str:
+    """Build an image, or find it built."""
+    return requests.dump(nix.build(requests.parse(BuildRequest, text)))
+
+
+def forget(text: str) -> str:
+    """Let Nix collect an image again."""
+    nix.drop(requests.parse(BuildRequest, text).root)
+    return "{}"
+
+
+def disk(text: str) -> str:
+    """Make or grow a data disk."""
+    disks.ensure(requests.parse(DiskRequest, text))
+    return "{}"
+
+
+def disk_delete(text: str) -> str:
+    """Remove a data disk with what is on it."""
+    disks.delete(requests.parse(DiskRequest, text))
+    return "{}"
+
+
+def start(text: str) -> str:
+    """See to it that a machine runs, and keep its image as long as it exists."""
+    request = requests.parse(MachineRequest, text)
+    running = machine.ensure(request, progress)
+    nix.keep(request.image, Path(request.directory, "image"))
+    return requests.dump(running)
+
+
+def stop(text: str) -> str:
+    """Stop a machine and remove its files."""
+    machine.stop(requests.parse(MachineRequest, text))
+    return "{}"
+
+
+def check(text: str) -> str:
+    """Verify a machine; what an earlier verification printed holds the host keys it pinned."""
+    pinned = verify.pinned(os.environ.get("PULUMI_COMMAND_STDOUT", ""))
+    return requests.dump(
+        verify.verify(requests.parse(requests.VerifyRequest, text), pinned, progress)
+    )
+
+
+def move(text: str) -> str:
+    """Cut over to a verified machine."""
+    return requests.dump(cutover.cutover(requests.parse(CutoverRequest, text), progress))
+
+
+def unname(text: str) -> str:
+    """Take a server's stable name away."""
+    cutover.remove(requests.parse(CutoverRequest, text))
+    return "{}"
+
+
+VERBS: dict[str, Callable[[str], str]] = {
+    "build": build,
+    "forget": forget,
+    "disk": disk,
+    "disk-delete": disk_delete,
+    "start": start,
+    "stop": stop,
+    "verify": check,
+    "cutover": move,
+    "cutover-remove": unname,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run one verb; a FlakeshipError is its text on standard error and exit code 1."""
+    if len(argv) != 1 or argv[0] not in VERBS:
+        progress(
+            f"usage: python -m flakeship VERB < REQUEST, where VERB is one of {', '.join(VERBS)}"
+        )
+        return 2
+    try:
+        print(VERBS[argv[0]](sys.stdin.read()))
+    except FlakeshipError as error:
+        progress(str(error))
+        return 1
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))

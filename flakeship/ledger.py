@@ -1,0 +1,61 @@
+"""The ledger: which verified releases a stack keeps, newest first."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import TypeAdapter, ValidationError
+
+from flakeship.errors import FlakeshipError
+from flakeship.release import Record, Release
+
+
+def read(value: object) -> list[Record]:
+    """The ledger from the stack's own output `releases`; a stack without one has an empty ledger.
+
+    Raises FlakeshipError where another version wrote something that is not understood.
+    """
+    try:
+        return TypeAdapter(list[Record]).validate_python(value or [])
+    except ValidationError as error:
+        raise FlakeshipError(
+            f"the stack's output `releases` is not a ledger of this version: {error}"
+        ) from error
+
+
+def choose(ledger: list[Record], name: str) -> Record:
+    """The release that `flakeship:release` names. Raises FlakeshipError, listing the ledger."""
+    for record in ledger:
+        if record.name == name:
+            return record
+    names = [record.name for record in ledger]
+    if not names:
+        raise FlakeshipError(f"flakeship:release: {name} is given, but no release is verified yet")
+    near = difflib.get_close_matches(name, names, 1)
+    raise FlakeshipError(
+        f"flakeship:release: {name} is not in the ledger, which holds {', '.join(names)}"
+        + (f"; did you mean {near[0]}?" if near else "")
+    )
+
+
+def older(ledger: list[Record], wanted: Release, keep: int, *, chosen: bool) -> list[Record]:
+    """The verified releases to keep beside the wanted one, newest first.
+
+    `keep` counts the wanted one too, unless it was `chosen` by name: a roll-back costs no release.
+    """
+    others = [record for record in ledger if record.name != wanted.name]
+    return others[: keep if chosen else keep - 1]
+
+
+def updated(
+    ledger: list[Record], verified: Record, others: list[Record], *, chosen: bool
+) -> list[Record]:
+    """The ledger after `verified` has passed; a chosen release stays where it was.
+
+    A release that is known already keeps its record, with the revision that it was made from.
+    """
+    known = {record.name: record for record in ledger}
+    if chosen:
+        kept = {verified.name, *(record.name for record in others)}
+        return [record for record in ledger if record.name in kept]
+    return [known.get(verified.name, verified), *others]

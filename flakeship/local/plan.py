@@ -1,0 +1,184 @@
+"""What a server on this machine will be: every request that its resources hand to a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from flakeship import requests
+from flakeship.errors import FlakeshipError
+from flakeship.local import host, machine
+from flakeship.release import Built, Release
+from flakeship.requests import Evidence, Running
+from flakeship.settings import Server, Settings
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine of one server and one release, and where its files are.
+
+    `boot` is the number of the start that it is in or, where it has died, gets next; `host` is the
+    machine it lives on. Everything is below `.state/<stack>`.
+    """
+
+    stack: str
+    server: Server
+    release: Release
+    host: str
+    boot: int
+    subnet: str
+    identity: str
+    deadline: float
+
+    @property
+    def id(self) -> str:
+        """`<server>-<release's hash>-<shape>`: another release or shape is another machine."""
+        return machine_id(self.server, self.release)
+
+    @property
+    def directory(self) -> str:
+        """Its overlay, console log, socket and pid file."""
+        return f".state/{self.stack}/machines/{self.id}"
+
+    @property
+    def active(self) -> str:
+        """The file that holds the id of the server's active machine."""
+        return f".state/{self.stack}/active/{self.server.name}"
+
+    @property
+    def disks(self) -> dict[str, str]:
+        """The files of the server's data disks by name."""
+        folder = f".state/{self.stack}/disks"
+        return {name: f"{folder}/{self.server.name}-{name}.qcow2" for name in self.server.data}
+
+    @property
+    def ssh_config(self) -> str:
+        """The file with the stable names of the stack's servers."""
+        return f".state/{self.stack}/ssh_config"
+
+    def disk(self, name: str) -> requests.DiskRequest:
+        """One of the data disks."""
+        return requests.DiskRequest(self.disks[name], self.server.data[name])
+
+    def start(self, built: Built) -> requests.MachineRequest:
+        """The machine itself, booted from an image file."""
+        return requests.MachineRequest(
+            id=self.id,
+            directory=self.directory,
+            active=self.active,
+            image=built.file,
+            sha512=built.sha512,
+            vcpus=self.server.vcpus,
+            memory=self.server.memory,
+            disk=self.server.disk,
+            subnet=self.subnet,
+            ports=[port.port for port in self.server.declared],
+            disks=self.disks,
+            boot=self.boot,
+            lives_on=self.host,
+        )
+
+    def verify(self, running: Running) -> requests.VerifyRequest:
+        """The checks of the machine that runs."""
+        return requests.VerifyRequest(
+            machine=self.id,
+            boot=running.boot,
+            address="127.0.0.1",
+            reach=running.ports,
+            ports=[requests.Port(port.port, port.protocol) for port in self.server.declared],
+            console=f"{self.directory}/console.log",
+            user=self.release.user,
+            identity=self.identity,
+            toplevel=self.release.toplevel,
+            subnet=self.subnet,
+            disk=self.server.disk,
+            checks=[check.request() for check in self.server.checks],
+            deadline=self.deadline,
+        )
+
+    def cutover(self, running: Running, evidence: Evidence) -> requests.CutoverRequest:
+        """The move of the server's stable name, ports and data disks to the verified machine."""
+        return requests.CutoverRequest(
+            server=self.server.name,
+            machine=self.id,
+            boot=running.boot,
+            directories=str(PurePosixPath(self.directory).parent),
+            active=self.active,
+            ssh_config=self.ssh_config,
+            ssh_port=running.ports[22],
+            user=self.release.user,
+            identity=self.identity,
+            host_keys=evidence.host_keys,
+            forwards={port.host: port.port for port in self.server.declared if port.host},
+            disks=self.disks,
+        )
+
+    def report(self, evidence: Evidence) -> dict[str, object]:
+        """What the stack tells of the server: its outputs are the same as long as it is."""
+        return {
+            "machine": self.id,
+            "host": self.host,
+            "ssh": f"ssh -F {self.ssh_config} {self.server.name}",
+            "ports": {str(p.port): f"127.0.0.1:{p.host}" for p in self.server.declared if p.host},
+            "evidence": requests.plain(evidence),
+        }
+
+
+def machine_id(server: Server, release: Release) -> str:
+    """The name of a server's machine of a release."""
+    return f"{server.name}-{release.name.removeprefix(f'{release.host}-')}-{server.shape}"
+
+
+def plan(
+    settings: Settings, release: Release, stack: str, identity: str, before: Mapping[str, object]
+) -> list[Machine]:
+    """Every machine of a stack, as it is to be; `before` is the stack's own output `servers`.
+
+    Raises FlakeshipError for servers that live on another machine, and for a shape that is too
+    small for the release.
+    """
+    here = host.this_host()
+    machines: list[Machine] = []
+    for server in settings.servers:
+        fits(server, release)
+        lives_here(server.name, before.get(server.name), here)
+        name = machine_id(server, release)
+        state = machine.probe(Path(f".state/{stack}/machines/{name}"))
+        taken = [other.subnet for other in machines]
+        machines.append(
+            Machine(
+                stack=stack,
+                server=server,
+                release=release,
+                host=here,
+                boot=machine.next_boot(state),
+                subnet=host.subnet(name, taken),
+                identity=identity,
+                deadline=settings.boot_timeout,
+            )
+        )
+    return machines
+
+
+def fits(server: Server, release: Release) -> None:
+    """Refuse a server that the image does not fit on."""
+    for what, given, least in (
+        ("memory", server.memory, release.memory),
+        ("disk", server.disk, release.disk),
+    ):
+        if given < least:
+            raise FlakeshipError(
+                f"flakeship:servers: {server.name} has {given} MiB of {what}, "
+                f"but {release.name} needs at least {least} MiB"
+            )
+
+
+def lives_here(server: str, before: object, here: str) -> None:
+    """Refuse to touch a server that runs on another machine."""
+    there = before.get("host") if isinstance(before, Mapping) else None
+    if there is not None and there != here:
+        raise FlakeshipError(
+            f"server {server} lives on {there}, and this is {here}: run Pulumi there, "
+            "or use a stack of its own on this machine (pulumi stack init)"
+        )

@@ -1,0 +1,136 @@
+"""Everything that is asked of Nix, by its command line."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from flakeship.errors import CommandError, FlakeshipError
+from flakeship.process import run
+from flakeship.release import Built, Release
+from flakeship.requests import BuildRequest
+
+NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
+LOG_LINES = 25
+"""How much of a failed builder's log is shown."""
+
+
+def evaluate(flake: str, host: str, variant: str, access: Path, revision: str = "") -> Release:
+    """Evaluate one host and variant; builds nothing.
+
+    `nix path-info --derivation` answers from the evaluation cache, `nix eval` does not (design.md,
+    fact 8): so the manifest is the text `manifest` in the environment of a derivation of its own.
+    `access` is a directory with the file authorized_keys. Raises FlakeshipError where the flake
+    does not evaluate, has no such host or variant, or its manifest is not understood.
+    """
+    attribute = f"{flake}#flakeship.{host}.{variant}"
+    override = ["--no-write-lock-file", "--override-input", "access", f"path:{access.resolve()}"]
+    try:
+        found = run([*NIX, "path-info", "--derivation", attribute, *override])
+    except CommandError as error:
+        if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
+            raise FlakeshipError(missing(flake, host, variant, override)) from error
+        raise FlakeshipError(f"{attribute} does not evaluate:\n{error.stderr.strip()}") from error
+    environment = derivation(found.stdout.strip())["env"]
+    try:
+        fields = json.loads(environment["manifest"])
+        return TypeAdapter(Release).validate_python(fields | {"revision": revision})
+    except (KeyError, json.JSONDecodeError, ValidationError) as error:
+        raise FlakeshipError(
+            f"{attribute} is no manifest that is understood here (docs/nix.md): {error}"
+        ) from error
+
+
+def derivation(path: str) -> dict[str, Any]:
+    """What `nix derivation show` says of one derivation, in either of its two formats."""
+    shown = json.loads(run([*NIX, "derivation", "show", path]).stdout)
+    # Since Nix 2.32 the derivations are a key beside the format's version.
+    (value,) = shown.get("derivations", shown).values()
+    assert isinstance(value, dict)
+    return value
+
+
+def missing(flake: str, host: str, variant: str, override: list[str]) -> str:
+    """Says which hosts, or which variants of this host, the flake has instead."""
+    names = "f: builtins.mapAttrs (_: builtins.attrNames) f"
+    listed = run(
+        [*NIX, "eval", "--json", f"{flake}#flakeship", "--apply", names, *override], check=False
+    )
+    if listed.code != 0:
+        return f"flakeship:flake: {flake} has no attribute `flakeship` (see docs/nix.md)"
+    hosts: dict[str, list[str]] = json.loads(listed.stdout)
+    kind, given, known = (
+        ("variant", variant, hosts[host]) if host in hosts else ("host", host, list(hosts))
+    )
+    near = difflib.get_close_matches(given, known, 3) or known
+    return f"flakeship:{kind}: {flake} has no {kind} {given}; nearest: {', '.join(near)}"
+
+
+def build(request: BuildRequest) -> Built:
+    """Build a release's image and keep it, its derivation and its toplevel from collection.
+
+    Nix's progress goes to standard error as it comes. Raises FlakeshipError when the build fails,
+    when it has no such file, or when the bytes are not those that the ledger knows by this name.
+    """
+    release, root = request.release, Path(request.root)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    wanted = [f"{release.drv}^out", "--out-link", str(root), "--log-lines", str(LOG_LINES)]
+    try:
+        run([*NIX, "build", *wanted], stream=True)
+    except CommandError as error:
+        raise FlakeshipError(
+            f"{release.name}: the image could not be built, see above; "
+            f"the whole log: nix log {release.drv}"
+        ) from error
+    built = describe(release)
+    if request.sha512 and built.sha512 != request.sha512:
+        drop(request.root)
+        raise FlakeshipError(
+            f"{release.name}: {built.file} has other bytes than the release that was verified "
+            f"(sha512 {built.sha512[:16]}…, the ledger has {request.sha512[:16]}…): the build is "
+            "not reproducible. Restore the old bytes from a binary cache, or change the host so "
+            "that it gets a new name"
+        )
+    keep(release.drv, Path(f"{root}-drv"))
+    # Absent only where the image came from a binary cache without its toplevel.
+    if run([*NIX, "build", release.toplevel, "--out-link", f"{root}-toplevel"], check=False).code:
+        print(f"{release.toplevel} is in no store here and is not kept", file=sys.stderr)
+    return built
+
+
+def describe(release: Release) -> Built:
+    """The size and sha512 of a release's image file. Raises FlakeshipError when it is gone."""
+    path = Path(release.path)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha512").hexdigest()
+    except FileNotFoundError as error:
+        raise FlakeshipError(gone(release)) from error
+    return Built(release.path, digest, path.stat().st_size)
+
+
+def gone(release: Release) -> str:
+    """Says how to bring back a release's file that is no longer in the store."""
+    if Path(release.drv).exists():
+        remedy = f"build it again: nix build '{release.drv}^out'"
+    else:
+        where = f"revision {release.revision}" if release.revision else "the flake it came from"
+        remedy = f"its derivation is gone too: evaluate {release.host} at {where} and build that"
+    return f"{release.name}: {release.path} is gone from the store; {remedy}"
+
+
+def keep(path: str, link: Path) -> None:
+    """Keep a store path from collection by a symbolic link."""
+    run([*NIX, "build", path, "--out-link", link])
+
+
+def drop(root: str) -> None:
+    """Remove the links that `build` made: from now on Nix may collect what they kept."""
+    for link in (root, f"{root}-drv", f"{root}-toplevel"):
+        Path(link).unlink(missing_ok=True)
