@@ -1,0 +1,145 @@
+"""Every settings error is one clear line: the key, what was given, what is allowed, the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flakeship import settings
+from flakeship.errors import FlakeshipError
+from flakeship.requests import CustomCheck
+
+FILE = "Pulumi.dev.yaml"
+WEB: dict[str, object] = {"name": "web"}
+
+
+@pytest.fixture(autouse=True)
+def flake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nix/appliance").mkdir(parents=True)
+    (tmp_path / "nix/appliance/flake.nix").touch()
+    monkeypatch.chdir(tmp_path)
+
+
+def read(**config: object) -> settings.Settings:
+    texts = {
+        f"flakeship:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+    }
+    return settings.read(texts | {"other:key": "1"}, FILE)
+
+
+def test_nothing_given_is_the_embedded_default() -> None:
+    found = read()
+    assert (found.host, found.target, found.keep) == ("appliance", "local", 3)
+    assert [server.name for server in found.servers] == ["web"]
+    assert [port.port for port in found.servers[0].declared] == [22]
+
+
+def test_a_whole_server() -> None:
+    check = {"name": "page", "http": 80, "contains": "hello"}
+    server = WEB | {
+        "memory": "1G",
+        "disk": 4096,
+        "ports": [{"port": 80, "protocol": "http", "host": 8080}, 5432],
+        "data": {"pg": "2G"},
+        "checks": [check],
+    }
+    found = read(servers=[server]).servers[0]
+    assert (found.memory, found.disk, found.data) == (1024, 4096, {"pg": 2048})
+    assert [(p.port, p.protocol, p.host) for p in found.declared] == [
+        (22, "ssh", None),
+        (80, "http", 8080),
+        (5432, "tcp", None),
+    ]
+    assert found.checks[0].request() == CustomCheck("page", http=80, contains="hello")
+
+
+def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
+    changes: dict[str, dict[str, object]] = {
+        "as it is": {},
+        "ports": {"ports": [80]},
+        "data": {"data": {"pg": "1G"}},
+        "memory": {"memory": 1024},
+        "vcpus": {"vcpus": 4},
+        "disk": {"disk": "3G"},
+    }
+    shapes = {key: read(servers=[WEB | change]).servers[0].shape for key, change in changes.items()}
+    assert shapes["as it is"] == shapes["ports"] == shapes["data"]
+    assert len(set(shapes.values())) == 4
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"hots": "x"}, "flakeship:hots: there is no such key; did you mean host? (FILE)"),
+        ({"keep": "0"}, 'flakeship:keep: "0" is given; must be greater than or equal to 1 (FILE)'),
+        ({"target": "aws"}, "flakeship:target: \"aws\" is given; must be 'local' (FILE)"),
+        ({"flake": "./gone"}, "flakeship:flake: there is no flake.nix in ./gone (FILE)"),
+        ({"identity": "/gone"}, "flakeship:identity: there is no file /gone (FILE)"),
+        ({"servers": "web"}, 'flakeship:servers: "web" is given; must be a valid list (FILE)'),
+        ({"servers": "[1"}, 'flakeship:servers: "[1" is given; must be a valid list (FILE)'),
+        ({"servers": [{}]}, "flakeship:servers[0].name: is missing (FILE)"),
+        (
+            {"servers": [WEB, WEB]},
+            "flakeship:servers: the name web is given more than once (FILE)",
+        ),
+        (
+            {
+                "servers": [
+                    WEB | {"ports": [{"port": 80, "host": 8080}, {"port": 81, "host": 8080}]}
+                ]
+            },
+            "flakeship:servers: the host port 8080 is given more than once (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [80, 80]}]},
+            "flakeship:servers[0]: port 80 is given more than once (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"memory": "lots"}]},
+            'flakeship:servers[0].memory: "lots" is given; '
+            "must be a valid integer, unable to parse string as an integer (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [70000]}]},
+            "flakeship:servers[0].ports[0].port: 70000 is given; "
+            "must be less than or equal to 65535 (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [{"port": 80, "protocl": "http"}]}]},
+            "flakeship:servers[0].ports[0].protocl: there is no such key; "
+            "did you mean protocol? (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"name": "My_Web"}]},
+            'flakeship:servers[0].name: "My_Web" is given; '
+            "allowed are lower-case letters, digits and dashes (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"checks": [{"name": "a"}]}]},
+            "flakeship:servers[0].checks[0]: "
+            "needs exactly one of run (a command), http and tcp (a port) (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"checks": [{"name": "a", "tcp": 99}]}]},
+            "flakeship:servers[0]: check a asks port 99, which is not declared (FILE)",
+        ),
+    ],
+)
+def test_each_mistake_is_one_line(config: dict[str, object], said: str) -> None:
+    with pytest.raises(FlakeshipError) as caught:
+        read(**config)
+    assert str(caught.value) == said.replace("FILE", FILE)
+
+
+def test_several_mistakes_are_told_at_once() -> None:
+    with pytest.raises(FlakeshipError) as caught:
+        read(keep="none", servers=[{"nam": "web"}])
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_key_like_no_other_lists_what_is_allowed() -> None:
+    with pytest.raises(FlakeshipError, match="allowed are authorizedKeys, bootTimeout, flake"):
+        read(zzz="1")
