@@ -1,0 +1,1 @@
+"""The target `local`: every server is a QEMU process on this machine."""

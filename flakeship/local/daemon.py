@@ -1,0 +1,93 @@
+"""A QEMU process that nobody is the parent of: is it there, does its guest run, end it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from flakeship.errors import FlakeshipError
+from flakeship.local.qemu import PID
+from flakeship.local.qmp import QmpError, connect
+
+PROBE_SECONDS = 1.0
+POWERDOWN_SECONDS = 20.0
+QUIT_SECONDS = 3.0
+
+_FLOCK = "hhqqi4x"
+"""struct flock of x86-64: l_type, l_whence, l_start, l_len, l_pid."""
+
+
+def exists(directory: Path) -> bool:
+    """Whether the QEMU of a directory exists.
+
+    QEMU locks its pid file as long as it lives, so a number that another process has by now, or a
+    file that a crash left, deceives nobody.
+    """
+    try:
+        with (directory / PID).open("rb") as file:
+            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            kind = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
+    except FileNotFoundError:
+        return False
+    return bool(kind != fcntl.F_UNLCK)
+
+
+def runs(directory: Path) -> bool:
+    """Whether QEMU is there, answers, and its guest is neither paused nor crashed."""
+    if not exists(directory):
+        return False
+    try:
+        with connect(directory, PROBE_SECONDS) as monitor:
+            return bool(monitor.execute("query-status")["status"] == "running")
+    except QmpError:
+        return False
+
+
+def end(directory: Path, *, gently: bool) -> None:
+    """End the QEMU of a directory: `gently` lets the guest shut down first; then quit, then kill.
+
+    Raises a FlakeshipError when the process does not go.
+    """
+    if gently and _asked(directory, "system_powerdown") and _gone(directory, POWERDOWN_SECONDS):
+        return
+    if _asked(directory, "quit") and _gone(directory, QUIT_SECONDS):
+        return
+    if exists(directory):
+        with suppress(ProcessLookupError):
+            os.kill(_pid(directory), signal.SIGKILL)
+        if not _gone(directory, QUIT_SECONDS):
+            raise FlakeshipError(
+                f"{directory.name}: QEMU (pid {_pid(directory)}) does not end, not even killed: "
+                "see `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`"
+            )
+
+
+def _asked(directory: Path, command: str) -> bool:
+    """Send a command. Whether it was sent: QEMU may end without an answer to `quit`."""
+    if not exists(directory):
+        return True
+    try:
+        with connect(directory, PROBE_SECONDS) as monitor:
+            monitor.execute(command)
+    except QmpError as error:
+        return error.kind == "gone" and command == "quit"
+    return True
+
+
+def _gone(directory: Path, seconds: float) -> bool:
+    """Wait for the process to end."""
+    deadline = time.monotonic() + seconds
+    while exists(directory):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _pid(directory: Path) -> int:
+    return int((directory / PID).read_text())

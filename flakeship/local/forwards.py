@@ -1,0 +1,31 @@
+"""A machine's forwarded ports, as its QEMU has them."""
+
+from __future__ import annotations
+
+import re
+
+from flakeship.errors import FlakeshipError
+from flakeship.local import host
+from flakeship.local.qemu import forward
+from flakeship.local.qmp import Monitor
+
+_RULE = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)")
+
+
+def listed(monitor: Monitor) -> dict[int, int]:
+    """The guest's port for each port of this host."""
+    return {int(here): int(there) for here, there in _RULE.findall(monitor.human("info usernet"))}
+
+
+def add(monitor: Monitor, here: int, there: int) -> None:
+    """Forward a port of this host. Raises a FlakeshipError when the port is not free."""
+    if said := monitor.human(f"hostfwd_add net0 {forward(here, there)}"):
+        raise FlakeshipError(
+            f"port {here} of {host.LOOPBACK} could not be forwarded to port {there}: {said}; "
+            f"held by {host.holder(here)}: stop it or declare another port"
+        )
+
+
+def remove(monitor: Monitor, here: int) -> None:
+    """Stop forwarding a port of this host; connections that exist stay."""
+    monitor.human(f"hostfwd_remove net0 tcp:{host.LOOPBACK}:{here}")

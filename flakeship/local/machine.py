@@ -1,0 +1,201 @@
+"""A machine's life: one QEMU process, one directory, one overlay on an image in the store."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+
+from flakeship.errors import CommandError, FlakeshipError
+from flakeship.local import daemon, forwards, host, qemu
+from flakeship.local.accelerator import Accelerator, accelerator
+from flakeship.local.files import locked, read, tidy
+from flakeship.local.qmp import connect
+from flakeship.local.record import Saved, load, save
+from flakeship.process import run
+from flakeship.requests import MachineRequest, Running
+
+ATTEMPTS = 5
+"""How often other ports are tried when somebody takes one between its choice and QEMU's start."""
+
+_TAKEN = re.compile(r"hostfwd|host forwarding rule")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether a machine runs, the boot it last had (0: none) and the host it lives on ("")."""
+
+    runs: bool
+    boot: int
+    lives_on: str
+
+
+def probe(directory: Path) -> Probe:
+    """Look at a machine, without changing anything."""
+    saved = load(directory)
+    if saved is None:
+        return Probe(runs=False, boot=0, lives_on="")
+    return Probe(runs=daemon.runs(directory), boot=saved.boot, lives_on=saved.lives_on)
+
+
+def next_boot(seen: Probe) -> int:
+    """The number for MachineRequest.boot: the recorded one while it runs, else the next."""
+    return seen.boot if seen.runs else seen.boot + 1
+
+
+def ensure(request: MachineRequest, progress: Progress) -> Running:
+    """Have a machine running: started on its overlay, or left alone but for missing ports.
+
+    A machine that could not be started for the first time leaves nothing behind.
+    Raises a FlakeshipError for another host's machine, an image with other bytes than the
+    release's, a missing data disk, or what QEMU says.
+    """
+    directory = Path(request.directory)
+    host.refuse_foreign(request.id, request.lives_on)
+    with locked(directory):
+        saved = load(directory)
+        host.refuse_foreign(request.id, saved.lives_on if saved else "")
+        if saved and daemon.runs(directory):
+            return _complete(request, saved)
+        try:
+            return _start(request, saved, progress).running
+        except BaseException:
+            daemon.end(directory, gently=False)
+            if saved is None:
+                shutil.rmtree(directory)
+            raise
+
+
+def stop(request: MachineRequest, progress: Progress) -> None:
+    """Shut a machine down and remove it; one that is already gone is fine.
+
+    Raises a FlakeshipError for another host's machine.
+    """
+    directory = Path(request.directory)
+    host.refuse_foreign(request.id, request.lives_on)
+    if not directory.exists():
+        return
+    with locked(directory):
+        saved = load(directory)
+        host.refuse_foreign(request.id, saved.lives_on if saved else "")
+        daemon.end(directory, gently=daemon.runs(directory))
+        shutil.rmtree(directory)
+    tidy(directory.parent)
+    progress(f"{request.id}: stopped and removed")
+
+
+def _complete(request: MachineRequest, saved: Saved) -> Running:
+    """Add the ports that a running machine lacks, and take the request's number."""
+    directory = Path(request.directory)
+    missing = sorted({22, *request.ports} - saved.ports.keys())
+    if missing:
+        added = host.keep_or_choose(missing, {})
+        with connect(directory) as monitor:
+            for guest, here in added.items():
+                forwards.add(monitor, here, guest)
+        saved = replace(saved, ports=dict(sorted((saved.ports | added).items())))
+    now = replace(saved, boot=request.boot)
+    if now != load(directory):
+        save(directory, now)
+    return now.running
+
+
+def _start(request: MachineRequest, saved: Saved | None, progress: Progress) -> Saved:
+    """Start QEMU on the machine's overlay, which is made where it is missing."""
+    directory = Path(request.directory)
+    daemon.end(directory, gently=False)  # one that is paused or does not answer
+    _check_image(request)
+    _make_overlay(request)
+    disks = _disks(request)
+    kind = accelerator()
+    started = _launch(request, kind, disks, saved.ports if saved else {})
+    if not daemon.runs(directory):
+        raise FlakeshipError(
+            f"{request.id}: QEMU started but its guest does not run; the console's last lines:\n"
+            + "\n".join(read(directory / qemu.CONSOLE).splitlines()[-10:])
+        )
+    progress(f"{request.id}: started, {_describe(request, kind)}")
+    return started
+
+
+def _launch(
+    request: MachineRequest, kind: Accelerator, disks: dict[str, Path], ports: dict[int, int]
+) -> Saved:
+    """Start QEMU, with other ports when somebody takes one between its choice and the start."""
+    directory = Path(request.directory)
+    for attempt in range(1, ATTEMPTS + 1):
+        ports = host.keep_or_choose([22, *request.ports], ports)
+        saved = Saved(request.id, request.boot, kind, ports, host.this_host())
+        # First the record: whatever ends us, a QEMU that runs has one.
+        save(directory, saved)
+        try:
+            run(qemu.command(request, kind, ports, disks), cwd=directory, timeout=60)
+        except CommandError as error:
+            if attempt == ATTEMPTS or not _TAKEN.search(error.stderr):
+                raise FlakeshipError(f"{request.id} could not be started: {error}") from error
+        else:
+            break
+    return saved
+
+
+def _check_image(request: MachineRequest) -> None:
+    """Refuse an image that is missing or has other bytes than those of the release."""
+    image = Path(request.image)
+    try:
+        with image.open("rb") as file:
+            found = file_digest(file, "sha512").hexdigest()
+    except FileNotFoundError as error:
+        raise FlakeshipError(
+            f"{request.id}: its image {image} is missing: it was deleted or garbage-collected; "
+            "build the release again (`nix build`), or deploy another one"
+        ) from error
+    if found != request.sha512:
+        raise FlakeshipError(
+            f"{request.id} is not booted: {image} has the sha512 {found[:16]}..., its release "
+            f"{request.sha512[:16]}...: the file was changed; repair the store "
+            f"(`nix-store --verify-path {image.parent}`) and run again"
+        )
+
+
+def _make_overlay(request: MachineRequest) -> None:
+    """Make the root disk, under another name first: an overlay that exists is whole."""
+    root = Path(request.directory, qemu.ROOT)
+    if root.exists():
+        return
+    image = Path(request.image).absolute()
+    told = run(["qemu-img", "info", "--output=json", image], timeout=60).stdout
+    least = -(-int(json.loads(told)["virtual-size"]) // 2**20)
+    if request.disk < least:
+        raise FlakeshipError(
+            f"{request.id}: its disk has {request.disk} MiB, the image {image} needs {least} MiB: "
+            f"set the server's disk to at least {least}"
+        )
+    new = root.with_suffix(".new")
+    run(qemu.overlay(image, new.name, request.disk), cwd=root.parent, timeout=60)
+    new.replace(root)
+
+
+def _disks(request: MachineRequest) -> dict[str, Path]:
+    """The data disks to start with: those of the server whose active machine this is."""
+    if read(Path(request.active)).strip() != request.id:
+        return {}
+    disks = {name: Path(file).absolute() for name, file in sorted(request.disks.items())}
+    for name, file in disks.items():
+        if not file.exists():
+            raise FlakeshipError(
+                f"{request.id}: its data disk {name} is missing ({file}): put the file back, or "
+                "take the disk out of the configuration to have an empty one made later"
+            )
+    return disks
+
+
+def _describe(request: MachineRequest, kind: Accelerator) -> str:
+    how = "KVM" if kind == "kvm" else "plain emulation"
+    cpus = "1 vCPU" if request.vcpus == 1 else f"{request.vcpus} vCPUs"
+    return f"{how}, {cpus}, {request.memory} MiB"
