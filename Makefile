@@ -1,0 +1,42 @@
+# Sets up and calls: after `eval "$(make env)"` every command below works by hand as well.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+STACK ?= dev
+NAME  ?= web
+
+SETUP  := lab/setup/run
+ENV    := . .state/env.sh;
+PYTHON := .venv/bin/python
+
+.PHONY: help up preview ssh destroy doctor test bench check format relock env setup
+help: ## Show the targets (this list)
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo '  STACK=$(STACK) chooses the stack, NAME=$(NAME) the server of `make ssh`'
+
+up: setup ## Build, boot and verify the stack; set everything up first where needed
+	@$(ENV) pulumi stack select --create $(STACK) && pulumi up --yes --stack $(STACK) && $(PYTHON) -m flakeship summary
+preview: setup ## Show what `make up` would change
+	@$(ENV) pulumi stack select --create $(STACK) && pulumi preview --stack $(STACK)
+ssh: setup ## Log in to a server of the stack
+	@exec ssh -F .state/$(STACK)/ssh_config $(NAME)
+destroy: setup ## Remove all that the stack made
+	@$(ENV) pulumi destroy --yes --stack $(STACK)
+doctor: ## Show what was found, what is missing and the command that fixes it
+	@$(SETUP) doctor
+test: check ## Run the checks and the whole test suite
+	@$(ENV) $(PYTHON) -m pytest -n auto --dist loadgroup
+bench: setup ## Run the benchmarks
+	@$(ENV) $(PYTHON) -m bench
+check: setup ## Check style, types, Nix files and shell scripts
+	@$(ENV) $(PYTHON) -m lab.setup check
+format: setup ## Format the Python files
+	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format .
+relock: setup ## Lock the appliance's newest Debian packages
+	@$(ENV) $(PYTHON) nix/appliance/debian/relock.py && git commit --message 'Take the newest Debian packages' -- nix/appliance/debian
+env: setup ## Print the shell lines for plain `pulumi`: eval "$$(make env)"
+	@cat .state/env.sh
+setup: ## Get all that is needed, without building anything
+	@$(SETUP) setup

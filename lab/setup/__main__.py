@@ -1,0 +1,81 @@
+"""`python -m lab.setup VERB`: what the Makefile calls."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flakeship.errors import FlakeshipError
+from lab.setup import paths, record, state
+from lab.setup.tools import Machine
+
+
+def set_up() -> None:
+    """Get all that is missing; where nothing is, cost nothing."""
+    machine, chosen = Machine.here(), state.backend(os.environ)
+    if record.is_complete(record.seen(machine, chosen), chosen):
+        return
+    from lab.setup import appliance, engine, environment, nix, packages  # noqa: PLC0415
+
+    with alone():
+        state.ensure(chosen)
+        packages.ensure(machine)
+        nix.ensure(machine)
+        engine.ensure(machine)
+        env = environment.write(machine, chosen)
+        appliance.fill(env)
+        record.keep(record.seen(machine, chosen))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one set-up at a time work in the cache."""
+    folder = paths.cache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "setup.lock").open("w")
+    except OSError as error:
+        raise FlakeshipError(
+            f"{folder} cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder of yours"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            from lab.setup.progress import say  # noqa: PLC0415
+
+            say("waiting for another set-up that is under way")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main(verb: str) -> int:
+    """Run one verb."""
+    try:
+        match verb:
+            case "setup":
+                set_up()
+            case "doctor":
+                from lab.setup import doctor  # noqa: PLC0415
+
+                return doctor.report()
+            case "check":
+                from lab.setup import check  # noqa: PLC0415
+
+                return check.run_all()
+            case _:
+                raise FlakeshipError(f"{verb} is not a verb: setup, doctor and check are")
+    except FlakeshipError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("set-up: interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "setup"))
