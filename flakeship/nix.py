@@ -34,6 +34,8 @@ def evaluate(flake: str, host: str, variant: str, access: Path, revision: str = 
     try:
         found = run([*NIX, "path-info", "--derivation", attribute, *override])
     except CommandError as error:
+        if error.code is None:
+            raise
         if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
             raise FlakeshipError(missing(flake, host, variant, override)) from error
         raise FlakeshipError(f"{attribute} does not evaluate:\n{error.stderr.strip()}") from error

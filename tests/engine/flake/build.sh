@@ -1,0 +1,3 @@
+echo "building the image" >&2
+read -r line < "$toplevel"
+echo "$line" > "$out"

@@ -1,0 +1,58 @@
+# The smallest flake with a manifest: its images are one line of text.
+{
+  inputs.access = {
+    url = "path:./access";
+    flake = false;
+  };
+  outputs =
+    { access, ... }:
+    let
+      release =
+        host: text:
+        let
+          toplevel = derivation {
+            name = "system-${host}";
+            system = "x86_64-linux";
+            builder = "/bin/sh";
+            args = [
+              "-c"
+              "echo ${text} > $out"
+            ];
+          };
+          image = derivation {
+            name = "image-${host}";
+            system = "x86_64-linux";
+            builder = "/bin/sh";
+            keys = builtins.readFile "${access}/authorized_keys";
+            inherit toplevel;
+            args = [
+              "-c"
+              (builtins.readFile ./build.sh)
+            ];
+          };
+        in
+        derivation {
+          name = "release-${host}";
+          system = "x86_64-linux";
+          builder = "/bin/sh";
+          manifest = builtins.toJSON {
+            inherit host;
+            variant = "qemu";
+            drv = image.drvPath;
+            out = image.outPath;
+            file = "";
+            format = "qcow2";
+            toplevel = toplevel.outPath;
+            version = "1";
+            system = "x86_64-linux";
+            disk = 64;
+            memory = 64;
+            user = "nixos";
+          };
+        };
+    in
+    {
+      flakeship.tiny.qemu = release "tiny" (builtins.readFile ./text);
+      flakeship.other.qemu = release "other" "other";
+    };
+}

@@ -1,0 +1,80 @@
+"""What a user reads when something is wrong: one clear error, no traceback, nothing touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Project
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (
+            "hots",
+            "x",
+            "flakeship:hots: there is no such key; did you mean host? (Pulumi.test.yaml)",
+        ),
+        ("host", "tinny", "flakeship:host: ./flake has no host tinny; nearest: tiny"),
+        ("variant", "qemo", "flakeship:variant: ./flake has no variant qemo; nearest: qemu"),
+        ("flake", "./gone", "flakeship:flake: there is no flake.nix in ./gone (Pulumi.test.yaml)"),
+        ("servers[0].memory", "32", "has 32 MiB of memory, but tiny-"),
+    ],
+)
+def test_a_mistake_in_the_settings(project: Project, key: str, value: str, said: str) -> None:
+    project.config("servers[0].name", "web")
+    project.config(key, value)
+    heard = project.preview(check=False)
+    assert said in heard
+    assert "unhandled" not in heard
+    assert heard.count("error: ") <= 3  # the live view repeats it
+    assert project.log() == []
+
+
+def test_an_error_in_the_flake_is_nix_own_words(project: Project) -> None:
+    (project.path / "flake/flake.nix").write_text("{ outputs = _: { flakeship = 1 + ; }; }")
+    said = project.preview(check=False)
+    assert "syntax error, unexpected ';'" in said
+
+
+def test_an_interrupted_program_says_nothing(project: Project) -> None:
+    """As the published language host does it: SIGINT while the program waits for a resource."""
+    slow = project.path / "flakeship/__main__.py"
+    slow.write_text("import time\nopen('log', 'a').write('slow x\\n')\ntime.sleep(60)\n")
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview"],
+        cwd=project.path,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as engine:
+        deadline = time.monotonic() + 60
+        while not (project.path / "log").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        (program,) = programs(str(project.path))
+        os.kill(program, signal.SIGINT)
+        said = engine.communicate(timeout=60)[0]
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+
+
+def programs(directory: str) -> list[int]:
+    """The processes of the language's launcher that run in a directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            launched = any(word.endswith(b"pulumi-language-python-exec") for word in words)
+            if launched and str((entry / "cwd").readlink()) == directory:
+                found.append(int(entry.name))
+    return found
