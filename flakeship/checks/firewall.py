@@ -1,0 +1,132 @@
+"""What a packet filter lets in, whichever program wrote it.
+
+Everything that is not understood is taken for more open than it is: that fails a check, and never
+passes one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+PROTOCOLS = ("tcp", "udp")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A set of TCP and UDP ports: bit n stands for port n."""
+
+    tcp: int = 0
+    udp: int = 0
+
+    @classmethod
+    def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> Ports:
+        """The ports from first to last (inclusive) of these protocols; others have no ports."""
+        mask = (1 << last + 1) - (1 << first)
+        return cls(mask if "tcp" in protocols else 0, mask if "udp" in protocols else 0)
+
+    def __and__(self, other: Ports) -> Ports:
+        return Ports(self.tcp & other.tcp, self.udp & other.udp)
+
+    def __or__(self, other: Ports) -> Ports:
+        return Ports(self.tcp | other.tcp, self.udp | other.udp)
+
+    def __sub__(self, other: Ports) -> Ports:
+        return Ports(self.tcp & ~other.tcp, self.udp & ~other.udp)
+
+    def __bool__(self) -> bool:
+        return bool(self.tcp or self.udp)
+
+    def __str__(self) -> str:
+        spans = [
+            f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
+            for protocol, mask in (("tcp", self.tcp), ("udp", self.udp))
+            for first, last in ((m.start(), m.end() - 1) for m in re.finditer("1+", _bits(mask)))
+        ]
+        return ", ".join(spans) or "nothing"
+
+
+ALL = Ports.span(PROTOCOLS)
+NONE = Ports()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a rule does with new packets from elsewhere to these ports.
+
+    `always` is for a rule without any condition; `target` is the chain of a jump.
+    """
+
+    verdict: Literal["accept", "deny", "jump"]
+    ports: Ports = ALL
+    always: bool = False
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The rules of a chain in their order; a base chain that drops by itself denies."""
+
+    rules: Sequence[Rule]
+    denies: bool = False
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """The chains by name, and the names of those that see every incoming packet."""
+
+    chains: Mapping[str, Chain]
+    inputs: Sequence[str]
+
+    def opened(self) -> Ports | None:
+        """The ports that are open; None where there is no chain that refuses anything.
+
+        The order of rules does not count: a port that is refused before it is accepted is open.
+        """
+        filters = [name for name in self.inputs if self._denies(name, ())]
+        if not filters:
+            return None
+        opened = ALL
+        for name in filters:
+            opened &= self._accepts(name, ALL, ())
+        return opened
+
+    def reachable(self) -> set[str]:
+        """The names of the chains that an incoming packet may come to."""
+        found: set[str] = set()
+        names = list(self.inputs)
+        while names:
+            name = names.pop()
+            if name not in found and name in self.chains:
+                found.add(name)
+                names += [r.target for r in self.chains[name].rules if r.verdict == "jump"]
+        return found
+
+    def _accepts(self, name: str, ports: Ports, way: tuple[str, ...]) -> Ports:
+        accepted = NONE
+        if name in way or name not in self.chains:
+            return accepted
+        for rule in self.chains[name].rules:
+            if rule.verdict == "accept":
+                accepted |= ports & rule.ports
+            elif rule.verdict == "jump" and ports & rule.ports:
+                accepted |= self._accepts(rule.target, ports & rule.ports, (*way, name))
+        return accepted
+
+    def _denies(self, name: str, way: tuple[str, ...]) -> bool:
+        if name in way or name not in self.chains:
+            return False
+        chain = self.chains[name]
+        return chain.denies or any(
+            rule.verdict == "deny"
+            or (rule.verdict == "jump" and self._denies(rule.target, (*way, name)))
+            for rule in chain.rules
+            if rule.always
+        )
+
+
+def _bits(mask: int) -> str:
+    """The bits of a mask, port 0 first."""
+    return bin(mask)[:1:-1]
