@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from flakeship import nix, requests, verify
+from flakeship import nix, requests, summary, verify
 from flakeship.errors import FlakeshipError
 from flakeship.local import cutover, disks, machine
 from flakeship.requests import BuildRequest, CutoverRequest, DiskRequest, MachineRequest
@@ -74,6 +74,11 @@ def unname(text: str) -> str:
     return "{}"
 
 
+def tell(_: str) -> str:
+    """Sum up the selected stack for a person."""
+    return summary.summary()
+
+
 VERBS: dict[str, Callable[[str], str]] = {
     "build": build,
     "forget": forget,
@@ -84,6 +89,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "verify": check,
     "cutover": move,
     "cutover-remove": unname,
+    "summary": tell,
 }
 
 
@@ -95,7 +101,7 @@ def main(argv: list[str]) -> int:
         )
         return 2
     try:
-        print(VERBS[argv[0]](sys.stdin.read()))
+        print(VERBS[argv[0]]("" if sys.stdin.isatty() else sys.stdin.read()))
     except FlakeshipError as error:
         progress(str(error))
         return 1

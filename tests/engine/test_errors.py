@@ -47,7 +47,7 @@ def test_an_error_in_the_flake_is_nix_own_words(project: Project) -> None:
 def test_an_interrupted_program_says_nothing(project: Project) -> None:
     """As the published language host does it: SIGINT while the program waits for a resource."""
     slow = project.path / "flakeship/__main__.py"
-    slow.write_text("import time\nopen('log', 'a').write('slow x\\n')\ntime.sleep(60)\n")
+    slow.write_text("import time\nopen('log', 'a').write('slow x\\n')\ntime.sleep(15)\n")
     with subprocess.Popen(
         ["pulumi", "up", "--yes", "--skip-preview"],
         cwd=project.path,

@@ -1,0 +1,56 @@
+"""What `make up` ends with: the release, how to log in, and the evidence of every server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from flakeship import ledger
+from flakeship.errors import FlakeshipError
+from flakeship.process import run
+from flakeship.requests import Check, Evidence
+
+
+def summary() -> str:
+    """The summary of the selected stack, from its outputs alone.
+
+    Raises FlakeshipError when nothing in it has been verified yet.
+    """
+    outputs = json.loads(run(["pulumi", "stack", "output", "--json"]).stdout)
+    return text(outputs)
+
+
+def text(outputs: Mapping[str, Any]) -> str:
+    """The summary of a stack's outputs."""
+    if "release" not in outputs:
+        raise FlakeshipError("nothing is verified in this stack yet: `make up` sees to that")
+    records = ledger.read(outputs["releases"])
+    record = ledger.choose(records, outputs["release"])
+    lines = [
+        "",
+        f"release   {record.name} ({record.release.version})",
+        f"toplevel  {record.release.toplevel}",
+        f"image     {record.release.path}, {record.size / 1024**2:.1f} MiB",
+        f"sha512    {record.sha512}",
+        f"ledger    {', '.join(each.name for each in records)}",
+    ]
+    for name, server in outputs["servers"].items():
+        ports = "".join(f", {port} at {where}" for port, where in server["ports"].items())
+        lines += ["", f"{name}: {server['ssh']}{ports}"]
+        evidence = TypeAdapter(Evidence).validate_python(server["evidence"])
+        lines += table(evidence.checks)
+        lines.append(f"  SSH answered after {evidence.seconds_to_ssh:.1f} s")
+    return "\n".join(lines)
+
+
+def table(checks: list[Check]) -> list[str]:
+    """A line for each check: its name, its time in seconds, and what was seen."""
+    width = max((len(check.name) for check in checks), default=0)
+    return [
+        f"  {'✓' if check.passed else '✗'} {check.name:{width}}"
+        f"  {check.milliseconds / 1000:6.2f} s  {check.detail}".rstrip()
+        for check in checks
+    ]

@@ -1,0 +1,55 @@
+"""What `make up` ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flakeship import summary
+from flakeship.errors import FlakeshipError
+from flakeship.requests import Check, Evidence, plain
+
+from .test_ledger import KNOWN
+
+
+def outputs() -> dict[str, Any]:
+    checks = [
+        Check("host-key", passed=True, milliseconds=512, detail="ssh-ed25519"),
+        Check("nix-build", passed=True, milliseconds=2050, detail=""),
+    ]
+    evidence = Evidence("web-33333333-abcd", 1, ["ssh-ed25519 AAAA"], 9.54, checks)
+    web = {
+        "machine": "web-33333333-abcd",
+        "host": "here",
+        "ssh": "ssh -F .state/dev/ssh_config web",
+        "ports": {"80": "127.0.0.1:8080"},
+        "evidence": plain(evidence),
+    }
+    return {
+        "release": "web-33333333",
+        "releases": [plain(record) for record in KNOWN],
+        "servers": {"web": web},
+    }
+
+
+def test_the_whole_summary() -> None:
+    assert (
+        summary.text(outputs())
+        == f"""
+release   web-33333333 (1)
+toplevel  /nix/store/{"t" * 32}-system
+image     /nix/store/{"3" * 32}-image/image.qcow2, 0.0 MiB
+sha512    {"3" * 128}
+ledger    web-33333333, web-22222222, web-11111111
+
+web: ssh -F .state/dev/ssh_config web, 80 at 127.0.0.1:8080
+  ✓ host-key     0.51 s  ssh-ed25519
+  ✓ nix-build    2.05 s
+  SSH answered after 9.5 s"""
+    )
+
+
+def test_nothing_verified_yet() -> None:
+    with pytest.raises(FlakeshipError, match="nothing is verified in this stack yet"):
+        summary.text({})
