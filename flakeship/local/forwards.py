@@ -26,6 +26,15 @@ def add(monitor: Monitor, here: int, there: int) -> None:
         )
 
 
-def remove(monitor: Monitor, here: int) -> None:
-    """Stop forwarding a port of this host; connections that exist stay."""
-    monitor.human(f"hostfwd_remove net0 tcp:{host.LOOPBACK}:{here}")
+def place(monitor: Monitor, here: int, there: int | None) -> None:
+    """See to it that a port of this host leads to the guest's port `there`, or nowhere.
+
+    Connections that exist stay. Raises a FlakeshipError when the port is not free.
+    """
+    now = listed(monitor).get(here)
+    if now == there:
+        return
+    if now is not None:
+        monitor.human(f"hostfwd_remove net0 tcp:{host.LOOPBACK}:{here}")
+    if there is not None:
+        add(monitor, here, there)

@@ -72,7 +72,7 @@ def ensure(request: MachineRequest, progress: Progress) -> Running:
             raise
 
 
-def stop(request: MachineRequest, progress: Progress) -> None:
+def stop(request: MachineRequest) -> None:
     """Shut a machine down and remove it; one that is already gone is fine.
 
     Raises a FlakeshipError for another host's machine.
@@ -87,7 +87,6 @@ def stop(request: MachineRequest, progress: Progress) -> None:
         daemon.end(directory, gently=daemon.runs(directory))
         shutil.rmtree(directory)
     tidy(directory.parent)
-    progress(f"{request.id}: stopped and removed")
 
 
 def _complete(request: MachineRequest, saved: Saved) -> Running:
