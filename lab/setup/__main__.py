@@ -39,7 +39,7 @@ def alone() -> Iterator[None]:
         lock = (folder / "setup.lock").open("w")
     except OSError as error:
         raise FlakeshipError(
-            f"{folder} cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder of yours"
+            f"{folder} cannot be written ({error.strerror}): set XDG_CACHE_HOME to your own folder"
         ) from error
     with lock:
         try:
@@ -67,7 +67,8 @@ def main(verb: str) -> int:
 
                 return check.run_all()
             case _:
-                raise FlakeshipError(f"{verb} is not a verb: setup, doctor and check are")
+                print(f"set-up: {verb} is not a verb: setup, doctor and check are", file=sys.stderr)
+                return 2
     except FlakeshipError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1

@@ -85,16 +85,14 @@ def ensure(machine: Machine) -> None:
     if way.kind == "installer":
         way = by_installer(way)
     if way.kind == "build":
-        say(
-            f"Pulumi {ENGINE}: building it from Go modules (first time: 10 minutes), because {way.why}"
-        )
+        say(f"Pulumi {ENGINE}: from Go modules (at first for 10 minutes), because {way.why}")
         gobuild.build(gobuild.PARTS, machine)
     found = locate(PULUMI, machine)
     if found.problem:
         raise FlakeshipError(f"Pulumi: {found.problem}. Run: {PULUMI.official}")
     if not is_own_build(found):
         ensure_plugin(found, machine, site)
-    say(f"Pulumi {found.version}: {paths.short(found.path or Path())}")
+    say(f"Pulumi {found.version}: {found.where}")
 
 
 def ensure_plugin(found: Found, machine: Machine, site: Callable[[], bool]) -> None:
@@ -109,16 +107,14 @@ def ensure_plugin(found: Found, machine: Machine, site: Callable[[], bool]) -> N
         except FlakeshipError as error:
             way = Way("build", f"`pulumi plugin install` failed: {error}")
     if way.kind == "build":
-        say(f"plugin command {COMMAND_PLUGIN}: building it from Go modules, because {way.why}")
+        say(f"plugin command {COMMAND_PLUGIN}: from Go modules, because {way.why}")
         gobuild.build((gobuild.COMMAND,), machine)
 
 
 def by_installer(way: Way) -> Way:
     """Run Pulumi's own installer; where it fails the engine is to be built."""
     root = paths.cache() / f"pulumi-{ENGINE}"
-    say(
-        f"Pulumi {ENGINE}: installing it by Pulumi's installer into {paths.short(root)}, because {way.why}"
-    )
+    say(f"Pulumi {ENGINE}: by its installer into {paths.short(root)}, because {way.why}")
     code = (
         "import sys; from pulumi.automation import PulumiCommand as P; P.install(root=sys.argv[1])"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +24,7 @@ class Way:
 
 
 def nix_way(found: Found, machine: Machine, keyring: bool) -> Way:
-    """Choose: what is there, else Debian's package in a private folder, else the official command."""
+    """Choose: what is there, else Debian's package in a private folder, else a stop."""
     if not found.problem and not found.ours:
         return Way("there", "")
     if machine.root and machine.amd64 and machine.manager == "apt-get" and keyring:
@@ -52,10 +51,8 @@ def ensure(machine: Machine) -> None:
         home = paths.cache() / "nix"
         if found.problem:
             say(f"Nix: Debian's package, into {paths.short(home)}, because {way.why}")
-        start = time.monotonic()
         watch([INSTALL, home], lambda _count, _last: "Nix: fetching packages")
         found = locate(NIX, machine)
         if found.problem:
             raise FlakeshipError(f"Nix: {INSTALL} ran, and {found.problem}. Run: {NIX.official}")
-        say(f"  installed in {time.monotonic() - start:.0f} s")
-    say(f"Nix {found.version}: {paths.short(found.path or Path())}")
+    say(f"Nix {found.version}: {found.where}")

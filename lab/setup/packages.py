@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from flakeship.errors import FlakeshipError
 from flakeship.process import run
-from lab.setup import paths
 from lab.setup.progress import say, watch
 from lab.setup.tools import MANAGERS, PACKAGED, Found, Machine, locate
 
@@ -32,11 +30,11 @@ def ensure(machine: Machine) -> None:
         found = locate(tool, machine)
         if found.problem:
             raise FlakeshipError(f"{tool.name}: {found.problem}. Run: {command([found], machine)}")
-        say(f"{tool.name} {found.version}: {paths.short(found.path or Path())}")
+        say(f"{tool.name} {found.version}: {found.where}")
 
 
 def install(missing: list[Found], machine: Machine) -> None:
-    """Run apt-get; an old package list is no reason to fail, so that only the second step counts."""
+    """Run apt-get; lists that cannot be updated are no reason to fail, packages are."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "-qq", "update"], env=env, check=False)
     names = [name for found in missing for name in found.tool.packages[machine.manager].split()]

@@ -1,4 +1,4 @@
-"""What the project needs on PATH. Each tool is described here once, for the set-up and the doctor."""
+"""What the project needs on PATH: each tool described once, for the set-up and the doctor."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ MANAGERS = {
 class Tool:
     """Commands that belong together, and the ways to get them.
 
-    All `commands` must be there and the first one tells the version. `private` are the folders of
-    the cache where the set-up may have put them, `packages` names them for each package manager,
-    and `official` is the command of the tool's makers.
+    All `commands` must be there and the first one tells the version. `private` names the folders
+    of the cache where the set-up may have put them, each with their origin, `packages` the packages
+    for each package manager, and `official` is the command of the tool's makers.
     """
 
     name: str
     commands: tuple[str, ...]
     minimum: str = "0"
     version: str = "--version"
-    private: tuple[str, ...] = ()
+    private: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     official: str = ""
 
@@ -66,7 +66,7 @@ NIX = Tool(
     "Nix",
     ("nix", "nix-store", "nix-instantiate"),
     minimum="2.18",
-    private=("nix/bin",),
+    private={"nix/bin": "Debian's package"},
     official="sh <(curl -L https://nixos.org/nix/install) --daemon",
 )
 PULUMI = Tool(
@@ -74,16 +74,19 @@ PULUMI = Tool(
     ("pulumi", "pulumi-language-python"),
     minimum=ENGINE,
     version="version",
-    private=(f"pulumi-{ENGINE}/bin", "engine/bin"),
+    private={
+        f"pulumi-{ENGINE}/bin": "by Pulumi's installer",
+        "engine/bin": "built from Go modules",
+    },
     official=f"curl -fsSL https://get.pulumi.com | sh -s -- --version {ENGINE}",
 )
 UV = Tool(
     "uv",
     ("uv",),
-    private=("uv/bin",),
+    private={"uv/bin": "from PyPI"},
     official="curl -LsSf https://astral.sh/uv/install.sh | sh",
 )
-GO = Tool("Go", ("go",), minimum="1.26", version="version", private=("go/tool/go/bin",))
+GO = Tool("Go", ("go",), minimum="1.26", version="version", private={"go/tool/go/bin": "from PyPI"})
 
 PACKAGED = (GIT, SSH, QEMU)
 """What a distribution's package manager brings."""
@@ -124,6 +127,18 @@ class Found:
     path: Path | None = None
     version: str = ""
     problem: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where it came from: PATH, or a way of this set-up."""
+        folder = self.path.parent if self.path else None
+        own = {paths.cache() / name: origin for name, origin in self.tool.private.items()}
+        return own.get(folder, "PATH") if folder else ""
+
+    @property
+    def where(self) -> str:
+        """Its path and origin, for a person to read."""
+        return f"{paths.short(self.path)} ({self.origin})" if self.path else "nowhere"
 
     @property
     def ours(self) -> bool:
