@@ -42,7 +42,7 @@ DERIVATION = """derivation {{
   args = [ "-c" "echo {unique} > $out" ];
 }}"""
 
-Progress = Callable[[str], None]
+Progress = Callable[[str], object]
 
 
 def pinned_keys(previous: str, machine: str) -> list[str]:
@@ -96,7 +96,7 @@ def verify(request: VerifyRequest, pinned: Sequence[str], progress: Progress) ->
 def _connected(request: VerifyRequest, pinned: list[str], end: float) -> Iterator[ssh.Connection]:
     """A login on a server whose host key the console has announced."""
     log = Path(request.console)
-    keys = hostkeys.wait(log, end - time.monotonic())
+    keys = hostkeys.wait(log, request.deadline)
     while True:
         if pinned and not hostkeys.same(keys, pinned):
             raise FlakeshipError(_difference(request, pinned, keys))

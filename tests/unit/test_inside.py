@@ -1,0 +1,135 @@
+import json
+
+import pytest
+
+from flakeship.checks import facts, inside
+from flakeship.checks.facts import Section
+from flakeship.checks.verdict import Failed
+from tests.unit.machines import REQUEST, machine, recorded
+
+HEALTHY = machine()
+
+
+def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
+    return {c.name: (c.passed, c.detail) for c in inside.evidence(known, REQUEST)}
+
+
+def changed(interface: str = "ens3", **info: object) -> str:
+    links = json.loads(HEALTHY.text("addresses"))
+    for link in links:
+        if link["ifname"] == interface:
+            link["addr_info"][0].update(info)
+    return json.dumps(links)
+
+
+def with_listener(line: str) -> str:
+    return f"{HEALTHY.text('listeners')}\n{line}"
+
+
+def test_a_healthy_nixos_passes_all() -> None:
+    found = inside.evidence(HEALTHY, REQUEST)
+    assert [c.name for c in found] == list(inside.CHECKS)
+    assert all(c.passed for c in found), found
+    assert {c.milliseconds for c in found} == {70, 140}
+    details = {c.name: c.detail for c in found}
+    assert details["dhcp"] == "10.0.2.15 on ens3, lease of 86315 s"
+    assert details["listeners"] == "tcp 22, 80, the DHCP client on udp 68, 546"
+    assert details["firewall"] == "IPv4 and IPv6: tcp 22, tcp 80, all else is refused"
+    assert details["root-size"] == "3896 MiB of a disk of 4096 MiB"
+
+
+NO_NFT = Section(1, "", "sudo: nft: command not found", 0)
+IPTABLES = recorded("nixos-iptables.txt").replace("8000:8010", "80")
+STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
+
+
+@pytest.mark.parametrize(
+    ("name", "sections", "detail"),
+    [
+        ("toplevel", {"toplevel": "/nix/store/old-system"}, "/nix/store/old-system is running"),
+        ("toplevel", {"toplevel": Section(1, "", "", 0)}, "`toplevel` ended with exit code 1"),
+        ("sudo", {"sudo": "1000"}, "says 1000, not 0"),
+        ("sudo", {"sudo": Section(1, "", "sudo: a password is required", 0)}, "password is req"),
+        ("dhcp", {"addresses": changed(dynamic=False)}, "10.0.2.15 on ens3 is static"),
+        ("dhcp", {"addresses": changed(valid_life_time=2**32 - 1)}, "is static"),
+        ("dhcp", {"addresses": changed(local="10.9.9.9")}, "no address in 10.0.2.0/24, only: 10.9"),
+        ("dhcp", {"addresses": "[]"}, "none at all"),
+        ("dhcp", {"addresses": "ip: not json"}, "cannot be read"),
+        ("dhcp", {"addresses": Section(127, "", "sh: ip: not found", 0)}, "ip: not found"),
+        ("listeners", {"listeners": with_listener(STRANGER)}, "tcp *:5355 (systemd-resolve)"),
+        ("listeners", {"listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 *:*")}, "udp 0.0.0.0"),
+        ("listeners", {"listeners": "tcp LISTEN 0 1 [::]:22 [::]:*"}, "declared port 80"),
+        ("listeners", {"listeners": ""}, "declared port 22, 80"),
+        ("listeners", {"listeners": "tcp LISTEN"}, "cannot be read"),
+        ("listeners", {"listeners": "tcp LISTEN 0 1 *:ssh *:*"}, "cannot be read"),
+        ("listeners", {"listeners": Section(1, "", "sudo: ss: command not found", 0)}, "ss: comm"),
+        ("firewall", {"nft": NO_NFT}, "the probe ended before it came to `iptables`"),
+        ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22, 80, 23")}, "tcp 23"),
+        ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22")}, "open: tcp 80"),
+        ("firewall", {"nft": recorded("nixos-nft.json").replace('"inet"', '"ip"')}, "IPv6: no "),
+        ("firewall", {"nft": NO_NFT, "iptables": "*filter\n:INPUT ACCEPT\nCOMMIT"}, "IPv4: no"),
+        ("firewall", {"nft": NO_NFT, "iptables": IPTABLES}, "came to `ip6tables`"),
+        ("root-size", {"root": "/dev/vda 1024000 1 1 1% /"}, "1000 MiB of a disk of 4096 MiB: les"),
+        ("root-size", {"root": "df: what"}, "cannot be read"),
+        ("system", {"state": Section(1, "degraded", "", 0), "failed": "a.service x"}, "a.service"),
+        ("system", {"failed": "a.service loaded failed failed A"}, "failed units: a.service"),
+        ("system", {"state": Section(1, "maintenance", "", 0)}, "is maintenance, not running"),
+        ("system", {"state": Section(127, "", "systemctl: not found", 0)}, "systemctl: not found"),
+    ],
+)
+def test_each_check_fails(name: str, sections: dict[str, Section | str], detail: str) -> None:
+    found = evidence(machine(**sections))
+    assert not found[name][0]
+    assert detail in found[name][1]
+    # the firewall is asked about IPv6 where there is an address
+    alone = {other for other, (passed, _) in found.items() if not passed} - {"firewall"}
+    assert alone == {name} - {"firewall"}
+
+
+def test_iptables_instead_of_nftables() -> None:
+    sixth = recorded("nixos-ip6tables.txt").replace("8000:8010", "80")
+    found = evidence(machine(nft=NO_NFT, iptables=IPTABLES, ip6tables=sixth))
+    assert found["firewall"] == (True, "IPv4 and IPv6: tcp 22, tcp 80, all else is refused")
+
+
+def test_without_ipv6_only_ipv4_counts() -> None:
+    links = json.loads(HEALTHY.text("addresses"))
+    del links[1]["addr_info"][1]
+    found = evidence(machine(nft=NO_NFT, iptables=IPTABLES, addresses=json.dumps(links)))
+    assert found["firewall"][1].startswith("IPv4: tcp 22")
+
+
+def test_a_probe_cut_short_keeps_what_is_whole() -> None:
+    text = recorded("probe.txt")
+    known = facts.parse(text[: text.index("@@@ end listeners")], "")
+    assert known.text("sudo") == "0"
+    with pytest.raises(Failed, match="the probe ended before it came to `listeners`"):
+        known.listeners  # noqa: B018
+
+
+def test_standard_error_is_kept_apart() -> None:
+    out = "\n@@@ begin sudo 1.00 -\n\n@@@ end sudo 1.05 1\n"
+    err = "\n@@@ begin sudo 1.00 -\nsudo: unable to resolve host\n\n@@@ end sudo 1.05 1\n"
+    assert facts.parse(out, err).sections["sudo"] == Section(
+        1, "", "sudo: unable to resolve host", 50
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.53%lo", True),
+        ("[::1]", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("0.0.0.0", False),
+        ("*", False),
+        ("[::]", False),
+        ("[::]%eth0", False),
+        ("[fe80::1%eth0]", False),
+        ("[fe80::5054:ff:fe12:3456]%ens3", False),
+        ("10.0.2.15%ens3", False),
+    ],
+)
+def test_what_only_the_machine_itself_reaches(address: str, loopback: bool) -> None:
+    assert facts.Listener("tcp", address, 1, "").loopback is loopback
