@@ -1,0 +1,17 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154,SC1090
+. "$setup"
+trees=$tools
+
+mkdir -p root/bin root/dev root/proc root/sys root/sysroot root/modules
+cp "$bootstrap/bin/busybox" root/bin/
+cp "$stage1" root/init
+chmod +x root/init
+while read -r file; do
+  cp "$kernel/lib/modules/$(cat "$kernel/version")/$file" root/modules/
+  basename "$file" >>root/modules/order
+done <"$kernel/boot-modules"
+find root -exec touch -h -d @1 {} +
+mkdir "$out"
+(cd root && find . | sort | cpio -o -H newc) >initrd
+debian zstd -q -9 initrd -o "$out/initrd"

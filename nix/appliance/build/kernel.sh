@@ -1,0 +1,33 @@
+# shellcheck shell=sh
+# Picks modules and what they depend on, uncompressed: a slow machine should not unpack xz at boot.
+# shellcheck disable=SC2154,SC1090
+. "$setup"
+trees=$tools
+
+version=$(basename "$kernelTree"/lib/modules/*)
+source=$kernelTree/lib/modules/$version
+target=$out/lib/modules/$version
+mkdir -p all/lib/modules "$target"
+ln -s "$source" "all/lib/modules/$version"
+debian depmod -b "$PWD/all" -o "$PWD/index" "$version"
+
+# Lists a module's file after those it needs.
+needs() {
+  line=$(grep -E "/$(echo "$1" | sed 's/[-_]/[-_]/g')\.ko\.xz:" "index/lib/modules/$version/modules.dep") || {
+    echo "no kernel module $1" >&2
+    exit 1
+  }
+  echo "${line#*:}" | tr ' ' '\n' | tac
+  echo "${line%%:*}"
+}
+for module in $modules; do needs "$module"; done | sed '/^$/d' | awk '!seen[$0]++' >files
+while read -r file; do
+  mkdir -p "$target/$(dirname "$file")"
+  xz -dc "$source/$file" >"$target/${file%.xz}"
+done <files
+cp "$source/modules.builtin" "$source/modules.builtin.modinfo" "$source/modules.order" "$target/"
+debian depmod -b "$out" "$version"
+for module in $bootModules; do needs "$module"; done |
+  sed '/^$/d; s/\.xz$//' | awk '!seen[$0]++' >"$out/boot-modules"
+cp "$kernelTree"/lib/boot/vmlinuz-* "$out/bzImage"
+echo "$version" >"$out/version"

@@ -1,0 +1,89 @@
+{
+  description = "A tiny NixOS-shaped system, built by Nix from Debian packages without nixpkgs";
+
+  # A directory with the file authorized_keys; the one here has no key.
+  inputs.access = {
+    url = "path:./access";
+    flake = false;
+  };
+
+  outputs =
+    { access, ... }:
+    let
+      packages = import ./lib/packages.nix;
+      boot = import ./lib/kernel.nix {
+        inherit packages;
+        bootModules = [
+          "virtio_blk"
+          "virtio_scsi"
+          "sd_mod"
+          "virtio_rng"
+        ];
+        modules = [
+          "virtio_net"
+          "nf_tables"
+          "nft_ct"
+          "nft_reject_inet"
+          "nft_limit"
+          "nft_log"
+          "evdev"
+          "button"
+          "ata_piix"
+          "ahci"
+          "sr_mod"
+          "isofs"
+          "loop"
+        ];
+      };
+      names = [ "appliance" ];
+      forHosts =
+        make:
+        builtins.listToAttrs (
+          map (name: {
+            inherit name;
+            value = make name (import (./hosts + "/${name}.nix"));
+          }) names
+        );
+
+      toplevels = forHosts (
+        _: host:
+        import ./toplevel.nix {
+          inherit packages boot host;
+          authorizedKeys = builtins.readFile "${access}/authorized_keys";
+        }
+      );
+      images = forHosts (
+        name: host:
+        import ./image.nix {
+          inherit packages host;
+          toplevel = toplevels.${name};
+        }
+      );
+
+      # What Flakeship reads: one derivation whose environment says everything about the image.
+      release =
+        name: host:
+        packages.run "${name}-qemu-release" ./build/release.sh {
+          manifest = builtins.toJSON {
+            host = name;
+            variant = "qemu";
+            drv = builtins.unsafeDiscardOutputDependency images.${name}.drvPath;
+            out = images.${name}.outPath;
+            file = "appliance.qcow2";
+            format = "qcow2";
+            toplevel = toplevels.${name}.outPath;
+            inherit (packages) version system;
+            inherit (host) disk memory;
+            user = "nixos";
+          };
+        };
+    in
+    {
+      inherit toplevels;
+      flakeship = forHosts (name: host: { qemu = release name host; });
+      packages.x86_64-linux = {
+        appliance-qemu = images.appliance;
+        appliance-toplevel = toplevels.appliance;
+      };
+    };
+}

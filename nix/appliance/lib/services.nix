@@ -1,0 +1,41 @@
+# The services every appliance has, in the order they start; a host adds its own.
+{ host }:
+{
+  firewall = {
+    oneshot = true;
+    command = "nft -f /etc/nftables.conf";
+    description = "Firewall";
+    reloadOn = [ "nftables.conf" ];
+  };
+  network = {
+    command = "/usr/lib/appliance/network";
+    description = "DHCP client";
+  };
+  sshd = {
+    command = "/usr/lib/appliance/sshd";
+    description = "SSH server";
+    reloadOn = [ "appliance.conf" ];
+  };
+  power-button = {
+    command = "acpid -f -l /dev/null";
+    description = "ACPI power button";
+  };
+  disks = {
+    oneshot = true;
+    command = "/usr/lib/appliance/disks";
+    description = "Root file system growth and data disks";
+  };
+  config-drive = {
+    oneshot = true;
+    command = "/usr/lib/appliance/config-drive";
+    description = "OpenStack config drive";
+  };
+  web = {
+    command = "httpd -f -p 80 -h /etc/www";
+    description = "Web page";
+  };
+  nix-daemon = {
+    command = "nix-daemon";
+    description = "Nix daemon";
+  };
+}
