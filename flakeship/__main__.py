@@ -10,7 +10,13 @@ from pathlib import Path
 from flakeship import nix, requests, summary, verify
 from flakeship.errors import FlakeshipError
 from flakeship.local import cutover, disks, machine
-from flakeship.requests import BuildRequest, CutoverRequest, DiskRequest, MachineRequest
+from flakeship.requests import (
+    BuildRequest,
+    CutoverRequest,
+    DiskRequest,
+    MachineRequest,
+    VerifyRequest,
+)
 
 
 def progress(text: str) -> None:
@@ -56,11 +62,10 @@ def stop(text: str) -> str:
 
 
 def check(text: str) -> str:
-    """Verify a machine; what an earlier verification printed holds the host keys it pinned."""
-    pinned = verify.pinned(os.environ.get("PULUMI_COMMAND_STDOUT", ""))
-    return requests.dump(
-        verify.verify(requests.parse(requests.VerifyRequest, text), pinned, progress)
-    )
+    """Verify a machine; what its last verification printed holds the host keys it pinned."""
+    request = requests.parse(VerifyRequest, text)
+    pinned = verify.pinned_keys(os.environ.get("PULUMI_COMMAND_STDOUT", ""), request.machine)
+    return requests.dump(verify.verify(request, pinned, progress))
 
 
 def move(text: str) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from flakeship.process import run
 
+NAMED = 5
+"""How many files a warning names."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -21,18 +24,24 @@ class Source:
         """What a person should know before building from this source."""
         said = []
         if self.untracked:
-            files = ", ".join(self.untracked)
+            files = some(self.untracked)
             said.append(
                 f"Nix does not see files that git does not track: {files}; "
                 "`git add` makes them part of the flake"
             )
         if self.changed:
-            files = ", ".join(self.changed)
+            files = some(self.changed)
             said.append(
                 f"the flake has uncommitted changes ({files}): they go into the release, "
                 f"but its revision is recorded as {self.revision}"
             )
         return said
+
+
+def some(files: tuple[str, ...]) -> str:
+    """The first few files, and how many more there are."""
+    more = len(files) - NAMED
+    return ", ".join(files[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def inspect(flake: str) -> Source:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Project
+from .conftest import Tiny
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from .conftest import Project
         ("servers[0].memory", "32", "has 32 MiB of memory, but tiny-"),
     ],
 )
-def test_a_mistake_in_the_settings(project: Project, key: str, value: str, said: str) -> None:
+def test_a_mistake_in_the_settings(project: Tiny, key: str, value: str, said: str) -> None:
     project.config("servers[0].name", "web")
     project.config(key, value)
     heard = project.preview(check=False)
@@ -38,13 +38,13 @@ def test_a_mistake_in_the_settings(project: Project, key: str, value: str, said:
     assert project.log() == []
 
 
-def test_an_error_in_the_flake_is_nix_own_words(project: Project) -> None:
+def test_an_error_in_the_flake_is_nix_own_words(project: Tiny) -> None:
     (project.path / "flake/flake.nix").write_text("{ outputs = _: { flakeship = 1 + ; }; }")
     said = project.preview(check=False)
     assert "syntax error, unexpected ';'" in said
 
 
-def test_an_interrupted_program_says_nothing(project: Project) -> None:
+def test_an_interrupted_program_says_nothing(project: Tiny) -> None:
     """As the published language host does it: SIGINT while the program waits for a resource."""
     slow = project.path / "flakeship/__main__.py"
     slow.write_text("import time\nopen('log', 'a').write('slow x\\n')\ntime.sleep(15)\n")

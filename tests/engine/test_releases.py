@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .conftest import Project
+from .conftest import Tiny
 
 
-def test_first_up_then_nothing(project: Project) -> None:
+def test_first_up_then_nothing(project: Tiny) -> None:
     said = project.preview()
     assert "image-tiny-" in said
     assert project.log() == []
@@ -22,7 +22,7 @@ def test_first_up_then_nothing(project: Project) -> None:
     assert project.log() == []
 
 
-def test_a_new_commit_alone_changes_nothing(project: Project) -> None:
+def test_a_new_commit_alone_changes_nothing(project: Tiny) -> None:
     project.up()
     (project.path / "flake/README").write_text("more")
     project.write("one")
@@ -34,7 +34,7 @@ def test_a_new_commit_alone_changes_nothing(project: Project) -> None:
     assert "uncommitted changes (README)" in said
 
 
-def test_a_new_release_takes_over_before_the_old_one_goes(project: Project) -> None:
+def test_a_new_release_takes_over_before_the_old_one_goes(project: Tiny) -> None:
     project.up()
     project.log()
     project.write("two")
@@ -46,7 +46,7 @@ def test_a_new_release_takes_over_before_the_old_one_goes(project: Project) -> N
     assert project.images() == ["one", "two"]
 
 
-def test_failing_releases_lose_nothing(project: Project) -> None:
+def test_failing_releases_lose_nothing(project: Tiny) -> None:
     project.up()
     before = project.outputs()
     project.fail("verify")
@@ -69,7 +69,7 @@ def test_failing_releases_lose_nothing(project: Project) -> None:
     assert project.images() == ["one", "two"]
 
 
-def test_a_failed_verification_runs_again(project: Project) -> None:
+def test_a_failed_verification_runs_again(project: Tiny) -> None:
     project.fail("verify")
     project.up(check=False)
     assert "releases" not in project.outputs()
@@ -79,7 +79,7 @@ def test_a_failed_verification_runs_again(project: Project) -> None:
     assert [line.split()[0] for line in project.log()] == ["verify", "cutover"]
 
 
-def test_retention_and_roll_back(project: Project) -> None:
+def test_retention_and_roll_back(project: Tiny) -> None:
     project.config("keep", "2")
     for text in ("one", "two", "three"):
         project.write(text)
@@ -106,7 +106,7 @@ def test_retention_and_roll_back(project: Project) -> None:
     assert name in said
 
 
-def test_another_derivation_of_the_same_output_changes_nothing(project: Project) -> None:
+def test_another_derivation_of_the_same_output_changes_nothing(project: Tiny) -> None:
     flake = project.path / "flake/flake.nix"
     fixed = 'outputHashMode = "flat"; outputHashAlgo = "sha256"; outputHash = "HASH";'
     # The sha256 of "one\n".
@@ -127,7 +127,7 @@ def test_another_derivation_of_the_same_output_changes_nothing(project: Project)
     assert project.outputs()["releases"][0]["release"] == before
 
 
-def test_a_failing_build_says_why(project: Project) -> None:
+def test_a_failing_build_says_why(project: Tiny) -> None:
     project.up()
     before = project.outputs()
     script = project.path / "flake/build.sh"
@@ -139,7 +139,7 @@ def test_a_failing_build_says_why(project: Project) -> None:
     assert project.outputs() == before
 
 
-def test_one_of_two_servers_fails(project: Project) -> None:
+def test_one_of_two_servers_fails(project: Tiny) -> None:
     project.config("servers[0].name", "a")
     project.config("servers[1].name", "b")
     project.up()
@@ -159,7 +159,7 @@ def test_one_of_two_servers_fails(project: Project) -> None:
     assert project.ledger() == ["two", "one"]
 
 
-def test_destroy_undoes_in_order(project: Project) -> None:
+def test_destroy_undoes_in_order(project: Tiny) -> None:
     project.config("servers[0].name", "web")
     project.config("servers[0].data.pg", "1G")
     project.up()

@@ -1,0 +1,78 @@
+"""A project of its own for a test: the real program, the real engine, a file backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flakeship.process import Result, run
+
+ROOT = Path(__file__).parent.parent
+SHARED = ["__main__.py", "Pulumi.yaml", "components", "pyproject.toml", "uv.lock", ".venv"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of links with a stack called test; `flake` is a git repository of its own."""
+
+    path: Path
+    flake: Path
+    env: dict[str, str]
+
+    def pulumi(self, *words: str, check: bool = True) -> Result:
+        done = run(["pulumi", *words], cwd=self.path, env=self.env, check=False, timeout=300)
+        assert not check or done.code == 0, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    def up(self, *words: str, check: bool = True) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", *words, check=check).stdout
+
+    def preview(self, *words: str, check: bool = True) -> str:
+        return self.pulumi("preview", *words, check=check).stdout
+
+    def config(self, key: str, value: str) -> None:
+        self.pulumi("config", "set", "--path", f"flakeship:{key}", value)
+
+    def outputs(self) -> dict[str, Any]:
+        outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
+        return outputs
+
+    def commit(self) -> None:
+        """Make the flake's files one more commit."""
+        commit(self.flake)
+
+
+def commit(path: Path) -> None:
+    git = ["git", "-C", str(path), "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    run([*git, "add", "-A"])
+    run([*git, "commit", "--allow-empty", "-qm", "test"])
+
+
+def make(path: Path, flake: Path, source: Path, **env: str) -> Project:
+    """A project in an empty directory, with a copy of the flake `source` at `flake` in it.
+
+    `env` adds to the environment of every command.
+    """
+    for tool in ("pulumi", "nix", "git"):
+        assert shutil.which(tool), f"{tool} is not on PATH: run the tests by `make test`"
+    (path / "flakeship").mkdir(parents=True)
+    for name in SHARED:
+        (path / name).symlink_to(ROOT / name)
+    for file in (ROOT / "flakeship").iterdir():
+        if file.name != "__pycache__":
+            (path / "flakeship" / file.name).symlink_to(file)
+    shutil.copytree(source, path / flake, ignore=shutil.ignore_patterns("__pycache__"))
+    run(["git", "init", "-q", path / flake])
+    commit(path / flake)
+    (path / "backend").mkdir()
+    backend = {"PULUMI_BACKEND_URL": f"file://{path}/backend", "PULUMI_CONFIG_PASSPHRASE": "test"}
+    whole = os.environ | backend | env
+    whole.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+    made = Project(path, path / flake, whole)
+    made.pulumi("stack", "init", "test")
+    return made
