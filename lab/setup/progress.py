@@ -38,9 +38,15 @@ def watch(
     """
     words = [str(word) for word in argv]
     start, count, last = time.monotonic(), 0, ""
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=env
-    ) as child:
+    try:
+        child = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=env
+        )
+    except FileNotFoundError as error:
+        raise CommandError(
+            f"{words[0]} was not found: `make doctor` shows what is missing"
+        ) from error
+    with child:
         said: deque[str] = deque(maxlen=LAST_LINES)
         ended = threading.Event()
 

@@ -1,0 +1,50 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.setup.tools import Machine
+
+Program = Callable[[str, str], Path]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, and none of the variables that decisions hang on."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in (
+        "XDG_CACHE_HOME",
+        "PULUMI_HOME",
+        "PULUMI_BACKEND_URL",
+        "PULUMI_ACCESS_TOKEN",
+        "PULUMI_CREDENTIALS_PATH",
+        "PULUMI_CONFIG_PASSPHRASE",
+        "PULUMI_CONFIG_PASSPHRASE_FILE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that is all of PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def machine(folder: Path) -> Machine:
+    """A fresh Debian, as root."""
+    return Machine(path=str(folder), root=True, manager="apt-get")
+
+
+def program(folder: Path, name: str, says: str) -> Path:
+    """Put a program on PATH that tells its version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.write_text(f"#!/bin/sh\necho '{says}'\n")
+    file.chmod(0o755)
+    return file

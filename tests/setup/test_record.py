@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+
+from flakeship.errors import FlakeshipError
+from lab.setup import __main__ as main
+from lab.setup import appliance, engine, environment, nix, packages, paths, record, state
+from lab.setup.tools import Machine
+from tests.setup.conftest import program
+
+CHOSEN = state.Backend("", "yours")
+
+
+@pytest.fixture(autouse=True)
+def complete(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "FILE", tmp_path / "setup.json")
+    monkeypatch.setattr(paths, "ROOTS", tmp_path / "roots")
+    for name in ("ENV_FILE", "KEY"):
+        monkeypatch.setattr(paths, name, tmp_path / name)
+        (tmp_path / name).touch()
+    (tmp_path / "KEY.pub").touch()
+    program(Path(machine.path), "nix", "nix (Nix) 2.26.3")
+    record.keep(record.seen(machine, CHOSEN))
+
+
+def is_complete(machine: Machine) -> bool:
+    return record.is_complete(record.seen(machine, CHOSEN), CHOSEN)
+
+
+def test_a_complete_setup_stays_complete(machine: Machine) -> None:
+    assert is_complete(machine)
+
+
+def test_a_tool_that_went_away_is_seen(machine: Machine) -> None:
+    (Path(machine.path) / "nix").unlink()
+    assert not is_complete(machine)
+
+
+def test_a_tool_that_came_is_seen(machine: Machine) -> None:
+    program(Path(machine.path), "pulumi", "v3.259.0")
+    assert not is_complete(machine)
+
+
+def test_a_tool_of_the_cache_is_watched_too(machine: Machine) -> None:
+    file = program(paths.cache() / "engine" / "bin", "pulumi", "v3.259.0")
+    assert not is_complete(machine)
+    record.keep(record.seen(machine, CHOSEN))
+    file.unlink()
+    assert not is_complete(machine)
+
+
+@pytest.mark.parametrize("name", ["ENV_FILE", "KEY"])
+def test_a_file_that_went_away_is_seen(machine: Machine, name: str) -> None:
+    Path(getattr(paths, name)).unlink()
+    assert not is_complete(machine)
+
+
+def test_a_package_that_went_out_of_the_store_is_seen(machine: Machine) -> None:
+    link = paths.ROOTS / "debian" / "busybox.deb"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(paths.ROOTS / "nothing")
+    assert not is_complete(machine)
+
+
+def test_a_login_is_seen(machine: Machine) -> None:
+    other = state.Backend("", "yours: logged in to https://api.pulumi.com")
+    assert not record.is_complete(record.seen(machine, other), other)
+
+
+def test_no_secret_is_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-token")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a-phrase")
+    view = str(record.seen(machine, state.backend({"PULUMI_ACCESS_TOKEN": "a-token"})))
+    assert "a-token" not in view
+    assert "a-phrase" not in view
+
+
+def test_a_failure_is_told_in_one_line_and_the_next_run_goes_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_machine: Machine) -> None:
+        raise FlakeshipError("Nix: nix is not on PATH. Run: the official command")
+
+    record.FILE.unlink()
+    monkeypatch.setattr(Machine, "here", classmethod(lambda _cls: machine))
+    monkeypatch.setattr(state, "ensure", lambda _chosen: None)
+    monkeypatch.setattr(environment, "write", lambda _machine, _chosen: {})
+    monkeypatch.setattr(appliance, "fill", lambda _env: None)
+    for module in (packages, engine):
+        monkeypatch.setattr(module, "ensure", lambda _machine: None)
+    monkeypatch.setattr(nix, "ensure", stop)
+    assert main.main("setup") == 1
+    assert capsys.readouterr().err == (
+        "set-up: Nix: nix is not on PATH. Run: the official command\n"
+    )
+    assert not record.FILE.exists()
+    monkeypatch.setattr(nix, "ensure", lambda _machine: None)
+    assert main.main("setup") == 0
+    assert record.FILE.exists()

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from flakeship.errors import FlakeshipError
+from lab.setup import engine, gobuild, nix, packages
+from lab.setup.tools import GIT, NIX, PULUMI, QEMU, SSH, Found, Machine
+from tests.setup.conftest import program
+
+MISSING = Found(PULUMI, problem="pulumi is not on PATH")
+ON_PATH = Found(PULUMI, Path("/usr/bin/pulumi"), "3.260.0")
+
+
+def unasked() -> bool:
+    pytest.fail("the site is not to be asked")
+
+
+def own_build() -> Found:
+    return Found(PULUMI, gobuild.engine() / "bin" / "pulumi", "3.259.0")
+
+
+def test_pulumi_on_path_is_taken() -> None:
+    assert engine.engine_way(ON_PATH, False, unasked).kind == "there"
+
+
+def test_pulumis_installer_comes_before_our_own_build() -> None:
+    way = engine.engine_way(MISSING, False, lambda: True)
+    assert way == engine.Way("installer", "pulumi is not on PATH")
+
+
+def test_pulumi_is_built_where_its_site_does_not_answer() -> None:
+    way = engine.engine_way(MISSING, False, lambda: False)
+    assert way == engine.Way("build", "pulumi is not on PATH and get.pulumi.com does not answer")
+
+
+def test_an_own_build_stays_without_asking_the_site() -> None:
+    assert engine.engine_way(own_build(), True, unasked).kind == "there"
+
+
+def test_an_own_build_follows_its_sources() -> None:
+    way = engine.engine_way(own_build(), False, unasked)
+    assert way == engine.Way("build", "lab/engine has changed")
+
+
+@pytest.mark.parametrize(
+    ("installed", "built", "answers", "kind"),
+    [
+        (True, False, False, "there"),
+        (False, True, False, "there"),
+        (False, False, True, "installer"),
+        (False, False, False, "build"),
+    ],
+)
+def test_the_plugin_of_a_pulumi_on_path(
+    installed: bool, built: bool, answers: bool, kind: str
+) -> None:
+    assert engine.plugin_way(installed, built, lambda: answers).kind == kind
+
+
+def test_nix_on_path_is_taken(machine: Machine) -> None:
+    found = Found(NIX, Path("/usr/bin/nix"), "2.26.3")
+    assert nix.nix_way(found, machine, keyring=False).kind == "there"
+
+
+def test_debians_nix_is_for_root_on_debian(machine: Machine) -> None:
+    old = Found(NIX, Path("/usr/bin/nix"), "2.8.0", "nix on PATH is 2.8.0, older than 2.18")
+    assert nix.nix_way(old, machine, keyring=True) == nix.Way("debian", old.problem)
+
+
+def test_elsewhere_nix_is_for_the_user_to_install(folder: Path) -> None:
+    way = nix.nix_way(
+        Found(NIX, problem="nix is not on PATH"), Machine(str(folder), root=False), keyring=False
+    )
+    assert way.kind == "stop"
+    assert way.why == (
+        "nix is not on PATH, and to get it here takes root and Debian's apt-get and keyring"
+    )
+
+
+def test_a_stop_for_nix_names_the_official_command(folder: Path) -> None:
+    with pytest.raises(FlakeshipError, match=r"Run: sh <\(curl -L https://nixos.org/nix/install\)"):
+        nix.ensure(Machine(str(folder), root=False))
+
+
+def test_a_stop_for_packages_names_one_command_for_all(folder: Path) -> None:
+    program(folder, "git", "git version 2.39.5")
+    with pytest.raises(FlakeshipError) as stop:
+        packages.ensure(Machine(str(folder), root=False, manager="apt-get"))
+    assert str(stop.value) == (
+        "ssh is not on PATH, qemu-system-x86_64 is not on PATH. Run: sudo apt-get install -y "
+        "--no-install-recommends openssh-client qemu-system-x86 qemu-utils"
+    )
+
+
+def test_root_on_debian_installs_packages(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(Path(machine.path), "git", "git version 2.39.5")
+    program(Path(machine.path), "ssh", "OpenSSH_9.2p1")
+    program(Path(machine.path), "ssh-keygen", "")
+    asked: list[str] = []
+
+    def install(missing: list[Found], _machine: Machine) -> None:
+        asked.extend(found.tool.name for found in missing)
+        for name in QEMU.commands:
+            program(Path(machine.path), name, "QEMU emulator version 7.2.22")
+
+    monkeypatch.setattr(packages, "install", install)
+    packages.ensure(machine)
+    assert asked == ["QEMU"]
+
+
+def test_every_packaged_tool_has_packages_for_every_manager() -> None:
+    for tool in (GIT, SSH, QEMU):
+        assert set(tool.packages) == {"apt-get", "dnf", "zypper", "pacman"}
