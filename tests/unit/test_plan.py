@@ -1,0 +1,118 @@
+"""What the program asks for on this machine, and what it refuses before it declares anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from flakeship.errors import FlakeshipError
+from flakeship.local import host, machine
+from flakeship.local.machine import Probe
+from flakeship.local.plan import Machine, plan
+from flakeship.release import Built
+from flakeship.requests import Evidence, Port, Running
+from flakeship.settings import Server, Settings
+
+from .test_ledger import release
+
+WEB = Server.model_validate(
+    {
+        "name": "web",
+        "ports": [{"port": 80, "protocol": "http", "host": 8080}, 5432],
+        "data": {"pg": "1G"},
+        "checks": [{"name": "page", "http": 80}],
+    }
+)
+RUNNING = Running("web-11111111-32eb", 1, "kvm", {22: 40022, 80: 40080, 5432: 45432})
+
+
+def settings(*servers: Server) -> Settings:
+    return Settings.model_construct(servers=list(servers), boot_timeout=120.0)
+
+
+def planned(*servers: Server, before: dict[str, object] | None = None) -> list[Machine]:
+    return plan(settings(*servers), release(1), "dev", ".state/id_ed25519", before or {})
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_machine_is_named_by_server_release_and_shape() -> None:
+    (web,) = planned(WEB)
+    assert web.id == f"web-11111111-{WEB.shape}"
+    assert (web.boot, web.host) == (1, host.this_host())
+
+
+def test_the_request_to_start() -> None:
+    (web,) = planned(WEB)
+    request = web.start(Built("/nix/store/x/image.qcow2", "abc", 5))
+    assert request.directory == f".state/dev/machines/{web.id}"
+    assert request.active == ".state/dev/active/web"
+    assert request.disks == {"pg": ".state/dev/disks/web-pg.qcow2"}
+    assert request.ports == [22, 80, 5432]
+    assert (request.vcpus, request.memory, request.disk) == (2, 512, 2048)
+    assert (request.image, request.sha512) == ("/nix/store/x/image.qcow2", "abc")
+    assert web.disk("pg").size == 1024
+
+
+def test_the_request_to_verify() -> None:
+    (web,) = planned(WEB)
+    request = web.verify(RUNNING)
+    assert request.reach == RUNNING.ports
+    assert request.ports == [Port(22, "ssh"), Port(80, "http"), Port(5432, "tcp")]
+    assert request.toplevel == release(1).toplevel
+    assert (request.subnet, request.deadline) == (web.subnet, 120.0)
+    assert [check.name for check in request.checks] == ["page"]
+
+
+def test_the_request_to_cut_over() -> None:
+    (web,) = planned(WEB)
+    evidence = Evidence(web.id, 1, ["ssh-ed25519 AAAA"], 1.0, [])
+    request = web.cutover(RUNNING, evidence)
+    assert request.forwards == {8080: 80}
+    assert (request.ssh_port, request.host_keys) == (40022, ["ssh-ed25519 AAAA"])
+    assert request.directories == ".state/dev/machines"
+    assert web.report(evidence)["ports"] == {"80": "127.0.0.1:8080"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "boot"),
+    [
+        (Probe(runs=False, boot=0, lives_on=""), 1),
+        (Probe(runs=True, boot=4, lives_on="here"), 4),
+        (Probe(runs=False, boot=4, lives_on="here"), 5),
+    ],
+)
+def test_a_dead_machine_gets_the_next_start(seen: Probe, boot: int) -> None:
+    with patch.object(machine, "probe", return_value=seen):
+        assert planned(WEB)[0].boot == boot
+
+
+def test_every_machine_has_a_subnet_of_its_own() -> None:
+    servers = [Server(name=f"s{number}") for number in range(20)]
+    assert len({each.subnet for each in planned(*servers)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (Server(name="web", memory=128), "web has 128 MiB of memory, but web-11111111 needs"),
+        (
+            Server(name="web", disk=100),
+            "web has 100 MiB of disk, but web-11111111 needs at least 512",
+        ),
+    ],
+)
+def test_a_shape_that_is_too_small_is_refused(server: Server, said: str) -> None:
+    with pytest.raises(FlakeshipError, match=said):
+        planned(server)
+
+
+def test_a_server_of_another_machine_is_refused() -> None:
+    assert planned(WEB, before={"web": {"host": host.this_host()}})
+    with pytest.raises(FlakeshipError, match="server web lives on elsewhere, and this is"):
+        planned(WEB, before={"web": {"host": "elsewhere"}})
