@@ -4,39 +4,41 @@ SHELL       := bash
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 
-STACK ?= dev
-NAME  ?= web
+STACK  ?= dev
+SERVER ?= web
 
 SETUP  := lab/setup/run
-ENV    := . .state/env.sh;
+WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
+LOCK   := nix/appliance/debian/lock.json
 
 .PHONY: help up preview ssh destroy doctor test bench check format relock env setup
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo '  STACK=$(STACK) chooses the stack, NAME=$(NAME) the server of `make ssh`'
+	@echo '  STACK=$(STACK) chooses the stack, SERVER=$(SERVER) the server of `make ssh`'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(ENV) pulumi stack select --create $(STACK) && pulumi up --yes --stack $(STACK) && $(PYTHON) -m flakeship summary
+	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --stack $(STACK) && $(PYTHON) -m flakeship summary </dev/null
 preview: setup ## Show what `make up` would change
-	@$(ENV) pulumi stack select --create $(STACK) && pulumi preview --stack $(STACK)
+	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --stack $(STACK)
 ssh: setup ## Log in to a server of the stack
-	@exec ssh -F .state/$(STACK)/ssh_config $(NAME)
+	@exec ssh -F .state/$(STACK)/ssh_config $(SERVER)
 destroy: setup ## Remove all that the stack made
-	@$(ENV) pulumi destroy --yes --stack $(STACK)
+	@$(WITH) pulumi destroy --yes --stack $(STACK)
 doctor: ## Show what was found, what is missing and the command that fixes it
 	@$(SETUP) doctor
 test: check ## Run the checks and the whole test suite
-	@$(ENV) $(PYTHON) -m pytest -n auto --dist loadgroup
+	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadgroup
 bench: setup ## Run the benchmarks
-	@$(ENV) $(PYTHON) -m bench
+	@$(WITH) $(PYTHON) -m bench
 check: setup ## Check style, types, Nix files and shell scripts
-	@$(ENV) $(PYTHON) -m lab.setup check
+	@$(WITH) $(PYTHON) -m lab.setup check
 format: setup ## Format the Python files
 	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format .
 relock: setup ## Lock the appliance's newest Debian packages
-	@$(ENV) $(PYTHON) nix/appliance/debian/relock.py && git commit --message 'Take the newest Debian packages' -- nix/appliance/debian
-env: setup ## Print the shell lines for plain `pulumi`: eval "$$(make env)"
+	@$(WITH) $(PYTHON) nix/appliance/debian/relock.py
+	@git diff --quiet -- $(LOCK) || git commit --message "Take Debian's newest packages" -- $(LOCK)
+env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
 	@cat .state/env.sh
 setup: ## Get all that is needed, without building anything
 	@$(SETUP) setup

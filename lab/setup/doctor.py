@@ -92,8 +92,9 @@ def state_rows() -> list[Row]:
     rows.append(
         Row("backend", "", "", f"{chosen.url} ({chosen.why})" if chosen.url else chosen.why)
     )
-    rows += [Row("state", "missing", "", paths.short(path), SETUP) for path in missing]
-    if not missing:
+    if missing:
+        rows.append(Row("state", "missing", "", ", ".join(map(paths.short, missing)), SETUP))
+    else:
         rows.append(Row("log-in key", "", "", paths.short(paths.KEY)))
     return rows
 
