@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,9 @@ from flakeship.checks import custom, facts, inside, outside
 from flakeship.checks.verdict import Failed, judge
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.requests import Check, Evidence, Port, VerifyRequest, parse
-from flakeship.waiting import backoff
 
-PROBE = 60.0
-"""Seconds for the probe script."""
-
-SETTLE = 120.0
-"""Seconds for the system to be done with starting once it answers SSH."""
+PROBE = 240.0
+"""Seconds for the probe script, which waits up to 120 s for the system to be done with starting."""
 
 BUILD = 300.0
 """Seconds for the trivial derivation."""
@@ -134,6 +131,10 @@ def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connectio
             pool.submit(judge, c.name, partial(custom.check, c, request, connection))
             for c in request.checks
         ]
+        # a service may be up before it listens: look again when its port has answered
+        wait_for(answers)
+        if _unheard(known, request):
+            known = known.updated(_probe(connection, "listeners"))
         checks = [
             judge("host-key", partial(outside.host_key, connection, pinned)),
             root.result(),
@@ -147,20 +148,14 @@ def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connectio
 
 
 def _look_inside(connection: ssh.Connection) -> facts.Facts:
-    """The facts, once the system is done with starting."""
     known = _probe(connection)
-    if _starting(known):
-        for _ in backoff(SETTLE, first=0.2):
-            if not _starting(_probe(connection, "state")):
-                break
-        known = _probe(connection)
     if not known.nft:
         known = known.updated(_probe(connection, "iptables", "ip6tables"))
     return known
 
 
 def _probe(connection: ssh.Connection, *sections: str) -> facts.Facts:
-    command = " ".join(["sh -s", *sections])
+    command = facts.command(*sections)
     result = connection.run(command, stdin=facts.PROBE, timeout=PROBE, check=False)
     found = facts.parse(result.stdout, result.stderr)
     if not found.sections:
@@ -174,9 +169,9 @@ def _probe(connection: ssh.Connection, *sections: str) -> facts.Facts:
     return found
 
 
-def _starting(known: facts.Facts) -> bool:
+def _unheard(known: facts.Facts, request: VerifyRequest) -> bool:
     try:
-        return known.state in ("initializing", "starting")
+        return bool(inside.unheard(known, request))
     except Failed:
         return False
 

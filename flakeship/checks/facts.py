@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +15,20 @@ from flakeship.checks.firewall import Firewall
 from flakeship.checks.verdict import Failed
 
 PROBE = Path(__file__).with_name("probe.sh").read_text()
-"""The script, for standard input of `sh -s [section...]`."""
+"""The script, for the standard input of `command`."""
 
 MARK = re.compile(r"@@@ (begin|end) (\S+) ([\d.]+) (\S+)")
+
+
+AS_ROOT = "PATH=$PATH:/run/wrappers/bin; sudo -n sh -s {0} || sh -s {0}"
+
+
+def command(*sections: str) -> str:
+    """The command line that runs the script: as root, or without sudo as the user.
+
+    A sudo that refuses leaves standard input as it is.
+    """
+    return f"sh -c {shlex.quote(AS_ROOT.format(' '.join(sections)))}"
 
 
 @dataclass(frozen=True)
@@ -68,13 +79,17 @@ class Listener:
 
 @dataclass(frozen=True)
 class Facts:
-    """The sections of a probe. Reading a fact that is not there raises Failed and says why."""
+    """The sections of a probe. Reading a fact that is not there raises Failed and says why.
+
+    `refusal` is what sudo said where it did not let the user be root.
+    """
 
     sections: Mapping[str, Section] = field(default_factory=dict)
+    refusal: str = ""
 
     def updated(self, newer: Facts) -> Facts:
         """These facts, with the sections of a later probe in their place."""
-        return Facts({**self.sections, **newer.sections})
+        return replace(self, sections={**self.sections, **newer.sections})
 
     def milliseconds(self, *names: str) -> int:
         """The time that the sections took on the machine (to 10 ms)."""
@@ -98,21 +113,20 @@ class Facts:
 
     @property
     def addresses(self) -> list[Address]:
-        """The addresses of all interfaces."""
-        try:
-            return [
-                Address(
-                    link["ifname"],
-                    info["local"],
-                    info.get("dynamic", False),
-                    None if (life := info.get("valid_life_time", 2**32 - 1)) >= 2**32 - 1 else life,
-                )
-                for link in json.loads(self.text("addresses"))
-                for info in link.get("addr_info", [])
-                if "local" in info
-            ]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Failed(f"`ip -j addr` cannot be read: {error!r}") from error
+        """The addresses of all interfaces; read from the text, for busybox has no `ip -j`."""
+        found = []
+        interface = ""
+        for line in self.text("addresses").splitlines():
+            if link := re.match(r"\d+: ([^:@]+)", line):
+                interface = link[1]
+            elif address := re.match(r"\s+inet6? ([^\s/]+)(.*)", line):
+                dynamic = "dynamic" in address[2].split()
+                found.append(Address(interface, address[1], dynamic, None))
+            elif found and (life := re.match(r"\s+valid_lft (\d+)sec", line)):
+                found[-1] = replace(found[-1], lifetime=int(life[1]))
+        if not found:
+            raise Failed(f"`ip addr` cannot be read: {self.text('addresses') or 'no word'}")
+        return found
 
     @property
     def listeners(self) -> list[Listener]:
@@ -167,7 +181,8 @@ def parse(stdout: str, stderr: str) -> Facts:
         {
             name: Section(code, text, errors.get(name, ""), milliseconds)
             for name, text, code, milliseconds in _framed(stdout)
-        }
+        },
+        refusal=" ".join(stderr.partition("@@@ ")[0].split()),
     )
 
 

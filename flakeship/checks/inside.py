@@ -31,7 +31,8 @@ def sudo(facts: Facts, request: VerifyRequest) -> str:
     """The user becomes root without a password."""
     uid = facts.text("sudo")
     if uid != "0":
-        raise Failed(f"`sudo -n id -u` of {request.user} says {uid}, not 0")
+        said = facts.refusal or f"the user id is {uid}"
+        raise Failed(f"`sudo -n` does not make {request.user} root: {said}")
     return f"{request.user} may use sudo"
 
 
@@ -58,8 +59,7 @@ def listeners(facts: Facts, request: VerifyRequest) -> str:
             f"not declared: {', '.join(map(str, strangers))}: "
             "declare the port, bind it to loopback or switch the service off"
         )
-    missing = declared - {listener.port for listener in outward if listener.protocol == "tcp"}
-    if missing:
+    if missing := unheard(facts, request):
         raise Failed(f"nothing listens on the declared port {_numbers(missing)}")
     clients = sorted({listener.port for listener in outward if listener.protocol == "udp"})
     dhcp_client = f", the DHCP client on udp {_numbers(clients)}" if clients else ""
@@ -127,6 +127,12 @@ def evidence(facts: Facts, request: VerifyRequest) -> list[Check]:
 def declared_ports(request: VerifyRequest) -> set[int]:
     """The TCP ports that may be reached: SSH and the server's own."""
     return {SSH, *(port.port for port in request.ports)}
+
+
+def unheard(facts: Facts, request: VerifyRequest) -> set[int]:
+    """The declared ports on which nothing listens beyond loopback (yet)."""
+    heard = {s.port for s in facts.listeners if s.protocol == "tcp" and not s.loopback}
+    return declared_ports(request) - heard
 
 
 def _expected(listener: Listener, declared: set[int]) -> bool:

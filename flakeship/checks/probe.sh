@@ -1,18 +1,18 @@
 #!/bin/sh
-# Says what the checks must know about the machine it runs on, in one login: `sh -s [section...]`.
+# Says what the checks must know about the machine it runs on, in one login and with one sudo:
+#   sudo -n sh -s [section...] || sh -s [section...]
 # A section is framed, on standard output and on standard error, by
-#   @@@ begin <section> <uptime>      and      @@@ end <section> <uptime> <exit code>
+#   @@@ begin <section> <uptime> -      and      @@@ end <section> <uptime> <exit code>
 
-PATH=/run/wrappers/bin:/run/current-system/sw/bin:$PATH:/usr/sbin:/sbin
+PATH=$PATH:/run/wrappers/bin:/run/current-system/sw/bin:/usr/sbin:/sbin
 LC_ALL=C
 export PATH LC_ALL
 
 mark() {
   read -r uptime _ </proc/uptime
-  line=$(printf '@@@ %s %s %s %s' "$1" "$2" "$uptime" "$3")
   # the output before it may lack its last newline
-  printf '\n%s\n' "$line"
-  printf '\n%s\n' "$line" >&2
+  printf '\n@@@ %s %s %s %s\n' "$1" "$2" "$uptime" "$3"
+  printf '\n@@@ %s %s %s %s\n' "$1" "$2" "$uptime" "$3" >&2
 }
 
 section() {
@@ -23,19 +23,34 @@ section() {
   mark end "$name" $?
 }
 
-[ $# -gt 0 ] || set -- toplevel sudo addresses listeners nft root state failed boot
+# The state once the system is done with starting, or after two minutes.
+settled() {
+  tries=0
+  while
+    answer=$(systemctl is-system-running)
+    code=$?
+    tries=$((tries + 1))
+    case $answer in starting | initializing) [ "$tries" -lt 240 ] ;; *) false ;; esac
+  do
+    sleep 0.5
+  done
+  echo "$answer"
+  return "$code"
+}
+
+[ $# -gt 0 ] || set -- state sudo toplevel addresses listeners nft root failed boot
 
 for wanted; do
   case $wanted in
+    state) section state settled ;;
+    sudo) section sudo id -u ;;
     toplevel) section toplevel readlink -f /run/current-system ;;
-    sudo) section sudo sudo -n id -u ;;
-    addresses) section addresses ip -j addr ;;
-    listeners) section listeners sudo -n ss -H -lntup ;;
-    nft) section nft sudo -n nft -j list ruleset ;;
-    iptables) section iptables sudo -n iptables-save ;;
-    ip6tables) section ip6tables sudo -n ip6tables-save ;;
+    addresses) section addresses ip addr ;;
+    listeners) section listeners ss -H -lntup ;;
+    nft) section nft nft -j list ruleset ;;
+    iptables) section iptables iptables-save ;;
+    ip6tables) section ip6tables ip6tables-save ;;
     root) section root df -Pk / ;;
-    state) section state systemctl is-system-running ;;
     failed) section failed systemctl --failed --no-legend --plain ;;
     boot) section boot cat /proc/sys/kernel/random/boot_id ;;
     *) section "$wanted" false ;;

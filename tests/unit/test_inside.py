@@ -1,10 +1,12 @@
-import json
+import os
+from pathlib import Path
 
 import pytest
 
 from flakeship.checks import facts, inside
 from flakeship.checks.facts import Section
 from flakeship.checks.verdict import Failed
+from flakeship.process import run
 from tests.unit.machines import REQUEST, machine, recorded
 
 HEALTHY = machine()
@@ -14,12 +16,10 @@ def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
     return {c.name: (c.passed, c.detail) for c in inside.evidence(known, REQUEST)}
 
 
-def changed(interface: str = "ens3", **info: object) -> str:
-    links = json.loads(HEALTHY.text("addresses"))
-    for link in links:
-        if link["ifname"] == interface:
-            link["addr_info"][0].update(info)
-    return json.dumps(links)
+def changed(old: str, new: str) -> str:
+    text = HEALTHY.text("addresses")
+    assert old in text
+    return text.replace(old, new)
 
 
 def with_listener(line: str) -> str:
@@ -38,7 +38,7 @@ def test_a_healthy_nixos_passes_all() -> None:
     assert details["root-size"] == "3896 MiB of a disk of 4096 MiB"
 
 
-NO_NFT = Section(1, "", "sudo: nft: command not found", 0)
+NO_NFT = Section(1, "", "sh: nft: not found", 0)
 IPTABLES = recorded("nixos-iptables.txt").replace("8000:8010", "80")
 STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
 
@@ -48,13 +48,17 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
     [
         ("toplevel", {"toplevel": "/nix/store/old-system"}, "/nix/store/old-system is running"),
         ("toplevel", {"toplevel": Section(1, "", "", 0)}, "`toplevel` ended with exit code 1"),
-        ("sudo", {"sudo": "1000"}, "says 1000, not 0"),
-        ("sudo", {"sudo": Section(1, "", "sudo: a password is required", 0)}, "password is req"),
-        ("dhcp", {"addresses": changed(dynamic=False)}, "10.0.2.15 on ens3 is static"),
-        ("dhcp", {"addresses": changed(valid_life_time=2**32 - 1)}, "is static"),
-        ("dhcp", {"addresses": changed(local="10.9.9.9")}, "no address in 10.0.2.0/24, only: 10.9"),
-        ("dhcp", {"addresses": "[]"}, "none at all"),
-        ("dhcp", {"addresses": "ip: not json"}, "cannot be read"),
+        ("sudo", {"sudo": "1000"}, "does not make nixos root: the user id is 1000"),
+        ("sudo", {"sudo": Section(127, "", "sh: id: not found", 0)}, "id: not found"),
+        ("dhcp", {"addresses": changed(" dynamic ens3", " ens3")}, "10.0.2.15 on ens3 is static"),
+        ("dhcp", {"addresses": changed("86315sec", "forever")}, "is static"),
+        (
+            "dhcp",
+            {"addresses": changed("10.0.2.15", "10.9.9.9")},
+            "no address in 10.0.2.0/24, only: 10.9",
+        ),
+        ("dhcp", {"addresses": "1: lo:\n    inet 127.0.0.1/8 scope host lo"}, "none at all"),
+        ("dhcp", {"addresses": "Usage: ip"}, "cannot be read"),
         ("dhcp", {"addresses": Section(127, "", "sh: ip: not found", 0)}, "ip: not found"),
         ("listeners", {"listeners": with_listener(STRANGER)}, "tcp *:5355 (systemd-resolve)"),
         ("listeners", {"listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 *:*")}, "udp 0.0.0.0"),
@@ -62,7 +66,7 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("listeners", {"listeners": ""}, "declared port 22, 80"),
         ("listeners", {"listeners": "tcp LISTEN"}, "cannot be read"),
         ("listeners", {"listeners": "tcp LISTEN 0 1 *:ssh *:*"}, "cannot be read"),
-        ("listeners", {"listeners": Section(1, "", "sudo: ss: command not found", 0)}, "ss: comm"),
+        ("listeners", {"listeners": Section(1, "", "sh: ss: not found", 0)}, "ss: not"),
         ("firewall", {"nft": NO_NFT}, "the probe ended before it came to `iptables`"),
         ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22, 80, 23")}, "tcp 23"),
         ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22")}, "open: tcp 80"),
@@ -93,10 +97,17 @@ def test_iptables_instead_of_nftables() -> None:
 
 
 def test_without_ipv6_only_ipv4_counts() -> None:
-    links = json.loads(HEALTHY.text("addresses"))
-    del links[1]["addr_info"][1]
-    found = evidence(machine(nft=NO_NFT, iptables=IPTABLES, addresses=json.dumps(links)))
+    only = HEALTHY.text("addresses").partition("    inet6 fe80")[0]
+    found = evidence(machine(nft=NO_NFT, iptables=IPTABLES, addresses=only))
     assert found["firewall"][1].startswith("IPv4: tcp 22")
+
+
+def test_the_addresses_of_busybox() -> None:
+    known = machine(addresses=recorded("busybox-addresses.txt"))
+    assert [a for a in known.addresses if a.lifetime] == [
+        facts.Address("eth0", "10.77.2.15", dynamic=True, lifetime=86369),
+        facts.Address("eth0", "fec0::5054:ff:fe12:3456", dynamic=True, lifetime=86375),
+    ]
 
 
 def test_a_probe_cut_short_keeps_what_is_whole() -> None:
@@ -107,12 +118,45 @@ def test_a_probe_cut_short_keeps_what_is_whole() -> None:
         known.listeners  # noqa: B018
 
 
-def test_standard_error_is_kept_apart() -> None:
-    out = "\n@@@ begin sudo 1.00 -\n\n@@@ end sudo 1.05 1\n"
-    err = "\n@@@ begin sudo 1.00 -\nsudo: unable to resolve host\n\n@@@ end sudo 1.05 1\n"
-    assert facts.parse(out, err).sections["sudo"] == Section(
-        1, "", "sudo: unable to resolve host", 50
+def probe(path: Path, **programs: str) -> facts.Facts:
+    """Run the real script with these programs before those of this machine."""
+    for name, text in programs.items():
+        (path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (path / name).chmod(0o755)
+    done = run(
+        ["sh", "-c", facts.command("state", "sudo", "no-such")],
+        stdin=facts.PROBE,
+        env={"PATH": f"{path}:{os.environ['PATH']}"},
     )
+    return facts.parse(done.stdout, done.stderr)
+
+
+def test_the_probe_waits_until_the_system_has_started(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    known = probe(
+        tmp_path,
+        sudo='shift; exec "$@"',
+        sleep=":",
+        systemctl=f"echo x >>{log}; [ $(wc -l <{log}) -lt 3 ] || {{ echo degraded; exit 1; }}; "
+        "echo starting; exit 1",
+    )
+    assert log.read_text() == "x\nx\nx\n"
+    assert known.state == "degraded"
+    assert known.sections["state"].code == 1
+    assert known.sections["no-such"].code == 1
+
+
+def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:
+    known = probe(
+        tmp_path,
+        sudo="echo 'sudo: a password is required' >&2; exit 1",
+        id="echo 1000; echo sudo: unable to resolve host >&2",
+        systemctl="echo running",
+    )
+    assert known.state == "running"
+    assert known.sections["sudo"].stderr == "sudo: unable to resolve host"
+    with pytest.raises(Failed, match="does not make nixos root: sudo: a password is required"):
+        inside.sudo(known, REQUEST)
 
 
 @pytest.mark.parametrize(

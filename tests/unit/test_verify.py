@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flakeship import ssh, verify
-from flakeship.checks import outside
+from flakeship.checks import facts, outside
 from flakeship.errors import FlakeshipError
 from flakeship.process import Result
 from flakeship.requests import CustomCheck, Evidence, VerifyRequest, dump
@@ -52,7 +52,7 @@ class Guest:
             Path(argv[argv.index("-E") + 1]).write_text(log)
             return Result(code, "", "")
         self.commands.append(argv[-1])
-        if argv[-1].startswith("sh -s"):
+        if argv[-1].startswith("sh -c"):
             probe = self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
             return Result(0, probe, "")
         return self.build if argv[-1].startswith("nix-build") else Result(0, "", "")
@@ -112,34 +112,19 @@ def test_nix_build_fails(guest: Guest, request_: VerifyRequest, build: Result) -
         verify.verify(request_, [], str)
 
 
-def test_a_starting_system_is_waited_for(guest: Guest, request_: VerifyRequest) -> None:
-    whole = recorded("probe.txt")
-    starting = whole.replace("\nrunning\n", "\nstarting\n")
-    guest.probes = [starting, starting, whole, whole]
-    assert verify.verify(request_, [], str)
-    assert [c for c in guest.commands if c.startswith("sh")] == [
-        "sh -s",
-        "sh -s state",
-        "sh -s state",
-        "sh -s",
-    ]
-
-
-def test_a_system_that_never_ends_starting_fails(
-    guest: Guest, request_: VerifyRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(verify, "SETTLE", 0.1)
-    guest.probes = [recorded("probe.txt").replace("\nrunning\n", "\nstarting\n")]
-    with pytest.raises(FlakeshipError, match="✗ system: the system is starting, not running"):
-        verify.verify(request_, [], str)
-
-
 def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, request_: VerifyRequest) -> None:
     without = recorded("probe.txt").replace('"hook": "input"', '"hook": "output"')
     guest.probes = [without]
     with pytest.raises(FlakeshipError, match="✗ firewall: no nftables rules refuse anything"):
         verify.verify(request_, [], str)
-    assert "sh -s iptables ip6tables" in guest.commands
+    assert facts.command("iptables", "ip6tables") in guest.commands
+
+
+def test_a_service_that_listens_late_is_seen(guest: Guest, request_: VerifyRequest) -> None:
+    whole = recorded("probe.txt")
+    guest.probes = ["\n".join(line for line in whole.splitlines() if ":80  " not in line), whole]
+    assert verify.verify(request_, [], str)
+    assert facts.command("listeners") in guest.commands
 
 
 def test_a_probe_that_does_not_run(guest: Guest, request_: VerifyRequest) -> None:
