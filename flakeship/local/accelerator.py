@@ -14,7 +14,7 @@ from flakeship.process import Result, run
 
 Accelerator = Literal["kvm", "tcg"]
 
-TRIAL_SECONDS = 3.0
+TRIAL_SECONDS = 4.0
 TRIAL_PASSED = 33
 """QEMU's exit code after the guest wrote 0x10 to isa-debug-exit: (0x10 << 1) | 1."""
 

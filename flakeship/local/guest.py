@@ -33,7 +33,7 @@ done
 kind() { blkid -o value -s TYPE "$device" || true; }
 blank() { [ -z "$(kind)" ] && [ "$(head -c 1048576 "$device" | tr -d '\000' | wc -c)" -eq 0 ]; }
 if ! mountpoint -q "$directory"; then
-  if blank; then mke2fs -q -t ext4 -L "$name" "$device"; fi
+  if blank; then mkfs.ext4 -q -L "$name" "$device"; fi
   mkdir -p "$directory"
   unit=
   if [ -d /run/systemd/system ]; then

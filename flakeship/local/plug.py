@@ -35,17 +35,13 @@ def attach(monitor: Monitor, name: str, file: Path) -> None:
         **{"driver": "qcow2", "node-name": f"{_NODE}{name}", "discard": "unmap"},
         file={"driver": "file", "filename": str(file.absolute())},
     )
-    try:
-        monitor.execute(
-            "device_add",
-            driver="virtio-blk-pci",
-            id=f"{_DEVICE}{name}",
-            drive=f"{_NODE}{name}",
-            serial=name,
-        )
-    except QmpError:
-        _drop_node(monitor, name)
-        raise
+    monitor.execute(
+        "device_add",
+        driver="virtio-blk-pci",
+        id=f"{_DEVICE}{name}",
+        drive=f"{_NODE}{name}",
+        serial=name,
+    )
 
 
 def detach(monitor: Monitor, name: str) -> None:
@@ -66,7 +62,7 @@ def detach(monitor: Monitor, name: str) -> None:
 
 
 def _drop_node(monitor: Monitor, name: str) -> None:
-    """Close the file of a disk that no device uses; a crash may have left one open."""
+    """Close the file of a disk that no device uses; a failed `attach` leaves it open."""
     nodes = monitor.execute("query-named-block-nodes", flat=True)
     if f"{_NODE}{name}" in {node["node-name"] for node in nodes}:
         monitor.execute("blockdev-del", **{"node-name": f"{_NODE}{name}"})
