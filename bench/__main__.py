@@ -1,0 +1,30 @@
+"""`make bench`: every measurement in one run, on a stack of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench.preview import preview
+from bench.servers import MANY, servers
+from tests.project import ROOT, make
+
+
+def main() -> None:
+    """Measure in a temporary project."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "project")
+        path.mkdir()
+        project = make(path, Path("nix/appliance"), ROOT / "nix/appliance")
+        try:
+            print("building the image and bringing up a first server…", flush=True)
+            project.up()
+            preview(project)
+            project.pulumi("destroy", "--yes", "--skip-preview")
+            servers(project, 1)
+            servers(project, MANY)
+        finally:
+            project.pulumi("destroy", "--yes", "--skip-preview", check=False)
+
+
+main()

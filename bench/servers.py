@@ -1,0 +1,53 @@
+"""From a built image to verified servers, beside a shell loop that only waits for SSH."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from bench.table import show
+from flakeship.local.accelerator import accelerator
+from flakeship.process import run
+from tests.project import Project
+
+MANY = 10
+HERE = Path(__file__).parent
+
+
+def servers(project: Project, count: int) -> None:
+    """Measure `count` servers at once; `project` is a stack whose image is built, and is empty."""
+    for number in range(count):
+        project.config(f"servers[{number}].name", f"s{number}")
+        project.config(f"servers[{number}].memory", "512")
+    start = time.perf_counter()
+    project.up()
+    ours = time.perf_counter() - start
+    outputs = project.outputs()
+    evidence = [server["evidence"] for server in outputs["servers"].values()]
+    builds = [
+        c["milliseconds"] / 1000 for e in evidence for c in e["checks"] if c["name"] == "nix-build"
+    ]
+    waited = max(each["seconds_to_ssh"] for each in evidence)
+    image = outputs["releases"][0]["release"]
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    theirs = peer(f"{image['out']}/{image['file']}", project.path / ".state/id_ed25519", count)
+    apart = max(builds)
+    show(
+        f"{count} server(s) from a built image, 2 vCPUs and 512 MiB each, {accelerator()}",
+        ("what", "seconds"),
+        [
+            ("a shell loop until SSH answers everywhere", theirs),
+            ("`pulumi up` until verified and cut over", ours),
+            ("  of it until the slowest answered SSH", waited),
+            ("  of it the slowest build inside a guest", apart),
+            ("`pulumi up` less that build, over the shell loop", ours - apart - theirs),
+            ("`pulumi up` less that build, as a multiple of it", (ours - apart) / theirs),
+        ],
+    )
+
+
+def peer(image: str, key: Path, count: int) -> float:
+    """The seconds that the shell loop takes."""
+    with tempfile.TemporaryDirectory() as directory:
+        return float(run([HERE / "peer.sh", image, key, str(count), directory]).stdout)
