@@ -89,7 +89,7 @@ def trial_command(accelerator: Accelerator, image: str) -> list[str]:
         "-no-user-config",
         "-no-reboot",
         *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
-        *("-drive", f"file={image},format=raw,if=virtio,readonly=on"),
+        *("-drive", f"file={image},format=raw,if=ide"),
     ]
 
 
