@@ -13,14 +13,14 @@
       packages = import ./lib/packages.nix;
       boot = import ./lib/kernel.nix {
         inherit packages;
+        # In the initrd, by the number of the virtio device.
         bootModules = [
-          "virtio_blk"
-          "virtio_scsi"
-          "sd_mod"
-          "virtio_rng"
+          "0x0001:virtio_net"
+          "0x0002:virtio_blk"
+          "0x0004:virtio_rng"
+          "0x0008:virtio_scsi,sd_mod"
         ];
         modules = [
-          "virtio_net"
           "nf_tables"
           "nft_ct"
           "nft_reject_inet"

@@ -16,12 +16,12 @@ let
 
   common = import ./lib/services.nix { inherit host; };
   order = [
+    "sshd"
     "firewall"
     "network"
-    "sshd"
+    "config-drive"
     "power-button"
     "disks"
-    "config-drive"
     "web"
     "nix-daemon"
   ];

@@ -1,13 +1,18 @@
 #!/bin/busybox sh
 # In the initrd: finds the root partition, grows it to the disk and hands over to the system.
-export PATH=/bin
-/bin/busybox --install -s /bin
-mount -t proc proc /proc
+# busybox' shell finds the other applets by itself, but only while there is a /proc.
+/bin/busybox mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
 
-while read -r module; do insmod "/modules/$module"; done </modules/order
+# The drivers of the virtio devices that are there, by the devices' numbers.
+for device in /sys/bus/virtio/devices/*; do
+  list=/modules/$(cat "$device/device")
+  [ ! -r "$list" ] || while read -r module; do
+    [ -d "/sys/module/${module%.ko}" ] || insmod "/modules/$module"
+  done <"$list"
+done
 for word in $(cat /proc/cmdline); do
   case $word in
   root=*) root=${word#root=} ;;
@@ -17,7 +22,7 @@ done
 tries=0
 until device=$(findfs "$root" 2>/dev/null); do
   tries=$((tries + 1))
-  [ "$tries" -lt 200 ] || { echo "no root $root"; poweroff -f; }
+  [ "$tries" -lt 200 ] || { echo "no root $root"; exec /bin/busybox poweroff -f; }
   sleep 0.05
 done
 
@@ -36,6 +41,6 @@ if [ $((length - $(cat "$part/size"))) -gt 2048 ]; then
   until [ -b "$device" ]; do sleep 0.02; done
 fi
 
-mount -t ext4 -o noatime "$device" /sysroot || { echo "cannot mount $device"; poweroff -f; }
-for dir in proc sys dev; do mount --move "/$dir" "/sysroot/$dir"; done
-exec switch_root /sysroot "$init"
+mount -t ext4 -o noatime "$device" /sysroot || { echo "cannot mount $device"; exec /bin/busybox poweroff -f; }
+for dir in proc sys dev; do /bin/busybox mount --move "/$dir" "/sysroot/$dir"; done
+exec /bin/busybox switch_root /sysroot "$init"

@@ -55,7 +55,7 @@ debian mke2fs -q -t ext4 -L nixos -U 6e69786f-7300-4000-8000-000000000001 -m 1 -
 # GRUB where BIOS machines look: boot.img in the first sector, the rest up to the first partition.
 grub=$tools/lib/grub/i386-pc
 debian grub-mkimage -d "$grub" -O i386-pc -o core.img -p "(hd0,msdos1)/boot/grub" \
-  biosdisk part_msdos ext2 normal linux
+  biosdisk part_msdos ext2 normal linux16
 [ "$(wc -c <core.img)" -lt "$((offset - 512))" ]
 dd if="$grub/boot.img" of=disk.raw bs=440 count=1 conv=notrunc 2>/dev/null
 dd if=core.img of=disk.raw bs=512 seek=1 conv=notrunc 2>/dev/null

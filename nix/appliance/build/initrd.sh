@@ -7,10 +7,12 @@ mkdir -p root/bin root/dev root/proc root/sys root/sysroot root/modules
 cp "$bootstrap/bin/busybox" root/bin/
 cp "$stage1" root/init
 chmod +x root/init
-while read -r file; do
-  cp "$kernel/lib/modules/$(cat "$kernel/version")/$file" root/modules/
-  basename "$file" >>root/modules/order
-done <"$kernel/boot-modules"
+for list in "$kernel"/boot/*; do
+  while read -r file; do
+    cp "$kernel/lib/modules/$(cat "$kernel/version")/$file" root/modules/
+    basename "$file" >>"root/modules/$(basename "$list")"
+  done <"$list"
+done
 find root -exec touch -h -d @1 {} +
 mkdir "$out"
 (cd root && find . | sort | cpio -o -H newc) >initrd

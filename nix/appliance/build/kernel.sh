@@ -20,14 +20,17 @@ needs() {
   echo "${line#*:}" | tr ' ' '\n' | tac
   echo "${line%%:*}"
 }
-for module in $modules; do needs "$module"; done | sed '/^$/d' | awk '!seen[$0]++' >files
+for module in $modules $(echo "$bootModules" | tr " :," "\n\n\n" | grep -v ^0x); do needs "$module"; done | sed '/^$/d' | awk '!seen[$0]++' >files
 while read -r file; do
   mkdir -p "$target/$(dirname "$file")"
   xz -dc "$source/$file" >"$target/${file%.xz}"
 done <files
 cp "$source/modules.builtin" "$source/modules.builtin.modinfo" "$source/modules.order" "$target/"
 debian depmod -b "$out" "$version"
-for module in $bootModules; do needs "$module"; done |
-  sed '/^$/d; s/\.xz$//' | awk '!seen[$0]++' >"$out/boot-modules"
+mkdir "$out/boot"
+for device in $bootModules; do
+  for module in $(echo "${device#*:}" | tr , ' '); do needs "$module"; done |
+    sed '/^$/d; s/\.xz$//' | awk '!seen[$0]++' >"$out/boot/${device%%:*}"
+done
 cp "$kernelTree"/lib/boot/vmlinuz-* "$out/bzImage"
 echo "$version" >"$out/version"

@@ -6,7 +6,7 @@
 mkdir -p "$out/bin" "$out/lib/appliance"
 for applet in $("$base/bin/busybox" --list); do
   case $applet in
-  dpkg* | rpm* | linuxrc | halt | poweroff | reboot | run-init | mke2fs) ;;
+  sh | dpkg* | rpm* | linuxrc | halt | poweroff | reboot | run-init | mke2fs) ;;
   *) ln -s "$base/bin/busybox" "$out/bin/$applet" ;;
   esac
 done
@@ -23,6 +23,8 @@ ln -s "$kernel/lib/modules" "$out/lib/modules"
 ln -s "$base/libexec" "$out/libexec"
 ln -s "$base/share" "$out/share"
 ln -sfn nix "$out/bin/nix-daemon"
+# Not busybox: its shell takes its own `ip` and `mount` before those on PATH.
+ln -sfn "$base/bin/dash" "$out/bin/sh"
 ln -s "$base/bin/sudo" "$out/lib/sudo.real"
 ln -sfn /run/wrappers/bin/sudo "$out/bin/sudo"
 

@@ -3,8 +3,7 @@
 rec {
   kernel = packages.run "appliance-kernel" ../build/kernel.sh {
     inherit (packages) tools base kernelTree;
-    modules = bootModules ++ modules;
-    inherit bootModules;
+    inherit modules bootModules;
   };
   initrd = packages.run "appliance-initrd" ../build/initrd.sh {
     inherit (packages) tools base;

@@ -3,7 +3,7 @@
 {
   firewall = {
     oneshot = true;
-    command = "nft -f /etc/nftables.conf";
+    command = "/usr/lib/appliance/firewall";
     description = "Firewall";
     reloadOn = [ "nftables.conf" ];
   };
@@ -17,7 +17,7 @@
     reloadOn = [ "appliance.conf" ];
   };
   power-button = {
-    command = "acpid -f -l /dev/null";
+    command = "/usr/lib/appliance/power-button";
     description = "ACPI power button";
   };
   disks = {

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 version=$(cat /run/current-system/nixos-version)
 case $1 in
 --json) echo "{\"configurationRevision\":null,\"nixosVersion\":\"$version\",\"nixpkgsRevision\":null}" ;;

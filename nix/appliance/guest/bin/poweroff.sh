@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 # poweroff, reboot or halt: stops the services first, out of reach of the session that asked.
 how=${0##*/}
 [ "$1" = -f ] || exec setsid /usr/lib/appliance/stop "$how"

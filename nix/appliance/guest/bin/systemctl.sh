@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 # The part of systemctl that people and checks use, for the appliance's own supervisor.
 export PATH=/run/wrappers/bin:/usr/bin
 units=/run/units

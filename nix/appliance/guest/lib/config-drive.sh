@@ -1,12 +1,16 @@
-#!/bin/sh
+#!/bin/busybox sh
 # An OpenStack config drive, if there is one: host name and public keys.
-modprobe -a ata_piix sr_mod isofs
-tries=0
-until drive=$(blkid -L config-2); do
-  tries=$((tries + 1))
-  [ "$tries" -lt 10 ] || exit 0
-  sleep 0.1
-done
+find_drive() { blkid -L config-2; }
+if ! drive=$(find_drive); then
+  modprobe -a ata_piix sr_mod
+  # An IDE drive answers after the driver has returned.
+  for _ in 1 2 3 4 5; do
+    [ -b /dev/sr0 ] && break
+    sleep 0.2
+  done
+  drive=$(find_drive) || exit 0
+fi
+modprobe isofs
 mkdir -p /run/config-drive /var/lib/config-drive
 mount -o ro "$drive" /run/config-drive || exit 1
 data=/run/config-drive/openstack/latest/meta_data.json

@@ -1,12 +1,12 @@
-#!/bin/sh
+#!/bin/busybox sh
 # Called by udhcpc, which leaves the address and its lifetime to this script.
 # shellcheck disable=SC2154 # udhcpc sets them
 case $1 in
-deconfig) ip addr flush dev "$interface" scope global ;;
+deconfig) /usr/bin/ip addr flush dev "$interface" scope global ;;
 bound | renew)
-  [ "$1" = renew ] || ip addr flush dev "$interface" scope global
-  ip addr replace "$ip/$mask" dev "$interface" valid_lft "$lease" preferred_lft "$lease"
-  [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
+  [ "$1" = renew ] || /usr/bin/ip addr flush dev "$interface" scope global
+  /usr/bin/ip addr replace "$ip/$mask" dev "$interface" valid_lft "$lease" preferred_lft "$lease"
+  [ -z "$mtu" ] || /usr/bin/ip link set "$interface" mtu "$mtu"
   if [ -n "$staticroutes" ]; then
     # With these a client must not use the router option (RFC 3442).
     # shellcheck disable=SC2086
@@ -14,12 +14,12 @@ bound | renew)
     while [ $# -ge 2 ]; do
       if [ "$2" = 0.0.0.0 ]; then via=; else via="via $2"; fi
       # shellcheck disable=SC2086
-      ip route replace "$1" $via dev "$interface"
+      /usr/bin/ip route replace "$1" $via dev "$interface"
       shift 2
     done
   else
     for gateway in $router; do
-      ip route replace default via "$gateway" dev "$interface"
+      /usr/bin/ip route replace default via "$gateway" dev "$interface"
       break
     done
   fi

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 # The root file system takes the whole partition; data disks are mounted by their serial number.
 root=$(findfs LABEL=nixos)
 resize2fs "$root" || exit 1

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 # DHCP on every Ethernet interface there is.
 ip link set lo up
 tries=0

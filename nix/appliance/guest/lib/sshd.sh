@@ -1,10 +1,11 @@
-#!/bin/sh
+#!/bin/busybox sh
 # Makes the host key at the first boot, says it on the console at every one, and serves.
 key=/etc/ssh/ssh_host_ed25519_key
 if [ ! -s "$key" ]; then
   dropbearkey -t ed25519 -f "$key.new" >/dev/null
+  chmod 644 "$key.new.pub"
+  mv "$key.new.pub" "$key.pub"
   mv "$key.new" "$key"
-  dropbearkey -y -f "$key" | grep '^ssh-' >"$key.pub"
   sync
 fi
 if [ ! -e /run/announced ]; then

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 # stop [poweroff|reboot|halt]: services, other processes, file systems.
 export PATH=/usr/bin
 : >/run/stopping

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/busybox sh
 # supervise UNIT: runs one service and records its state below /run/units for systemctl.
 unit=$1
 dir=/run/units/$unit
