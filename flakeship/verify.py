@@ -77,7 +77,8 @@ def verify(request: VerifyRequest, pinned: Sequence[str], progress: Progress) ->
             progress(f"{request.machine}: SSH answers after {seconds:.1f} s, now the checks")
             checks = _checks(request, list(pinned), connection)
     except FlakeshipError as error:
-        raise FlakeshipError(_story(request, keys, [str(error)])) from error
+        said = str(error).removeprefix(f"{request.machine}: ")
+        raise FlakeshipError(_story(request, keys, [f"{request.machine}: {said}"])) from error
     failed = [check for check in checks if not check.passed]
     if failed:
         lines = [f"{request.machine}: {len(failed)} of {len(checks)} checks failed"]

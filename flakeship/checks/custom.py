@@ -19,9 +19,11 @@ def check(custom: CustomCheck, request: VerifyRequest, connection: ssh.Connectio
     if custom.run:
         return command(custom, connection)
     last = ""
+    probe = http if custom.http else tcp
+    number = outside.reach(request, custom.http or custom.tcp)
     for left in backoff(custom.timeout):
         try:
-            return http(custom, request, left) if custom.http else tcp(custom, request, left)
+            return probe(custom, request.address, number, left)
         except (OSError, Failed) as error:
             last = str(error)
     raise Failed(f"not within {custom.timeout:g} s: {last}")
@@ -42,14 +44,13 @@ def command(custom: CustomCheck, connection: ssh.Connection) -> str:
     return f"exit code 0{last}"
 
 
-def http(custom: CustomCheck, request: VerifyRequest, seconds: float) -> str:
+def http(custom: CustomCheck, address: str, number: int, seconds: float) -> str:
     """The answer has the status and the text that were asked for."""
-    number = outside.reach(request, custom.http)
     reply = wire.exchange(
-        request.address,
+        address,
         number,
         seconds=seconds,
-        send=outside.request_line(custom.path, request.address),
+        send=outside.request_line(custom.path, address),
         enough=lambda _: False,
     )
     found = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", reply.first_line)
@@ -63,14 +64,13 @@ def http(custom: CustomCheck, request: VerifyRequest, seconds: float) -> str:
     return f"{custom.path}: {reply.first_line}"
 
 
-def tcp(custom: CustomCheck, request: VerifyRequest, seconds: float) -> str:
+def tcp(custom: CustomCheck, address: str, number: int, seconds: float) -> str:
     """What comes back contains the text, or the connection just stays open."""
-    number = outside.reach(request, custom.tcp)
     wanted = custom.contains.encode()
     if not custom.send and not wanted:
-        return outside.answer(request.address, number, "tcp", seconds)
+        return outside.answer(address, number, "tcp", seconds)
     reply = wire.exchange(
-        request.address,
+        address,
         number,
         seconds=seconds if wanted else outside.HOLD,
         send=custom.send.encode(),

@@ -35,9 +35,9 @@ DENIED = LOG.replace("Authenticated to", "debug1: no") + (
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "PATIENCE", 0.1)
-    monkeypatch.setattr(outside, "ANSWER", 0.2)
-    monkeypatch.setattr(outside, "HOLD", 0.1)
+    monkeypatch.setattr(outside, "PATIENCE", 0.05)
+    monkeypatch.setattr(outside, "ANSWER", 0.3)
+    monkeypatch.setattr(outside, "HOLD", 0.3)
 
 
 class Fake(ssh.Connection):
@@ -212,9 +212,13 @@ def test_a_probe_passes(check: CustomCheck, behave: Behaviour) -> None:
         (own(tcp=80), slirp, "closed at once"),
         (own(tcp=80, contains="mail"), says(b"421 busy\r\n"), "'mail' is not in .* '421 busy'"),
         (own(tcp=80, send="x"), slirp, "closed at once|reset|Broken pipe"),
-        (own(tcp=81), silent, "81 is not reachable"),
     ],
 )
 def test_a_probe_fails(check: CustomCheck, behave: Behaviour, detail: str) -> None:
     with server(behave) as number, pytest.raises(Failed, match=rf"not within 0.1 s: .*({detail})"):
         custom.check(check, reaching(number), Fake())
+
+
+def test_a_probe_of_a_port_that_is_not_declared() -> None:
+    with pytest.raises(Failed, match="^port 81 is not reachable, only 22, 80"):
+        custom.check(own(tcp=81), REQUEST, Fake())

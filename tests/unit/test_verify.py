@@ -193,7 +193,10 @@ def test_another_announcement_during_the_checks_is_refused(request_: VerifyReque
 @pytest.mark.usefixtures("guest")
 def test_a_machine_that_never_announces(request_: VerifyRequest) -> None:
     Path(request_.console).write_text("")
-    with pytest.raises(FlakeshipError, match=r"within 0 s: it is empty\nThe console .* is empty"):
+    with pytest.raises(
+        FlakeshipError,
+        match=r"^web-6h0ir2lm-a1: no SSH .* within 0 s: it is empty\nThe console .* is empty",
+    ):
         verify.verify(replace(request_, deadline=0), [], str)
 
 
