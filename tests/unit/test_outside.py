@@ -220,5 +220,5 @@ def test_a_probe_fails(check: CustomCheck, behave: Behaviour, detail: str) -> No
 
 
 def test_a_probe_of_a_port_that_is_not_declared() -> None:
-    with pytest.raises(Failed, match="^port 81 is not reachable, only 22, 80"):
+    with pytest.raises(Failed, match=r"^port 81 is not reachable, only 22, 80"):
         custom.check(own(tcp=81), REQUEST, Fake())
