@@ -58,7 +58,7 @@ def end(directory: Path, *, gently: bool) -> None:
     if _asked(directory, "quit") and _gone(directory, QUIT_SECONDS):
         return
     if exists(directory):
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, FileNotFoundError):  # it ended meanwhile
             os.kill(_pid(directory), signal.SIGKILL)
         if not _gone(directory, QUIT_SECONDS):
             raise FlakeshipError(
