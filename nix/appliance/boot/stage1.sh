@@ -13,6 +13,7 @@ for device in /sys/bus/virtio/devices/*; do
     [ -d "/sys/module/${module%.ko}" ] || insmod "/modules/$module"
   done <"$list"
 done
+# shellcheck disable=SC2013 # words
 for word in $(cat /proc/cmdline); do
   case $word in
   root=*) root=${word#root=} ;;

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154,SC1090
+# shellcheck disable=SC2154,SC1090,SC2034 # from the derivation and for setup.sh
 . "$setup"
 trees="$tools $base"
 offset=1048576

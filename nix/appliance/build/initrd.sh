@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154,SC1090
+# shellcheck disable=SC2154,SC1090,SC2034 # from the derivation and for setup.sh
 . "$setup"
 trees=$tools
 
@@ -8,6 +8,7 @@ cp "$bootstrap/bin/busybox" root/bin/
 cp "$stage1" root/init
 chmod +x root/init
 for list in "$kernel"/boot/*; do
+  # shellcheck disable=SC2094 # not the same file
   while read -r file; do
     cp "$kernel/lib/modules/$(cat "$kernel/version")/$file" root/modules/
     basename "$file" >>"root/modules/$(basename "$list")"

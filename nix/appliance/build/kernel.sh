@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Picks modules and what they depend on, uncompressed: a slow machine should not unpack xz at boot.
-# shellcheck disable=SC2154,SC1090
+# shellcheck disable=SC2154,SC1090,SC2034 # from the derivation and for setup.sh
 . "$setup"
 trees=$tools
 
@@ -20,7 +20,7 @@ needs() {
   echo "${line#*:}" | tr ' ' '\n' | tac
   echo "${line%%:*}"
 }
-for module in $modules $(echo "$bootModules" | tr " :," "\n\n\n" | grep -v ^0x); do needs "$module"; done | sed '/^$/d' | awk '!seen[$0]++' >files
+for module in $modules $(echo "$bootModules" | sed 's/[ :,]/\n/g' | grep -v ^0x); do needs "$module"; done | sed '/^$/d' | awk '!seen[$0]++' >files
 while read -r file; do
   mkdir -p "$target/$(dirname "$file")"
   xz -dc "$source/$file" >"$target/${file%.xz}"

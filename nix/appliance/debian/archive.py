@@ -20,6 +20,8 @@ class ArchiveError(Exception):
 
 @dataclass(frozen=True)
 class Package:
+    """One stanza of a Packages file."""
+
     name: str
     version: str
     filename: str
@@ -30,16 +32,20 @@ class Package:
 
 @dataclass(frozen=True)
 class Release:
+    """A signed InRelease file."""
+
     version: str
     date: datetime
     hashes: dict[str, str]
 
 
 def sha256(data: bytes) -> str:
+    """The sha256 of these bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def checked(data: bytes, expected: str, what: str) -> bytes:
+    """The bytes themselves, if they are the expected ones."""
     if sha256(data) != expected:
         raise ArchiveError(f"{what}: wrong sha256; try another mirror (FLAKESHIP_DEBIAN_MIRROR)")
     return data
@@ -53,10 +59,17 @@ def verified(signed: bytes, keyring: Path) -> str:
         if which("gpgv"):
             command = ["gpgv", "--keyring", str(keyring), "--output", str(text), str(source)]
         elif which("sqv"):
-            text.write_bytes(signed)
-            raise ArchiveError("sqv cannot read clear-signed files: install gpgv")
+            command = [
+                "sqv",
+                "--keyring",
+                str(keyring),
+                "--cleartext",
+                "--output",
+                str(text),
+                str(source),
+            ]
         else:
-            raise ArchiveError("no gpgv on this machine: apt-get install gpgv")
+            raise ArchiveError("no gpgv or sqv on this machine: apt-get install gpgv")
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise ArchiveError(
@@ -66,6 +79,7 @@ def verified(signed: bytes, keyring: Path) -> str:
 
 
 def release(text: str) -> Release:
+    """The release an InRelease text speaks of."""
     fields = dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", text, re.MULTILINE))
     _, _, listed = text.partition("\nSHA256:\n")
     hashes: dict[str, str] = {}
@@ -88,8 +102,12 @@ def packages(index: str) -> dict[str, Package]:
         fields = dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", stanza, re.MULTILINE))
         if "Package" in fields:
             found[fields["Package"]] = Package(
-                fields["Package"], fields["Version"], fields["Filename"],
-                fields["SHA256"], int(fields["Size"]), fields.get("Depends", ""),
+                fields["Package"],
+                fields["Version"],
+                fields["Filename"],
+                fields["SHA256"],
+                int(fields["Size"]),
+                fields.get("Depends", ""),
             )
     return found
 

@@ -19,4 +19,5 @@ def make(deb: bytes, folder: Path) -> Path:
 
 
 def digest(tree: Path) -> str:
+    """What the lock keeps of it."""
     return nixstore.nar_sha256(tree)

@@ -18,7 +18,7 @@ from relock import relock_anywhere
 DOWNLOADS = 6
 
 
-class Dropped(ArchiveError):
+class DroppedError(ArchiveError):
     """No place has this version any more."""
 
 
@@ -31,15 +31,17 @@ def download(package: Package, places: list[str]) -> bytes:
             return checked(data, package.sha256, f"{place}/{package.filename}")
         except ArchiveError as error:
             problems.append(str(error))
-    raise Dropped(f"{package.name} {package.version}: {'; '.join(problems)}")
+    raise DroppedError(f"{package.name} {package.version}: {'; '.join(problems)}")
 
 
 def missing(locked: lock.Lock) -> list[Package]:
+    """What the store lacks."""
     paths = locked.deb_paths()
     return [package for name, package in locked.packages.items() if not paths[name].exists()]
 
 
 def fill(locked: lock.Lock) -> None:
+    """Downloads what is missing and adds it to the store."""
     todo = missing(locked)
     places = [*mirrors.mirrors(), mirrors.snapshot(locked.date)]
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(DOWNLOADS) as pool:
@@ -62,6 +64,7 @@ def fill(locked: lock.Lock) -> None:
 
 
 def add_bootstrap(locked: lock.Lock, folder: Path) -> None:
+    """Adds the first builder, taken out of its package."""
     tree = bootstrap.make(locked.deb_paths()["busybox-static"].read_bytes(), folder)
     if bootstrap.digest(tree) != locked.bootstrap:
         raise ArchiveError("the lock's bootstrap hash is not that of its busybox-static: relock")
@@ -69,17 +72,19 @@ def add_bootstrap(locked: lock.Lock, folder: Path) -> None:
 
 
 def complete(locked: lock.Lock, roots: Path) -> bool:
+    """Whether there is nothing to do."""
     paths = [*locked.deb_paths().values(), locked.bootstrap_path()]
     return all(path.exists() for path in paths) and nixstore.kept(paths, roots)
 
 
 def run(roots: Path) -> None:
+    """Fills the store, with a new lock where the old one cannot be had any more."""
     locked = lock.read()
     if complete(locked, roots):
         return
     try:
         fill(locked)
-    except Dropped as dropped:
+    except DroppedError as dropped:
         say(f"{dropped}")
         say("the locked version is gone from every place: relocking")
         locked = relock_anywhere()
@@ -89,14 +94,17 @@ def run(roots: Path) -> None:
 
 
 def say(text: str) -> None:
+    """Progress and problems, for people."""
     print(f"debian: {text}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("roots", type=Path, help="folder for the garbage-collection roots")
+    roots = parser.parse_args().roots.absolute()
     try:
-        run(parser.parse_args().roots.absolute())
+        run(roots)
     except ArchiveError as error:
         say(str(error))
         return 1

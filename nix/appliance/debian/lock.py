@@ -16,6 +16,8 @@ BOOTSTRAP = "bootstrap"
 
 @dataclass(frozen=True)
 class Lock:
+    """What lock.json says."""
+
     suite: str
     release: str
     date: datetime
@@ -24,22 +26,31 @@ class Lock:
     packages: dict[str, Package]
 
     def bootstrap_path(self) -> Path:
+        """The tree with the first busybox."""
         return tree_path(BOOTSTRAP, self.bootstrap)
 
     def deb_paths(self) -> dict[str, Path]:
+        """Each package's file in the store."""
         return {name: flat_path(f"{name}.deb", p.sha256) for name, p in self.packages.items()}
 
 
 def read(file: Path = LOCK) -> Lock:
+    """The committed lock."""
     data = json.loads(file.read_text())
     found = {name: Package(name=name, **fields) for name, fields in data["packages"].items()}
     return Lock(
-        data["suite"], data["release"], datetime.fromisoformat(data["date"]), data["kernel"],
-        data["bootstrap"], found,
+        data["suite"],
+        data["release"],
+        datetime.fromisoformat(data["date"]),
+        data["kernel"],
+        data["bootstrap"],
+        found,
     )
 
 
 def write(lock: Lock, file: Path = LOCK) -> None:
+    """Writes it in an order that makes small differences."""
+
     def entry(package: Package) -> dict[str, object]:
         hidden = ("name", "depends")
         return {key: value for key, value in asdict(package).items() if key not in hidden}

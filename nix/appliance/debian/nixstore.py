@@ -41,8 +41,13 @@ def _text(data: bytes) -> bytes:
 def _node(path: Path) -> bytes:
     if path.is_dir():
         entries = b"".join(
-            _text(b"entry") + _text(b"(") + _text(b"name") + _text(child.name.encode())
-            + _text(b"node") + _node(child) + _text(b")")
+            _text(b"entry")
+            + _text(b"(")
+            + _text(b"name")
+            + _text(child.name.encode())
+            + _text(b"node")
+            + _node(child)
+            + _text(b")")
             for child in sorted(path.iterdir())
         )
         body = _text(b"type") + _text(b"directory") + entries
@@ -74,6 +79,7 @@ def keep(paths: Sequence[Path], roots: Path) -> None:
 
 
 def kept(paths: Sequence[Path], roots: Path) -> bool:
+    """Whether the roots hold all of these."""
     if not roots.is_dir():
         return False
     return {str(path) for path in paths} <= {str(link.readlink()) for link in roots.iterdir()}

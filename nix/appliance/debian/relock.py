@@ -40,6 +40,7 @@ def choose(wanted: dict[str, list[str]], index: dict[str, Package], kernel: str)
 
 
 def relock(mirror: str) -> lock.Lock:
+    """A lock of what this mirror has now."""
     wanted = json.loads(lock.WANTED.read_text())
     base = f"{mirror}/dists/{wanted['suite']}"
     with tempfile.TemporaryDirectory() as name:
@@ -65,6 +66,7 @@ def relock(mirror: str) -> lock.Lock:
 
 
 def relock_anywhere() -> lock.Lock:
+    """Writes the lock of the first mirror that can be trusted."""
     problems = []
     for mirror in mirrors.mirrors():
         try:
@@ -78,6 +80,7 @@ def relock_anywhere() -> lock.Lock:
 
 
 def main() -> int:
+    """`make relock`."""
     try:
         found = relock_anywhere()
     except ArchiveError as error:

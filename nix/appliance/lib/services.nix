@@ -33,6 +33,7 @@
   web = {
     command = "httpd -f -p 80 -h /etc/www";
     description = "Web page";
+    reloadOn = [ "www/index.html" ];
   };
   nix-daemon = {
     command = "nix-daemon";

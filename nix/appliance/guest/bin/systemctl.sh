@@ -10,6 +10,7 @@ known() {
     exit 5
   }
 }
+# shellcheck disable=SC1090,SC2154
 description() { (. "/etc/services/$1" && echo "$description"); }
 all() { cat /etc/services/order; }
 
@@ -88,7 +89,7 @@ running() {
   [ "$answer" = running ]
 }
 
-command= name= wanted=
+command='' name='' wanted=''
 for word; do
   case $word in
   --failed | --state=failed) wanted=failed ;;
@@ -99,8 +100,16 @@ done
 case $command in
 is-system-running) running ;;
 "" | list-units) list "$wanted" ;;
-poweroff | reboot | halt) exec "$command" ;;
+poweroff | reboot | halt) exec "/usr/bin/$command" ;;
 start | stop | restart | status | is-active | is-failed)
+  case $command in
+  start | stop | restart)
+    [ "$(id -u)" = 0 ] || {
+      echo "systemctl: only root may $command a service: use sudo" >&2
+      exit 4
+    }
+    ;;
+  esac
   code=0
   for unit in $name; do
     known "$unit"

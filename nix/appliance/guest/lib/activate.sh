@@ -1,4 +1,5 @@
 #!@busybox@ sh
+# shellcheck shell=busybox disable=SC1008,SC2239 # filled in by build/toplevel.sh
 # Makes /run/current-system, /usr, /etc and the users' files those of this system; safe to repeat.
 export PATH=@toplevel@/sw/bin
 umask 022

@@ -13,6 +13,7 @@ mkdir -p "$root/boot/grub"
 {
   echo "set timeout=0"
   entry "$toplevel" "NixOS"
+  # shellcheck disable=SC2012 # Nix gives these names
   for link in $(cd "$root/nix/var/nix/profiles" && ls -d system-*-link | sort -t- -k2 -rn); do
     number=${link#system-}
     entry "$(readlink "$root/nix/var/nix/profiles/$link")" "NixOS - generation ${number%-link}"

@@ -5,6 +5,7 @@ hostname -F /etc/hostname
 
 # As `systemctl start` does, without a process for each: seconds count here.
 order=$(cat /etc/services/order)
+# shellcheck disable=SC2086 # words
 (cd /run/units && mkdir $order)
 for unit in $order; do echo activating start >"/run/units/$unit/state"; done
 for unit in $order; do

@@ -15,9 +15,9 @@ mkdir -p /run/config-drive /var/lib/config-drive
 mount -o ro "$drive" /run/config-drive || exit 1
 data=/run/config-drive/openstack/latest/meta_data.json
 if [ -r "$data" ]; then
-  tr ',{}' '\n\n\n' <"$data" |
+  sed 's/[,{}]/\n/g' "$data" |
     sed -n 's/.*"\(\(ssh-\|ecdsa-\|sk-\)[^" ]* [^"\\]*\).*/\1/p' | sort -u >/var/lib/config-drive/keys
-  name=$(tr ',{}' '\n\n\n' <"$data" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p' | head -n 1)
+  name=$(sed 's/[,{}]/\n/g' "$data" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p' | head -n 1)
   [ -z "$name" ] || hostname "${name%%.*}"
   /usr/lib/appliance/keys
 fi

@@ -1,4 +1,5 @@
 #!@busybox@ sh
+# shellcheck shell=busybox disable=SC1008,SC2239 # filled in by build/toplevel.sh
 # The first program on the root file system (the boot menu names it): makes this system the current one.
 export PATH=@toplevel@/sw/bin
 mount -t tmpfs -o mode=755,size=25% run /run

@@ -16,6 +16,7 @@ if [ ! -e /run/announced ]; then
   } >/dev/ttyS0
   : >/run/announced
 fi
+# shellcheck disable=SC1091
 . /etc/appliance.conf
 # shellcheck disable=SC2154 # in appliance.conf
 if [ "$passwordLogin" ]; then method=; else method=-s; fi

@@ -3,6 +3,7 @@
 export PATH=/usr/bin
 : >/run/stopping
 cd / || exit 1
+# shellcheck disable=SC2013 # words
 for unit in $(cat /etc/services/order); do systemctl stop "$unit" & done
 wait
 trap '' TERM HUP

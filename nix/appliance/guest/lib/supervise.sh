@@ -1,9 +1,10 @@
 #!/bin/busybox sh
 # supervise UNIT: runs one service and records its state below /run/units for systemctl.
+# shellcheck disable=SC2154 # the settings are in the unit
 unit=$1
 dir=/run/units/$unit
 log=/var/log/$unit.log
-# shellcheck disable=SC1090
+# shellcheck disable=SC1090,SC2154
 . "/etc/services/$unit"
 state() {
   echo "$*" >"$dir/state.new"
@@ -28,10 +29,10 @@ while :; do
     state inactive dead
     exit 0
   elif [ "$oneshot" ]; then
-    [ "$code" = 0 ] && state active exited || state failed failed
+    if [ "$code" = 0 ]; then state active exited; else state failed failed; fi
     exit "$code"
   elif [ "$restart" = no ] || { [ "$restart" = on-failure ] && [ "$code" = 0 ]; }; then
-    [ "$code" = 0 ] && state inactive dead || state failed failed
+    if [ "$code" = 0 ]; then state inactive dead; else state failed failed; fi
     exit "$code"
   fi
   # Five failures in quick succession are one for good.

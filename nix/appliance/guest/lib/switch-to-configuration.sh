@@ -1,4 +1,5 @@
 #!@busybox@ sh
+# shellcheck shell=busybox disable=SC1008,SC2239 # filled in by build/toplevel.sh
 # switch-to-configuration switch|boot|test|dry-activate: restarts what differs, and only that.
 export PATH=@toplevel@/sw/bin
 action=$1
@@ -7,6 +8,7 @@ new=@toplevel@/etc/services
 
 stop=
 start=
+# shellcheck disable=SC2013 # words
 for unit in $(cat "$old/order"); do
   cmp -s "$old/$unit" "$new/$unit" || stop="$stop $unit"
 done
