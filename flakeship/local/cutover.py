@@ -66,6 +66,7 @@ def cutover(
     For the machine that is active already, whatever a restart took from it is put back. Raises a
     FlakeshipError that says what failed and whether the former machine serves again.
     """
+    host.refuse_foreign(request.server, request.lives_on)
     active = Path(request.active)
     former_id = read(active).strip()
     with ExitStack() as opened:
@@ -95,6 +96,7 @@ def cutover(
 
 def remove(request: CutoverRequest) -> None:
     """Take a server's name and declared ports away; fine where they are gone."""
+    host.refuse_foreign(request.server, request.lives_on)
     active = Path(request.active)
     with ExitStack() as opened:
         seat = _seat(request, read(active).strip() or request.machine, guest.login, opened)

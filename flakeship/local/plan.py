@@ -112,6 +112,8 @@ class Machine:
             host_keys=evidence.host_keys,
             forwards={port.host: port.port for port in self.server.declared if port.host},
             disks=self.disks,
+            sizes=self.server.data,
+            lives_on=self.host,
         )
 
     def report(self, evidence: Evidence) -> dict[str, object]:

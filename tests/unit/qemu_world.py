@@ -199,6 +199,8 @@ def move(machine: str, **other: Any) -> CutoverRequest:
         "host_keys": [KEY],
         "forwards": {18080: 80, 18443: 443},
         "disks": {"pg": ".state/dev/disks/web-pg.qcow2"},
+        "sizes": {"pg": 64},
+        "lives_on": "",
     }
     return CutoverRequest(**(given | other))
 

@@ -207,3 +207,12 @@ def test_remove_takes_the_name_and_the_declared_ports(here: World) -> None:
     left = {path.name for path in Path(".state/dev").iterdir()}
     assert left == {"machines"}
     cutover.remove(move(OLD))
+
+
+def test_another_host_is_refused(here: World) -> None:
+    for refused in (
+        refusal(lambda: run(here, NEW, lives_on="elsewhere")),
+        refusal(lambda: cutover.remove(move(OLD, lives_on="elsewhere"))),
+    ):
+        assert "web lives on the host elsewhere" in refused
+    assert here.steps == []
