@@ -152,8 +152,8 @@ class CutoverRequest:
     """Move a server's stable name, forwarded ports and data disks to a verified machine.
 
     `directories` holds the directory of every machine, `active` the id of the active machine of
-    this server, `forwards` maps ports of this host to ports of the guest. `sizes` holds the sizes of
-    the data disks: a disk that has grown is grown inside the guest too. `lives_on` names the host.
+    this server, `forwards` maps ports of this host to ports of the guest. `sizes` has the sizes
+    of the data disks: one that has grown is grown inside the guest too. `lives_on` names the host.
     """
 
     server: str
