@@ -33,4 +33,4 @@ class Verification(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.evidence = command.stdout.apply(lambda text: requests.parse(Evidence, text))
-        self.register_outputs({})
+        self.register_outputs({"evidence": self.evidence.apply(requests.plain)})

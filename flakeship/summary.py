@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,16 +14,18 @@ from flakeship.requests import Check, Evidence
 
 
 def summary() -> str:
-    """The summary of the selected stack, from its outputs alone.
+    """The summary of the selected stack, from its state alone.
 
     Raises FlakeshipError when nothing in it has been verified yet.
     """
-    outputs = json.loads(run(["pulumi", "stack", "output", "--json"]).stdout)
-    return text(outputs)
+    state = json.loads(run(["pulumi", "stack", "export"]).stdout)
+    return text(state["deployment"].get("resources", []))
 
 
-def text(outputs: Mapping[str, Any]) -> str:
-    """The summary of a stack's outputs."""
+def text(resources: list[dict[str, Any]]) -> str:
+    """The summary of a stack's resources."""
+    found = {each["type"]: each.get("outputs", {}) for each in resources}
+    outputs = found.get("pulumi:pulumi:Stack", {})
     if "release" not in outputs:
         raise FlakeshipError("nothing is verified in this stack yet: `make up` sees to that")
     records = ledger.read(outputs["releases"])
@@ -40,10 +41,19 @@ def text(outputs: Mapping[str, Any]) -> str:
     for name, server in outputs["servers"].items():
         ports = "".join(f", {port} at {where}" for port, where in server["ports"].items())
         lines += ["", f"{name}: {server['ssh']}{ports}"]
-        evidence = TypeAdapter(Evidence).validate_python(server["evidence"])
+        evidence = evidence_of(server["machine"], resources)
         lines += table(evidence.checks)
         lines.append(f"  SSH answered after {evidence.seconds_to_ssh:.1f} s")
     return "\n".join(lines)
+
+
+def evidence_of(machine: str, resources: list[dict[str, Any]]) -> Evidence:
+    """What the verification of a machine holds."""
+    for resource in resources:
+        held = resource.get("outputs", {}).get("evidence")
+        if held and held["machine"] == machine:
+            return TypeAdapter(Evidence).validate_python(held)
+    raise FlakeshipError(f"the state holds no evidence of {machine}: `make up` verifies it")
 
 
 def table(checks: list[Check]) -> list[str]:

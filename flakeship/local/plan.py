@@ -123,7 +123,7 @@ class Machine:
             "host": self.host,
             "ssh": f"ssh -F {self.ssh_config} {self.server.name}",
             "ports": {str(p.port): f"127.0.0.1:{p.host}" for p in self.server.declared if p.host},
-            "evidence": requests.plain(evidence),
+            "checks": f"{len(evidence.checks)} passed",
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -50,24 +51,26 @@ class Appliance(Project):
         return {command[command.index("-name") + 1]: pid for pid, command in qemus(self.path)}
 
     def evidence(self) -> dict[str, Any]:
-        """The checks of the server `web` by name."""
-        checks = self.outputs()["servers"]["web"]["evidence"]["checks"]
-        return {check["name"]: check for check in checks}
+        """What the verification of the server `web` holds."""
+        state = json.loads(self.pulumi("stack", "export").stdout)
+        held = [
+            r["outputs"].get("evidence") for r in state["deployment"]["resources"] if "outputs" in r
+        ]
+        machine = self.outputs()["servers"]["web"]["machine"]
+        (found,) = [each for each in held if each and each["machine"] == machine]
+        evidence: dict[str, Any] = found
+        return evidence
 
 
 def qemus(directory: Path) -> Iterator[tuple[int, list[str]]]:
-    """Every QEMU that runs in a machine's directory below this one."""
+    """Every QEMU that has a file below a directory open."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdigit():
-                words = (entry / "cmdline").read_text().split("\0")
-                image = any(str(directory) in word for word in words)
-                if "qemu-system" in words[0] and (image or directory in cwd(entry).parents):
+            words = (entry / "cmdline").read_text().split("\0") if entry.name.isdigit() else [""]
+            if "qemu-system" in words[0]:
+                held = [file.readlink() for file in (entry / "fd").iterdir()]
+                if any(directory in file.parents for file in held):
                     yield int(entry.name), words
-
-
-def cwd(entry: Path) -> Path:
-    return (entry / "cwd").readlink()
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from flakeship.requests import Check, Evidence, plain
 from .test_ledger import KNOWN
 
 
-def outputs() -> dict[str, Any]:
+def resources() -> list[dict[str, Any]]:
     checks = [
         Check("host-key", passed=True, milliseconds=512, detail="ssh-ed25519"),
         Check("nix-build", passed=True, milliseconds=2050, detail=""),
@@ -24,18 +24,22 @@ def outputs() -> dict[str, Any]:
         "host": "here",
         "ssh": "ssh -F .state/dev/ssh_config web",
         "ports": {"80": "127.0.0.1:8080"},
-        "evidence": plain(evidence),
     }
-    return {
+    outputs = {
         "release": "web-33333333",
         "releases": [plain(record) for record in KNOWN],
         "servers": {"web": web},
     }
+    return [
+        {"type": "pulumi:pulumi:Stack", "outputs": outputs},
+        {"type": "flakeship:index:Verification", "outputs": {"evidence": plain(evidence)}},
+        {"type": "command:local:Command"},
+    ]
 
 
 def test_the_whole_summary() -> None:
     assert (
-        summary.text(outputs())
+        summary.text(resources())
         == f"""
 release   web-33333333 (1)
 toplevel  /nix/store/{"t" * 32}-system
@@ -52,4 +56,9 @@ web: ssh -F .state/dev/ssh_config web, 80 at 127.0.0.1:8080
 
 def test_nothing_verified_yet() -> None:
     with pytest.raises(FlakeshipError, match="nothing is verified in this stack yet"):
-        summary.text({})
+        summary.text([])
+
+
+def test_evidence_that_is_not_there() -> None:
+    with pytest.raises(FlakeshipError, match="the state holds no evidence of web-33333333-abcd"):
+        summary.text(resources()[:1])
