@@ -85,7 +85,7 @@ def ensure(machine: Machine) -> None:
     if way.kind == "installer":
         way = by_installer(way)
     if way.kind == "build":
-        say(f"Pulumi {ENGINE}: from Go modules (at first for 10 minutes), because {way.why}")
+        say(f"Pulumi {ENGINE}: built from Go modules, because {way.why}")
         gobuild.build(gobuild.PARTS, machine)
     found = locate(PULUMI, machine)
     if found.problem:

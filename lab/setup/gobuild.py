@@ -66,6 +66,8 @@ def build(parts: tuple[Part, ...], machine: Machine) -> None:
     todo = [part for part in parts if not is_built(part)]
     if not todo:
         return
+    if not (engine() / CLI.program).exists():
+        say("  the first build takes 7 to 10 minutes on two cores, later ones seconds")
     go = find_go(machine)
     env = environment()
     for part in todo:
