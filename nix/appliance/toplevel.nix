@@ -139,6 +139,9 @@ let
       "ext4 = {"
       "features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize"
       "}"
+      "small = {"
+      "inode_ratio = 4096"
+      "}"
       ""
     ];
   }

@@ -41,4 +41,5 @@ cp -L @toplevel@/sw/lib/sudo.real /run/wrappers/bin/sudo.new
 chmod 4755 /run/wrappers/bin/sudo.new
 mv /run/wrappers/bin/sudo.new /run/wrappers/bin/sudo
 
+/usr/lib/appliance/names
 /usr/lib/appliance/keys

@@ -19,6 +19,7 @@ if [ -r "$data" ]; then
     sed -n 's/.*"\(\(ssh-\|ecdsa-\|sk-\)[^" ]* [^"\\]*\).*/\1/p' | sort -u >/var/lib/config-drive/keys
   name=$(sed 's/[,{}]/\n/g' "$data" | sed -n 's/.*"hostname": *"\([A-Za-z0-9.-]*\)".*/\1/p' | head -n 1)
   [ -z "$name" ] || hostname "${name%%.*}"
+  /usr/lib/appliance/names
   /usr/lib/appliance/keys
 fi
 umount /run/config-drive
