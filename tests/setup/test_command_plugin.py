@@ -56,6 +56,8 @@ class Stack:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
+    if not shutil.which("pulumi"):
+        pytest.fail('pulumi is not on PATH: `make test`, or first eval "$(make env)"')
     return Stack(tmp_path)
 
 
