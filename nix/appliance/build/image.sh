@@ -29,6 +29,8 @@ rm nar
 export NIX_STATE_DIR="$root/nix/var/nix" NIX_CONFIG="use-sqlite-wal = false
 build-users-group ="
 debian nix-store --load-db <registration
+# The time of registration is the only thing in it that differs from build to build.
+debian sqlite3 "$root/nix/var/nix/db/db.sqlite" "UPDATE ValidPaths SET registrationTime = 1; VACUUM;"
 rm -rf "$root/nix/var/nix/temproots" "$root/nix/var/nix/db/"*lock
 
 ln -s "$toplevel" "$root/nix/var/nix/profiles/system-1-link"
@@ -42,7 +44,7 @@ find "$root" -exec touch -h -d @1 {} +
 
 # mke2fs takes owners from an archive, and here only an archive can name root as the owner.
 # shellcheck disable=SC2086
-debian bsdtar --format pax --uid 0 --gid 0 --uname "" --gname "" -cf files.tar \
+debian bsdtar --format gnutar --uid 0 --gid 0 --uname "" --gname "" -cf files.tar \
   -C "$root" . -C / $paths
 truncate -s "${disk}M" disk.raw
 printf '[fs_types]\next4 = {\nfeatures = has_journal,extent\n}\n' >mke2fs.conf

@@ -1,7 +1,6 @@
 #!/bin/busybox sh
 # Run by init once: starts the services in their order.
 export PATH=/run/wrappers/bin:/usr/bin
-hostname -F /etc/hostname
 
 # As `systemctl start` does, without a process for each: seconds count here.
 order=$(cat /etc/services/order)

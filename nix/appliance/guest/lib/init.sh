@@ -7,5 +7,6 @@ mkdir -p /dev/pts /dev/shm /run/units
 mount -t devpts -o mode=620 devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
 ln -s @toplevel@ /run/booted-system
+hostname -F @toplevel@/etc/hostname
 @toplevel@/activate
 exec /usr/bin/init
