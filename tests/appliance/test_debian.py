@@ -13,12 +13,14 @@ from pathlib import Path
 from shutil import which
 
 import archive
+import download
 import fill
 import lock
 import mirrors
 import nixstore
 import pytest
 import relock
+from package import ArchiveError
 
 INRELEASE = """Origin: Debian
 Version: 13.7
@@ -73,7 +75,7 @@ def test_release_takes_the_sha256_list() -> None:
 
 
 def test_release_without_a_date_is_refused() -> None:
-    with pytest.raises(archive.ArchiveError, match="Version and Date"):
+    with pytest.raises(ArchiveError, match="Version and Date"):
         archive.release("Version: 13\nSHA256:\n")
 
 
@@ -84,14 +86,14 @@ def test_packages() -> None:
 
 def test_a_missing_package_is_named() -> None:
     wanted = {"tools": ["tiny"], "system": ["gone"]}
-    with pytest.raises(archive.ArchiveError, match="gone"):
+    with pytest.raises(ArchiveError, match="gone"):
         relock.choose(wanted, archive.packages(PACKAGES), "meta")
 
 
 @pytest.mark.skipif(not which("gpgv"), reason="needs gpgv")
 @pytest.mark.skipif(not Path("/", relock.KEYRING).is_file(), reason="needs Debian's keyring")
 def test_an_unsigned_release_is_refused() -> None:
-    with pytest.raises(archive.ArchiveError, match="not signed"):
+    with pytest.raises(ArchiveError, match="not signed"):
         archive.verified(INRELEASE.encode(), Path("/", relock.KEYRING))
 
 
@@ -126,14 +128,14 @@ def test_store_paths_are_those_of_nix(tmp_path: Path) -> None:
 def test_wrong_bytes_are_refused(mirror: tuple[str, Path]) -> None:
     url, folder = mirror
     publish(folder, b"evil")
-    with pytest.raises(fill.DroppedError, match="wrong sha256"):
-        fill.download(TINY, [url])
+    with pytest.raises(download.DroppedError, match="wrong sha256"):
+        download.download(TINY, [url])
 
 
 def test_the_next_place_is_asked(mirror: tuple[str, Path]) -> None:
     url, folder = mirror
     publish(folder, b"abcd")
-    assert fill.download(TINY, [f"{url}/nothing", url]) == b"abcd"
+    assert download.download(TINY, [f"{url}/nothing", url]) == b"abcd"
 
 
 def test_the_order_of_mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,12 +181,12 @@ def test_a_dropped_version_relocks(
 
     def pretend(locked: lock.Lock) -> None:
         if locked is old:
-            raise fill.DroppedError("tiny 1.0-1: HTTP 404")
+            raise download.DroppedError("tiny 1.0-1: HTTP 404")
         filled.append(locked)
 
     monkeypatch.setattr(lock, "read", lambda: old)
-    monkeypatch.setattr(fill, "fill", pretend)
-    monkeypatch.setattr(fill, "relock_anywhere", lambda: new)
+    monkeypatch.setattr(download, "fill", pretend)
+    monkeypatch.setattr(download, "relock_anywhere", lambda: new)
     monkeypatch.setattr(nixstore, "keep", lambda *_: None)
     fill.run(tmp_path)
     assert filled == [new]

@@ -16,5 +16,5 @@ for list in "$kernel"/boot/*; do
 done
 find root -exec touch -h -d @1 {} +
 mkdir "$out"
-(cd root && find . | sort | cpio -o -H newc) >initrd
+(cd root && find . | sort | cpio -o -H newc --ignore-devno --renumber-inodes) >initrd
 debian zstd -q -9 initrd -o "$out/initrd"

@@ -13,21 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from shutil import which
 
-
-class ArchiveError(Exception):
-    """One line for people, with the next step in it."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """One stanza of a Packages file."""
-
-    name: str
-    version: str
-    filename: str
-    sha256: str
-    size: int
-    depends: str = ""
+from package import ArchiveError, Package
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from archive import Package
 from nixstore import flat_path, tree_path
+from package import Package
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "lock.json"

@@ -7,7 +7,7 @@ import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from archive import ArchiveError
+from package import ArchiveError
 
 PUBLIC = "http://deb.debian.org/debian"
 SNAPSHOT = "https://snapshot.debian.org/archive/debian"

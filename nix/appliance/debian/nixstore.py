@@ -1,9 +1,11 @@
 """Where Nix will look for a file: store paths of fixed contents, worked out without asking Nix."""
 
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import DEVNULL, CalledProcessError, run
+
+__all__ = ["CalledProcessError", "add", "flat_path", "keep", "kept", "nar_sha256", "tree_path"]
 
 STORE = "/nix/store"
 _DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
@@ -86,4 +88,4 @@ def kept(paths: Sequence[Path], roots: Path) -> bool:
 
 
 def _nix_store(arguments: list[str]) -> None:
-    subprocess.run(["nix-store", *arguments], check=True, stdout=subprocess.DEVNULL)
+    run(["nix-store", *arguments], check=True, stdout=DEVNULL)

@@ -11,7 +11,8 @@ from pathlib import Path
 import bootstrap
 import lock
 import mirrors
-from archive import ArchiveError, Package, checked, file_in, packages, release, verified
+from archive import checked, file_in, packages, release, verified
+from package import ArchiveError, Package
 
 KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 
