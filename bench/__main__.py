@@ -16,6 +16,7 @@ def main() -> None:
         path = Path(directory, "project")
         path.mkdir()
         project = make(path, Path("nix/appliance"), ROOT / "nix/appliance")
+        project.config("servers[0].name", "s0")
         try:
             print("building the image and bringing up a first server…", flush=True)
             project.up()

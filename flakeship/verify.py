@@ -209,8 +209,8 @@ def _difference(
         *([f"  server:    {shown}"] if shown else []),
         "A machine keeps its keys for its life: its disk was replaced, or something else answers "
         "in its place.",
-        "A changed key is never learned again. If the change is yours, make the machine anew "
-        "(`pulumi up --replace <its URN>`, see `pulumi stack --show-urns`).",
+        "A changed key is never learned again. If the change is yours, make the machine anew: "
+        f"pulumi up --replace '**-{request.machine}'",
     ]
     return "\n".join(lines)
 

@@ -67,10 +67,15 @@ def qemus(directory: Path) -> Iterator[tuple[int, list[str]]]:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_text().split("\0") if entry.name.isdigit() else [""]
-            if "qemu-system" in words[0]:
-                held = [file.readlink() for file in (entry / "fd").iterdir()]
-                if any(directory in file.parents for file in held):
-                    yield int(entry.name), words
+            if "qemu-system" in words[0] and any(directory in f.parents for f in files(entry)):
+                yield int(entry.name), words
+
+
+def files(process: Path) -> Iterator[Path]:
+    """The files that a process has open."""
+    for file in (process / "fd").iterdir():
+        with contextlib.suppress(OSError):  # it may close one while we look
+            yield file.readlink()
 
 
 def free_port() -> int:
