@@ -22,18 +22,20 @@ if [ ! -L /usr ]; then
   ln -s /proc/mounts /etc/mtab
 fi
 
-ln -s @toplevel@/etc /etc/static.new
-mv -T /etc/static.new /etc/static
-for link in /etc/* /etc/ssh/*; do
-  case $(readlink "$link") in
-  /etc/static/*) [ -e "$link" ] || rm "$link" ;;
-  esac
-done
-for entry in /etc/static/*; do
-  [ "$entry" = /etc/static/ssh ] || set -- "$@" "$entry"
-done
-ln -sfn "$@" /etc/
-ln -sfn /etc/static/ssh/* /etc/ssh/
+# At a boot without a new generation there is nothing to do here.
+if [ "$(readlink /etc/static)" != @toplevel@/etc ]; then
+  ln -s @toplevel@/etc /etc/static.new
+  mv -T /etc/static.new /etc/static
+  # Links to what the new system no longer has.
+  for link in /etc/* /etc/ssh/*; do
+    [ -e "$link" ] || [ ! -L "$link" ] || rm "$link"
+  done
+  for entry in /etc/static/*; do
+    [ "$entry" = /etc/static/ssh ] || set -- "$@" "$entry"
+  done
+  ln -sfn "$@" /etc/
+  ln -sfn /etc/static/ssh/* /etc/ssh/
+fi
 
 # Files in the store cannot be setuid.
 mkdir -p /run/wrappers/bin

@@ -13,6 +13,14 @@ for unit in $order; do
   else
     setsid /usr/lib/appliance/supervise "$unit" </dev/null >/dev/null 2>&1 &
   fi
+  # Whoever waits for this server waits for these three: the others must not slow them down.
+  if [ "$unit" = network ]; then
+    tries=0
+    until [ -e /run/announced ] || [ "$tries" -gt 100 ]; do
+      tries=$((tries + 1))
+      sleep 0.1
+    done
+  fi
 done
 
 # Started is said when every service has held for a moment or has failed.
