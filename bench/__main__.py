@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bench.preview import preview
-from bench.servers import MANY, servers
+from bench.servers import MANY, configure, servers
 from tests.project import ROOT, make
 
 
@@ -16,7 +16,7 @@ def main() -> None:
         path = Path(directory, "project")
         path.mkdir()
         project = make(path, Path("nix/appliance"), ROOT / "nix/appliance")
-        project.config("servers[0].name", "s0")
+        configure(project, 1)
         try:
             print("building the image and bringing up a first server…", flush=True)
             project.up()

@@ -70,9 +70,13 @@ def make(path: Path, flake: Path, source: Path, **env: str) -> Project:
     run(["git", "init", "-q", path / flake])
     commit(path / flake)
     (path / "backend").mkdir()
-    backend = {"PULUMI_BACKEND_URL": f"file://{path}/backend", "PULUMI_CONFIG_PASSPHRASE": "test"}
-    whole = os.environ | backend | env
+    own = {
+        "PULUMI_BACKEND_URL": f"file://{path}/backend",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_STACK": "test",  # a selection would stay behind in Pulumi's home
+    }
+    whole = os.environ | own | env
     whole.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
     made = Project(path, path / flake, whole)
-    made.pulumi("stack", "init", "test")
+    made.pulumi("stack", "init", "--no-select", "test")
     return made
