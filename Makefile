@@ -18,9 +18,9 @@ help: ## Show the targets (this list)
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=$(SERVER) the server of `make ssh`'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --stack $(STACK) && $(PYTHON) -m flakeship summary </dev/null
+	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --stack $(STACK) && $(PYTHON) -m flakeship summary </dev/null
 preview: setup ## Show what `make up` would change
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --stack $(STACK)
+	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
 ssh: setup ## Log in to a server of the stack
 	@exec ssh -F .state/$(STACK)/ssh_config $(SERVER)
 destroy: setup ## Remove all that the stack made
