@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -26,10 +27,11 @@ async def main() -> dict[str, Any]:
     if given.release:
         release = wanted.chosen(ledger.read((await before)[0]), given.release)
     else:
-        origin = source.inspect(given.flake)
+        evaluation = asyncio.create_task(asyncio.to_thread(wanted.evaluated, given, stack))
+        origin = await asyncio.to_thread(source.inspect, given.flake)
         for warning in origin.warnings:
             pulumi.log.warn(warning)
-        release = await asyncio.to_thread(wanted.evaluated, given, stack, origin.revision)
+        release = replace(await evaluation, revision=origin.revision)
     records, servers = await before
     known = ledger.read(records)
     others = ledger.older(known, release, given.keep, chosen=bool(given.release))

@@ -21,7 +21,7 @@ LOG_LINES = 25
 """How much of a failed builder's log is shown."""
 
 
-def evaluate(flake: str, host: str, variant: str, access: Path, revision: str = "") -> Release:
+def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
     """Evaluate one host and variant; builds nothing.
 
     `nix path-info --derivation` answers from the evaluation cache, `nix eval` does not (design.md,
@@ -41,9 +41,8 @@ def evaluate(flake: str, host: str, variant: str, access: Path, revision: str = 
         raise FlakeshipError(f"{attribute} does not evaluate:\n{error.stderr.strip()}") from error
     environment = derivation(found.stdout.strip())["env"]
     try:
-        fields = json.loads(environment["manifest"])
-        return TypeAdapter(Release).validate_python(fields | {"revision": revision})
-    except (KeyError, json.JSONDecodeError, ValidationError) as error:
+        return TypeAdapter(Release).validate_json(environment["manifest"])
+    except (KeyError, ValidationError) as error:
         raise FlakeshipError(
             f"{attribute} is no manifest that is understood here (docs/nix.md): {error}"
         ) from error

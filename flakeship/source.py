@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from flakeship.process import run
+
+HEAD = "# branch.oid "
 
 NAMED = 5
 """How many files a warning names."""
@@ -46,18 +47,15 @@ def some(files: tuple[str, ...]) -> str:
 
 def inspect(flake: str) -> Source:
     """The state of a flake that is a directory here; nothing is known of any other."""
-    directory = Path(flake)
     if not flake.startswith((".", "/")):
         return Source()
-    head = run(["git", "-C", directory, "rev-parse", "--verify", "HEAD"], check=False)
-    status = run(
-        ["git", "-C", directory, "status", "--porcelain", "-z", "--no-renames", "--", "."],
-        check=False,
-    )
+    how = ["--porcelain=v2", "--branch", "--no-renames", "-z"]
+    status = run(["git", "-C", flake, "status", *how, "--", "."], check=False)
     if status.code != 0:
         return Source()
-    entries = [entry for entry in status.stdout.split("\0") if entry]
-    untracked = tuple(entry[3:] for entry in entries if entry.startswith("??"))
-    changed = tuple(entry[3:] for entry in entries if not entry.startswith("??"))
-    revision = head.stdout.strip() if head.code == 0 else ""
+    entries = status.stdout.split("\0")
+    untracked = tuple(entry[2:] for entry in entries if entry.startswith("? "))
+    changed = tuple(entry.split(" ", 8)[8] for entry in entries if entry.startswith("1 "))
+    heads = [entry.removeprefix(HEAD) for entry in entries if entry.startswith(HEAD)]
+    revision = "".join(head for head in heads if head != "(initial)")
     return Source(f"{revision}-dirty" if changed and revision else revision, changed, untracked)

@@ -10,11 +10,11 @@ from flakeship.release import Record, Release
 from flakeship.settings import Settings
 
 
-def evaluated(settings: Settings, stack: str, revision: str) -> Release:
+def evaluated(settings: Settings, stack: str) -> Release:
     """The release that the flake describes now, with the stack's keys in it; builds nothing."""
     keys = access.public_keys(settings.authorized_keys)
     directory = access.directory(stack, keys)
-    return nix.evaluate(settings.flake, settings.host, settings.variant, directory, revision)
+    return nix.evaluate(settings.flake, settings.host, settings.variant, directory)
 
 
 def chosen(records: list[Record], name: str) -> Release:

@@ -57,8 +57,8 @@ def test_evaluation_asks_the_cache_and_never_builds(fake: Nix, tmp_path: Path) -
         "path-info": Result(0, "/nix/store/x.drv\n", ""),
         "derivation show": Result(0, shown(MANIFEST), ""),
     }
-    found = nix.evaluate("./flake", "web", "qemu", tmp_path, "abc")
-    assert found == release(1, revision="abc")
+    found = nix.evaluate("./flake", "web", "qemu", tmp_path)
+    assert found == release(1)
     override = ["--no-write-lock-file", "--override-input", "access", f"path:{tmp_path}"]
     assert fake.asked == [
         ["path-info", "--derivation", "./flake#flakeship.web.qemu", *override],
