@@ -19,11 +19,20 @@ def public_keys(configured: list[str]) -> list[str]:
     holds something else.
     """
     if not configured:
-        if not OWN_KEY.is_file():
-            OWN_KEY.parent.mkdir(parents=True, exist_ok=True)
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
-        return [OWN_KEY.with_suffix(".pub").read_text().strip()]
+        return [own_key()]
     return [key for entry in configured for key in expand(entry)]
+
+
+def own_key() -> str:
+    """The public half of our own key pair; makes the pair, or this half where only it is lost."""
+    public = OWN_KEY.with_suffix(".pub")
+    if not OWN_KEY.is_file():
+        OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        public.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
+    if not public.is_file():
+        public.write_text(run(["ssh-keygen", "-y", "-f", OWN_KEY]).stdout)
+    return public.read_text().strip()
 
 
 def expand(entry: str) -> list[str]:

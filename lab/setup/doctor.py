@@ -94,8 +94,6 @@ def state_rows() -> list[Row]:
     )
     if missing:
         rows.append(Row("state", "missing", "", ", ".join(map(paths.short, missing)), SETUP))
-    else:
-        rows.append(Row("log-in key", "", "", paths.short(paths.KEY)))
     return rows
 
 

@@ -10,7 +10,6 @@ STATE = ROOT / ".state"
 ENV_FILE = STATE / "env.sh"
 BACKEND = STATE / "backend"
 PASSPHRASE = STATE / "passphrase"
-KEY = STATE / "id_ed25519"
 ROOTS = STATE / "roots"
 
 

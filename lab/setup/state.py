@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeship.process import run
 from lab.setup import paths
 from lab.setup.progress import say
 
@@ -55,17 +54,13 @@ def backend(env: Mapping[str, str]) -> Backend:
 
 def missing(chosen: Backend) -> list[Path]:
     """List what belongs into .state and is not there."""
-    wanted = [paths.KEY, paths.KEY.with_suffix(".pub")]
-    wanted += [paths.BACKEND, paths.PASSPHRASE] if chosen.url else []
+    wanted = [paths.BACKEND, paths.PASSPHRASE] if chosen.url else []
     return [path for path in wanted if not path.exists()]
 
 
 def ensure(chosen: Backend) -> None:
     """Make what is missing in .state, readable for its owner alone."""
     paths.STATE.mkdir(mode=0o700, exist_ok=True)
-    if not (paths.KEY.exists() and paths.KEY.with_suffix(".pub").exists()):
-        say(f"log-in key: making {paths.short(paths.KEY)}")
-        make_key()
     if not chosen.url:
         return
     paths.BACKEND.mkdir(mode=0o700, exist_ok=True)
@@ -76,16 +71,6 @@ def ensure(chosen: Backend) -> None:
         with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
         fresh.replace(paths.PASSPHRASE)
-
-
-def make_key() -> None:
-    """Make the key pair, or the public half again where only that is lost."""
-    public = paths.KEY.with_suffix(".pub")
-    if paths.KEY.exists():
-        public.write_text(run(["ssh-keygen", "-y", "-f", paths.KEY]).stdout)
-        return
-    public.unlink(missing_ok=True)
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", paths.KEY])
 
 
 def own_passphrase(env: Mapping[str, str]) -> bool:

@@ -20,7 +20,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(paths, "STATE", folder)
     monkeypatch.setattr(paths, "BACKEND", folder / "backend")
     monkeypatch.setattr(paths, "PASSPHRASE", folder / "passphrase")
-    monkeypatch.setattr(paths, "KEY", folder / "id_ed25519")
     return folder
 
 
@@ -66,23 +65,20 @@ def test_secrets_are_for_their_owner_alone(checkout: Path) -> None:
     state.ensure(chosen)
     assert state.missing(chosen) == []
     modes = {file.name: file.stat().st_mode & 0o777 for file in checkout.iterdir()}
-    assert modes["passphrase"] == modes["id_ed25519"] == 0o600
+    assert modes["passphrase"] == 0o600
     assert modes["backend"] == checkout.stat().st_mode & 0o777 == 0o700
 
 
-def test_secrets_are_made_once(checkout: Path) -> None:
+def test_the_passphrase_is_made_once(checkout: Path) -> None:
     state.ensure(state.backend({}))
-    first = [(checkout / name).read_text() for name in ("passphrase", "id_ed25519")]
-    (checkout / "id_ed25519.pub").unlink()
+    first = (checkout / "passphrase").read_text()
     state.ensure(state.backend({}))
-    assert [(checkout / name).read_text() for name in ("passphrase", "id_ed25519")] == first
-    assert (checkout / "id_ed25519.pub").read_text().startswith("ssh-ed25519 ")
+    assert (checkout / "passphrase").read_text() == first
 
 
 def test_the_users_own_backend_needs_no_passphrase_of_ours(checkout: Path) -> None:
     state.ensure(THEIRS)
     assert not (checkout / "passphrase").exists()
-    assert (checkout / "id_ed25519").exists()
 
 
 def test_an_ordinary_pulumi_needs_no_home_of_ours() -> None:

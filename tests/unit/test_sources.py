@@ -57,6 +57,8 @@ def test_our_own_key_pair_is_made_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert key.startswith("ssh-ed25519 AAAA")
     assert access.public_keys([]) == [key]
     assert access.OWN_KEY.stat().st_mode & 0o777 == 0o600
+    access.OWN_KEY.with_suffix(".pub").unlink()
+    assert access.public_keys([])[0].split()[:2] == key.split()[:2]
 
 
 def test_configured_keys_and_files(tmp_path: Path) -> None:
