@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flakeship import nix, requests, summary, verify
 from flakeship.errors import FlakeshipError
-from flakeship.local import cutover, disks, machine
+from flakeship.local import cutover, disks, machine, orphans
 from flakeship.requests import (
     BuildRequest,
     CutoverRequest,
@@ -84,6 +84,12 @@ def tell(_: str) -> str:
     return summary.summary()
 
 
+def sweep(_: str) -> str:
+    """Remove what a killed run has left and the selected stack does not know."""
+    gone = orphans.sweep(*summary.selected())
+    return f"removed {', '.join(gone)}" if gone else "nothing is left over"
+
+
 VERBS: dict[str, Callable[[str], str]] = {
     "build": build,
     "forget": forget,
@@ -95,6 +101,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "cutover": move,
     "cutover-remove": unname,
     "summary": tell,
+    "sweep": sweep,
 }
 
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from flakeship import ledger
 from flakeship.errors import FlakeshipError
+from flakeship.local import orphans
 from flakeship.process import run
 from flakeship.requests import Check, Evidence
 
@@ -18,8 +19,19 @@ def summary() -> str:
 
     Raises FlakeshipError when nothing in it has been verified yet.
     """
+    stack, resources = selected()
+    left = [path.name for path in orphans.machines(stack, resources)]
+    also = (
+        f"\n\nunknown to the state, after a killed run: {', '.join(left)}; `make sweep` removes it"
+    )
+    return text(resources) + (also if left else "")
+
+
+def selected() -> tuple[str, list[dict[str, Any]]]:
+    """The selected stack's name and the resources in its state."""
+    stack = run(["pulumi", "stack", "--show-name"]).stdout.strip()
     state = json.loads(run(["pulumi", "stack", "export"]).stdout)
-    return text(state["deployment"].get("resources", []))
+    return stack, state["deployment"].get("resources") or []
 
 
 def text(resources: list[dict[str, Any]]) -> str:

@@ -77,13 +77,17 @@ def stop(request: MachineRequest) -> None:
 
     Raises a FlakeshipError for another host's machine.
     """
-    directory = Path(request.directory)
     host.refuse_foreign(request.id, request.lives_on)
+    remove(Path(request.directory))
+
+
+def remove(directory: Path) -> None:
+    """Shut down and remove the machine of a directory; fine where there is none."""
     if not directory.exists():
         return
     with locked(directory):
         saved = load(directory)
-        host.refuse_foreign(request.id, saved.lives_on if saved else "")
+        host.refuse_foreign(directory.name, saved.lives_on if saved else "")
         daemon.end(directory, gently=daemon.runs(directory))
         shutil.rmtree(directory)
     tidy(directory.parent)

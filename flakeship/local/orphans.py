@@ -1,0 +1,54 @@
+"""What a killed run has left on this machine and the state does not know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flakeship import nix
+from flakeship.local import machine
+from flakeship.local.files import read, tidy
+
+Resources = list[dict[str, Any]]
+"""The resources of a stack's state, as `pulumi stack export` writes them."""
+
+
+def requests(resources: Resources, kind: str) -> list[dict[str, Any]]:
+    """What the verbs of one kind of command resource were asked."""
+    named = [each for each in resources if f"::{kind}-" in each["urn"]]
+    return [json.loads(each["inputs"]["stdin"]) for each in named]
+
+
+def machines(stack: str, resources: Resources) -> list[Path]:
+    """The directories of machines that no resource stands for; a server's active one never is."""
+    folder = Path(".state", stack)
+    known = {Path(request["directory"]) for request in requests(resources, "machine")}
+    active = {folder / "machines" / read(file).strip() for file in (folder / "active").glob("*")}
+    return sorted(set((folder / "machines").glob("*")) - known - active)
+
+
+def roots(stack: str, resources: Resources) -> list[Path]:
+    """The links that keep images from collection for releases that no resource stands for."""
+    known = {Path(request["root"]).name for request in requests(resources, "image")}
+    links = Path(".state", stack, "roots").glob("*")
+    return sorted(
+        p for p in links if p.name.removesuffix("-drv").removesuffix("-toplevel") not in known
+    )
+
+
+def sweep(stack: str, resources: Resources) -> list[str]:
+    """Stop and remove such machines, and let go of such images; the names of what went.
+
+    Data disks stay: they may hold what nobody has elsewhere.
+    """
+    gone = []
+    for directory in machines(stack, resources):
+        machine.remove(directory)
+        gone.append(directory.name)
+    for link in roots(stack, resources):
+        nix.drop(str(link))
+        gone.append(link.name)
+    tidy(Path(".state", stack, "machines"))
+    tidy(Path(".state", stack, "roots"))
+    return gone
