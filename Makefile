@@ -30,7 +30,7 @@ sweep: setup ## Remove what a killed run has left and the state does not know
 doctor: ## Show what was found, what is missing and the command that fixes it
 	@$(SETUP) doctor
 test: check ## Run the checks and the whole test suite
-	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadgroup
+	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m bench
 check: setup ## Check style, types, Nix files and shell scripts

@@ -9,13 +9,9 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 from flakeship.process import run
 
 from .conftest import Appliance
-
-pytestmark = pytest.mark.xdist_group("life")
 
 
 class Prober:

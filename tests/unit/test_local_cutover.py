@@ -70,6 +70,7 @@ def test_goes_back_when_the_first_machine_cannot_serve(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with world(monkeypatch, tmp_path) as made:
+        monkeypatch.setattr(host, "free", lambda _: True)
         made.add(OLD)
         before = made.state()
         made.fails = {f"active = {OLD}"}
