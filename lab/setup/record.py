@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from lab.setup import paths, state
+from lab.setup import appliance, paths, state
 from lab.setup.tools import GIT, NIX, PULUMI, QEMU, SSH, UV, Machine
 
 FILE = paths.STATE / "setup.json"
@@ -64,8 +64,9 @@ def is_complete(view: dict[str, str], chosen: state.Backend) -> bool:
 
 
 def roots_hold() -> bool:
-    """Whether every root that keeps a Debian package in the Nix store leads to something."""
-    return all(link.exists() for link in (paths.ROOTS / "debian").glob("*"))
+    """Whether there are roots that keep the Debian packages, and all lead to something."""
+    links = list((paths.ROOTS / "debian").glob("*"))
+    return all(link.exists() for link in links) and (bool(links) or not appliance.FILL.exists())
 
 
 def keep(view: dict[str, str]) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ def complete(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(paths, "ROOTS", tmp_path / "roots")
     monkeypatch.setattr(paths, "ENV_FILE", tmp_path / "env.sh")
     paths.ENV_FILE.touch()
+    (paths.ROOTS / "debian").mkdir(parents=True)
+    (paths.ROOTS / "debian" / "debian").symlink_to(tmp_path)
     program(Path(machine.path), "nix", "nix (Nix) 2.26.3")
     record.keep(record.seen(machine, CHOSEN))
 
@@ -54,9 +57,24 @@ def test_a_file_that_went_away_is_seen(machine: Machine) -> None:
 
 def test_a_package_that_went_out_of_the_store_is_seen(machine: Machine) -> None:
     link = paths.ROOTS / "debian" / "busybox.deb"
-    link.parent.mkdir(parents=True)
     link.symlink_to(paths.ROOTS / "nothing")
     assert not is_complete(machine)
+
+
+@pytest.mark.parametrize("emptied", [True, False], ids=["empty", "missing"])
+def test_packages_without_a_root_are_seen(machine: Machine, emptied: bool) -> None:
+    shutil.rmtree(paths.ROOTS)
+    if emptied:
+        (paths.ROOTS / "debian").mkdir(parents=True)
+    assert not is_complete(machine)
+
+
+def test_without_the_appliance_no_root_is_needed(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(paths.ROOTS)
+    monkeypatch.setattr(appliance, "FILL", tmp_path / "fill.py")
+    assert is_complete(machine)
 
 
 def test_a_login_is_seen(machine: Machine) -> None:
