@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components import own_stack, program
 from components.nix_image import NixImage
@@ -22,7 +22,7 @@ from flakeship.release import Record
 async def main() -> dict[str, Any]:
     """Declare everything that this stack is to be."""
     stack = pulumi.get_stack()
-    given = settings.read(CONFIG.get(), f"Pulumi.{stack}.yaml")
+    given = settings.read(CONFIG.get(), f"Pulumi.{stack}.yaml", is_config_secret)
     before = asyncio.create_task(own_stack.previous_outputs("releases", "servers"))
     if given.release:
         release = wanted.chosen(ledger.read((await before)[0]), given.release)

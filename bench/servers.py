@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -59,4 +60,5 @@ def configure(project: Project, count: int) -> None:
 def peer(image: str, key: Path, count: int) -> float:
     """The seconds that the shell loop takes."""
     with tempfile.TemporaryDirectory() as directory:
-        return float(run([HERE / "peer.sh", image, key, str(count), directory]).stdout)
+        argv = [str(HERE / "peer.sh"), image, str(key), str(count), directory]
+        return float(run(argv, env=os.environ | {"ACCELERATOR": accelerator()}).stdout)

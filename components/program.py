@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from flakeship.errors import FlakeshipError
+from flakeship.errors import FlakeshipError, SettingError
 
 SHOWN = 32
 """The exit code by which a Python program tells its language host that the error has been shown."""
@@ -22,12 +22,14 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     long traceback under the failed check. There is nothing to clean up: so it leaves.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(SHOWN))
+    os.umask(0o077)  # .state holds keys
 
     async def program() -> dict[str, Any]:
         try:
             return await main()
         except FlakeshipError as error:
-            pulumi.log.error(str(error))
+            file = f" (Pulumi.{pulumi.get_stack()}.yaml)" if isinstance(error, SettingError) else ""
+            pulumi.log.error(f"{error}{file}")
             raise SystemExit(SHOWN) from error
 
     pulumi.run(program)

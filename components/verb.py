@@ -20,6 +20,7 @@ def verb(
 
     The request is JSON on standard input: argv shows up in process lists, and needs no quoting
     here. The verb's standard output is one JSON object; what people read is on standard error.
+    Where a user asks to replace it, the old one goes first: both are the same files.
     """
     return local.Command(
         name,
@@ -28,5 +29,5 @@ def verb(
         stdin=request,
         interpreter=INTERPRETER,
         logging=local.Logging.STDERR,
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
     )

@@ -112,11 +112,15 @@ def main(argv: list[str]) -> int:
             f"usage: python -m flakeship VERB < REQUEST, where VERB is one of {', '.join(VERBS)}"
         )
         return 2
+    os.umask(0o077)  # data disks and console logs are for their owner alone
     try:
         print(VERBS[argv[0]]("" if sys.stdin.isatty() else sys.stdin.read()))
-    except FlakeshipError as error:
+    except (FlakeshipError, OSError) as error:
         progress(str(error))
         return 1
+    except KeyboardInterrupt:
+        progress(f"{argv[0]}: interrupted")
+        return 130
     return 0
 
 

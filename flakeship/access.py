@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flakeship.errors import FlakeshipError
+from flakeship.errors import SettingError
 from flakeship.process import run
 from flakeship.settings import Settings
 
@@ -41,7 +41,7 @@ def expand(entry: str) -> list[str]:
         return [valid(entry.strip())]
     path = Path(entry).expanduser()
     if not path.is_file():
-        raise FlakeshipError(
+        raise SettingError(
             f"flakeship:authorizedKeys: {entry} is neither a public key nor a file with public keys"
         )
     lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
@@ -53,7 +53,7 @@ def valid(key: str) -> str:
     kind, _, rest = key.partition(" ")
     if kind.startswith(("ssh-", "ecdsa-", "sk-")) and rest.startswith("AAAA"):
         return key
-    raise FlakeshipError(
+    raise SettingError(
         "flakeship:authorizedKeys: an entry is no public key (ssh-ed25519 AAAA… comment is one)"
     )
 

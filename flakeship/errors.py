@@ -10,6 +10,10 @@ class FlakeshipError(Exception):
     """
 
 
+class SettingError(FlakeshipError):
+    """One setting is wrong; its text begins with the key, and the program adds the file."""
+
+
 class CommandError(FlakeshipError):
     """A command that could not be started, ran too long, or ended with another code than zero.
 

@@ -6,7 +6,7 @@ import difflib
 
 from pydantic import TypeAdapter, ValidationError
 
-from flakeship.errors import FlakeshipError
+from flakeship.errors import FlakeshipError, SettingError
 from flakeship.release import Record, Release
 
 
@@ -30,9 +30,9 @@ def choose(ledger: list[Record], name: str) -> Record:
             return record
     names = [record.name for record in ledger]
     if not names:
-        raise FlakeshipError(f"flakeship:release: {name} is given, but no release is verified yet")
+        raise SettingError(f"flakeship:release: {name} is given, but no release is verified yet")
     near = difflib.get_close_matches(name, names, 1)
-    raise FlakeshipError(
+    raise SettingError(
         f"flakeship:release: {name} is not in the ledger, which holds {', '.join(names)}"
         + (f"; did you mean {near[0]}?" if near else "")
     )

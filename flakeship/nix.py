@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flakeship.errors import CommandError, FlakeshipError
+from flakeship.errors import CommandError, FlakeshipError, SettingError
 from flakeship.process import run
 from flakeship.release import Built, Release
 from flakeship.requests import BuildRequest
@@ -37,15 +37,20 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
         if error.code is None:
             raise
         if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
-            raise FlakeshipError(missing(flake, host, variant, override)) from error
+            raise SettingError(missing(flake, host, variant, override)) from error
         raise FlakeshipError(f"{attribute} does not evaluate:\n{error.stderr.strip()}") from error
     environment = derivation(found.stdout.strip())["env"]
     try:
-        return TypeAdapter(Release).validate_json(environment["manifest"])
+        release = TypeAdapter(Release).validate_json(environment["manifest"])
     except (KeyError, ValidationError) as error:
         raise FlakeshipError(
             f"{attribute} is no manifest that is understood here (docs/nix.md): {error}"
         ) from error
+    if (release.host, release.variant) != (host, variant):
+        raise FlakeshipError(
+            f"{attribute} is a manifest of {release.host}.{release.variant}: the names must agree"
+        )
+    return release
 
 
 def derivation(path: str) -> dict[str, Any]:

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+
+def below(file: str) -> str:
+    """Refuse what leads out of the directory that it is relative to."""
+    if file.startswith("/") or ".." in PurePosixPath(file).parts:
+        raise ValueError("must be a path below the output")
+    return file
+
+
+# A flake may be anybody's: what it says goes into paths, command lines and ssh_config.
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Line = Annotated[str, Field(pattern=r"^[ -~]*$")]
+StorePath = Annotated[str, Field(pattern=r"^/nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]+$")]
 
 
 @dataclass(frozen=True)
@@ -15,19 +31,19 @@ class Release:
     with `-dirty` for uncommitted changes and empty where there is none.
     """
 
-    host: str
-    variant: str
-    drv: str
-    out: str
-    file: str
-    format: str
-    toplevel: str
-    version: str
-    system: str
+    host: Word
+    variant: Word
+    drv: StorePath
+    out: StorePath
+    file: Annotated[Line, AfterValidator(below)]
+    format: Literal["qcow2", "raw"]
+    toplevel: StorePath
+    version: Line
+    system: Word
     disk: int
     memory: int
-    user: str
-    revision: str = ""
+    user: Word
+    revision: Line = ""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,7 +34,8 @@ def mebibytes(value: object) -> object:
 
 def port_alone(value: object) -> object:
     """A port may be given as a number alone."""
-    return {"port": value} if isinstance(value, (int, float, str)) else value
+    alone = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+    return {"port": value} if alone else value
 
 
 def once(kind: str, values: Iterable[object]) -> None:
@@ -43,6 +44,12 @@ def once(kind: str, values: Iterable[object]) -> None:
     if twice:
         raise ValueError(f"{kind} {', '.join(twice)} is given more than once")
 
+
+OURS = {
+    *("host-key", "root-login", "password-login", "toplevel", "sudo", "dhcp"),
+    *("listeners", "firewall", "root-size", "system", "nix-build"),
+}
+"""The names of the checks that every server gets."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
 Size = Annotated[int, BeforeValidator(mebibytes), Field(gt=0, le=64 * 1024 * 1024)]
@@ -70,7 +77,7 @@ class Check(Model):
     run: str = ""
     http: PortNumber | None = None
     tcp: PortNumber | None = None
-    path: str = "/"
+    path: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
     status: Annotated[int, Field(ge=100, le=599)] = 200
     send: str = ""
     contains: str = ""
@@ -81,6 +88,8 @@ class Check(Model):
         """A check is one thing."""
         if sum(map(bool, (self.run, self.http, self.tcp))) != 1:
             raise ValueError("needs exactly one of run (a command), http and tcp (a port)")
+        if self.name in OURS or self.name.startswith("port-"):
+            raise ValueError(f"the name {self.name} is that of a check of ours")
         return self
 
     def request(self) -> requests.CustomCheck:
@@ -138,7 +147,7 @@ class Settings(Model):
     release: str = ""
     authorized_keys: list[str] = []
     identity: str = ""
-    boot_timeout: Annotated[float, Field(gt=0, le=3600)] = 300
+    boot_timeout: Annotated[int, Field(gt=0, le=3600)] = 300
 
     @model_validator(mode="after")
     def distinct(self) -> Settings:
@@ -153,6 +162,8 @@ class Settings(Model):
     @model_validator(mode="after")
     def files(self) -> Settings:
         """What is named by a path is there."""
+        if not self.flake.startswith((".", "/")) and Path(self.flake).is_dir():
+            raise ValueError(f"flake: {self.flake} is a directory: write ./{self.flake}")
         if self.flake.startswith((".", "/")) and not Path(self.flake, "flake.nix").is_file():
             raise ValueError(f"flake: there is no flake.nix in {self.flake}")
         if self.identity and not Path(self.identity).expanduser().is_file():
@@ -160,15 +171,23 @@ class Settings(Model):
         return self
 
 
-def read(config: Mapping[str, str], file: str) -> Settings:
+def read(
+    config: Mapping[str, str], file: str, secret: Callable[[str], bool] = lambda _: False
+) -> Settings:
     """Settings from a stack's whole configuration, as Pulumi hands it over: text by full key.
 
-    Lists and objects come as JSON. Raises FlakeshipError with a line for each thing that is wrong,
-    naming the key, what was given, what is allowed, and `file`.
+    Lists and objects come as JSON; `secret` tells which keys are encrypted. Raises FlakeshipError
+    with a line for each thing that is wrong, naming the key, what was given, what is allowed, and
+    `file`.
     """
     given: dict[str, Any] = {}
     for key, text in config.items():
         if key.startswith(NAMESPACE):
+            if secret(key):
+                raise FlakeshipError(
+                    f"{key}: is a secret, and every setting ends in the state as plain text: give "
+                    f"it without --secret, and let the server read its secrets itself ({file})"
+                )
             name = key.removeprefix(NAMESPACE)
             given[name] = structured(text)
     try:
@@ -188,7 +207,7 @@ def structured(text: str) -> object:
 
 def line(problem: ErrorDetails) -> str:
     """One problem in the words of the configuration."""
-    where = list(problem["loc"])
+    where = [part for part in problem["loc"] if part != "[key]"]
     key = NAMESPACE + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in where)[1:]
     value = json.dumps(problem["input"], default=str)
     match problem["type"]:

@@ -55,7 +55,9 @@ def inspect(flake: str) -> Source:
         return Source()
     entries = status.stdout.split("\0")
     untracked = tuple(entry[2:] for entry in entries if entry.startswith("? "))
-    changed = tuple(entry.split(" ", 8)[8] for entry in entries if entry.startswith("1 "))
+    # Paths follow a fixed number of words: 8 of an ordinary change, 10 of one in a conflict.
+    words = {"1 ": 8, "u ": 10}
+    changed = tuple(e.split(" ", words[e[:2]])[-1] for e in entries if e[:2] in words)
     heads = [entry.removeprefix(HEAD) for entry in entries if entry.startswith(HEAD)]
     revision = "".join(head for head in heads if head != "(initial)")
     return Source(f"{revision}-dirty" if changed and revision else revision, changed, untracked)

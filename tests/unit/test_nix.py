@@ -85,6 +85,35 @@ def test_a_manifest_that_lacks_something_is_refused(fake: Nix, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"host": "../../x"},
+        {"file": "/etc/passwd"},
+        {"file": "../../x"},
+        {"user": "nixos\nProxyCommand x"},
+        {"out": "/tmp/x"},
+        {"format": "vmdk"},
+    ],
+)
+def test_a_manifest_is_not_believed(fake: Nix, tmp_path: Path, change: dict[str, str]) -> None:
+    fake.answers = {
+        "path-info": Result(0, "/nix/store/x.drv\n", ""),
+        "derivation show": Result(0, shown(MANIFEST | change), ""),
+    }
+    with pytest.raises(FlakeshipError, match="is no manifest that is understood here"):
+        nix.evaluate("./flake", "web", "qemu", tmp_path)
+
+
+def test_a_manifest_of_another_host_is_refused(fake: Nix, tmp_path: Path) -> None:
+    fake.answers = {
+        "path-info": Result(0, "/nix/store/x.drv\n", ""),
+        "derivation show": Result(0, shown(MANIFEST | {"host": "db"}), ""),
+    }
+    with pytest.raises(FlakeshipError, match=r"is a manifest of db\.qemu: the names must agree"):
+        nix.evaluate("./flake", "web", "qemu", tmp_path)
+
+
+@pytest.mark.parametrize(
     ("host", "variant", "said"),
     [
         ("wep", "qemu", "flakeship:host: ./flake has no host wep; nearest: web"),

@@ -29,7 +29,7 @@ RUNNING = Running("web-11111111-32eb", 1, "kvm", {22: 40022, 80: 40080, 5432: 45
 
 
 def settings(*servers: Server) -> Settings:
-    return Settings.model_construct(servers=list(servers), boot_timeout=120.0)
+    return Settings.model_construct(servers=list(servers), boot_timeout=120)
 
 
 def planned(*servers: Server, before: dict[str, object] | None = None) -> list[Machine]:

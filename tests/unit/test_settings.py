@@ -134,6 +134,35 @@ def test_each_mistake_is_one_line(config: dict[str, object], said: str) -> None:
     assert str(caught.value) == said.replace("FILE", FILE)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ports": [True]}, "ports[0]: true is given; must be a valid dictionary"),
+        ({"checks": [{"name": "toplevel", "http": 22}]}, "toplevel is that of a check of ours"),
+        ({"checks": [{"name": "port-22", "http": 22}]}, "port-22 is that of a check of ours"),
+        ({"checks": [{"name": "a", "http": 22, "path": "/ HTTP/1.0\r\nX: y"}]}, "checks[0].path"),
+        ({"data": {"PG": "1G"}}, 'flakeship:servers[0].data.PG: "PG" is given; allowed are'),
+    ],
+)
+def test_what_would_be_taken_for_something_else(change: dict[str, object], said: str) -> None:
+    with pytest.raises(FlakeshipError) as caught:
+        read(servers=[WEB | change])
+    assert said in str(caught.value)
+
+
+def test_a_directory_is_written_as_one() -> None:
+    with pytest.raises(
+        FlakeshipError, match=r"nix/appliance is a directory: write \./nix/appliance"
+    ):
+        read(flake="nix/appliance")
+
+
+def test_a_secret_is_refused_and_not_repeated() -> None:
+    with pytest.raises(FlakeshipError, match="is a secret, and every setting ends") as caught:
+        settings.read({"flakeship:host": "hidden"}, FILE, lambda key: key == "flakeship:host")
+    assert "hidden" not in str(caught.value)
+
+
 def test_several_mistakes_are_told_at_once() -> None:
     with pytest.raises(FlakeshipError) as caught:
         read(keep="none", servers=[{"nam": "web"}])

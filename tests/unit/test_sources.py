@@ -46,6 +46,18 @@ def test_what_nix_will_not_see_is_told(repository: Path) -> None:
     assert "uncommitted changes (nix/flake.nix)" in changed
 
 
+def test_a_conflict_is_a_change(repository: Path) -> None:
+    flake = repository / "nix/flake.nix"
+    git(repository, "checkout", "-qb", "other")
+    flake.write_text("{ a = 1; }")
+    git(repository, "commit", "-qam", "test")
+    git(repository, "checkout", "-q", "-")
+    flake.write_text("{ a = 2; }")
+    git(repository, "commit", "-qam", "test")
+    run(["git", "-C", repository, "merge", "other"], check=False)
+    assert source.inspect(str(repository / "nix")).changed == ("nix/flake.nix",)
+
+
 def test_a_flake_elsewhere_is_left_to_nix(tmp_path: Path) -> None:
     assert source.inspect("github:owner/repository") == source.Source()
     assert source.inspect(str(tmp_path)) == source.Source()

@@ -41,10 +41,7 @@ class LocalServer(pulumi.ComponentResource):
             "start",
             image.built.apply(lambda built: requests.dump(machine.start(built))),
             delete="stop",
-            # Replaced only where a user asks for it, and then it is the same directory.
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[image, *disks], delete_before_replace=True
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
         )
         self.running = started.stdout.apply(lambda text: requests.parse(Running, text))
         self.reach = self.running.apply(machine.verify)
