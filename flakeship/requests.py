@@ -77,10 +77,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Port:
-    """A declared port of a server, and the protocol that has to answer there."""
+    """A declared port of a server, and the protocol that has to answer there.
+
+    With `data` it answers only with the server's data disks, which come with the cut-over.
+    """
 
     port: int
     protocol: Protocol = "tcp"
+    data: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class CustomCheck:
 
     `run` passes with exit code 0. `http` passes with `status` and, where given, `contains` in the
     body. `tcp` sends `send`, where given, and passes when `contains`, where given, comes back.
+    With `data` it passes only with the server's data disks, which come with the cut-over.
     """
 
     name: str
@@ -100,6 +105,7 @@ class CustomCheck:
     send: str = ""
     contains: str = ""
     timeout: float = 10.0
+    data: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ class CutoverRequest:
     `directories` holds the directory of every machine, `active` the id of the active machine of
     this server, `forwards` maps ports of this host to ports of the guest. `sizes` has the sizes
     of the data disks: one that has grown is grown inside the guest too. `lives_on` names the host.
+    `serving` has the ports and checks that need the disks; None where there are no such.
     """
 
     server: str
@@ -170,6 +177,7 @@ class CutoverRequest:
     disks: dict[str, str]
     sizes: dict[str, int]
     lives_on: str
+    serving: VerifyRequest | None = None
 
 
 def parse(kind: type[T], text: str) -> T:

@@ -63,11 +63,12 @@ class Model(BaseModel):
 
 
 class Port(Model):
-    """A declared port: the protocol that must answer, and the host's port that leads to it."""
+    """A declared port, see requests.Port; the host's port `host` leads to it."""
 
     port: PortNumber
     protocol: requests.Protocol = "tcp"
     host: PortNumber | None = None
+    data: bool = False
 
 
 class Check(Model):
@@ -82,6 +83,7 @@ class Check(Model):
     send: str = ""
     contains: str = ""
     timeout: Annotated[float, Field(gt=0, le=3600)] = 10
+    data: bool = False
 
     @model_validator(mode="after")
     def one_kind(self) -> Check:
@@ -124,14 +126,20 @@ class Server(Model):
 
     @model_validator(mode="after")
     def consistent(self) -> Server:
-        """Ports and checks are named once, and a check asks a port that is declared."""
+        """Names are given once, and a check asks a declared port, and waits with it for data."""
         ports = [port.port for port in self.declared]
         once("port", ports)
         once("check", [check.name for check in self.checks])
+        waiting = [f"port {port.port}" for port in self.ports if port.data]
+        named = [*waiting, *(f"check {check.name}" for check in self.checks if check.data)]
+        if named and not self.data:
+            raise ValueError(f"{', '.join(named)}: data is true, but the server has no data disk")
         for check in self.checks:
             wanted = check.http or check.tcp
             if wanted and wanted not in ports:
                 raise ValueError(f"check {check.name} asks port {wanted}, which is not declared")
+            if f"port {wanted}" in waiting and not check.data:
+                raise ValueError(f"check {check.name} asks port {wanted}, so it needs data: true")
         return self
 
 

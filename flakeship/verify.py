@@ -120,7 +120,7 @@ def _connected(request: VerifyRequest, pinned: list[str], end: float) -> Iterato
 
 def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connection) -> list[Check]:
     """All the evidence, in its stable order."""
-    ports = {22: Port(22, "ssh"), **{port.port: port for port in request.ports}}
+    ports = {22: Port(22, "ssh"), **{port.port: port for port in request.ports if not port.data}}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
         known = _look_inside(connection)

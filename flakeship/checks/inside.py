@@ -50,7 +50,10 @@ def dhcp(facts: Facts, request: VerifyRequest) -> str:
 
 
 def listeners(facts: Facts, request: VerifyRequest) -> str:
-    """The declared ports have a listener, and nothing else listens beyond loopback."""
+    """The declared ports have a listener, and nothing else listens beyond loopback.
+
+    A port that waits for data disks may have one.
+    """
     declared = declared_ports(request)
     outward = [listener for listener in facts.listeners if not listener.loopback]
     strangers = [listener for listener in outward if not _expected(listener, declared)]
@@ -63,7 +66,8 @@ def listeners(facts: Facts, request: VerifyRequest) -> str:
         raise Failed(f"nothing listens on the declared port {_numbers(missing)}")
     clients = sorted({listener.port for listener in outward if listener.protocol == "udp"})
     dhcp_client = f", the DHCP client on udp {_numbers(clients)}" if clients else ""
-    return f"tcp {_numbers(declared)}{dhcp_client}"
+    heard = {listener.port for listener in outward if listener.protocol == "tcp"}
+    return f"tcp {_numbers(heard)}{dhcp_client}"
 
 
 def firewall(facts: Facts, request: VerifyRequest) -> str:
@@ -130,9 +134,10 @@ def declared_ports(request: VerifyRequest) -> set[int]:
 
 
 def unheard(facts: Facts, request: VerifyRequest) -> set[int]:
-    """The declared ports on which nothing listens beyond loopback (yet)."""
+    """The declared ports on which nothing listens beyond loopback (yet), and should by now."""
     heard = {s.port for s in facts.listeners if s.protocol == "tcp" and not s.loopback}
-    return declared_ports(request) - heard
+    waiting = {port.port for port in request.ports if port.data}
+    return declared_ports(request) - waiting - heard
 
 
 def _expected(listener: Listener, declared: set[int]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from flakeship import requests
@@ -86,16 +86,23 @@ class Machine:
             boot=running.boot,
             address="127.0.0.1",
             reach=running.ports,
-            ports=[requests.Port(port.port, port.protocol) for port in self.server.declared],
+            ports=[requests.Port(p.port, p.protocol, p.data) for p in self.server.declared],
             console=f"{self.directory}/console.log",
             user=self.release.user,
             identity=self.identity,
             toplevel=self.release.toplevel,
             subnet=self.subnet,
             disk=self.server.disk,
-            checks=[check.request() for check in self.server.checks],
+            checks=[check.request() for check in self.server.checks if not check.data],
             deadline=self.deadline,
         )
+
+    def serving(self, running: Running) -> requests.VerifyRequest | None:
+        """What the cut-over checks once the data disks have moved."""
+        checks = [check.request() for check in self.server.checks if check.data]
+        if not checks and not any(port.data for port in self.server.declared):
+            return None
+        return replace(self.verify(running), checks=checks)
 
     def cutover(self, running: Running, evidence: Evidence) -> requests.CutoverRequest:
         """The move of the server's stable name, ports and data disks to the verified machine."""
@@ -114,6 +121,7 @@ class Machine:
             disks=self.disks,
             sizes=self.server.data,
             lives_on=self.host,
+            serving=self.serving(running),
         )
 
     def report(self, evidence: Evidence) -> dict[str, object]:

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from flakeship.checks import facts, inside
 from flakeship.checks.facts import Section
 from flakeship.checks.verdict import Failed
 from flakeship.process import run
+from flakeship.requests import Port
 from tests.unit.machines import REQUEST, machine, recorded
 
 HEALTHY = machine()
@@ -88,6 +90,15 @@ def test_each_check_fails(name: str, sections: dict[str, Section | str], detail:
     # the firewall is asked about IPv6 where there is an address
     alone = {other for other, (passed, _) in found.items() if not passed} - {"firewall"}
     assert alone == {name} - {"firewall"}
+
+
+def test_a_port_that_waits_for_data_may_listen_and_is_open() -> None:
+    silent = machine(listeners="tcp LISTEN 0 1 [::]:22 [::]:*")
+    for known in (HEALTHY, silent):
+        request = replace(REQUEST, ports=[Port(80, "http", data=True)])
+        found = {check.name: check for check in inside.evidence(known, request)}
+        assert found["listeners"].passed
+        assert "tcp 80" in found["firewall"].detail
 
 
 def test_iptables_instead_of_nftables() -> None:

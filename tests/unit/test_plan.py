@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -20,9 +21,12 @@ from .test_ledger import release
 WEB = Server.model_validate(
     {
         "name": "web",
-        "ports": [{"port": 80, "protocol": "http", "host": 8080}, 5432],
+        "ports": [{"port": 80, "protocol": "http", "host": 8080}, {"port": 5432, "data": True}],
         "data": {"pg": "1G"},
-        "checks": [{"name": "page", "http": 80}],
+        "checks": [
+            {"name": "page", "http": 80},
+            {"name": "schema", "run": "test -e /data/pg/PG_VERSION", "data": True},
+        ],
     }
 )
 RUNNING = Running("web-11111111-32eb", 1, "kvm", {22: 40022, 80: 40080, 5432: 45432})
@@ -63,7 +67,7 @@ def test_the_request_to_verify() -> None:
     (web,) = planned(WEB)
     request = web.verify(RUNNING)
     assert request.reach == RUNNING.ports
-    assert request.ports == [Port(22, "ssh"), Port(80, "http"), Port(5432, "tcp")]
+    assert request.ports == [Port(22, "ssh"), Port(80, "http"), Port(5432, "tcp", data=True)]
     assert request.toplevel == release(1).toplevel
     assert (request.subnet, request.deadline) == (web.subnet, 120.0)
     assert [check.name for check in request.checks] == ["page"]
@@ -76,7 +80,15 @@ def test_the_request_to_cut_over() -> None:
     assert request.forwards == {8080: 80}
     assert (request.ssh_port, request.host_keys) == (40022, ["ssh-ed25519 AAAA"])
     assert request.directories == ".state/dev/machines"
+    assert request.serving
+    assert [check.name for check in request.serving.checks] == ["schema"]
+    assert replace(request.serving, checks=[]) == replace(web.verify(RUNNING), checks=[])
     assert web.report(evidence)["ports"] == {"80": "127.0.0.1:8080"}
+
+
+def test_the_cut_over_checks_nothing_where_nothing_waits_for_disks() -> None:
+    (web,) = planned(Server(name="web", data={"pg": 1024}))
+    assert web.serving(RUNNING) is None
 
 
 @pytest.mark.parametrize(

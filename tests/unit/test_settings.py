@@ -126,6 +126,32 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
             {"servers": [WEB | {"checks": [{"name": "a", "tcp": 99}]}]},
             "flakeship:servers[0]: check a asks port 99, which is not declared (FILE)",
         ),
+        (
+            {
+                "servers": [
+                    WEB
+                    | {
+                        "ports": [{"port": 5432, "data": True}],
+                        "checks": [{"name": "a", "run": "true", "data": True}],
+                    }
+                ]
+            },
+            "flakeship:servers[0]: port 5432, check a: data is true, "
+            "but the server has no data disk (FILE)",
+        ),
+        (
+            {
+                "servers": [
+                    WEB
+                    | {
+                        "ports": [{"port": 5432, "data": True}],
+                        "data": {"pg": "1G"},
+                        "checks": [{"name": "a", "tcp": 5432}],
+                    }
+                ]
+            },
+            "flakeship:servers[0]: check a asks port 5432, so it needs data: true (FILE)",
+        ),
     ],
 )
 def test_each_mistake_is_one_line(config: dict[str, object], said: str) -> None:

@@ -8,7 +8,7 @@ from flakeship import ssh, verify
 from flakeship.checks import facts, outside
 from flakeship.errors import FlakeshipError
 from flakeship.process import Result
-from flakeship.requests import CustomCheck, Evidence, VerifyRequest, dump
+from flakeship.requests import CustomCheck, Evidence, Port, VerifyRequest, dump
 from tests.unit.machines import (
     ED25519,
     FINGERPRINT,
@@ -125,6 +125,13 @@ def test_a_service_that_listens_late_is_seen(guest: Guest, request_: VerifyReque
     guest.probes = ["\n".join(line for line in whole.splitlines() if ":80  " not in line), whole]
     assert verify.verify(request_, [], str)
     assert facts.command("listeners") in guest.commands
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_port_that_waits_for_data_is_not_asked(request_: VerifyRequest) -> None:
+    waiting = replace(request_, ports=[Port(80, "http", data=True)])
+    names = [check.name for check in verify.verify(waiting, [], str).checks]
+    assert names == [name for name in NAMES if name != "port-80"]
 
 
 def test_a_probe_that_does_not_run(guest: Guest, request_: VerifyRequest) -> None:
