@@ -23,16 +23,16 @@ async def main() -> dict[str, Any]:
     """Declare everything that this stack is to be."""
     stack = pulumi.get_stack()
     given = settings.read(CONFIG.get(), f"Pulumi.{stack}.yaml", is_config_secret)
-    before = asyncio.create_task(own_stack.previous_outputs("releases", "servers"))
+    before = asyncio.create_task(own_stack.previous_outputs("release", "releases", "servers"))
     if given.release:
-        release = wanted.chosen(ledger.read((await before)[0]), given.release)
+        release = wanted.chosen(ledger.read((await before)[1]), given.release)
     else:
         evaluation = asyncio.create_task(asyncio.to_thread(wanted.evaluated, given, stack))
         origin = await asyncio.to_thread(source.inspect, given.flake)
         for warning in origin.warnings:
             pulumi.log.warn(warning)
         release = replace(await evaluation, revision=origin.revision)
-    records, servers = await before
+    last, records, servers = await before
     known = ledger.read(records)
     others = ledger.older(known, release, given.keep, chosen=bool(given.release))
     for warning in wanted.lost(others):
@@ -55,14 +55,15 @@ async def main() -> dict[str, Any]:
     verified = pulumi.Output.all(image.built, *evidence).apply(
         lambda done: Record(release, done[0].sha512, done[0].size)
     )
+    if not pulumi.runtime.is_dry_run() and not await verified.is_known():
+        pulumi.log.warn("not every server was looked at (--target?): the ledger stays as it was")
+        return {"release": last, "releases": records, "servers": servers}
+    kept = verified.apply(
+        lambda record: ledger.updated(known, record, others, chosen=bool(given.release))
+    )
     return {
         "release": verified.apply(lambda record: record.name),
-        "releases": verified.apply(
-            lambda record: [
-                requests.plain(kept)
-                for kept in ledger.updated(known, record, others, chosen=bool(given.release))
-            ]
-        ),
+        "releases": kept.apply(lambda records: [requests.plain(record) for record in records]),
         "servers": reports,
     }
 

@@ -169,3 +169,13 @@ def test_destroy_undoes_in_order(project: Tiny) -> None:
     assert verbs.index("cutover-remove") < verbs.index("stop") < verbs.index("forget")
     assert verbs.index("stop") < verbs.index("disk-delete")
     assert not list((project.path / ".state/test/roots").iterdir())
+
+
+def test_a_run_of_some_targets_keeps_the_ledger(project: Tiny) -> None:
+    project.up()
+    before = project.outputs()
+    project.write("two")
+    project.up("--target", "**NixImage**")
+    assert project.outputs() == before
+    project.up()
+    assert project.ledger() == ["two", "one"]
