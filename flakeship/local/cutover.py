@@ -120,8 +120,8 @@ def _seat(
     if saved is None:
         return None
     host.refuse_foreign(machine, saved.lives_on)
-    if not daemon.runs(directory):
-        daemon.end(directory, gently=False)
+    if not daemon.recovers(directory):
+        daemon.end(directory, gently=True)
         return None
     name = sshconfig.names(Path(request.ssh_config)).get(request.server)
     if machine == request.machine:

@@ -15,8 +15,13 @@ from flakeship.local.qemu import PID
 from flakeship.local.qmp import QmpError, connect
 
 PROBE_SECONDS = 1.0
+PATIENCE_SECONDS = 20.0
+"""How long a QEMU that exists may be silent or paused before its machine counts as dead."""
 POWERDOWN_SECONDS = 20.0
 QUIT_SECONDS = 3.0
+
+_SETTLED = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
+"""States that waiting does not change."""
 
 _FLOCK = "hhqqi4x"
 """struct flock of x86-64: l_type, l_whence, l_start, l_len, l_pid."""
@@ -38,14 +43,31 @@ def exists(directory: Path) -> bool:
 
 
 def runs(directory: Path) -> bool:
-    """Whether QEMU is there, answers, and its guest is neither paused nor crashed."""
+    """Whether QEMU is there, answers at once, and its guest is neither paused nor crashed."""
+    return _state(directory) == "running"
+
+
+def recovers(directory: Path) -> bool:
+    """Whether it runs, or does again within PATIENCE_SECONDS.
+
+    To be asked before anything is ended: a short stall of this host is no reason to.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (seen := _state(directory)) not in _SETTLED and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return seen == "running"
+
+
+def _state(directory: Path) -> str:
+    """What QEMU says of its guest; `gone` where there is no QEMU, `silent` where it is and says
+    nothing."""
     if not exists(directory):
-        return False
+        return "gone"
     try:
         with connect(directory, PROBE_SECONDS) as monitor:
-            return bool(monitor.execute("query-status")["status"] == "running")
+            return str(monitor.execute("query-status")["status"])
     except QmpError:
-        return False
+        return "silent" if exists(directory) else "gone"
 
 
 def end(directory: Path, *, gently: bool) -> None:

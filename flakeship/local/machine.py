@@ -61,7 +61,7 @@ def ensure(request: MachineRequest, progress: Progress) -> Running:
     with locked(directory):
         saved = load(directory)
         host.refuse_foreign(request.id, saved.lives_on if saved else "")
-        if saved and daemon.runs(directory):
+        if saved and daemon.recovers(directory):
             return _complete(request, saved)
         try:
             return _start(request, saved, progress).running
@@ -88,7 +88,7 @@ def remove(directory: Path) -> None:
     with locked(directory):
         saved = load(directory)
         host.refuse_foreign(directory.name, saved.lives_on if saved else "")
-        daemon.end(directory, gently=daemon.runs(directory))
+        daemon.end(directory, gently=True)
         shutil.rmtree(directory)
     tidy(directory.parent)
 
@@ -112,7 +112,7 @@ def _complete(request: MachineRequest, saved: Saved) -> Running:
 def _start(request: MachineRequest, saved: Saved | None, progress: Progress) -> Saved:
     """Start QEMU on the machine's overlay, which is made where it is missing."""
     directory = Path(request.directory)
-    daemon.end(directory, gently=False)  # one that is paused or does not answer
+    daemon.end(directory, gently=True)  # one that stays paused or does not answer
     _check_image(request)
     _make_overlay(request)
     disks = _disks(request)

@@ -171,7 +171,8 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
     patch.chdir(directory)
     here = World()
     patch.setattr(cutover, "connect", here.connect)
-    patch.setattr(daemon, "runs", lambda directory: directory.name in here.machines)
+    for asked in ("exists", "runs", "recovers"):
+        patch.setattr(daemon, asked, lambda directory: directory.name in here.machines)
     put, write = sshconfig.put, files.write
 
     def named(config: Path, name: sshconfig.Name) -> None:

@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -81,7 +82,10 @@ def test_a_machines_life(halting: MachineRequest) -> None:
 
 
 @real_qemu
-def test_a_paused_guest_is_dead_and_started_again(halting: MachineRequest) -> None:
+def test_a_paused_guest_is_dead_and_started_again(
+    monkeypatch: pytest.MonkeyPatch, halting: MachineRequest
+) -> None:
+    monkeypatch.setattr(daemon, "PATIENCE_SECONDS", 0.1)
     directory = Path(halting.directory)
     machine.ensure(halting, quiet)
     with connect(directory) as monitor:
@@ -102,6 +106,24 @@ def test_a_machine_that_does_not_answer_is_dead_and_can_be_stopped(
     assert not machine.probe(directory).runs
     machine.stop(halting)
     assert not directory.exists()
+
+
+@real_qemu
+def test_a_short_stall_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, halting: MachineRequest
+) -> None:
+    monkeypatch.setattr(daemon, "PROBE_SECONDS", 0.1)
+    directory = Path(halting.directory)
+    machine.ensure(halting, quiet)
+    pid = int((directory / "pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    assert not machine.probe(directory).runs
+    goes_on = threading.Timer(0.5, os.kill, (pid, signal.SIGCONT))
+    goes_on.start()
+    machine.ensure(replace(halting, boot=2), quiet)
+    goes_on.join()
+    assert int((directory / "pid").read_text()) == pid
+    assert machine.probe(directory) == Probe(runs=True, boot=2, lives_on=host.this_host())
 
 
 @real_qemu
