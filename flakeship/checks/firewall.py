@@ -24,6 +24,8 @@ class Ports:
     @classmethod
     def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> Ports:
         """The ports from first to last (inclusive) of these protocols; others have no ports."""
+        if not 0 <= first <= last <= 65535:
+            raise ValueError(f"no ports: {first}-{last}")
         mask = (1 << last + 1) - (1 << first)
         return cls(mask if "tcp" in protocols else 0, mask if "udp" in protocols else 0)
 
@@ -51,15 +53,17 @@ class Ports:
 ALL = Ports.span(PROTOCOLS)
 NONE = Ports()
 
+Verdict = Literal["accept", "deny", "jump", "goto", "return"]
+
 
 @dataclass(frozen=True)
 class Rule:
     """What a rule does with new packets from elsewhere to these ports.
 
-    `always` is for a rule without any condition; `target` is the chain of a jump.
+    `always` is for a rule without any condition; `target` is the chain of a jump or goto.
     """
 
-    verdict: Literal["accept", "deny", "jump"]
+    verdict: Verdict
     ports: Ports = ALL
     always: bool = False
     target: str = ""
@@ -101,27 +105,36 @@ class Firewall:
             name = names.pop()
             if name not in found and name in self.chains:
                 found.add(name)
-                names += [r.target for r in self.chains[name].rules if r.verdict == "jump"]
+                names += [r.target for r in self.chains[name].rules if r.target]
         return found
 
     def _accepts(self, name: str, ports: Ports, way: tuple[str, ...]) -> Ports:
-        accepted = NONE
-        if name in way or name not in self.chains:
-            return accepted
+        if name in way:
+            return NONE
+        if name not in self.chains:
+            return ports  # a target that is not understood
+        way, accepted = (*way, name), NONE
+        # What leaves a chain early escapes its refusal, but not that of the base chain's policy.
+        escapes = self._denies(name, ()) and not self.chains[way[0]].denies
         for rule in self.chains[name].rules:
-            if rule.verdict == "accept":
+            if rule.verdict == "accept" or (escapes and self._leaves(rule)):
                 accepted |= ports & rule.ports
-            elif rule.verdict == "jump" and ports & rule.ports:
-                accepted |= self._accepts(rule.target, ports & rule.ports, (*way, name))
+            elif rule.target and ports & rule.ports:
+                accepted |= self._accepts(rule.target, ports & rule.ports, way)
         return accepted
+
+    def _leaves(self, rule: Rule) -> bool:
+        """Whether packets leave the rule's chain: nothing comes back to it from a goto."""
+        return rule.verdict == "return" or (
+            rule.verdict == "goto" and not self._denies(rule.target, ())
+        )
 
     def _denies(self, name: str, way: tuple[str, ...]) -> bool:
         if name in way or name not in self.chains:
             return False
         chain = self.chains[name]
         return chain.denies or any(
-            rule.verdict == "deny"
-            or (rule.verdict == "jump" and self._denies(rule.target, (*way, name)))
+            rule.verdict == "deny" or (rule.target and self._denies(rule.target, (*way, name)))
             for rule in chain.rules
             if rule.always
         )

@@ -6,12 +6,25 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flakeship.checks.firewall import ALL, NONE, PROTOCOLS, Chain, Firewall, Ports, Rule
+from flakeship.checks.firewall import ALL, NONE, PROTOCOLS, Chain, Firewall, Ports, Rule, Verdict
 from flakeship.checks.verdict import Failed
 
 FAMILIES = {"ip": ("ip", "inet"), "ip6": ("ip6", "inet")}
-VERDICTS = {"accept": "accept", "drop": "deny", "reject": "deny"}
+VERDICTS: dict[str, Verdict] = {
+    "accept": "accept",
+    "drop": "deny",
+    "reject": "deny",
+    "return": "return",
+    "jump": "jump",
+    "goto": "goto",
+}
 HARMLESS = {"counter", "log"}
+CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "mangle", "notrack", "last"}
+"""Statements that at most end their rule, and decide nothing."""
+
+KNOWN_STATES = ("established", "related", "invalid")
+"""The states of a connection that no new packet has."""
+
 NUMBERS = {6: "tcp", 17: "udp"}
 
 Json = Any
@@ -29,9 +42,9 @@ def firewalls(text: str) -> dict[str, Firewall]:
     """
     try:
         items = [next(iter(item.items())) for item in json.loads(text)["nftables"]]
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        found = {family: _firewall(items, tables) for family, tables in FAMILIES.items()}
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
         raise Failed(f"`nft -j list ruleset` cannot be read: {error!r}") from error
-    found = {family: _firewall(items, tables) for family, tables in FAMILIES.items()}
     if all(firewall.opened() is None for firewall in found.values()):
         raise ForeignError
     return found
@@ -85,18 +98,18 @@ def _rules(expressions: list[dict[str, Json]], table: str, sets: Sets) -> Iterat
                 yield from _verdict(
                     verdict, ports & _matched("==", value["key"], key, sets), table, always=False
                 )
-        elif kind in (*VERDICTS, "jump", "goto"):
-            yield from _verdict(expression, ports, table, always=always)
         elif kind not in HARMLESS:
+            if kind not in CONDITIONS:
+                yield from _verdict(expression, ports, table, always=always)
             always = False
 
 
 def _verdict(verdict: dict[str, Json], ports: Ports, table: str, *, always: bool) -> Iterator[Rule]:
+    """What is no verdict known here counts as accept: a queue with `bypass` is one."""
     kind, value = next(iter(verdict.items()))
-    if kind in ("jump", "goto"):
-        yield Rule("jump", ports, always, f"{table} {value['target']}")
-    elif kind in VERDICTS:
-        yield Rule("accept" if kind == "accept" else "deny", ports, always)
+    target = f"{table} {value['target']}" if kind in ("jump", "goto") else ""
+    if kind != "continue":
+        yield Rule(VERDICTS.get(kind, "accept"), ports, always, target)
 
 
 def _matched(op: str, left: Json, right: Json, sets: Sets) -> Ports:
@@ -124,7 +137,7 @@ def _equal(left: Json, value: Json) -> Ports:
         case {"meta": {"key": "iif" | "iifname"}}:
             ports = NONE if value == "lo" else ALL
         case {"ct": {"key": "state"}}:
-            ports = ALL if value in ("new", "untracked") else NONE
+            ports = NONE if value in KNOWN_STATES else ALL
         case _:
             ports = _bearers(left)
     return ports

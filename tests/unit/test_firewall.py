@@ -71,6 +71,10 @@ def test_nixos_with_iptables() -> None:
         ([match({"payload": {"protocol": "ip", "field": "protocol"}}, 17), ACCEPT], "udp 0-65535"),
         ([dport(22), {"jump": {"target": "also"}}], "nothing"),
         ([{"limit": {"rate": 1}}, ACCEPT], str(ALL)),
+        ([dport(9000), {"queue": {"num": 0, "flags": "bypass"}}], "tcp 9000"),
+        ([dport(9000), {"new in nft": None}], "tcp 9000"),
+        ([dport(9000), {"limit": {"rate": 1}}, {"log": None}, {"continue": None}], "nothing"),
+        ([match({"ct": {"key": "state"}}, "new in nft"), dport(9000), ACCEPT], "tcp 9000"),
         (
             [
                 {
@@ -104,6 +108,16 @@ def test_a_chain_that_ends_in_reject_denies() -> None:
     assert opened(text) == "tcp 22"
 
 
+LEAVING = [{"return": None}, {"goto": {"target": "also"}}]
+
+
+@pytest.mark.parametrize("leaving", LEAVING, ids=["return", "goto"])
+def test_what_leaves_a_chain_before_it_is_refused_is_open(leaving: dict[str, object]) -> None:
+    early: list[object] = [dport(9000), leaving]
+    assert opened(rules(early, [{"drop": None}], policy="accept")) == "tcp 9000"
+    assert opened(rules(early, policy="drop")) == "nothing"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -124,9 +138,10 @@ def test_an_ip_table_says_nothing_of_ipv6() -> None:
     assert nftables.firewalls(text)["ip6"].opened() is None
 
 
-def test_unreadable_rules() -> None:
+@pytest.mark.parametrize("text", ["no json", rules([dport(90000), ACCEPT]), rules([{"jump": {}}])])
+def test_unreadable_rules(text: str) -> None:
     with pytest.raises(Failed, match="cannot be read"):
-        nftables.firewalls("no json")
+        nftables.firewalls(text)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +156,11 @@ def test_unreadable_rules() -> None:
         ("-m comment --comment all -j ACCEPT", str(ALL)),
         ("-m state --state RELATED,ESTABLISHED -j ACCEPT", "nothing"),
         ("-p tcp -m tcp --dport 22 -j LOG", "nothing"),
+        ("-p tcp -m tcp --dport 9000 -j NFQUEUE --queue-num 0 --queue-bypass", "tcp 9000"),
+        ("-p tcp -m tcp --dport 9000 -j UNHEARD_OF", "tcp 9000"),
+        ("-m conntrack --ctstate DNAT -p tcp -m tcp --dport 9000 -j ACCEPT", "tcp 9000"),
+        ("-m comment --comment -p -j ACCEPT", str(ALL)),
+        ("-p tcp -m tcp --dport 60000: -j ACCEPT", "tcp 60000-65535"),
     ],
 )
 def test_what_an_iptables_rule_lets_in(rule: str, expected: str) -> None:
@@ -148,6 +168,23 @@ def test_what_an_iptables_rule_lets_in(rule: str, expected: str) -> None:
         f"*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT {rule}\nCOMMIT\n"
     )
     assert str(iptables.firewall(text).opened()) == expected
+
+
+@pytest.mark.parametrize("ports", ["80,bogus", "90000", "20:10", "-1"])
+def test_an_unreadable_port_of_iptables(ports: str) -> None:
+    text = f"*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp --dports {ports} -j ACCEPT\nCOMMIT\n"
+    with pytest.raises(Failed, match="cannot be read"):
+        iptables.firewall(text)
+
+
+@pytest.mark.parametrize("leaving", ["-j RETURN", "-g empty"])
+def test_what_leaves_a_chain_of_iptables_early_is_open(leaving: str) -> None:
+    chains = "*filter\n:INPUT ACCEPT [0:0]\n:fw - [0:0]\n:empty - [0:0]\n-A INPUT -j fw\n"
+    text = f"{chains}-A fw -p tcp --dport 9000 {leaving}\n-A fw -j DROP\nCOMMIT\n"
+    assert str(iptables.firewall(text).opened()) == "tcp 9000"
+    # Fail2ban's chains return, and refuse nobody but those they know.
+    text = f"{chains}-A INPUT -j DROP\n-A fw -s 192.0.2.1 -j REJECT\n-A fw -j RETURN\nCOMMIT\n"
+    assert not iptables.firewall(text).opened()
 
 
 def test_iptables_without_any_refusal() -> None:
