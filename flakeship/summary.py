@@ -19,7 +19,8 @@ def summary() -> str:
 
     Raises FlakeshipError when nothing in it has been verified yet.
     """
-    stack, resources = selected()
+    stack, deployment = selected()
+    resources = deployment.get("resources") or []
     left = [path.name for path in orphans.machines(stack, resources)]
     also = (
         f"\n\nunknown to the state, after a killed run: {', '.join(left)}; `make sweep` removes it"
@@ -27,11 +28,11 @@ def summary() -> str:
     return text(resources) + (also if left else "")
 
 
-def selected() -> tuple[str, list[dict[str, Any]]]:
-    """The selected stack's name and the resources in its state."""
+def selected() -> tuple[str, dict[str, Any]]:
+    """The selected stack's name and its state, as `pulumi stack export` writes it."""
     stack = run(["pulumi", "stack", "--show-name"]).stdout.strip()
-    state = json.loads(run(["pulumi", "stack", "export"]).stdout)
-    return stack, state["deployment"].get("resources") or []
+    deployment: dict[str, Any] = json.loads(run(["pulumi", "stack", "export"]).stdout)["deployment"]
+    return stack, deployment
 
 
 def text(resources: list[dict[str, Any]]) -> str:

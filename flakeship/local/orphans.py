@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flakeship import nix
+from flakeship.errors import FlakeshipError
 from flakeship.local import machine
 from flakeship.local.files import read, tidy
 
@@ -37,11 +38,18 @@ def roots(stack: str, resources: Resources) -> list[Path]:
     )
 
 
-def sweep(stack: str, resources: Resources) -> list[str]:
+def sweep(stack: str, deployment: dict[str, Any]) -> list[str]:
     """Stop and remove such machines, and let go of such images; the names of what went.
 
-    Data disks stay: they may hold what nobody has elsewhere.
+    Data disks stay: they may hold what nobody has elsewhere. Raises FlakeshipError while a run is
+    under way, whose machines the state does not know yet.
     """
+    if deployment.get("pending_operations"):
+        raise FlakeshipError(
+            f"a run of the stack {stack} is under way, or was killed: wait for it, or clear up "
+            "after it by `pulumi cancel` and `pulumi up` first"
+        )
+    resources = deployment.get("resources") or []
     gone = []
     for directory in machines(stack, resources):
         machine.remove(directory)

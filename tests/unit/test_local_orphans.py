@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flakeship.errors import FlakeshipError
 from flakeship.local import orphans
 
 MACHINES, ROOTS = Path(".state/dev/machines"), Path(".state/dev/roots")
@@ -38,15 +39,21 @@ def _left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_what_nobody_knows_goes() -> None:
-    gone = orphans.sweep("dev", STATE)
+    gone = orphans.sweep("dev", {"resources": STATE})
     assert gone == ["web-left", "host-left", "host-left-drv", "host-left-toplevel"]
     assert {path.name for path in MACHINES.iterdir()} == {"web-new", "web-serving"}
     assert {path.name for path in ROOTS.iterdir()} == {"host-new", "host-new-drv"}
-    assert orphans.sweep("dev", STATE) == []
+    assert orphans.sweep("dev", {"resources": STATE}) == []
 
 
 def test_after_a_destroy_everything_is_left_over() -> None:
     Path(".state/dev/active/web").unlink()
-    orphans.sweep("dev", [])
+    orphans.sweep("dev", {})
     assert not MACHINES.exists()
     assert not ROOTS.exists()
+
+
+def test_a_run_under_way_is_left_alone() -> None:
+    with pytest.raises(FlakeshipError, match="a run of the stack dev is under way"):
+        orphans.sweep("dev", {"resources": [], "pending_operations": [{}]})
+    assert len(list(MACHINES.iterdir())) == 3
