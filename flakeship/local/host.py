@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
@@ -13,6 +14,10 @@ from flakeship.local.files import read
 from flakeship.process import run
 
 LOOPBACK = "127.0.0.1"
+GONE = (
+    "Where that host is gone for ever, forget what lived there: "
+    "`pulumi state delete --target-dependents URN` (see `pulumi stack --show-urns`)"
+)
 
 
 def this_host() -> str:
@@ -25,13 +30,24 @@ def this_host() -> str:
     return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}" if identity else name
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two such names are of one host: it may have got another hostname meanwhile."""
+    return one == other or (_identity(one) is not None and _identity(one) == _identity(other))
+
+
+def _identity(name: str) -> str | None:
+    found = re.search(r"-([0-9a-f]{8})$", name)
+    return found and found[1]
+
+
 def refuse_foreign(machine: str, lives_on: str) -> None:
     """Raise a FlakeshipError when a machine lives on another host than this one."""
     here = this_host()
-    if lives_on not in {"", here}:
+    if lives_on and not same(lives_on, here):
         raise FlakeshipError(
             f"{machine} lives on the host {lives_on}, this is {here}: "
             f"a `local` server is changed and destroyed only where it runs; run this on {lives_on}"
+            f". {GONE}"
         )
 
 

@@ -152,7 +152,7 @@ def plan(
     machines: list[Machine] = []
     for server in settings.servers:
         fits(server, release)
-        lives_here(server.name, before.get(server.name), here)
+        lives_on = lives_here(server.name, before.get(server.name), here)
         name = machine_id(server, release)
         state = machine.probe(Path(f".state/{stack}/machines/{name}"))
         taken = [other.subnet for other in machines]
@@ -161,7 +161,7 @@ def plan(
                 stack=stack,
                 server=server,
                 release=release,
-                host=here,
+                host=lives_on,
                 boot=machine.next_boot(state),
                 subnet=host.subnet(name, taken),
                 identity=identity,
@@ -184,11 +184,15 @@ def fits(server: Server, release: Release) -> None:
             )
 
 
-def lives_here(server: str, before: object, here: str) -> None:
-    """Refuse to touch a server that runs on another machine."""
+def lives_here(server: str, before: object, here: str) -> str:
+    """The host's name as the stack knows it; refuses to touch a server of another host."""
     there = before.get("host") if isinstance(before, Mapping) else None
-    if there is not None and there != here:
+    if there is None:
+        return here
+    if not host.same(str(there), here):
         raise FlakeshipError(
             f"server {server} lives on {there}, and this is {here}: run Pulumi there, "
-            "or use a stack of its own on this machine (pulumi stack init)"
+            "or use a stack of its own on this machine (pulumi stack init). Where that host is "
+            "gone for ever: `pulumi stack rm --force --preserve-config` and `pulumi stack init`"
         )
+    return str(there)

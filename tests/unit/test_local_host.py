@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.errors import FlakeshipError
 from flakeship.local import files, host
 
 
@@ -13,6 +14,17 @@ def test_this_host_is_stable_and_does_not_tell_its_machine_id() -> None:
     assert host.this_host().startswith(socket.gethostname())
     identity = files.read(Path("/etc/machine-id")).strip()
     assert not identity or identity not in host.this_host()
+
+
+def test_a_host_with_another_name_is_the_same_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "this_host", lambda: "new-0123abcd")
+    host.refuse_foreign("web", "old-0123abcd")
+    host.refuse_foreign("web", "")
+    for other in ("new-ffffffff", "new", "old"):
+        with pytest.raises(FlakeshipError, match="pulumi state delete"):
+            host.refuse_foreign("web", other)
+    assert host.same("plain", "plain")
+    assert not host.same("plain", "other")
 
 
 def test_subnets_are_stable_distinct_and_private() -> None:

@@ -225,7 +225,7 @@ def test_another_hosts_machine_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     foreign = request(lives_on="elsewhere-1")
     expected = (
         f"web-aaaa-1 lives on the host elsewhere-1, this is {host.this_host()}: a `local` server "
-        "is changed and destroyed only where it runs; run this on elsewhere-1"
+        f"is changed and destroyed only where it runs; run this on elsewhere-1. {host.GONE}"
     )
     assert refusal(lambda: machine.ensure(foreign, quiet)) == expected
     assert refusal(lambda: machine.stop(foreign)) == expected

@@ -124,6 +124,12 @@ def test_a_shape_that_is_too_small_is_refused(server: Server, said: str) -> None
         planned(server)
 
 
+def test_a_host_with_another_name_changes_nothing() -> None:
+    former = "former-0123abcd"
+    with patch.object(host, "this_host", return_value="renamed-0123abcd"):
+        assert planned(WEB, before={"web": {"host": former}})[0].host == former
+
+
 def test_a_server_of_another_machine_is_refused() -> None:
     assert planned(WEB, before={"web": {"host": host.this_host()}})
     with pytest.raises(FlakeshipError, match="server web lives on elsewhere, and this is"):
