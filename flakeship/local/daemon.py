@@ -42,6 +42,18 @@ def exists(directory: Path) -> bool:
     return bool(kind != fcntl.F_UNLCK)
 
 
+def has_open(directory: Path, file: Path) -> bool:
+    """Whether the QEMU of a directory has a file open, whatever its path was at that time."""
+    if not exists(directory):
+        return False
+    wanted = file.stat()
+    for opened in Path("/proc", str(_pid(directory)), "fd").glob("*"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.path.samestat(opened.stat(), wanted):
+                return True
+    return False
+
+
 def runs(directory: Path) -> bool:
     """Whether QEMU is there, answers at once, and its guest is neither paused nor crashed."""
     return _state(directory) == "running"

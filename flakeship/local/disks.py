@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from flakeship.errors import FlakeshipError
-from flakeship.local import daemon
+from flakeship.local import daemon, plug
 from flakeship.local.files import locked, tidy
 from flakeship.local.qmp import connect
 from flakeship.process import run
@@ -29,7 +29,7 @@ def ensure(request: DiskRequest) -> None:
         size = _size(path)
         if request.size * MIB < size:
             raise FlakeshipError(
-                f"the data disk {path.name} has {size // MIB} MiB and cannot shrink to "
+                f"the data disk {_name(path)} has {size // MIB} MiB and cannot shrink to "
                 f"{request.size}: set its size to {size // MIB} or more, or copy the data to a "
                 "disk of another name"
             )
@@ -42,7 +42,7 @@ def delete(request: DiskRequest) -> None:
     path = Path(request.path)
     if used := _used(path):
         raise FlakeshipError(
-            f"the data disk {path.name} is not removed: the running machine {used[0].name} has it; "
+            f"the data disk {_name(path)} is not removed: the running machine {used[0].name} has it; "
             "run `pulumi up` first, which unmounts and detaches a disk that is no longer configured"
         )
     path.unlink(missing_ok=True)
@@ -68,6 +68,10 @@ def _grow(path: Path, size: int) -> None:
         run(resize(path, size), timeout=60)
 
 
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
 def _size(path: Path) -> int:
     """The size of a disk in bytes; -U: also while a machine has it."""
     told = run(["qemu-img", "info", "-U", "--output=json", path], timeout=60).stdout
@@ -76,11 +80,11 @@ def _size(path: Path) -> int:
 
 def _used(path: Path) -> tuple[Path, str] | None:
     """The directory of the stack's running machine that has a disk, and its node's name there."""
-    for directory in sorted(path.parent.parent.glob("machines/*")):
-        if not daemon.exists(directory):
-            continue
-        with connect(directory) as monitor:
-            for node in monitor.execute("query-named-block-nodes", flat=True):
-                if node["node-name"].startswith("data-") and node["file"] == str(path.absolute()):
-                    return directory, node["node-name"]
+    if not path.exists():
+        return None
+    # <stack>/disks/<server>/<name>.qcow2
+    stack = next(above.parent for above in path.parents if above.name == "disks")
+    for directory in sorted(stack.glob("machines/*")):
+        if daemon.has_open(directory, path):
+            return directory, plug.node(path.stem)
     return None

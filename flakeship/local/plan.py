@@ -49,8 +49,8 @@ class Machine:
     @property
     def disks(self) -> dict[str, str]:
         """The files of the server's data disks by name."""
-        folder = f".state/{self.stack}/disks"
-        return {name: f"{folder}/{self.server.name}-{name}.qcow2" for name in self.server.data}
+        folder = f".state/{self.stack}/disks/{self.server.name}"
+        return {name: f"{folder}/{name}.qcow2" for name in self.server.data}
 
     @property
     def ssh_config(self) -> str:

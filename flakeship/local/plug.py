@@ -14,14 +14,19 @@ _DEVICE = "disk-"
 _NODE = "data-"
 
 
+def node(name: str) -> str:
+    """What QEMU calls the file of a disk."""
+    return f"{_NODE}{name}"
+
+
 def attached(monitor: Monitor) -> dict[str, Path]:
     """The data disks that a machine has: their names and files."""
     devices = {device["name"] for device in monitor.execute("qom-list", path="/machine/peripheral")}
     found = {}
-    for node in monitor.execute("query-named-block-nodes", flat=True):
-        name = node["node-name"].removeprefix(_NODE)
-        if f"{_NODE}{name}" == node["node-name"] and f"{_DEVICE}{name}" in devices:
-            found[name] = Path(node["file"])
+    for each in monitor.execute("query-named-block-nodes", flat=True):
+        name = each["node-name"].removeprefix(_NODE)
+        if node(name) == each["node-name"] and f"{_DEVICE}{name}" in devices:
+            found[name] = Path(each["file"])
     return found
 
 
@@ -32,14 +37,14 @@ def attach(monitor: Monitor, name: str, file: Path) -> None:
     _drop_node(monitor, name)
     monitor.execute(
         "blockdev-add",
-        **{"driver": "qcow2", "node-name": f"{_NODE}{name}", "discard": "unmap"},
+        **{"driver": "qcow2", "node-name": node(name), "discard": "unmap"},
         file={"driver": "file", "filename": str(file.absolute())},
     )
     monitor.execute(
         "device_add",
         driver="virtio-blk-pci",
         id=f"{_DEVICE}{name}",
-        drive=f"{_NODE}{name}",
+        drive=node(name),
         serial=name,
     )
 
@@ -64,5 +69,5 @@ def detach(monitor: Monitor, name: str) -> None:
 def _drop_node(monitor: Monitor, name: str) -> None:
     """Close the file of a disk that no device uses; a failed `attach` leaves it open."""
     nodes = monitor.execute("query-named-block-nodes", flat=True)
-    if f"{_NODE}{name}" in {node["node-name"] for node in nodes}:
-        monitor.execute("blockdev-del", **{"node-name": f"{_NODE}{name}"})
+    if node(name) in {each["node-name"] for each in nodes}:
+        monitor.execute("blockdev-del", **{"node-name": node(name)})

@@ -199,7 +199,7 @@ def move(machine: str, **other: Any) -> CutoverRequest:
         "identity": ".state/id",
         "host_keys": [KEY],
         "forwards": {18080: 80, 18443: 443},
-        "disks": {"pg": ".state/dev/disks/web-pg.qcow2"},
+        "disks": {"pg": ".state/dev/disks/web/pg.qcow2"},
         "sizes": {"pg": 64},
         "lives_on": "",
     }

@@ -11,7 +11,7 @@ from flakeship.process import run
 from flakeship.requests import DiskRequest, MachineRequest
 from tests.unit.qemu_world import MACHINES, raw_image, real_qemu, refusal, request
 
-PATH = Path(".state/dev/disks/web-pg.qcow2")
+PATH = Path(".state/dev/disks/web/pg.qcow2")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_is_made_grown_and_removed() -> None:
 def test_does_not_shrink() -> None:
     disks.ensure(DiskRequest(str(PATH), 8))
     assert refusal(lambda: disks.ensure(DiskRequest(str(PATH), 4))) == (
-        "the data disk web-pg.qcow2 has 8 MiB and cannot shrink to 4: set its size to 8 or more, "
+        "the data disk web/pg has 8 MiB and cannot shrink to 4: set its size to 8 or more, "
         "or copy the data to a disk of another name"
     )
     assert size() == 8
@@ -68,8 +68,23 @@ def test_is_plugged_in_grown_and_kept_while_a_machine_has_it(tmp_path: Path) -> 
     disks.ensure(DiskRequest(str(PATH), 16))
     assert size() == 16
     said = refusal(lambda: disks.delete(DiskRequest(str(PATH), 16)))
-    assert said.startswith("the data disk web-pg.qcow2 is not removed: the running machine web-aaa")
+    assert said.startswith("the data disk web/pg is not removed: the running machine web-aaa")
     assert PATH.exists()
+
+
+@real_qemu
+def test_a_moved_checkout_knows_who_has_a_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    disks.ensure(DiskRequest(str(PATH), 8))
+    with connect(Path(started(tmp_path).directory)) as monitor:
+        plug.attach(monitor, "pg", PATH)
+    (tmp_path / "moved").mkdir()
+    Path(".state").rename("moved/.state")
+    monkeypatch.chdir(tmp_path / "moved")
+    assert "has it" in refusal(lambda: disks.delete(DiskRequest(str(PATH), 8)))
+    disks.ensure(DiskRequest(str(PATH), 16))
+    assert size() == 16
 
 
 @real_qemu

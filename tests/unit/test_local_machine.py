@@ -136,7 +136,7 @@ def test_ten_probes_are_cheap(halting: MachineRequest) -> None:
 
 @real_qemu
 def test_the_active_machine_starts_with_its_disks(halting: MachineRequest) -> None:
-    files = {"pg": ".state/dev/disks/web-pg.qcow2"}
+    files = {"pg": ".state/dev/disks/web/pg.qcow2"}
     wanted = replace(halting, disks=files)
     machine.ensure(wanted, quiet)
     with connect(Path(wanted.directory)) as monitor:

@@ -56,11 +56,18 @@ def test_the_request_to_start() -> None:
     request = web.start(Built("/nix/store/x/image.qcow2", "abc", 5))
     assert request.directory == f".state/dev/machines/{web.id}"
     assert request.active == ".state/dev/active/web"
-    assert request.disks == {"pg": ".state/dev/disks/web-pg.qcow2"}
+    assert request.disks == {"pg": ".state/dev/disks/web/pg.qcow2"}
     assert request.ports == [22, 80, 5432]
     assert (request.vcpus, request.memory, request.disk) == (2, 512, 2048)
     assert (request.image, request.sha512) == ("/nix/store/x/image.qcow2", "abc")
     assert web.disk("pg").size == 1024
+
+
+def test_no_two_disks_are_one_file() -> None:
+    one = Server.model_validate({"name": "web", "data": {"pg-x": "1G"}})
+    other = Server.model_validate({"name": "web-pg", "data": {"x": "1G"}})
+    files = [file for each in planned(one, other) for file in each.disks.values()]
+    assert files == [".state/dev/disks/web/pg-x.qcow2", ".state/dev/disks/web-pg/x.qcow2"]
 
 
 def test_the_request_to_verify() -> None:

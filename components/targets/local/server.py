@@ -28,7 +28,8 @@ class LocalServer(pulumi.ComponentResource):
         super().__init__("flakeship:local:Server", machine.server.name, None, opts)
         disks = [
             verb(
-                f"disk-{machine.server.name}-{name}",
+                # No name has a dot: `web` with `pg-x` is not `web-pg` with `x`.
+                f"disk-{machine.server.name}.{name}",
                 "disk",
                 requests.dump(machine.disk(name)),
                 delete="disk-delete",
