@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from flakeship.errors import CommandError
 
@@ -22,6 +23,15 @@ class Result:
     code: int
     stdout: str
     stderr: str
+
+
+class Shell(Protocol):
+    """A login on a machine, as far as commands need it."""
+
+    def run(
+        self, command: str, *, stdin: str = "", timeout: float = 60.0, check: bool = True
+    ) -> Result:
+        """Run a command line. Raises CommandError as `run` does."""
 
 
 def run(

@@ -20,9 +20,6 @@ from flakeship.checks.verdict import Failed, judge
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.requests import Check, Evidence, Port, VerifyRequest, parse
 
-PROBE = 240.0
-"""Seconds for the probe script, which waits up to 120 s for the system to be done with starting."""
-
 BUILD = 300.0
 """Seconds for the trivial derivation."""
 
@@ -135,7 +132,7 @@ def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connectio
         # a service may be up before it listens: look again when its port has answered
         wait_for(answers)
         if _unheard(known, request):
-            known = known.updated(_probe(connection, "listeners"))
+            known = known.updated(facts.probe(request.machine, connection, "listeners"))
         checks = [
             judge("host-key", partial(outside.host_key, connection, pinned)),
             root.result(),
@@ -149,25 +146,11 @@ def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connectio
 
 
 def _look_inside(connection: ssh.Connection) -> facts.Facts:
-    known = _probe(connection)
+    name = connection.endpoint.name
+    known = facts.probe(name, connection)
     if not known.nft:
-        known = known.updated(_probe(connection, "iptables", "ip6tables"))
+        known = known.updated(facts.probe(name, connection, "iptables", "ip6tables"))
     return known
-
-
-def _probe(connection: ssh.Connection, *sections: str) -> facts.Facts:
-    command = facts.command(*sections)
-    result = connection.run(command, stdin=facts.PROBE, timeout=PROBE, check=False)
-    found = facts.parse(result.stdout, result.stderr)
-    if not found.sections:
-        said = result.stderr.strip() or result.stdout.strip() or "it said nothing"
-        raise CommandError(
-            f"{connection.endpoint.name}: the probe script did not run (exit code {result.code}): "
-            f"{said}",
-            result.code,
-            result.stderr,
-        )
-    return found
 
 
 def _unheard(known: facts.Facts, request: VerifyRequest) -> bool:

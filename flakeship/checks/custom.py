@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import re
 
-from flakeship import ssh, wire
+from flakeship import wire
 from flakeship.checks import outside
 from flakeship.checks.verdict import Failed
 from flakeship.errors import CommandError
+from flakeship.process import Shell
 from flakeship.requests import CustomCheck, VerifyRequest
 from flakeship.waiting import backoff
 
 SSH_FAILED = 255
 
 
-def check(custom: CustomCheck, request: VerifyRequest, connection: ssh.Connection) -> str:
-    """Run one of them. A probe is tried again until its timeout, a command runs once."""
-    if custom.run:
-        return command(custom, connection)
+def check(custom: CustomCheck, request: VerifyRequest, shell: Shell) -> str:
+    """Run one of them. A probe is tried again until its timeout, a command runs once.
+
+    Only one that needs a data disk is tried again too: what uses the disk starts with it.
+    """
+    if custom.run and not custom.data:
+        return command(custom, shell)
     last = ""
     probe = http if custom.http else tcp
-    number = outside.reach(request, custom.http or custom.tcp)
+    number = 0 if custom.run else outside.reach(request, custom.http or custom.tcp)
     for left in backoff(custom.timeout):
         try:
+            if custom.run:
+                return command(custom, shell)
             return probe(custom, request.address, number, left)
         except (OSError, Failed) as error:
             last = str(error)
     raise Failed(f"not within {custom.timeout:g} s: {last}")
 
 
-def command(custom: CustomCheck, connection: ssh.Connection) -> str:
+def command(custom: CustomCheck, shell: Shell) -> str:
     """The command ends with exit code 0 in time."""
     try:
-        result = connection.run(custom.run, timeout=custom.timeout, check=False)
+        result = shell.run(custom.run, timeout=custom.timeout, check=False)
     except CommandError as error:
         raise Failed(f"`{custom.run}` did not end within {custom.timeout:g} s") from error
     said = (result.stdout.strip() or result.stderr.strip()).splitlines()

@@ -13,9 +13,14 @@ from pathlib import Path
 from flakeship.checks import iptables, nftables
 from flakeship.checks.firewall import Firewall
 from flakeship.checks.verdict import Failed
+from flakeship.errors import CommandError
+from flakeship.process import Shell
 
 PROBE = Path(__file__).with_name("probe.sh").read_text()
 """The script, for the standard input of `command`."""
+
+SECONDS = 240.0
+"""For the script, which waits up to 120 s for the system to be done with starting."""
 
 MARK = re.compile(r"@@@ (begin|end) (\S+) ([\d.]+) (\S+)")
 
@@ -172,6 +177,20 @@ class Facts:
             return iptables.firewall(self.text("iptables" if family == "ip" else "ip6tables"))
         except Failed as failed:
             raise Failed(f"no nftables rules refuse anything, and {failed}") from failed
+
+
+def probe(machine: str, shell: Shell, *sections: str) -> Facts:
+    """Run the script on a machine, whole or only some sections. Raises CommandError."""
+    result = shell.run(command(*sections), stdin=PROBE, timeout=SECONDS, check=False)
+    found = parse(result.stdout, result.stderr)
+    if not found.sections:
+        said = result.stderr.strip() or result.stdout.strip() or "it said nothing"
+        raise CommandError(
+            f"{machine}: the probe script did not run (exit code {result.code}): {said}",
+            result.code,
+            result.stderr,
+        )
+    return found
 
 
 def parse(stdout: str, stderr: str) -> Facts:

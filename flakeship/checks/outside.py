@@ -59,16 +59,17 @@ def root_login(connection: ssh.Connection) -> str:
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
-def port(request: VerifyRequest, declared: Port) -> str:
-    """The port answers in its protocol."""
+def port(request: VerifyRequest, declared: Port, patience: float | None = None) -> str:
+    """The port answers in its protocol; `patience` is in seconds, PATIENCE unless given."""
+    seconds = PATIENCE if patience is None else patience
     number = reach(request, declared.port)
     last = ""
-    for left in backoff(PATIENCE):
+    for left in backoff(seconds):
         try:
             return answer(request.address, number, declared.protocol, min(ANSWER, max(left, HOLD)))
         except (OSError, Failed) as error:
             last = str(error)
-    raise Failed(f"no {declared.protocol} within {PATIENCE:.0f} s; the last error: {last}")
+    raise Failed(f"no {declared.protocol} within {seconds:.0f} s; the last error: {last}")
 
 
 def answer(address: str, number: int, protocol: str, seconds: float) -> str:

@@ -5,30 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from flakeship import hostkeys
 from flakeship.errors import FlakeshipError
-from flakeship.local import daemon, forwards, guest, host, plug, qemu, sshconfig
+from flakeship.local import daemon, forwards, guest, host, plug, qemu, serving, sshconfig
 from flakeship.local.files import read, tidy, write
 from flakeship.local.machine import Progress
 from flakeship.local.qmp import Monitor, connect
 from flakeship.local.record import Saved, load
 from flakeship.local.undo import Undo
-from flakeship.requests import CutoverRequest
+from flakeship.process import Shell
+from flakeship.requests import Check, CutoverRequest
 from flakeship.ssh import Endpoint
 
 
 @dataclass(frozen=True)
 class Cutover:
-    """What a server's name stands for now; `previous` is the machine it stood for before, or ""."""
+    """What a server's name stands for now; `previous` is the machine it stood for before, or "".
+
+    `checks` is the evidence of what needs the data disks.
+    """
 
     server: str
     machine: str
     previous: str
     forwards: dict[int, int]
+    checks: list[Check] = field(default_factory=list)
 
 
 @dataclass
@@ -42,11 +47,11 @@ class Seat:
     login: guest.Login
     opened: ExitStack
 
-    _shell: guest.Shell | None = None
+    _shell: Shell | None = None
 
     @property
-    def shell(self) -> guest.Shell:
-        """A connection to the guest: made once and only when a disk has to move."""
+    def shell(self) -> Shell:
+        """A connection to the guest: made once and only when it is needed."""
         if self._shell is None:
             self._shell = self.opened.enter_context(self.login(self.endpoint, self.host_keys))
         return self._shell
@@ -83,15 +88,15 @@ def cutover(
             _move_disks(request, new, old, undo)
             silent = _move_ports(request, new, old, undo)
             _move_name(request, former_id, undo)
+            checks = serving.check(request.serving, lambda: new.shell)
     ports = ", ".join(map(str, sorted(request.forwards))) or "no ports"
     came = f" from {former_id}" if moves else ""
     progress(
         f"{request.server}: now {request.machine}{came}, {ports}"
         + (f", {silent * 1000:.0f} ms unanswered" if silent else "")
     )
-    return Cutover(
-        request.server, request.machine, former_id if moves else "", dict(request.forwards)
-    )
+    previous = former_id if moves else ""
+    return Cutover(request.server, request.machine, previous, dict(request.forwards), checks)
 
 
 def remove(request: CutoverRequest) -> None:
@@ -147,10 +152,13 @@ def _all_or_nothing(request: CutoverRequest, former: str) -> Iterator[Undo]:
         if not isinstance(error, (FlakeshipError, OSError)):
             raise
         after = f"{former or 'nothing'} is active as before"
+        if former == request.machine:
+            after = f"{former} was active already and stays so: there is no former machine"
         if problems:
             after = f"the way back to {former or 'nothing'} failed too: {'; '.join(problems)}"
+        link = "\n" if "\n" in str(error) else "; "
         raise FlakeshipError(
-            f"the cut-over of {request.server} to {request.machine} failed: {error}; {after}"
+            f"the cut-over of {request.server} to {request.machine} failed: {error}{link}{after}"
         ) from error
 
 

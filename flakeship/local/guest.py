@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
 
 from flakeship.errors import CommandError, FlakeshipError
-from flakeship.process import Result
+from flakeship.process import Shell
 from flakeship.ssh import Connection, Endpoint
 
 LOGIN_SECONDS = 60.0
@@ -64,15 +63,6 @@ if mountpoint -q "$directory" && ! umount "$directory"; then
   exit 1
 fi
 """
-
-
-class Shell(Protocol):
-    """What is asked of a connection to a guest."""
-
-    def run(
-        self, command: str, *, stdin: str = "", timeout: float = 60.0, check: bool = True
-    ) -> Result:
-        """Run a command line. Raises CommandError."""
 
 
 Login = Callable[[Endpoint, Sequence[str]], AbstractContextManager[Shell]]

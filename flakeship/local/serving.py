@@ -1,0 +1,55 @@
+"""The checks of a machine that has got its data disks: the last step of a cut-over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+from flakeship.checks import custom, facts, inside, outside
+from flakeship.checks.verdict import judge
+from flakeship.errors import FlakeshipError
+from flakeship.process import Shell
+from flakeship.requests import Check, VerifyRequest
+
+PATIENCE = 60.0
+"""Seconds that a port has to answer: what serves it starts only with the disk."""
+
+AT_ONCE = 4
+"""As in the verification."""
+
+
+def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Check]:
+    """Run what has waited for the data disks; `shell` logs in, and is not called for nothing.
+
+    Raises FlakeshipError with the checks that failed.
+    """
+    if request is None:
+        return []
+    guest = shell()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [
+            pool.submit(judge, f"port-{p.port}", partial(outside.port, request, p, PATIENCE))
+            for p in request.ports
+            if p.data
+        ]
+        own = [
+            pool.submit(judge, each.name, partial(custom.check, each, request, guest))
+            for each in request.checks
+        ]
+    # after the ports have answered, and nothing waits any more
+    all_of_it = replace(request, ports=[replace(port, data=False) for port in request.ports])
+    known = facts.probe(request.machine, guest, "listeners")
+    checks = [
+        *(answer.result() for answer in asked),
+        judge("listeners", partial(inside.listeners, known, all_of_it)),
+        *(check.result() for check in own),
+    ]
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        lines = [f"{len(failed)} of {len(checks)} checks with its data disks failed"]
+        lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
+        lines += [f"The machine still runs; its console is in {request.console}."]
+        raise FlakeshipError("\n".join(lines))
+    return checks
