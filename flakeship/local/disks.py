@@ -42,8 +42,9 @@ def delete(request: DiskRequest) -> None:
     path = Path(request.path)
     if used := _used(path):
         raise FlakeshipError(
-            f"the data disk {_name(path)} is not removed: the running machine {used[0].name} has it; "
-            "run `pulumi up` first, which unmounts and detaches a disk that is no longer configured"
+            f"the data disk {_name(path)} is not removed: the running machine {used[0].name} "
+            "has it; run `pulumi up` first, which unmounts and detaches a disk that is no longer "
+            "configured"
         )
     path.unlink(missing_ok=True)
     tidy(path.parent)
