@@ -47,7 +47,7 @@ class MachineRequest:
     ports that are to be reached through free ports of this host (22 is always one of them).
     `disks` maps the names of the server's data disks to their files: they are attached at start
     only where the machine is its server's active one (`active` holds that machine's id).
-    `lives_on` names the host that the machine belongs to.
+    `lives_on` names the host that the machine belongs to. `format` is the image's.
     """
 
     id: str
@@ -63,6 +63,7 @@ class MachineRequest:
     disks: dict[str, str]
     boot: int
     lives_on: str
+    format: str = "qcow2"
 
 
 @dataclass(frozen=True)
@@ -144,13 +145,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A verification that has passed: the host keys it pinned and what it saw."""
+    """A verification that has passed: the host keys it pinned, what it saw, and when (`at`)."""
 
     machine: str
     boot: int
     host_keys: list[str]
     seconds_to_ssh: float
     checks: list[Check]
+    at: str = ""
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,9 @@ def _make_overlay(request: MachineRequest) -> None:
     if root.exists():
         return
     image = Path(request.image).absolute()
-    told = run(["qemu-img", "info", "--output=json", image], timeout=60).stdout
+    told = run(
+        ["qemu-img", "info", "-f", request.format, "--output=json", image], timeout=60
+    ).stdout
     least = -(-int(json.loads(told)["virtual-size"]) // 2**20)
     if request.disk < least:
         raise FlakeshipError(
@@ -180,7 +182,7 @@ def _make_overlay(request: MachineRequest) -> None:
             f"set the server's disk to at least {least}"
         )
     new = root.with_suffix(".new")
-    run(qemu.overlay(image, new.name, request.disk), cwd=root.parent, timeout=60)
+    run(qemu.overlay(image, request.format, new.name, request.disk), cwd=root.parent, timeout=60)
     new.replace(root)
 
 

@@ -77,6 +77,7 @@ class Machine:
             disks=self.disks,
             boot=self.boot,
             lives_on=self.host,
+            format=self.release.format,
         )
 
     def verify(self, running: Running) -> requests.VerifyRequest:
@@ -131,6 +132,7 @@ class Machine:
             "host": self.host,
             "ssh": f"ssh -F {self.ssh_config} {self.server.name}",
             "ports": {str(p.port): f"127.0.0.1:{p.host}" for p in self.server.declared if p.host},
+            "data": self.server.data,
             "checks": f"{len(evidence.checks)} passed",
         }
 

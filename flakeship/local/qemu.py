@@ -65,9 +65,9 @@ def forward(host: int, guest: int) -> str:
     return f"tcp:{LOOPBACK}:{host}-:{guest}"
 
 
-def overlay(image: Path, file: str, size: int) -> list[str]:
-    """qemu-img's argv for a root disk of `size` MiB on top of a read-only image."""
-    return ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image), file,
+def overlay(image: Path, kind: str, file: str, size: int) -> list[str]:
+    """qemu-img's argv for a root disk of `size` MiB on top of a read-only image of this format."""
+    return ["qemu-img", "create", "-q", "-f", "qcow2", "-F", kind, "-b", str(image), file,
             f"{size}M"]  # fmt: skip
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -209,6 +210,15 @@ def test_a_missing_image_and_a_small_disk_are_refused(
     assert "set the server's disk to at least 20" in said
 
 
+@real_qemu
+def test_a_raw_image_is_booted_as_one(halting: MachineRequest, tmp_path: Path) -> None:
+    raw = tmp_path / "halt.raw"
+    machine.ensure(request(image=raw, format="raw"), quiet)
+    root = Path(halting.directory, "root.qcow2")
+    told = run(["qemu-img", "info", "-U", "--output=json", root]).stdout
+    assert json.loads(told)["backing-filename-format"] == "raw"
+
+
 def test_a_recycled_pid_is_not_a_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     directory = MACHINES / "web-aaaa-1"
@@ -292,7 +302,7 @@ def test_exact_argv() -> None:
         *("-pidfile", "pid"),
         "-daemonize",
     ]
-    assert qemu.overlay(Path("/nix/store/x/disk.qcow2"), "root.new", 2048) == [
+    assert qemu.overlay(Path("/nix/store/x/disk.qcow2"), "qcow2", "root.new", 2048) == [
         *("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2"),
         *("-b", "/nix/store/x/disk.qcow2", "root.new", "2048M"),
     ]

@@ -61,6 +61,7 @@ def test_the_request_to_start() -> None:
     assert (request.vcpus, request.memory, request.disk) == (2, 512, 2048)
     assert (request.image, request.sha512) == ("/nix/store/x/image.qcow2", "abc")
     assert web.disk("pg").size == 1024
+    assert request.format == release(1).format
 
 
 def test_no_two_disks_are_one_file() -> None:
