@@ -94,17 +94,19 @@ def remove(directory: Path) -> None:
 
 
 def _complete(request: MachineRequest, saved: Saved) -> Running:
-    """Add the ports that a running machine lacks, and take the request's number."""
+    """Give a running machine the ports of the request and no others, and its number."""
     directory = Path(request.directory)
-    missing = sorted({22, *request.ports} - saved.ports.keys())
-    if missing:
-        added = host.keep_or_choose(missing, {})
+    wanted = {22, *request.ports}
+    ports = {guest: here for guest, here in saved.ports.items() if guest in wanted}
+    added = host.keep_or_choose(wanted - ports.keys(), {})
+    if added or ports != saved.ports:
         with connect(directory) as monitor:
+            for guest in saved.ports.keys() - wanted:
+                forwards.place(monitor, saved.ports[guest], None)
             for guest, here in added.items():
                 forwards.add(monitor, here, guest)
-        saved = replace(saved, ports=dict(sorted((saved.ports | added).items())))
-    now = replace(saved, boot=request.boot)
-    if now != load(directory):
+    now = replace(saved, boot=request.boot, ports=dict(sorted((ports | added).items())))
+    if now != saved:
         save(directory, now)
     return now.running
 
@@ -172,9 +174,8 @@ def _make_overlay(request: MachineRequest) -> None:
     if root.exists():
         return
     image = Path(request.image).absolute()
-    told = run(
-        ["qemu-img", "info", "-f", request.format, "--output=json", image], timeout=60
-    ).stdout
+    ask = ["qemu-img", "info", "-f", request.format, "--output=json", image]
+    told = run(ask, timeout=60).stdout
     least = -(-int(json.loads(told)["virtual-size"]) // 2**20)
     if request.disk < least:
         raise FlakeshipError(

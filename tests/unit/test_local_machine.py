@@ -62,6 +62,11 @@ def test_a_machines_life(halting: MachineRequest) -> None:
     with connect(directory) as monitor:
         listed = {there: here for here, there in forwards.listed(monitor).items()}
     assert listed == more.ports
+    fewer = machine.ensure(replace(halting, ports=[81]), said.append)
+    assert fewer.ports == {port: more.ports[port] for port in (22, 81)}
+    with connect(directory) as monitor:
+        assert forwards.listed(monitor) == {here: port for port, here in fewer.ports.items()}
+    more = machine.ensure(replace(halting, ports=[80, 81]), said.append)
     assert len(said) == 1
 
     overlay = (directory / "root.qcow2").stat().st_ino
