@@ -18,7 +18,7 @@ SSH_FAILED = 255
 def check(custom: CustomCheck, request: VerifyRequest, shell: Shell) -> str:
     """Run one of them. A probe is tried again until its timeout, a command runs once.
 
-    Only one that needs a data disk is tried again too: what uses the disk starts with it.
+    One that needs a data disk is tried again too: what uses the disk starts with it.
     """
     if custom.run and not custom.data:
         return command(custom, shell)

@@ -50,6 +50,6 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
     if failed:
         lines = [f"{len(failed)} of {len(checks)} checks with its data disks failed"]
         lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
-        lines += [f"The machine still runs; its console is in {request.console}."]
+        lines += [f"{request.machine} still runs; its console is in {request.console}."]
         raise FlakeshipError("\n".join(lines))
     return checks

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flakeship.checks import facts
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.local import cutover, daemon, files, host, sshconfig
 from flakeship.local.qmp import QmpError
@@ -19,6 +20,7 @@ from flakeship.local.record import Saved, save
 from flakeship.process import Result, run
 from flakeship.requests import CutoverRequest, MachineRequest
 from flakeship.ssh import Endpoint
+from tests.unit.machines import recorded
 
 MACHINES = Path(".state/dev/machines")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMhjTRbwBV3+ZYQg/Xm4tCzc5MgCk+LN805YI6pDO0NT"
@@ -107,7 +109,12 @@ class Pretended:
         pass
 
     def run(self, command: str, *, stdin: str = "", **_: Any) -> Result:
+        if stdin == facts.PROBE:
+            return Result(0, recorded("probe.txt"), "")
         name = command.rpartition(" ")[2]
+        if command.startswith("mounted"):  # a user's check
+            self.world.step(f"{self.name}: {command}", lambda: None)
+            return Result(0 if name in self.mounted else 1, "", "")
         if "mkfs" in stdin:
             if name not in self.disks:
                 raise CommandError("failed", 1, f"no disk with the serial number {name}")
