@@ -22,6 +22,7 @@ up: setup ## Build, boot and verify the stack; set everything up first where nee
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
 ssh: setup ## Log in to a server of the stack
+	@test -f .state/$(STACK)/ssh_config || { echo 'The stack $(STACK) has no server: `make up` makes one.' >&2; exit 1; }
 	@exec ssh -F .state/$(STACK)/ssh_config $(SERVER)
 destroy: setup ## Remove all that the stack made
 	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(PYTHON) -m flakeship sweep </dev/null

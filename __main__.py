@@ -15,6 +15,7 @@ from components.targets.local.cutover import LocalCutover
 from components.targets.local.server import LocalServer
 from components.verification import Verification
 from flakeship import access, ledger, requests, settings, source, wanted
+from flakeship.local import foresight
 from flakeship.local.plan import plan
 from flakeship.release import Record
 
@@ -26,6 +27,7 @@ async def main() -> dict[str, Any]:
     before = asyncio.create_task(own_stack.previous_outputs("release", "releases", "servers"))
     if given.release:
         release = wanted.chosen(ledger.read((await before)[1]), given.release)
+        pulumi.log.warn(f"flakeship:release wants {release.name}: the flake is not looked at")
     else:
         evaluation = asyncio.create_task(asyncio.to_thread(wanted.evaluated, given, stack))
         origin = await asyncio.to_thread(source.inspect, given.flake)
@@ -38,6 +40,8 @@ async def main() -> dict[str, Any]:
     for warning in wanted.lost(others):
         pulumi.log.warn(warning)
     machines = plan(given, release, stack, access.identity(given), servers or {})
+    for warning in foresight.warnings(machines, servers or {}):
+        pulumi.log.warn(warning)
 
     remembered = {record.name: record.sha512 for record in known}
     image = NixImage(release, stack, remembered.get(release.name, ""))

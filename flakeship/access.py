@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from flakeship.errors import SettingError
@@ -54,7 +55,8 @@ def valid(key: str) -> str:
     if kind.startswith(("ssh-", "ecdsa-", "sk-")) and rest.startswith("AAAA"):
         return key
     raise SettingError(
-        "flakeship:authorizedKeys: an entry is no public key (ssh-ed25519 AAAA… comment is one)"
+        "flakeship:authorizedKeys: an entry is no public key: give the text `ssh-ed25519 AAAA…`, "
+        "or the file whose name ends in .pub"
     )
 
 
@@ -70,7 +72,17 @@ def directory(stack: str, keys: list[str]) -> Path:
 
 
 def identity(settings: Settings) -> str:
-    """The private key file to log in with; empty: the keys of the user's agent."""
+    """The private key file to log in with; empty: the keys of the user's agent.
+
+    Raises SettingError where there is neither a file nor an agent.
+    """
     if settings.identity:
         return str(Path(settings.identity).expanduser())
-    return "" if settings.authorized_keys else str(OWN_KEY)
+    if not settings.authorized_keys:
+        return str(OWN_KEY)
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        raise SettingError(
+            "flakeship:identity: is needed with flakeship:authorizedKeys where no SSH agent runs: "
+            "the private key file that the checks log in with"
+        )
+    return ""

@@ -38,7 +38,9 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
             raise
         if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
             raise SettingError(missing(flake, host, variant, override)) from error
-        raise FlakeshipError(f"{attribute} does not evaluate:\n{error.stderr.strip()}") from error
+        # Before the error there are only words about the input that we override.
+        said = error.stderr[max(error.stderr.find("error:"), 0) :].strip()
+        raise FlakeshipError(f"{attribute} does not evaluate:\n{said}") from error
     environment = derivation(found.stdout.strip())["env"]
     try:
         release = TypeAdapter(Release).validate_json(environment["manifest"])

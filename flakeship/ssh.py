@@ -240,7 +240,7 @@ class Connection:
             raise HostKeyRefusedError(f"{shown}, {pinned} was expected")
         if login.denied:
             raise LoginRefusedError(
-                f"{self.endpoint.name} refused the login of {self.endpoint.user} with "
+                f"{self.endpoint.name}: refused the login of {self.endpoint.user} with "
                 f"{self.endpoint.identity or 'the keys of your agent'}: {login.denied}"
             )
         raise UnreachableError(login.error)

@@ -49,14 +49,21 @@ def text(resources: list[dict[str, Any]]) -> str:
         f"toplevel  {record.release.toplevel}",
         f"image     {record.release.path}, {record.size / 1024**2:.1f} MiB",
         f"sha512    {record.sha512}",
-        f"ledger    {', '.join(each.name for each in records)}",
+        *(
+            f"{'ledger' if first else '':10}{each.name}"
+            f"{', running' if each.name == record.name else ''}"
+            f"{f', of revision {each.release.revision}' if each.release.revision else ''}"
+            for first, each in zip([True, *[False] * len(records)], records, strict=False)
+        ),
     ]
     for name, server in outputs["servers"].items():
         ports = "".join(f", {port} at {where}" for port, where in server["ports"].items())
         lines += ["", f"{name}: {server['ssh']}{ports}"]
         evidence = evidence_of(server["machine"], resources)
+        lines.append(
+            f"  verified {evidence.at}, SSH answered after {evidence.seconds_to_ssh:.1f} s"
+        )
         lines += table(evidence.checks)
-        lines.append(f"  SSH answered after {evidence.seconds_to_ssh:.1f} s")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def verify(request: VerifyRequest, pinned: Sequence[str], progress: Progress) ->
     announced = hostkeys.announced(log)
     if not hostkeys.same(announced, keys):
         raise FlakeshipError(_story(request, keys, [_difference(request, keys, announced)]))
-    return Evidence(request.machine, request.boot, keys, seconds, checks)
+    at = datetime.now().astimezone().isoformat(" ", "seconds")
+    return Evidence(request.machine, request.boot, keys, seconds, checks, at)
 
 
 @contextmanager
@@ -206,7 +208,7 @@ def _story(request: VerifyRequest, keys: Sequence[str], headline: list[str]) -> 
         [
             *headline,
             *(end if said else [f"The console ({request.console}) is empty."]),
-            "Nothing was switched over: the server that has the stable name keeps it. "
+            "Nothing was switched over: what had the server's name before still has it. "
             "To look at this machine:",
             f"  {ssh.by_hand(_endpoint(request), keys)}",
         ]

@@ -107,9 +107,19 @@ def test_the_flakes_input_is_written_only_when_it_changes(
     ("keys", "identity", "login"),
     [([], "", ".state/id_ed25519"), ([KEY], "", ""), ([KEY], __file__, __file__)],
 )
-def test_who_logs_in(keys: list[str], identity: str, login: str) -> None:
+def test_who_logs_in(
+    monkeypatch: pytest.MonkeyPatch, keys: list[str], identity: str, login: str
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
     server = settings.Server(name="web")
     given = settings.Settings.model_construct(
         authorized_keys=keys, identity=identity, servers=[server]
     )
     assert access.identity(given) == login
+
+
+def test_keys_that_nobody_here_can_use_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    given = settings.Settings.model_construct(authorized_keys=[KEY], identity="")
+    with pytest.raises(FlakeshipError, match="flakeship:identity: is needed with"):
+        access.identity(given)

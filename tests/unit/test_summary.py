@@ -18,7 +18,9 @@ def resources() -> list[dict[str, Any]]:
         Check("host-key", passed=True, milliseconds=512, detail="ssh-ed25519"),
         Check("nix-build", passed=True, milliseconds=2050, detail=""),
     ]
-    evidence = Evidence("web-33333333-abcd", 1, ["ssh-ed25519 AAAA"], 9.54, checks)
+    evidence = Evidence(
+        "web-33333333-abcd", 1, ["ssh-ed25519 AAAA"], 9.54, checks, "2026-07-01 12:00:00+02:00"
+    )
     web = {
         "machine": "web-33333333-abcd",
         "host": "here",
@@ -45,12 +47,14 @@ release   web-33333333 (1)
 toplevel  /nix/store/{"t" * 32}-system
 image     /nix/store/{"3" * 32}-image/image.qcow2, 0.0 MiB
 sha512    {"3" * 128}
-ledger    web-33333333, web-22222222, web-11111111
+ledger    web-33333333, running
+          web-22222222
+          web-11111111
 
 web: ssh -F .state/dev/ssh_config web, 80 at 127.0.0.1:8080
+  verified 2026-07-01 12:00:00+02:00, SSH answered after 9.5 s
   ✓ host-key     0.51 s  ssh-ed25519
-  ✓ nix-build    2.05 s
-  SSH answered after 9.5 s"""
+  ✓ nix-build    2.05 s"""
     )
 
 

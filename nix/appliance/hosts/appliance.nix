@@ -15,6 +15,7 @@
   passwordLogin = false;
   sudoWithoutPassword = true;
 
+  # One command each, without a shell (sh -c '…' for more).
   # Kept running: { command; restart ? "always" | "on-failure" | "no"; }, or run once: { command; oneshot = true; }
   services = { };
 
