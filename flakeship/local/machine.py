@@ -174,7 +174,7 @@ def _make_overlay(request: MachineRequest) -> None:
     if root.exists():
         return
     image = Path(request.image).absolute()
-    ask = ["qemu-img", "info", "-f", request.format, "--output=json", image]
+    ask = ["qemu-img", "info", "-f", request.format, "--output=json", str(image)]
     told = run(ask, timeout=60).stdout
     least = -(-int(json.loads(told)["virtual-size"]) // 2**20)
     if request.disk < least:
