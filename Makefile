@@ -12,7 +12,7 @@ WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview ssh destroy sweep doctor test bench check format relock env setup
+.PHONY: help up preview ssh verify destroy sweep doctor test bench check format relock env setup
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=$(SERVER) the server of `make ssh`'
@@ -26,6 +26,8 @@ ssh: setup ## Log in to a server of the stack
 	@exec ssh -F .state/$(STACK)/ssh_config $(SERVER)
 destroy: setup ## Remove all that the stack made
 	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
+verify: setup ## Check the running servers once more, without changing anything
+	@$(WITH) pulumi stack select $(STACK) && $(PYTHON) -m flakeship recheck </dev/null
 sweep: setup ## Remove what a killed run has left and the state does not know
 	@$(WITH) pulumi stack select $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
 doctor: ## Show what was found, what is missing and the command that fixes it

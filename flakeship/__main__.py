@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from flakeship import nix, requests, summary, verify
+from flakeship import nix, recheck, requests, summary, verify
 from flakeship.errors import FlakeshipError
 from flakeship.local import cutover, disks, machine, orphans
 from flakeship.requests import (
@@ -84,6 +84,11 @@ def tell(_: str) -> str:
     return summary.summary()
 
 
+def again(_: str) -> str:
+    """Run the checks of the selected stack's servers once more."""
+    return recheck.recheck(summary.selected()[1], progress)
+
+
 def sweep(_: str) -> str:
     """Remove what a killed run has left and the selected stack does not know."""
     gone = orphans.sweep(*summary.selected())
@@ -101,6 +106,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "cutover": move,
     "cutover-remove": unname,
     "summary": tell,
+    "recheck": again,
     "sweep": sweep,
 }
 
