@@ -64,6 +64,8 @@ def text(resources: list[dict[str, Any]]) -> str:
             f"  verified {evidence.at}, SSH answered after {evidence.seconds_to_ssh:.1f} s"
         )
         lines += table(evidence.checks)
+        if served := with_disks(name, resources):
+            lines += ["  with its data disks:", *table(served)]
     return "\n".join(lines)
 
 
@@ -74,6 +76,15 @@ def evidence_of(machine: str, resources: list[dict[str, Any]]) -> Evidence:
         if held and held["machine"] == machine:
             return TypeAdapter(Evidence).validate_python(held)
     raise FlakeshipError(f"the state holds no evidence of {machine}: `make up` verifies it")
+
+
+def with_disks(server: str, resources: list[dict[str, Any]]) -> list[Check]:
+    """What the cut-over of a server has checked after its data disks had moved."""
+    for resource in resources:
+        if resource.get("urn", "").endswith(f"::cutover-{server}"):
+            said = json.loads(resource["outputs"]["stdout"])
+            return TypeAdapter(list[Check]).validate_python(said.get("checks", []))
+    return []
 
 
 def table(checks: list[Check]) -> list[str]:

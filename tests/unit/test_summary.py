@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -56,6 +57,21 @@ web: ssh -F .state/dev/ssh_config web, 80 at 127.0.0.1:8080
   ✓ host-key     0.51 s  ssh-ed25519
   ✓ nix-build    2.05 s"""
     )
+
+
+@pytest.mark.parametrize("checks", [None, [], ["schema"]])
+def test_what_the_cut_over_has_checked(checks: list[str] | None) -> None:
+    seen = [
+        plain(Check(name, passed=True, milliseconds=40, detail="exit code 0"))
+        for name in checks or []
+    ]
+    moved = {
+        "type": "command:local:Command",
+        "urn": "urn:pulumi:dev::p::flakeship:local:Cutover$command:local:Command::cutover-web",
+        "outputs": {"stdout": json.dumps({} if checks is None else {"checks": seen})},
+    }
+    shown = summary.text([*resources(), moved]).removeprefix(summary.text(resources()))
+    assert shown == ("\n  with its data disks:\n  ✓ schema    0.04 s  exit code 0" if seen else "")
 
 
 def test_nothing_verified_yet() -> None:
