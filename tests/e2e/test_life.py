@@ -56,6 +56,7 @@ def test_up_verifies(appliance: Appliance) -> None:
     )
     assert record["sha512"] in summary.stdout
     assert "✓ nix-build" in summary.stdout
+    assert "✓ disk " in summary.stdout.partition("with its data disks:")[2]
 
 
 def test_again_changes_nothing(appliance: Appliance) -> None:
