@@ -161,6 +161,13 @@ class Facts:
         """The names of the units that have failed."""
         return [line.split()[0] for line in self.text("failed").splitlines() if line.strip()]
 
+    @property
+    def reasons(self) -> str:
+        """What the failed units said last, in one line; empty where nothing is known."""
+        section = self.sections.get("reasons")
+        lines = section.stdout.splitlines() if section else []
+        return " / ".join(line.strip() for line in lines if line.strip())
+
     @cached_property
     def nft(self) -> dict[str, Firewall]:
         """What nftables lets in, by family (`ip`, `ip6`); empty where nft cannot tell."""

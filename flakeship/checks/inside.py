@@ -100,7 +100,9 @@ def system(facts: Facts, _request: VerifyRequest) -> str:
     """All units are up."""
     state, failed = facts.state, facts.failed_units
     if failed:
-        raise Failed(f"{state}, failed units: {', '.join(failed)}")
+        said = facts.reasons
+        why = f"; the last they said: {said}" if said else ""
+        raise Failed(f"{state}, failed units: {', '.join(failed)}{why}")
     if state != "running":
         raise Failed(f"the system is {state}, not running")
     return f"running, no failed units, boot {facts.text('boot')}"

@@ -38,7 +38,14 @@ settled() {
   return "$code"
 }
 
-[ $# -gt 0 ] || set -- state sudo toplevel addresses listeners nft root failed boot
+# What the failed units said last.
+reasons() {
+  systemctl --failed --no-legend --plain | while read -r unit _; do
+    systemctl status --no-pager --full --lines=3 "$unit" | tail -n 3
+  done
+}
+
+[ $# -gt 0 ] || set -- state sudo toplevel addresses listeners nft root failed reasons boot
 
 for wanted; do
   case $wanted in
@@ -52,6 +59,7 @@ for wanted; do
     ip6tables) section ip6tables ip6tables-save ;;
     root) section root df -Pk / ;;
     failed) section failed systemctl --failed --no-legend --plain ;;
+    reasons) section reasons reasons ;;
     boot) section boot cat /proc/sys/kernel/random/boot_id ;;
     *) section "$wanted" false ;;
   esac

@@ -79,6 +79,11 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("root-size", {"root": "df: what"}, "cannot be read"),
         ("system", {"state": Section(1, "degraded", "", 0), "failed": "a.service x"}, "a.service"),
         ("system", {"failed": "a.service loaded failed failed A"}, "failed units: a.service"),
+        (
+            "system",
+            {"failed": "a.service loaded", "reasons": "  No\n\nspace\n"},
+            "said: No / space",
+        ),
         ("system", {"state": Section(1, "maintenance", "", 0)}, "is maintenance, not running"),
         ("system", {"state": Section(127, "", "systemctl: not found", 0)}, "systemctl: not found"),
     ],
