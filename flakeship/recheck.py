@@ -7,7 +7,8 @@ from typing import Any
 
 from flakeship import requests, summary, verify
 from flakeship.errors import FlakeshipError
-from flakeship.requests import VerifyRequest
+from flakeship.local import serving
+from flakeship.requests import CutoverRequest, VerifyRequest
 
 
 def recheck(deployment: dict[str, Any], progress: Callable[[str], object]) -> str:
@@ -17,16 +18,18 @@ def recheck(deployment: dict[str, Any], progress: Callable[[str], object]) -> st
     """
     lines, failed = [], []
     for resource in deployment.get("resources") or []:
-        if "::verification-" not in resource["urn"]:
-            continue
-        request = requests.parse(VerifyRequest, resource["inputs"]["stdin"])
         try:
-            pinned = verify.pinned_keys(resource["outputs"]["stdout"], request.machine)
-            evidence = verify.verify(request, pinned, progress)
+            if "::verification-" in resource["urn"]:
+                request = requests.parse(VerifyRequest, resource["inputs"]["stdin"])
+                pinned = verify.pinned_keys(resource["outputs"]["stdout"], request.machine)
+                evidence = verify.verify(request, pinned, progress)
+                lines += ["", request.machine, *summary.table(evidence.checks)]
+            elif "::cutover-" in resource["urn"]:
+                moved = requests.parse(CutoverRequest, resource["inputs"]["stdin"])
+                if checks := serving.again(moved):
+                    lines += ["", f"{moved.server} with its data disks", *summary.table(checks)]
         except FlakeshipError as error:
             failed.append(str(error))
-        else:
-            lines += ["", request.machine, *summary.table(evidence.checks)]
     if failed:
         raise FlakeshipError("\n\n".join(failed))
     if not lines:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from flakeship.checks import custom, facts, inside, outside
 from flakeship.checks.verdict import judge
 from flakeship.errors import FlakeshipError
+from flakeship.local import guest, host
 from flakeship.process import Shell
-from flakeship.requests import Check, VerifyRequest
+from flakeship.requests import Check, CutoverRequest, VerifyRequest
+from flakeship.ssh import Endpoint
 
 PATIENCE = 60.0
 """Seconds that a port has to answer: what serves it starts only with the disk."""
@@ -27,7 +30,7 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
     """
     if request is None:
         return []
-    guest = shell()
+    login = shell()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = [
             pool.submit(judge, f"port-{p.port}", partial(outside.port, request, p, PATIENCE))
@@ -35,12 +38,12 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
             if p.data
         ]
         own = [
-            pool.submit(judge, each.name, partial(custom.check, each, request, guest))
+            pool.submit(judge, each.name, partial(custom.check, each, request, login))
             for each in request.checks
         ]
     # after the ports have answered, and nothing waits any more
     all_of_it = replace(request, ports=[replace(port, data=False) for port in request.ports])
-    known = facts.probe(request.machine, guest, "listeners")
+    known = facts.probe(request.machine, login, "listeners")
     checks = [
         *(answer.result() for answer in asked),
         judge("listeners", partial(inside.listeners, known, all_of_it)),
@@ -48,8 +51,19 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
     ]
     failed = [check for check in checks if not check.passed]
     if failed:
-        lines = [f"{len(failed)} of {len(checks)} checks with its data disks failed"]
+        count = f"{len(failed)} of {len(checks)} checks"
+        lines = [f"{count} of {request.machine} with its data disks failed"]
         lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
         lines += [f"{request.machine} still runs; its console is in {request.console}."]
         raise FlakeshipError("\n".join(lines))
     return checks
+
+
+def again(request: CutoverRequest) -> list[Check]:
+    """The same on the machine that a cut-over has moved to, with a login of its own."""
+    endpoint = Endpoint(
+        request.machine, host.LOOPBACK, request.ssh_port, request.user, request.identity
+    )
+    with ExitStack() as opened:
+        login = guest.login(endpoint, request.host_keys)
+        return check(request.serving, lambda: opened.enter_context(login))

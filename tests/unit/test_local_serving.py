@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flakeship import requests
+from flakeship import recheck, requests
 from flakeship.errors import FlakeshipError
-from flakeship.local import cutover, host, serving
+from flakeship.local import cutover, guest, host, serving
 from flakeship.local.cutover import Cutover
 from flakeship.process import Result
 from flakeship.requests import CustomCheck, CutoverRequest, Port, VerifyRequest
@@ -90,7 +90,7 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyRequest)
         with pytest.raises(FlakeshipError) as caught:
             serving.check(wrong, lambda: Guest(silent, failures=99))
     lines = str(caught.value).splitlines()
-    assert lines[0] == "3 of 3 checks with its data disks failed"
+    assert lines[0] == f"3 of 3 checks of {REQUEST.machine} with its data disks failed"
     assert lines[1].startswith("  ✗ port-80: no http within 0 s; the last error: ")
     assert lines[2] == "  ✗ listeners: nothing listens on the declared port 80"
     assert lines[3] == "  ✗ schema: not within 0.1 s: `mounted pg` ended with exit code 1"
@@ -111,7 +111,7 @@ def test_it_is_the_last_step_of_the_cut_over(here: World) -> None:
 def test_everything_goes_back_when_one_fails(here: World) -> None:
     before = here.state()
     assert refusal(lambda: run(here, NEW, PG, LOST)).splitlines() == [
-        f"the cut-over of web to {NEW} failed: 1 of 3 checks with its data disks failed",
+        f"the cut-over of web to {NEW} failed: 1 of 3 checks of {NEW} with its data disks failed",
         "  ✗ schema: not within 0.1 s: `mounted lost` ended with exit code 1",
         f"{NEW} still runs; its console is in console.log.",
         f"{OLD} is active as before",
@@ -124,6 +124,20 @@ def test_one_that_fails_on_the_active_machine_moves_nothing(here: World) -> None
     said = refusal(lambda: run(here, OLD, LOST))
     assert said.endswith(f"{OLD} was active already and stays so: there is no former machine")
     assert here.state() == before
+
+
+def test_again_by_make_verify(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest, "login", here.login)
+    state = here.state()
+    moved = move(OLD, serving=replace(REQUEST, machine=OLD, checks=[PG]))
+    command = {"urn": "x::cutover-web", "inputs": {"stdin": requests.dump(moved)}}
+    said = recheck.recheck({"resources": [{"urn": "x::stack"}, command]}, str)
+    assert "web with its data disks\n  ✓ listeners" in said
+    assert here.state() == state
+    here.machines[OLD].mounted.clear()
+    assert f"1 of 2 checks of {OLD} with its data disks failed" in refusal(
+        lambda: recheck.recheck({"resources": [command]}, str)
+    )
 
 
 def test_a_request_of_an_earlier_run_is_read() -> None:
