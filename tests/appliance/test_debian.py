@@ -2,15 +2,18 @@
 
 import io
 import lzma
+import socket
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import archive
 import download
@@ -23,7 +26,9 @@ import relock
 from package import ArchiveError
 
 INRELEASE = """Origin: Debian
+Suite: stable
 Version: 13.7
+Codename: trixie
 Date: Sat, 12 Sep 2026 07:55:41 UTC
 MD5Sum:
  0123 12 main/binary-amd64/Packages.xz
@@ -56,7 +61,7 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "mirror"
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", folder
     server.shutdown()
     server.server_close()
@@ -74,9 +79,46 @@ def test_release_takes_the_sha256_list() -> None:
     assert found.hashes == {"main/binary-amd64/Packages.xz": "abcd"}
 
 
-def test_release_without_a_date_is_refused() -> None:
-    with pytest.raises(ArchiveError, match="Version and Date"):
-        archive.release("Version: 13\nSHA256:\n")
+@pytest.mark.parametrize("field", ["Version", "Codename", "Date"])
+def test_a_release_that_lacks_a_field_is_refused(field: str) -> None:
+    with pytest.raises(ArchiveError, match=f"without a usable .*: '{field}'"):
+        archive.release(INRELEASE.replace(f"{field}:", "Other:"))
+
+
+RELEASED = datetime(2026, 9, 12, 7, 55, 41, tzinfo=UTC)
+UNTIL = "Valid-Until: Sat, 19 Sep 2026 07:55:41 UTC\n"
+
+
+def test_a_release_of_the_locks_own_date_is_current() -> None:
+    found = archive.release(UNTIL + INRELEASE)
+    assert archive.current(found, "trixie", RELEASED, now=RELEASED + timedelta(days=7)) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "since", "problem"),
+    [
+        (INRELEASE.replace("trixie", "trixie-security"), RELEASED, "not trixie"),
+        (INRELEASE, RELEASED + timedelta(seconds=1), "older than lock.json"),
+        (UNTIL + INRELEASE, RELEASED, "valid until 2026-09-19"),
+    ],
+    ids=["another suite", "replayed", "expired"],
+)
+def test_a_signed_release_is_refused(
+    text: str,
+    since: datetime,
+    problem: str,
+    mirror: tuple[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, folder = mirror
+    (folder / "dists" / "trixie").mkdir(parents=True)
+    (folder / "dists" / "trixie" / "InRelease").write_text(text)
+    monkeypatch.setenv("FLAKESHIP_DEBIAN_MIRROR", url)
+    monkeypatch.setattr(relock, "keyring", lambda folder: folder)
+    monkeypatch.setattr(relock, "verified", lambda signed, _keyring: signed.decode())
+    monkeypatch.setattr(lock, "read", lambda: lock.Lock("trixie", "13.7", since, "", "", {}))
+    with pytest.raises(ArchiveError, match=f"^{url}: .*{problem}"):
+        relock.relock_anywhere()
 
 
 def test_packages() -> None:
@@ -128,8 +170,57 @@ def test_store_paths_are_those_of_nix(tmp_path: Path) -> None:
 def test_wrong_bytes_are_refused(mirror: tuple[str, Path]) -> None:
     url, folder = mirror
     publish(folder, b"evil")
-    with pytest.raises(download.DroppedError, match="wrong sha256"):
+    with pytest.raises(ArchiveError, match=f"{url}/.*wrong sha256.*run again") as refused:
         download.download(TINY, [url])
+    assert not isinstance(refused.value, download.DroppedError)
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A place whose name no name server knows."""
+    resolve: Any = socket.getaddrinfo
+
+    def without(host: str, *rest: object, **options: object) -> Any:
+        if host == "snapshot.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", without)
+    return "http://snapshot.invalid"
+
+
+def test_a_version_is_dropped_where_every_place_says_so(
+    mirror: tuple[str, Path], nowhere: str
+) -> None:
+    url, _ = mirror
+    with pytest.raises(download.DroppedError, match="HTTP 404"):
+        download.download(TINY, [url, f"{url}/other", nowhere])
+
+
+@pytest.mark.parametrize("problem", ["503", "timeout", "cut short", "unknown host"])
+def test_a_mirror_in_trouble_has_dropped_nothing(
+    problem: str, mirror: tuple[str, Path], nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, _ = mirror
+
+    def trouble(handler: Quiet) -> None:
+        if "/bad/" not in handler.path:
+            handler.send_error(404)
+        elif problem == "503":
+            handler.send_error(503)
+        elif problem == "timeout":
+            time.sleep(0.3)
+        else:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "100")
+            handler.end_headers()
+
+    monkeypatch.setattr(Quiet, "do_GET", trouble)
+    monkeypatch.setattr(mirrors, "TIMEOUT", 0.1)
+    places = [nowhere] if problem == "unknown host" else [url, f"{url}/bad"]
+    with pytest.raises(ArchiveError, match=f"{places[-1]}/.*run again") as refused:
+        download.download(TINY, places)
+    assert not isinstance(refused.value, download.DroppedError)
 
 
 def test_the_next_place_is_asked(mirror: tuple[str, Path]) -> None:

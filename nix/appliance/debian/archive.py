@@ -21,7 +21,9 @@ class Release:
     """A signed InRelease file."""
 
     version: str
+    codename: str
     date: datetime
+    until: datetime | None
     hashes: dict[str, str]
 
 
@@ -76,9 +78,33 @@ def release(text: str) -> Release:
         hashes[path] = digest
     try:
         date = parsedate_to_datetime(fields["Date"]).astimezone(UTC)
-        return Release(fields["Version"], date, hashes)
+        valid = fields.get("Valid-Until")
+        until = parsedate_to_datetime(valid).astimezone(UTC) if valid else None
+        return Release(fields["Version"], fields["Codename"], date, until, hashes)
     except (KeyError, ValueError) as error:
-        raise ArchiveError(f"InRelease without a usable Version and Date: {error}") from error
+        raise ArchiveError(
+            f"InRelease without a usable Version, Codename and Date: {error}"
+        ) from error
+
+
+def current(found: Release, suite: str, since: datetime, now: datetime | None = None) -> Release:
+    """The release itself, if it is this suite's and no older one: every signature holds for ever.
+
+    Plain http lets anybody on the way answer with an InRelease of another suite or of last year.
+    """
+    if found.codename != suite:
+        raise ArchiveError(
+            f"InRelease is that of {found.codename}, not {suite}: use another mirror"
+        )
+    if found.date < since:
+        raise ArchiveError(
+            f"InRelease is of {found.date:%Y-%m-%d}, older than lock.json: use another mirror"
+        )
+    if found.until and found.until < (now or datetime.now(UTC)):
+        raise ArchiveError(
+            f"InRelease was valid until {found.until:%Y-%m-%d}: use another mirror or set the clock"
+        )
+    return found
 
 
 def packages(index: str) -> dict[str, Package]:

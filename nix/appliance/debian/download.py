@@ -14,6 +14,7 @@ from package import ArchiveError, Package
 from relock import relock_anywhere
 
 DOWNLOADS = 6
+BY_HAND = "python nix/appliance/debian/relock.py"
 
 
 class DroppedError(ArchiveError):
@@ -21,15 +22,23 @@ class DroppedError(ArchiveError):
 
 
 def download(package: Package, places: list[str]) -> bytes:
-    """The package from the first place that has these very bytes."""
-    problems = []
+    """The package from the first place that has these very bytes.
+
+    It counts as dropped only where every place says so. A place whose name nobody here knows is
+    none: closed networks have a mirror, but not the snapshot archive.
+    """
+    problems: list[ArchiveError] = []
     for place in places:
         try:
             data = mirrors.get(f"{place}/{package.filename}")
             return checked(data, package.sha256, f"{place}/{package.filename}")
         except ArchiveError as error:
-            problems.append(str(error))
-    raise DroppedError(f"{package.name} {package.version}: {'; '.join(problems)}")
+            problems.append(error)
+    what = f"{package.name} {package.version}: {'; '.join(map(str, problems))}"
+    answers = [error for error in problems if not isinstance(error, mirrors.NoSuchHostError)]
+    if answers and all(isinstance(error, mirrors.GoneError) for error in answers):
+        raise DroppedError(what)
+    raise ArchiveError(f"{what}: run again; if it stays so, lock anew by hand: {BY_HAND}")
 
 
 def missing(locked: lock.Lock) -> list[Package]:

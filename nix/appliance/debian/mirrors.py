@@ -2,9 +2,11 @@
 
 import os
 import re
+import socket
 import urllib.error
 import urllib.request
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from pathlib import Path
 
 from package import ArchiveError
@@ -12,6 +14,14 @@ from package import ArchiveError
 PUBLIC = "http://deb.debian.org/debian"
 SNAPSHOT = "https://snapshot.debian.org/archive/debian"
 TIMEOUT = 30
+
+
+class GoneError(ArchiveError):
+    """The server says that it has no such file."""
+
+
+class NoSuchHostError(ArchiveError):
+    """Nobody here knows the server's name."""
 
 
 def mirrors(apt: Path = Path("/etc/apt")) -> list[str]:
@@ -41,6 +51,9 @@ def get(url: str) -> bytes:
             assert isinstance(data, bytes)
             return data
     except urllib.error.HTTPError as error:
-        raise ArchiveError(f"{url}: HTTP {error.code}") from error
-    except (OSError, ValueError) as error:
-        raise ArchiveError(f"{url}: {error}") from error
+        error.close()
+        kind = GoneError if error.code in (404, 410) else ArchiveError
+        raise kind(f"{url}: HTTP {error.code}") from error
+    except (OSError, ValueError, HTTPException) as error:
+        unknown = isinstance(getattr(error, "reason", None), socket.gaierror)
+        raise (NoSuchHostError if unknown else ArchiveError)(f"{url}: {error}") from error

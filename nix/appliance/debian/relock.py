@@ -11,7 +11,7 @@ from pathlib import Path
 import bootstrap
 import lock
 import mirrors
-from archive import checked, file_in, packages, release, verified
+from archive import checked, current, file_in, packages, release, verified
 from package import ArchiveError, Package
 
 KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
@@ -41,12 +41,13 @@ def choose(wanted: dict[str, list[str]], index: dict[str, Package], kernel: str)
 
 
 def relock(mirror: str) -> lock.Lock:
-    """A lock of what this mirror has now."""
+    """A lock of what this mirror has now, which must not be older than the lock there is."""
     wanted = json.loads(lock.WANTED.read_text())
     base = f"{mirror}/dists/{wanted['suite']}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        head = release(verified(mirrors.get(f"{base}/InRelease"), keyring(folder)))
+        signed = verified(mirrors.get(f"{base}/InRelease"), keyring(folder))
+        head = current(release(signed), wanted["suite"], lock.read().date)
         path = "main/binary-amd64/Packages.xz"
         if path not in head.hashes:
             raise ArchiveError(f"{base}/InRelease does not list {path}: use another mirror")
@@ -73,7 +74,7 @@ def relock_anywhere() -> lock.Lock:
         try:
             found = relock(mirror)
         except ArchiveError as error:
-            problems.append(str(error))
+            problems.append(f"{mirror}: {error}")
             continue
         lock.write(found)
         return found
