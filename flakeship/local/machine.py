@@ -75,10 +75,20 @@ def ensure(request: MachineRequest, progress: Progress) -> Running:
 def stop(request: MachineRequest) -> None:
     """Shut a machine down and remove it; one that is already gone is fine.
 
-    Raises a FlakeshipError for another host's machine.
+    Raises a FlakeshipError for another host's machine, and for one that serves while another
+    one of its server is there: that one was to take over and has not.
     """
     host.refuse_foreign(request.id, request.lives_on)
-    remove(Path(request.directory))
+    directory, active = Path(request.directory), Path(request.active)
+    if read(active).strip() == request.id and directory.exists():
+        server = _server(request.id)
+        others = [o.name for o in directory.parent.iterdir() if o != directory]
+        if others := sorted(other for other in others if _server(other) == server):
+            raise FlakeshipError(
+                f"{request.id} is not removed: it serves as {server} ({active} says so), and "
+                f"{', '.join(others)} did not take over; `pulumi up` cuts over first"
+            )
+    remove(directory)
 
 
 def remove(directory: Path) -> None:
@@ -91,6 +101,10 @@ def remove(directory: Path) -> None:
         daemon.end(directory, gently=True)
         shutil.rmtree(directory)
     tidy(directory.parent)
+
+
+def _server(machine: str) -> str:
+    return machine.rsplit("-", 2)[0]
 
 
 def _complete(request: MachineRequest, saved: Saved) -> Running:

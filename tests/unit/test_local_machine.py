@@ -250,6 +250,25 @@ def test_another_hosts_machine_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert refusal(lambda: machine.ensure(request(), quiet)) == expected
 
 
+def test_who_serves_is_not_removed_in_favour_of_who_does_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = request()
+    for name in (mine.id, "web-bbbb-1", "web-pg-aaaa-1"):
+        save(MACHINES / name, Saved(name, 1, "tcg", {22: 1}, host.this_host()))
+    active = Path(mine.active)
+    active.parent.mkdir()
+    active.write_text(f"{mine.id}\n")
+    assert refusal(lambda: machine.stop(mine)) == (
+        "web-aaaa-1 is not removed: it serves as web (.state/dev/active/web says so), and "
+        "web-bbbb-1 did not take over; `pulumi up` cuts over first"
+    )
+    machine.stop(replace(mine, id="web-bbbb-1", directory=str(MACHINES / "web-bbbb-1")))
+    machine.stop(mine)  # to replace it: there is nobody else
+    assert [left.name for left in MACHINES.iterdir()] == ["web-pg-aaaa-1"]
+
+
 def test_ports_are_tried_five_times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     tried: list[list[str]] = []
