@@ -162,7 +162,8 @@ class CutoverRequest:
     `directories` holds the directory of every machine, `active` the id of the active machine of
     this server, `forwards` maps ports of this host to ports of the guest. `sizes` has the sizes
     of the data disks: one that has grown is grown inside the guest too. `lives_on` names the host.
-    `serving` has the ports and checks that need the disks; None where there are no such.
+    `serving` has the ports and checks that need the disks; None where there are no such. `move`
+    counts the cut-overs: where something is not as the last one left it, there is another one.
     """
 
     server: str
@@ -180,6 +181,7 @@ class CutoverRequest:
     sizes: dict[str, int]
     lives_on: str
     serving: VerifyRequest | None = None
+    move: int = 0
 
 
 def parse(kind: type[T], text: str) -> T:

@@ -35,8 +35,8 @@ def read(path: Path) -> str:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Have a directory for oneself, waiting for it; it is made where it is missing.
+def locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
+    """Have a directory for oneself, or for those who share it; it is made where it is missing.
 
     The lock is on the directory itself and goes with the process that holds it.
     """
@@ -47,7 +47,7 @@ def locked(directory: Path) -> Iterator[None]:
         except FileNotFoundError:  # somebody tidied a parent meanwhile
             continue
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
+            fcntl.flock(held, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if _is(directory, held):
                 yield
                 return

@@ -8,6 +8,7 @@ from flakeship.errors import FlakeshipError
 from flakeship.local import host
 from flakeship.local.qemu import forward
 from flakeship.local.qmp import Monitor
+from flakeship.local.record import Saved
 
 _RULE = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)")
 
@@ -15,6 +16,12 @@ _RULE = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)")
 def listed(monitor: Monitor) -> dict[int, int]:
     """The guest's port for each port of this host."""
     return {int(here): int(there) for here, there in _RULE.findall(monitor.human("info usernet"))}
+
+
+def declared(monitor: Monitor, saved: Saved) -> dict[int, int]:
+    """The ports that a machine has for its server, beside those of its own."""
+    own = set(saved.ports.values())
+    return {here: there for here, there in listed(monitor).items() if here not in own}
 
 
 def add(monitor: Monitor, here: int, there: int) -> None:

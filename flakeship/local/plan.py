@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from flakeship import requests
 from flakeship.errors import FlakeshipError
-from flakeship.local import host, machine
+from flakeship.local import host, machine, moves
 from flakeship.release import Built, Release
 from flakeship.requests import Evidence, Running
 from flakeship.settings import Server, Settings
@@ -18,8 +18,9 @@ from flakeship.settings import Server, Settings
 class Machine:
     """The machine of one server and one release, and where its files are.
 
-    `boot` is the number of the start that it is in or, where it has died, gets next; `host` is the
-    machine it lives on. Everything is below `.state/<stack>`.
+    `boot` is the number of the start that it is in or, where it has died, gets next; `move` is that
+    of the cut-over likewise; `host` is the machine it lives on. Everything is below
+    `.state/<stack>`.
     """
 
     stack: str
@@ -30,6 +31,7 @@ class Machine:
     subnet: str
     identity: str
     deadline: float
+    move: int = 0
 
     @property
     def id(self) -> str:
@@ -56,6 +58,24 @@ class Machine:
     def ssh_config(self) -> str:
         """The file with the stable names of the stack's servers."""
         return f".state/{self.stack}/ssh_config"
+
+    @property
+    def forwards(self) -> dict[int, int]:
+        """The guest's port for each declared port of this host."""
+        return {port.host: port.port for port in self.server.declared if port.host}
+
+    @property
+    def standing(self) -> moves.Standing:
+        """What the server's name is to stand for."""
+        return moves.Standing(
+            machine=Path(self.directory),
+            active=Path(self.active),
+            ssh_config=Path(self.ssh_config),
+            user=self.release.user,
+            identity=self.identity,
+            forwards=self.forwards,
+            disks=self.disks,
+        )
 
     def disk(self, name: str) -> requests.DiskRequest:
         """One of the data disks."""
@@ -118,11 +138,12 @@ class Machine:
             user=self.release.user,
             identity=self.identity,
             host_keys=evidence.host_keys,
-            forwards={port.host: port.port for port in self.server.declared if port.host},
+            forwards=self.forwards,
             disks=self.disks,
             sizes=self.server.data,
             lives_on=self.host,
             serving=self.serving(running),
+            move=self.move,
         )
 
     def report(self, evidence: Evidence) -> dict[str, object]:
@@ -158,18 +179,17 @@ def plan(
         name = machine_id(server, release)
         state = machine.probe(Path(f".state/{stack}/machines/{name}"))
         taken = [other.subnet for other in machines]
-        machines.append(
-            Machine(
-                stack=stack,
-                server=server,
-                release=release,
-                host=lives_on,
-                boot=machine.next_boot(state),
-                subnet=host.subnet(name, taken),
-                identity=identity,
-                deadline=settings.boot_timeout,
-            )
+        planned = Machine(
+            stack=stack,
+            server=server,
+            release=release,
+            host=lives_on,
+            boot=machine.next_boot(state),
+            subnet=host.subnet(name, taken),
+            identity=identity,
+            deadline=settings.boot_timeout,
         )
+        machines.append(replace(planned, move=moves.number(planned.standing)))
     return machines
 
 

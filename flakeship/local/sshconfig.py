@@ -46,6 +46,13 @@ def names(config: Path) -> dict[str, Name]:
     return found
 
 
+def holds(config: Path, name: Name) -> bool:
+    """Whether the files say just this, and know keys of the machine; which ones is not compared."""
+    if _block(name, config.with_name(KNOWN_HOSTS)) not in read(config):
+        return False
+    return bool(names(config)[name.server].host_keys)
+
+
 def put(config: Path, name: Name) -> None:
     """Let a server's name stand for a machine."""
     with locked(config.parent):

@@ -14,7 +14,7 @@ import pytest
 
 from flakeship.checks import facts
 from flakeship.errors import CommandError, FlakeshipError
-from flakeship.local import cutover, daemon, files, host, sshconfig
+from flakeship.local import cutover, daemon, files, host, moves, ports, seat, sshconfig
 from flakeship.local.qmp import QmpError
 from flakeship.local.record import Saved, save
 from flakeship.process import Result, run
@@ -154,7 +154,7 @@ class World:
         return self.machines[name]
 
     @contextmanager
-    def connect(self, directory: Path) -> Iterator[Pretended]:
+    def connect(self, directory: Path, _seconds: float = 1.0) -> Iterator[Pretended]:
         yield self.machines[directory.name]
 
     @contextmanager
@@ -177,7 +177,8 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
     """Pretend machines in an empty directory."""
     patch.chdir(directory)
     here = World()
-    patch.setattr(cutover, "connect", here.connect)
+    for module in (seat, ports, moves):
+        patch.setattr(module, "connect", here.connect)
     for asked in ("exists", "runs", "recovers"):
         patch.setattr(daemon, asked, lambda directory: directory.name in here.machines)
     put, write = sshconfig.put, files.write

@@ -181,6 +181,39 @@ def test_a_port_of_somebody_else_is_named_before_anything_moves(
     assert here.state() == before
 
 
+def held(monkeypatch: pytest.MonkeyPatch, here: World) -> None:
+    """A port is free where no machine has it."""
+    monkeypatch.setattr(
+        host, "free", lambda port: all(port not in m.forwards for m in here.machines.values())
+    )
+
+
+def test_a_port_of_another_server_of_the_stack_is_taken(
+    monkeypatch: pytest.MonkeyPatch, here: World
+) -> None:
+    held(monkeypatch, here)
+    api = here.add("api-aaaa-1")
+    made = {"server": "api", "active": ".state/dev/active/api", "disks": {}, "forwards": {18080: 1}}
+    before = here.state()
+    here.fails = {"active = api-aaaa-1"}
+    refusal(lambda: run(here, "api-aaaa-1", **made))
+    assert here.state() == before
+    run(here, "api-aaaa-1", **made)
+    assert api.forwards[18080] == 1
+    assert 18080 not in here.machines[OLD].forwards
+
+
+def test_two_servers_swap_their_ports(monkeypatch: pytest.MonkeyPatch, here: World) -> None:
+    held(monkeypatch, here)
+    api = here.add("api-aaaa-1")
+    made = {"server": "api", "active": ".state/dev/active/api", "disks": {}}
+    run(here, "api-aaaa-1", **made, forwards={19090: 1})
+    run(here, NEW, forwards={19090: 80})
+    run(here, "api-aaaa-1", **made, forwards={18080: 1})
+    assert here.machines[NEW].forwards[19090] == 80
+    assert (api.forwards[18080], 19090 in api.forwards) == (1, False)
+
+
 def test_logs_in_to_the_old_machine_with_its_own_keys(here: World) -> None:
     run(here, NEW, user="other", host_keys=["ssh-ed25519 NEWKEY"])
     old, new = here.logins

@@ -1,0 +1,98 @@
+"""Moving a server's declared ports to another machine, also from another server of the stack."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from flakeship.errors import FlakeshipError
+from flakeship.local import daemon, forwards, host
+from flakeship.local.qmp import connect
+from flakeship.local.record import load
+from flakeship.local.seat import Seat
+from flakeship.local.undo import Undo
+from flakeship.requests import CutoverRequest
+
+
+class ContendedError(Exception):
+    """A port is not free: whether another server of the stack has it needs a look at all of them.
+
+    Only one cut-over at a time may do that: QEMU serves one conversation at a time, so two that
+    take a port from each other would wait for each other.
+    """
+
+
+@dataclass(frozen=True)
+class Lender:
+    """A machine of another server that still has a port which is now declared by this one."""
+
+    directory: Path
+    there: int
+
+    def place(self, here: int, there: int | None) -> None:
+        """As `forwards.place`, in a conversation that is over at once."""
+        with connect(self.directory) as monitor:
+            forwards.place(monitor, here, there)
+
+
+def lenders(
+    request: CutoverRequest, new: Seat, old: Seat | None, *, alone: bool
+) -> dict[int, Lender]:
+    """Who in this stack has the ports that neither machine has; before anything moves.
+
+    Raises a FlakeshipError for a port that somebody else has, and ContendedError where it takes
+    being `alone` to find out.
+    """
+    ours = new.declared() | (old.declared() if old else {})
+    taken = [here for here in request.forwards if here not in ours and not host.free(here)]
+    if taken and not alone:
+        raise ContendedError
+    found = {}
+    for here in taken:
+        lender = _lender(request, here)
+        if lender is None:
+            raise FlakeshipError(
+                f"port {here} of {host.LOOPBACK}, declared by {request.server}, is held by "
+                f"{host.holder(here)}: nothing was moved; stop it or declare another port"
+            )
+        found[here] = lender
+    return found
+
+
+def _lender(request: CutoverRequest, here: int) -> Lender | None:
+    for directory in sorted(Path(request.directories).iterdir()):
+        saved = load(directory)
+        if saved is None or not daemon.runs(directory):
+            continue
+        with connect(directory) as monitor:
+            declared = forwards.declared(monitor, saved)
+        if here in declared:
+            return Lender(directory, declared[here])
+    return None
+
+
+def move(
+    request: CutoverRequest, new: Seat, old: Seat | None, lent: dict[int, Lender], undo: Undo
+) -> float:
+    """Move the declared ports; the longest time in seconds that one of them was nobody's."""
+    silent = 0.0
+    held, had = new.declared(), old.declared() if old else {}
+    for here in sorted(held.keys() | had.keys() | request.forwards.keys()):
+        there = request.forwards.get(here)
+        begun = time.monotonic()
+        if lender := lent.get(here):
+            undo.add(partial(lender.place, here, lender.there))
+        if old:
+            undo.add(partial(forwards.place, old.monitor, here, had.get(here, held.get(here))))
+            undo.add(partial(forwards.place, new.monitor, here, None))
+            forwards.place(old.monitor, here, None)
+        else:
+            undo.add(partial(forwards.place, new.monitor, here, held.get(here)))
+        if lender:
+            lender.place(here, None)
+        forwards.place(new.monitor, here, there)
+        if here in had or here in lent:
+            silent = max(silent, time.monotonic() - begun)
+    return silent
