@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from flakeship import requests
+from flakeship import nix, requests
 from flakeship.errors import FlakeshipError
 from flakeship.local import host, machine, moves
 from flakeship.release import Built, Release
@@ -178,6 +178,8 @@ def plan(
         lives_on = lives_here(server.name, before.get(server.name), here)
         name = machine_id(server, release)
         state = machine.probe(Path(f".state/{stack}/machines/{name}"))
+        if not state.runs:
+            image_is_there(release, Path(f".state/{stack}/roots", release.name))
         taken = [other.subnet for other in machines]
         planned = Machine(
             stack=stack,
@@ -191,6 +193,15 @@ def plan(
         )
         machines.append(replace(planned, move=moves.number(planned.standing)))
     return machines
+
+
+def image_is_there(release: Release, root: Path) -> None:
+    """Refuse to start from an image that was built, as its root says, and is gone.
+
+    Nothing in the program would build it again.
+    """
+    if root.is_symlink() and not Path(release.path).exists():
+        raise FlakeshipError(nix.gone(release))
 
 
 def fits(server: Server, release: Release) -> None:

@@ -112,6 +112,17 @@ def test_a_dead_machine_gets_the_next_start(seen: Probe, boot: int) -> None:
         assert planned(WEB)[0].boot == boot
 
 
+def test_an_image_that_was_built_and_is_gone_says_how_to_get_it_back() -> None:
+    assert planned(WEB)  # not built yet
+    root = Path(f".state/dev/roots/{release(1).name}")
+    root.parent.mkdir(parents=True)
+    root.symlink_to(release(1).out)
+    with pytest.raises(FlakeshipError, match="is gone from the store; its derivation is gone too"):
+        planned(WEB)
+    with patch.object(machine, "probe", return_value=Probe(runs=True, boot=1, lives_on="")):
+        assert planned(WEB)
+
+
 def test_every_machine_has_a_subnet_of_its_own() -> None:
     servers = [Server(name=f"s{number}") for number in range(20)]
     assert len({each.subnet for each in planned(*servers)}) == 20
