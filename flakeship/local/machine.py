@@ -134,7 +134,7 @@ def _start(request: MachineRequest, saved: Saved | None, progress: Progress) -> 
     disks = _disks(request)
     kind = accelerator()
     started = _launch(request, kind, disks, saved.ports if saved else {})
-    if not daemon.runs(directory):
+    if not daemon.recovers(directory):
         raise FlakeshipError(
             f"{request.id}: QEMU started but its guest does not run; the console's last lines:\n"
             + "\n".join(read(directory / qemu.CONSOLE).splitlines()[-10:])
