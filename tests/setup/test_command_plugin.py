@@ -81,6 +81,11 @@ def is_own_build() -> bool:
     return shutil.which("pulumi") == str(gobuild.engine() / gobuild.CLI.program)
 
 
+@pytest.mark.skipif(not is_own_build(), reason="what the published plugin does is not known")
+def test_a_script_that_writes_no_utf8_has_run_all_the_same(stack: Stack) -> None:
+    assert stack.up(create=r"printf 'caf\351\n'")["stdout"] == "caf\N{REPLACEMENT CHARACTER}"
+
+
 @pytest.mark.skipif(not is_own_build(), reason="the published plugin kills a cancelled script")
 def test_a_cancelled_script_cleans_up_and_leaves_no_process(stack: Stack) -> None:
     script = (

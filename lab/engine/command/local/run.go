@@ -43,9 +43,15 @@ func run(ctx context.Context, args Args, script *string, previous Output) (Outpu
 	cmd.Stdout = io.MultiWriter(&stdout, both.stream(args.logs("stdout")))
 	cmd.Stderr = io.MultiWriter(&stderr, both.stream(args.logs("stderr")))
 	if err := runGroup(ctx, cmd); err != nil {
-		return previous, fmt.Errorf("%w: running %q:\n%s", err, *script, both.text.String())
+		return previous, fmt.Errorf("%w: running %q:\n%s", err, *script, text(&both.text))
 	}
-	return Output{strings.TrimSuffix(stdout.String(), "\n"), strings.TrimSuffix(stderr.String(), "\n")}, nil
+	return Output{text(&stdout), text(&stderr)}, nil
+}
+
+// text is what was written, without its last line break. Pulumi takes valid UTF-8 only, and would forget a resource
+// whose script has run and written anything else.
+func text(written *bytes.Buffer) string {
+	return strings.ToValidUTF8(strings.TrimSuffix(written.String(), "\n"), "\uFFFD")
 }
 
 // runGroup runs a command as a process group of its own. Where Pulumi cancels, the group is interrupted as by ^C, so
@@ -124,7 +130,7 @@ func (s *stream) Write(text []byte) (int, error) {
 	lines := bytes.Split(append(s.rest, text...), []byte("\n"))
 	s.rest = bytes.Clone(lines[len(lines)-1])
 	for _, line := range lines[:len(lines)-1] {
-		if line := strings.TrimSpace(string(line)); line != "" {
+		if line := strings.TrimSpace(strings.ToValidUTF8(string(line), "\uFFFD")); line != "" {
 			s.show(line)
 		}
 	}
