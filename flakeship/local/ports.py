@@ -49,28 +49,26 @@ def lenders(
     taken = [here for here in request.forwards if here not in ours and not host.free(here)]
     if taken and not alone:
         raise ContendedError
-    found = {}
+    others = everybodys(Path(request.directories)) if taken else {}
     for here in taken:
-        lender = _lender(request, here)
-        if lender is None:
+        if here not in others:
             raise FlakeshipError(
                 f"port {here} of {host.LOOPBACK}, declared by {request.server}, is held by "
                 f"{host.holder(here)}: nothing was moved; stop it or declare another port"
             )
-        found[here] = lender
-    return found
+    return {here: others[here] for here in taken}
 
 
-def _lender(request: CutoverRequest, here: int) -> Lender | None:
-    for directory in sorted(Path(request.directories).iterdir()):
+def everybodys(machines: Path) -> dict[int, Lender]:
+    """The declared ports that a stack's running machines have; changes nothing."""
+    found = {}
+    for directory in sorted(machines.glob("*")):
         saved = load(directory)
-        if saved is None or not daemon.runs(directory):
-            continue
-        with connect(directory) as monitor:
-            declared = forwards.declared(monitor, saved)
-        if here in declared:
-            return Lender(directory, declared[here])
-    return None
+        if saved and daemon.runs(directory):
+            with connect(directory) as monitor:
+                declared = forwards.declared(monitor, saved)
+            found.update({here: Lender(directory, there) for here, there in declared.items()})
+    return found
 
 
 def move(
