@@ -9,7 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from flakeship.errors import FlakeshipError
-from flakeship.local import forwards, guest, host, moves, plug, ports, seat, serving, sshconfig
+from flakeship.local import (
+    forwards,
+    guest,
+    host,
+    moves,
+    plug,
+    ports,
+    roots,
+    seat,
+    serving,
+    sshconfig,
+)
 from flakeship.local.files import locked, read, tidy, write
 from flakeship.local.machine import Progress
 from flakeship.local.undo import Undo
@@ -53,6 +64,7 @@ def _cutover(
 ) -> Cutover:
     active = Path(request.active)
     former_id = read(active).strip()
+    is_moved = sshconfig.is_moved(Path(request.ssh_config))
     with ExitStack() as opened:
         new = seat.take(request, request.machine, login, opened)
         if new is None:
@@ -68,6 +80,8 @@ def _cutover(
             silent = ports.move(request, new, old, lent, undo)
             _move_name(request, former_id, undo)
             checks = serving.check(request.serving, lambda: new.shell)
+            if is_moved:
+                roots.keep_again(active.parent.parent)
             moves.note(active, request.move)
     declared = ", ".join(map(str, sorted(request.forwards))) or "no ports"
     came = f" from {former_id}" if comes else ""

@@ -53,6 +53,12 @@ def holds(config: Path, name: Name) -> bool:
     return bool(names(config)[name.server].host_keys)
 
 
+def is_moved(config: Path) -> bool:
+    """Whether the file was written while this checkout was elsewhere."""
+    text, here = read(config), _quoted(config.with_name(KNOWN_HOSTS))
+    return bool(text) and f"UserKnownHostsFile {here}\n" not in text
+
+
 def put(config: Path, name: Name) -> None:
     """Let a server's name stand for a machine."""
     with locked(config.parent):

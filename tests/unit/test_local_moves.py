@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship import nix
 from flakeship.local import cutover, host, moves
 from tests.unit.qemu_world import MACHINES, World, move, world
 
@@ -85,6 +86,27 @@ def test_a_killed_cutover_whose_release_is_taken_back_is_seen(here: World, *, no
     assert there > 1
     run(here, WEB, there)
     assert (ACTIVE.read_text(), moves.number(STANDING)) == (f"{WEB}\n", there)
+
+
+def test_a_moved_checkout_keeps_its_images_again(
+    monkeypatch: pytest.MonkeyPatch, here: World
+) -> None:
+    kept: list[tuple[str, Path]] = []
+    monkeypatch.setattr(nix, "keep", lambda path, link: kept.append((path, link)))
+    image, root = MACHINES / WEB / "image", Path(".state/dev/roots/host-1")
+    root.parent.mkdir()
+    there = Path.cwd().parent
+    for link in (image, root):
+        link.symlink_to(there)
+    root.with_name("collected").symlink_to("/nix/store/no-image")
+    run(here, WEB, 1)
+    assert kept == []
+    Path("moved").mkdir()
+    Path(".state").rename("moved/.state")
+    monkeypatch.chdir("moved")
+    run(here, WEB, moves.number(STANDING))
+    assert kept == [(str(there), image), (str(there), root)]
+    assert moves.number(STANDING) == 2
 
 
 def test_a_failed_cutover_keeps_the_number(here: World) -> None:
