@@ -40,8 +40,8 @@ check: setup ## Check style, types, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m lab.setup check
 format: setup ## Format the Python files
 	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format .
-relock: setup ## Lock the appliance's newest Debian packages
-	@$(WITH) $(PYTHON) nix/appliance/debian/relock.py
+relock: ## Lock the appliance's newest Debian packages (without a set-up: it may wait for the new lock)
+	@python3 nix/appliance/debian/relock.py
 	@git diff --quiet -- $(LOCK) || git commit --message "Take Debian's newest packages" -- $(LOCK)
 env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
 	@cat .state/env.sh
