@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -98,6 +99,36 @@ def test_a_broken_release_leaves_everything_as_it_was(appliance: Appliance) -> N
     appliance.up()
     assert appliance.machine() == before
     assert list(appliance.pids()) == [before]
+
+
+def test_a_run_killed_after_the_cut_over_can_be_taken_back(appliance: Appliance) -> None:
+    before, outputs = appliance.machine(), appliance.outputs()
+    appliance.edit("Welcome to the appliance", "Good day at the appliance")
+    engine = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview"],
+        cwd=appliance.path,
+        env=appliance.env,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while appliance.machine() == before:
+        assert engine.poll() is None
+        time.sleep(0.001)
+    os.killpg(engine.pid, signal.SIGKILL)
+    engine.wait()
+    assert appliance.machine() != before
+    assert set(appliance.pids()) == {before, appliance.machine()}
+
+    appliance.edit("Good day at the appliance", "Welcome to the appliance")
+    appliance.pulumi("cancel", "--yes")
+    appliance.up()
+    assert (appliance.machine(), appliance.outputs()) == (before, outputs)
+    assert list(appliance.pids()) == [before]
+    assert "Welcome" in appliance.page()
+    assert appliance.ssh("cat /data/pg/file").stdout == "kept\n"
+    toplevel = outputs["releases"][0]["release"]["toplevel"]
+    assert appliance.ssh("readlink -f /run/current-system").stdout.strip() == toplevel
+    appliance.up("--expect-no-changes")
 
 
 def test_roll_back_by_name(appliance: Appliance) -> None:
