@@ -64,7 +64,6 @@ def _cutover(
 ) -> Cutover:
     active = Path(request.active)
     former_id = read(active).strip()
-    is_moved = sshconfig.is_moved(Path(request.ssh_config))
     with ExitStack() as opened:
         new = seat.take(request, request.machine, login, opened)
         if new is None:
@@ -75,13 +74,13 @@ def _cutover(
         comes = former_id not in {"", request.machine}
         old = seat.take(request, former_id, login, opened) if comes else None
         lent = ports.lenders(request, new, old, alone=alone)
+        if sshconfig.is_moved(Path(request.ssh_config)):
+            roots.keep_again(active.parent.parent)
         with _all_or_nothing(request, former_id) as undo:
             _move_disks(request, new, old, undo)
             silent = ports.move(request, new, old, lent, undo)
             _move_name(request, former_id, undo)
             checks = serving.check(request.serving, lambda: new.shell)
-            if is_moved:
-                roots.keep_again(active.parent.parent)
             moves.note(active, request.move)
     declared = ", ".join(map(str, sorted(request.forwards))) or "no ports"
     came = f" from {former_id}" if comes else ""
