@@ -86,6 +86,25 @@ def test_a_new_release_is_verified_while_the_old_one_serves(appliance: Appliance
     assert appliance.ssh("cat /data/pg/file").stdout == "kept\n"
 
 
+def test_a_check_with_the_data_disk_that_fails_moves_everything_back(appliance: Appliance) -> None:
+    before, outputs = appliance.machine(), appliance.outputs()
+    appliance.config("servers[0].checks[1].run", "test -e /data/pg/none")
+    said = appliance.up(check=False)
+    assert f"{before} was active already and stays so: there is no former machine" in said
+    assert "Welcome" in appliance.page()
+    appliance.edit("Welcome to the appliance", "Nothing from the appliance")
+    said = appliance.up(check=False)
+    assert "✗ disk: not within 10 s: `test -e /data/pg/none` ended with exit code 1" in said
+    assert f"{before} is active as before" in said
+    assert (appliance.machine(), appliance.outputs()) == (before, outputs)
+    assert "Welcome" in appliance.page()
+    assert appliance.ssh("cat /data/pg/file").stdout == "kept\n"
+    appliance.edit("Nothing from the appliance", "Welcome to the appliance")
+    appliance.config("servers[0].checks[1].run", "test -d /data/pg/lost+found")
+    appliance.up()
+    assert list(appliance.pids()) == [before]
+
+
 def test_a_broken_release_leaves_everything_as_it_was(appliance: Appliance) -> None:
     before, outputs = appliance.machine(), appliance.outputs()
     appliance.edit("services = { };", 'services.broken = { command = "false"; oneshot = true; };')
