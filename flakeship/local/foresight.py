@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flakeship.errors import SettingError
-from flakeship.local import host, machine
+from flakeship.local import host, machine, ports
 from flakeship.local.files import read
 from flakeship.local.plan import Machine
 
@@ -17,10 +17,8 @@ def warnings(machines: list[Machine], before: Mapping[str, Any]) -> list[str]:
 
     Raises SettingError for a port of this host that somebody else holds.
     """
-    said = []
-    for each in machines:
-        ports_are_free(each, before)
-        said += down(each)
+    ports_are_free(machines)
+    said = [line for each in machines for line in down(each)]
     wanted = {each.server.name: each.server.data for each in machines}
     for server, report in before.items():
         gone = sorted(set(report.get("data", {})) - set(wanted.get(server, {})))
@@ -44,19 +42,19 @@ def down(planned: Machine) -> list[str]:
     return []
 
 
-def ports_are_free(planned: Machine, before: Mapping[str, Any]) -> None:
-    """Refuse a host port that neither is free nor belongs to a server of this stack.
-
-    A QEMU that holds one may be ours, and unknown to the last outputs: the cut-over looks closer.
-    """
-    ours = {where for report in before.values() for where in report.get("ports", {}).values()}
-    for port in planned.server.declared:
-        if not port.host or f"{host.LOOPBACK}:{port.host}" in ours or host.free(port.host):
-            continue
-        holder = host.holder(port.host)
-        if not holder.startswith("qemu-system"):
+def ports_are_free(machines: list[Machine]) -> None:
+    """Refuse a host port that neither is free nor has been given to a server of this stack."""
+    taken = [
+        (planned, port.host, port.port)
+        for planned in machines
+        for port in planned.server.declared
+        if port.host and not host.free(port.host)
+    ]
+    ours = ports.everybodys(Path(machines[0].directory).parent) if taken else {}
+    for planned, here, there in taken:
+        if here not in ours:
             raise SettingError(
-                f"flakeship:servers: the port {port.host} of this machine, declared by "
-                f"{planned.server.name} as `host` of port {port.port}, is held by "
-                f"{holder}: stop that, or give another `host`"
+                f"flakeship:servers: the port {here} of this machine, declared by "
+                f"{planned.server.name} as `host` of port {there}, is held by "
+                f"{host.holder(here)}: stop that, or give another `host`"
             )

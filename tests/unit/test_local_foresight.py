@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.errors import SettingError
-from flakeship.local import foresight
+from flakeship.local import foresight, ports
 from flakeship.local.plan import Machine, plan
 from flakeship.local.record import Saved, save
 from flakeship.settings import Server, Settings
@@ -61,7 +61,7 @@ def test_data_that_would_be_lost_is_named() -> None:
     ]
 
 
-def test_a_port_that_somebody_holds_is_refused_at_once() -> None:
+def test_a_port_that_somebody_holds_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
@@ -71,5 +71,6 @@ def test_a_port_that_somebody_holds_is_refused_at_once() -> None:
             SettingError, match=rf"the port {port} of this machine, declared by web"
         ):
             foresight.warnings(web, {})
-        ours = {"other": {"ports": {"80": f"127.0.0.1:{port}"}}}
-        assert foresight.warnings(web, ours) == []
+        lender = ports.Lender(MACHINES / "old", 80)
+        monkeypatch.setattr(ports, "everybodys", lambda _: {port: lender})
+        assert foresight.warnings(web, {}) == []

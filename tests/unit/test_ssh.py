@@ -143,7 +143,7 @@ def test_a_login_that_works_the_second_time(fake: Fake) -> None:
 def test_no_handshake_before_the_banner(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, behave: Behaviour, message: str
 ) -> None:
-    monkeypatch.setattr(ssh, "BANNER", 0.1)
+    monkeypatch.setattr(ssh, "BANNER", 0.4)
     run = fake((0, ""))
     with server(behave) as port:
         endpoint = ssh.Endpoint("web-1", "127.0.0.1", port, "nixos")
@@ -151,7 +151,7 @@ def test_no_handshake_before_the_banner(
             ssh.Connection(endpoint, [ED25519]) as connection,
             pytest.raises(ssh.UnreachableError, match=f"as nixos on 127.0.0.1:.* {message}"),
         ):
-            connection.connect(0.1)
+            connection.connect(0.4)
     assert run.calls == []
 
 
