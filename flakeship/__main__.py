@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,8 @@ def main(argv: list[str]) -> int:
         )
         return 2
     os.umask(0o077)  # data disks and console logs are for their owner alone
+    # A shell's background jobs ignore it, and so would we: but what was moved has to go back.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         print(VERBS[argv[0]]("" if sys.stdin.isatty() else sys.stdin.read()))
     except (FlakeshipError, OSError) as error:

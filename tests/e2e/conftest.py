@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -71,6 +73,18 @@ def qemus(directory: Path) -> Iterator[tuple[int, list[str]]]:
                 yield int(entry.name), words
 
 
+def cwd(entry: Path) -> Path:
+    return (entry / "cwd").readlink()
+
+
+def end_plugins(directory: Path) -> None:
+    """A plugin outlives its engine where that was killed."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and cwd(entry) == directory:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
 def files(process: Path) -> Iterator[Path]:
     """The files that a process has open."""
     for file in (process / "fd").iterdir():
@@ -102,5 +116,6 @@ def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     made.config("servers[0].checks[1].run", "test -d /data/pg/lost+found")
     made.config("servers[0].checks[1].data", "true")
     yield Appliance(made.path, made.flake, made.env, port)
+    end_plugins(path)
     made.pulumi("destroy", "--yes", "--skip-preview")
     assert not list(qemus(path))

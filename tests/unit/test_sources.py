@@ -54,7 +54,8 @@ def test_a_conflict_is_a_change(repository: Path) -> None:
     git(repository, "checkout", "-q", "-")
     flake.write_text("{ a = 2; }")
     git(repository, "commit", "-qam", "test")
-    run(["git", "-C", repository, "merge", "other"], check=False)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    run(["git", "-C", repository, *identity, "merge", "other"], check=False)
     assert source.inspect(str(repository / "nix")).changed == ("nix/flake.nix",)
 
 
