@@ -55,7 +55,7 @@ async def main() -> dict[str, Any]:
         evidence.append(verification.evidence)
         reports[machine.server.name] = cutover.report
 
-    # Through the verifications: a failed run leaves the ledger as it was (design.md, fact 2).
+    # Through the verifications: a failed run leaves the ledger as it was (docs/decisions/0005).
     verified = pulumi.Output.all(image.built, *evidence).apply(
         lambda done: Record(release, done[0].sha512, done[0].size)
     )

@@ -13,7 +13,7 @@ class Verification(pulumi.ComponentResource):
     """Checks a booted machine from outside and inside, and holds the evidence.
 
     A resource of its own and no hook: a failed create is not saved, so it runs again next time, and
-    what depends on it does not happen (design.md, fact 3). Its evidence holds the pinned host keys:
+    what depends on it does not happen (docs/decisions/0005). Its evidence holds the pinned host keys:
     the verb gets it back when the request changes, and refuses any other key.
     """
 
