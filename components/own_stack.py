@@ -10,7 +10,8 @@ import pulumi
 async def previous_outputs(*names: str) -> list[Any]:
     """The named outputs of this very stack before this run; None where there is none yet.
 
-    A failed run leaves outputs as they were where they come through the verification (docs/decisions/0005).
+    A failed run leaves outputs as they were where they come through the verification
+    (docs/decisions/0005).
     """
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     reference = pulumi.StackReference("self", stack_name=own)

@@ -12,9 +12,9 @@ from flakeship.requests import Evidence, VerifyRequest
 class Verification(pulumi.ComponentResource):
     """Checks a booted machine from outside and inside, and holds the evidence.
 
-    A resource of its own and no hook: a failed create is not saved, so it runs again next time, and
-    what depends on it does not happen (docs/decisions/0005). Its evidence holds the pinned host keys:
-    the verb gets it back when the request changes, and refuses any other key.
+    A resource of its own and no hook: a failed create is not saved, so it runs again next time,
+    and what depends on it does not happen (docs/decisions/0005). Its evidence holds the pinned
+    host keys: the verb gets it back when the request changes, and refuses any other key.
     """
 
     evidence: pulumi.Output[Evidence]

@@ -24,7 +24,8 @@ LOG_LINES = 25
 def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
     """Evaluate one host and variant; builds nothing.
 
-    `nix path-info --derivation` answers from the evaluation cache, `nix eval` does not (docs/decisions/0001): so the manifest is the text `manifest` in the environment of a derivation of its own.
+    `nix path-info --derivation` answers from the evaluation cache, `nix eval` does not: so the
+    manifest is the text `manifest` in the environment of a derivation (docs/decisions/0001).
     `access` is a directory with the file authorized_keys. Raises FlakeshipError where the flake
     does not evaluate, has no such host or variant, or its manifest is not understood.
     """
