@@ -9,7 +9,7 @@ import pytest
 from lab.setup import engine, environment, paths, state
 from lab.setup.tools import NIX, PULUMI, Found
 
-OWN = state.Backend("file:///work/.state/backend", "")
+OWN = state.Backend("file:///checkout/.state/backend", "")
 THEIRS = state.Backend("", "yours")
 
 
