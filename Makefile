@@ -6,6 +6,7 @@ MAKEFLAGS   += --no-print-directory
 
 STACK  ?= dev
 SERVER ?= web
+PLUGINS ?=
 
 SETUP  := lab/setup/run
 WITH   := . .state/env.sh;
@@ -31,7 +32,7 @@ verify: setup ## Check the running servers once more, without changing anything
 sweep: setup ## Remove what a killed run has left and the state does not know
 	@$(WITH) pulumi stack select $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
 doctor: ## Show what was found, what is missing and the command that fixes it
-	@$(SETUP) doctor
+	@$(SETUP) doctor $(STACK) $(PLUGINS)
 test: check ## Run the checks and the whole test suite
 	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile
 bench: setup ## Run the benchmarks
@@ -46,4 +47,4 @@ relock: ## Lock the appliance's newest Debian packages (without a set-up: it may
 env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
 	@cat .state/env.sh
 setup: ## Get all that is needed, without building anything
-	@$(SETUP) setup
+	@$(SETUP) setup $(STACK) $(PLUGINS)

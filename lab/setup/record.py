@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from lab.setup import appliance, paths, state
+from lab.setup import appliance, gobuild, paths, state
+from lab.setup.plugins import Plugin
 from lab.setup.tools import GIT, NIX, PULUMI, QEMU, SSH, UV, Machine
 
 FILE = paths.STATE / "setup.json"
@@ -16,7 +18,7 @@ WATCHED = (GIT, SSH, QEMU, NIX, PULUMI, UV)
 SOURCES = ("lab/setup", "lab/nix", "lab/engine", "nix/appliance/debian")
 
 
-def seen(machine: Machine, chosen: state.Backend) -> dict[str, str]:
+def seen(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> dict[str, str]:
     """Take down everything that the set-up's decisions hang on, without starting a program."""
     view = {
         "cache": str(paths.cache()),
@@ -31,6 +33,9 @@ def seen(machine: Machine, chosen: state.Backend) -> dict[str, str]:
             view[name] = identify(shutil.which(name, path=machine.path))
             for folder in tool.private:
                 view[f"{folder}/{name}"] = identify(paths.cache() / folder / name)
+    for plugin in plugins:
+        homes = (state.user_home(os.environ), gobuild.engine() / "home")
+        view[plugin.folder] = " ".join(identify(plugin.program(home)) for home in homes)
     return view
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.setup.plugins import Plugin
 from lab.setup.tools import Machine
 
 Program = Callable[[str, str], Path]
@@ -48,3 +49,9 @@ def program(folder: Path, name: str, says: str) -> Path:
     file.write_text(f"#!/bin/sh\necho '{says}'\n")
     file.chmod(0o755)
     return file
+
+
+def install(plugin: Plugin) -> None:
+    """Put a plugin into the home of the user's own Pulumi."""
+    file = plugin.program(Path.home() / ".pulumi")
+    program(file.parent, file.name, "")

@@ -4,8 +4,9 @@ import pytest
 
 from lab.setup import doctor, nix, paths
 from lab.setup.doctor import Row
+from lab.setup.plugins import COMMAND, OPENSTACK
 from lab.setup.tools import NIX, PULUMI, Machine
-from tests.setup.conftest import program
+from tests.setup.conftest import install, program
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +17,7 @@ def debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def fixes(machine: Machine) -> dict[str, str]:
-    return {row.name: row.fix for row in doctor.tool_rows(machine)}
+    return {row.name: row.fix for row in doctor.tool_rows(machine, [COMMAND, OPENSTACK])}
 
 
 def test_every_missing_tool_has_its_command(machine: Machine) -> None:
@@ -29,6 +30,7 @@ def test_every_missing_tool_has_its_command(machine: Machine) -> None:
         "Nix": "make setup",
         "Pulumi": "make setup",
         "Pulumi's command": "make setup",
+        "Pulumi's openstack": "make setup",
         "Go": "",
     }
 
@@ -42,15 +44,29 @@ def test_a_user_is_told_what_takes_root(folder: Path) -> None:
 def test_what_is_there_needs_no_fix(machine: Machine) -> None:
     for name in PULUMI.commands:
         program(Path(machine.path), name, "v3.300.0")
-    rows = {row.name: row for row in doctor.tool_rows(machine)}
+    rows = {row.name: row for row in doctor.tool_rows(machine, [COMMAND, OPENSTACK])}
     assert rows["Pulumi"] == Row("Pulumi", "3.300.0", "3.259.0", f"{machine.path}/pulumi (PATH)")
     assert "Go" not in rows
+
+
+def test_plugins_are_looked_for_where_pulumi_will_look(machine: Machine) -> None:
+    for name in PULUMI.commands:
+        program(Path(machine.path), name, "v3.300.0")
+    install(COMMAND)
+    rows = {row.name: row for row in doctor.tool_rows(machine, [COMMAND])}
+    where = "~/.pulumi/plugins/resource-command-v1.2.1"
+    assert rows["Pulumi's command"] == Row("Pulumi's command", "1.2.1", "1.2.1", where)
+    rows = {row.name: row for row in doctor.tool_rows(machine, [COMMAND, OPENSTACK])}
+    assert rows["Pulumi's openstack"].version == "missing"
+    assert rows["Pulumi's openstack"].where == (
+        "no resource-openstack-v5.5.1 in ~/.cache/flakeship/engine/home"
+    )
 
 
 def test_an_old_tool_is_shown_with_its_version(machine: Machine) -> None:
     for name in NIX.commands:
         program(Path(machine.path), name, "nix (Nix) 2.8.0")
-    row = next(row for row in doctor.tool_rows(machine) if row.name == "Nix")
+    row = next(row for row in doctor.tool_rows(machine, [COMMAND, OPENSTACK]) if row.name == "Nix")
     assert row.version == "2.8.0"
     assert row.where == "nix on PATH is 2.8.0, older than 2.18"
 

@@ -13,7 +13,7 @@ import pytest
 from flakeship.errors import CommandError
 from lab.setup import check, gobuild, paths
 from lab.setup.progress import watch
-from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, Machine
+from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, OPENSTACK_PLUGIN, Machine
 from tests.setup.conftest import program
 
 
@@ -21,6 +21,7 @@ def test_the_versions_are_those_of_the_lock() -> None:
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
     assert f"pulumi=={ENGINE}" in project["dependencies"]
     assert f"pulumi-command=={COMMAND_PLUGIN}" in project["dependencies"]
+    assert f"pulumi-openstack=={OPENSTACK_PLUGIN}" in project["dependencies"]
 
 
 def test_the_go_modules_build_the_same_versions() -> None:

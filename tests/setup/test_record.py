@@ -5,9 +5,10 @@ import pytest
 
 from flakeship.errors import FlakeshipError
 from lab.setup import __main__ as main
-from lab.setup import appliance, engine, environment, nix, packages, paths, record, state
+from lab.setup import appliance, engine, environment, nix, packages, paths, plugins, record, state
+from lab.setup.plugins import COMMAND, OPENSTACK
 from lab.setup.tools import Machine
-from tests.setup.conftest import program
+from tests.setup.conftest import install, program
 
 CHOSEN = state.Backend("", "yours")
 
@@ -21,11 +22,11 @@ def complete(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) 
     (paths.ROOTS / "debian").mkdir(parents=True)
     (paths.ROOTS / "debian" / "debian").symlink_to(tmp_path)
     program(Path(machine.path), "nix", "nix (Nix) 2.26.3")
-    record.keep(record.seen(machine, CHOSEN))
+    record.keep(record.seen(machine, CHOSEN, [COMMAND]))
 
 
 def is_complete(machine: Machine) -> bool:
-    return record.is_complete(record.seen(machine, CHOSEN), CHOSEN)
+    return record.is_complete(record.seen(machine, CHOSEN, [COMMAND]), CHOSEN)
 
 
 def test_a_complete_setup_stays_complete(machine: Machine) -> None:
@@ -45,8 +46,21 @@ def test_a_tool_that_came_is_seen(machine: Machine) -> None:
 def test_a_tool_of_the_cache_is_watched_too(machine: Machine) -> None:
     file = program(paths.cache() / "engine" / "bin", "pulumi", "v3.259.0")
     assert not is_complete(machine)
-    record.keep(record.seen(machine, CHOSEN))
+    record.keep(record.seen(machine, CHOSEN, [COMMAND]))
     file.unlink()
+    assert not is_complete(machine)
+
+
+def test_a_plugin_that_is_wanted_too_is_seen(machine: Machine) -> None:
+    wanted = [COMMAND, OPENSTACK]
+    assert not record.is_complete(record.seen(machine, CHOSEN, wanted), CHOSEN)
+
+
+def test_a_plugin_that_went_away_is_seen(machine: Machine) -> None:
+    install(COMMAND)
+    assert not is_complete(machine)
+    record.keep(record.seen(machine, CHOSEN, [COMMAND]))
+    COMMAND.program(Path.home() / ".pulumi").unlink()
     assert not is_complete(machine)
 
 
@@ -79,13 +93,13 @@ def test_without_the_appliance_no_root_is_needed(
 
 def test_a_login_is_seen(machine: Machine) -> None:
     other = state.Backend("", "yours: logged in to https://api.pulumi.com")
-    assert not record.is_complete(record.seen(machine, other), other)
+    assert not record.is_complete(record.seen(machine, other, [COMMAND]), other)
 
 
 def test_no_secret_is_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-token")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a-phrase")
-    view = str(record.seen(machine, state.backend({"PULUMI_ACCESS_TOKEN": "a-token"})))
+    view = str(record.seen(machine, state.backend({"PULUMI_ACCESS_TOKEN": "a-token"}), [COMMAND]))
     assert "a-token" not in view
     assert "a-phrase" not in view
 
@@ -99,10 +113,10 @@ def test_a_failure_is_told_in_one_line_and_the_next_run_goes_on(
     record.FILE.unlink()
     monkeypatch.setattr(Machine, "here", classmethod(lambda _cls: machine))
     monkeypatch.setattr(state, "ensure", lambda _chosen: None)
-    monkeypatch.setattr(environment, "write", lambda _machine, _chosen: {})
+    monkeypatch.setattr(environment, "write", lambda _machine, _chosen, _plugins: {})
     monkeypatch.setattr(appliance, "fill", lambda _env: None)
-    for module in (packages, engine):
-        monkeypatch.setattr(module, "ensure", lambda _machine: None)
+    for module in (packages, engine, plugins):
+        monkeypatch.setattr(module, "ensure", lambda *_args: None)
     monkeypatch.setattr(nix, "ensure", stop)
     assert main.main("setup") == 1
     assert capsys.readouterr().err == (

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup import engine, environment, paths, state
+from lab.setup import environment, paths, state
 from lab.setup.tools import NIX, PULUMI, Found
 
 OWN = state.Backend("file:///checkout/.state/backend", "")
 THEIRS = state.Backend("", "yours")
+OUR_HOME = Path("/cache/engine/home")
 
 
 @pytest.fixture
@@ -25,12 +26,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def own_build() -> Found:
     return Found(PULUMI, paths.cache() / "engine" / "bin" / "pulumi", "3.259.0")
-
-
-def install_plugin() -> None:
-    plugin = Path.home() / ".pulumi" / "plugins" / engine.PLUGIN / "pulumi-resource-command"
-    plugin.parent.mkdir(parents=True)
-    plugin.touch()
 
 
 def log_in(where: str) -> None:
@@ -82,14 +77,12 @@ def test_the_users_own_backend_needs_no_passphrase_of_ours(checkout: Path) -> No
 
 
 def test_an_ordinary_pulumi_needs_no_home_of_ours() -> None:
-    install_plugin()
-    found = Found(PULUMI, Path("/usr/bin/pulumi"), "3.260.0")
-    assert environment.variables(found, THEIRS, {}) == {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    assert environment.variables(None, THEIRS, {}) == {"PULUMI_SKIP_UPDATE_CHECK": "true"}
 
 
 def test_an_own_build_brings_its_plugins() -> None:
-    values = environment.variables(own_build(), OWN, {})
-    assert values["PULUMI_HOME"] == str(paths.cache() / "engine" / "home")
+    values = environment.variables(OUR_HOME, OWN, {})
+    assert values["PULUMI_HOME"] == str(OUR_HOME)
     assert values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
     assert values["PULUMI_BACKEND_URL"] == OWN.url
     assert values["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(paths.PASSPHRASE)
@@ -97,14 +90,14 @@ def test_an_own_build_brings_its_plugins() -> None:
 
 def test_a_login_works_with_our_plugins_too() -> None:
     log_in("https://api.pulumi.com")
-    values = environment.variables(own_build(), THEIRS, {})
+    values = environment.variables(OUR_HOME, THEIRS, {})
     assert values["PULUMI_CREDENTIALS_PATH"] == str(Path.home() / ".pulumi")
     assert "PULUMI_BACKEND_URL" not in values
 
 
 @pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
 def test_the_users_passphrase_stays(name: str) -> None:
-    values = environment.variables(own_build(), OWN, {name: "x"})
+    values = environment.variables(OUR_HOME, OWN, {name: "x"})
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in values
 
 

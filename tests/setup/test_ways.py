@@ -42,21 +42,6 @@ def test_an_own_build_follows_its_sources() -> None:
     assert way == engine.Way("build", "lab/engine has changed")
 
 
-@pytest.mark.parametrize(
-    ("installed", "built", "answers", "kind"),
-    [
-        (True, False, False, "there"),
-        (False, True, False, "there"),
-        (False, False, True, "installer"),
-        (False, False, False, "build"),
-    ],
-)
-def test_the_plugin_of_a_pulumi_on_path(
-    installed: bool, built: bool, answers: bool, kind: str
-) -> None:
-    assert engine.plugin_way(installed, built, lambda: answers).kind == kind
-
-
 def test_where_pulumis_installer_fails_pulumi_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object) -> None:
         raise CommandError("no route to github.com")
@@ -64,19 +49,6 @@ def test_where_pulumis_installer_fails_pulumi_is_built(monkeypatch: pytest.Monke
     monkeypatch.setattr(engine, "watch", fail)
     way = engine.by_installer(engine.Way("installer", "pulumi is not on PATH"))
     assert way == engine.Way("build", "Pulumi's installer failed: no route to github.com")
-
-
-def test_where_the_plugins_installer_fails_it_is_built(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_args: object, **_options: object) -> None:
-        raise CommandError("no route to github.com")
-
-    built: list[tuple[gobuild.Part, ...]] = []
-    monkeypatch.setattr(engine, "run", fail)
-    monkeypatch.setattr(gobuild, "build", lambda parts, _machine: built.append(parts))
-    engine.ensure_plugin(ON_PATH, machine, lambda: True)
-    assert built == [(gobuild.COMMAND,)]
 
 
 def test_nix_on_path_is_taken(machine: Machine) -> None:

@@ -1,0 +1,177 @@
+"""Which plugins a stack needs, how they are got, and in which home Pulumi finds them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from flakeship.errors import CommandError, FlakeshipError
+from lab.setup import gobuild, paths, plugins
+from lab.setup.engine import Way
+from lab.setup.plugins import COMMAND, OPENSTACK, Plugin
+from lab.setup.tools import PULUMI, Found, Machine
+from tests.setup.conftest import install, program
+
+BOTH = (COMMAND, OPENSTACK)
+ON_PATH = Found(PULUMI, Path("/usr/bin/pulumi"), "3.260.0")
+
+
+def own_build() -> Found:
+    return Found(PULUMI, gobuild.engine() / "bin" / "pulumi", "3.259.0")
+
+
+def unasked() -> bool:
+    pytest.fail("the site is not to be asked")
+
+
+def build(parts: Sequence[gobuild.Part], _machine: Machine | None = None) -> None:
+    """Put down what a build leaves."""
+    for part in parts:
+        file = gobuild.engine() / part.program
+        program(file.parent, file.name, "")
+        mark = gobuild.engine() / "stamps" / part.name
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(gobuild.stamp(part))
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings of the stack `cloud`."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    return tmp_path / "Pulumi.cloud.yaml"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  flakeship:target: openstack",
+        '  "flakeship:target": "openstack"  # a cloud',
+        "  flakeship:target : 'openstack'",
+    ],
+)
+def test_a_stack_in_a_cloud_needs_the_clouds_plugin(stack: Path, line: str) -> None:
+    stack.write_text(f"config:\n  flakeship:host: web\n{line}\n")
+    assert plugins.wanted("cloud") == BOTH
+    assert plugins.wanted("organization/flakeship/cloud") == BOTH
+    assert plugins.wanted("dev") == (COMMAND,)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["  flakeship:target: local", "  # flakeship:target: openstack", "  other:target: openstack"],
+)
+def test_a_local_stack_never_pays_for_the_clouds_plugin(stack: Path, line: str) -> None:
+    stack.write_text(f"config:\n{line}\n")
+    assert plugins.wanted("cloud") == (COMMAND,)
+
+
+def test_a_plugin_may_be_asked_for_by_name() -> None:
+    assert plugins.wanted("dev", ["openstack"]) == BOTH
+    with pytest.raises(FlakeshipError, match="PLUGINS=openstck: there is no such plugin; openst"):
+        plugins.wanted("dev", ["openstck"])
+
+
+def test_a_built_plugin_stays_in_use_and_is_never_built_again_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build([COMMAND.part, OPENSTACK.part])
+    assert plugins.wanted("dev") == BOTH
+    monkeypatch.setattr(gobuild, "SOURCES", tmp_path)
+    (tmp_path / "openstack").mkdir()
+    (tmp_path / "openstack" / "main.go").write_text("package main")
+    assert plugins.wanted("dev") == (COMMAND,)
+
+
+@pytest.mark.parametrize(
+    ("missing", "unbuilt", "own", "answers", "kind"),
+    [
+        ([], BOTH, False, False, "there"),
+        (BOTH, [], False, False, "there"),
+        ([OPENSTACK], BOTH, False, True, "installer"),
+        ([OPENSTACK], BOTH, False, False, "build"),
+        ([], [], True, False, "there"),
+        ([], [OPENSTACK], True, True, "build"),
+    ],
+)
+def test_the_way_to_plugins(
+    missing: list[Plugin], unbuilt: list[Plugin], own: bool, answers: bool, kind: str
+) -> None:
+    assert plugins.plugins_way(missing, unbuilt, own, lambda: answers).kind == kind
+
+
+def test_the_way_says_why() -> None:
+    way = plugins.plugins_way([OPENSTACK], BOTH, False, lambda: False)
+    assert way == Way(
+        "build", "Pulumi has no resource-openstack-v5.5.1 and get.pulumi.com does not answer"
+    )
+
+
+def test_pulumi_installs_what_is_missing_into_the_users_home(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("PULUMI_HOME", str(gobuild.engine() / "home"))
+    install(COMMAND)
+    asked: list[tuple[list[str], str]] = []
+
+    def run(argv: list[str | Path], env: dict[str, str], timeout: float) -> None:
+        assert timeout
+        asked.append((list(map(str, argv)), env["PULUMI_HOME"]))
+
+    monkeypatch.setattr(plugins, "run", run)
+    plugins.ensure(ON_PATH, BOTH, machine, lambda: True)
+    words = ["/usr/bin/pulumi", "plugin", "install", "resource", "openstack", "5.5.1"]
+    assert asked == [(words, str(home / ".pulumi"))]
+
+
+def test_where_pulumi_cannot_install_all_are_built_into_one_home(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise CommandError("no route to github.com")
+
+    install(COMMAND)
+    monkeypatch.setattr(plugins, "run", fail)
+    monkeypatch.setattr(gobuild, "build", build)
+    plugins.ensure(ON_PATH, BOTH, machine, lambda: True)
+    assert all(plugin.is_built() for plugin in BOTH)
+    assert plugins.home_for(ON_PATH, BOTH) == gobuild.engine() / "home"
+    assert (
+        "plugin openstack 5.5.1: from Go modules, because `pulumi plugin install` failed: "
+        "no route to github.com" in capsys.readouterr().err
+    )
+
+
+def test_beside_our_own_engine_only_what_is_wanted_is_built(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gobuild, "build", build)
+    plugins.ensure(own_build(), [COMMAND], machine, unasked)
+    assert COMMAND.is_built()
+    assert not OPENSTACK.is_built()
+
+
+def test_the_home_is_the_users_only_where_all_plugins_are_there() -> None:
+    install(COMMAND)
+    assert plugins.home_for(ON_PATH, [COMMAND]) is None
+    assert plugins.home_for(ON_PATH, BOTH) == gobuild.engine() / "home"
+    assert plugins.home_for(own_build(), [COMMAND]) == gobuild.engine() / "home"
+
+
+def test_the_clouds_plugin_is_what_its_sdk_asks_for() -> None:
+    main = (gobuild.SOURCES / "openstack" / "main.go").read_text()
+    assert f'const version = "{OPENSTACK.version}"' in main
+    sdk = paths.ROOT / ".venv/lib"
+    (about,) = sdk.glob("python3*/site-packages/pulumi_openstack/pulumi-plugin.json")
+    assert f'"version": "{OPENSTACK.version}"' in about.read_text()
+
+
+def test_the_clouds_plugin_has_only_types_of_its_sdk() -> None:
+    main = (gobuild.SOURCES / "openstack" / "main.go").read_text()
+    (sdk,) = (paths.ROOT / ".venv/lib").glob("python3*/site-packages/pulumi_openstack")
+    places = re.findall(r'"_?\w+":\s+"(\w+)/(\w+)",', main)
+    assert len(places) > 20
+    for module, name in places:
+        token = f"openstack:{module}/{name[0].lower()}{name[1:]}:{name}"
+        files = (sdk / module).glob("*.py")
+        assert any(f"'{token}'" in file.read_text() for file in files), token
