@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from flakeship import imagefile
 from flakeship.errors import CommandError, FlakeshipError, SettingError
 from flakeship.process import run
 from flakeship.release import Built, Release
@@ -113,14 +114,14 @@ def build(request: BuildRequest) -> Built:
 
 
 def describe(release: Release) -> Built:
-    """The size and sha512 of a release's image file. Raises FlakeshipError when it is gone."""
+    """What there is to know of a release's image file. Raises FlakeshipError when it is gone."""
     path = Path(release.path)
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha512").hexdigest()
     except FileNotFoundError as error:
         raise FlakeshipError(gone(release)) from error
-    return Built(release.path, digest, path.stat().st_size)
+    return Built(release.path, digest, path.stat().st_size, imagefile.inspect(path)[1])
 
 
 def gone(release: Release) -> str:

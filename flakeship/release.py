@@ -27,8 +27,9 @@ class Release:
     """What the flake's manifest says of one host and variant (docs/nix.md), and where it came from.
 
     `drv` is what gets built, `out` what it is: two derivations may have one output. `file` is
-    relative to `out`, `disk` and `memory` are in MiB, `revision` is the git revision of the flake,
-    with `-dirty` for uncommitted changes and empty where there is none.
+    relative to `out`, `disk` and `memory` are in MiB (`auto`: the image's size is known once it is
+    built), `agent` says that the QEMU guest agent is in it, `revision` is the git revision of the
+    flake, with `-dirty` for uncommitted changes and empty where there is none.
     """
 
     host: Word
@@ -40,10 +41,12 @@ class Release:
     toplevel: StorePath
     version: Line
     system: Word
-    disk: int
+    disk: int | Literal["auto"]
     memory: int
     user: Word
     revision: Line = ""
+    firmware: Literal["bios", "uefi"] = "bios"
+    agent: bool = False
 
     @property
     def name(self) -> str:
@@ -58,20 +61,25 @@ class Release:
 
 @dataclass(frozen=True)
 class Built:
-    """An image file that exists: its sha512 in hexadecimal and its size in bytes."""
+    """An image file that exists: its sha512 in hexadecimal and its size in bytes.
+
+    `disk` is the size of the disk that is in it, in MiB, rounded up.
+    """
 
     file: str
     sha512: str
     size: int
+    disk: int = 0
 
 
 @dataclass(frozen=True)
 class Record:
-    """A verified release in the ledger."""
+    """A verified release in the ledger, with what is known of its file."""
 
     release: Release
     sha512: str
     size: int
+    disk: int = 0
 
     @property
     def name(self) -> str:

@@ -11,7 +11,8 @@ from flakeship.errors import FlakeshipError
 from flakeship.local import host, machine, moves
 from flakeship.release import Built, Release
 from flakeship.requests import Evidence, Running
-from flakeship.settings import Server, Settings
+from flakeship.servers import Server
+from flakeship.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def plan(
     """
     here = host.this_host()
     machines: list[Machine] = []
-    for server in settings.servers:
+    for server in settings.each:
         fits(server, release)
         lives_on = lives_here(server.name, before.get(server.name), here)
         name = machine_id(server, release)
@@ -210,7 +211,7 @@ def fits(server: Server, release: Release) -> None:
         ("memory", server.memory, release.memory),
         ("disk", server.disk, release.disk),
     ):
-        if given < least:
+        if least != "auto" and given < least:
             raise FlakeshipError(
                 f"flakeship:servers: {server.name} has {given} MiB of {what}, "
                 f"but {release.name} needs at least {least} MiB"

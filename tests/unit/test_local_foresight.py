@@ -11,7 +11,8 @@ from flakeship.errors import SettingError
 from flakeship.local import foresight, ports
 from flakeship.local.plan import Machine, plan
 from flakeship.local.record import Saved, save
-from flakeship.settings import Server, Settings
+from flakeship.servers import Server
+from flakeship.settings import Settings
 
 from .test_ledger import release
 

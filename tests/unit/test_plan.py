@@ -14,7 +14,8 @@ from flakeship.local.machine import Probe
 from flakeship.local.plan import Machine, plan
 from flakeship.release import Built
 from flakeship.requests import Evidence, Port, Running
-from flakeship.settings import Server, Settings
+from flakeship.servers import Server
+from flakeship.settings import Settings
 
 from .test_ledger import release
 

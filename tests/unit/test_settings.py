@@ -75,7 +75,10 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
     [
         ({"hots": "x"}, "flakeship:hots: there is no such key; did you mean host? (FILE)"),
         ({"keep": "0"}, 'flakeship:keep: "0" is given; must be greater than or equal to 1 (FILE)'),
-        ({"target": "aws"}, "flakeship:target: \"aws\" is given; must be 'local' (FILE)"),
+        (
+            {"target": "aws"},
+            "flakeship:target: \"aws\" is given; must be 'local' or 'openstack' (FILE)",
+        ),
         ({"flake": "./gone"}, "flakeship:flake: there is no flake.nix in ./gone (FILE)"),
         ({"identity": "/gone"}, "flakeship:identity: there is no file /gone (FILE)"),
         ({"servers": "web"}, 'flakeship:servers: "web" is given; must be a valid list (FILE)'),

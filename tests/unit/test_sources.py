@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeship import access, settings, source
+from flakeship import access, servers, settings, source
 from flakeship.errors import FlakeshipError
 from flakeship.process import run
 
@@ -112,7 +112,7 @@ def test_who_logs_in(
     monkeypatch: pytest.MonkeyPatch, keys: list[str], identity: str, login: str
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
-    server = settings.Server(name="web")
+    server = servers.Server(name="web")
     given = settings.Settings.model_construct(
         authorized_keys=keys, identity=identity, servers=[server]
     )

@@ -1,0 +1,1 @@
+"""OpenStack: images in Glance, servers in Nova, addresses in Neutron."""

@@ -1,0 +1,111 @@
+"""What the target `openstack` hands to its verbs; see flakeship/requests.py.
+
+`cloud` is a name in clouds.yaml, empty for OS_CLOUD or the OS_* variables: credentials are never
+part of a request. Ids are those of the cloud's APIs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flakeship.openstack.wishes import Reach, Visibility
+from flakeship.requests import CustomCheck, Port
+
+
+@dataclass(frozen=True)
+class PublishRequest:
+    """Make an image of Glance's from a file, or bring the one there is up to date.
+
+    `min_ram` is in MiB. `room` is the smallest root disk, in MiB, that is to be booted from it
+    (0: none): an image that does not fit is not published. `publication` counts the uploads: an
+    image that was deleted behind our back gets the next number.
+    """
+
+    cloud: str
+    name: str
+    file: str
+    sha512: str
+    min_ram: int
+    properties: Mapping[str, str]
+    visibility: Visibility
+    hidden: bool
+    room: int = 0
+    publication: int = 1
+
+
+@dataclass(frozen=True)
+class Published:
+    """An image in Glance, active and with the same bytes as its file."""
+
+    id: str
+    sha512: str
+    size: int
+    disk: int
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The active server, as the way to one that has no public address yet."""
+
+    name: str
+    address: str
+    user: str
+    host_keys: list[str]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What every object carries, so that what a crash leaves behind can be found."""
+
+    stack: str
+    name: str
+    release: str
+
+
+@dataclass(frozen=True)
+class ReviewRequest:
+    """Verify a server of Nova's from outside and inside.
+
+    `server` and `port` are ids, `flavor` is a name, `image` an id; `disk` is the size of the root
+    disk in MiB. `stable` is the server's own public address, empty where it has none; `pool` the id
+    of the external network that a temporary one comes from. `jump` is used with reach `jump` as
+    long as the stable address does not lead to this very server; without one a temporary floating
+    IP is used. `identity` as in VerifyRequest.
+    """
+
+    cloud: str
+    machine: str
+    marks: Marks
+    server: str
+    port: str
+    flavor: str
+    image: str
+    reach: Reach
+    stable: str
+    pool: str
+    ports: list[Port]
+    user: str
+    identity: str
+    toplevel: str
+    disk: int
+    checks: list[CustomCheck] = field(default_factory=list)
+    jump: Jump | None = None
+    deadline: float = 300.0
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """Make a test server, verify it and remove it.
+
+    `network`, `security_groups`, `keypair`, `user_data` and `metadata` as for any server; `review`
+    has everything else, with empty ids for what is not there yet.
+    """
+
+    review: ReviewRequest
+    flavor: str
+    network: str
+    security_groups: list[str]
+    keypair: str = ""
+    user_data: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
