@@ -13,9 +13,9 @@ WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview ssh verify destroy sweep doctor test bench check format relock env setup
+.PHONY: help up preview ssh verify destroy sweep doctor test bench check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=$(SERVER) the server of `make ssh`'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
@@ -48,3 +48,9 @@ env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
 	@cat .state/env.sh
 setup: ## Get all that is needed, without building anything
 	@$(SETUP) setup $(STACK) $(PLUGINS)
+lab-openstack: setup ## Bring up a real OpenStack on this machine (VIRT=fake: without guests); needs root
+	@$(PYTHON) -m lab.openstack up
+lab-down: setup ## Stop that OpenStack and forget everything in it
+	@$(PYTHON) -m lab.openstack down
+lab-env: setup ## Print the shell lines that select it: eval "$(make lab-env)"
+	@$(PYTHON) -m lab.openstack env

@@ -1,0 +1,83 @@
+"""`python -m lab.openstack VERB`: up, down and env, which the Makefile calls."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flakeship.errors import FlakeshipError
+from lab.openstack import install, up
+from lab.openstack.progress import say
+from lab.openstack.site import Site
+
+CLOUD = "flakeship-lab"
+
+
+@contextmanager
+def alone(site: Site) -> Iterator[None]:
+    """Let one command at a time work on a lab."""
+    site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (site.folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another command that works on the lab")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def bring_up(site: Site) -> None:
+    """Install, start, and say how to go on."""
+    install.ensure(site)
+    with alone(site):
+        up.up(site)
+    print("OpenStack is up at", site.auth_url)
+    print('  eval "$(make lab-env)"    then `openstack server list`, `make up STACK=…`, ssh')
+
+
+def print_env(site: Site) -> None:
+    """Print the shell lines that select the lab's cloud."""
+    if not site.clouds.exists():
+        raise FlakeshipError("there is no lab: `make lab-openstack` brings it up")
+    values = {"OS_CLIENT_CONFIG_FILE": str(site.clouds), "OS_CLOUD": CLOUD}
+    if any(name.lower() in {"http_proxy", "all_proxy"} for name in os.environ):
+        for name in ("no_proxy", "NO_PROXY"):
+            kept = os.environ.get(name, "")
+            values[name] = ",".join(filter(None, (kept, site.address)))
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def main(verb: str) -> int:
+    """Run one verb."""
+    os.umask(0o077)
+    try:
+        site = Site.here()
+        match verb:
+            case "up":
+                bring_up(site)
+            case "down":
+                with alone(site):
+                    up.down(site)
+                say("nothing of it runs any more")
+            case "env":
+                print_env(site)
+            case _:
+                print(f"lab: {verb} is not a verb: up, down and env are", file=sys.stderr)
+                return 2
+    except FlakeshipError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; `make lab-openstack` goes on, `make lab-down` ends it",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))
