@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 
-async def previous_outputs(*names: str) -> list[Any]:
+async def previous_outputs(*names: str) -> dict[str, Any]:
     """The named outputs of this very stack before this run; None where there is none yet.
 
     A failed run leaves outputs as they were where they come through the verification
@@ -15,4 +15,4 @@ async def previous_outputs(*names: str) -> list[Any]:
     """
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     reference = pulumi.StackReference("self", stack_name=own)
-    return [(await reference.get_output_details(name)).value for name in names]
+    return {name: (await reference.get_output_details(name)).value for name in names}

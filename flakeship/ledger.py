@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection, Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,24 +39,29 @@ def choose(ledger: list[Record], name: str) -> Record:
     )
 
 
-def older(ledger: list[Record], wanted: Release, keep: int, *, chosen: bool) -> list[Record]:
-    """The verified releases to keep beside the wanted one, newest first.
+def older(
+    ledger: list[Record], wanted: Mapping[str, Release], keep: int, chosen: Collection[str]
+) -> list[Record]:
+    """The verified releases to keep beside the wanted one of each host, newest first.
 
-    `keep` counts the wanted one too, unless it was `chosen` by name: a roll-back costs no release.
+    `keep` counts the wanted one too, unless its host is among the `chosen`: a roll-back by name
+    costs no release. A host that is no longer wanted keeps none.
     """
-    others = [record for record in ledger if record.name != wanted.name]
-    return others[: keep if chosen else keep - 1]
+    kept: list[Record] = []
+    for host, release in wanted.items():
+        others = [r for r in ledger if r.release.host == host and r.name != release.name]
+        kept += others[: keep if host in chosen else keep - 1]
+    return [record for record in ledger if record in kept]
 
 
 def updated(
-    ledger: list[Record], verified: Record, others: list[Record], *, chosen: bool
+    ledger: list[Record], verified: list[Record], others: list[Record], chosen: Collection[str]
 ) -> list[Record]:
-    """The ledger after `verified` has passed; a chosen release stays where it was.
+    """The ledger after all of `verified` have passed; a chosen release stays where it was.
 
     A release that is known already keeps its record, with the revision that it was made from.
     """
     known = {record.name: record for record in ledger}
-    if chosen:
-        kept = {verified.name, *(record.name for record in others)}
-        return [record for record in ledger if record.name in kept]
-    return [known.get(verified.name, verified), *others]
+    newest = [known.get(r.name, r) for r in verified if r.release.host not in chosen]
+    kept = {record.name for record in (*verified, *others)} - {record.name for record in newest}
+    return [*newest, *(record for record in ledger if record.name in kept)]

@@ -39,22 +39,24 @@ def text(resources: list[dict[str, Any]]) -> str:
     """The summary of a stack's resources."""
     found = {each["type"]: each.get("outputs", {}) for each in resources}
     outputs = found.get("pulumi:pulumi:Stack", {})
-    if "release" not in outputs:
+    if "running" not in outputs:
         raise FlakeshipError("nothing is verified in this stack yet: `make up` sees to that")
     records = ledger.read(outputs["releases"])
-    record = ledger.choose(records, outputs["release"])
-    lines = [
-        "",
-        f"release   {record.name} ({record.release.version})",
-        f"toplevel  {record.release.toplevel}",
-        f"image     {record.release.path}, {record.size / 1024**2:.1f} MiB",
-        f"sha512    {record.sha512}",
-        *(
-            f"{'ledger' if first else '':10}{each.name}"
-            f"{', running' if each.name == record.name else ''}"
-            f"{f', of revision {each.release.revision}' if each.release.revision else ''}"
-            for first, each in zip([True, *[False] * len(records)], records, strict=False)
-        ),
+    running = list(outputs["running"].values())
+    lines = []
+    for record in (ledger.choose(records, name) for name in running):
+        lines += [
+            "",
+            f"release   {record.name} ({record.release.version})",
+            f"toplevel  {record.release.toplevel}",
+            f"image     {record.release.path}, {record.size / 1024**2:.1f} MiB",
+            f"sha512    {record.sha512}",
+        ]
+    lines += [
+        f"{'ledger' if first else '':10}{each.name}"
+        f"{', running' if each.name in running else ''}"
+        f"{f', of revision {each.release.revision}' if each.release.revision else ''}"
+        for first, each in zip([True, *[False] * len(records)], records, strict=False)
     ]
     for name, server in outputs["servers"].items():
         ports = "".join(f", {port} at {where}" for port, where in server["ports"].items())

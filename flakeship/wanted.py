@@ -1,28 +1,57 @@
-"""Which release a stack is to run."""
+"""Which release of each of its hosts a stack is to run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flakeship import access, ledger, nix
-from flakeship.errors import FlakeshipError
+from flakeship import access, ledger, nix, source
+from flakeship.errors import FlakeshipError, SettingError
 from flakeship.release import Record, Release
 from flakeship.settings import Settings
 
 
-def evaluated(settings: Settings, stack: str) -> Release:
-    """The release that the flake describes now, with the stack's keys in it; builds nothing."""
-    keys = access.public_keys(settings.authorized_keys)
-    directory = access.directory(stack, keys)
-    return nix.evaluate(settings.flake, settings.host, settings.variant, directory)
+@dataclass(frozen=True)
+class Evaluation:
+    """The flake's releases by host, and what to tell of its source."""
+
+    releases: Mapping[str, Release]
+    warnings: list[str]
 
 
-def chosen(records: list[Record], name: str) -> Release:
-    """The release of the ledger that the settings name; the flake is not evaluated."""
-    release = ledger.choose(records, name).release
+def evaluate(settings: Settings, stack: str, hosts: list[str]) -> Evaluation:
+    """The releases that the flake describes now, with the stack's keys in them; builds nothing."""
+    if not hosts:
+        return Evaluation({}, [])
+    directory = access.directory(stack, access.public_keys(settings.authorized_keys))
+
+    def evaluated(host: str) -> Release:
+        return nix.evaluate(settings.flake, host, settings.format, directory)
+
+    with ThreadPoolExecutor() as pool:
+        origin = pool.submit(source.inspect, settings.flake)
+        found = list(pool.map(evaluated, hosts))
+        revision = origin.result().revision
+    releases = {release.host: replace(release, revision=revision) for release in found}
+    return Evaluation(releases, list(origin.result().warnings))
+
+
+def chosen(settings: Settings, records: object) -> Mapping[str, Release]:
+    """The release of the ledger that the settings name, by its host; its flake is not evaluated.
+
+    `records` is the stack's own output `releases`.
+    """
+    release = ledger.choose(ledger.read(records), settings.release).release
+    if release.host not in settings.hosts:
+        raise SettingError(
+            f"flakeship:release: {release.name} is a release of {release.host}, and the servers "
+            f"of this stack run {', '.join(settings.hosts)}"
+        )
     if not Path(release.path).exists():
         raise FlakeshipError(nix.gone(release))
-    return release
+    return {release.host: release}
 
 
 def lost(records: list[Record]) -> list[str]:

@@ -42,6 +42,11 @@ class Project:
         outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
         return outputs
 
+    def running(self) -> str:
+        """The name of the one release that runs."""
+        (name,) = self.outputs()["running"].values()
+        return str(name)
+
     def commit(self) -> None:
         """Make the flake's files one more commit."""
         commit(self.flake)

@@ -165,7 +165,11 @@ def machine_id(server: Server, release: Release) -> str:
 
 
 def plan(
-    settings: Settings, release: Release, stack: str, identity: str, before: Mapping[str, object]
+    settings: Settings,
+    releases: Mapping[str, Release],
+    stack: str,
+    identity: str,
+    before: Mapping[str, object],
 ) -> list[Machine]:
     """Every machine of a stack, as it is to be; `before` is the stack's own output `servers`.
 
@@ -175,6 +179,7 @@ def plan(
     here = host.this_host()
     machines: list[Machine] = []
     for server in settings.each:
+        release = releases[server.host or settings.host]
         fits(server, release)
         lives_on = lives_here(server.name, before.get(server.name), here)
         name = machine_id(server, release)

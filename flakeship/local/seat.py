@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship import hostkeys
+from flakeship.console import File
 from flakeship.local import daemon, forwards, guest, host, qemu, sshconfig
 from flakeship.local.qmp import Monitor, connect
 from flakeship.local.record import Saved, load
@@ -61,7 +62,7 @@ def take(
     elif name and name.machine == machine:
         user, identity, keys = name.user, name.identity, name.host_keys
     else:
-        keys = tuple(hostkeys.announced(directory / qemu.CONSOLE))
+        keys = tuple(hostkeys.announced(File(directory / qemu.CONSOLE)))
         user, identity = request.user, request.identity
     endpoint = Endpoint(machine, host.LOOPBACK, saved.ports[22], user, identity)
     monitor = opened.enter_context(connect(directory))

@@ -16,7 +16,7 @@ def test_first_up_then_nothing(project: Tiny) -> None:
     assert done == ["build", "start", "verify", "cutover"]
     assert project.ledger() == ["one"]
     outputs = project.outputs()
-    assert outputs["release"] == outputs["servers"]["web"]["machine"].replace("web", "tiny")[:-5]
+    assert project.running() == outputs["servers"]["web"]["machine"].replace("web", "tiny")[:-5]
     project.preview("--expect-no-changes")
     project.up("--expect-no-changes")
     assert project.log() == []
@@ -92,7 +92,7 @@ def test_retention_and_roll_back(project: Tiny) -> None:
     (project.path / "flake/flake.nix").write_text("this does not evaluate")
     project.config("release", name)
     project.up()
-    assert project.outputs()["release"] == name
+    assert project.running() == name
     assert project.ledger() == ["three", "two"]
     project.preview("--expect-no-changes")
 

@@ -60,31 +60,31 @@ def test_a_ledger_of_another_version_is_refused() -> None:
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, ""), (2, "3"), (3, "32"), (9, "321")])
 def test_keep_counts_the_wanted_release(keep: int, kept: str) -> None:
-    others = ledger.older(KNOWN, release(4), keep, chosen=False)
+    others = ledger.older(KNOWN, {"web": release(4)}, keep, ())
     assert "".join(names(others)) == kept
-    updated = ledger.updated(KNOWN, record(4), others, chosen=False)
+    updated = ledger.updated(KNOWN, [record(4)], others, ())
     assert "".join(names(updated)) == f"4{kept}"
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, "31"), (2, "321"), (3, "321")])
 def test_a_chosen_release_costs_no_place_and_keeps_its_own(keep: int, kept: str) -> None:
-    others = ledger.older(KNOWN, release(1), keep, chosen=True)
-    updated = ledger.updated(KNOWN, record(1), others, chosen=True)
+    others = ledger.older(KNOWN, {"web": release(1)}, keep, {"web"})
+    updated = ledger.updated(KNOWN, [record(1)], others, {"web"})
     assert "".join(names(updated)) == kept
 
 
 def test_a_known_release_that_is_wanted_again_comes_first_with_its_own_record() -> None:
     again = Record(release(2, revision="new"), "2" * 128, 1002)
-    others = ledger.older(KNOWN, again.release, 3, chosen=False)
-    updated = ledger.updated(KNOWN, again, others, chosen=False)
+    others = ledger.older(KNOWN, {"web": again.release}, 3, ())
+    updated = ledger.updated(KNOWN, [again], others, ())
     assert names(updated) == ["2", "3", "1"]
     assert updated[0] == record(2)
 
 
 def test_the_same_release_changes_nothing_with_a_new_commit() -> None:
     same = dataclasses.replace(record(3), release=release(3, revision="another"))
-    others = ledger.older(KNOWN, same.release, 3, chosen=False)
-    assert ledger.updated(KNOWN, same, others, chosen=False) == KNOWN
+    others = ledger.older(KNOWN, {"web": same.release}, 3, ())
+    assert ledger.updated(KNOWN, [same], others, ()) == KNOWN
 
 
 def test_a_wrong_name_lists_the_ledger() -> None:
@@ -100,3 +100,18 @@ def test_a_wrong_name_lists_the_ledger() -> None:
 def test_an_empty_ledger_has_nothing_to_choose() -> None:
     with pytest.raises(FlakeshipError, match="no release is verified yet"):
         ledger.choose([], "web-1")
+
+
+def test_every_host_keeps_its_own_releases() -> None:
+    """The second host's records stand between the first one's, as they were verified."""
+
+    def of_db(digit: int) -> Record:
+        made = dataclasses.replace(release(digit), host="db")
+        return dataclasses.replace(record(digit), release=made)
+
+    mixed = [record(3), of_db(6), record(2), record(1), of_db(5)]
+    others = ledger.older(mixed, {"web": release(4), "db": of_db(5).release}, 2, {"db"})
+    assert others == [record(3), of_db(6)]
+    updated = ledger.updated(mixed, [record(4), of_db(5)], others, {"db"})
+    assert updated == [record(4), record(3), of_db(6), of_db(5)]
+    assert ledger.older(mixed, {"db": of_db(6).release}, 3, ()) == [of_db(5)]

@@ -27,7 +27,7 @@ def _in_an_empty_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def planned(**given: object) -> list[Machine]:
     server = Server.model_validate({"name": "web"} | given)
     settings = Settings.model_construct(servers=[server], boot_timeout=60)
-    return plan(settings, release(1), "dev", "", {})
+    return plan(settings, {"appliance": release(1)}, "dev", "", {})
 
 
 def died(machine: str) -> None:

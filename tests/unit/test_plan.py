@@ -38,7 +38,9 @@ def settings(*servers: Server) -> Settings:
 
 
 def planned(*servers: Server, before: dict[str, object] | None = None) -> list[Machine]:
-    return plan(settings(*servers), release(1), "dev", ".state/id_ed25519", before or {})
+    return plan(
+        settings(*servers), {"appliance": release(1)}, "dev", ".state/id_ed25519", before or {}
+    )
 
 
 @pytest.fixture(autouse=True)

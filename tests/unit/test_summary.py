@@ -29,7 +29,7 @@ def resources() -> list[dict[str, Any]]:
         "ports": {"80": "127.0.0.1:8080"},
     }
     outputs = {
-        "release": "web-33333333",
+        "running": {"web": "web-33333333"},
         "releases": [plain(record) for record in KNOWN],
         "servers": {"web": web},
     }

@@ -1,0 +1,58 @@
+"""What the program hands to a target, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pulumi
+
+from components.nix_image import NixImage
+from flakeship.release import Record, Release
+from flakeship.requests import Evidence
+from flakeship.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack is to be: its settings, and the release of each of its hosts.
+
+    `ledger` holds what the stack has verified before, `others` what of it stays beside the wanted
+    releases; `before` are the stack's own outputs.
+    """
+
+    stack: str
+    settings: Settings
+    releases: Mapping[str, Release]
+    ledger: list[Record]
+    others: list[Record]
+    before: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The evidence of every verification, and what the stack tells of its servers by output."""
+
+    evidence: list[pulumi.Output[Evidence]]
+    outputs: Mapping[str, pulumi.Output[Any]]
+
+
+class Target(Protocol):
+    """A folder below components/targets: where images and servers live.
+
+    It is made with the settings, before anything is evaluated, so that it can start to look around.
+    """
+
+    outputs: tuple[str, ...]
+    """The stack outputs that are the target's own; they come back as `Wanted.before`."""
+
+    async def plan(self, wanted: Wanted) -> list[Record]:
+        """Plan everything, without any change; says what a preview should say.
+
+        Returns the records that stay: the `others`, and those that something still needs. Raises
+        FlakeshipError.
+        """
+
+    def deploy(self, images: Mapping[str, NixImage]) -> Deployed:
+        """Declare what was planned, from the images of all releases that stay, by their names."""
