@@ -1,12 +1,50 @@
-"""A machine's serial console, as the file that its hypervisor writes."""
+"""A server's serial console, which the network cannot forge, wherever it is read from."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_=>c78])")
 CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
+
+
+class Console(Protocol):
+    """What a server has said since it was started.
+
+    `name` tells a person where to read it. One that `forgets` may hold only the end of it.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def forgets(self) -> bool: ...  # noqa: D102
+
+    def read(self) -> str:
+        """All that it holds; empty where it does not exist yet."""
+
+
+@dataclass(frozen=True)
+class File:
+    """The file that a hypervisor on this machine writes."""
+
+    path: Path
+    forgets: bool = False
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def read(self) -> str:
+        """The whole file, without what only steers a terminal."""
+        try:
+            return clean(self.path.read_bytes().decode(errors="replace"))
+        except FileNotFoundError:
+            return ""
 
 
 def clean(text: str) -> str:
@@ -14,14 +52,6 @@ def clean(text: str) -> str:
     return CONTROLS.sub("", ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
-def read(path: Path) -> str:
-    """Everything the console has said; empty where it does not exist yet."""
-    try:
-        return clean(path.read_bytes().decode(errors="replace"))
-    except FileNotFoundError:
-        return ""
-
-
-def tail(path: Path, lines: int = 15) -> list[str]:
+def tail(console: Console, lines: int = 15) -> list[str]:
     """The last lines that say something."""
-    return [line.rstrip() for line in read(path).splitlines() if line.strip()][-lines:]
+    return [line.rstrip() for line in console.read().splitlines() if line.strip()][-lines:]

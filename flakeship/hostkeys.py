@@ -10,9 +10,8 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from flakeship import console
+from flakeship.console import Console, tail
 from flakeship.errors import FlakeshipError
 from flakeship.waiting import backoff
 
@@ -42,27 +41,24 @@ def blocks(text: str) -> list[list[str]]:
     return found
 
 
-def announced(path: Path) -> list[str]:
+def announced(console: Console) -> list[str]:
     """The keys of the last complete block on a console; empty where there is none yet."""
-    return next(reversed(blocks(console.read(path))), [])
+    return next(reversed(blocks(console.read())), [])
 
 
-def wait(path: Path, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
+def wait(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
     """Wait for a complete block (of keys other than those given) and return its keys.
 
     Raises FlakeshipError when `seconds` have passed without one.
     """
-    size = -1
     for _ in backoff(seconds, first=0.05, most=0.25):
-        if (grown := path.stat().st_size if path.exists() else 0) == size:
-            continue
-        size = grown
-        if (keys := announced(path)) and not same(keys, other_than):
+        if (keys := announced(console)) and not same(keys, other_than):
             return keys
-    said = console.tail(path, 1)
+    said = tail(console, 1)
     last = f"its last line was: {said[0].strip()}" if said else "it is empty"
     raise FlakeshipError(
-        f"no SSH host keys were announced on the console ({path}) within {seconds:.0f} s: {last}"
+        f"no SSH host keys were announced on the console ({console.name}) within "
+        f"{seconds:.0f} s: {last}"
     )
 
 

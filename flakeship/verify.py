@@ -11,15 +11,16 @@ from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from flakeship import console, hostkeys, ssh
+from flakeship import hostkeys, ssh
 from flakeship.checks import custom, facts, inside, outside
 from flakeship.checks.verdict import Failed, judge
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.requests import Check, Evidence, Port, VerifyRequest, parse
+from flakeship.story import difference, story
+from flakeship.target import Target, endpoint, of_a_file
 
 BUILD = 300.0
 """Seconds for the trivial derivation."""
@@ -58,51 +59,63 @@ def pinned_keys(previous: str, machine: str) -> list[str]:
     return evidence.host_keys if evidence.machine == machine else []
 
 
-def verify(request: VerifyRequest, pinned: Sequence[str], progress: Progress) -> Evidence:
+def verify(
+    request: VerifyRequest,
+    pinned: Sequence[str],
+    progress: Progress,
+    target: Target | None = None,
+) -> Evidence:
     """Wait for the machine, run every check, and return the evidence when all have passed.
 
     `pinned` are the host keys of an earlier verification of this machine: any other key is
-    refused. Raises FlakeshipError with the failed checks, the console's end and the next step.
+    refused. `target` is that of a machine whose console is a file, unless given. Raises
+    FlakeshipError with the failed checks, the console's end and the next step.
     """
     started = time.monotonic()
-    log = Path(request.console)
-    keys = list(pinned)
+    target = target or of_a_file(request)
+    machine, keys = request.machine, list(pinned)
     try:
-        progress(f"{request.machine}: waiting for its host keys on the console")
-        with _connected(request, keys, started + request.deadline) as connection:
+        progress(f"{machine}: waiting for its host keys on the console")
+        with _connected(request, target, keys, started + request.deadline) as connection:
             keys = connection.keys
             seconds = round(time.monotonic() - started, 2)
-            progress(f"{request.machine}: SSH answers after {seconds:.1f} s, now the checks")
-            checks = _checks(request, list(pinned), connection)
+            progress(f"{machine}: SSH answers after {seconds:.1f} s, now the checks")
+            checks = _checks(request, target, list(pinned), connection)
     except FlakeshipError as error:
-        said = str(error).removeprefix(f"{request.machine}: ")
-        raise FlakeshipError(_story(request, keys, [f"{request.machine}: {said}"])) from error
+        said = str(error).removeprefix(f"{machine}: ")
+        raise FlakeshipError(story(target, keys, [f"{machine}: {said}"])) from error
     failed = [check for check in checks if not check.passed]
     if failed:
-        lines = [f"{request.machine}: {len(failed)} of {len(checks)} checks failed"]
+        lines = [f"{machine}: {len(failed)} of {len(checks)} checks failed"]
         lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
-        raise FlakeshipError(_story(request, keys, lines))
-    announced = hostkeys.announced(log)
-    if not hostkeys.same(announced, keys):
-        raise FlakeshipError(_story(request, keys, [_difference(request, keys, announced)]))
+        raise FlakeshipError(story(target, keys, lines))
+    announced = hostkeys.announced(target.console)
+    if not (hostkeys.same(announced, keys) or (target.console.forgets and not announced)):
+        raise FlakeshipError(story(target, keys, [difference(machine, keys, announced)]))
     at = datetime.now().astimezone().isoformat(" ", "seconds")
-    return Evidence(request.machine, request.boot, keys, seconds, checks, at)
+    return Evidence(machine, request.boot, keys, seconds, checks, at)
 
 
 @contextmanager
-def _connected(request: VerifyRequest, pinned: list[str], end: float) -> Iterator[ssh.Connection]:
-    """A login on a server whose host key the console has announced."""
-    log = Path(request.console)
-    keys = hostkeys.wait(log, request.deadline)
+def _connected(
+    request: VerifyRequest, target: Target, pinned: list[str], end: float
+) -> Iterator[ssh.Connection]:
+    """A login on a server whose host key the console has announced.
+
+    A console that forgets need not announce again what is pinned.
+    """
+    machine, log = request.machine, target.console
+    known = hostkeys.announced(log) or pinned if log.forgets else []
+    keys = known or hostkeys.wait(log, request.deadline)
     while True:
         if pinned and not hostkeys.same(keys, pinned):
-            raise FlakeshipError(_difference(request, pinned, keys))
-        with ssh.Connection(_endpoint(request), keys) as connection:
+            raise FlakeshipError(difference(machine, pinned, keys))
+        with ssh.Connection(endpoint(request), keys) as connection:
             try:
                 connection.connect(end - time.monotonic())
             except ssh.HostKeyRefusedError as error:
                 if pinned:
-                    raise FlakeshipError(_difference(request, pinned, [], str(error))) from error
+                    raise FlakeshipError(difference(machine, pinned, [], str(error))) from error
                 refused = error
             else:
                 yield connection
@@ -112,17 +125,24 @@ def _connected(request: VerifyRequest, pinned: list[str], end: float) -> Iterato
             keys = hostkeys.wait(log, NEW_KEYS, other_than=keys)
         except FlakeshipError:
             raise FlakeshipError(
-                f"{request.machine}: 1 check failed\n  ✗ host-key: {refused}: "
+                f"{machine}: 1 check failed\n  ✗ host-key: {refused}: "
                 "it is not the key that the console announced"
             ) from refused
 
 
-def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connection) -> list[Check]:
+def _checks(
+    request: VerifyRequest, target: Target, pinned: list[str], connection: ssh.Connection
+) -> list[Check]:
     """All the evidence, in its stable order."""
+    forgotten = target.console.forgets and not hostkeys.announced(target.console)
     ports = {22: Port(22, "ssh"), **{port.port: port for port in request.ports if not port.data}}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with _side_by_side() as pool:
         root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
         known = _look_inside(connection)
+        extra = [
+            pool.submit(judge, name, partial(check, connection, known))
+            for name, check in target.beside.items()
+        ]
         answers = [
             pool.submit(judge, f"port-{port.port}", partial(outside.port, request, port))
             for _, port in sorted(ports.items())
@@ -136,15 +156,30 @@ def _checks(request: VerifyRequest, pinned: list[str], connection: ssh.Connectio
         if _unheard(known, request):
             known = known.updated(facts.probe(request.machine, connection, "listeners"))
         checks = [
-            judge("host-key", partial(outside.host_key, connection, pinned)),
+            judge("host-key", partial(outside.host_key, connection, pinned, forgotten=forgotten)),
             root.result(),
             judge("password-login", partial(outside.password_login, connection.login)),
             *(answer.result() for answer in answers),
             *inside.evidence(known, request),
+            *(check.result() for check in extra),
         ]
         users = [check.result() for check in own]
     # alone, so that its time is its own
-    return [*checks, judge("nix-build", partial(_nix_build, connection)), *users]
+    alone = {"nix-build": partial(_nix_build, connection)}
+    alone |= {name: partial(check, connection, known) for name, check in target.last.items()}
+    return [*checks, *(judge(name, check) for name, check in alone.items()), *users]
+
+
+@contextmanager
+def _side_by_side() -> Iterator[ThreadPoolExecutor]:
+    """Threads for checks; who is interrupted does not wait for them: there is to be tidied up."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _look_inside(connection: ssh.Connection) -> facts.Facts:
@@ -175,41 +210,3 @@ def _nix_build(connection: ssh.Connection) -> str:
         said = result.stderr.strip().splitlines()[-3:]
         raise Failed(f"nix-build ended with exit code {result.code}: {' / '.join(said)}")
     return path
-
-
-def _endpoint(request: VerifyRequest) -> ssh.Endpoint:
-    return ssh.Endpoint(
-        request.machine, request.address, request.reach[22], request.user, request.identity
-    )
-
-
-def _difference(
-    request: VerifyRequest, pinned: Sequence[str], announced: Sequence[str], shown: str = ""
-) -> str:
-    """Why a key is refused that is not the pinned one."""
-    lines = [
-        f"{request.machine}: its SSH host key has changed: refused",
-        *(f"  pinned:    {hostkeys.fingerprint(key)}" for key in pinned),
-        *(f"  announced: {hostkeys.fingerprint(key)}" for key in announced),
-        *([f"  server:    {shown}"] if shown else []),
-        "A machine keeps its keys for its life: its disk was replaced, or something else answers "
-        "in its place.",
-        "A changed key is never learned again. If the change is yours, make the machine anew: "
-        f"pulumi up --replace '**-{request.machine}'",
-    ]
-    return "\n".join(lines)
-
-
-def _story(request: VerifyRequest, keys: Sequence[str], headline: list[str]) -> str:
-    """What happened, what the console said last, and the next step."""
-    said = console.tail(Path(request.console))
-    end = [f"The end of the console ({request.console}):", *(f"  | {line}" for line in said)]
-    return "\n".join(
-        [
-            *headline,
-            *(end if said else [f"The console ({request.console}) is empty."]),
-            "Nothing was switched over: what had the server's name before still has it. "
-            "To look at this machine:",
-            f"  {ssh.by_hand(_endpoint(request), keys)}",
-        ]
-    )

@@ -20,11 +20,13 @@ GUESSABLE = {"password", "keyboard-interactive"}
 """Login methods that one can try one's luck with."""
 
 
-def host_key(connection: ssh.Connection, pinned: list[str]) -> str:
-    """The server has shown a key that the console announced."""
+def host_key(connection: ssh.Connection, pinned: list[str], *, forgotten: bool = False) -> str:
+    """The server has shown a key that the console announced, before it has `forgotten` it."""
     shown = connection.login.host_key
     if shown not in map(hostkeys.fingerprint, connection.keys):
         raise Failed(f"{shown or 'no key'} was shown, the console announced others")
+    if forgotten:
+        return f"{shown}, the pinned one; the console no longer holds its announcement"
     before = ", the one that was pinned before" if pinned else ""
     return f"{shown}, as announced on the console{before}"
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from flakeship import hostkeys
+from flakeship.console import File
 from flakeship.errors import FlakeshipError
 from tests.unit.machines import ED25519, FINGERPRINT, OTHER, block
 
@@ -59,19 +60,19 @@ def test_carriage_returns_and_escapes_on_the_console(tmp_path: Path) -> None:
     console = tmp_path / "console"
     raw = "\x1b[0;32m OK \x1b[0m\r\n\xff" + block(ED25519).replace("\n", "\r\n")
     console.write_bytes(raw.encode("latin-1"))
-    assert hostkeys.wait(console, 0) == [ED25519]
+    assert hostkeys.wait(File(console), 0) == [ED25519]
 
 
 def test_a_console_that_never_announces_names_its_last_line(tmp_path: Path) -> None:
     console = tmp_path / "console"
     with pytest.raises(FlakeshipError, match=r"within 0 s: it is empty"):
-        hostkeys.wait(console, 0)
+        hostkeys.wait(File(console), 0)
     console.write_text("Kernel panic - not syncing\n\n")
     with pytest.raises(FlakeshipError, match=r"last line was: Kernel panic - not syncing"):
-        hostkeys.wait(console, 0)
+        hostkeys.wait(File(console), 0)
     console.write_text(block(ED25519))
     with pytest.raises(FlakeshipError, match="no SSH host keys"):
-        hostkeys.wait(console, 0, other_than=[ED25519])
+        hostkeys.wait(File(console), 0, other_than=[ED25519])
 
 
 def test_known_hosts_algorithms_and_fingerprint() -> None:

@@ -1,0 +1,43 @@
+"""What a target adds to the verification of its servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flakeship import ssh
+from flakeship.checks.facts import Facts
+from flakeship.console import Console, File
+from flakeship.requests import VerifyRequest
+
+Extra = Callable[[ssh.Connection, Facts], str]
+"""A check of a target's own: it returns its evidence or raises Failed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """How servers of a target differ from each other's.
+
+    `beside` are checks that run side by side with all others, `last` those that run alone after
+    them. `look` is given the server's host keys and tells a person how to look at it.
+    """
+
+    console: Console
+    look: Callable[[Sequence[str]], list[str]]
+    beside: Mapping[str, Extra] = field(default_factory=dict)
+    last: Mapping[str, Extra] = field(default_factory=dict)
+
+
+def of_a_file(request: VerifyRequest) -> Target:
+    """A machine whose console is a file, and which stays where the request says."""
+    return Target(
+        File(Path(request.console)), lambda keys: [f"  {ssh.by_hand(endpoint(request), keys)}"]
+    )
+
+
+def endpoint(request: VerifyRequest) -> ssh.Endpoint:
+    """Where to log in to the server of a request."""
+    return ssh.Endpoint(
+        request.machine, request.address, request.reach[22], request.user, request.identity
+    )
