@@ -20,6 +20,7 @@ CLOUD = "flakeship-lab"
 @contextmanager
 def alone(site: Site) -> Iterator[None]:
     """Let one command at a time work on a lab."""
+    install.require_root()
     site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (site.folder / "lock").open("w") as lock:
         try:
@@ -32,11 +33,12 @@ def alone(site: Site) -> Iterator[None]:
 
 def bring_up(site: Site) -> None:
     """Install, start, and say how to go on."""
-    install.ensure(site)
     with alone(site):
-        up.up(site)
-    print("OpenStack is up at", site.auth_url)
-    print('  eval "$(make lab-env)"    then `openstack server list`, `make up STACK=…`, ssh')
+        if not up.is_up(site):
+            install.ensure(site)
+            up.up(site)
+    print(f"OpenStack is up at {site.auth_url}. Next:")
+    print('  eval "$(make lab-env)" && openstack flavor list')
 
 
 def print_env(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -17,7 +18,7 @@ LEFT_OUT = ("./run", "./log", "./etc", "./rabbit", "./nova/instances", "./system
 
 def file(site: Site) -> Path:
     """The copy that fits the sources, the driver and the addresses as they are."""
-    digest = hashlib.sha256(repr((site.driver, site.ranges)).encode())
+    digest = hashlib.sha256(site.described().encode())
     for source in sorted(HERE.rglob("*")):
         if source.is_file() and source.suffix in {".py", ".conf", ".lock"}:
             digest.update(source.read_bytes())
@@ -29,7 +30,11 @@ def restore(site: Site) -> bool:
     copy = file(site)
     if not copy.exists():
         return False
-    run(["tar", "-C", site.state, "-I", "zstd", "-xf", copy])
+    fresh = site.state.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700, parents=True)
+    run(["tar", "-C", fresh, "-I", "zstd", "-xf", copy])
+    fresh.rename(site.state)
     say("started from the golden copy")
     return True
 

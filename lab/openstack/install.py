@@ -6,64 +6,64 @@ import hashlib
 import os
 import pwd
 import shutil
-import sys
 from pathlib import Path
 
 from flakeship.errors import FlakeshipError
 from flakeship.process import run
+from lab.openstack import netns
 from lab.openstack.progress import say
 from lab.openstack.site import HERE, Site
 from lab.setup.progress import watch
 from lab.setup.tools import MANAGERS, UV, Machine, locate
 
-PYTHON = "3.11"
+PYTHON = ">=3.11,<3.14"
+"""The releases' own range; Debian 12 has 3.11 and Debian 13 has 3.13."""
 LOCK = HERE / "requirements.lock"
 POLICY = Path("/usr/sbin/policy-rc.d")
 
-PACKAGES = {
-    "ip": "iproute2", "sysctl": "procps", "zstd": "zstd",
-    "rabbitmq-server": "rabbitmq-server",
-    "mariadbd": "mariadb-server-core", "mariadb": "mariadb-client-core",
-    "ovs-vswitchd": "openvswitch-switch", "ovn-northd": "ovn-central",
-    "ovn-controller": "ovn-host", "radvd": "radvd",
-    "libvirtd": "libvirt-daemon libvirt-daemon-driver-qemu", "virsh": "libvirt-clients",
-    "iptables": "iptables", "genisoimage": "genisoimage",
-}  # fmt: skip
-"""What each command comes from."""
-TO_BUILD = {"gcc": "gcc libc6-dev", "pkg-config": "pkg-config"}
+PACKAGES = (
+    "iproute2", "procps", "zstd", "radvd", "iptables", "genisoimage", "rabbitmq-server",
+    "mariadb-server-core", "mariadb-client-core", "openvswitch-switch", "ovn-central", "ovn-host",
+    "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients", "qemu-system-x86",
+    "qemu-utils",
+)  # fmt: skip
+TO_BUILD = ("gcc", "libc6-dev", "pkg-config", "libvirt-dev", "libpython3-dev")
 """uWSGI and libvirt's binding for Python come as sources."""
 
 
 def ensure(site: Site) -> None:
     """Install what is missing; where nothing is, look at a few files only."""
-    machine = Machine.here()
-    _require(machine)
-    site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     built = _made_from(site)
-    _packages(machine, to_build=not built)
+    if not built and netns.processes(site):
+        raise FlakeshipError(
+            "the lab runs with other packages than this checkout's: `make lab-down` ends it"
+        )
+    _packages(to_build=not built)
     _user()
     if not built:
-        _environment(site, machine)
+        _environment(site)
 
 
-def _require(machine: Machine) -> None:
+def require_root() -> None:
+    """Stop a user who may make no network namespace."""
     if os.geteuid() != 0:
         raise FlakeshipError(
             "the lab needs root, for network namespaces and Debian's packages: run it as root, "
             "best on a machine or in a container of its own"
         )
-    if machine.manager != "apt-get":
-        raise FlakeshipError("the lab is made of Debian's packages, and there is no apt-get here")
 
 
-def _packages(machine: Machine, *, to_build: bool) -> None:
-    path = f"{machine.path}:/usr/sbin:/sbin"
-    wanted = PACKAGES | (TO_BUILD if to_build else {})
-    missing = [name for command, name in wanted.items() if not shutil.which(command, path=path)]
-    if to_build and not shutil.which("libvirt-dev"):
-        missing += ["libvirt-dev", f"libpython{PYTHON}-dev"]
+def _packages(*, to_build: bool) -> None:
+    wanted = [*PACKAGES, *(TO_BUILD if to_build else ())]
+    shown = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted],
+                check=False).stdout.splitlines()  # fmt: skip
+    missing = [name for name in wanted if f"{name} installed" not in shown]
     if not missing:
         return
+    if not shutil.which("apt-get"):
+        raise FlakeshipError(
+            f"the lab is made of Debian's packages, and here is no apt-get for {missing}"
+        )
     say(f"installing by apt-get: {' '.join(missing)}")
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     # Without a policy Debian's packages would start their services at once.
@@ -73,7 +73,7 @@ def _packages(machine: Machine, *, to_build: bool) -> None:
         POLICY.chmod(0o755)
     try:
         run(["apt-get", "-qq", "update"], env=env, check=False)
-        words = [*MANAGERS["apt-get"].split(), *" ".join(missing).split()]
+        words = [*MANAGERS["apt-get"].split(), "-o", "DPkg::Lock::Timeout=300", *missing]
         watch(words, lambda count, _: f"apt-get: {count} lines", env=env)
     finally:
         if ours:
@@ -95,22 +95,14 @@ def _made_from(site: Site) -> bool:
     return mark.exists() and mark.read_text() == hashlib.sha256(LOCK.read_bytes()).hexdigest()
 
 
-def _environment(site: Site, machine: Machine) -> None:
-    found = locate(UV, machine)
+def _environment(site: Site) -> None:
+    found = locate(UV, Machine.here())
     if not found.path:
         raise FlakeshipError(f"uv: {found.problem}. Run: make setup")
-    say("the services' Python environment, about 180 packages, a minute or two")
+    say("the services' Python environment, about 170 packages: a minute or two")
     shutil.rmtree(site.venv, ignore_errors=True)
     run([found.path, "venv", "--quiet", "--python", PYTHON, site.venv], stream=True)
-    argv: list[str | Path] = [
-        found.path,
-        "pip",
-        "install",
-        "--compile-bytecode",
-        "--requirement",
-        LOCK,
-    ]
+    install = f"{found.path} pip install --compile-bytecode --require-hashes --requirement"
     env = os.environ | {"VIRTUAL_ENV": str(site.venv)}
-    watch(argv, lambda _, last: f"uv: {last}", env=env)
+    watch([*install.split(), LOCK], lambda _, last: f"uv: {last}", env=env)
     (site.venv / "made-from").write_text(hashlib.sha256(LOCK.read_bytes()).hexdigest())
-    say(f"environment made, with Python {PYTHON}; this one has {sys.version.split()[0]}")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 from collections.abc import Sequence
-from ipaddress import ip_network
 from pathlib import Path
 
 from flakeship.errors import FlakeshipError
 from flakeship.process import Result, run
+from lab.openstack import ranges
 from lab.openstack.site import Site
 
 BRIDGES = {"br-ex": ("FLAKESHIP_LAB_FLOATING",),
@@ -45,7 +44,7 @@ def inside(site: Site, argv: Sequence[str | Path]) -> list[str | Path]:
 def ensure(site: Site) -> None:
     """Make the namespace and the link, or put right what is missing."""
     if not exists(site):
-        _refuse_used_ranges(site)
+        ranges.refuse_used(site)
         _file(site).unlink(missing_ok=True)
         run(["ip", "netns", "add", site.name])
     if not Path("/sys/class/net", site.name).exists():
@@ -129,19 +128,3 @@ def _lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in {"Z", "X"}
-
-
-def _refuse_used_ranges(site: Site) -> None:
-    """Stop where this machine has a route to a range that the lab would take."""
-    for family in ("-4", "-6"):
-        found = run(["ip", "-json", family, "route", "show"], check=False).stdout
-        for route in json.loads(found or "[]"):
-            if route["dst"] == "default" or route.get("dev") == site.name:
-                continue
-            used = ip_network(route["dst"])
-            for key, chosen in site.ranges.items():
-                if chosen.version == used.version and chosen.overlaps(used):
-                    raise FlakeshipError(
-                        f"{chosen} is what the lab would use, but this machine has a route to "
-                        f"{used} ({route.get('dev')}): set {key} to a range that is free"
-                    )

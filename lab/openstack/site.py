@@ -24,11 +24,11 @@ LONGEST = 70
 RANGES = {
     "FLAKESHIP_LAB_LINK": "198.51.100.0/30",
     "FLAKESHIP_LAB_LINK6": "2001:db8::/126",
-    "FLAKESHIP_LAB_FLOATING": "203.0.113.0/24",
+    "FLAKESHIP_LAB_FLOATING": "198.18.1.0/24",
     "FLAKESHIP_LAB_PROVIDER": "198.18.0.0/24",
     "FLAKESHIP_LAB_PROVIDER6": "2001:db8:1::/64",
 }
-"""Address ranges that no network uses, and the variable that chooses another."""
+"""Ranges for benchmarks and documentation, and the variable that chooses another."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,11 @@ class Site:
     def url(self, port: int, path: str = "") -> str:
         """The address of an API."""
         return f"http://{self.address}:{port}{path}"
+
+    def described(self) -> str:
+        """What a running lab was made with; another choice needs another lab."""
+        chosen = {"VIRT": self.driver} | {key: str(value) for key, value in self.ranges.items()}
+        return "".join(f"{key}={value}\n" for key, value in chosen.items())
 
     @property
     def auth_url(self) -> str:

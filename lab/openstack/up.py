@@ -19,50 +19,44 @@ COMPLETE = "complete"
 
 def up(site: Site) -> None:
     """Start what is missing, in the order in which services need each other."""
-    if _is_up(site):
-        return
     _prepare(site)
     since = resources.now()
     netns.ensure(site)
     schema.install_mariadb(site)
-    database, bus = services.mariadb(site), services.rabbitmq(site)
+    database, bus, keystone = (
+        make(site) for make in (services.mariadb, services.rabbitmq, services.keystone)
+    )
     _start(site, [database, bus])
     ovn.ensure(site)
-    say("OVN is up; waiting for MariaDB")
-    if netns.has_ipv6():
-        _start(site, [services.radvd(site)])
+    _start(site, _adverts(site))
     await_ready(site, database)
-    complete = site.state / COMPLETE
-    fresh = not complete.exists()
+    fresh = not (site.state / COMPLETE).exists()
     if fresh:
         say("creating the databases' tables, users and catalogue")
         schema.create(site)
-    keystone = services.keystone(site)
-    _start(site, [keystone])
-    await_ready(site, keystone)
-    say("keystone answers; waiting for RabbitMQ" + (" and libvirt" * (site.driver == "libvirt")))
-    hypervisor = [services.libvirtd(site)] if site.driver == "libvirt" else []
-    _start(site, hypervisor)
-    for daemon in (bus, *hypervisor):
+    say("waiting for Keystone, RabbitMQ" + " and libvirt" * (site.driver == "libvirt"))
+    hypervisor = _hypervisor(site)
+    _start(site, [keystone, *hypervisor])
+    for daemon in (keystone, bus, *hypervisor):
         await_ready(site, daemon)
-    apis, workers = services.apis(site), services.workers(site)
-    _start(site, [*apis, *workers])
     say("waiting for the APIs")
+    apis, workers = services.apis(site), services.workers(site)
+    started = _start(site, [*apis, *workers])
     for daemon in (*apis, *workers):
         await_ready(site, daemon)
     if fresh:
-        say("APIs answer; creating flavors and networks")
+        say("creating flavors and networks")
         resources.seed(site)
-    _await_workers(site, workers, since)
+    _await_workers(site, [daemon for daemon in started if daemon in workers], since)
     if fresh:
         command(site, ["nova-manage", f"--config-file={site.etc}/nova.conf",
                        "cell_v2", "discover_hosts"])  # fmt: skip
-        complete.touch()
+        (site.state / COMPLETE).touch()
         golden.save(site)
     say("the cloud is up")
 
 
-def _is_up(site: Site) -> bool:
+def is_up(site: Site) -> bool:
     """Whether every process lives and every API answers."""
     if not (site.state / COMPLETE).exists() or not netns.exists(site):
         return False
@@ -73,30 +67,36 @@ def _is_up(site: Site) -> bool:
 
 def daemons(site: Site) -> list[Daemon]:
     """Every process of a cloud that is up."""
-    hypervisor = [services.libvirtd(site)] if site.driver == "libvirt" else []
-    adverts = [services.radvd(site)] if netns.has_ipv6() else []
-    core = [services.mariadb(site), services.rabbitmq(site), *ovn.daemons(site), *adverts]
+    core = [services.mariadb(site), services.rabbitmq(site), *ovn.daemons(site), *_adverts(site)]
     rest = [services.keystone(site), *services.apis(site), *services.workers(site)]
-    return [*core, *hypervisor, *rest]
+    return [*core, *_hypervisor(site), *rest]
+
+
+def _hypervisor(site: Site) -> list[Daemon]:
+    return [services.libvirtd(site)] if site.driver == "libvirt" else []
+
+
+def _adverts(site: Site) -> list[Daemon]:
+    return [services.radvd(site)] if netns.has_ipv6() else []
 
 
 def _prepare(site: Site) -> None:
     """Make the folder, or see that the one that is there fits."""
-    chosen = site.state / "driver"
-    if chosen.exists() and chosen.read_text() != site.driver:
+    made = site.state / "made-with"
+    if made.exists() and made.read_text() != site.described():
         raise FlakeshipError(
-            f"the lab is there with VIRT={chosen.read_text()}: `make lab-down` removes it first"
+            "the lab that is there was made with other choices; `make lab-down` removes it, or "
+            f"choose them again:\n{made.read_text()}"
         )
     if site.state.exists() and not (site.state / COMPLETE).exists():
         say("the last start was interrupted before the cloud was complete: starting over")
         down(site)
-    if not site.state.exists():
-        site.state.mkdir(mode=0o700, parents=True)
-        if not golden.restore(site):
-            say("from nothing: this takes a minute or two, the next time is quicker")
-        chosen.write_text(site.driver)
-    else:
+    if site.state.exists():
         say("starting what is missing")
+    elif not golden.restore(site):
+        say("from nothing: this takes a minute or two, the next time is quicker")
+        site.state.mkdir(mode=0o700, parents=True)
+    made.write_text(site.described())
     config.write(site)
 
 
@@ -108,20 +108,21 @@ def down(site: Site) -> None:
         shutil.rmtree(site.state)
 
 
-def _start(site: Site, wanted: Iterable[Daemon]) -> None:
-    for daemon in wanted:
-        start(site, daemon)
+def _start(site: Site, wanted: Iterable[Daemon]) -> list[Daemon]:
+    """Start what does not live; say what that was."""
+    return [daemon for daemon in wanted if start(site, daemon)]
 
 
-def _await_workers(site: Site, workers: Iterable[Daemon], since: float) -> None:
-    """Wait until Nova's workers have reported; one that ends meanwhile is an error at once."""
-    say("waiting for Nova's workers to report")
+def _await_workers(site: Site, started: Iterable[Daemon], since: float) -> None:
+    """Wait until Nova's new workers have reported; one that ends meanwhile is an error at once."""
+    waited = {daemon.name: daemon for daemon in started if daemon.name in resources.NOVA_WORKERS}
+    if waited:
+        say("waiting for Nova's workers to report")
     end = time.monotonic() + WORKERS_SECONDS
-    while silent := resources.silent_workers(site, since):
-        for daemon in workers:
-            await_ready(site, daemon)
+    while silent := sorted(resources.silent_workers(site, since) & waited.keys()):
+        for name in silent:
+            await_ready(site, waited[name])
         if time.monotonic() > end:
-            name = min(silent)
-            said = progress.end_of(site.log / f"{name}.log")
-            raise FlakeshipError(f"{name} has not reported in {WORKERS_SECONDS:.0f} s. {said}")
+            said = progress.end_of(site.log / f"{silent[0]}.log")
+            raise FlakeshipError(f"{silent[0]} has not reported in {WORKERS_SECONDS:.0f} s. {said}")
         time.sleep(0.5)
