@@ -19,7 +19,8 @@ class PublishRequest:
 
     `min_ram` is in MiB. `room` is the smallest root disk, in MiB, that is to be booted from it
     (0: none): an image that does not fit is not published. `publication` counts the uploads: an
-    image that was deleted behind our back gets the next number.
+    image that was deleted behind our back gets the next number. A new image is made hidden
+    (os_hidden), and an update leaves that as it is: ShelfRequest shows what has been verified.
     """
 
     cloud: str
@@ -29,7 +30,6 @@ class PublishRequest:
     min_ram: int
     properties: Mapping[str, str]
     visibility: Visibility
-    hidden: bool
     room: int = 0
     publication: int = 1
 
@@ -42,6 +42,18 @@ class Published:
     sha512: str
     size: int
     disk: int
+
+
+@dataclass(frozen=True)
+class ShelfRequest:
+    """Show the images that servers are to be made from and hide the others, once all is verified.
+
+    Both are ids of images of this stack.
+    """
+
+    cloud: str
+    shown: list[str]
+    hidden: list[str]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,182 @@
+"""What a stack's servers on a cloud are to be: settings and one look at the cloud in, plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flakeship.errors import SettingError
+from flakeship.openstack import fit, flavors
+from flakeship.openstack.machine import Machine, Standing
+from flakeship.openstack.networks import Places
+from flakeship.openstack.requests import Jump
+from flakeship.openstack.shapes import Flavor, Look
+from flakeship.release import Record, Release
+from flakeship.servers import Server
+from flakeship.settings import Settings
+
+TEST = "test"
+"""The name of the test server of a stack without servers."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a plan is made from.
+
+    `releases` are by host; `standing` and `jumps` come from the stack's own outputs: the machines
+    of the last good run by server, and the servers that were active then, as ways to others.
+    """
+
+    settings: Settings
+    stack: str
+    identity: str
+    releases: Mapping[str, Release]
+    ledger: list[Record]
+    standing: Standing
+    jumps: Mapping[str, Jump]
+    look: Look
+    places: Places
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The machines to be: the active one of each server, and the older ones that stay running."""
+
+    active: list[Machine]
+    older: list[Machine]
+    notes: list[str]
+
+    @property
+    def standing(self) -> Standing:
+        """All of them by server, as the next run will want to know them."""
+        return {
+            each.server.name: [each, *(m for m in self.older if m.server.name == each.server.name)]
+            for each in self.active
+        }
+
+
+def plan(scene: Scene) -> Plan:
+    """Choose a flavor for every server, and what of the last run stays.
+
+    Raises SettingError where no flavor fits or user data is missing.
+    """
+    active, older, notes = [], [], []
+    window = scene.settings.rollback_window if scene.settings.servers else 0
+    for server in scene.settings.each or [test_server()]:
+        known = scene.standing.get(server.name, [])
+        flavor, said = choose(scene, server, known)
+        machine, lost = settled(machine_of(scene, server, flavor), known, scene.look)
+        active.append(machine)
+        older += [m for m in known if m.id != machine.id and exists(m, scene.look)][:window]
+        notes += [*said, *lost, *farewell(machine, known)]
+    return Plan(active, older, notes)
+
+
+def test_server() -> Server:
+    """What a test server asks for: as little as its release can do with."""
+    return Server(name=TEST, vcpus=1, memory=1, disk=1, address="none")
+
+
+def machine_of(scene: Scene, server: Server, flavor: Flavor) -> Machine:
+    """The machine that a server is to have, as if there were none yet."""
+    wish = scene.settings.openstack
+    return Machine(
+        cloud=wish.cloud,
+        stack=scene.stack,
+        server=with_user_data(server),
+        release=release_of(scene, server),
+        flavor=flavor,
+        network=scene.places.network,
+        own_network=wish.network,
+        pool=scene.places.pool,
+        reach=wish.reach,
+        identity=scene.identity,
+        deadline=scene.settings.boot_timeout,
+        group=wish.group,
+        jump=jump(server.name, scene.jumps),
+    )
+
+
+def release_of(scene: Scene, server: Server) -> Release:
+    """The release that a server is to run."""
+    return scene.releases[server.host or scene.settings.host]
+
+
+def choose(scene: Scene, server: Server, known: list[Machine]) -> tuple[Flavor, list[str]]:
+    """The flavor of a server, and what to tell of it.
+
+    A machine that runs this very release keeps its flavor even if that has been deleted since: Nova
+    goes on with its own copy of it.
+    """
+    release, look, said = release_of(scene, server), scene.look, []
+    before = known[0].flavor if known else None
+    gone = before and before.id and before.name not in {flavor.name for flavor in look.flavors}
+    if before and gone and known[0].release.name == release.name:
+        look = replace(look, flavors=[*look.flavors, before])
+        said = [
+            f"{server.name}: its flavor {before.name} is gone from the cloud; the server keeps it, "
+            "and a new release will get another one"
+        ]
+    choice = flavors.choose(
+        server,
+        fit.need(server, release, scene.ledger),
+        look,
+        scene.settings.openstack.prices,
+        before=before.name if before else "",
+        stack=scene.stack,
+    )
+    return choice.flavor, [*said, *choice.notes]
+
+
+def with_user_data(server: Server) -> Server:
+    """The server with the text of its user data, where that is given as a file."""
+    given = server.user_data
+    if not given.startswith(("./", "/", "~/")):
+        return server
+    path = Path(given).expanduser()
+    if not path.is_file():
+        raise SettingError(f"flakeship:servers: {server.name}: userData: there is no file {given}")
+    return server.model_copy(update={"user_data": path.read_text()})
+
+
+def settled(wanted: Machine, known: list[Machine], look: Look) -> tuple[Machine, list[str]]:
+    """The machine as it is known already, where it is the same; and what has happened to that one.
+
+    One that is gone or in error gets a successor, whose name differs by the count of lives.
+    """
+    same = [m for m in known if replace(wanted, life=m.life).id == m.id]
+    if not same:
+        return wanted, []
+    last = max(same, key=lambda machine: machine.life)
+    if not exists(last, look):
+        said = (
+            f"{last.server.name}: {last.id} is gone from the cloud or in error: a new one is made"
+        )
+        return replace(wanted, life=last.life + 1), [said]
+    # what it was planned with then: another way to the same machine is no change of it
+    like_it = replace(wanted, life=last.life, jump=last.jump, flavor=last.flavor)
+    return (last if like_it == last else replace(wanted, life=last.life)), []
+
+
+def exists(machine: Machine, look: Look) -> bool:
+    """Whether Nova has it, and not in error."""
+    return any(
+        server.name == machine.id and server.stack == machine.stack and server.status != "ERROR"
+        for server in look.servers
+    )
+
+
+def farewell(machine: Machine, known: list[Machine]) -> list[str]:
+    """That a new machine starts on a new root disk."""
+    if not known or machine.id in {each.id for each in known}:
+        return []
+    return [
+        f"{machine.server.name}: {machine.id} starts on a new root disk; nothing is taken over "
+        f"from that of {known[0].id}"
+    ]
+
+
+def jump(server: str, jumps: Mapping[str, Jump]) -> Jump | None:
+    """The server that is active under this name or, for a new one, another of the stack."""
+    return jumps.get(server) or next(iter(jumps.values()), None)
