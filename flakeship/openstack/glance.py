@@ -1,0 +1,142 @@
+"""What a publication asks of Glance, and what Glance's answers mean for an image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flakeship.errors import FlakeshipError
+from flakeship.openstack import rest
+from flakeship.openstack.errors import answer
+from flakeship.openstack.look import TAG
+from flakeship.openstack.requests import PublishRequest
+from flakeship.openstack.upload import Upload
+from flakeship.waiting import backoff
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+ANSWER = 900.0
+"""Seconds for Glance to answer after the last byte: some stores only then begin to write."""
+
+ACTIVE = 900.0
+"""Seconds for an image to become active: some clouds convert what they get."""
+
+PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+
+WITHIN = {"public": "private, shared and community", "community": "private and shared"}
+"""What is left to those who may not choose a visibility."""
+
+CHOOSING = "icize_image"
+"""How the rules end that allow a visibility, publicize_image and communitize_image."""
+
+Found = Mapping[str, Any]
+
+
+def described(request: PublishRequest, call: Callable[[], object]) -> None:
+    """A call that says what an image is to carry."""
+    from openstack.exceptions import BadRequestException, ForbiddenException
+
+    try:
+        call()
+    except BadRequestException as error:
+        raise FlakeshipError(
+            f"image {request.name}: Glance does not take its properties: {answer(error)}"
+        ) from error
+    except ForbiddenException as error:
+        said = answer(error)
+        if request.visibility in WITHIN and CHOOSING in said:
+            raise FlakeshipError(
+                f"image {request.name}: visibility {request.visibility} is not allowed to the "
+                f"roles of these credentials ({said}): {WITHIN[request.visibility]} are"
+            ) from error
+        raise
+
+
+def sent(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> None:
+    """The upload itself."""
+    from openstack.exceptions import HttpException
+
+    try:
+        rest.ask(
+            glance,
+            "PUT",
+            f"/images/{image['id']}/file",
+            data=body,
+            headers={"Content-Type": "application/octet-stream"},
+            timeout=ANSWER,
+        )
+    except HttpException as error:
+        if error.status_code not in {400, 415}:
+            raise
+        raise FlakeshipError(
+            f"image {request.name}: Glance refuses {request.file}, which begins as "
+            f"{image['disk_format']}: {answer(error)}"
+        ) from error
+
+
+def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
+    """The image, once it is active."""
+    status = ""
+    for _ in backoff(ACTIVE):
+        image = rest.ask(glance, "GET", f"/images/{identity}")
+        status = image["status"]
+        if status == "active":
+            return image
+        if status in {"killed", "deleted", "pending_delete", "deactivated"}:
+            raise FlakeshipError(
+                f"image {request.name}: is {status} after its upload; try again, or ask the "
+                "cloud's administrators why"
+            )
+    raise FlakeshipError(
+        f"image {request.name}: is {status}, not active, {ACTIVE:.0f} s after its upload"
+    )
+
+
+def same(request: PublishRequest, image: Found) -> bool:
+    """Whether Glance's hash is that of the file, by whichever algorithm the cloud uses."""
+    algorithm, value = image.get("os_hash_algo"), image.get("os_hash_value")
+    if not algorithm or not value:
+        raise FlakeshipError(
+            f"image {request.name}: the cloud tells no hash of {image['id']}: its Glance is older "
+            "than 2018 or does not hash, and nobody can know what it would boot"
+        )
+    if algorithm == "sha512":
+        return bool(value == request.sha512)
+    if algorithm not in hashlib.algorithms_available:
+        raise FlakeshipError(
+            f"image {request.name}: the cloud's hash is {algorithm}, which Python does not know"
+        )
+    with Path(request.file).open("rb") as file:
+        return bool(hashlib.file_digest(file, algorithm).hexdigest() == value)
+
+
+def update(glance: Proxy, request: PublishRequest, image: Found, wanted: Mapping[str, Any]) -> None:
+    """Patch what differs from what the image has to carry; what others have added stays."""
+    path = f"/images/{image['id']}"
+    changes = [
+        {"op": "replace" if key in image else "add", "path": f"/{_pointer(key)}", "value": value}
+        for key, value in wanted.items()
+        if image.get(key) != value
+    ]
+    if changes:
+        described(request, lambda: rest.ask(glance, "PATCH", path, json=changes, headers=PATCH))
+    if TAG not in image["tags"]:
+        rest.ask(glance, "PUT", f"{path}/tags/{TAG}")
+
+
+def _pointer(key: str) -> str:
+    """A key as a part of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def remove(glance: Proxy, identity: str) -> None:
+    """Delete an image, or find it gone."""
+    from openstack.exceptions import NotFoundException
+
+    try:
+        rest.ask(glance, "DELETE", f"/images/{identity}")
+    except NotFoundException:
+        return

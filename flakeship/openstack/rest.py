@@ -1,0 +1,70 @@
+"""Plain calls of a cloud's services: what comes back is JSON, not the SDK's objects.
+
+One look at a cloud is many lists: making an object of each entry takes longer than the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+    from openstack.proxy import Proxy
+
+COMPUTE = "2.61"
+"""Nova's version of 2018: the first that lists flavors with their extra specs."""
+
+PAGE = 1000
+"""Entries that are asked for at once; a cloud may give fewer."""
+
+Query = Mapping[str, str | list[str]]
+
+
+def client(connection: Connection, service: str) -> Proxy:
+    """The service `compute`, `image` or `network`, at the version that we speak."""
+    found = connection.config.get_session_client(service)
+    # Neutron's and Glance's versions are of no interest: what we use is in all of them
+    found.default_microversion = COMPUTE if service == "compute" else None
+    return found
+
+
+def ask(
+    service: Proxy,
+    method: str,
+    path: str,
+    query: Query | None = None,
+    *,
+    json: object = None,
+    data: Iterable[bytes] | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> dict[str, Any]:
+    """One call; its JSON, empty where the answer has none. The keywords are those of requests.
+
+    Raises an exception of openstacksdk where the answer is no success; see `connected`.
+    """
+    from openstack.exceptions import raise_from_response
+
+    given = {"json": json, "data": data, "headers": headers, "timeout": timeout}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    response = service.request(path, method, params=dict(query or {}), **options)
+    raise_from_response(response)
+    found = response.json() if "json" in response.headers.get("Content-Type", "") else {}
+    assert isinstance(found, dict)
+    return found
+
+
+def every(service: Proxy, path: str, key: str, query: Query | None = None) -> list[dict[str, Any]]:
+    """The whole list below `key`, page after page."""
+    found: list[dict[str, Any]] = []
+    asked = dict(query or {})
+    while True:
+        page = ask(service, "GET", path, asked)
+        found += page[key]
+        links = page.get(f"{key}_links") or []
+        further = page.get("next") or any(link.get("rel") == "next" for link in links)
+        if not further or not page[key]:
+            return found
+        # links name the cloud's inner addresses where a proxy is wrongly set up
+        asked["marker"] = page[key][-1]["id"]
