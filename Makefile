@@ -13,7 +13,7 @@ WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview ssh verify destroy sweep doctor test bench check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=$(SERVER) the server of `make ssh`'
@@ -33,8 +33,11 @@ sweep: setup ## Remove what a killed run has left and the state does not know
 	@$(WITH) pulumi stack select $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
 doctor: ## Show what was found, what is missing and the command that fixes it
 	@$(SETUP) doctor $(STACK) $(PLUGINS)
-test: check ## Run the checks and the whole test suite
-	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile
+test: check ## Run the checks and the whole test suite, that of openstack included
+	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/openstack
+	@tests/openstack/run
+test-openstack: setup ## Run the tests of the target openstack, in a cloud that it brings up
+	@tests/openstack/run
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m bench
 check: setup ## Check style, types, Nix files and shell scripts

@@ -11,7 +11,10 @@ from pathlib import Path
 from flakeship.process import Result, run
 from lab.setup import paths
 
-TARGETS = ("help", "up", "preview", "ssh", "destroy", "doctor", "test", "bench", "env", "relock")
+TARGETS = (
+    *("help", "up", "preview", "ssh", "destroy", "doctor", "test", "test-openstack", "bench"),
+    *("env", "relock", "lab-openstack", "lab-down", "lab-env"),
+)
 BIN = Path(sys.executable).parent
 
 
