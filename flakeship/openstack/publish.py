@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from flakeship import imagefile
 from flakeship.errors import FlakeshipError
-from flakeship.interruption import uninterrupted
+from flakeship.interrupt import held
 from flakeship.openstack import glance, rest
 from flakeship.openstack.cloud import connected, login
 from flakeship.openstack.errors import answer
@@ -171,7 +171,7 @@ def _upload(
         found = glance.active(images, request, image["id"])
         _compare(request, body.sha512, found)
     except BaseException:
-        with uninterrupted():
+        with held():
             _abandon(images, image["id"], progress)
         raise
     return found
