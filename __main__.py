@@ -10,9 +10,9 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components import own_stack, program, targets
 from components.nix_image import NixImage
-from components.target import Wanted
 from flakeship import ledger, requests, settings, wanted
 from flakeship.release import Record
+from flakeship.wanted import Wanted
 
 
 async def main() -> dict[str, Any]:

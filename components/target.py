@@ -9,25 +9,9 @@ from typing import Any, Protocol
 import pulumi
 
 from components.nix_image import NixImage
-from flakeship.release import Record, Release
+from flakeship.release import Record
 from flakeship.requests import Evidence
-from flakeship.settings import Settings
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a stack is to be: its settings, and the release of each of its hosts.
-
-    `ledger` holds what the stack has verified before, `others` what of it stays beside the wanted
-    releases; `before` are the stack's own outputs.
-    """
-
-    stack: str
-    settings: Settings
-    releases: Mapping[str, Release]
-    ledger: list[Record]
-    others: list[Record]
-    before: Mapping[str, Any]
+from flakeship.wanted import Wanted
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 
 from components.verb import verb
 from flakeship import requests
-from flakeship.requests import Evidence, VerifyRequest
+from flakeship.requests import Evidence
 
 
 class Verification(pulumi.ComponentResource):
@@ -14,7 +16,8 @@ class Verification(pulumi.ComponentResource):
 
     A resource of its own and no hook: a failed create is not saved, so it runs again next time,
     and what depends on it does not happen (docs/decisions/0005). Its evidence holds the pinned
-    host keys: the verb gets it back when the request changes, and refuses any other key.
+    host keys: the verb gets it back when the request changes, and refuses any other key. `create`
+    is the verb, which gives the request its shape.
     """
 
     evidence: pulumi.Output[Evidence]
@@ -22,13 +25,14 @@ class Verification(pulumi.ComponentResource):
     def __init__(
         self,
         machine: str,
-        request: pulumi.Output[VerifyRequest],
+        request: pulumi.Output[Any],
+        create: str = "verify",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:index:Verification", machine, None, opts)
         command = verb(
             f"verification-{machine}",
-            "verify",
+            create,
             request.apply(requests.dump),
             opts=pulumi.ResourceOptions(parent=self),
         )

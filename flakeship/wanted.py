@@ -6,11 +6,28 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flakeship import access, ledger, nix, source
 from flakeship.errors import FlakeshipError, SettingError
 from flakeship.release import Record, Release
 from flakeship.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack is to be: its settings, and the release of each of its hosts.
+
+    `ledger` holds what the stack has verified before, `others` what of it stays beside the wanted
+    releases; `before` are the stack's own outputs.
+    """
+
+    stack: str
+    settings: Settings
+    releases: Mapping[str, Release]
+    ledger: list[Record]
+    others: list[Record]
+    before: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,11 @@
 
       # What Flakeship reads: one derivation whose environment says everything about the image.
       release =
-        name: host:
-        packages.run "${name}-qemu-release" ./build/release.sh {
+        name: host: variant:
+        packages.run "${name}-${variant}-release" ./build/release.sh {
           manifest = builtins.toJSON {
+            inherit variant;
             host = name;
-            variant = "qemu";
             drv = builtins.unsafeDiscardOutputDependency images.${name}.drvPath;
             out = images.${name}.outPath;
             file = "appliance.qcow2";
@@ -80,7 +80,13 @@
     in
     {
       inherit toplevels;
-      flakeship = forHosts (name: host: { qemu = release name host; });
+      # One image for both: it has the drivers of either, and takes all it needs from DHCP.
+      flakeship = forHosts (
+        name: host: {
+          qemu = release name host "qemu";
+          openstack = release name host "openstack";
+        }
+      );
       packages.x86_64-linux = {
         appliance-qemu = images.appliance;
         appliance-toplevel = toplevels.appliance;

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.nix_image import NixImage
-from components.target import Deployed, Wanted
+from components.target import Deployed
 from components.targets.local.cutover import LocalCutover
 from components.targets.local.server import LocalServer
 from components.verification import Verification
@@ -16,6 +16,7 @@ from flakeship.local import foresight
 from flakeship.local.plan import Machine, plan
 from flakeship.release import Record
 from flakeship.settings import Settings
+from flakeship.wanted import Wanted
 
 
 class Local:

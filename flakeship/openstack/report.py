@@ -1,0 +1,29 @@
+"""What a stack tells of a server on a cloud."""
+
+from __future__ import annotations
+
+from flakeship import requests, ssh
+from flakeship.openstack.machine import Machine
+from flakeship.openstack.requests import Jump
+from flakeship.requests import Evidence
+
+
+def report(machine: Machine, stable: str, fixed: str, evidence: Evidence) -> dict[str, object]:
+    """The server as it is now: its outputs are the same as long as it is.
+
+    `stable` is its public address, empty where it has none, `fixed` that of its port. `jump` is
+    what another server's checks need to know to come through this one.
+    """
+    address = stable or fixed
+    endpoint = ssh.Endpoint(machine.id, address, 22, machine.release.user, machine.identity)
+    reachable = stable or machine.reach == "direct"
+    jump = Jump(machine.id, address, machine.release.user, evidence.host_keys)
+    return {
+        "machine": machine.id,
+        "address": address,
+        "flavor": machine.flavor.name,
+        "ssh": ssh.by_hand(endpoint, evidence.host_keys),
+        "ports": {str(p.port): f"{address}:{p.port}" for p in machine.server.declared},
+        "checks": f"{len(evidence.checks)} passed",
+        "jump": requests.plain(jump) if reachable else None,
+    }
