@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from flakeship import nix, recheck, requests, summary, verify
 from flakeship.errors import FlakeshipError
+from flakeship.interrupt import hear
 from flakeship.local import cutover, disks, machine, orphans
 from flakeship.requests import (
     BuildRequest,
@@ -96,6 +97,17 @@ def sweep(_: str) -> str:
     return f"removed {', '.join(gone)}" if gone else "nothing is left over"
 
 
+def on_openstack(verb: str) -> Callable[[str], str]:
+    """A verb of the target openstack. What it needs is imported when it runs, and by it alone."""
+
+    def act(text: str) -> str:
+        verbs: dict[str, Callable[[str, Callable[[str], None]], str]]
+        verbs = import_module("flakeship.openstack.verbs").VERBS
+        return verbs[verb](text, progress)
+
+    return act
+
+
 VERBS: dict[str, Callable[[str], str]] = {
     "build": build,
     "forget": forget,
@@ -109,6 +121,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "summary": tell,
     "recheck": again,
     "sweep": sweep,
+    **{verb: on_openstack(verb) for verb in ("publish", "withdraw", "shelve")},
 }
 
 
@@ -120,8 +133,7 @@ def main(argv: list[str]) -> int:
         )
         return 2
     os.umask(0o077)  # data disks and console logs are for their owner alone
-    # A shell's background jobs ignore it, and so would we: but what was moved has to go back.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    hear()  # what was begun is undone
     try:
         print(VERBS[argv[0]]("" if sys.stdin.isatty() else sys.stdin.read()))
     except (FlakeshipError, OSError) as error:

@@ -127,6 +127,12 @@ def update(glance: Proxy, request: PublishRequest, image: Found, wanted: Mapping
         rest.ask(glance, "PUT", f"{path}/tags/{TAG}")
 
 
+def hide(glance: Proxy, identity: str, *, hidden: bool) -> None:
+    """Hide an image from lists, or show it."""
+    change = [{"op": "replace", "path": "/os_hidden", "value": hidden}]
+    rest.ask(glance, "PATCH", f"/images/{identity}", json=change, headers=PATCH)
+
+
 def _pointer(key: str) -> str:
     """A key as a part of a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,44 @@
+"""The verbs of the target openstack: flakeship/__main__.py imports them only where one is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from flakeship import requests
+from flakeship.openstack import publish, shelf
+from flakeship.openstack.requests import PublishRequest, ShelfRequest
+
+Progress = Callable[[str], object]
+
+
+def bring(text: str, progress: Progress) -> str:
+    """See to it that an image is in Glance; what was printed before has its id."""
+    request = requests.parse(PublishRequest, text)
+    previous = publish.earlier(printed(), request.name)
+    return requests.dump(publish.publish(request, previous, progress))
+
+
+def withdraw(text: str, _: Progress) -> str:
+    """Remove an image from Glance."""
+    request = requests.parse(PublishRequest, text)
+    publish.withdraw(request, publish.earlier(printed(), request.name))
+    return "{}"
+
+
+def shelve(text: str, _: Progress) -> str:
+    """Show the images that are in use and hide the others."""
+    shelf.shelve(requests.parse(ShelfRequest, text))
+    return "{}"
+
+
+def printed() -> str:
+    """What the resource's verb printed the last time; empty for the first."""
+    return os.environ.get("PULUMI_COMMAND_STDOUT", "")
+
+
+VERBS: dict[str, Callable[[str, Progress], str]] = {
+    "publish": bring,
+    "withdraw": withdraw,
+    "shelve": shelve,
+}
