@@ -7,7 +7,7 @@ import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from flakeship import hostkeys, wire
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Result, run
 from flakeship.waiting import backoff
+from flakeship.wire import LOOPBACK, bracketed
 
 HANDSHAKE = 20
 """Seconds for one key exchange and login: ten slow guests may share two cores."""
@@ -28,6 +29,9 @@ REFUSALS = 3
 
 AFTER_REFUSAL = 4.0
 """Seconds after a refused login: sshd locks out addresses that collect many of them."""
+
+IDLE = 60
+"""Seconds after which a connection that nobody uses ends by itself."""
 
 SOCKET = 60
 """The longest temporary directory for a control socket; the system's limit is 104 to 108."""
@@ -121,8 +125,11 @@ def arguments(endpoint: Endpoint, keys: Sequence[str], known_hosts: Path) -> lis
     return argv
 
 
-def by_hand(endpoint: Endpoint, keys: Sequence[str]) -> str:
-    """A command line to look at a machine oneself that trusts only its pinned key."""
+def by_hand(endpoint: Endpoint, keys: Sequence[str], proxy: str = "") -> str:
+    """A command line to look at a machine oneself that trusts only its pinned key.
+
+    `proxy` is a command whose input and output are the connection (ProxyCommand).
+    """
     argv = ["ssh", "-F", "/dev/null", "-p", str(endpoint.port)]
     if endpoint.identity:
         argv += ["-i", endpoint.identity, "-o", "IdentitiesOnly=yes"]
@@ -133,6 +140,8 @@ def by_hand(endpoint: Endpoint, keys: Sequence[str]) -> str:
             *("-o", f"KnownHostsCommand=/usr/bin/env echo {endpoint.name} {keys[0]}"),
             *("-o", "UserKnownHostsFile=/dev/null"),
         ]
+    if proxy:
+        argv += ["-o", f"ProxyCommand={proxy}"]
     return shlex.join([*argv, f"{endpoint.user}@{endpoint.address}"])
 
 
@@ -140,10 +149,11 @@ class Connection:
     """One login that all commands share (ControlMaster): a handshake costs a slow guest 0.5 s.
 
     A context manager: it keeps its socket and its known_hosts in a private directory, and ends
-    the connection on leaving. `connect` comes before `run`.
+    the connection on leaving. `connect` comes before `run`. Forwards that nobody uses do not keep
+    it open: it ends by itself after `idle` seconds.
     """
 
-    def __init__(self, endpoint: Endpoint, keys: Sequence[str]) -> None:
+    def __init__(self, endpoint: Endpoint, keys: Sequence[str], idle: int = IDLE) -> None:
         if endpoint.identity and not Path(endpoint.identity).expanduser().is_file():
             raise FlakeshipError(
                 f"{endpoint.name}: the private key {endpoint.identity} does not exist: "
@@ -151,6 +161,7 @@ class Connection:
             )
         self.endpoint = endpoint
         self.keys = list(keys)
+        self.idle = idle
         self.login = Login(-1, "")
         self.banner = ""
 
@@ -211,9 +222,26 @@ class Connection:
         argv = [*self._ssh, *self._control, "-o", "ControlMaster=no", self._destination(), command]
         return run(argv, stdin=stdin, timeout=timeout, check=check)
 
+    def forward(self, address: str, port: int) -> int:
+        """Reach a port that the machine reaches: the port of the loopback address it is at now."""
+        return self._listen(lambda here: ["-L", f"{LOOPBACK}:{here}:{bracketed(address)}:{port}"])
+
+    def socks(self) -> int:
+        """The port of the loopback address where a SOCKS server connects from the machine."""
+        return self._listen(lambda here: ["-D", f"{LOOPBACK}:{here}"])
+
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""
         return self._login(["-o", "ControlPath=none"], self._destination(user), "true")
+
+    def _listen(self, words: Callable[[int], list[str]]) -> int:
+        here = wire.free_port()
+        argv = [*self._ssh, *self._control, "-O", "forward", *words(here), self._destination()]
+        try:
+            run(argv, timeout=HANDSHAKE)
+        except CommandError as error:
+            raise UnreachableError(f"{self.endpoint.name} forwards nothing: {error}") from error
+        return here
 
     def _knock(self, seconds: float) -> None:
         """See the server's first line before the first key exchange: it costs next to nothing."""
@@ -230,7 +258,14 @@ class Connection:
 
     def _log_in(self) -> None:
         # -f: back when authenticated, with a master that also ends by itself if we are killed
-        master = [*self._control, "-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-fN"]
+        master = [
+            *self._control,
+            "-o",
+            "ControlMaster=yes",
+            "-o",
+            f"ControlPersist={self.idle}",
+            "-fN",
+        ]
         self.login = login = self._login(master, self._destination())
         if login.code == 0:
             return

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+LOOPBACK = "127.0.0.1"
+
 MOST = 1 << 20
 """The most bytes that are read of an answer."""
 
@@ -60,3 +62,15 @@ def exchange(
 def a_line(data: bytes) -> bool:
     """Whether a whole line has come."""
     return b"\n" in data
+
+
+def free_port() -> int:
+    """A free port of the loopback address; somebody else may take it before it is used."""
+    with socket.create_server((LOOPBACK, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def bracketed(address: str) -> str:
+    """An address as it stands before a port: an IPv6 one in brackets."""
+    return f"[{address}]" if ":" in address else address

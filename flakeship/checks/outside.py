@@ -91,6 +91,7 @@ def answer(address: str, number: int, protocol: str, seconds: float) -> str:
 
 def request_line(path: str, host: str) -> bytes:
     """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
+    host = wire.bracketed(host)
     return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
 
 

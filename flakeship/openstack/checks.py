@@ -1,0 +1,111 @@
+"""Checks that only a server of Nova's has: what the API says, what a neighbour sees, activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import SDKException
+
+from flakeship.checks.facts import Facts
+from flakeship.checks.inside import declared_ports
+from flakeship.checks.verdict import Failed
+from flakeship.errors import CommandError, FlakeshipError
+from flakeship.openstack import errors, port, reach, rest, scan
+from flakeship.openstack.port import Port
+from flakeship.openstack.reach import Way
+from flakeship.openstack.requests import Jump, ReviewRequest
+from flakeship.process import Shell
+from flakeship.requests import VerifyRequest
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+SWITCH = 300.0
+"""Seconds for an activation."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A server that is verified: what was asked for, its port, and the way to it."""
+
+    request: ReviewRequest
+    wanted: VerifyRequest
+    at: Port
+    way: Way
+
+    @property
+    def peer(self) -> Jump | None:
+        """The server that is active now and looks at this one from its network."""
+        return None if self.way.serving else self.request.jump
+
+
+def api(compute: Proxy, network: Proxy, case: Case) -> str:
+    """Nova and Neutron have the server as it was asked for."""
+    request, at = case.request, case.at
+    try:
+        server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+        now = port.find(network, request.machine, at.id)
+    except (SDKException, ClientException) as error:
+        raise Failed(f"the API does not tell: {errors.answer(error)}") from error
+    except FlakeshipError as error:
+        raise Failed(str(error)) from error
+    image = (server["image"] or {"id": "none, but a volume"})["id"]
+    addresses = {each["addr"] for net in server["addresses"].values() for each in net}
+    wishes = [
+        ("the status", server["status"], "ACTIVE"),
+        ("the flavor", server["flavor"]["original_name"], request.flavor),
+        ("the image", image, request.image),
+        ("the server of its port", now.device or "none", request.server),
+        ("the address of its port", now.ipv4, at.ipv4),
+    ]
+    wrong = [f"{what} is {found}, not {wish}" for what, found, wish in wishes if found != wish]
+    if at.ipv4 not in addresses:
+        has = ", ".join(sorted(addresses)) or "none"
+        wrong.append(f"{at.ipv4} is not among its addresses: {has}")
+    if wrong:
+        raise Failed("; ".join(wrong))
+    return f"ACTIVE, {request.flavor}, image {request.image}, {at.ipv4} on port {at.id}"
+
+
+def port_scan(case: Case, _login: Shell, known: Facts) -> str:
+    """Whoever looks sees the declared ports open, and no others; a peer sees more than we do."""
+    declared = declared_ports(case.wanted)
+    optional = {each.port for each in case.wanted.ports if each.data}
+    ports = scan.others(known, declared)
+    why = "no peer to look from"
+    if peer := case.peer:
+        login = reach.endpoint(case.request, peer)
+        try:
+            opened = scan.through(login, peer.host_keys, case.at.ipv4, ports, declared)
+        except FlakeshipError as error:
+            why = f"{peer.name} could not be asked: {error}"
+        else:
+            seen = scan.verdict(opened, declared, optional)
+            return f"{seen}, and none of {len(ports)} others; seen from {peer.name}, its neighbour"
+    if not case.way.own:
+        raise Failed(f"nobody could look at all its ports: {why}")
+    opened = scan.straight(case.way.address, ports, declared)
+    seen = scan.verdict(opened, declared, optional)
+    return f"{seen}, and none of {len(ports)} others; seen from here, {why}"
+
+
+def switch(case: Case, login: Shell, _known: Facts) -> str:
+    """The release can be activated once more: what `nixos-rebuild switch` does works."""
+    if case.way.serving:
+        return "skipped: it has the stable address and is serving"
+    toplevel = case.request.toplevel
+    command = f"{toplevel}/bin/switch-to-configuration switch"
+    try:
+        root = f"PATH=$PATH:/run/wrappers/bin sudo -n {command}"
+        result = login.run(root, timeout=SWITCH, check=False)
+        now = login.run("readlink -f /run/current-system", check=False).stdout.strip()
+    except CommandError as error:
+        raise Failed(f"`{command}` did not end: {error}") from error
+    if result.code != 0:
+        said = (result.stderr.strip() or result.stdout.strip()).splitlines()[-3:]
+        raise Failed(f"`{command}` ended with exit code {result.code}: {' / '.join(said)}")
+    if now != toplevel:
+        raise Failed(f"after `{command}` {now or 'nothing'} is running")
+    return "switch-to-configuration switch: exit code 0, the release is still running"

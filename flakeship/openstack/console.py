@@ -1,0 +1,48 @@
+"""A server's console through Nova's API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from openstack.exceptions import SDKException
+
+from flakeship import console
+from flakeship.openstack import errors, rest
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+PACE = 0.5
+"""Seconds between two readings: a hypervisor is asked for each."""
+
+
+class Console:
+    """What Nova gives of a server's console: maybe only its end, and after a hard reboot anew."""
+
+    forgets = True
+
+    def __init__(self, compute: Proxy, server: str) -> None:
+        self.server = server
+        self._compute = compute
+        self._text = ""
+        self._at = -PACE
+
+    @property
+    def name(self) -> str:
+        """The command that shows it."""
+        return f"openstack console log show {self.server}"
+
+    def read(self) -> str:
+        """What Nova gives, or why it does not; what it gave before, where that is too fresh."""
+        if time.monotonic() - self._at < PACE:
+            return self._text
+        try:
+            wish: dict[str, object] = {"os-getConsoleOutput": {}}
+            answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=wish)
+            self._text = console.clean(answer["output"] or "")
+        except SDKException as error:
+            # a server that is being made or moved has none for a while
+            self._text = self._text or f"Nova does not show it: {errors.answer(error)}"
+        self._at = time.monotonic()
+        return self._text

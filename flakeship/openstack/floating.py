@@ -1,0 +1,96 @@
+"""A floating IP for the time of a verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from openstack.exceptions import HttpException
+
+from flakeship.errors import FlakeshipError
+from flakeship.interrupt import held
+from flakeship.openstack import errors, marks, port, rest
+from flakeship.openstack.port import Port
+from flakeship.openstack.removal import remove
+from flakeship.openstack.requests import ReviewRequest
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+
+@contextmanager
+def temporary(
+    network: Proxy, request: ReviewRequest, at: Port, progress: Callable[[str], object]
+) -> Iterator[str]:
+    """The address of a floating IP on the server's port, which is gone afterwards.
+
+    What a killed run has left for the same server is taken over. One that somebody else has put on
+    the port is used as it is, and stays. Raises FlakeshipError where the cloud gives none, and
+    where it cannot be removed: the server's own address could not be moved here.
+    """
+    machine = request.machine
+    mine = marks.description(request.marks)
+    there = port.floating(network, port_id=at.id)
+    if other := next((each for each in there if each["description"] != mine), None):
+        address = other["floating_ip_address"]
+        progress(f"{machine}: looked at by {address}, which somebody has put on its port")
+        yield address
+        return
+    number = ""
+    try:
+        with held():  # what is not known cannot be removed
+            made = _take_over(network, at, mine) or _make(network, request, at, mine)
+            number, address = made["id"], made["floating_ip_address"]
+        tags = {"tags": marks.tags(request.marks)}
+        rest.ask(network, "PUT", f"/floatingips/{number}/tags", json=tags)
+        progress(f"{machine}: looked at by {address}, a temporary floating IP")
+        yield address
+    finally:
+        if number:
+            what = f"{machine}: the temporary floating IP {address}"
+            with held():
+                remove(
+                    network,
+                    f"/floatingips/{number}",
+                    what,
+                    f"openstack floating ip delete {number}",
+                )
+
+
+def _take_over(network: Proxy, at: Port, mine: str) -> dict[str, Any] | None:
+    """What a killed run has left: on this port, or on none any more."""
+    for left in port.floating(network, description=mine):
+        if left["port_id"] == at.id:
+            return left
+        if not left["port_id"]:
+            return _put(network, left["id"], at)
+    return None
+
+
+def _put(network: Proxy, number: str, at: Port) -> dict[str, Any]:
+    wish = {"floatingip": {"port_id": at.id, "fixed_ip_address": at.ipv4}}
+    answer = rest.ask(network, "PUT", f"/floatingips/{number}", json=wish)
+    found: dict[str, Any] = answer["floatingip"]
+    return found
+
+
+def _make(network: Proxy, request: ReviewRequest, at: Port, mine: str) -> dict[str, Any]:
+    wish = {
+        "floating_network_id": request.pool,
+        "port_id": at.id,
+        "fixed_ip_address": at.ipv4,
+        "description": mine,
+    }
+    try:
+        answer = rest.ask(network, "POST", "/floatingips", json={"floatingip": wish})
+    except HttpException as error:
+        if error.status_code not in {400, 404, 409}:
+            raise
+        raise FlakeshipError(
+            f"{request.machine}: the verification gets no temporary floating IP from the network "
+            f"{request.pool}: {errors.answer(error)}. Release one that is not needed (`openstack "
+            "floating ip list`), ask for more, or let flakeship:openstack.reach be jump or direct"
+        ) from error
+    found: dict[str, Any] = answer["floatingip"]
+    return found

@@ -1,0 +1,76 @@
+"""The check of a server whose port has IPv6 addresses: it answers there as it does over IPv4."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flakeship import ssh, wire
+from flakeship.checks import facts, outside
+from flakeship.checks.facts import Facts
+from flakeship.checks.verdict import Failed
+from flakeship.errors import FlakeshipError
+from flakeship.openstack import reach
+from flakeship.openstack.checks import Case
+from flakeship.process import Shell
+from flakeship.requests import Port, VerifyRequest
+from flakeship.waiting import backoff
+
+SLAAC = 10.0
+"""Seconds for a server to take its address: routers announce networks every few seconds."""
+
+KNOCK = 2.0
+"""Seconds for an answer before another way is tried."""
+
+
+def check(case: Case, login: Shell, known: Facts) -> str:
+    """All declared ports answer, from here or from a peer; or there is no way to look, and why.
+
+    A silence is the server's fault where its network leads here (`direct`), or a peer sees it too.
+    """
+    _taken(case, login, known)
+    address = case.at.ipv6[0]
+    ports = {22: Port(22, "ssh"), **{p.port: p for p in case.wanted.ports if not p.data}}
+    seen = replace(case.wanted, address=address, reach={number: number for number in ports})
+    try:
+        wire.exchange(address, 22, seconds=KNOCK, enough=wire.a_line)
+    except ConnectionRefusedError as error:
+        raise Failed(f"{address}: tcp 22 is refused") from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        if case.peer:
+            return _from_peer(case, address, ports)
+        if case.request.reach == "direct" and isinstance(error, TimeoutError):
+            raise Failed(f"{address}: tcp 22 does not answer: {why}") from error
+        return f"{address} is set; no way to look at it: not from here ({why}), and no peer"
+    return f"{address}: {_answers(seen, ports)}; seen from here"
+
+
+def _taken(case: Case, login: Shell, known: Facts) -> None:
+    """The server has set the addresses that its port has: others the cloud lets through nothing."""
+    for _ in backoff(SLAAC):
+        missing = {*case.at.ipv6} - {each.address for each in known.addresses}
+        if not missing:
+            return
+        known = facts.probe(case.request.machine, login, "addresses")
+    has = [a.address for a in known.addresses if ":" in a.address and a.interface != "lo"]
+    raise Failed(f"{', '.join(sorted(missing))} is not set, but {', '.join(has) or 'none'}")
+
+
+def _from_peer(case: Case, address: str, ports: dict[int, Port]) -> str:
+    assert case.peer
+    name = case.peer.name
+    try:
+        with ssh.Connection(reach.endpoint(case.request, case.peer), case.peer.host_keys) as peer:
+            peer.connect(reach.SECONDS)
+            forwards = {number: peer.forward(address, number) for number in ports}
+            seen = replace(case.wanted, address=wire.LOOPBACK, reach=forwards)
+            return f"{address}: {_answers(seen, ports)}; seen from {name}"
+    except FlakeshipError as error:
+        where = f"not from here, not from {name}: {error}"
+        return f"{address} is set; no way to look at it: {where}"
+
+
+def _answers(seen: VerifyRequest, ports: dict[int, Port]) -> str:
+    for each in ports.values():
+        outside.port(seen, each)
+    return f"tcp {', '.join(map(str, sorted(ports)))} answer"

@@ -1,0 +1,100 @@
+"""The verification of a server of Nova's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flakeship import verify
+from flakeship.errors import FlakeshipError
+from flakeship.openstack import checks, cloud, ipv6, port, rest
+from flakeship.openstack.checks import Case
+from flakeship.openstack.console import Console
+from flakeship.openstack.port import Port
+from flakeship.openstack.reach import Way, way
+from flakeship.openstack.requests import ReviewRequest
+from flakeship.requests import Evidence, VerifyRequest
+from flakeship.target import Extra, Target
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+    from openstack.proxy import Proxy
+
+Progress = Callable[[str], object]
+Look = Callable[[Sequence[str]], list[str]]
+
+
+def review(request: ReviewRequest, pinned: Sequence[str], progress: Progress) -> Evidence:
+    """Verify a server as flakeship.verify does, with the checks of a cloud.
+
+    Raises FlakeshipError with the story, also where Nova could not make the server.
+    """
+    with cloud.connected(request.cloud) as connection:
+        return examine(connection, request, pinned, progress)
+
+
+def examine(
+    connection: Connection,
+    request: ReviewRequest,
+    pinned: Sequence[str],
+    progress: Progress,
+    look: Look | None = None,
+) -> Evidence:
+    """The same with a login on the cloud; `look` as in Target, the way's own unless given."""
+    compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
+    server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+    if server["status"] == "ERROR":
+        raise FlakeshipError(f"{request.machine}: {fault(server)}")
+    at = port.find(network, request.machine, request.port)
+    with way(network, request, at, progress) as found:
+        wanted = _wanted(request, at, found)
+        case = Case(request, wanted, at, found)
+        beside: dict[str, Extra] = {
+            "api": lambda *_: checks.api(compute, network, case),
+            "port-scan": partial(checks.port_scan, case),
+        }
+        if at.ipv6:
+            beside["ipv6"] = partial(ipv6.check, case)
+        target = Target(
+            Console(compute, request.server),
+            look or (lambda keys: [*found.look(keys), *_state(compute, request)]),
+            beside,
+            {"switch": partial(checks.switch, case)},
+        )
+        return verify.verify(wanted, pinned, progress, target)
+
+
+def fault(server: dict[str, Any]) -> str:
+    """Why a server is in ERROR."""
+    said = (server.get("fault") or {}).get("message") or "Nova does not say why"
+    return (
+        f"Nova has it in ERROR: {said}; `openstack server show {server['id']}` tells more. Free "
+        "or ask for what is missing, and make it anew"
+    )
+
+
+def _wanted(request: ReviewRequest, at: Port, found: Way) -> VerifyRequest:
+    return VerifyRequest(
+        machine=request.machine,
+        boot=1,
+        address=found.address,
+        reach=found.reach,
+        ports=request.ports,
+        console="",
+        user=request.user,
+        identity=request.identity,
+        toplevel=request.toplevel,
+        subnet=at.subnet,
+        disk=request.disk,
+        checks=request.checks,
+        deadline=request.deadline,
+    )
+
+
+def _state(compute: Proxy, request: ReviewRequest) -> list[str]:
+    """What Nova says of a server that has failed, where it is not simply ACTIVE."""
+    server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+    if server["status"] == "ERROR":
+        return [f"  {fault(server)}"]
+    return [] if server["status"] == "ACTIVE" else [f"  Nova has it as {server['status']}."]

@@ -1,0 +1,124 @@
+"""A test server: made, verified and removed by one verb."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from flakeship.errors import FlakeshipError
+from flakeship.interrupt import held
+from flakeship.openstack import cloud, marks, rest, review
+from flakeship.openstack.removal import remove
+from flakeship.openstack.requests import TrialRequest
+from flakeship.requests import Evidence
+from flakeship.waiting import backoff
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+BUILD = 600.0
+"""Seconds for Nova to make a server: the first one of an image waits for its copy."""
+
+GONE = "  the test server has been removed, with all that it had: make a server to look at one"
+
+
+def trial(request: TrialRequest, progress: Callable[[str], object]) -> Evidence:
+    """Verify a server that exists only for this; whatever happens, nothing of it is left.
+
+    What a killed trial of the same server and release has left is removed first. Raises
+    FlakeshipError with the story, or with what could not be removed.
+    """
+    machine = request.review.machine
+    with cloud.connected(request.review.cloud) as connection, ExitStack() as undo:
+        compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
+        _sweep(compute, network, request, progress)
+        # what is made is put down for removal before an interruption can come
+        with held():
+            port = _make_port(network, request)
+            undo.callback(_drop_port, network, machine, port)
+        tags = {"tags": marks.tags(request.review.marks)}
+        rest.ask(network, "PUT", f"/ports/{port}/tags", json=tags)
+        with held():
+            server = _make_server(compute, request, port)
+            undo.callback(_drop_server, compute, machine, server)
+        progress(f"{machine}: a test server, {server}")
+        _wait(compute, machine, server)
+        asked = replace(request.review, server=server, port=port)
+        return review.examine(connection, asked, [], progress, lambda _: [GONE])
+
+
+def _sweep(
+    compute: Proxy, network: Proxy, request: TrialRequest, progress: Callable[[str], object]
+) -> None:
+    """Remove what a killed trial has left."""
+    mine = marks.metadata(request.review.marks)
+    machine = request.review.machine
+    named = rest.every(compute, "/servers/detail", "servers", {"name": f"^{machine}$"})
+    servers = [each["id"] for each in named if mine.items() <= each["metadata"].items()]
+    ports = rest.every(network, "/ports", "ports", {"description": _description(request)})
+    if servers or ports:
+        progress(f"{machine}: removing what a trial that was killed has left")
+    for server in servers:
+        _drop_server(compute, machine, server)
+    for port in ports:
+        _drop_port(network, machine, port["id"])
+
+
+def _make_port(network: Proxy, request: TrialRequest) -> str:
+    wish = {
+        "network_id": request.network,
+        "name": request.review.machine,
+        "security_groups": request.security_groups,
+        "description": _description(request),
+    }
+    made: str = rest.ask(network, "POST", "/ports", json={"port": wish})["port"]["id"]
+    return made
+
+
+def _make_server(compute: Proxy, request: TrialRequest, port: str) -> str:
+    wish: dict[str, Any] = {
+        "name": request.review.machine,
+        "imageRef": request.review.image,
+        "flavorRef": request.flavor,
+        "networks": [{"port": port}],
+        "config_drive": True,
+        "metadata": {**request.metadata, **marks.metadata(request.review.marks)},
+    }
+    if request.keypair:
+        wish["key_name"] = request.keypair
+    if request.user_data:
+        wish["user_data"] = base64.b64encode(request.user_data.encode()).decode()
+    made: str = rest.ask(compute, "POST", "/servers", json={"server": wish})["server"]["id"]
+    return made
+
+
+def _wait(compute: Proxy, machine: str, number: str) -> None:
+    """Wait until Nova has made the server. Raises FlakeshipError with the fault where it fails."""
+    status = ""
+    for _ in backoff(BUILD, first=0.5):
+        server = rest.ask(compute, "GET", f"/servers/{number}")["server"]
+        status = server["status"]
+        if status == "ERROR":
+            raise FlakeshipError(f"{machine}: {review.fault(server)}")
+        if status == "ACTIVE":
+            return
+    raise FlakeshipError(f"{machine}: Nova has it as {status} after {BUILD:.0f} s")
+
+
+def _drop_server(compute: Proxy, machine: str, number: str) -> None:
+    by_hand = f"openstack server delete {number}"
+    with held():
+        remove(compute, f"/servers/{number}", f"{machine}: the test server", by_hand, wait=True)
+
+
+def _drop_port(network: Proxy, machine: str, number: str) -> None:
+    by_hand = f"openstack port delete {number}"
+    with held():
+        remove(network, f"/ports/{number}", f"{machine}: the port of the test server", by_hand)
+
+
+def _description(request: TrialRequest) -> str:
+    return marks.description(request.review.marks)
