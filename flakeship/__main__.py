@@ -121,7 +121,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "summary": tell,
     "recheck": again,
     "sweep": sweep,
-    **{verb: on_openstack(verb) for verb in ("publish", "withdraw", "shelve")},
+    **{verb: on_openstack(verb) for verb in ("publish", "withdraw", "shelve", "review", "trial")},
 }
 
 

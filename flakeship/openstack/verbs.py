@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from flakeship import requests
-from flakeship.openstack import publish, shelf
-from flakeship.openstack.requests import PublishRequest, ShelfRequest
+from flakeship import requests, verify
+from flakeship.openstack import publish, review, shelf, trial
+from flakeship.openstack.requests import (
+    PublishRequest,
+    ReviewRequest,
+    ShelfRequest,
+    TrialRequest,
+)
 
 Progress = Callable[[str], object]
 
@@ -32,6 +37,18 @@ def shelve(text: str, _: Progress) -> str:
     return "{}"
 
 
+def check(text: str, progress: Progress) -> str:
+    """Verify a server; what was printed before has the host keys that are pinned."""
+    request = requests.parse(ReviewRequest, text)
+    pinned = verify.pinned_keys(printed(), request.machine)
+    return requests.dump(review.review(request, pinned, progress))
+
+
+def test(text: str, progress: Progress) -> str:
+    """Make a server, verify it and remove it."""
+    return requests.dump(trial.trial(requests.parse(TrialRequest, text), progress))
+
+
 def printed() -> str:
     """What the resource's verb printed the last time; empty for the first."""
     return os.environ.get("PULUMI_COMMAND_STDOUT", "")
@@ -41,4 +58,6 @@ VERBS: dict[str, Callable[[str, Progress], str]] = {
     "publish": bring,
     "withdraw": withdraw,
     "shelve": shelve,
+    "review": check,
+    "trial": test,
 }
