@@ -32,7 +32,7 @@ REMEDIES: Mapping[str, str] = {
     "security_groups": GROUPS,
     "security_group_rules": GROUPS,
 }
-"""What to do about each resource that runs out, by the names of Look.left and in their order."""
+"""What to do about each resource that runs out, by the names of Look.left."""
 
 
 def needs(
@@ -78,8 +78,6 @@ def check(needed: Mapping[str, int], look: Look) -> None:
     short = [name for name in needed if needed[name] > look.left.get(name, needed[name])]
     if not short:
         return
-    known = list(REMEDIES)
-    short.sort(key=lambda name: known.index(name) if name in known else len(known))
     remedies = dict.fromkeys(REMEDIES[name] for name in short if name in REMEDIES)
     lines = [
         f"the quota of the project {look.project_name} is too small for what this run creates "
