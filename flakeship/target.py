@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from flakeship.checks.facts import Facts
 from flakeship.console import Console, File
 from flakeship.requests import VerifyRequest
 
-Extra = Callable[[ssh.Connection, Facts], str]
-"""A check of a target's own: it returns its evidence or raises Failed."""
+Extra = Callable[[ssh.Connection, Future[Facts]], str]
+"""A check of a target's own: it returns its evidence or raises Failed.
+
+The facts of the machine may come only while it runs.
+"""
 
 
 @dataclass(frozen=True)

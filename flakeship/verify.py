@@ -136,13 +136,14 @@ def _checks(
     """All the evidence, in its stable order."""
     forgotten = target.console.forgets and not hostkeys.announced(target.console)
     ports = {22: Port(22, "ssh"), **{port.port: port for port in request.ports if not port.data}}
-    with _side_by_side() as pool:
+    with _side_by_side(AT_ONCE + len(target.beside)) as pool:
         root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
-        known = _look_inside(connection)
+        looked = pool.submit(_look_inside, connection)
         extra = [
-            pool.submit(judge, name, partial(check, connection, known))
+            pool.submit(judge, name, partial(check, connection, looked))
             for name, check in target.beside.items()
         ]
+        known = looked.result()
         answers = [
             pool.submit(judge, f"port-{port.port}", partial(outside.port, request, port))
             for _, port in sorted(ports.items())
@@ -161,19 +162,19 @@ def _checks(
             judge("password-login", partial(outside.password_login, connection.login)),
             *(answer.result() for answer in answers),
             *inside.evidence(known, request),
-            *(check.result() for check in extra),
         ]
         users = [check.result() for check in own]
-    # alone, so that its time is its own
-    alone = {"nix-build": partial(_nix_build, connection)}
-    alone |= {name: partial(check, connection, known) for name, check in target.last.items()}
-    return [*checks, *(judge(name, check) for name, check in alone.items()), *users]
+        # alone on the machine, so that its time is its own
+        built = judge("nix-build", partial(_nix_build, connection))
+        checks += [*(check.result() for check in extra), built]
+    last = [judge(name, partial(c, connection, looked)) for name, c in target.last.items()]
+    return [*checks, *last, *users]
 
 
 @contextmanager
-def _side_by_side() -> Iterator[ThreadPoolExecutor]:
+def _side_by_side(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Threads for checks; who is interrupted does not wait for them: there is to be tidied up."""
-    pool = ThreadPoolExecutor(AT_ONCE)
+    pool = ThreadPoolExecutor(threads)
     try:
         yield pool
     except BaseException:

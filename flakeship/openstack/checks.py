@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,29 +71,33 @@ def api(compute: Proxy, network: Proxy, case: Case) -> str:
     return f"ACTIVE, {request.flavor}, image {request.image}, {at.ipv4} on port {at.id}"
 
 
-def port_scan(case: Case, _login: Shell, known: Facts) -> str:
+def port_scan(case: Case, _login: Shell, known: Future[Facts]) -> str:
     """Whoever looks sees the declared ports open, and no others; a peer sees more than we do."""
     declared = declared_ports(case.wanted)
     optional = {each.port for each in case.wanted.ports if each.data}
-    ports = scan.others(known, declared)
-    why = "no peer to look from"
+    with ExitStack() as opened:
+        dials, whence = _dials(opened, case)
+        found = scan.scan(dials, declared, lambda: scan.listening(known.result()))
+    return f"{scan.verdict(found, declared, optional)}; seen from {whence}"
+
+
+def _dials(opened: ExitStack, case: Case) -> tuple[list[scan.Dial], str]:
+    """The ways to look at all ports of the server, and where they begin."""
+    why = "no peer"
     if peer := case.peer:
         login = reach.endpoint(case.request, peer)
         try:
-            opened = scan.through(login, peer.host_keys, case.at.ipv4, ports, declared)
+            dials = scan.through(opened, login, peer.host_keys, case.at.ipv4)
         except FlakeshipError as error:
             why = f"{peer.name} could not be asked: {error}"
         else:
-            seen = scan.verdict(opened, declared, optional)
-            return f"{seen}, and none of {len(ports)} others; seen from {peer.name}, its neighbour"
+            return dials, f"{peer.name}, its neighbour"
     if not case.way.own:
         raise Failed(f"nobody could look at all its ports: {why}")
-    opened = scan.straight(case.way.address, ports, declared)
-    seen = scan.verdict(opened, declared, optional)
-    return f"{seen}, and none of {len(ports)} others; seen from here, {why}"
+    return [scan.straight(case.way.address)], f"here, {why}"
 
 
-def switch(case: Case, login: Shell, _known: Facts) -> str:
+def switch(case: Case, login: Shell, _known: Future[Facts]) -> str:
     """The release can be activated once more: what `nixos-rebuild switch` does works."""
     if case.way.serving:
         return "skipped: it has the stable address and is serving"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
 
 from flakeship import ssh, wire
@@ -22,12 +23,12 @@ KNOCK = 2.0
 """Seconds for an answer before another way is tried."""
 
 
-def check(case: Case, login: Shell, known: Facts) -> str:
+def check(case: Case, login: Shell, known: Future[Facts]) -> str:
     """All declared ports answer, from here or from a peer; or there is no way to look, and why.
 
     A silence is the server's fault where its network leads here (`direct`), or a peer sees it too.
     """
-    _taken(case, login, known)
+    _taken(case, login, known.result())
     address = case.at.ipv6[0]
     ports = {22: Port(22, "ssh"), **{p.port: p for p in case.wanted.ports if not p.data}}
     seen = replace(case.wanted, address=address, reach={number: number for number in ports})

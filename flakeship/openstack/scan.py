@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 from flakeship import ssh
 from flakeship.checks.facts import Facts
@@ -41,12 +41,12 @@ Dial = Callable[[int], Awaitable[bool]]
 """Whether a port is open."""
 
 
-def others(known: Facts, declared: set[int]) -> list[int]:
-    """The ports to look at beside the declared ones."""
-    listening: set[int] = set()
-    with suppress(Failed):
-        listening = {each.port for each in known.listeners if each.protocol == "tcp"}
-    return sorted({*LOW, *HIGH, *listening} - declared)
+def listening(known: Facts) -> set[int]:
+    """The TCP ports with a listener, as the machine itself says."""
+    try:
+        return {each.port for each in known.listeners if each.protocol == "tcp"}
+    except Failed:
+        return set()
 
 
 def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
@@ -55,32 +55,34 @@ def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
         raise Failed(f"open, but not declared: tcp {_numbers(strangers)}")
     if missing := declared - optional - opened:
         raise Failed(f"declared, but not open: tcp {_numbers(missing)}")
-    return f"tcp {_numbers(opened)}"
+    return f"tcp {_numbers(opened)}, and none of {len({*LOW, *HIGH} - opened)} others"
 
 
-def straight(address: str, ports: list[int], declared: set[int]) -> set[int]:
-    """The ports of an address that are open from here."""
+def scan(dials: list[Dial], declared: set[int], more: Callable[[], set[int]]) -> set[int]:
+    """The ports that are open: of the usual ones, of `more` that are known later, and declared.
+
+    The declared ones come last and over all ways: one that has broken does not answer for them.
+    """
+    return asyncio.run(_scan(dials, declared, more))
+
+
+def straight(address: str) -> Dial:
+    """Connect from here."""
 
     async def dial(port: int) -> bool:
         _, writer = await asyncio.open_connection(address, port)
         writer.close()
         return True
 
-    return asyncio.run(_scan([dial], ports, declared))
+    return dial
 
 
-def through(
-    peer: ssh.Endpoint, keys: list[str], address: str, ports: list[int], declared: set[int]
-) -> set[int]:
-    """The ports of an address that are open from a peer, by SOCKS over SSH.
-
-    Raises FlakeshipError where the login fails.
-    """
-    with ExitStack() as opened, ThreadPoolExecutor(LOGINS) as pool:
-        logins = [opened.enter_context(ssh.Connection(peer, keys)) for _ in range(LOGINS)]
+def through(opened: ExitStack, peer: ssh.Endpoint, keys: list[str], address: str) -> list[Dial]:
+    """Connect from a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails."""
+    logins = [opened.enter_context(ssh.Connection(peer, keys)) for _ in range(LOGINS)]
+    with ThreadPoolExecutor(LOGINS) as pool:
         list(pool.map(lambda login: login.connect(LOGIN), logins))
-        dials = [_socks(login.socks(), address) for login in logins]
-        return asyncio.run(_scan(dials, ports, declared))
+    return [_socks(login.socks(), address) for login in logins]
 
 
 def _socks(here: int, address: str) -> Dial:
@@ -101,11 +103,7 @@ def _socks(here: int, address: str) -> Dial:
     return dial
 
 
-async def _scan(dials: list[Dial], ports: list[int], declared: set[int]) -> set[int]:
-    """Ask the ports, each over one of the ways; what does not answer in time is not open.
-
-    Then the declared ones, over all ways: a way that has broken meanwhile does not answer for them.
-    """
+async def _scan(dials: list[Dial], declared: set[int], more: Callable[[], set[int]]) -> set[int]:
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def ask(dial: Dial, port: int) -> bool:
@@ -116,12 +114,15 @@ async def _scan(dials: list[Dial], ports: list[int], declared: set[int]) -> set[
             except (OSError, EOFError):  # refused, silent, or ended by the peer
                 return False
 
-    found = await asyncio.gather(
-        *(ask(dials[turn % len(dials)], port) for turn, port in enumerate(ports))
-    )
-    strangers = {port for port, opened in zip(ports, found, strict=True) if opened}
-    proven = {p for p in declared if all(await asyncio.gather(*(ask(d, p) for d in dials)))}
-    return strangers | proven
+    async def among(ports: list[int]) -> set[int]:
+        asked = (ask(dials[turn % len(dials)], port) for turn, port in enumerate(ports))
+        return {p for p, opened in zip(ports, await asyncio.gather(*asked), strict=True) if opened}
+
+    usual = {*LOW, *HIGH} - declared
+    found = await among(sorted(usual))
+    found |= await among(sorted(await asyncio.to_thread(more) - usual - declared))
+    proven = [p for p in declared if all(await asyncio.gather(*(ask(d, p) for d in dials)))]
+    return found | {*proven}
 
 
 def _numbers(ports: set[int]) -> str:
