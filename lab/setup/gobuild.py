@@ -41,8 +41,14 @@ CLI = Part("cli", "bin/pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VE
 LANGUAGE = Part("language-python", "bin/pulumi-language-python", linker=VERSIONED)
 COMMAND = plugin("command", COMMAND_PLUGIN)
 OPENSTACK = plugin("openstack", OPENSTACK_PLUGIN)
+TERRAFORM = Part(
+    "terraform",
+    "terraform/terraform-provider-openstack",
+    "github.com/terraform-provider-openstack/terraform-provider-openstack/v3",
+)
+"""What bench/openstack measures beside; nothing else needs it."""
 PULUMI = (CLI, LANGUAGE)
-PARTS = (*PULUMI, COMMAND, OPENSTACK)
+PARTS = (*PULUMI, COMMAND, OPENSTACK, TERRAFORM)
 LAUNCHERS = ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python")
 """Scripts of the SDK that the engine wants beside it."""
 

@@ -1,4 +1,4 @@
-"""Where no lab can run, and in a cloud that is not the lab's, its tests are skipped with a reason."""
+"""Where no lab can run, and in clouds that are not the lab's, its tests are skipped and say why."""
 
 import os
 

@@ -1,0 +1,1 @@
+"""What the target openstack is measured beside: Terraform and a script of the official client."""
