@@ -35,12 +35,15 @@ async def main() -> dict[str, Any]:
     before = await reading
     known = ledger.read(before["releases"])
     older = ledger.older(known, releases, given.keep, chosen)
-    others = await target.plan(Wanted(stack, given, releases, known, older, before))
+    planned = await target.plan(Wanted(stack, given, releases, known, older, before))
+    others = planned.records
     for warning in wanted.lost(others):
         pulumi.log.warn(warning)
     remembered = {record.name: record.sha512 for record in known}
     images = {
-        release.name: NixImage(release, stack, remembered.get(release.name, ""))
+        release.name: NixImage(
+            release, stack, remembered.get(release.name, ""), planned.room.get(release.name, 0)
+        )
         for release in (*releases.values(), *(record.release for record in others))
     }
     deployed = target.deploy(images)

@@ -20,10 +20,17 @@ class NixImage(pulumi.ComponentResource):
     built: pulumi.Output[Built]
 
     def __init__(
-        self, release: Release, stack: str, sha512: str, opts: pulumi.ResourceOptions | None = None
+        self,
+        release: Release,
+        stack: str,
+        sha512: str,
+        room: int = 0,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:index:NixImage", release.name, None, opts)
-        request = requests.BuildRequest(release, f".state/{stack}/roots/{release.name}", sha512)
+        request = requests.BuildRequest(
+            release, f".state/{stack}/roots/{release.name}", sha512, room
+        )
         command = verb(
             f"image-{release.name}",
             "build",

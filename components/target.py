@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pulumi
@@ -12,6 +12,17 @@ from components.nix_image import NixImage
 from flakeship.release import Record
 from flakeship.requests import Evidence
 from flakeship.wanted import Wanted
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The records that stay beside the wanted releases: the others, and what is still needed.
+
+    `room` is the smallest root disk in MiB for each release, by name, whose size is not known yet.
+    """
+
+    records: list[Record]
+    room: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,11 +42,10 @@ class Target(Protocol):
     outputs: tuple[str, ...]
     """The stack outputs that are the target's own; they come back as `Wanted.before`."""
 
-    async def plan(self, wanted: Wanted) -> list[Record]:
+    async def plan(self, wanted: Wanted) -> Planned:
         """Plan everything, without any change; says what a preview should say.
 
-        Returns the records that stay: the `others`, and those that something still needs. Raises
-        FlakeshipError.
+        Raises FlakeshipError.
         """
 
     def deploy(self, images: Mapping[str, NixImage]) -> Deployed:

@@ -85,7 +85,8 @@ def build(request: BuildRequest) -> Built:
     """Build a release's image and keep it, its derivation and its toplevel from collection.
 
     Nix's progress goes to standard error as it comes. Raises FlakeshipError when the build fails,
-    when it has no such file, or when the bytes are not those that the ledger knows by this name.
+    when it has no such file, when that does not fit, or when the bytes are not those that the
+    ledger knows by this name.
     """
     release, root = request.release, Path(request.root)
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +106,12 @@ def build(request: BuildRequest) -> Built:
             f"(sha512 {built.sha512[:16]}…, the ledger has {request.sha512[:16]}…): the build is "
             "not reproducible. Restore the old bytes from a binary cache, or change the host so "
             "that it gets a new name"
+        )
+    if request.room and built.disk > request.room:
+        drop(request.root)
+        raise FlakeshipError(
+            f"{release.name}: the disk in the image has {built.disk} MiB, and the smallest that is "
+            f"to boot it {request.room} MiB: give the server a larger `disk`"
         )
     keep(release.drv, Path(f"{root}-drv"))
     # Absent only where the image came from a binary cache without its toplevel.

@@ -23,12 +23,14 @@ Protocol = Literal["tcp", "http", "ssh"]
 class BuildRequest:
     """Build a release and keep it from garbage collection by `root`, a path without its ending.
 
-    `sha512` is what the ledger remembers of a release of this name; empty for a new one.
+    `sha512` is what the ledger remembers of a release of this name; empty for a new one. `room` is
+    the smallest root disk in MiB that is to boot it, where the flake does not say what that needs.
     """
 
     release: Release
     root: str
     sha512: str = ""
+    room: int = 0
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ class Settings(Model):
                 )
         if self.target == "local" and not self.servers:
             raise ValueError("servers: the target local needs at least one")
-        if self.target == "local" and self.model_fields_set & {"openstack", "rollback_window"}:
+        # Pulumi.yaml gives every stack its defaults
+        if self.target == "local" and (self.openstack != OpenStack() or self.rollback_window != 1):
             raise ValueError("openstack and rollbackWindow are for the target openstack")
         if self.rollback_window >= self.keep and self.target == "openstack":
             raise ValueError(

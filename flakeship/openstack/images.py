@@ -57,9 +57,9 @@ def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
 
 
 def publish(
-    release: Release, built: Built, wish: OpenStack, stack: str, *, count: int, room: int
+    release: Release, built: Built, wish: OpenStack, stack: str, *, count: int
 ) -> PublishRequest:
-    """The request for a release's image; `room` as in PublishRequest."""
+    """The request for a release's image, which is the `count`th upload of it."""
     return PublishRequest(
         cloud=wish.cloud,
         name=release.name,
@@ -68,7 +68,6 @@ def publish(
         min_ram=release.memory,
         properties=properties(release, stack, built.sha512),
         visibility=wish.visibility,
-        room=room,
         publication=count,
     )
 

@@ -81,10 +81,13 @@ def test_server() -> Server:
 def machine_of(scene: Scene, server: Server, flavor: Flavor) -> Machine:
     """The machine that a server is to have, as if there were none yet."""
     wish = scene.settings.openstack
+    asked = with_user_data(server)
+    if server.volume:
+        asked = asked.model_copy(update={"disk": need(scene, server).disk})
     return Machine(
         cloud=wish.cloud,
         stack=scene.stack,
-        server=with_user_data(server),
+        server=asked,
         release=release_of(scene, server),
         flavor=flavor,
         network=scene.places.network,
@@ -92,7 +95,7 @@ def machine_of(scene: Scene, server: Server, flavor: Flavor) -> Machine:
         pool=scene.places.pool,
         reach=wish.reach,
         identity=scene.identity,
-        deadline=scene.settings.boot_timeout,
+        deadline=float(scene.settings.boot_timeout),
         group=wish.group,
         jump=jump(server.name, scene.jumps),
     )
@@ -110,23 +113,44 @@ def choose(scene: Scene, server: Server, known: list[Machine]) -> tuple[Flavor, 
     goes on with its own copy of it.
     """
     release, look, said = release_of(scene, server), scene.look, []
-    before = known[0].flavor if known else None
-    gone = before and before.id and before.name not in {flavor.name for flavor in look.flavors}
-    if before and gone and known[0].release.name == release.name:
-        look = replace(look, flavors=[*look.flavors, before])
+    there = {flavor.name for flavor in look.flavors}
+    same = next((m.flavor for m in known if m.release.name == release.name), None)
+    if same and same.id and same.name not in there:
+        look = replace(look, flavors=[*look.flavors, same])
         said = [
-            f"{server.name}: its flavor {before.name} is gone from the cloud; the server keeps it, "
+            f"{server.name}: its flavor {same.name} is gone from the cloud; the server keeps it, "
             "and a new release will get another one"
         ]
     choice = flavors.choose(
         server,
-        fit.need(server, release, scene.ledger),
+        need(scene, server),
         look,
         scene.settings.openstack.prices,
-        before=before.name if before else "",
+        before=flavor_before(scene, server, known),
         stack=scene.stack,
     )
     return choice.flavor, [*said, *choice.notes]
+
+
+def need(scene: Scene, server: Server) -> fit.Need:
+    """What a server's flavor has to offer."""
+    return fit.need(server, release_of(scene, server), scene.ledger)
+
+
+def flavor_before(scene: Scene, server: Server, known: list[Machine]) -> str:
+    """The name of the flavor that a server has had, best of all with this very release.
+
+    A run that failed has left one that no output tells of.
+    """
+    release = release_of(scene, server)
+    prefix = f"{server.name}-{release.name.removeprefix(f'{release.host}-')}-"
+    left = [s for s in scene.look.servers if s.stack == scene.stack and s.name.startswith(prefix)]
+    names = [
+        *(machine.flavor.name for machine in known if machine.release.name == release.name),
+        *(found.flavor for found in left),
+        *(machine.flavor.name for machine in known),
+    ]
+    return names[0] if names else ""
 
 
 def with_user_data(server: Server) -> Server:

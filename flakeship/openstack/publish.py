@@ -51,7 +51,7 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
 
     The image of `previous` stays where it still holds the bytes; otherwise there is a new one,
     which is hidden.
-    Raises FlakeshipError where the file is gone, does not fit `room`, or has changed, and where
+    Raises FlakeshipError where the file is gone or has changed, and where
     the cloud refuses it or has other bytes: then nothing of it is left in Glance.
     """
     path = Path(request.file)
@@ -61,11 +61,6 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
             "up` build it again"
         )
     kind, disk = imagefile.inspect(path)
-    if request.room and disk > request.room:
-        raise FlakeshipError(
-            f"image {request.name}: its disk is {disk} MiB, and a root disk of {request.room} MiB "
-            "is to be booted from it: ask for a larger disk or flavor, or make the image smaller"
-        )
     wanted: dict[str, Any] = {
         **request.properties,
         "name": request.name,

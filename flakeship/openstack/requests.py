@@ -17,9 +17,8 @@ from flakeship.requests import CustomCheck, Port
 class PublishRequest:
     """Make an image of Glance's from a file, or bring the one there is up to date.
 
-    `min_ram` is in MiB. `room` is the smallest root disk, in MiB, that is to be booted from it
-    (0: none): an image that does not fit is not published. `publication` counts the uploads: an
-    image that was deleted behind our back gets the next number. A new image is made hidden
+    `min_ram` is in MiB. `publication` counts the uploads: an image that was deleted behind our back
+    gets the next number. A new image is made hidden
     (os_hidden), and an update leaves that as it is: ShelfRequest shows what has been verified.
     """
 
@@ -30,7 +29,6 @@ class PublishRequest:
     min_ram: int
     properties: Mapping[str, str]
     visibility: Visibility
-    room: int = 0
     publication: int = 1
 
 

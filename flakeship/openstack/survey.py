@@ -33,8 +33,8 @@ class Survey:
     """What the components are declared from.
 
     `records` are those that stay beside the wanted `releases`; `counts` tells of every release how
-    often its image will have been uploaded, `room` the smallest root disk that a new server of it
-    has. `notes` are for the person who reads the preview.
+    often its image will have been uploaded; `room` is as in components.target.Planned. `notes` are
+    for the person who reads the preview.
     """
 
     settings: Settings
@@ -120,7 +120,7 @@ def survey(wanted: Wanted, look: Look) -> Survey:
         },
         room={
             name: min(m.disk for m in new if m.release.name == name)
-            for name in {m.release.name for m in new}
+            for name in {m.release.name for m in new if m.release.disk == "auto"}
         },
         notes=[*planned.notes, *rotation.notes, *forwards(settings)],
     )

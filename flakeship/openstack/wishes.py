@@ -49,7 +49,7 @@ class NetworkWish(Model):
 
     name: str = ""
     cidr: Cidr = "10.20.0.0/24"
-    ipv6: Cidr = ""
+    ipv6: Literal[""] | Cidr = ""
     external: str = ""
     dns: list[str] = []
 

@@ -90,7 +90,7 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
         "net-public",
     )
     assert made.counts == {"web-11111111": 1}
-    assert made.room == {"web-11111111": 2048}
+    assert made.room == {}
     assert made.notes == []
 
 
@@ -101,7 +101,6 @@ def test_a_second_run_changes_nothing() -> None:
     again = world.plan(given, release(1, revision="another-commit"))
     assert again.plan == first.plan
     assert again.counts == first.counts
-    assert again.room == {}
 
 
 def test_a_new_release_stands_beside_the_old_one_for_the_window() -> None:
@@ -126,7 +125,6 @@ def test_the_way_back_boots_nothing_and_the_way_forward_neither() -> None:
     back = world.up(given, release(1), chosen=("web",))
     assert back.plan.active == [first]
     assert back.plan.older == [second]
-    assert back.room == {}
     forward = world.plan(given, release(2))
     assert forward.plan.active == [second]
     assert forward.plan.older == [first]
@@ -297,6 +295,35 @@ def test_a_stack_without_servers_has_a_test_server() -> None:
     assert not made.ephemeral
     assert world.up(settings(), release(2)).plan.older == []
     assert world.plan(settings(openstack={"test": {"ephemeral": True}}), release(2)).ephemeral
+
+
+def test_a_roll_back_goes_to_the_flavor_that_still_runs() -> None:
+    world = World()
+    first = world.up(settings({**WEB, "flavor": "s1.small"}), release(1)).plan.active[0]
+    world.up(settings({**WEB, "flavor": "s1.plus"}), release(2))
+    assert world.plan(settings(WEB), release(1), chosen=("web",)).plan.active[0].id == first.id
+
+
+def test_a_run_that_failed_has_left_a_server_whose_flavor_is_kept() -> None:
+    """Its flavor takes the quota that another choice would need."""
+    world = World()
+    hash8 = release(1).name.removeprefix("web-")
+    left = Server("id-1", f"web-{hash8}-abcd", "ACTIVE", "", "s1.small", stack="dev")
+    world.look = replace(world.look, servers=[left])
+    made = world.plan(settings(WEB), release(1))
+    assert made.plan.active[0].flavor.name == "s1.small"
+
+
+def test_an_image_of_unknown_size_is_checked_when_it_is_built() -> None:
+    unknown = replace(release(1), disk="auto")
+    made = World().plan(settings(WEB), unknown)
+    assert made.room == {"web-11111111": 2048}
+    assert "is known once it is built" in made.notes[0]
+
+
+def test_a_volume_is_as_large_as_the_release_needs() -> None:
+    planned = World().plan(settings({**WEB, "volume": True, "disk": 1}), release(1)).plan.active[0]
+    assert planned.disk == release(1).disk
 
 
 def test_user_data_may_be_a_file(tmp_path: Any) -> None:

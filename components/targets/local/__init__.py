@@ -7,14 +7,13 @@ from collections.abc import Mapping
 import pulumi
 
 from components.nix_image import NixImage
-from components.target import Deployed
+from components.target import Deployed, Planned
 from components.targets.local.cutover import LocalCutover
 from components.targets.local.server import LocalServer
 from components.verification import Verification
 from flakeship import access
 from flakeship.local import foresight
 from flakeship.local.plan import Machine, plan
-from flakeship.release import Record
 from flakeship.settings import Settings
 from flakeship.wanted import Wanted
 
@@ -27,14 +26,14 @@ class Local:
     def __init__(self) -> None:
         self.machines: list[Machine] = []
 
-    async def plan(self, wanted: Wanted) -> list[Record]:
+    async def plan(self, wanted: Wanted) -> Planned:
         """Plan the machines, and say what has died and which data disks go."""
         servers = wanted.before["servers"] or {}
         identity = access.identity(wanted.settings)
         self.machines = plan(wanted.settings, wanted.releases, wanted.stack, identity, servers)
         for warning in foresight.warnings(self.machines, servers):
             pulumi.log.warn(warning)
-        return wanted.others
+        return Planned(wanted.others)
 
     def deploy(self, images: Mapping[str, NixImage]) -> Deployed:
         """A server, its verification and its cut-over, for each machine."""

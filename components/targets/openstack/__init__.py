@@ -8,11 +8,10 @@ from collections.abc import Mapping
 import pulumi
 
 from components.nix_image import NixImage
-from components.target import Deployed
+from components.target import Deployed, Planned
 from flakeship.openstack import survey
 from flakeship.openstack.look import look
 from flakeship.openstack.survey import Survey
-from flakeship.release import Record
 from flakeship.settings import Settings
 from flakeship.wanted import Wanted
 
@@ -26,12 +25,12 @@ class OpenStack:
         self.looking = asyncio.create_task(asyncio.to_thread(look, settings.openstack.cloud))
         self.survey: Survey | None = None
 
-    async def plan(self, wanted: Wanted) -> list[Record]:
+    async def plan(self, wanted: Wanted) -> Planned:
         """Plan the servers from one look at the cloud, and refuse what the quota would stop."""
         self.survey = survey.survey(wanted, await self.looking)
         for note in self.survey.notes:
             pulumi.log.warn(note)
-        return self.survey.records
+        return Planned(self.survey.records, self.survey.room)
 
     def deploy(self, images: Mapping[str, NixImage]) -> Deployed:
         """Images, servers, verifications and cut-overs."""

@@ -80,7 +80,6 @@ class Graph:
             wish=self.wish,
             stack=self.survey.stack,
             count=self.survey.counts[name],
-            room=self.survey.room.get(name, 0),
         )
         return GlanceImage(name, built.built.apply(request), self.inside)
 
