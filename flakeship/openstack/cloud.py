@@ -6,6 +6,7 @@ the target `local` does not pay.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ def connected(cloud: str) -> Iterator[Connection]:
     from openstack.exceptions import SDKException
     from requests import RequestException
 
+    # what it warns of is an error a moment later, in our words
+    logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     who = Whose(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
     try:
         config = OpenStackConfig(

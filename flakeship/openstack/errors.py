@@ -82,9 +82,9 @@ def _refused(status: int, asked: str, said: str, who: Whose) -> str:
             f"a quota of the project does not allow {asked}: {said}; "
             f"`openstack quota show --usage` shows them: free something or ask for more"
         )
-    if status == 401:
+    if status == 401 or (status in {403, 404} and asked.endswith("/auth/tokens")):
         return (
-            f"the credentials in {who.source} are not accepted (401, {said}): they "
+            f"the credentials in {who.source} are not accepted ({status}, {said}): they "
             "are wrong, expired or revoked. An application credential that has expired is made "
             "anew with `openstack application credential create`"
         )
@@ -116,10 +116,21 @@ def answer(error: Exception) -> str:
             sdk.raise_from_response(response)
         except sdk.HttpException as same:
             error = same
-    text = getattr(error, "details", "") or str(error) or type(error).__name__
+    text = getattr(error, "details", "") or _unanswered(error) or type(error).__name__
     # answers in HTML begin with the words of the status, and have lines of their own
     plain = " ".join(re.sub(r"<[^>]*>", " ", str(text)).split())
     return plain if len(plain) <= SAID else f"{plain[:SAID]}…"
+
+
+def _unanswered(error: Exception) -> str:
+    """An error that came from no cloud: of the libraries' own words only the first and the last."""
+    root: BaseException = error
+    while below := root.__cause__ or root.__context__:
+        root = below
+    where = str(error).partition(": HTTP")[0]
+    if isinstance(root, OSError) and root is not error and root.strerror:
+        return f"{where}: {root.strerror}"
+    return where
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

@@ -51,8 +51,8 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
 
     The image of `previous` stays where it still holds the bytes; otherwise there is a new one,
     which is hidden.
-    Raises FlakeshipError where the file is gone or has changed, and where
-    the cloud refuses it or has other bytes: then nothing of it is left in Glance.
+    Raises FlakeshipError where the file is gone or has changed, and where the cloud refuses it or
+    has other bytes: then nothing of it is left in Glance.
     """
     path = Path(request.file)
     if not path.is_file():

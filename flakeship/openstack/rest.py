@@ -50,7 +50,8 @@ def ask(
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     response = service.request(path, method, params=dict(query or {}), **options)
     raise_from_response(response)
-    found = response.json() if "json" in response.headers.get("Content-Type", "") else {}
+    told = response.content and "json" in response.headers.get("Content-Type", "")
+    found = response.json() if told else {}
     assert isinstance(found, dict)
     return found
 

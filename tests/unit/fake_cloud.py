@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,7 +31,7 @@ class Cloud:
 
     A refusal is a pattern of `METHOD path?query`, and the status and body to answer with.
     `page` is how many entries a list has at once. `damage` makes Glance hash other bytes.
-    `delay` are seconds before every answer.
+    Calls with `slow` in them take half a second.
     """
 
     url: str = ""
@@ -47,7 +47,7 @@ class Cloud:
     page: int = 1000
     damage: bool = False
     after_upload: str = "active"
-    delay: float = 0
+    slow: str = ""
 
     def asked(self, pattern: str) -> list[str]:
         """The calls that match."""
@@ -59,7 +59,8 @@ class Cloud:
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         call = f"{method} {target}"
         self.calls.append(call)
-        time.sleep(self.delay)
+        if self.slow and self.slow in call:
+            time.sleep(0.5)
         for pattern, refusal in self.refusals.items():
             if re.search(pattern, call):
                 return refusal
@@ -191,6 +192,10 @@ def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             status, body = cloud.answer(self.command, self.path, self.rfile.read(size))
             kind = "text/html" if isinstance(body, str) else "application/json"
             text = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
+            with contextlib.suppress(BrokenPipeError):  # who asked may have given up
+                self._send(status, kind, text)
+
+        def _send(self, status: int, kind: str, text: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("X-Subject-Token", "a-token")
@@ -206,7 +211,7 @@ def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(directory: Path) -> Iterator[tuple[Cloud, Path]]:
     """The cloud, and a clouds.yaml in which it is called `fake`."""
     cloud = Cloud()

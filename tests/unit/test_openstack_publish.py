@@ -1,0 +1,312 @@
+"""From a file to an image with its bytes, and nothing left where that fails."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flakeship import imagefile
+from flakeship.errors import FlakeshipError
+from flakeship.openstack import glance, upload
+from flakeship.openstack.publish import earlier, publish, withdraw
+from flakeship.openstack.requests import Published, PublishRequest, ShelfRequest
+from flakeship.openstack.shapes import RELEASE, STACK
+from flakeship.openstack.shelf import shelve
+from flakeship.requests import dump
+
+from .fake_cloud import Cloud
+from .test_openstack_look import server
+
+MARKS = {STACK: "dev", RELEASE: "web-1"}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A qcow2 of 2049 MiB, as far as its header goes."""
+    path = tmp_path / "disk.qcow2"
+    path.write_bytes(imagefile.QCOW2 + bytes(20) + (2049 << 20).to_bytes(8, "big") + b"data" * 999)
+    return path
+
+
+@pytest.fixture
+def request_(file: Path) -> PublishRequest:
+    digest = hashlib.sha512(file.read_bytes()).hexdigest()
+    properties = {**MARKS, "os_distro": "nixos"}
+    return PublishRequest("fake", "web-1", str(file), digest, 512, properties, "private")
+
+
+def said(call: Callable[[], object]) -> str:
+    with pytest.raises(FlakeshipError) as raised:
+        call()
+    return str(raised.value)
+
+
+def only(cloud: Cloud) -> dict[str, Any]:
+    (image,) = cloud.images.values()
+    return image
+
+
+def test_an_image_has_the_bytes_and_what_it_is_to_carry(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    done = publish(request_, None, print)
+    image = only(cloud)
+    assert done == Published(image["id"], request_.sha512, 4028, 2049)
+    wanted = {
+        "name": "web-1", "disk_format": "qcow2", "container_format": "bare", "min_disk": 3,
+        "min_ram": 512, "visibility": "private", "os_hidden": True, "tags": ["flakeship"],
+        "os_distro": "nixos", **MARKS, "os_hash_value": request_.sha512,
+    }  # fmt: skip
+    assert {key: image[key] for key in wanted} == wanted
+    assert not cloud.asked("PATCH")
+
+
+def test_a_raw_file_is_published_as_raw(cloud: Cloud, request_: PublishRequest, file: Path) -> None:
+    file.write_bytes(b"x" * 4096)
+    publish(replace(request_, sha512=hashlib.sha512(b"x" * 4096).hexdigest()), None, print)
+    assert (only(cloud)["disk_format"], only(cloud)["min_disk"]) == ("raw", 1)
+
+
+def test_again_it_stays_and_only_what_differs_is_patched(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    done = publish(request_, None, print)
+    only(cloud).update(theirs="yes", os_hidden=False, tags=[])
+    cloud.calls.clear()
+    assert publish(request_, done, print) == done
+    assert not cloud.asked("PATCH|POST .*/images|file")
+    assert only(cloud)["tags"] == ["flakeship"]
+    changed = replace(request_, visibility="shared", properties={**MARKS, "a/b~c": "new"})
+    assert publish(changed, done, print) == done
+    image = only(cloud)
+    assert (image["visibility"], image["a~1b~0c"]) == ("shared", "new")  # a pointer's own letters
+    assert (image["theirs"], image["os_distro"]) == ("yes", "nixos")
+    assert not image["os_hidden"]  # what is shown stays shown
+
+
+@pytest.mark.parametrize("change", [{"status": "killed"}, {"os_hash_value": "other"}, None])
+def test_an_image_that_is_not_what_it_was_is_published_again(
+    cloud: Cloud, request_: PublishRequest, change: dict[str, Any] | None
+) -> None:
+    done = publish(request_, None, print)
+    if change:
+        cloud.images[done.id].update(change)
+    else:
+        cloud.images.clear()
+    again = publish(request_, done, print)
+    assert again.id != done.id
+    assert cloud.images[again.id]["status"] == "active"
+
+
+def test_an_administrators_deactivation_is_not_worked_around(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    done = publish(request_, None, print)
+    only(cloud)["status"] = "deactivated"
+    assert "has deactivated" in said(lambda: publish(request_, done, print))
+    assert len(cloud.images) == 1
+
+
+def test_a_file_that_is_gone(cloud: Cloud, request_: PublishRequest) -> None:
+    text = said(lambda: publish(replace(request_, file="/gone"), None, print))
+    assert text.startswith("image web-1: /gone is gone from the store")
+    assert not cloud.calls
+
+
+def test_a_file_that_has_changed_since_it_was_built(cloud: Cloud, request_: PublishRequest) -> None:
+    text = said(lambda: publish(replace(request_, sha512="0" * 128), None, print))
+    assert "is not what was built" in text
+    assert "built was 0000000000000000…" in text
+    assert not cloud.images
+
+
+def test_other_bytes_in_glance(cloud: Cloud, request_: PublishRequest) -> None:
+    cloud.damage = True
+    text = said(lambda: publish(request_, None, print))
+    assert "Glance has other bytes than /" in text
+    assert not cloud.images
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_another_algorithm_is_compared_too(
+    cloud: Cloud, request_: PublishRequest, damage: bool
+) -> None:
+    cloud.algorithm, cloud.damage = "sha256", damage
+    if damage:
+        assert "(sha256 " in said(lambda: publish(request_, None, print))
+    else:
+        assert publish(request_, None, print).sha512 == request_.sha512
+    assert len(cloud.images) == (not damage)
+
+
+@pytest.mark.parametrize(
+    ("hashed", "text"),
+    [({}, "tells no hash"), ({"os_hash_algo": "crc-9", "os_hash_value": "1"}, "hash is crc-9")],
+)
+def test_a_cloud_without_a_known_hash(
+    cloud: Cloud, request_: PublishRequest, hashed: dict[str, str], text: str
+) -> None:
+    cloud.refuse("GET /image/v2/images/.", 200, {"id": "x", "status": "active", **hashed})
+    assert text in said(lambda: publish(request_, None, print))
+    assert not cloud.images
+
+
+@pytest.mark.parametrize("status", [400, 415])
+def test_a_refused_image_is_removed(cloud: Cloud, request_: PublishRequest, status: int) -> None:
+    html = "<html>\n<title>415</title>\n<body>no such format</body></html>"
+    cloud.refuse("PUT .*/file", status, html)
+    text = said(lambda: publish(request_, None, print))
+    assert f"Glance refuses {request_.file}, which begins as qcow2: 415: no such format" in text
+    assert not cloud.images
+
+
+def test_properties_that_glance_does_not_take(cloud: Cloud, request_: PublishRequest) -> None:
+    cloud.refuse("POST .*/images", 400, "<html><body>hw_x is wrong</body></html>")
+    text = said(lambda: publish(request_, None, print))
+    assert text == "image web-1: Glance does not take its properties: hw_x is wrong"
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_visibility_that_is_not_allowed(
+    cloud: Cloud, request_: PublishRequest, method: str
+) -> None:
+    done = publish(request_, None, print) if method == "PATCH" else None
+    cloud.refuse(f"{method} .*/images", 403, "<html><body>no publicize_image</body></html>")
+    text = said(lambda: publish(replace(request_, visibility="public"), done, print))
+    assert "image web-1: visibility public is not allowed to the roles" in text
+    assert text.endswith("private, shared and community are")
+
+
+def test_another_prohibition_is_not_blamed_on_the_visibility(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    cloud.refuse("POST .*/images", 403, "<html><body>no add_image</body></html>")
+    text = said(lambda: publish(replace(request_, visibility="public"), None, print))
+    assert "it needs the role member" in text
+
+
+def test_a_state_that_leads_nowhere(
+    cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.after_upload = "killed"
+    assert "is killed after its upload" in said(lambda: publish(request_, None, print))
+    cloud.after_upload = "importing"
+    monkeypatch.setattr(glance, "ACTIVE", 0.1)
+    text = said(lambda: publish(request_, None, print))
+    assert "is importing, not active, 0 s after its upload" in text
+    assert not cloud.images
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_an_interruption_leaves_is_removed(
+    cloud: Cloud,
+    request_: PublishRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    def interrupted(*_: object) -> None:
+        assert cloud.images
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(glance, "active", interrupted)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            publish(request_, None, print)
+    finally:
+        signal.signal(number, before)
+    assert not cloud.images
+
+
+def test_what_cannot_be_removed_is_told_beside_the_first_error(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    cloud.damage = True
+    cloud.refuse("DELETE", 500, "<html><body>tired</body></html>")
+    told: list[str] = []
+    assert "has other bytes" in said(lambda: publish(request_, None, told.append))
+    assert told == [f"{only(cloud)['id']} is left in Glance (tired); the next `up` removes it"]
+
+
+def test_leftovers_of_the_same_release_are_removed(cloud: Cloud, request_: PublishRequest) -> None:
+    common = {"os_hidden": True, "status": "queued", "tags": ["flakeship"], "owner": "p", **MARKS}
+    cloud.images = {
+        "a": {"id": "a", **common},
+        "b": {"id": "b", **common, "status": "saving"},
+        "c": {"id": "c", **common, RELEASE: "web-2"},
+        "d": {"id": "d", **common, STACK: "prod"},
+        "e": {"id": "e", **common, "status": "active"},
+    }
+    done = publish(request_, None, print)
+    assert sorted(cloud.images) == sorted(["c", "d", "e", done.id])
+
+
+def test_a_long_upload_tells_how_far_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "EVERY", 0)
+    monkeypatch.setattr(upload, "BLOCK", 1024)
+    told: list[str] = []
+    body = upload.Upload(file, "image web-1", told.append)
+    for _ in range(2):  # after a renewed token the body is sent once more
+        assert b"".join(body) == file.read_bytes()
+        assert body.sha512 == hashlib.sha512(file.read_bytes()).hexdigest()
+    assert len(body) == 4028
+    assert told[0].startswith("image web-1: 0 of 0 MiB uploaded, ")
+
+
+def test_an_image_is_withdrawn_and_may_be_gone(cloud: Cloud, request_: PublishRequest) -> None:
+    done = publish(request_, None, print)
+    withdraw(request_, done)
+    assert not cloud.images
+    withdraw(request_, done)
+    withdraw(request_, None)
+
+
+def test_an_image_in_use_stays(cloud: Cloud, request_: PublishRequest) -> None:
+    done = publish(request_, None, print)
+    cloud.servers = [server("other", "p", "x"), server("mine", "p", done.id)]
+    assert "image web-1: mine (project p) boots from it: it stays" in said(
+        lambda: withdraw(request_, done)
+    )
+    cloud.servers, cloud.roles = [server("theirs", "q", done.id)], ["admin"]
+    assert "theirs (project q) boots from it" in said(lambda: withdraw(request_, done))
+    assert cloud.images
+
+
+def test_an_image_that_the_store_or_its_protection_holds(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    done = publish(request_, None, print)
+    cloud.refuse("DELETE", 409, "<html><body>has snapshots</body></html>")
+    assert "is in use (has snapshots)" in said(lambda: withdraw(request_, done))
+    cloud.refuse("DELETE", 403, "<html><body>no</body></html>")
+    assert "is forbidden (no): it needs the role member" in said(lambda: withdraw(request_, done))
+    only(cloud)["protected"] = True
+    assert f"--unprotect {done.id}` allows" in said(lambda: withdraw(request_, done))
+
+
+def test_what_was_printed_before_is_read() -> None:
+    done = Published("id", "ab", 1, 2)
+    assert earlier(dump(done), "web-1") == done
+    assert earlier("\n", "web-1") is None
+    assert "image web-1: what its publication printed cannot be read" in said(
+        lambda: earlier("gibberish", "web-1")
+    )
+
+
+def test_what_is_in_use_is_shown_and_the_rest_hidden(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    old, new = (publish(request_, None, print).id for _ in range(2))
+    shelve(ShelfRequest("fake", [old], []))
+    shelve(ShelfRequest("fake", [new], [old, "gone"]))
+    assert [cloud.images[each]["os_hidden"] for each in (old, new)] == [True, False]
+    assert "image gone: is gone from Glance" in said(
+        lambda: shelve(ShelfRequest("fake", ["gone"], []))
+    )
