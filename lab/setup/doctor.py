@@ -51,7 +51,8 @@ def plugin_row(plugin: plugins.Plugin, found: Found, needed: Sequence[plugins.Pl
     name, version, program = f"Pulumi's {plugin.name}", plugin.version, plugin.program(home)
     if program.exists():
         return Row(name, version, version, paths.short(program.parent))
-    return Row(name, "missing", version, f"no {plugin.folder} in {paths.short(home)}", SETUP)
+    fix = SETUP if plugin == plugins.COMMAND else f"{SETUP} PLUGINS={plugin.name}"
+    return Row(name, "missing", version, f"no {plugin.folder} in {paths.short(home)}", fix)
 
 
 def tool_rows(machine: Machine, needed: Sequence[plugins.Plugin]) -> list[Row]:

@@ -30,7 +30,7 @@ def test_every_missing_tool_has_its_command(machine: Machine) -> None:
         "Nix": "make setup",
         "Pulumi": "make setup",
         "Pulumi's command": "make setup",
-        "Pulumi's openstack": "make setup",
+        "Pulumi's openstack": "make setup PLUGINS=openstack",
         "Go": "",
     }
 
