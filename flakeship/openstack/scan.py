@@ -27,6 +27,9 @@ HIGH = (
 SECONDS = 1.5
 """For one port that does not answer: the kernel asks a second time after one second."""
 
+CHANCES = 5
+"""How often a declared port is asked: right after a thousand others a small machine is busy."""
+
 AT_ONCE = 600
 """Connections at the same time: a process may often have 1024 files open."""
 
@@ -121,8 +124,12 @@ async def _scan(dials: list[Dial], declared: set[int], more: Callable[[], set[in
     usual = {*LOW, *HIGH} - declared
     found = await among(sorted(usual))
     found |= await among(sorted(await asyncio.to_thread(more) - usual - declared))
-    proven = [p for p in declared if all(await asyncio.gather(*(ask(d, p) for d in dials)))]
-    return found | {*proven}
+    for _ in range(CHANCES):
+        asked = [(port, dial) for port in sorted(declared - found) for dial in dials]
+        answers = await asyncio.gather(*(ask(dial, port) for port, dial in asked))
+        silent = {port for (port, _), opened in zip(asked, answers, strict=True) if not opened}
+        found |= declared - silent
+    return found
 
 
 def _numbers(ports: set[int]) -> str:
