@@ -34,6 +34,7 @@ def alone(site: Site) -> Iterator[None]:
 def bring_up(site: Site) -> None:
     """Install, start, and say how to go on."""
     with alone(site):
+        up.refuse_other_choices(site)
         if not up.is_up(site):
             install.ensure(site)
             up.up(site)

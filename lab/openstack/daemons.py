@@ -15,7 +15,7 @@ from flakeship.process import Result, run
 from lab.openstack import netns, progress
 from lab.openstack.site import HERE, Site
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def controllers(site: Site) -> list[Daemon]:
     control = f"--unixctl={site.run}/ovs/northd.ctl"
     return [
         Daemon("northd", [*northd, control, *QUIET]),
-        Daemon("ovn-controller", ["ovn-controller", _remote(site), *QUIET]),
+        # Seen once: it was gone without a word and no port came up. Its monitor starts it anew.
+        Daemon("ovn-controller", ["ovn-controller", _remote(site), "--monitor", *QUIET]),
     ]
 
 

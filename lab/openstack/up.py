@@ -12,9 +12,10 @@ from lab.openstack.daemons import Daemon, await_ready, command, lives, start
 from lab.openstack.progress import say
 from lab.openstack.site import Site
 
-WORKERS_SECONDS = 90.0
+WORKERS_SECONDS = 120.0
 COMPLETE = "complete"
 """The file that is there once the cloud has all that it starts with."""
+MADE_WITH = "made-with"
 
 
 def up(site: Site) -> None:
@@ -80,14 +81,18 @@ def _adverts(site: Site) -> list[Daemon]:
     return [services.radvd(site)] if netns.has_ipv6() else []
 
 
-def _prepare(site: Site) -> None:
-    """Make the folder, or see that the one that is there fits."""
-    made = site.state / "made-with"
+def refuse_other_choices(site: Site) -> None:
+    """Stop where the lab that is there has another driver or other addresses."""
+    made = site.state / MADE_WITH
     if made.exists() and made.read_text() != site.described():
         raise FlakeshipError(
             "the lab that is there was made with other choices; `make lab-down` removes it, or "
-            f"choose them again:\n{made.read_text()}"
+            f"choose them again:\n{made.read_text().rstrip()}"
         )
+
+
+def _prepare(site: Site) -> None:
+    """Make the folder, or go on with the one that is there."""
     if site.state.exists() and not (site.state / COMPLETE).exists():
         say("the last start was interrupted before the cloud was complete: starting over")
         down(site)
@@ -96,7 +101,7 @@ def _prepare(site: Site) -> None:
     elif not golden.restore(site):
         say("from nothing: this takes a minute or two, the next time is quicker")
         site.state.mkdir(mode=0o700, parents=True)
-    made.write_text(site.described())
+    (site.state / MADE_WITH).write_text(site.described())
     config.write(site)
 
 
