@@ -5,6 +5,7 @@ Nothing of openstacksdk is imported before something has gone wrong with it.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ ADMIN = re.compile(r"all_tenants|(POST|PUT|DELETE) .*/flavors")
 
 OVER = re.compile(r"quota|over[ _]?limit|over a limit|OverQuota", re.IGNORECASE)
 """How Nova (403), Neutron (409), Cinder and Glance (413) say that a quota is used up."""
+
+STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")
+"""What an answer in HTML begins with."""
 
 SAID = 500
 """Characters of an answer that a message repeats: some proxies answer with whole pages."""
@@ -117,8 +121,8 @@ def answer(error: Exception) -> str:
         except sdk.HttpException as same:
             error = same
     text = getattr(error, "details", "") or _unanswered(error) or type(error).__name__
-    # answers in HTML begin with the words of the status, and have lines of their own
-    plain = " ".join(re.sub(r"<[^>]*>", " ", str(text)).split())
+    plain = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text))).split())
+    plain = STATUS.sub("", plain, count=1)
     return plain if len(plain) <= SAID else f"{plain[:SAID]}…"
 
 

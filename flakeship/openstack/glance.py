@@ -43,7 +43,7 @@ def described(request: PublishRequest, call: Callable[[], object]) -> None:
         call()
     except BadRequestException as error:
         raise FlakeshipError(
-            f"image {request.name}: Glance does not take its properties: {answer(error)}"
+            f"image {request.name}: Glance does not take its description: {answer(error)}"
         ) from error
     except ForbiddenException as error:
         said = answer(error)
@@ -71,9 +71,11 @@ def sent(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> 
     except HttpException as error:
         if error.status_code not in {400, 415}:
             raise
+        # before the reason there is a sentence about the type of the request
+        said = answer(error).rpartition("by this server.: ")[2]
         raise FlakeshipError(
             f"image {request.name}: Glance refuses {request.file}, which begins as "
-            f"{image['disk_format']}: {answer(error)}"
+            f"{image['disk_format']}: {said}; `qemu-img check` and `qemu-img info` tell more"
         ) from error
 
 

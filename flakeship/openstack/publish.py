@@ -55,10 +55,10 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
     has other bytes: then nothing of it is left in Glance.
     """
     path = Path(request.file)
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         raise FlakeshipError(
-            f"image {request.name}: {path} is gone from the store: `pulumi refresh` and `pulumi "
-            "up` build it again"
+            f"image {request.name}: {path} is gone from the store or empty: `pulumi refresh` and "
+            "`pulumi up` build it again"
         )
     kind, disk = imagefile.inspect(path)
     wanted: dict[str, Any] = {
@@ -71,10 +71,11 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
     with connected(request.cloud) as connection:
         images = rest.client(connection, "image")
         image = _standing(images, request, previous)
-        if image is None:
+        if image:
+            glance.update(images, request, image, wanted)
+        else:
             _clear(images, request, str(login(connection).project_id))
             image = _upload(images, request, {**wanted, "disk_format": kind}, progress)
-        glance.update(images, request, image, wanted)
         return Published(image["id"], request.sha512, path.stat().st_size, disk)
 
 
