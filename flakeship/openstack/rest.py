@@ -5,8 +5,10 @@ One look at a cloud is many lists: making an object of each entry takes longer t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 COMPUTE = "2.61"
 """Nova's version of 2018: the first that lists flavors with their extra specs."""
+
+VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}
+"""What their addresses have in them."""
 
 PAGE = 1000
 """Entries that are asked for at once; a cloud may give fewer."""
@@ -24,9 +29,23 @@ Query = Mapping[str, str | list[str]]
 def client(connection: Connection, service: str) -> Proxy:
     """The service `compute`, `image` or `network`, at the version that we speak."""
     found = connection.config.get_session_client(service)
-    # Neutron's and Glance's versions are of no interest: what we use is in all of them
+    # Neutron's and Glance's minor versions are of no interest: what we use is in all of them
     found.default_microversion = COMPUTE if service == "compute" else None
+    if not found.endpoint_override:
+        url = connection.config.get_endpoint_from_catalog(service)
+        found.endpoint_override = versioned(url or "", VERSIONS[service])
     return found
+
+
+def versioned(url: str, version: str) -> str | None:
+    """The address of a version, from that in the catalogue, which may have one or not.
+
+    None where it has another: then the SDK has to ask the service, which is a round trip more.
+    """
+    named = [part for part in urlsplit(url).path.split("/") if re.fullmatch(r"v\d[\d.]*", part)]
+    if not named:
+        return f"{url.rstrip('/')}/{version}"
+    return url if named == [version] else None
 
 
 def ask(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flakeship.errors import FlakeshipError
+from flakeship.openstack import rest
 from flakeship.openstack.look import look
 from flakeship.openstack.shapes import RELEASE, STACK, Flavor, Image, Network, Server
 
@@ -65,6 +66,26 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
     for kind in ("flavors", "servers", "networks", "limits", "quotas"):
         assert len(furnished.asked(f"GET .*/{kind}")) == 1
     assert len(furnished.asked("GET .*/images")) == 2  # what is hidden is another list
+
+
+def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
+    look("fake")
+    assert len(furnished.calls) == 9  # Keystone's version, the token, and the lists
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://h:9292", "http://h:9292/v2"),
+        ("https://h/image/", "https://h/image/v2"),
+        ("https://h/image/v2/", "https://h/image/v2/"),
+        ("https://h/v2/c306", "https://h/v2/c306"),
+        ("https://h/v1/c306", None),
+        ("https://h/v2.1", None),
+    ],
+)
+def test_the_catalogue_tells_where_a_version_is(url: str, address: str | None) -> None:
+    assert rest.versioned(url, "v2") == address
 
 
 def test_what_the_quota_leaves(furnished: Cloud) -> None:
