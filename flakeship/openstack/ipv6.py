@@ -16,8 +16,8 @@ from flakeship.process import Shell
 from flakeship.requests import Port, VerifyRequest
 from flakeship.waiting import backoff
 
-SLAAC = 10.0
-"""Seconds for a server to take its address: routers announce networks every few seconds."""
+SLAAC = 60.0
+"""Seconds for a server to take its address: it asks for a router less and less often."""
 
 KNOCK = 2.0
 """Seconds for an answer before another way is tried."""

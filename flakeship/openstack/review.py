@@ -67,7 +67,7 @@ def examine(
 
 def fault(server: dict[str, Any]) -> str:
     """Why a server is in ERROR."""
-    said = (server.get("fault") or {}).get("message") or "Nova does not say why"
+    said = (server.get("fault") or {}).get("message", "").rstrip(". ") or "it does not say why"
     return (
         f"Nova has it in ERROR: {said}; `openstack server show {server['id']}` tells more. Free "
         "or ask for what is missing, and make it anew"

@@ -25,13 +25,19 @@ HIGH = (
 """What is popular above 1024: data bases, queues, consoles, agents, alternatives of the web."""
 
 SECONDS = 1.5
-"""For one port that does not answer: the kernel asks a second time after one second."""
+"""For an answer once a port was asked: the kernel asks a second time after one second."""
 
-CHANCES = 5
-"""How often a declared port is asked: right after a thousand others a small machine is busy."""
+PROOF = 10.0
+"""Seconds for an open port to answer when many others were asked: a small machine is busy then."""
+
+CHANCES = 3
+"""How often a declared port is asked."""
 
 AT_ONCE = 600
-"""Connections at the same time: a process may often have 1024 files open."""
+"""Ports that are asked at the same time: a process may often have 1024 files open."""
+
+CONNECTS = 64
+"""Connections to a SOCKS server at the same time: OpenSSH lets no more than 128 wait."""
 
 LOGIN = 10.0
 """Seconds for the login on a peer."""
@@ -40,8 +46,14 @@ LOGINS = 3
 """Connections to a peer that share the ports: dropbear forwards at most a thousand on each, and one
 that is not answered blocks its place for two minutes."""
 
-Dial = Callable[[int], Awaitable[bool]]
-"""Whether a port is open."""
+GRANTED = 90
+"""SOCKS 4 for: connected."""
+
+SSH = 22
+"""It is open everywhere and proves that those before it were asked."""
+
+Dial = Callable[[int], Awaitable[Awaitable[bool]]]
+"""Asks a port; then the answer can be waited for, whether it is open."""
 
 
 def listening(known: Facts) -> set[int]:
@@ -72,10 +84,13 @@ def scan(dials: list[Dial], declared: set[int], more: Callable[[], set[int]]) ->
 def straight(address: str) -> Dial:
     """Connect from here."""
 
-    async def dial(port: int) -> bool:
+    async def connect(port: int) -> bool:
         _, writer = await asyncio.open_connection(address, port)
         writer.close()
         return True
+
+    async def dial(port: int) -> Awaitable[bool]:
+        return asyncio.ensure_future(connect(port))
 
     return dial
 
@@ -89,47 +104,80 @@ def through(opened: ExitStack, peer: ssh.Endpoint, keys: list[str], address: str
 
 
 def _socks(here: int, address: str) -> Dial:
-    """Connect by SOCKS 5: OpenSSH answers only when the other side has connected."""
-    target = ipaddress.ip_address(address)
-    kind = b"\x01" if target.version == 4 else b"\x04"
+    """Connect by SOCKS 4: OpenSSH answers only when the other side has connected."""
+    target = ipaddress.IPv4Address(address).packed
 
-    async def dial(port: int) -> bool:
-        reader, writer = await asyncio.open_connection(LOOPBACK, here)
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         try:
-            writer.write(b"\x05\x01\x00")
-            await reader.readexactly(2)
-            writer.write(b"\x05\x01\x00" + kind + target.packed + port.to_bytes(2, "big"))
-            return (await reader.readexactly(2))[1] == 0
+            return (await reader.readexactly(8))[1] == GRANTED
         finally:
             writer.close()
+
+    async def dial(port: int) -> Awaitable[bool]:
+        reader, writer = await asyncio.open_connection(LOOPBACK, here)
+        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + target + b"\x00")
+        return asyncio.ensure_future(answer(reader, writer))
 
     return dial
 
 
 async def _scan(dials: list[Dial], declared: set[int], more: Callable[[], set[int]]) -> set[int]:
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def ask(dial: Dial, port: int) -> bool:
-        async with gate:
-            try:
-                async with asyncio.timeout(SECONDS):
-                    return await dial(port)
-            except (OSError, EOFError):  # refused, silent, or ended by the peer
-                return False
-
-    async def among(ports: list[int]) -> set[int]:
-        asked = (ask(dials[turn % len(dials)], port) for turn, port in enumerate(ports))
-        return {p for p, opened in zip(ports, await asyncio.gather(*asked), strict=True) if opened}
-
-    usual = {*LOW, *HIGH} - declared
-    found = await among(sorted(usual))
-    found |= await among(sorted(await asyncio.to_thread(more) - usual - declared))
+    usual = sorted({*LOW, *HIGH} - declared)
+    found: set[int] = set()
+    for start in range(0, len(usual), AT_ONCE):
+        found |= await _wave(dials, usual[start : start + AT_ONCE])
+    found |= await _wave(dials, sorted(await asyncio.to_thread(more) - {*usual} - declared))
     for _ in range(CHANCES):
         asked = [(port, dial) for port in sorted(declared - found) for dial in dials]
-        answers = await asyncio.gather(*(ask(dial, port) for port, dial in asked))
+        answers = await asyncio.gather(*(_open(dial, port) for port, dial in asked))
         silent = {port for (port, _), opened in zip(asked, answers, strict=True) if not opened}
         found |= declared - silent
     return found
+
+
+async def _wave(dials: list[Dial], ports: list[int]) -> set[int]:
+    """Ask ports all at once, each over one of the ways.
+
+    A slow peer takes its time until it has asked them all. It asks in turn: when it has connected
+    to a last one, which is open, the answers of the others are on their way, or never come.
+    """
+    gate = asyncio.Semaphore(CONNECTS)
+
+    async def ask(dial: Dial, port: int) -> Awaitable[bool]:
+        async with gate:
+            return await dial(port)
+
+    turns = ((dials[turn % len(dials)], port) for turn, port in enumerate(ports))
+    answers = await asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
+    asked = {
+        asyncio.ensure_future(_heard(answer)): port
+        for answer, port in zip(answers, ports, strict=True)
+        if not isinstance(answer, BaseException)
+    }
+    if not asked:
+        return set()
+    if not all(await asyncio.gather(*(_open(dial, SSH) for dial in dials))):
+        raise Failed(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
+    done, silent = await asyncio.wait(asked, timeout=SECONDS)
+    for each in silent:
+        each.cancel()
+    return {asked[each] for each in done if each.result()}
+
+
+async def _open(dial: Dial, port: int) -> bool:
+    """Whether a port that should be open is."""
+    try:
+        async with asyncio.timeout(PROOF):
+            return await _heard(await dial(port))
+    except OSError:  # no answer in time, or nobody who would ask
+        return False
+
+
+async def _heard(answer: Awaitable[bool]) -> bool:
+    try:
+        return await answer
+    except (OSError, EOFError):  # refused, or ended by the peer
+        return False
 
 
 def _numbers(ports: set[int]) -> str:
