@@ -52,12 +52,18 @@ def command(
     argv: Sequence[str | Path],
     env: Mapping[str, str] | None = None,
     *,
-    inside: bool = False,
-    seconds: float = 240,
+    seconds: float = 600,
 ) -> Result:
-    """Run a command of the lab to its end; what it says also goes to the log of commands."""
-    words = netns.inside(site, argv) if inside else list(argv)
-    done = run(words, env=environment(site) | dict(env or {}), timeout=seconds, check=False)
+    """Run a command of the lab to its end; what it says goes to the log of commands.
+
+    It runs in the namespace, where `down` finds it if we are killed meanwhile.
+    """
+    done = run(
+        netns.inside(site, argv),
+        env=environment(site) | dict(env or {}),
+        timeout=seconds,
+        check=False,
+    )
     log = site.log / "commands.log"
     with log.open("a") as file:
         file.write(f"$ {' '.join(map(str, argv))}\n{done.stdout}{done.stderr}")

@@ -112,4 +112,4 @@ def _remote(site: Site) -> str:
 
 
 def _vsctl(site: Site, *words: str) -> None:
-    command(site, ["ovs-vsctl", f"--db={_remote(site)}", *words], inside=True, seconds=60)
+    command(site, ["ovs-vsctl", f"--db={_remote(site)}", *words], seconds=60)
