@@ -1,13 +1,22 @@
-"""A cloud that tests can log in to."""
+"""A cloud that tests can log in to, and an image for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flakeship import imagefile
+from flakeship.errors import FlakeshipError
+from flakeship.openstack.requests import PublishRequest
+from flakeship.openstack.shapes import RELEASE, STACK
+
 from . import fake_cloud
+
+MARKS = {STACK: "dev", RELEASE: "web-1"}
 
 
 @pytest.fixture
@@ -17,3 +26,31 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_clou
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
         monkeypatch.delenv("OS_CLOUD", raising=False)
         yield made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A qcow2 of 2049 MiB, as far as its header goes."""
+    path = tmp_path / "disk.qcow2"
+    path.write_bytes(imagefile.QCOW2 + bytes(20) + (2049 << 20).to_bytes(8, "big") + b"data" * 999)
+    return path
+
+
+@pytest.fixture
+def request_(file: Path) -> PublishRequest:
+    digest = hashlib.sha512(file.read_bytes()).hexdigest()
+    properties = {**MARKS, "os_distro": "nixos"}
+    return PublishRequest("fake", "web-1", str(file), digest, 512, properties, "private")
+
+
+def said(call: Callable[[], object]) -> str:
+    """The error that a call ends with."""
+    with pytest.raises(FlakeshipError) as raised:
+        call()
+    return str(raised.value)
+
+
+def only(cloud: fake_cloud.Cloud) -> dict[str, Any]:
+    """The one image that there is."""
+    (image,) = cloud.images.values()
+    return image

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,45 +12,13 @@ from typing import Any
 
 import pytest
 
-from flakeship import imagefile
-from flakeship.errors import FlakeshipError
 from flakeship.openstack import glance, upload
-from flakeship.openstack.publish import earlier, publish, withdraw
-from flakeship.openstack.requests import Published, PublishRequest, ShelfRequest
+from flakeship.openstack.publish import publish
+from flakeship.openstack.requests import Published, PublishRequest
 from flakeship.openstack.shapes import RELEASE, STACK
-from flakeship.openstack.shelf import shelve
-from flakeship.requests import dump
 
+from .conftest import MARKS, only, said
 from .fake_cloud import Cloud
-from .test_openstack_look import server
-
-MARKS = {STACK: "dev", RELEASE: "web-1"}
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A qcow2 of 2049 MiB, as far as its header goes."""
-    path = tmp_path / "disk.qcow2"
-    path.write_bytes(imagefile.QCOW2 + bytes(20) + (2049 << 20).to_bytes(8, "big") + b"data" * 999)
-    return path
-
-
-@pytest.fixture
-def request_(file: Path) -> PublishRequest:
-    digest = hashlib.sha512(file.read_bytes()).hexdigest()
-    properties = {**MARKS, "os_distro": "nixos"}
-    return PublishRequest("fake", "web-1", str(file), digest, 512, properties, "private")
-
-
-def said(call: Callable[[], object]) -> str:
-    with pytest.raises(FlakeshipError) as raised:
-        call()
-    return str(raised.value)
-
-
-def only(cloud: Cloud) -> dict[str, Any]:
-    (image,) = cloud.images.values()
-    return image
 
 
 def test_an_image_has_the_bytes_and_what_it_is_to_carry(
@@ -260,55 +227,3 @@ def test_a_long_upload_tells_how_far_it_is(file: Path, monkeypatch: pytest.Monke
         assert body.sha512 == hashlib.sha512(file.read_bytes()).hexdigest()
     assert len(body) == 4028
     assert told[0].startswith("image web-1: 0 of 0 MiB uploaded, ")
-
-
-def test_an_image_is_withdrawn_and_may_be_gone(cloud: Cloud, request_: PublishRequest) -> None:
-    done = publish(request_, None, print)
-    withdraw(request_, done)
-    assert not cloud.images
-    withdraw(request_, done)
-    withdraw(request_, None)
-
-
-def test_an_image_in_use_stays(cloud: Cloud, request_: PublishRequest) -> None:
-    done = publish(request_, None, print)
-    cloud.servers = [server("other", "p", "x"), server("mine", "p", done.id)]
-    assert "image web-1: mine (project p) boots from it: it stays" in said(
-        lambda: withdraw(request_, done)
-    )
-    cloud.servers, cloud.roles = [server("theirs", "q", done.id)], ["admin"]
-    assert "theirs (project q) boots from it" in said(lambda: withdraw(request_, done))
-    assert cloud.images
-
-
-def test_an_image_that_the_store_or_its_protection_holds(
-    cloud: Cloud, request_: PublishRequest
-) -> None:
-    done = publish(request_, None, print)
-    cloud.refuse("DELETE", 409, "<html><body>has snapshots</body></html>")
-    assert "is in use (has snapshots)" in said(lambda: withdraw(request_, done))
-    cloud.refuse("DELETE", 403, "<html><body>no</body></html>")
-    assert "is forbidden (no): it needs the role member" in said(lambda: withdraw(request_, done))
-    only(cloud)["protected"] = True
-    assert f"--unprotect {done.id}` allows" in said(lambda: withdraw(request_, done))
-
-
-def test_what_was_printed_before_is_read() -> None:
-    done = Published("id", "ab", 1, 2)
-    assert earlier(dump(done), "web-1") == done
-    assert earlier("\n", "web-1") is None
-    assert "image web-1: what its publication printed cannot be read" in said(
-        lambda: earlier("gibberish", "web-1")
-    )
-
-
-def test_what_is_in_use_is_shown_and_the_rest_hidden(
-    cloud: Cloud, request_: PublishRequest
-) -> None:
-    old, new = (publish(request_, None, print).id for _ in range(2))
-    shelve(ShelfRequest("fake", [old], []))
-    shelve(ShelfRequest("fake", [new], [old, "gone"]))
-    assert [cloud.images[each]["os_hidden"] for each in (old, new)] == [True, False]
-    assert "image gone: is gone from Glance" in said(
-        lambda: shelve(ShelfRequest("fake", ["gone"], []))
-    )
