@@ -17,7 +17,7 @@ SHARED = ["__main__.py", "Pulumi.yaml", "components", "pyproject.toml", "uv.lock
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout of links with a stack called test; `flake` is a git repository of its own."""
+    """A checkout of links with one stack; `flake` is a git repository of its own."""
 
     path: Path
     flake: Path
@@ -58,7 +58,7 @@ def commit(path: Path) -> None:
     run([*git, "commit", "--allow-empty", "-qm", "test"])
 
 
-def make(path: Path, flake: Path, source: Path, **env: str) -> Project:
+def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str) -> Project:
     """A project in an empty directory, with a copy of the flake `source` at `flake` in it.
 
     `env` adds to the environment of every command.
@@ -78,10 +78,10 @@ def make(path: Path, flake: Path, source: Path, **env: str) -> Project:
     own = {
         "PULUMI_BACKEND_URL": f"file://{path}/backend",
         "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_STACK": "test",  # a selection would stay behind in Pulumi's home
+        "PULUMI_STACK": stack,  # a selection would stay behind in Pulumi's home
     }
     whole = os.environ | own | env
     whole.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
     made = Project(path, path / flake, whole)
-    made.pulumi("stack", "init", "--no-select", "test")
+    made.pulumi("stack", "init", "--no-select", stack)
     return made

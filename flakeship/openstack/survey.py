@@ -67,6 +67,7 @@ def survey(wanted: Wanted, look: Look) -> Survey:
     """
     settings, before = wanted.settings, wanted.before
     same_project(before.get("project"), look)
+    may_change(look)
     known = {record.name: record.release for record in wanted.ledger}
     # as it was verified: another commit with the same release is no change
     releases = {host: known.get(r.name, r) for host, r in wanted.releases.items()}
@@ -133,6 +134,15 @@ def same_project(before: str | None, look: Look) -> None:
             f"this stack lives in the project {before}, and these credentials are for "
             f"{look.project_name} ({look.project}): choose the right cloud by OS_CLOUD or "
             "flakeship:openstack.cloud, or a stack of its own for this one (pulumi stack init)"
+        )
+
+
+def may_change(look: Look) -> None:
+    """Refuse to begin with a role that may only look."""
+    if set(look.roles) == {"reader"}:
+        raise FlakeshipError(
+            f"in the project {look.project_name} you have only the role reader, which may change "
+            "nothing: ask for the role member (docs/openstack.md has what each role may do)"
         )
 
 

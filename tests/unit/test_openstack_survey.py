@@ -248,6 +248,13 @@ def test_a_stack_of_another_project_is_refused() -> None:
         world.plan(settings(WEB), release(1))
 
 
+def test_a_role_that_may_only_look_is_told_so() -> None:
+    world = World()
+    world.look = replace(world.look, roles=["reader"])
+    with pytest.raises(FlakeshipError, match="only the role reader"):
+        world.plan(settings(WEB), release(1))
+
+
 def test_the_quota_is_asked_for_what_is_new_at_its_peak() -> None:
     world = World()
     given = settings(WEB)
