@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import statistics
 import threading
@@ -18,25 +19,29 @@ RUNS = 7
 EMPTY = "import pulumi\n"
 
 LITERAL = """
+import importlib
 import json
 import pulumi
-from pulumi_command import local
 
 with open("literal.json") as file:
     stored = json.load(file)
 made = {}
 for each in stored["resources"]:
-    parent = made.get(each["parent"])
-    opts = pulumi.ResourceOptions(parent=parent, depends_on=[made[d] for d in each["depends"]])
-    if each["type"] == "command:local:Command":
-        made[each["urn"]] = local.Command(each["name"], opts=opts, **each["inputs"])
+    package, module, kind = each["type"]
+    opts = pulumi.ResourceOptions(
+        parent=made.get(each["parent"]),
+        depends_on=[made[d] for d in each["depends"]],
+        provider=made.get(each["provider"]),
+    )
+    if package == "flakeship":
+        name = ":".join(each["type"])
+        made[each["urn"]] = pulumi.ComponentResource(name, each["name"], None, opts)
     else:
-        made[each["urn"]] = pulumi.ComponentResource(each["type"], each["name"], None, opts)
+        found = getattr(importlib.import_module(f"pulumi_{package}{module}"), kind)
+        made[each["urn"]] = found(each["name"], opts=opts, **each["inputs"])
 for name, value in stored["outputs"].items():
     pulumi.export(name, value)
 """
-
-INPUTS = ("create", "delete", "stdin", "interpreter", "logging")
 
 
 def preview(project: Project) -> None:
@@ -79,7 +84,8 @@ def copied(project: Project, name: str, program: str) -> Project:
     path = project.path.parent / f"{project.path.name}-{name}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
-    for each in ("Pulumi.yaml", "Pulumi.test.yaml", "pyproject.toml", "uv.lock", ".venv"):
+    settings = f"Pulumi.{project.env['PULUMI_STACK']}.yaml"
+    for each in ("Pulumi.yaml", settings, "pyproject.toml", "uv.lock", ".venv"):
         (path / each).symlink_to(project.path / each)
     (path / "__main__.py").write_text(program)
     shutil.copytree(project.path / "backend", path / "backend")
@@ -89,21 +95,37 @@ def copied(project: Project, name: str, program: str) -> Project:
 
 def plain(resource: dict[str, object]) -> dict[str, object] | None:
     """A resource of the state as the literal program declares it; None for the engine's own."""
-    kind, urn = str(resource["type"]), str(resource["urn"])
-    if kind.startswith("pulumi:"):
+    kind, urn = str(resource["type"]).split(":"), str(resource["urn"])
+    name = urn.split("::", 3)[3]  # a name may have :: too
+    if kind[:2] == ["pulumi", "providers"] and not name.startswith("default"):
+        kind = [kind[2], "", "Provider"]
+    if kind[0] == "pulumi":
         return None
-    stated = resource.get("inputs") or {}
+    package, module, cls = kind
+    if package != "flakeship":
+        module = f".{module.partition('/')[0]}" if module else ""
+    stated = told(resource.get("inputs") or {})
     assert isinstance(stated, dict)
-    depends = resource.get("dependencies") or []
-    assert isinstance(depends, list)
     return {
         "urn": urn,
-        "type": kind,
-        "name": urn.rsplit("::", 1)[1],
+        "type": (package, module, cls),
+        "name": name,
         "parent": resource.get("parent"),
-        "depends": depends,
-        "inputs": {key: stated[key] for key in INPUTS if key in stated},
+        "provider": str(resource.get("provider")).rpartition("::")[0],
+        "depends": resource.get("dependencies") or [],
+        "inputs": {
+            re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value
+            for key, value in stated.items()
+            if key != "version"
+        },
     }
+
+
+def told(value: object) -> object:
+    """An input without the engine's own notes."""
+    if isinstance(value, dict):
+        return {key: told(each) for key, each in value.items() if not key.startswith("__")}
+    return [told(each) for each in value] if isinstance(value, list) else value
 
 
 def peak(project: Project) -> float:
