@@ -22,6 +22,9 @@ OVER = re.compile(r"quota|over[ _]?limit|over a limit|OverQuota", re.IGNORECASE)
 STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")
 """What an answer in HTML begins with."""
 
+USER = re.compile(r"//[^/@\s]*@")
+"""A name and a password in a URL."""
+
 SAID = 500
 """Characters of an answer that a message repeats: some proxies answer with whole pages."""
 
@@ -122,7 +125,7 @@ def answer(error: Exception) -> str:
             error = same
     text = getattr(error, "details", "") or _unanswered(error) or type(error).__name__
     plain = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text))).split())
-    plain = STATUS.sub("", plain, count=1)
+    plain = USER.sub("//", STATUS.sub("", plain, count=1))
     return plain if len(plain) <= SAID else f"{plain[:SAID]}…"
 
 

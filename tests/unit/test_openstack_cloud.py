@@ -125,6 +125,15 @@ def test_a_cloud_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.Monk
     assert "connection to http://127.0.0.1:1/identity/v3: Connection refused; is auth_url" in said
 
 
+def test_a_password_in_a_url_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(tmp_path, monkeypatch, fake=settings("http://me:hush-hush@127.0.0.1:1"))
+    said = failing()
+    assert "http://127.0.0.1:1/identity/v3" in said
+    assert "hush-hush" not in said
+
+
 def test_a_service_that_is_not_in_the_catalogue(cloud: Cloud) -> None:
     cloud.services = ["compute"]
     assert "the catalogue has no image, network service for region here" in failing()
