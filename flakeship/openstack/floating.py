@@ -89,7 +89,7 @@ def _make(network: Proxy, request: ReviewRequest, at: Port, mine: str) -> dict[s
             raise
         raise FlakeshipError(
             f"{request.machine}: the verification gets no temporary floating IP from the network "
-            f"{request.pool}: {errors.answer(error)}. Release one that is not needed (`openstack "
+            f"{request.pool}: {errors.answer(error).rstrip('.')}. Release one that is not needed (`openstack "
             "floating ip list`), ask for more, or let flakeship:openstack.reach be jump or direct"
         ) from error
     found: dict[str, Any] = answer["floatingip"]

@@ -11,10 +11,12 @@ import pytest
 
 from flakeship import imagefile
 from flakeship.errors import FlakeshipError
+from flakeship.openstack import removal, rest
 from flakeship.openstack.requests import PublishRequest
 from flakeship.openstack.shapes import RELEASE, STACK
 
 from . import fake_cloud
+from .small_cloud import SmallCloud
 
 MARKS = {STACK: "dev", RELEASE: "web-1"}
 
@@ -54,3 +56,14 @@ def only(cloud: fake_cloud.Cloud) -> dict[str, Any]:
     """The one image that there is."""
     (image,) = cloud.images.values()
     return image
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> SmallCloud:
+    """Nova and Neutron, in memory."""
+    made = SmallCloud()
+    monkeypatch.setattr(rest, "ask", made.ask)
+    monkeypatch.setattr(rest, "every", made.every)
+    monkeypatch.setattr(rest, "client", lambda *_: made)
+    monkeypatch.setattr(removal, "PATIENCE", 1)
+    return made

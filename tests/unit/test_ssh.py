@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeship import ssh
-from flakeship.errors import FlakeshipError
+from flakeship import ssh, wire
+from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Result
 from tests.unit.machines import ED25519, FINGERPRINT, Behaviour, says, server, silent, slirp
 
@@ -69,6 +69,8 @@ def test_by_hand_trusts_only_the_pin() -> None:
         "-o UserKnownHostsFile=/dev/null nixos@127.0.0.1"
     )
     assert "KnownHostsCommand" not in ssh.by_hand(ENDPOINT, [])
+    through = ssh.by_hand(ENDPOINT, [], "ssh old -W 10.0.0.2:22")
+    assert through.endswith("-o 'ProxyCommand=ssh old -W 10.0.0.2:22' nixos@127.0.0.1")
 
 
 def test_one_login_for_all_commands(fake: Fake) -> None:
@@ -95,6 +97,37 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
     assert end == [*base, *control, "-O", "exit", "127.0.0.1"]
     assert not directory.exists()
     assert len(f"{directory}/control.0123456789abcdef") < 104
+
+
+def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "free_port", lambda: 4711)
+    run = fake((0, ""))
+    with ssh.Connection(ENDPOINT, [ED25519], 900) as connection:
+        assert connection.forward("10.0.0.2", 80) == 4711
+        assert connection.forward("fd66::1", 22) == 4711
+        assert connection.socks() == 4711
+        connection._log_in()
+        directory = connection._directory
+    base = ssh.arguments(ENDPOINT, [ED25519], directory / "known_hosts")
+    base += ["-o", f"ControlPath={directory}/control"]
+    *forwards, master = run.calls
+    assert forwards == [
+        [*base, "-O", "forward", "-L", "127.0.0.1:4711:10.0.0.2:80", "nixos@127.0.0.1"],
+        [*base, "-O", "forward", "-L", "127.0.0.1:4711:[fd66::1]:22", "nixos@127.0.0.1"],
+        [*base, "-O", "forward", "-D", "127.0.0.1:4711", "nixos@127.0.0.1"],
+    ]
+    assert "ControlPersist=900" in master
+    assert not any("ForwardAgent" in word or word == "-A" for call in run.calls for word in call)
+
+
+def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Result:
+        raise CommandError("mux_client_forward: forwarding request failed")
+
+    monkeypatch.setattr(ssh, "run", refuse)
+    connection = ssh.Connection(ENDPOINT, [ED25519])
+    with connection, pytest.raises(ssh.UnreachableError, match="web-1 forwards nothing: mux_"):
+        connection.socks()
 
 
 REFUSED_KEY = f"debug1: Server host key: {FINGERPRINT}\r\nHost key verification failed.\r\n"

@@ -6,9 +6,11 @@ import pytest
 
 from flakeship import ssh, verify
 from flakeship.checks import facts, outside
+from flakeship.checks.verdict import Failed
 from flakeship.errors import FlakeshipError
 from flakeship.process import Result
 from flakeship.requests import CustomCheck, Evidence, Port, VerifyRequest, dump
+from flakeship.target import Target
 from tests.unit.machines import (
     ED25519,
     FINGERPRINT,
@@ -195,6 +197,64 @@ def test_another_announcement_during_the_checks_is_refused(request_: VerifyReque
 
     with pytest.raises(FlakeshipError, match="has changed: refused"):
         verify.verify(request_, [], announce)
+
+
+class Tail:
+    """A console of which only the end is left."""
+
+    name = "console of web"
+    forgets = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read(self) -> str:
+        return self.text
+
+
+def of_a_cloud(text: str) -> Target:
+    return Target(
+        Tail(text),
+        lambda keys: [f"  look yourself with {len(keys)} keys"],
+        {"beside": lambda _, known: known.result().state},
+        {"last": lambda login, _: login.keys[0]},
+    )
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_console_that_has_forgotten(request_: VerifyRequest) -> None:
+    found = verify.verify(request_, [ED25519], str, of_a_cloud("much later"))
+    assert found.checks[0].detail.endswith("the console no longer holds its announcement")
+    names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
+    assert [check.name for check in found.checks] == names
+    details = {check.name: check.detail for check in found.checks}
+    assert (details["beside"], details["last"]) == ("running", ED25519)
+
+
+@pytest.mark.usefixtures("guest")
+@pytest.mark.parametrize(
+    ("pinned", "text", "said"),
+    [
+        ([], "much later", "no SSH host keys were announced on the console .console of web."),
+        ([OTHER], block(ED25519), "its SSH host key has changed: refused"),
+    ],
+    ids=["a first verification", "another key"],
+)
+def test_what_a_forgetful_console_does_not_excuse(
+    request_: VerifyRequest, pinned: list[str], text: str, said: str
+) -> None:
+    with pytest.raises(FlakeshipError, match=f"{said}(.|\n)*look yourself with"):
+        verify.verify(replace(request_, deadline=0.3), pinned, str, of_a_cloud(text))
+
+
+@pytest.mark.usefixtures("guest")
+def test_checks_of_a_target_fail(request_: VerifyRequest) -> None:
+    def fail(*_: object) -> str:
+        raise Failed("something else")
+
+    target = replace(of_a_cloud(""), beside={"a": fail}, last={"b": fail})
+    with pytest.raises(FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"):
+        verify.verify(request_, [ED25519], str, target)
 
 
 @pytest.mark.usefixtures("guest")
