@@ -42,7 +42,7 @@ def check(case: Case, login: Shell, known: Future[Facts]) -> str:
             return _from_peer(case, address, ports)
         if case.request.reach == "direct" and isinstance(error, TimeoutError):
             raise Failed(f"{address}: tcp 22 does not answer: {why}") from error
-        return f"{address} is set; no way to look at it: not from here ({why}), and no peer"
+        return f"{address} is set; no way to look at it: not from here ({why}), no peer"
     return f"{address}: {_answers(seen, ports)}; seen from here"
 
 

@@ -42,7 +42,7 @@ CIDRS = {"subnet-4": "10.0.2.0/24", "subnet-6": "fd66::/64"}
 class SmallCloud:
     """What it has by kind and id, what it was asked to change, and what it refuses.
 
-    `refusals` maps a pattern of `METHOD path` to how often and with which status it fails.
+    `moment` is what it had when the checks ran. `refusals` maps a pattern of `METHOD path` to how often and with which status it fails.
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,7 @@ class SmallCloud:
         self.calls: list[str] = []
         self.refusals: dict[str, tuple[int, int, str]] = {}
         self.born = "ACTIVE"
+        self.moment: dict[str, dict[str, Any]] = {}
         self.console = ""
 
     def floating(self, **given: Any) -> dict[str, Any]:

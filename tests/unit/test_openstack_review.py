@@ -1,0 +1,375 @@
+"""Verification of a server of Nova's, and of one that is made for it: each check fails once."""
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flakeship import recheck, requests, ssh, verify
+from flakeship.checks import facts, outside
+from flakeship.checks.verdict import Failed
+from flakeship.errors import CommandError, FlakeshipError
+from flakeship.openstack import checks, cloud, ipv6, marks, port, review, scan, trial
+from flakeship.openstack.checks import Case
+from flakeship.openstack.console import Console
+from flakeship.openstack.reach import Way
+from flakeship.openstack.requests import TrialRequest
+from flakeship.process import Result
+from flakeship.requests import Evidence, VerifyRequest
+from flakeship.target import Target
+from tests.unit.machines import ED25519, REQUEST, machine
+from tests.unit.small_cloud import JUMP, MARKS, REVIEW, TOPLEVEL, SmallCloud
+
+WAY = Way("203.0.113.5", {22: 22, 80: 80}, lambda _: ["  go there"])
+SIX = "fd66::15"
+
+
+@pytest.fixture
+def case(small: SmallCloud) -> Case:
+    at = port.find(small, "web", "port-1")  # type: ignore[arg-type]
+    return Case(REVIEW, replace(REQUEST, toplevel=TOPLEVEL), at, WAY)
+
+
+def known(**sections: str) -> Future[facts.Facts]:
+    done: Future[facts.Facts] = Future()
+    done.set_result(machine(**sections))
+    return done
+
+
+class Shell:
+    """A login whose answers are written down."""
+
+    def __init__(self, *results: Result | Exception) -> None:
+        self.results = list(results)
+        self.commands: list[str] = []
+
+    def run(self, command: str, **_: Any) -> Result:
+        self.commands.append(command)
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+def api(small: SmallCloud, case: Case) -> str:
+    return checks.api(small, small, case)  # type: ignore[arg-type]
+
+
+def test_the_api_agrees(small: SmallCloud, case: Case) -> None:
+    assert api(small, case) == "ACTIVE, s1.tiny, image image-1, 10.0.2.15 on port port-1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"status": "SHUTOFF"}, "the status is SHUTOFF, not ACTIVE"),
+        ({"flavor": {"original_name": "m1.big"}}, "the flavor is m1.big, not s1.tiny"),
+        ({"image": {"id": "image-0"}}, "the image is image-0, not image-1"),
+        ({"image": ""}, "the image is none, but a volume, not image-1"),
+        ({"addresses": {}}, "10.0.2.15 is not among its addresses: none"),
+    ],
+)
+def test_the_api_differs(small: SmallCloud, case: Case, changed: Any, said: str) -> None:
+    small.things["servers"]["server-1"].update(changed)
+    with pytest.raises(Failed, match=f"^{said}$"):
+        api(small, case)
+
+
+def test_the_port_belongs_to_another(small: SmallCloud, case: Case) -> None:
+    small.things["ports"]["port-1"]["device_id"] = "server-0"
+    with pytest.raises(Failed, match="the server of its port is server-0, not server-1"):
+        api(small, case)
+
+
+def test_an_api_that_does_not_tell(small: SmallCloud, case: Case) -> None:
+    del small.things["servers"]["server-1"]
+    with pytest.raises(Failed, match="the API does not tell: no server-1"):
+        api(small, case)
+
+
+def scanned(case: Case) -> str:
+    return checks.port_scan(case, Shell(), known())
+
+
+def test_a_scan_by_the_neighbour(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {22, 80}
+    monkeypatch.setattr(scan, "through", lambda *_: [])
+    monkeypatch.setattr(scan, "scan", lambda *_: seen)
+    with_peer = replace(case, request=replace(REVIEW, jump=JUMP))
+    assert scanned(with_peer).endswith("others; seen from web-old, its neighbour")
+    seen.add(9999)
+    with pytest.raises(Failed, match="open, but not declared: tcp 9999"):
+        scanned(with_peer)
+
+
+def test_a_scan_from_here(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise FlakeshipError("no route")
+
+    monkeypatch.setattr(scan, "through", refuse)
+    monkeypatch.setattr(scan, "scan", lambda dials, *_: {22, 80} if dials else set())
+    assert scanned(case).endswith("seen from here, no peer")
+    with_peer = replace(case, request=replace(REVIEW, jump=JUMP))
+    assert scanned(with_peer).endswith("seen from here, web-old could not be asked: no route")
+    serving = replace(with_peer, way=replace(WAY, serving=True))
+    assert scanned(serving).endswith("seen from here, no peer")
+    with pytest.raises(Failed, match="nobody could look at all its ports: web-old could not"):
+        scanned(replace(with_peer, way=replace(WAY, own=False)))
+
+
+def switch(case: Case, *results: Result | Exception) -> str:
+    return checks.switch(case, Shell(*results), known())
+
+
+DONE, NOW = Result(0, "", ""), Result(0, f"{TOPLEVEL}\n", "")
+
+
+def test_an_activation(case: Case) -> None:
+    shell = Shell(DONE, NOW)
+    assert "the release is still running" in checks.switch(case, shell, known())
+    wanted = f"sudo -n {TOPLEVEL}/bin/switch-to-configuration switch"
+    assert shell.commands[0] == f"PATH=$PATH:/run/wrappers/bin {wanted}"
+    assert switch(replace(case, way=replace(WAY, serving=True))).startswith("skipped: it has the")
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([Result(4, "x", "a\nfailed: web\n"), NOW], "ended with exit code 4: a / failed: web"),
+        ([DONE, Result(0, "/nix/store/old\n", "")], "switch` /nix/store/old is running"),
+        ([CommandError("too long")], "did not end: too long"),
+    ],
+)
+def test_an_activation_fails(case: Case, results: list[Result | Exception], said: str) -> None:
+    with pytest.raises(Failed, match=said):
+        switch(case, *results)
+
+
+@pytest.fixture
+def six(case: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
+    monkeypatch.setattr(ipv6, "SLAAC", 0)
+    monkeypatch.setattr(outside, "port", lambda seen, each: f"{seen.address} {each.port}")
+    return replace(case, at=replace(case.at, ipv6=(SIX,)))
+
+
+def sixth(case: Case, *, there: bool = True) -> str:
+    address = f"2: ens3:\n    inet6 {SIX if there else 'fe80::15'}/64 scope global dynamic\n"
+    return ipv6.check(case, Shell(), known(addresses=address))
+
+
+def knocked(monkeypatch: pytest.MonkeyPatch, error: OSError | None) -> None:
+    def knock(*_: object, **__: object) -> None:
+        if error:
+            raise error
+
+    monkeypatch.setattr("flakeship.wire.exchange", knock)
+
+
+class Peer:
+    def __init__(self, *_: object) -> None: ...
+
+    def __enter__(self) -> "Peer":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def connect(self, _seconds: float) -> None: ...
+
+    def forward(self, _address: str, number: int) -> int:
+        return number + 1000
+
+
+def test_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "Connection", Peer)
+    knocked(monkeypatch, None)
+    assert sixth(six) == f"{SIX}: tcp 22, 80 answer; seen from here"
+    knocked(monkeypatch, OSError("No route to host"))
+    assert sixth(six).endswith(
+        "no way to look at it: not from here (No route to host), and no peer"
+    )
+    with_peer = replace(six, request=replace(REVIEW, jump=JUMP))
+    assert sixth(with_peer) == f"{SIX}: tcp 22, 80 answer; seen from web-old"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(ConnectionRefusedError(), "tcp 22 is refused"), (TimeoutError("t"), "does not answer: t")],
+)
+def test_ipv6_does_not_answer(
+    six: Case, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    knocked(monkeypatch, error)
+    with pytest.raises(Failed, match=f"^{SIX}: .*{said}"):
+        sixth(replace(six, request=replace(REVIEW, reach="direct")))
+
+
+def test_a_port_that_does_not_answer_over_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise Failed("no http within 10 s")
+
+    knocked(monkeypatch, None)
+    monkeypatch.setattr(outside, "port", fail)
+    with pytest.raises(Failed, match="no http within 10 s"):
+        sixth(six)
+
+
+def test_an_ipv6_address_that_is_not_set(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = machine(addresses="2: ens3:\n    inet6 fe80::15/64 scope link\n")
+    monkeypatch.setattr(facts, "probe", lambda *_: old)
+    with pytest.raises(Failed, match=f"{SIX} is not set, but fe80::15"):
+        sixth(six, there=False)
+
+
+def test_the_console_of_nova(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flakeship.openstack.console.PACE", 0)
+    console = Console(small, "server-1")  # type: ignore[arg-type]
+    small.refusals = {"action": (1, 409, "Guest does not have a console available.")}
+    assert console.read() == "Nova does not show it: Guest does not have a console available."
+    small.console = "\x1b[31mLinux\x1b[0m\r\n"
+    assert console.read() == "Linux\n"
+    small.refusals = {"action": (1, 503, "busy")}
+    assert console.read() == "Linux\n"
+    assert console.name == "openstack console log show server-1"
+    assert console.forgets
+
+
+def test_nova_is_asked_gently(small: SmallCloud) -> None:
+    console = Console(small, "server-1")  # type: ignore[arg-type]
+    assert [console.read() for _ in range(9)] == [""] * 9
+    assert len(small.calls) == 1
+
+
+Seen = list[tuple[VerifyRequest, list[str], Target]]
+
+
+@pytest.fixture
+def seen(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """What comes to flakeship.verify, on the one cloud that there is."""
+    found: Seen = []
+
+    def take(request: VerifyRequest, pinned: list[str], _: object, target: Target) -> Evidence:
+        found.append((request, pinned, target))
+        small.moment = copy.deepcopy(small.things)
+        return Evidence(request.machine, 1, [ED25519], 1, [], "today")
+
+    @contextlib.contextmanager
+    def connected(name: str) -> Iterator[SmallCloud]:
+        assert name == "fake"
+        yield small
+
+    monkeypatch.setattr(verify, "verify", take)
+    monkeypatch.setattr(cloud, "connected", connected)
+    return found
+
+
+def test_a_review(small: SmallCloud, seen: Seen) -> None:
+    small.things["ports"]["port-1"]["fixed_ips"].append(
+        {"ip_address": SIX, "subnet_id": "subnet-6"}
+    )
+    review.review(REVIEW, [ED25519], str)
+    ((request, pinned, target),) = seen
+    assert (request.machine, request.subnet, request.disk) == (REVIEW.machine, "10.0.2.0/24", 4096)
+    assert (request.address, pinned) == ("203.0.113.2", [ED25519])
+    assert [*target.beside, *target.last] == ["api", "port-scan", "ipv6", "switch"]
+    small.things["servers"]["server-1"]["status"] = "SHUTOFF"
+    assert target.look([])[-1] == "  Nova has it as SHUTOFF."
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_server_that_nova_could_not_make(small: SmallCloud) -> None:
+    broken = {"status": "ERROR", "fault": {"message": "No valid host was found. "}}
+    small.things["servers"]["server-1"].update(broken)
+    with pytest.raises(FlakeshipError, match="ERROR: No valid host was found; `openstack server"):
+        review.review(REVIEW, [], str)
+    assert not [call for call in small.calls if "floating" in call]
+
+
+TRIAL = TrialRequest(
+    replace(REVIEW, server="", port=""),
+    flavor="flavor-1",
+    network="private",
+    security_groups=["group-1"],
+    user_data="#cloud-config",
+    metadata={"owner": "me"},
+)
+
+
+def test_a_trial(small: SmallCloud, seen: Seen) -> None:
+    before = {kind: {*things} for kind, things in small.things.items()}
+    assert trial.trial(TRIAL, str).machine == REVIEW.machine
+    made = small.moment["servers"][seen[0][2].console.name.split()[-1]]
+    assert made["metadata"] == {
+        "owner": "me",
+        "flakeship_stack": "dev",
+        "flakeship_name": "web",
+        "flakeship_release": "web-6h0ir2lm",
+        "flakeship_temporary": "1",
+    }
+    assert (made["config_drive"], made["user_data"]) == (True, "I2Nsb3VkLWNvbmZpZw==")
+    assert (made["imageRef"], made["flavorRef"]) == ("image-1", "flavor-1")
+    assert {kind: {*things} for kind, things in small.things.items()} == before
+    assert seen[0][2].look([]) == [trial.GONE]
+
+
+@pytest.mark.parametrize(
+    ("refusals", "born"),
+    [
+        ({}, "ERROR"),
+        ({"POST /servers$": (1, 403, "Quota exceeded for instances")}, "ACTIVE"),
+        ({"PUT /ports": (1, 500, "oops")}, "ACTIVE"),
+        ({"POST /floatingips": (1, 409, "no more addresses")}, "ACTIVE"),
+    ],
+)
+@pytest.mark.usefixtures("seen")
+def test_a_trial_that_fails_leaves_nothing(
+    small: SmallCloud, refusals: dict[str, tuple[int, int, str]], born: str
+) -> None:
+    small.refusals, small.born = refusals, born
+    with pytest.raises(Exception, match=r"No valid host|Quota|oops|no more addresses"):
+        trial.trial(TRIAL, str)
+    assert [*small.things["servers"]] == ["server-1"]
+    assert [*small.things["ports"]] == ["port-1"]
+    assert not small.things["floatingips"]
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_trial_removes_what_a_killed_one_has_left(small: SmallCloud) -> None:
+    left = small.things["servers"]["server-1"]
+    small.things["servers"]["server-3"] = left | {
+        "id": "server-3",
+        "metadata": marks.metadata(MARKS),
+    }
+    small.things["ports"]["port-3"] = small.things["ports"]["port-1"] | {
+        "id": "port-3",
+        "description": marks.description(MARKS),
+    }
+    said: list[str] = []
+    trial.trial(TRIAL, said.append)
+    assert "removing what a trial that was killed has left" in said[0]
+    assert [*small.things["servers"]] == ["server-1"]
+    assert [*small.things["ports"]] == ["port-1"]
+
+
+def test_make_verify(seen: Seen) -> None:
+    held = requests.dump(Evidence(REVIEW.machine, 1, [ED25519], 1, [], "yesterday"))
+    resources = [
+        {
+            "urn": f"x::verification-{create}",
+            "inputs": {"create": create, "stdin": requests.dump(request)},
+            "outputs": {"stdout": held},
+        }
+        for create, request in {"review": REVIEW, "trial": TRIAL}.items()
+    ]
+    assert recheck.recheck({"resources": resources}, str).splitlines() == [
+        "",
+        REVIEW.machine,
+        "",
+        REVIEW.machine,
+        "  was a test server and is gone; a new release gets another",
+    ]
+    ((_, pinned, _),) = seen
+    assert pinned == [ED25519]
