@@ -57,11 +57,17 @@ def older(
 def updated(
     ledger: list[Record], verified: list[Record], others: list[Record], chosen: Collection[str]
 ) -> list[Record]:
-    """The ledger after all of `verified` have passed; a chosen release stays where it was.
+    """The ledger after all of `verified` have passed; what is new for its host comes first.
 
-    A release that is known already keeps its record, with the revision that it was made from.
+    A chosen release stays where it was. One that is known already keeps its record, with the
+    revision that it was made from.
     """
     known = {record.name: record for record in ledger}
-    newest = [known.get(r.name, r) for r in verified if r.release.host not in chosen]
+    first = {record.release.host: record.name for record in reversed(ledger)}
+    newest = [
+        known.get(record.name, record)
+        for record in verified
+        if record.release.host not in chosen and first.get(record.release.host) != record.name
+    ]
     kept = {record.name for record in (*verified, *others)} - {record.name for record in newest}
     return [*newest, *(record for record in ledger if record.name in kept)]

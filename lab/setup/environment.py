@@ -34,10 +34,14 @@ def folders(found: list[Found]) -> list[Path]:
 
 
 def lines(path: list[Path], values: Mapping[str, str]) -> str:
-    """Write the lines for a shell; PATH first, where anything is to be put before it."""
-    text = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
-    if path:
-        text.insert(0, f'export PATH={shlex.quote(os.pathsep.join(map(str, path)))}:"$PATH"\n')
+    """Write the lines for a shell; PATH first.
+
+    What is in our virtual environment comes last: there is a client of OpenStack in it, and it must
+    not stand before somebody's own python.
+    """
+    before = "".join(f"{shlex.quote(str(folder))}:" for folder in path)
+    text = [f'export PATH={before}"$PATH":{shlex.quote(str(paths.ROOT / ".venv" / "bin"))}\n']
+    text += [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
     return "".join(text)
 
 

@@ -179,3 +179,28 @@ def test_a_run_of_some_targets_keeps_the_ledger(project: Tiny) -> None:
     assert project.outputs() == before
     project.up()
     assert project.ledger() == ["two", "one"]
+
+
+def test_every_host_has_releases_of_its_own(project: Tiny) -> None:
+    """A new release of one host leaves the other host's server and ledger as they were."""
+    project.write("one")
+    project.config("servers[0].name", "web")
+    project.config("servers[1].name", "side")
+    project.config("servers[1].host", "other")
+    project.up()
+    assert project.ledger() == ["one", "other"]
+    first = project.outputs()
+    assert set(first["running"]) == {"tiny", "other"}
+    assert [line.split()[0] for line in project.log()].count("start") == 2
+    project.write("two")
+    project.up()
+    second = project.outputs()
+    assert project.ledger() == ["two", "one", "other"]
+    assert second["servers"]["side"] == first["servers"]["side"]
+    assert second["servers"]["web"] != first["servers"]["web"]
+    # back with one host by name: the other one is evaluated as ever
+    project.config("release", first["running"]["tiny"])
+    project.up()
+    assert project.outputs()["running"] == first["running"]
+    assert project.ledger() == ["two", "one", "other"]
+    project.preview("--expect-no-changes")

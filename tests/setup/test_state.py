@@ -112,4 +112,7 @@ def test_a_shell_reads_the_lines() -> None:
     script = f'eval {shlex.quote(text)}; printf "%s\\n" "$PATH" "$NAME"'
     env = {"PATH": os.environ["PATH"]}
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=env, check=True)
-    assert said.stdout.splitlines() == [f"/a b/bin:{os.environ['PATH']}", "it's"]
+    assert said.stdout.splitlines() == [
+        f"/a b/bin:{os.environ['PATH']}:{paths.ROOT}/.venv/bin",
+        "it's",
+    ]
