@@ -42,7 +42,8 @@ CIDRS = {"subnet-4": "10.0.2.0/24", "subnet-6": "fd66::/64"}
 class SmallCloud:
     """What it has by kind and id, what it was asked to change, and what it refuses.
 
-    `moment` is what it had when the checks ran. `refusals` maps a pattern of `METHOD path` to how often and with which status it fails.
+    `moment` is what it had when the checks ran. `refusals` maps a pattern of `METHOD path` to how
+    often it fails, with which status, and what is said.
     """
 
     def __init__(self) -> None:

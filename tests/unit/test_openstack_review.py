@@ -188,9 +188,7 @@ def test_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     knocked(monkeypatch, None)
     assert sixth(six) == f"{SIX}: tcp 22, 80 answer; seen from here"
     knocked(monkeypatch, OSError("No route to host"))
-    assert sixth(six).endswith(
-        "no way to look at it: not from here (No route to host), and no peer"
-    )
+    assert sixth(six).endswith("no way to look at it: not from here (No route to host), no peer")
     with_peer = replace(six, request=replace(REVIEW, jump=JUMP))
     assert sixth(with_peer) == f"{SIX}: tcp 22, 80 answer; seen from web-old"
 
