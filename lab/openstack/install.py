@@ -25,7 +25,7 @@ PACKAGES = (
     "iproute2", "procps", "zstd", "radvd", "iptables", "genisoimage", "rabbitmq-server",
     "mariadb-server-core", "mariadb-client-core", "openvswitch-switch", "ovn-central", "ovn-host",
     "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients", "qemu-system-x86",
-    "qemu-utils",
+    "qemu-utils", "e2fsprogs",
 )  # fmt: skip
 TO_BUILD = ("gcc", "libc6-dev", "pkg-config", "libvirt-dev", "libpython3-dev")
 """uWSGI and libvirt's binding for Python come as sources."""
