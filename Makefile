@@ -5,7 +5,7 @@ MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 
 STACK  ?= dev
-SERVER ?= web
+SERVER ?=
 PLUGINS ?=
 
 SETUP  := lab/setup/run
@@ -16,15 +16,14 @@ LOCK   := nix/appliance/debian/lock.json
 .PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
-	@echo '  STACK=$(STACK) chooses the stack, SERVER=$(SERVER) the server of `make ssh`'
+	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> the server of `make ssh`, where it has several'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --stack $(STACK) && $(PYTHON) -m flakeship summary </dev/null
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
 ssh: setup ## Log in to a server of the stack
-	@test -f .state/$(STACK)/ssh_config || { echo 'The stack $(STACK) has no server: `make up` makes one.' >&2; exit 1; }
-	@exec ssh -F .state/$(STACK)/ssh_config $(SERVER)
+	@$(WITH) pulumi stack select $(STACK) && login=$$($(PYTHON) -m flakeship ssh <<<'$(SERVER)') && eval "exec $$login"
 destroy: setup ## Remove all that the stack made
 	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
 verify: setup ## Check the running servers once more, without changing anything

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from flakeship import nix, recheck, requests, summary, verify
+from flakeship import login, nix, recheck, requests, selected, summary, verify
 from flakeship.errors import FlakeshipError
 from flakeship.interrupt import hear
 from flakeship.local import cutover, disks, machine, orphans
@@ -83,18 +83,28 @@ def unname(text: str) -> str:
 
 def tell(_: str) -> str:
     """Sum up the selected stack for a person."""
-    return summary.summary()
+    return summary.summary(selected.selected())
 
 
 def again(_: str) -> str:
     """Run the checks of the selected stack's servers once more."""
-    return recheck.recheck(summary.selected()[1], progress)
+    return recheck.recheck(selected.selected().deployment, progress)
+
+
+def log_in(text: str) -> str:
+    """The command line that logs in to a server, whose name is given."""
+    return login.command(selected.selected().outputs.get("servers") or {}, text.strip())
 
 
 def sweep(_: str) -> str:
     """Remove what a killed run has left and the selected stack does not know."""
-    gone = orphans.sweep(*summary.selected())
-    return f"removed {', '.join(gone)}" if gone else "nothing is left over"
+    stack = selected.selected()
+    gone = orphans.sweep(stack.name, stack.deployment)
+    lines = [f"removed {', '.join(gone)}"] if gone else []
+    if (cloud := selected.cloud(stack)) is not None:
+        # openstacksdk takes its time, which the target `local` does not pay
+        lines += import_module("flakeship.openstack.orphans").sweep(stack, cloud, progress)
+    return "\n".join(lines) or "nothing is left over"
 
 
 def on_openstack(verb: str) -> Callable[[str], str]:
@@ -119,6 +129,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "cutover": move,
     "cutover-remove": unname,
     "summary": tell,
+    "ssh": log_in,
     "recheck": again,
     "sweep": sweep,
     **{verb: on_openstack(verb) for verb in ("publish", "withdraw", "shelve", "review", "trial")},

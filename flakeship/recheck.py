@@ -24,7 +24,7 @@ def recheck(deployment: dict[str, Any], progress: Progress) -> str:
         try:
             if "::verification-" in resource["urn"]:
                 lines += ["", *_verified(resource, progress)]
-            elif "::cutover-" in resource["urn"]:
+            elif "::cutover-" in resource["urn"] and "stdin" in resource["inputs"]:
                 moved = requests.parse(CutoverRequest, resource["inputs"]["stdin"])
                 if checks := serving.again(moved):
                     lines += ["", f"{moved.server} with its data disks", *summary.table(checks)]

@@ -1,0 +1,142 @@
+"""What a killed run has left on a cloud and the state does not know.
+
+Another checkout may have a stack of the same name in the same project, so the marks alone prove
+nothing: only what nobody can be using any more is removed, and all else is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from flakeship.errors import FlakeshipError
+from flakeship.openstack import cloud, leftovers, rest
+from flakeship.openstack.leftovers import Left
+from flakeship.openstack.removal import remove
+from flakeship.selected import Stack
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+Progress = Callable[[str], object]
+
+LONGEST = timedelta(days=1)
+"""Longer than any verification takes."""
+
+PLACES = {
+    "server": ("compute", "/servers"),
+    "port": ("network", "/ports"),
+    "floating ip": ("network", "/floatingips"),
+}
+"""Where the kinds are that a verification makes for itself."""
+
+
+def sweep(stack: Stack, name: str, progress: Progress) -> list[str]:
+    """Remove what is certainly left over on a cloud, and tell of the rest; lines of both.
+
+    `name` is the cloud's as for `connected`. Raises FlakeshipError where it does not let us look.
+    With an empty state that is a line too: nothing says then that there ever was anything.
+    """
+    try:
+        with cloud.connected(name) as connection:
+            return _sweep(connection, stack, name, progress)
+    except FlakeshipError as error:
+        if stack.resources:
+            raise
+        return [f"nothing is in the state, and the cloud was not looked at: {error}"]
+
+
+def _sweep(connection: Connection, stack: Stack, name: str, progress: Progress) -> list[str]:
+    access = cloud.login(connection)
+    project = str(access.project_id)
+    if stack.outputs.get("project", project) != project:
+        raise FlakeshipError(
+            f"the stack {stack.name} lives in the project {stack.outputs['project']}, and these "
+            f"credentials are for {access.project_name} ({project}): choose the right cloud by "
+            "OS_CLOUD or flakeship:openstack.cloud"
+        )
+    there = leftovers.of_stack(stack.name, leftovers.lists(connection, project))
+    ids = known(stack)
+    left = [each for each in there if each.id not in ids]
+    gone: list[Left] = []
+    for each in left:
+        if is_over(each, {one.id for one in gone}, datetime.now(UTC)):
+            service, path = PLACES[each.kind]
+            what, by_hand = f"{each.kind} {each.name}", client(name, each)
+            try:
+                remove(
+                    rest.client(connection, service),
+                    f"{path}/{each.id}",
+                    what,
+                    by_hand,
+                    wait=each.kind == "server",
+                )
+            except FlakeshipError as error:
+                progress(str(error))
+                continue
+            gone.append(each)
+    where = f"the project {access.project_name} of {connection.config.name}"
+    return [
+        *(f"removed the temporary {each.kind} {each.name}" for each in gone),
+        *told(stack.name, name, where, [each for each in left if each not in gone]),
+    ]
+
+
+def known(stack: Stack) -> set[str]:
+    """The ids of all that the state holds; images are made by verbs."""
+    ids = {each.get("id", "") for each in stack.resources}
+    for each in stack.resources:
+        if "::glance-" in each["urn"] and (text := each.get("outputs", {}).get("stdout")):
+            ids.add(json.loads(text)["id"])
+    return ids | {image["id"] for image in (stack.outputs.get("published") or {}).values()}
+
+
+def is_over(left: Left, gone: Collection[str], now: datetime) -> bool:
+    """Whether nobody can be using it: it was made for a verification, and none needs it.
+
+    A temporary address comes with its port and never leaves it, so one that leads nowhere has
+    outlived its server; on a port the next verification of that server takes it over, or somebody
+    has put it to use. A test server and its port may be those of a run under way, until they are
+    older than any.
+    """
+    if not left.temporary:
+        return False
+    old = left.made is not None and now - left.made > LONGEST
+    match left.kind:
+        case "floating ip":
+            return not left.at
+        case "server":
+            return old
+        case "port":
+            return old and (not left.at or left.at in gone)
+    return False
+
+
+def told(stack: str, name: str, where: str, left: list[Left]) -> list[str]:
+    """What somebody has to look at, and the command that removes each."""
+    if not left:
+        return []
+    return [
+        f"{where} has what is of a stack {stack}, and this one's state does not know it.",
+        "Another checkout's stack of the same name may need it. Where there is none, these remove",
+        "it, in this order:",
+        *(f"  {client(name, each)}  # {described(each)}" for each in left),
+    ]
+
+
+def client(name: str, left: Left) -> str:
+    """The command line that removes it; a cloud that the shell has chosen needs no name."""
+    return f"openstack {f'--os-cloud {name} ' if name else ''}{left.removal}"
+
+
+def described(left: Left) -> str:
+    """What it is, in a few words."""
+    parts = [
+        left.name or "without a name",
+        left.status,
+        "temporary" if left.temporary else "",
+        f"made {left.made:%Y-%m-%d %H:%M} UTC" if left.made else "",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,52 @@
+"""The selected stack, as Pulumi has it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flakeship.process import run
+
+PROVIDER = "pulumi:providers:openstack"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Its name and its state, as `pulumi stack export` writes it."""
+
+    name: str
+    deployment: dict[str, Any]
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """What the state knows; nothing before the first run and after a destroy."""
+        found: list[dict[str, Any]] = self.deployment.get("resources") or []
+        return found
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The stack's own outputs."""
+        stacks = (each for each in self.resources if each["type"] == "pulumi:pulumi:Stack")
+        return next((each.get("outputs") or {} for each in stacks), {})
+
+
+def selected() -> Stack:
+    """Ask Pulumi for it."""
+    name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
+    return Stack(name, json.loads(run(["pulumi", "stack", "export"]).stdout)["deployment"])
+
+
+def cloud(stack: Stack) -> str | None:
+    """The cloud that a stack is on, as flakeship:openstack.cloud names it; None: on this machine.
+
+    The state knows; while it is empty the settings say it.
+    """
+    for resource in stack.resources:
+        if resource["type"] == PROVIDER:
+            return str(resource["inputs"].get("cloud", ""))
+    told = json.loads(run(["pulumi", "config", "--json"]).stdout)
+    if told.get("flakeship:target", {}).get("value") != "openstack":
+        return None
+    wish = told.get("flakeship:openstack", {}).get("objectValue") or {}
+    return str(wish.get("cloud", ""))
