@@ -15,7 +15,7 @@ from flakeship.openstack.machine import Machine
 
 @dataclass(frozen=True)
 class Site:
-    """Where a machine goes: ids that the cloud knows, or will."""
+    """Where a machine goes: ids that the cloud knows, or will; `fault` says why it was not made."""
 
     network: pulumi.Input[str]
     security_group: pulumi.Input[str]
@@ -23,6 +23,7 @@ class Site:
     group: pulumi.Input[str] | None
     stable: pulumi.Input[str]
     ready: Sequence[pulumi.Resource]
+    fault: pulumi.ErrorHook
 
 
 class CloudServer(pulumi.ComponentResource):
@@ -74,6 +75,7 @@ class CloudServer(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[*site.ready, *after],
                 ignore_changes=["imageId", "blockDevices"],
+                hooks=pulumi.ResourceHookBinding(on_error=[site.fault]),
             ),
         )
         booted = "" if machine.server.volume else server.image_id

@@ -12,6 +12,7 @@ from pulumi_openstack import compute
 
 from components.nix_image import NixImage
 from components.target import Deployed
+from components.targets.openstack import fault
 from components.targets.openstack.address import Address, Cutover
 from components.targets.openstack.image import GlanceImage, Shelf
 from components.targets.openstack.network import PrivateNetwork, SecurityGroup
@@ -66,6 +67,7 @@ class Graph:
         }
         self.group = server_group(survey.stack, self.wish.group, own) if self.wish.group else None
         self.images = {name: self.image(name, each) for name, each in built.items()}
+        self.fault = fault.of_server(self.wish.cloud)
         self.addresses: dict[str, Address] = {}
         self.servers: list[CloudServer] = []
         self.evidence: list[pulumi.Output[Evidence]] = []
@@ -125,6 +127,7 @@ class Graph:
             group=self.group,
             stable=address.value,
             ready=self.ready,
+            fault=self.fault,
         )
         return CloudServer(planned, self.images[planned.release.name], site, after, self.inside)
 
