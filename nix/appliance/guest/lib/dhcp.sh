@@ -2,9 +2,9 @@
 # Called by udhcpc, which leaves the address and its lifetime to this script.
 # shellcheck disable=SC2154 # udhcpc sets them
 case $1 in
-deconfig) /usr/bin/ip addr flush dev "$interface" scope global ;;
+deconfig) /usr/bin/ip -4 addr flush dev "$interface" scope global ;;
 bound | renew)
-  [ "$1" = renew ] || /usr/bin/ip addr flush dev "$interface" scope global
+  [ "$1" = renew ] || /usr/bin/ip -4 addr flush dev "$interface" scope global
   /usr/bin/ip addr replace "$ip/$mask" dev "$interface" valid_lft "$lease" preferred_lft "$lease"
   [ -z "$mtu" ] || /usr/bin/ip link set "$interface" mtu "$mtu"
   if [ -n "$staticroutes" ]; then
