@@ -253,7 +253,9 @@ def test_checks_of_a_target_fail(request_: VerifyRequest) -> None:
         raise Failed("something else")
 
     target = replace(of_a_cloud(""), beside={"a": fail}, last={"b": fail})
-    with pytest.raises(FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"):
+    with pytest.raises(
+        FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"
+    ):
         verify.verify(request_, [ED25519], str, target)
 
 
