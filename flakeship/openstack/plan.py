@@ -12,6 +12,7 @@ from flakeship.openstack.machine import Machine, Standing
 from flakeship.openstack.networks import Places
 from flakeship.openstack.requests import Jump
 from flakeship.openstack.shapes import Flavor, Look
+from flakeship.openstack.shapes import Server as Seen
 from flakeship.release import Record, Release
 from flakeship.servers import Server
 from flakeship.settings import Settings
@@ -144,7 +145,8 @@ def flavor_before(scene: Scene, server: Server, known: list[Machine]) -> str:
     """
     release = release_of(scene, server)
     prefix = f"{server.name}-{release.name.removeprefix(f'{release.host}-')}-"
-    left = [s for s in scene.look.servers if s.stack == scene.stack and s.name.startswith(prefix)]
+    ours = [s for s in scene.look.servers if s.stack == scene.stack and s.status != "ERROR"]
+    left = [server for server in ours if server.name.startswith(prefix)]
     names = [
         *(machine.flavor.name for machine in known if machine.release.name == release.name),
         *(found.flavor for found in left),
@@ -167,28 +169,37 @@ def with_user_data(server: Server) -> Server:
 def settled(wanted: Machine, known: list[Machine], look: Look) -> tuple[Machine, list[str]]:
     """The machine as it is known already, where it is the same; and what has happened to that one.
 
-    One that is gone or in error gets a successor, whose name differs by the count of lives.
+    One that is gone or in error gets a successor, whose name differs by the count of lives: Nova
+    can do nothing with a server in error but delete it.
     """
-    same = [m for m in known if replace(wanted, life=m.life).id == m.id]
-    if not same:
-        return wanted, []
-    last = max(same, key=lambda machine: machine.life)
-    if not exists(last, look):
-        said = (
-            f"{last.server.name}: {last.id} is gone from the cloud or in error: a new one is made"
-        )
-        return replace(wanted, life=last.life + 1), [said]
-    # what it was planned with then: another way to the same machine is no change of it
-    like_it = replace(wanted, life=last.life, jump=last.jump, flavor=last.flavor)
-    return (last if like_it == last else replace(wanted, life=last.life)), []
+    same = {m.id: m for m in known if replace(wanted, life=m.life).id == m.id}
+    machine = replace(wanted, life=max((m.life for m in same.values()), default=1))
+    lost = []
+    while in_error(machine, look) or (machine.id in same and not exists(machine, look)):
+        lost.append(machine.id)
+        machine = replace(machine, life=machine.life + 1)
+    if machine.id in same:
+        # what it was planned with then: another way to the same machine is no change of it
+        last = same[machine.id]
+        like_it = replace(machine, jump=last.jump, flavor=last.flavor)
+        machine = last if like_it == last else machine
+    name = wanted.server.name
+    return machine, [f"{name}: {each} is gone or in error: a new one is made" for each in lost]
 
 
 def exists(machine: Machine, look: Look) -> bool:
     """Whether Nova has it, and not in error."""
-    return any(
-        server.name == machine.id and server.stack == machine.stack and server.status != "ERROR"
-        for server in look.servers
-    )
+    return any(server.status != "ERROR" for server in named(machine, look))
+
+
+def in_error(machine: Machine, look: Look) -> bool:
+    """Whether Nova has it in error."""
+    return any(server.status == "ERROR" for server in named(machine, look))
+
+
+def named(machine: Machine, look: Look) -> list[Seen]:
+    """The servers of Nova's that have its name and its stack's mark."""
+    return [s for s in look.servers if (s.name, s.stack) == (machine.id, machine.stack)]
 
 
 def farewell(machine: Machine, known: list[Machine]) -> list[str]:

@@ -179,9 +179,7 @@ def test_a_server_that_is_gone_gets_a_successor_with_another_name() -> None:
     assert lost.plan.active[0].life == 2
     assert lost.plan.active[0].id != first.id
     assert lost.plan.older == []
-    assert lost.notes[0] == (
-        f"web: {first.id} is gone from the cloud or in error: a new one is made"
-    )
+    assert lost.notes[0] == (f"web: {first.id} is gone or in error: a new one is made")
     second = world.up(given, release(1)).plan.active[0]
     assert world.plan(given, release(1)).plan.active == [second]
     broken = replace(world.look.servers[0], status="ERROR")
@@ -319,6 +317,17 @@ def test_a_run_that_failed_has_left_a_server_whose_flavor_is_kept() -> None:
     world.look = replace(world.look, servers=[left])
     made = world.plan(settings(WEB), release(1))
     assert made.plan.active[0].flavor.name == "s1.small"
+
+
+def test_a_server_that_could_not_be_made_is_not_taken_for_one() -> None:
+    """What a failed run has left in error is in no output; its flavor is no choice either."""
+    world = World()
+    planned = world.plan(settings({**WEB, "flavor": "s1.plus"}), release(1)).plan.active[0]
+    left = Server("id-1", planned.id, "ERROR", "", "s1.plus", stack="dev")
+    world.look = replace(world.look, servers=[left])
+    again = world.plan(settings({**WEB, "flavor": "s1.plus"}), release(1))
+    assert again.plan.active[0].life == 2
+    assert world.plan(settings(WEB), release(1)).plan.active[0].flavor.name == "s1.tiny"
 
 
 def test_an_image_of_unknown_size_is_checked_when_it_is_built() -> None:
