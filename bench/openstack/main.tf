@@ -95,3 +95,5 @@ resource "terraform_data" "answers" {
     command = "${path.module}/answers.sh ${var.key} ${var.user}@${openstack_networking_floatingip_v2.address.address}"
   }
 }
+
+output "address" { value = openstack_networking_floatingip_v2.address.address }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ class Call:
 class Meter:
     """The calls so far; a program that is started with `env` adds its own."""
 
-    env: Mapping[str, str]
+    env: dict[str, str]
     calls: list[Call] = field(default_factory=list)
 
     def inside(self) -> float:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.table import show
 from flakeship.process import run
 from lab.setup import gobuild
 from lab.setup.tools import Machine
 
 HERE = Path(__file__).parent
 FLAVOR = "s1.tiny"
+POOL = "public"
 NAME = "flakeship-bench"
 LONGEST = 900
-
-Rows = list[tuple[object, ...]]
 
 
 def client(image: Path, key: Path) -> float:
@@ -31,9 +31,30 @@ def client(image: Path, key: Path) -> float:
     return float(run(argv, env=os.environ | {"PATH": path}, timeout=LONGEST).stdout)
 
 
+@dataclass(frozen=True)
+class Terraform:
+    """A directory with main.tf, and the environment of every command."""
+
+    path: Path
+    env: Mapping[str, str]
+
+    def timed(self, *words: str) -> float:
+        """The seconds of a command that changes or plans."""
+        start = time.perf_counter()
+        self._run(*words, "-input=false", "-no-color")
+        return time.perf_counter() - start
+
+    def address(self) -> str:
+        """The floating IP."""
+        return str(json.loads(self._run("output", "-json", "address")))
+
+    def _run(self, *words: str) -> str:
+        return run(["terraform", *words], cwd=self.path, env=self.env, timeout=LONGEST).stdout
+
+
 @contextmanager
-def terraform(image: Path, key: Path) -> Iterator[Callable[..., float]]:
-    """Give a function that runs a Terraform command and tells its seconds; all is removed then."""
+def terraform(image: Path, key: Path) -> Iterator[Terraform]:
+    """Give a Terraform project that has not made anything yet; all is removed then."""
     gobuild.build((gobuild.TERRAFORM,), Machine.here())
     provider = (gobuild.engine() / gobuild.TERRAFORM.program).parent
     with tempfile.TemporaryDirectory() as directory:
@@ -44,46 +65,14 @@ def terraform(image: Path, key: Path) -> Iterator[Callable[..., float]]:
             "provider_installation {\n  dev_overrides {\n"
             f'    "terraform-provider-openstack/openstack" = "{provider}"\n  }}\n}}\n'
         )
+        wanted = {"image": image, "key": key, "flavor": FLAVOR, "name": NAME}
         env = os.environ | {
             "TF_CLI_CONFIG_FILE": str(settings),
             "CHECKPOINT_DISABLE": "1",
-            **{f"TF_VAR_{name}": str(value) for name, value in variables(image, key).items()},
+            **{f"TF_VAR_{name}": str(value) for name, value in wanted.items()},
         }
-
-        def timed(*words: str) -> float:
-            start = time.perf_counter()
-            run(
-                ["terraform", *words, "-input=false", "-no-color"],
-                cwd=Path(directory), env=env, timeout=LONGEST,
-            )  # fmt: skip
-            return time.perf_counter() - start
-
+        made = Terraform(Path(directory), env)
         try:
-            yield timed
+            yield made
         finally:
-            timed("destroy", "-auto-approve")
-
-
-def variables(image: Path, key: Path) -> dict[str, object]:
-    """What main.tf asks for."""
-    return {"image": image, "key": key, "flavor": FLAVOR, "name": NAME}
-
-
-def rows(image: Path, key: Path) -> Rows:
-    """Measure both; a peer that is not on this machine has a row that says so."""
-    measured: Rows = [("`openstack` commands until SSH answers", client(image, key))]
-    if not shutil.which("terraform"):
-        return [*measured, ("Terraform until SSH answers", "left out: no terraform on PATH")]
-    with terraform(image, key) as timed:
-        measured.append(("Terraform until SSH answers", timed("apply", "-auto-approve")))
-        # Its exit code is 0 only where nothing is to be changed.
-        measured.append(("Terraform's plan without changes", timed("plan", "-detailed-exitcode")))
-    return measured
-
-
-if __name__ == "__main__":
-    show(
-        f"one server from an image file, {FLAVOR}",
-        ("what", "seconds"),
-        rows(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()),
-    )
+            made.timed("destroy", "-auto-approve")
