@@ -98,7 +98,7 @@ def log_in(text: str) -> str:
 
 def sweep(_: str) -> str:
     """Remove what a killed run has left and the selected stack does not know."""
-    stack = selected.selected()
+    stack = selected.settled(selected.selected())
     gone = orphans.sweep(stack.name, stack.deployment)
     lines = [f"removed {', '.join(gone)}"] if gone else []
     if (cloud := selected.cloud(stack)) is not None:

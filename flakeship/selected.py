@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import run
 
 PROVIDER = "pulumi:providers:openstack"
@@ -35,6 +36,28 @@ def selected() -> Stack:
     """Ask Pulumi for it."""
     name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
     return Stack(name, json.loads(run(["pulumi", "stack", "export"]).stdout)["deployment"])
+
+
+def settled(stack: Stack) -> Stack:
+    """The stack without the operations that a killed run has left half-way in its state.
+
+    Only what was recorded as done counts then. Pulumi's lock tells whether a run is under way:
+    raises FlakeshipError where it is held. Pulumi's own `up` keeps such operations until they
+    succeed, and on a cloud they may not: what the killed run has made is in their way.
+    """
+    if not stack.deployment.get("pending_operations"):
+        return stack
+    # of the stack alone: nothing in the state is to change
+    target = [f"--target={each['urn']}" for each in stack.resources[:1]]
+    argv = ["pulumi", "refresh", "--yes", "--skip-preview", "--clear-pending-creates"]
+    try:
+        run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
+    except CommandError as error:
+        raise FlakeshipError(
+            f"a run of the stack {stack.name} is under way, or was killed: wait for it, or end it "
+            f"by `pulumi cancel`, and sweep then. {error}"
+        ) from error
+    return selected()
 
 
 def cloud(stack: Stack) -> str | None:

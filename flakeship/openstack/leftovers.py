@@ -30,7 +30,8 @@ DESCRIPTION = "The declared ports of servers"
 class Left:
     """An object; `kind` is what the client `openstack` calls it, `at` is what it is attached to.
 
-    `made` is None where the cloud does not tell.
+    `stands_on` has the ids of what it could not be without: the ports and networks of a server, the
+    network of a port. `made` is None where the cloud does not tell.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Left:
     at: str = ""
     made: datetime | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
+    stands_on: Sequence[str] = ()
 
     @property
     def temporary(self) -> bool:
@@ -144,7 +146,7 @@ def of_stack(stack: str, there: Lists) -> list[Left]:
         ("image", filter(ours, (*there["images"], *there["hidden"]))),
         ("flavor", filter(flavor, there["flavors"])),
     ]
-    return [_left(kind, each) for kind, found in kinds for each in found]
+    return [_left(kind, each, there["ports"]) for kind, found in kinds for each in found]
 
 
 def marked(found: Found) -> dict[str, str]:
@@ -155,7 +157,8 @@ def marked(found: Found) -> dict[str, str]:
     return {key: str(value) for key, value in whole.items() if key.startswith("flakeship_")}
 
 
-def _left(kind: str, found: Found) -> Left:
+def _left(kind: str, found: Found, ports: Sequence[Found]) -> Left:
+    under = [port for port in ports if kind == "server" and port["device_id"] == found["id"]]
     made = found.get("created_at") or found.get("created")
     return Left(
         kind,
@@ -165,4 +168,8 @@ def _left(kind: str, found: Found) -> Left:
         at=found.get("device_id") or found.get("port_id") or "",
         made=datetime.fromisoformat(made) if made else None,
         marks=marked(found),
+        stands_on=[
+            *([found["network_id"]] if "network_id" in found else []),
+            *(port[key] for port in under for key in ("id", "network_id")),
+        ],
     )

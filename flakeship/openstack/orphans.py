@@ -15,6 +15,7 @@ from flakeship.errors import FlakeshipError
 from flakeship.openstack import cloud, leftovers, rest
 from flakeship.openstack.leftovers import Left
 from flakeship.openstack.removal import remove
+from flakeship.openstack.shapes import STACK
 from flakeship.selected import Stack
 
 if TYPE_CHECKING:
@@ -25,30 +26,37 @@ Progress = Callable[[str], object]
 LONGEST = timedelta(days=1)
 """Longer than any verification takes."""
 
+CLOCKS = timedelta(minutes=1)
+"""How far the cloud's clock may be from ours."""
+
 PLACES = {
     "server": ("compute", "/servers"),
     "port": ("network", "/ports"),
     "floating ip": ("network", "/floatingips"),
 }
-"""Where the kinds are that a verification makes for itself."""
+"""Where the kinds are that are ever removed here."""
 
 
 def sweep(stack: Stack, name: str, progress: Progress) -> list[str]:
     """Remove what is certainly left over on a cloud, and tell of the rest; lines of both.
 
-    `name` is the cloud's as for `connected`. Raises FlakeshipError where it does not let us look.
-    With an empty state that is a line too: nothing says then that there ever was anything.
+    `name` is the cloud's as for `connected`; no run may be under way. Raises FlakeshipError where
+    the cloud does not let us look. With an empty state that is a line too: nothing says then that
+    there ever was anything.
     """
+    read = datetime.now(UTC)
     try:
         with cloud.connected(name) as connection:
-            return _sweep(connection, stack, name, progress)
+            return _sweep(connection, stack, read, name, progress)
     except FlakeshipError as error:
         if stack.resources:
             raise
         return [f"nothing is in the state, and the cloud was not looked at: {error}"]
 
 
-def _sweep(connection: Connection, stack: Stack, name: str, progress: Progress) -> list[str]:
+def _sweep(
+    connection: Connection, stack: Stack, read: datetime, name: str, progress: Progress
+) -> list[str]:
     access = cloud.login(connection)
     project = str(access.project_id)
     if stack.outputs.get("project", project) != project:
@@ -62,7 +70,7 @@ def _sweep(connection: Connection, stack: Stack, name: str, progress: Progress) 
     left = [each for each in there if each.id not in ids]
     gone: list[Left] = []
     for each in left:
-        if is_over(each, {one.id for one in gone}, datetime.now(UTC)):
+        if is_over(each, ids, {one.id for one in gone}, read):
             service, path = PLACES[each.kind]
             what, by_hand = f"{each.kind} {each.name}", client(name, each)
             try:
@@ -79,7 +87,7 @@ def _sweep(connection: Connection, stack: Stack, name: str, progress: Progress) 
             gone.append(each)
     where = f"the project {access.project_name} of {connection.config.name}"
     return [
-        *(f"removed the temporary {each.kind} {each.name}" for each in gone),
+        *(f"removed the {each.kind} {described(each)}" for each in gone),
         *told(stack.name, name, where, [each for each in left if each not in gone]),
     ]
 
@@ -93,24 +101,26 @@ def known(stack: Stack) -> set[str]:
     return ids | {image["id"] for image in (stack.outputs.get("published") or {}).values()}
 
 
-def is_over(left: Left, gone: Collection[str], now: datetime) -> bool:
-    """Whether nobody can be using it: it was made for a verification, and none needs it.
+def is_over(left: Left, ids: Collection[str], gone: Collection[str], read: datetime) -> bool:
+    """Whether it is certain that nobody uses it.
 
-    A temporary address comes with its port and never leaves it, so one that leads nowhere has
-    outlived its server; on a port the next verification of that server takes it over, or somebody
-    has put it to use. A test server and its port may be those of a run under way, until they are
-    older than any.
+    What carries our marks and stands on something that the state holds is of a killed run of ours,
+    where it was there before the state was `read`: a run under way would have put it down by then.
+    What was made for a verification is over when none can need it: an address comes with its port
+    and never leaves it, so one that leads nowhere has outlived its server (on a port the next
+    verification of that server takes it over, or somebody has put it to use); a test server and
+    its port may be those of another checkout's run, until they are older than any.
     """
-    if not left.temporary:
-        return False
-    old = left.made is not None and now - left.made > LONGEST
+    age = read - left.made if left.made else timedelta(0)
+    ours = STACK in left.marks and age > CLOCKS and any(each in ids for each in left.stands_on)
+    over = ours or (left.temporary and age > LONGEST)
     match left.kind:
         case "floating ip":
-            return not left.at
+            return left.temporary and not left.at
         case "server":
-            return old
+            return over
         case "port":
-            return old and (not left.at or left.at in gone)
+            return over and (not left.at or left.at in gone)
     return False
 
 

@@ -30,8 +30,8 @@ class Cloud:
     """What it has, what it was asked (`calls`), and what it refuses (`refusals`).
 
     A refusal is a pattern of `METHOD path?query`, and the status and body to answer with.
-    `page` is how many entries a list has at once. `damage` makes Glance hash other bytes.
-    Calls with `slow` in them take half a second.
+    `neutron` has what else Neutron lists. `page` is how many entries a list has at once. `damage`
+    makes Glance hash other bytes. Calls with `slow` in them take half a second.
     """
 
     url: str = ""
@@ -41,6 +41,7 @@ class Cloud:
     servers: list[dict[str, Any]] = field(default_factory=list)
     flavors: list[dict[str, Any]] = field(default_factory=list)
     networks: list[dict[str, Any]] = field(default_factory=list)
+    neutron: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     refusals: dict[str, Answer] = field(default_factory=dict)
     algorithm: str = "sha512"
@@ -109,7 +110,7 @@ class Cloud:
             "links": [{"rel": "self", "href": f"{self.url}/{place}/"}],
         }
 
-    def _compute(self, _method: str, path: str, query: dict[str, str], _body: bytes) -> Answer:
+    def _compute(self, method: str, path: str, query: dict[str, str], _body: bytes) -> Answer:
         match path.removeprefix("v2.1").lstrip("/"):
             case "":
                 return 200, {"version": self._version("compute/v2.1", "v2.1")}
@@ -123,9 +124,12 @@ class Cloud:
                     and query.get("image", "") in {"", (server["image"] or {}).get("id")}
                 ]
                 return 200, self._paged("servers", found, query)
+            case "os-server-groups":
+                return 200, {"server_groups": []}
             case "limits":
                 return 200, {"limits": {"absolute": LIMITS}}
-        return 404, {}
+            case one:
+                return self._drop(method, self.servers, one)
 
     def _paged(self, key: str, entries: list[Any], query: dict[str, str]) -> dict[str, Any]:
         ids = [entry["id"] for entry in entries]
@@ -137,7 +141,15 @@ class Cloud:
             page["next"] = "/v2/elsewhere"  # type: ignore[assignment]
         return page
 
-    def _network(self, _method: str, path: str, query: dict[str, str], _body: bytes) -> Answer:
+    def _drop(self, method: str, found: list[dict[str, Any]], path: str) -> Answer:
+        """The removal of one of a list."""
+        there = [each for each in found if each["id"] == path.rpartition("/")[2]]
+        if method == "DELETE" and there:
+            found.remove(there[0])
+            return 204, None
+        return 404, {}
+
+    def _network(self, method: str, path: str, query: dict[str, str], _body: bytes) -> Answer:
         match path.removeprefix("v2.0/"):
             case "networks":
                 return 200, self._paged("networks", self.networks, query)
@@ -146,7 +158,12 @@ class Cloud:
                 names = ["network", "subnet", "port", "router", "security_group"]
                 quota = dict.fromkeys(names, plenty)
                 return 200, {"quota": quota | {"floatingip": {**plenty, "limit": -1}}}
-        return 404, {}
+            case one:
+                kind, _, identity = one.partition("/")
+                found = self.neutron.get(kind.replace("-", "_"), [])
+                if identity:
+                    return self._drop(method, found, one)
+                return 200, self._paged(kind.replace("-", "_"), found, query)
 
     def _image(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
         _, _, identity, action, last = [*path.split("/"), "", "", "", ""][:5]

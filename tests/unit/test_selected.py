@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flakeship import selected
+from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Result
 from flakeship.selected import Stack
 
@@ -59,3 +60,29 @@ def test_outputs() -> None:
     assert stack({"type": "pulumi:pulumi:Stack", "outputs": {"a": 1}}).outputs == {"a": 1}
     assert stack({"type": "pulumi:pulumi:Stack"}).outputs == {}
     assert Stack("dev", {"resources": None}).outputs == {}
+
+
+def test_what_a_killed_run_has_left_half_way_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(selected, "run", lambda argv: asked.append(argv))
+    monkeypatch.setattr(selected, "selected", lambda: stack(HERE))
+    left = Stack("dev", {"resources": [{"urn": "u::dev"}, HERE], "pending_operations": [{}]})
+    assert selected.settled(left) == stack(HERE)
+    assert asked[0][-3:] == ["--stack", "dev", "--target=u::dev"]
+    # nothing but that: refreshing the rest would change the state
+    assert selected.settled(Stack("dev", {"pending_operations": [{}]})) == stack(HERE)
+    assert asked[1][-1] == "dev"
+
+
+def test_nothing_is_asked_of_a_state_without_such(settings: dict[str, Any]) -> None:
+    assert selected.settled(stack(HERE)) == stack(HERE)
+    assert settings
+
+
+def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: list[str]) -> Result:
+        raise CommandError("error: the stack is currently locked by 1 lock(s)")
+
+    monkeypatch.setattr(selected, "run", run)
+    with pytest.raises(FlakeshipError, match=r"dev is under way, or was killed: .* locked by 1"):
+        selected.settled(Stack("dev", {"pending_operations": [{}]}))
