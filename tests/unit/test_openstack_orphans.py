@@ -97,7 +97,7 @@ def port(name: str, **more: Any) -> dict[str, Any]:
 
 
 def address(value: str, **more: Any) -> dict[str, Any]:
-    common = {"port_id": None, "description": "", "tags": []}
+    common: dict[str, Any] = {"port_id": None, "description": "", "tags": []}
     return {**common, "id": f"id-of-{value}", "floating_ip_address": value, **more}
 
 

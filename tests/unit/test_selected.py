@@ -64,7 +64,7 @@ def test_outputs() -> None:
 
 def test_what_a_killed_run_has_left_half_way_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(selected, "run", lambda argv: asked.append(argv))
+    monkeypatch.setattr(selected, "run", asked.append)
     monkeypatch.setattr(selected, "selected", lambda: stack(HERE))
     left = Stack("dev", {"resources": [{"urn": "u::dev"}, HERE], "pending_operations": [{}]})
     assert selected.settled(left) == stack(HERE)
