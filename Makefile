@@ -13,7 +13,7 @@ WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> the server of `make ssh`, where it has several'
@@ -39,6 +39,8 @@ test-openstack: setup ## Run the tests of the target openstack, in a cloud that 
 	@tests/openstack/run
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m bench
+bench-openstack: ## Run those of the target openstack, in a cloud that it brings up (PARTS: preview moves first uploads many)
+	@bench/openstack/run $(PARTS)
 check: setup ## Check style, types, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m lab.setup check
 format: setup ## Format the Python files
