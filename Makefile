@@ -15,7 +15,7 @@ LOCK   := nix/appliance/debian/lock.json
 
 .PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> the server of `make ssh`, where it has several'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
@@ -39,7 +39,7 @@ test-openstack: setup ## Run the tests of the target openstack, in a cloud that 
 	@tests/openstack/run
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m bench
-bench-openstack: ## Run those of the target openstack, in a cloud that it brings up (PARTS: preview moves first uploads many)
+bench-openstack: ## Run those of the target openstack, in a cloud that it brings up (PARTS chooses)
 	@bench/openstack/run $(PARTS)
 check: setup ## Check style, types, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m lab.setup check
