@@ -56,7 +56,7 @@ async def main() -> dict[str, Any]:
             for release, made in zip(releases.values(), done[0], strict=True)
         ]
     )
-    if not pulumi.runtime.is_dry_run() and not await verified.is_known():
+    if not pulumi.runtime.is_dry_run() and not await program.is_known(verified):
         pulumi.log.warn("not every server was looked at (--target?): the ledger stays as it was")
         return before
     kept = verified.apply(lambda records: ledger.updated(known, records, others, chosen))

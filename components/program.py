@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pulumi
+from pulumi.runtime.settings import _get_rpc_manager
+from pulumi.runtime.stack import ResourceRegistrationFailed
 
 from flakeship.errors import FlakeshipError, SettingError
 
@@ -26,10 +29,41 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
 
     async def program() -> dict[str, Any]:
         try:
-            return await main()
+            outputs = await main()
         except FlakeshipError as error:
             file = f" (Pulumi.{pulumi.get_stack()}.yaml)" if isinstance(error, SettingError) else ""
             pulumi.log.error(f"{error}{file}")
             raise SystemExit(SHOWN) from error
+        await settle()
+        return outputs
 
     pulumi.run(program)
+
+
+async def is_known(output: pulumi.Output[Any]) -> bool:
+    """Whether an output has come: not where a resource was left out, or has failed."""
+    try:
+        return await output.is_known()
+    except ResourceRegistrationFailed:
+        return False
+
+
+async def settle() -> None:
+    """Wait for every resource. Where some have failed the program leaves when the others are done.
+
+    With --continue-on-error it goes on after a failure; but the SDK ends it with a traceback as
+    soon as it comes to a resource that depends on the failed one, and what is not registered by
+    then does not happen.
+    """
+    manager = _get_rpc_manager()
+    failed = False
+    while manager.rpcs:
+        await asyncio.sleep(0)
+        try:
+            await manager.rpcs.pop()
+        except ResourceRegistrationFailed:
+            failed = True
+    if isinstance(manager.unhandled_exception, ResourceRegistrationFailed):
+        manager.clear()
+    if failed:
+        raise SystemExit(SHOWN)

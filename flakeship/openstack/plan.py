@@ -179,10 +179,11 @@ def settled(wanted: Machine, known: list[Machine], look: Look) -> tuple[Machine,
         lost.append(machine.id)
         machine = replace(machine, life=machine.life + 1)
     if machine.id in same:
-        # what it was planned with then: another way to the same machine is no change of it
+        # another way to it, or what the cloud says of its flavor now, is no change of a machine
         last = same[machine.id]
         like_it = replace(machine, jump=last.jump, flavor=last.flavor)
-        machine = last if like_it == last else machine
+        checked = [each.review("", "", "", "") for each in (like_it, last)]
+        machine = like_it if checked[0] == checked[1] else machine
     name = wanted.server.name
     return machine, [f"{name}: {each} is gone or in error: a new one is made" for each in lost]
 

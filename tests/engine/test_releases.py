@@ -181,6 +181,28 @@ def test_a_run_of_some_targets_keeps_the_ledger(project: Tiny) -> None:
     assert project.ledger() == ["two", "one"]
 
 
+def test_a_failing_server_stops_itself_alone(project: Tiny) -> None:
+    """The others get their cut-over, nobody's machine is stopped, and the ledger waits for all."""
+    project.write("one")
+    project.config("servers[0].name", "web")
+    project.config("servers[1].name", "api")
+    project.up()
+    before = project.outputs()
+    project.log()
+    project.write("two")
+    project.fail("verify", "api-")
+    said = project.up("--continue-on-error", check=False)
+    assert "1 of 9 checks failed" in said
+    log = [line.rpartition("-")[0] for line in project.log()]
+    assert {line.rpartition("-")[0] for line in log if "cutover" in line} == {"cutover web"}
+    assert not [line for line in log if line.startswith("stop")]
+    assert project.outputs() == before
+    project.mend("verify")
+    project.up()
+    assert project.ledger() == ["two", "one"]
+    project.preview("--expect-no-changes")
+
+
 def test_every_host_has_releases_of_its_own(project: Tiny) -> None:
     """A new release of one host leaves the other host's server and ledger as they were."""
     project.write("one")

@@ -278,6 +278,13 @@ def test_the_active_server_is_the_way_to_its_successor_and_stays_so() -> None:
     assert second.jump.host_keys == KEYS
     # the active one is another now, and what was verified stays verified
     assert world.plan(given, release(2)).plan.active == [second]
+    less = settings({**WEB, "memory": 256}, openstack={"reach": "jump"})
+    assert world.plan(less, release(2)).plan.active[0].jump == second.jump
+    # new checks have to find a way that is there
+    more = settings({**WEB, "checks": [{"name": "a", "run": "true"}]}, openstack={"reach": "jump"})
+    again = world.plan(more, release(2)).plan.active[0].jump
+    assert again
+    assert again.name == second.id
 
 
 def test_several_hosts_in_one_stack() -> None:
