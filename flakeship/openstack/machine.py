@@ -140,11 +140,11 @@ class Machine:
             deadline=self.deadline,
         )
 
-    def trial(self, image: str, network: str, security_group: str) -> TrialRequest:
-        """The test server that its verification makes and removes itself."""
+    def trial(self, image: str, network: str, security_group: str, flavor: str) -> TrialRequest:
+        """The test server that its verification makes and removes itself; all are ids."""
         return TrialRequest(
             review=self.review("", "", image, ""),
-            flavor=self.flavor.id,
+            flavor=flavor,
             network=network,
             security_groups=[security_group],
             keypair=self.server.keypair,
