@@ -55,7 +55,7 @@ def settled(stack: Stack) -> Stack:
     except CommandError as error:
         raise FlakeshipError(
             f"a run of the stack {stack.name} is under way, or was killed: wait for it, or end it "
-            f"by `pulumi cancel`, and sweep then. {error}"
+            f"by `pulumi cancel`, and sweep then. Pulumi says: {error.stderr.strip() or error}"
         ) from error
     return selected()
 
