@@ -109,14 +109,15 @@ def is_over(left: Left, ids: Collection[str], gone: Collection[str], read: datet
     What was made for a verification is over when none can need it: an address comes with its port
     and never leaves it, so one that leads nowhere has outlived its server (on a port the next
     verification of that server takes it over, or somebody has put it to use); a test server and
-    its port may be those of another checkout's run, until they are older than any.
+    its port may be those of another checkout's run, until they are older than any. `gone` are the
+    ids of what has just been removed.
     """
     age = read - left.made if left.made else timedelta(0)
     ours = STACK in left.marks and age > CLOCKS and any(each in ids for each in left.stands_on)
     over = ours or (left.temporary and age > LONGEST)
     match left.kind:
         case "floating ip":
-            return left.temporary and not left.at
+            return left.temporary and (not left.at or left.at in gone)
         case "server":
             return over
         case "port":

@@ -34,6 +34,7 @@ def is_over(it: Left, ids: Collection[str] = (), gone: Collection[str] = ()) -> 
 
 def test_a_temporary_address_that_leads_nowhere_is_over() -> None:
     assert is_over(left("floating ip", TEMPORARY))
+    assert is_over(left("floating ip", TEMPORARY, at="a-port"), gone={"a-port"})
     assert not is_over(left("floating ip", TEMPORARY, OLD, at="a-port"))
     assert not is_over(left("floating ip", MARKS, OLD))
 
