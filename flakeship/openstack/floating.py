@@ -87,10 +87,11 @@ def _make(network: Proxy, request: ReviewRequest, at: Port, mine: str) -> dict[s
     except HttpException as error:
         if error.status_code not in {400, 404, 409}:
             raise
+        said = errors.answer(error).rstrip(".")
         raise FlakeshipError(
             f"{request.machine}: the verification gets no temporary floating IP from the network "
-            f"{request.pool}: {errors.answer(error).rstrip('.')}. Release one that is not needed (`openstack "
-            "floating ip list`), ask for more, or let flakeship:openstack.reach be jump or direct"
+            f"{request.pool}: {said}. Release one that is not needed (`openstack floating ip "
+            "list`), ask for more, or let flakeship:openstack.reach be jump or direct"
         ) from error
     found: dict[str, Any] = answer["floatingip"]
     return found
