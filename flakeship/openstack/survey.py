@@ -150,12 +150,14 @@ def needs(scene: Scene, new: list[Machine], reports: Mapping[str, Any]) -> Mappi
     """What this run creates, at its peak; `new` are the machines that are not there yet."""
     wish = scene.settings.openstack
     running = [each for machines in scene.standing.values() for each in machines]
+    # a first run that failed has left its network, which carries the stack's name
+    networked = running or any(net.name == scene.stack for net in scene.look.networks)
     groups = {each.security_group for each in running}
     borrowing = wish.reach == "floating" or (wish.reach == "jump" and not scene.jumps)
     return quota.needs(
         [each.flavor for each in new],
         groups={m.security_group: len(m.rules) for m in new if m.security_group not in groups},
-        network=None if wish.network.name or running or not new else wish.network,
+        network=None if wish.network.name or networked or not new else wish.network,
         addresses=sum(
             s.address == "floating" and s.name not in reports for s in scene.settings.each
         ),

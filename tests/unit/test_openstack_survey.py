@@ -267,6 +267,16 @@ def test_the_quota_is_asked_for_what_is_new_at_its_peak() -> None:
     world.plan(settings(WEB, openstack={"reach": "direct"}), release(2))
 
 
+def test_the_network_that_a_failed_first_run_has_left_is_not_counted_again() -> None:
+    world = World()
+    world.look = replace(world.look, left={"routers": 0})
+    with pytest.raises(FlakeshipError, match="routers: 1 needed, 0 left"):
+        world.plan(settings(WEB), release(1))
+    left = Network("net-dev", "dev")
+    world.look = replace(world.look, networks=[*world.look.networks, left])
+    world.plan(settings(WEB), release(1))
+
+
 def test_the_active_server_is_the_way_to_its_successor_and_stays_so() -> None:
     world = World()
     given = settings(WEB, openstack={"reach": "jump"})
