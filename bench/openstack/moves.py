@@ -25,6 +25,13 @@ PACE = 0.05
 
 def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
     """Measure; `pages` tells what each of two running releases answers, the running one last."""
+    theirs: list[tuple[object, ...]] = []
+    if shutil.which("terraform"):
+        silence, seconds = in_place(stack, images)
+        theirs = [
+            ("Terraform, another image for the server: silence, once", silence, silence),
+            ("  until its end", seconds, seconds),
+        ]
     address = stack.address()
     names = list(pages)
     silences, answered, whole = [], [], []
@@ -43,13 +50,8 @@ def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
         ("the address' longest silence", statistics.median(silences), max(silences)),
         ("from the start of `pulumi up` to its answer", statistics.median(answered), max(answered)),
         ("to the end of `pulumi up`", statistics.median(whole), max(whole)),
+        *theirs,
     ]
-    if shutil.which("terraform"):
-        silence, seconds = in_place(stack, images)
-        rows += [
-            ("Terraform, another image for the server: silence, once", silence, silence),
-            ("  until its end", seconds, seconds),
-        ]
     title = f"{MOVES} moves of an address between two running servers, probed every 20 ms"
     show(title, ("what", "median s", "largest s"), rows)
 
