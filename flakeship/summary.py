@@ -30,7 +30,7 @@ def text(stack: Stack) -> str:
     """The summary without what the state does not know."""
     if "running" not in stack.outputs:
         raise FlakeshipError("nothing is verified in this stack yet: `make up` sees to that")
-    servers = stack.outputs["servers"]
+    servers = stack.outputs["servers"] or {}
     lines = releases(stack.outputs)
     for name, report in servers.items():
         lines += ["", *server(stack, name, report)]

@@ -126,8 +126,11 @@ web: make ssh STACK=dev SERVER=web, 80 at 203.0.113.7:80
     )
 
 
-def test_a_test_server_that_is_gone_again() -> None:
-    assert text(on_a_cloud()).endswith(
+@pytest.mark.parametrize("servers", [{}, []])
+def test_a_test_server_that_is_gone_again(servers: object) -> None:
+    found = on_a_cloud()
+    found[0]["outputs"]["servers"] = servers
+    assert text(found).endswith(
         """
 web-33333333-abcd: a test server, removed by its verification
   verified 2026-07-01 12:00:00+02:00, SSH answered after 9.5 s

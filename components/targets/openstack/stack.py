@@ -155,7 +155,8 @@ class Graph:
         )
         verified = pulumi.Output.all(*self.evidence)
         return {
-            "servers": pulumi.Output.all(**self.reports),
+            # of nothing at all it is a list
+            "servers": pulumi.Output.all(**self.reports).apply(dict),
             "standing": verified.apply(lambda _: machine.plain(standing)),
             "published": pulumi.Output.all(verified, published).apply(lambda both: both[1]),
             "project": verified.apply(lambda _: self.survey.project),
