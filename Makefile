@@ -11,6 +11,8 @@ PLUGINS ?=
 SETUP  := lab/setup/run
 WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
+# a make of another stack beside this one selects that
+VERB   := PULUMI_STACK=$(STACK) $(PYTHON) -m flakeship
 LOCK   := nix/appliance/debian/lock.json
 
 .PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
@@ -19,17 +21,17 @@ help: ## Show the targets (this list)
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> the server of `make ssh`, where it has several'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(PYTHON) -m flakeship summary </dev/null
+	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(VERB) summary </dev/null
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
 ssh: setup ## Log in to a server of the stack
-	@$(WITH) pulumi stack select $(STACK) && login=$$($(PYTHON) -m flakeship ssh <<<'$(SERVER)') && eval "exec $$login"
+	@$(WITH) pulumi stack select $(STACK) && login=$$($(VERB) ssh <<<'$(SERVER)') && eval "exec $$login"
 destroy: setup ## Remove all that the stack made
-	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
+	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(VERB) sweep </dev/null
 verify: setup ## Check the running servers once more, without changing anything
-	@$(WITH) pulumi stack select $(STACK) && $(PYTHON) -m flakeship recheck </dev/null
+	@$(WITH) pulumi stack select $(STACK) && $(VERB) recheck </dev/null
 sweep: setup ## Remove what a killed run has left and the state does not know
-	@$(WITH) pulumi stack select $(STACK) && $(PYTHON) -m flakeship sweep </dev/null
+	@$(WITH) pulumi stack select $(STACK) && $(VERB) sweep </dev/null
 doctor: ## Show what was found, what is missing and the command that fixes it
 	@$(SETUP) doctor $(STACK) $(PLUGINS)
 test: check ## Run the checks and the whole test suite, that of openstack included
