@@ -1,9 +1,8 @@
-"""OpenSSH to one machine: pinned host keys, one shared connection, no configuration of the user."""
+"""OpenSSH to one machine: one shared connection, and what it says of logins."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import tempfile
 import time
@@ -13,13 +12,11 @@ from pathlib import Path
 from types import TracebackType
 
 from flakeship import hostkeys, wire
+from flakeship.endpoint import HANDSHAKE, Endpoint, arguments
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Result, run
 from flakeship.waiting import backoff
 from flakeship.wire import LOOPBACK, bracketed
-
-HANDSHAKE = 20
-"""Seconds for one key exchange and login: ten slow guests may share two cores."""
 
 BANNER = 3.0
 """Seconds to wait for the server's first line; through QEMU a guest without network is silent."""
@@ -47,20 +44,6 @@ class LoginRefusedError(FlakeshipError):
 
 class HostKeyRefusedError(FlakeshipError):
     """The server has another host key than the pinned one: nothing was sent to it."""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where and as whom to log in. `name` identifies the machine (HostKeyAlias).
-
-    `identity` is a private key file; empty: the user's agent and default keys.
-    """
-
-    name: str
-    address: str
-    port: int
-    user: str
-    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,49 +83,6 @@ class Login:
         lines = [line.strip() for line in self.log.splitlines()]
         said = [line for line in lines if line and not line.startswith(("debug", "OpenSSH_"))]
         return said[-1] if said else f"ssh ended with exit code {self.code}"
-
-
-def arguments(endpoint: Endpoint, keys: Sequence[str], known_hosts: Path) -> list[str]:
-    """`ssh` and the options that all its uses share: no prompt, no configuration, pinned keys."""
-    settings = {
-        "BatchMode": "yes",
-        "StrictHostKeyChecking": "yes",
-        "UserKnownHostsFile": known_hosts,
-        "GlobalKnownHostsFile": "/dev/null",
-        "HostKeyAlias": endpoint.name,
-        "HostKeyAlgorithms": hostkeys.algorithms(keys),
-        "UpdateHostKeys": "no",
-        "PreferredAuthentications": "publickey",
-        "ConnectTimeout": HANDSHAKE,
-        "ServerAliveInterval": 10,
-        "ServerAliveCountMax": 3,
-    }
-    argv = ["ssh", "-F", "/dev/null", "-T", "-p", str(endpoint.port)]
-    if endpoint.identity:
-        argv += ["-i", endpoint.identity, "-o", "IdentitiesOnly=yes"]
-    for name, value in settings.items():
-        argv += ["-o", f"{name}={value}"]
-    return argv
-
-
-def by_hand(endpoint: Endpoint, keys: Sequence[str], proxy: str = "") -> str:
-    """A command line to look at a machine oneself that trusts only its pinned key.
-
-    `proxy` is a command whose input and output are the connection (ProxyCommand).
-    """
-    argv = ["ssh", "-F", "/dev/null", "-p", str(endpoint.port)]
-    if endpoint.identity:
-        argv += ["-i", endpoint.identity, "-o", "IdentitiesOnly=yes"]
-    argv += ["-o", f"HostKeyAlias={endpoint.name}"]
-    if keys:
-        argv += [
-            *("-o", f"HostKeyAlgorithms={hostkeys.algorithms(keys[:1])}"),
-            *("-o", f"KnownHostsCommand=/usr/bin/env echo {endpoint.name} {keys[0]}"),
-            *("-o", "UserKnownHostsFile=/dev/null"),
-        ]
-    if proxy:
-        argv += ["-o", f"ProxyCommand={proxy}"]
-    return shlex.join([*argv, f"{endpoint.user}@{endpoint.address}"])
 
 
 class Connection:

@@ -10,6 +10,7 @@ from pathlib import Path
 from flakeship import ssh
 from flakeship.checks.facts import Facts
 from flakeship.console import Console, File
+from flakeship.endpoint import Endpoint, by_hand
 from flakeship.requests import VerifyRequest
 
 Extra = Callable[[ssh.Connection, Future[Facts]], str]
@@ -36,12 +37,12 @@ class Target:
 def of_a_file(request: VerifyRequest) -> Target:
     """A machine whose console is a file, and which stays where the request says."""
     return Target(
-        File(Path(request.console)), lambda keys: [f"  {ssh.by_hand(endpoint(request), keys)}"]
+        File(Path(request.console)), lambda keys: [f"  {by_hand(endpoint(request), keys)}"]
     )
 
 
-def endpoint(request: VerifyRequest) -> ssh.Endpoint:
+def endpoint(request: VerifyRequest) -> Endpoint:
     """Where to log in to the server of a request."""
-    return ssh.Endpoint(
+    return Endpoint(
         request.machine, request.address, request.reach[22], request.user, request.identity
     )

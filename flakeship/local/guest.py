@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+from flakeship.endpoint import Endpoint
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Shell
-from flakeship.ssh import Connection, Endpoint
+from flakeship.ssh import Connection
 
 LOGIN_SECONDS = 60.0
 SECONDS = 120.0

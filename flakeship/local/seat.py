@@ -8,12 +8,12 @@ from pathlib import Path
 
 from flakeship import hostkeys
 from flakeship.console import File
+from flakeship.endpoint import Endpoint
 from flakeship.local import daemon, forwards, guest, host, qemu, sshconfig
 from flakeship.local.qmp import Monitor, connect
 from flakeship.local.record import Saved, load
 from flakeship.process import Shell
 from flakeship.requests import CutoverRequest
-from flakeship.ssh import Endpoint
 
 
 @dataclass

@@ -10,11 +10,11 @@ from functools import partial
 
 from flakeship.checks import custom, facts, inside, outside
 from flakeship.checks.verdict import judge
+from flakeship.endpoint import Endpoint
 from flakeship.errors import FlakeshipError
 from flakeship.local import guest, host
 from flakeship.process import Shell
 from flakeship.requests import Check, CutoverRequest, VerifyRequest
-from flakeship.ssh import Endpoint
 
 PATIENCE = 60.0
 """Seconds that a port has to answer: what serves it starts only with the disk."""

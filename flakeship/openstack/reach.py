@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flakeship import ssh
+from flakeship.endpoint import Endpoint, by_hand
 from flakeship.openstack import floating, port
 from flakeship.openstack.port import Port
 from flakeship.openstack.requests import Jump, ReviewRequest
@@ -67,9 +68,9 @@ def serving(network: Proxy, request: ReviewRequest, at: Port) -> bool:
     return any(each["port_id"] == at.id for each in there)
 
 
-def endpoint(request: ReviewRequest, jump: Jump) -> ssh.Endpoint:
+def endpoint(request: ReviewRequest, jump: Jump) -> Endpoint:
     """The login on a jump host."""
-    return ssh.Endpoint(jump.name, jump.address, 22, jump.user, request.identity)
+    return Endpoint(jump.name, jump.address, 22, jump.user, request.identity)
 
 
 def declared(request: ReviewRequest) -> list[int]:
@@ -82,11 +83,11 @@ def _same(request: ReviewRequest) -> dict[int, int]:
 
 
 def _straight(request: ReviewRequest, address: str, *, serving: bool = False) -> Way:
-    here = ssh.Endpoint(request.machine, address, 22, request.user, request.identity)
+    here = Endpoint(request.machine, address, 22, request.user, request.identity)
     return Way(
         address,
         _same(request),
-        lambda keys: [f"  {ssh.by_hand(here, keys)}"],
+        lambda keys: [f"  {by_hand(here, keys)}"],
         serving=serving,
     )
 
@@ -108,16 +109,16 @@ def _jump(
         progress(f"{machine}: {jump.name} cannot be gone through: {error}")
         return None
     progress(f"{machine}: looked at through {jump.name}")
-    here = ssh.Endpoint(machine, at.ipv4, 22, request.user, request.identity)
-    proxy = f"{ssh.by_hand(through, jump.host_keys)} -W {at.ipv4}:22"
-    return Way(LOOPBACK, reach, lambda keys: [f"  {ssh.by_hand(here, keys, proxy)}"], own=False)
+    here = Endpoint(machine, at.ipv4, 22, request.user, request.identity)
+    proxy = f"{by_hand(through, jump.host_keys)} -W {at.ipv4}:22"
+    return Way(LOOPBACK, reach, lambda keys: [f"  {by_hand(here, keys, proxy)}"], own=False)
 
 
 def _by_hand(request: ReviewRequest, at: Port, keys: Sequence[str]) -> list[str]:
     """The temporary address is gone by then."""
-    here = ssh.Endpoint(request.machine, "ADDRESS", 22, request.user, request.identity)
+    here = Endpoint(request.machine, "ADDRESS", 22, request.user, request.identity)
     return [
         "  its temporary address has been removed; this gives it another ADDRESS:",
         f"  openstack floating ip create --port {at.id} {request.pool}",
-        f"  {ssh.by_hand(here, keys)}",
+        f"  {by_hand(here, keys)}",
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flakeship import requests, ssh
+from flakeship import requests
+from flakeship.endpoint import Endpoint, by_hand
 from flakeship.openstack.machine import Machine
 from flakeship.openstack.requests import Jump
 from flakeship.requests import Evidence
@@ -15,14 +16,14 @@ def report(machine: Machine, stable: str, fixed: str, evidence: Evidence) -> dic
     what another server's checks need to know to come through this one.
     """
     address = stable or fixed
-    endpoint = ssh.Endpoint(machine.id, address, 22, machine.release.user, machine.identity)
+    endpoint = Endpoint(machine.id, address, 22, machine.release.user, machine.identity)
     reachable = stable or machine.reach == "direct"
     jump = Jump(machine.id, address, machine.release.user, evidence.host_keys)
     return {
         "machine": machine.id,
         "address": address,
         "flavor": machine.flavor.name,
-        "ssh": ssh.by_hand(endpoint, evidence.host_keys),
+        "ssh": by_hand(endpoint, evidence.host_keys),
         "ports": {str(p.port): f"{address}:{p.port}" for p in machine.server.declared},
         "checks": f"{len(evidence.checks)} passed",
         "jump": requests.plain(jump) if reachable else None,

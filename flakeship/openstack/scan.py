@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from flakeship import ssh
 from flakeship.checks.facts import Facts
 from flakeship.checks.verdict import Failed
+from flakeship.endpoint import Endpoint
 from flakeship.wire import LOOPBACK
 
 LOW = range(1, 1025)
@@ -95,7 +96,7 @@ def straight(address: str) -> Dial:
     return dial
 
 
-def through(opened: ExitStack, peer: ssh.Endpoint, keys: list[str], address: str) -> list[Dial]:
+def through(opened: ExitStack, peer: Endpoint, keys: list[str], address: str) -> list[Dial]:
     """Connect from a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails."""
     logins = [opened.enter_context(ssh.Connection(peer, keys)) for _ in range(LOGINS)]
     with ThreadPoolExecutor(LOGINS) as pool:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from flakeship.checks import facts
+from flakeship.endpoint import Endpoint
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.local import cutover, daemon, files, host, moves, ports, seat, sshconfig
 from flakeship.local.qmp import QmpError
 from flakeship.local.record import Saved, save
 from flakeship.process import Result, run
 from flakeship.requests import CutoverRequest, MachineRequest
-from flakeship.ssh import Endpoint
 from tests.unit.machines import recorded
 
 MACHINES = Path(".state/dev/machines")

@@ -8,6 +8,7 @@ import pytest
 from flakeship import ssh
 from flakeship.checks import custom, outside
 from flakeship.checks.verdict import Failed
+from flakeship.endpoint import Endpoint
 from flakeship.errors import CommandError
 from flakeship.process import Result
 from flakeship.requests import CustomCheck, Port, Protocol, VerifyRequest
@@ -49,7 +50,7 @@ class Fake(ssh.Connection):
         attempts: Sequence[str] = (),
         result: Result | Exception | None = None,
     ) -> None:
-        super().__init__(ssh.Endpoint("web-1", "127.0.0.1", 22022, "nixos"), [ED25519])
+        super().__init__(Endpoint("web-1", "127.0.0.1", 22022, "nixos"), [ED25519])
         self.login = ssh.Login(0, log)
         self.attempts = list(attempts)
         self.result = result

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from flakeship import ssh, wire
+from flakeship.endpoint import Endpoint, arguments, by_hand
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Result
 from tests.unit.machines import ED25519, FINGERPRINT, Behaviour, says, server, silent, slirp
 
-ENDPOINT = ssh.Endpoint("web-1", "127.0.0.1", 22022, "nixos")
+ENDPOINT = Endpoint("web-1", "127.0.0.1", 22022, "nixos")
 OPTIONS = [
     *("-o", "BatchMode=yes"),
     *("-o", "StrictHostKeyChecking=yes"),
@@ -55,28 +56,28 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 def test_the_exact_arguments() -> None:
-    found = ssh.arguments(ENDPOINT, [ED25519], Path("/d/known_hosts"))
+    found = arguments(ENDPOINT, [ED25519], Path("/d/known_hosts"))
     assert found == [*BASE, "22022", *OPTIONS]
-    given = ssh.Endpoint("web-1", "127.0.0.1", 22022, "nixos", "/k/id")
-    found = ssh.arguments(given, [ED25519], Path("/d/known_hosts"))
+    given = Endpoint("web-1", "127.0.0.1", 22022, "nixos", "/k/id")
+    found = arguments(given, [ED25519], Path("/d/known_hosts"))
     assert found == [*BASE, "22022", "-i", "/k/id", "-o", "IdentitiesOnly=yes", *OPTIONS]
 
 
 def test_by_hand_trusts_only_the_pin() -> None:
-    assert ssh.by_hand(ENDPOINT, [ED25519]) == (
+    assert by_hand(ENDPOINT, [ED25519]) == (
         "ssh -F /dev/null -p 22022 -o HostKeyAlias=web-1 -o HostKeyAlgorithms=ssh-ed25519 "
         f"-o 'KnownHostsCommand=/usr/bin/env echo web-1 {ED25519}' "
         "-o UserKnownHostsFile=/dev/null nixos@127.0.0.1"
     )
-    assert "KnownHostsCommand" not in ssh.by_hand(ENDPOINT, [])
-    through = ssh.by_hand(ENDPOINT, [], "ssh old -W 10.0.0.2:22")
+    assert "KnownHostsCommand" not in by_hand(ENDPOINT, [])
+    through = by_hand(ENDPOINT, [], "ssh old -W 10.0.0.2:22")
     assert through.endswith("-o 'ProxyCommand=ssh old -W 10.0.0.2:22' nixos@127.0.0.1")
 
 
 def test_one_login_for_all_commands(fake: Fake) -> None:
     run = fake((0, ""))
     with server(says(b"SSH-2.0-x\r\n")) as port:
-        endpoint = ssh.Endpoint("web-1", "127.0.0.1", port, "nixos")
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
         with ssh.Connection(endpoint, [ED25519]) as connection:
             directory = connection._directory
             assert directory.stat().st_mode & 0o777 == 0o700
@@ -86,7 +87,7 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
             assert connection.run("ls -l").stdout == "said"
             connection.attempt("root")
             (directory / "control").touch()
-    base = ssh.arguments(endpoint, [ED25519], directory / "known_hosts")
+    base = arguments(endpoint, [ED25519], directory / "known_hosts")
     control = ["-o", f"ControlPath={directory}/control"]
     master, command, root, end = run.calls
     log = ["-v", "-E", master[-2]]
@@ -108,7 +109,7 @@ def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) ->
         assert connection.socks() == 4711
         connection._log_in()
         directory = connection._directory
-    base = ssh.arguments(ENDPOINT, [ED25519], directory / "known_hosts")
+    base = arguments(ENDPOINT, [ED25519], directory / "known_hosts")
     base += ["-o", f"ControlPath={directory}/control"]
     *forwards, master = run.calls
     assert forwards == [
@@ -150,7 +151,7 @@ def test_why_a_login_fails(
 ) -> None:
     run = fake((255, log))
     with server(says(b"SSH-2.0-x\r\n")) as port:
-        endpoint = ssh.Endpoint("web-1", "127.0.0.1", port, "nixos")
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
         connection = ssh.Connection(endpoint, [ED25519])
         with connection, pytest.raises(kind, match=message.replace("+", r"\+")):
             connection.connect(0.3)
@@ -160,7 +161,7 @@ def test_why_a_login_fails(
 def test_a_login_that_works_the_second_time(fake: Fake) -> None:
     run = fake((255, DENIED), (0, ""))
     with server(says(b"SSH-2.0-x\r\n")) as port:
-        endpoint = ssh.Endpoint("web-1", "127.0.0.1", port, "nixos")
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
         with ssh.Connection(endpoint, [ED25519]) as connection:
             connection.connect(1)
     assert len(run.calls) == 2
@@ -179,7 +180,7 @@ def test_no_handshake_before_the_banner(
     monkeypatch.setattr(ssh, "BANNER", 0.4)
     run = fake((0, ""))
     with server(behave) as port:
-        endpoint = ssh.Endpoint("web-1", "127.0.0.1", port, "nixos")
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
         with (
             ssh.Connection(endpoint, [ED25519]) as connection,
             pytest.raises(ssh.UnreachableError, match=f"as nixos on 127.0.0.1:.* {message}"),
@@ -190,4 +191,4 @@ def test_no_handshake_before_the_banner(
 
 def test_an_identity_that_does_not_exist() -> None:
     with pytest.raises(FlakeshipError, match="private key /no/key does not exist"):
-        ssh.Connection(ssh.Endpoint("web-1", "127.0.0.1", 1, "nixos", "/no/key"), [ED25519])
+        ssh.Connection(Endpoint("web-1", "127.0.0.1", 1, "nixos", "/no/key"), [ED25519])
