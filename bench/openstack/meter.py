@@ -49,26 +49,22 @@ class Meter:
 @contextmanager
 def metered() -> Iterator[Meter]:
     """Run the proxy during a block."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    meter, opened, done = Meter({}), threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_run(meter, opened, done)))
     thread.start()
-    meter = Meter({})
+    opened.wait()
     try:
-        opened = asyncio.run_coroutine_threadsafe(_open(meter), loop)
-        server = opened.result()
         yield meter
-        loop.call_soon_threadsafe(server.close)
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        done.set()
         thread.join()
-        loop.close()
 
 
-async def _open(meter: Meter) -> asyncio.Server:
+async def _run(meter: Meter, opened: threading.Event, done: threading.Event) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await _forward(meter, reader, writer)
-        except (OSError, EOFError):
+        except (OSError, EOFError, asyncio.CancelledError):
             pass  # the client says what it thinks of that
         finally:
             writer.close()
@@ -77,7 +73,9 @@ async def _open(meter: Meter) -> asyncio.Server:
     port = server.sockets[0].getsockname()[1]
     # gRPC, by which Pulumi's processes talk to each other, would take the proxy too
     meter.env = {"http_proxy": f"http://{LOOPBACK}:{port}", "no_proxy": f"{LOOPBACK},localhost"}
-    return server
+    opened.set()
+    await asyncio.to_thread(done.wait)
+    server.close()
 
 
 async def _forward(
