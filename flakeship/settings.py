@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from flakeship.errors import FlakeshipError
 from flakeship.model import Model, once
+from flakeship.offers import Check, Port
 from flakeship.openstack.wishes import FlavorWish, NetworkWish, OpenStack, TestWish
-from flakeship.servers import Check, Port, Server
+from flakeship.servers import Server
 
 NAMESPACE = "flakeship:"
 

@@ -64,7 +64,7 @@ def plan(scene: Scene) -> Plan:
     """
     active, older, notes = [], [], []
     window = scene.settings.rollback_window if scene.settings.servers else 0
-    for server in scene.settings.each or [test_server()]:
+    for server in scene.settings.each or [test_server(scene.settings)]:
         known = scene.standing.get(server.name, [])
         flavor, said = choose(scene, server, known)
         machine, lost = settled(machine_of(scene, server, flavor), known, scene.look)
@@ -74,9 +74,18 @@ def plan(scene: Scene) -> Plan:
     return Plan(active, older, notes)
 
 
-def test_server() -> Server:
+def test_server(settings: Settings) -> Server:
     """What a test server asks for: as little as its release can do with."""
-    return Server(name=TEST, vcpus=1, memory=1, disk=1, address="none")
+    wish = settings.openstack.test
+    return Server(
+        name=TEST,
+        vcpus=1,
+        memory=1,
+        disk=1,
+        address="none",
+        ports=wish.ports,
+        checks=wish.checks,
+    )
 
 
 def machine_of(scene: Scene, server: Server, flavor: Flavor) -> Machine:

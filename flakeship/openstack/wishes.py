@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.model import Cidr, Model
+from flakeship.offers import Check, Ports, agree
 
 Reach = Literal["floating", "jump", "direct"]
 Visibility = Literal["private", "shared", "community", "public"]
@@ -69,10 +70,19 @@ class NetworkWish(Model):
 class TestWish(Model):
     """The test server of a stack without servers; see docs/openstack.md.
 
-    `ephemeral`: made, verified and removed by the verification itself.
+    `ephemeral`: made, verified and removed by the verification itself. `ports` and `checks` are as
+    those of any server.
     """
 
     ephemeral: bool = False
+    ports: Ports = []
+    checks: list[Check] = []
+
+    @model_validator(mode="after")
+    def consistent(self) -> TestWish:
+        """What it offers holds together."""
+        agree(self.ports, self.checks, data=False)
+        return self
 
 
 class OpenStack(Model):

@@ -49,7 +49,8 @@ def test_through_the_active_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ephemeral", [False, True])
 def test_a_stack_that_only_publishes(tmp_path: Path, *, ephemeral: bool) -> None:
     with stack_on_cloud(tmp_path) as stack:
-        stack.settings(openstack={"network": "provider", "reach": "direct"} | tested(ephemeral))
+        test = {"ephemeral": ephemeral, "ports": WEB["ports"], "checks": WEB["checks"]}
+        stack.settings(openstack={"network": "provider", "reach": "direct", "test": test})
         stack.up()
         (image,) = stack.images().values()
         assert not image["os_hidden"]
@@ -66,7 +67,3 @@ def test_a_stack_that_only_publishes(tmp_path: Path, *, ephemeral: bool) -> None
         (second,) = stack.servers()
         assert second != first
         assert len(stack.images()) == 2
-
-
-def tested(ephemeral: bool) -> dict[str, object]:
-    return {"test": {"ephemeral": True}} if ephemeral else {}

@@ -79,6 +79,44 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
             {"target": "aws"},
             "flakeship:target: \"aws\" is given; must be 'local' or 'openstack' (FILE)",
         ),
+        (
+            {"target": "openstack", "servers": [WEB | {"address": "yes"}]},
+            "flakeship:servers[0]: address is yes; allowed are floating, none and an existing "
+            "floating IP (FILE)",
+        ),
+        (
+            {
+                "target": "openstack",
+                "servers": [],
+                "openstack": {"test": {"checks": [{"name": "a", "http": 80}]}},
+            },
+            "flakeship:openstack.test: check a asks port 80, which is not declared (FILE)",
+        ),
+        (
+            {"target": "openstack", "servers": [WEB | {"data": {"pg": "1G"}}]},
+            "flakeship:servers[0]: web has data, which the target openstack does not know (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"keypair": "mine"}]},
+            "flakeship:servers[0]: web has keypair, which the target local does not know (FILE)",
+        ),
+        (
+            {"rollbackWindow": 2},
+            "flakeship:openstack and rollbackWindow are for the target openstack (FILE)",
+        ),
+        (
+            {"target": "openstack", "rollbackWindow": 3},
+            "flakeship:rollbackWindow: 3 releases stay running beside the newest, so keep must be "
+            "at least 4 (FILE)",
+        ),
+        (
+            {"target": "openstack", "openstack": {"network": {"name": "a", "cidr": "10.0.0.0/8"}}},
+            "flakeship:openstack.network: cidr is of a network that is made; a exists (FILE)",
+        ),
+        (
+            {"target": "openstack", "openstack": {"reech": "jump"}},
+            "flakeship:openstack.reech: there is no such key; did you mean reach? (FILE)",
+        ),
         ({"flake": "./gone"}, "flakeship:flake: there is no flake.nix in ./gone (FILE)"),
         ({"identity": "/gone"}, "flakeship:identity: there is no file /gone (FILE)"),
         ({"servers": "web"}, 'flakeship:servers: "web" is given; must be a valid list (FILE)'),
