@@ -52,6 +52,11 @@ class Terraform:
         return run(["terraform", *words], cwd=self.path, env=self.env, timeout=LONGEST).stdout
 
 
+def variables(image: Path, key: Path) -> Mapping[str, str]:
+    """What main.tf asks for."""
+    return {"image": str(image), "key": str(key), "flavor": FLAVOR, "name": NAME}
+
+
 @contextmanager
 def terraform(image: Path, key: Path) -> Iterator[Terraform]:
     """Give a Terraform project that has not made anything yet; all is removed then."""
@@ -65,11 +70,10 @@ def terraform(image: Path, key: Path) -> Iterator[Terraform]:
             "provider_installation {\n  dev_overrides {\n"
             f'    "terraform-provider-openstack/openstack" = "{provider}"\n  }}\n}}\n'
         )
-        wanted = {"image": image, "key": key, "flavor": FLAVOR, "name": NAME}
         env = os.environ | {
             "TF_CLI_CONFIG_FILE": str(settings),
             "CHECKPOINT_DISABLE": "1",
-            **{f"TF_VAR_{name}": str(value) for name, value in wanted.items()},
+            **{f"TF_VAR_{name}": text for name, text in variables(image, key).items()},
         }
         made = Terraform(Path(directory), env)
         try:

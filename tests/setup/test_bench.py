@@ -1,7 +1,6 @@
 """The peers of bench/: what they measure with, and what they say where one is missing."""
 
 import re
-import shutil
 import socket
 import time
 from pathlib import Path
@@ -28,15 +27,6 @@ def test_terraform_is_told_all_that_it_asks_for() -> None:
     text = (peers.HERE / "main.tf").read_text()
     asked = re.findall(r'^variable "(\w+)" \{\}', text, re.MULTILINE)
     assert set(asked) == set(peers.variables(KEY, KEY))
-
-
-def test_a_missing_terraform_leaves_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "client", lambda _image, _key: 1.5)
-    monkeypatch.setattr(shutil, "which", lambda _name: None)
-    assert peers.rows(KEY, KEY) == [
-        ("`openstack` commands until SSH answers", 1.5),
-        ("Terraform until SSH answers", "left out: no terraform on PATH"),
-    ]
 
 
 def test_a_silence_is_the_longest_time_between_answers() -> None:
