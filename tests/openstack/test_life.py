@@ -16,6 +16,8 @@ from flakeship.openstack.shapes import NAME, RELEASE, STACK
 
 from .project import ADMIN, WEB, CloudStack, stack_on_cloud
 
+USER_DATA = "#cloud-config\n# a token that is nobody's business\n"
+
 
 class Prober:
     """Asks an address again and again while something else happens."""
@@ -46,7 +48,7 @@ class Prober:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudStack]:
     with stack_on_cloud(tmp_path_factory.mktemp("cloud")) as made:
-        made.settings(WEB, keep=2)
+        made.settings({**WEB, "userData": USER_DATA}, keep=2)
         yield made
 
 
@@ -95,6 +97,7 @@ def test_the_state_holds_no_credential(stack: CloudStack) -> None:
         auth = cloud.config.get_auth_args()
     secrets = [auth[key] for key in ("application_credential_secret", "password") if key in auth]
     assert secrets
+    secrets.append("nobody's business")
     assert not [secret for secret in secrets if secret in state]
 
 

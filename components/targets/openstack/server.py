@@ -64,7 +64,9 @@ class CloudServer(pulumi.ComponentResource):
             config_drive=True,
             metadata=machine.metadata,
             key_pair=machine.server.keypair or None,
-            user_data=machine.server.user_data or None,
+            user_data=pulumi.Output.secret(machine.server.user_data)
+            if machine.server.user_data
+            else None,
             scheduler_hints=[compute.InstanceSchedulerHintArgs(group=site.group)]
             if site.group is not None
             else None,

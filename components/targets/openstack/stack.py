@@ -157,7 +157,8 @@ class Graph:
         return {
             # of nothing at all it is a list
             "servers": pulumi.Output.all(**self.reports).apply(dict),
-            "standing": verified.apply(lambda _: machine.plain(standing)),
+            # user data is in it; and it is for the next run, not for people
+            "standing": pulumi.Output.secret(verified.apply(lambda _: machine.plain(standing))),
             "published": pulumi.Output.all(verified, published).apply(lambda both: both[1]),
             "project": verified.apply(lambda _: self.survey.project),
         }
