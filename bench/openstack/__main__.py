@@ -14,7 +14,7 @@ from bench.preview import preview
 from tests.openstack.project import CloudStack, stack_on_cloud
 
 HELLO, WELCOME = "Hello from the appliance", "Welcome to the appliance"
-PARTS = ("preview", "moves", "first", "uploads")
+PARTS = ("preview", "moves", "uploads", "first")
 
 
 def main(parts: list[str]) -> None:
@@ -46,10 +46,10 @@ def measure(stack: CloudStack, parts: list[str]) -> None:
         moves(stack, pages, images)
         configure(stack)
     stack.pulumi("destroy", "--yes", "--skip-preview")
-    if "first" in parts:
-        first(stack, images[-1])
     if "uploads" in parts:
         uploads(stack)
+    if "first" in parts:
+        first(stack, images[-1])
 
 
 def image(stack: CloudStack) -> Path:

@@ -59,7 +59,7 @@ def flakeship(stack: CloudStack) -> Steps:
     found = stack.resources()
     stack.pulumi("destroy", "--yes", "--skip-preview")
     (evidence,) = [r["outputs"]["evidence"] for r in found if "evidence" in r.get("outputs", {})]
-    begun = made(found, lambda urn: "pulumi:pulumi:Stack" in urn)
+    begun = made(found, lambda urn: "::pulumi:pulumi:Stack::" in urn)
     booted = made(found, lambda urn: urn.split("::")[-1].startswith("server-"))
     verified = made(found, lambda urn: urn.split("::")[-1].startswith("verification-"))
     ssh = evidence["seconds_to_ssh"]
