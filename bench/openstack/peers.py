@@ -31,6 +31,11 @@ def client(image: Path, key: Path) -> float:
     return float(run(argv, env=os.environ | {"PATH": path}, timeout=LONGEST).stdout)
 
 
+def answers(key: Path, address: str) -> None:
+    """Wait until SSH answers."""
+    run([HERE / "answers.sh", key, f"nixos@{address}"], timeout=LONGEST)
+
+
 @dataclass(frozen=True)
 class Terraform:
     """A directory with main.tf, and the environment of every command."""
