@@ -78,8 +78,9 @@ def curl(cloud: Connection, file: Path) -> float:
         json={"name": NAME, "disk_format": "raw", "container_format": "bare", "os_hidden": True},
     ).json()
     # by standard input: a command line is for everybody to see
+    glance = str(cloud.image.get_endpoint()).rstrip("/")
     settings = (
-        f'url = "{cloud.image.get_endpoint()}/v2/images/{image["id"]}/file"\n'
+        f'url = "{glance}/images/{image["id"]}/file"\n'
         f'header = "X-Auth-Token: {cloud.auth_token}"\n'
         'header = "Content-Type: application/octet-stream"\n'
     )
