@@ -72,29 +72,44 @@ def api(compute: Proxy, network: Proxy, case: Case) -> str:
 
 
 def port_scan(case: Case, _login: Shell, known: Future[Facts]) -> str:
-    """Whoever looks sees the declared ports open, and no others; a peer sees more than we do."""
-    declared = declared_ports(case.wanted)
-    optional = {each.port for each in case.wanted.ports if each.data}
-    with ExitStack() as opened:
-        dials, whence = _dials(opened, case)
-        found = scan.scan(dials, declared, lambda: scan.listening(known.result()))
-    return f"{scan.verdict(found, declared, optional)}; seen from {whence}"
+    """Whoever looks sees the declared ports open, and no others; a peer sees more than we do.
 
-
-def _dials(opened: ExitStack, case: Case) -> tuple[list[scan.Dial], str]:
-    """The ways to look at all ports of the server, and where they begin."""
+    A peer that cannot look, or may not, is replaced by us: what is wrong with the server that was
+    active must not keep its successor out.
+    """
     why = "no peer"
     if peer := case.peer:
-        login = reach.endpoint(case.request, peer)
         try:
-            dials = scan.through(opened, login, peer.host_keys, case.at.ipv4)
-        except FlakeshipError as error:
-            why = f"{peer.name} could not be asked: {error}"
-        else:
-            return dials, f"{peer.name}, its neighbour"
+            return _from_peer(case, peer, known)
+        except (FlakeshipError, scan.BlindError) as error:
+            why = f"{peer.name} could not look: {error}"
     if not case.way.own:
         raise Failed(f"nobody could look at all its ports: {why}")
-    return [scan.straight(case.way.address)], f"here, {why}"
+    return f"{_seen(case, [scan.straight(case.way.address)], set(), known)}; seen from here, {why}"
+
+
+def _from_peer(case: Case, peer: Jump, known: Future[Facts]) -> str:
+    """What the peer sees. It has an inner address, so restricted ports may be closed to it.
+
+    Raises FlakeshipError or BlindError where it cannot look.
+    """
+    restricted = {*case.request.restricted}
+    if scan.SSH in restricted:
+        raise FlakeshipError(f"tcp {scan.SSH} is not open to everybody")
+    with ExitStack() as opened:
+        login = reach.endpoint(case.request, peer)
+        dials = scan.through(opened, login, peer.host_keys, case.at.ipv4)
+        found = _seen(case, dials, restricted, known)
+    but = f" (not expected: tcp {scan.numbers(restricted)}, restricted)" if restricted else ""
+    return f"{found}{but}; seen from {peer.name}, its neighbour"
+
+
+def _seen(case: Case, dials: list[scan.Dial], restricted: set[int], known: Future[Facts]) -> str:
+    """The verdict on what is open to whoever dials."""
+    declared = declared_ports(case.wanted)
+    optional = restricted | {each.port for each in case.wanted.ports if each.data}
+    found = scan.scan(dials, declared - restricted, lambda: scan.listening(known.result()))
+    return scan.verdict(found, declared, optional)
 
 
 def switch(case: Case, login: Shell, _known: Future[Facts]) -> str:

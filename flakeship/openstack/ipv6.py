@@ -12,6 +12,7 @@ from flakeship.checks.verdict import Failed
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import reach
 from flakeship.openstack.checks import Case
+from flakeship.openstack.reach import SSH
 from flakeship.process import Shell
 from flakeship.requests import Port, VerifyRequest
 from flakeship.waiting import backoff
@@ -26,22 +27,27 @@ KNOCK = 2.0
 def check(case: Case, login: Shell, known: Future[Facts]) -> str:
     """All declared ports answer, from here or from a peer; or there is no way to look, and why.
 
+    Restricted ones are left out: they may be open to IPv4 addresses only.
     A silence is the server's fault where its network leads here (`direct`), or a peer sees it too.
     """
     _taken(case, login, known.result())
     address = case.at.ipv6[0]
-    ports = {22: Port(22, "ssh"), **{p.port: p for p in case.wanted.ports if not p.data}}
+    restricted = case.request.restricted
+    if SSH in restricted:
+        return f"{address} is set; not looked at: tcp {SSH} is not open to everybody"
+    open_ones = (p for p in case.wanted.ports if not (p.data or p.port in restricted))
+    ports = {SSH: Port(SSH, "ssh"), **{p.port: p for p in open_ones}}
     seen = replace(case.wanted, address=address, reach={number: number for number in ports})
     try:
-        wire.exchange(address, 22, seconds=KNOCK, enough=wire.a_line)
+        wire.exchange(address, SSH, seconds=KNOCK, enough=wire.a_line)
     except ConnectionRefusedError as error:
-        raise Failed(f"{address}: tcp 22 is refused") from error
+        raise Failed(f"{address}: tcp {SSH} is refused") from error
     except OSError as error:
         why = error.strerror or str(error)
         if case.peer:
             return _from_peer(case, address, ports)
         if case.request.reach == "direct" and isinstance(error, TimeoutError):
-            raise Failed(f"{address}: tcp 22 does not answer: {why}") from error
+            raise Failed(f"{address}: tcp {SSH} does not answer: {why}") from error
         return f"{address} is set; no way to look at it: not from here ({why}), no peer"
     return f"{address}: {_answers(seen, ports)}; seen from here"
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 """For the login on the jump host, which is up."""
 
+SSH = 22
+
 IDLE = 900
 """Seconds that its connection stays: a server that boots uses no forward for a while."""
 
@@ -70,12 +72,12 @@ def serving(network: Proxy, request: ReviewRequest, at: Port) -> bool:
 
 def endpoint(request: ReviewRequest, jump: Jump) -> Endpoint:
     """The login on a jump host."""
-    return Endpoint(jump.name, jump.address, 22, jump.user, request.identity)
+    return Endpoint(jump.name, jump.address, SSH, jump.user, request.identity)
 
 
 def declared(request: ReviewRequest) -> list[int]:
     """The ports that the checks need."""
-    return sorted({22, *(each.port for each in request.ports)})
+    return sorted({SSH, *(each.port for each in request.ports)})
 
 
 def _same(request: ReviewRequest) -> dict[int, int]:
@@ -83,7 +85,7 @@ def _same(request: ReviewRequest) -> dict[int, int]:
 
 
 def _straight(request: ReviewRequest, address: str, *, serving: bool = False) -> Way:
-    here = Endpoint(request.machine, address, 22, request.user, request.identity)
+    here = Endpoint(request.machine, address, SSH, request.user, request.identity)
     return Way(
         address,
         _same(request),
@@ -100,6 +102,12 @@ def _jump(
     if jump is None:
         progress(f"{machine}: there is no active server to go through yet")
         return None
+    if SSH in request.restricted:
+        progress(
+            f"{machine}: {jump.name} cannot be gone through: tcp {SSH} is not open to everybody, "
+            "and its inner address may not be among those that it is open to"
+        )
+        return None
     through = endpoint(request, jump)
     login = opened.enter_context(ssh.Connection(through, jump.host_keys, IDLE))
     try:
@@ -109,14 +117,14 @@ def _jump(
         progress(f"{machine}: {jump.name} cannot be gone through: {error}")
         return None
     progress(f"{machine}: looked at through {jump.name}")
-    here = Endpoint(machine, at.ipv4, 22, request.user, request.identity)
-    proxy = f"{by_hand(through, jump.host_keys)} -W {at.ipv4}:22"
+    here = Endpoint(machine, at.ipv4, SSH, request.user, request.identity)
+    proxy = f"{by_hand(through, jump.host_keys)} -W {at.ipv4}:{SSH}"
     return Way(LOOPBACK, reach, lambda keys: [f"  {by_hand(here, keys, proxy)}"], own=False)
 
 
 def _by_hand(request: ReviewRequest, at: Port, keys: Sequence[str]) -> list[str]:
     """The temporary address is gone by then."""
-    here = Endpoint(request.machine, "ADDRESS", 22, request.user, request.identity)
+    here = Endpoint(request.machine, "ADDRESS", SSH, request.user, request.identity)
     return [
         "  its temporary address has been removed; this gives it another ADDRESS:",
         f"  openstack floating ip create --port {at.id} {request.pool}",

@@ -81,7 +81,8 @@ class ReviewRequest:
     disk in MiB. `stable` is the server's own public address, empty where it has none; `pool` the id
     of the external network that a temporary one comes from. `jump` is used with reach `jump` as
     long as the stable address does not lead to this very server; without one a temporary floating
-    IP is used. `identity` as in VerifyRequest.
+    IP is used. `restricted` are the declared ports that are not open to everybody, but to where
+    Pulumi runs at least where it is SSH's. `identity` as in VerifyRequest.
     """
 
     cloud: str
@@ -101,6 +102,7 @@ class ReviewRequest:
     disk: int
     checks: list[CustomCheck] = field(default_factory=list)
     jump: Jump | None = None
+    restricted: list[int] = field(default_factory=list)
     deadline: float = 300.0
 
 

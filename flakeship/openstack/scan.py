@@ -51,10 +51,14 @@ GRANTED = 90
 """SOCKS 4 for: connected."""
 
 SSH = 22
-"""It is open everywhere and proves that those before it were asked."""
+"""It is open to whoever scans and proves that those before it were asked."""
 
 Dial = Callable[[int], Awaitable[Awaitable[bool]]]
 """Asks a port; then the answer can be waited for, whether it is open."""
+
+
+class BlindError(Failed):
+    """Nothing proves that the ports were asked at all: the server is busy, or who asks cannot."""
 
 
 def listening(known: Facts) -> set[int]:
@@ -66,20 +70,21 @@ def listening(known: Facts) -> set[int]:
 
 
 def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
-    """Just the declared ports are open; an `optional` one may be."""
+    """Just the declared ports are open; an `optional` one may be. Raises Failed."""
     if strangers := opened - declared:
-        raise Failed(f"open, but not declared: tcp {_numbers(strangers)}")
+        raise Failed(f"open, but not declared: tcp {numbers(strangers)}")
     if missing := declared - optional - opened:
-        raise Failed(f"declared, but not open: tcp {_numbers(missing)}")
-    return f"tcp {_numbers(opened)}, and none of {len({*LOW, *HIGH} - opened)} others"
+        raise Failed(f"declared, but not open: tcp {numbers(missing)}")
+    return f"tcp {numbers(opened)}, and none of {len({*LOW, *HIGH} - opened)} others"
 
 
-def scan(dials: list[Dial], declared: set[int], more: Callable[[], set[int]]) -> set[int]:
-    """The ports that are open: of the usual ones, of `more` that are known later, and declared.
+def scan(dials: list[Dial], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
+    """The ports that are open: of the usual ones, of `more` that are known later, and expected.
 
-    The declared ones come last and over all ways: one that has broken does not answer for them.
+    The expected ones come last and over all ways: one that has broken does not answer for them.
+    Raises BlindError where SSH does not answer while others are asked.
     """
-    return asyncio.run(_scan(dials, declared, more))
+    return asyncio.run(_scan(dials, expected, more))
 
 
 def straight(address: str) -> Dial:
@@ -104,6 +109,11 @@ def through(opened: ExitStack, peer: Endpoint, keys: list[str], address: str) ->
     return [_socks(login.socks(), address) for login in logins]
 
 
+def numbers(ports: set[int]) -> str:
+    """Ports in a sentence."""
+    return ", ".join(map(str, sorted(ports)))
+
+
 def _socks(here: int, address: str) -> Dial:
     """Connect by SOCKS 4: OpenSSH answers only when the other side has connected."""
     target = ipaddress.IPv4Address(address).packed
@@ -122,17 +132,17 @@ def _socks(here: int, address: str) -> Dial:
     return dial
 
 
-async def _scan(dials: list[Dial], declared: set[int], more: Callable[[], set[int]]) -> set[int]:
-    usual = sorted({*LOW, *HIGH} - declared)
+async def _scan(dials: list[Dial], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
+    usual = sorted({*LOW, *HIGH} - expected)
     found: set[int] = set()
     for start in range(0, len(usual), AT_ONCE):
         found |= await _wave(dials, usual[start : start + AT_ONCE])
-    found |= await _wave(dials, sorted(await asyncio.to_thread(more) - {*usual} - declared))
+    found |= await _wave(dials, sorted(await asyncio.to_thread(more) - {*usual} - expected))
     for _ in range(CHANCES):
-        asked = [(port, dial) for port in sorted(declared - found) for dial in dials]
+        asked = [(port, dial) for port in sorted(expected - found) for dial in dials]
         answers = await asyncio.gather(*(_open(dial, port) for port, dial in asked))
         silent = {port for (port, _), opened in zip(asked, answers, strict=True) if not opened}
-        found |= declared - silent
+        found |= expected - silent
     return found
 
 
@@ -142,6 +152,8 @@ async def _wave(dials: list[Dial], ports: list[int]) -> set[int]:
     A slow peer takes its time until it has asked them all. It asks in turn: when it has connected
     to a last one, which is open, the answers of the others are on their way, or never come.
     """
+    if not ports:
+        return set()
     gate = asyncio.Semaphore(CONNECTS)
 
     async def ask(dial: Dial, port: int) -> Awaitable[bool]:
@@ -155,10 +167,9 @@ async def _wave(dials: list[Dial], ports: list[int]) -> set[int]:
         for answer, port in zip(answers, ports, strict=True)
         if not isinstance(answer, BaseException)
     }
-    if not asked:
-        return set()
-    if not all(await asyncio.gather(*(_open(dial, SSH) for dial in dials))):
-        raise Failed(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
+    witness = await asyncio.gather(*(_open(dial, SSH) for dial in dials))
+    if not asked or not all(witness):
+        raise BlindError(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
     done, silent = await asyncio.wait(asked, timeout=SECONDS)
     for each in silent:
         each.cancel()
@@ -179,7 +190,3 @@ async def _heard(answer: Awaitable[bool]) -> bool:
         return await answer
     except (OSError, EOFError):  # refused, or ended by the peer
         return False
-
-
-def _numbers(ports: set[int]) -> str:
-    return ", ".join(map(str, sorted(ports)))

@@ -151,6 +151,15 @@ def test_the_first_server_has_nobody_to_go_through(small: SmallCloud) -> None:
     assert said[0] == f"{REVIEW.machine}: there is no active server to go through yet"
 
 
+@pytest.mark.usefixtures("jump")
+def test_a_restricted_port_22_is_not_gone_to_from_inside(small: SmallCloud) -> None:
+    said: list[str] = []
+    request = replace(REVIEW, reach="jump", jump=JUMP, restricted=[22])
+    assert go(small, request, said).address == "203.0.113.2"
+    assert "web-old cannot be gone through: tcp 22 is not open to everybody" in said[0]
+    assert go(small, replace(request, restricted=[80])).address == "127.0.0.1"
+
+
 @pytest.mark.parametrize(
     "error", [ssh.UnreachableError, ssh.LoginRefusedError, ssh.HostKeyRefusedError]
 )

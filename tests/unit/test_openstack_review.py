@@ -19,7 +19,7 @@ from flakeship.openstack.console import Console
 from flakeship.openstack.reach import Way
 from flakeship.openstack.requests import TrialRequest
 from flakeship.process import Result
-from flakeship.requests import Evidence, VerifyRequest
+from flakeship.requests import Evidence, Port, VerifyRequest
 from flakeship.target import Target
 from tests.unit.machines import ED25519, REQUEST, machine
 from tests.unit.small_cloud import JUMP, MARKS, REVIEW, TOPLEVEL, SmallCloud
@@ -114,10 +114,63 @@ def test_a_scan_from_here(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "scan", lambda dials, *_: {22, 80} if dials else set())
     assert scanned(case).endswith("seen from here, no peer")
     with_peer = replace(case, request=replace(REVIEW, jump=JUMP))
-    assert scanned(with_peer).endswith("seen from here, web-old could not be asked: no route")
+    assert scanned(with_peer).endswith("seen from here, web-old could not look: no route")
     serving = replace(with_peer, way=replace(WAY, serving=True))
     assert scanned(serving).endswith("seen from here, no peer")
     with pytest.raises(Failed, match="nobody could look at all its ports: web-old could not"):
+        scanned(replace(with_peer, way=replace(WAY, own=False)))
+
+
+def restricted(case: Case, *ports: int) -> Case:
+    wanted = replace(case.wanted, ports=[Port(80, "http"), Port(5432)])
+    request = replace(REVIEW, jump=JUMP, restricted=[*ports])
+    return replace(case, wanted=wanted, request=request)
+
+
+@pytest.mark.parametrize("seen", [{22, 80}, {22, 80, 5432}])
+def test_restricted_ports_may_be_closed_to_a_neighbour(
+    case: Case, monkeypatch: pytest.MonkeyPatch, seen: set[int]
+) -> None:
+    expected: list[set[int]] = []
+
+    def look(_: object, ports: set[int], __: object) -> set[int]:
+        expected.append(ports)
+        return seen
+
+    monkeypatch.setattr(scan, "through", lambda *_: [])
+    monkeypatch.setattr(scan, "scan", look)
+    assert scanned(restricted(case, 5432)).endswith(
+        "others (not expected: tcp 5432, restricted); seen from web-old, its neighbour"
+    )
+    assert expected == [{22, 80}]
+    if 5432 not in seen:
+        with pytest.raises(Failed, match="declared, but not open: tcp 5432"):
+            scanned(restricted(case))
+    seen = seen - {80}
+    with pytest.raises(Failed, match="declared, but not open: tcp 80"):
+        scanned(restricted(case, 5432))
+
+
+def test_restricted_ports_are_open_to_us(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "scan", lambda *_: {22, 80})
+    with pytest.raises(Failed, match="declared, but not open: tcp 5432"):
+        scanned(restricted(case, 22, 5432))
+    monkeypatch.setattr(scan, "scan", lambda *_: {22, 80, 5432})
+    why = "seen from here, web-old could not look: tcp 22 is not open to everybody"
+    assert scanned(restricted(case, 22, 5432)).endswith(why)
+
+
+def test_a_neighbour_that_forwards_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(dials: list[scan.Dial], *_: object) -> set[int]:
+        if not dials:
+            raise scan.BlindError("tcp 22 does not answer")
+        return {22, 80}
+
+    monkeypatch.setattr(scan, "through", lambda *_: [])
+    monkeypatch.setattr(scan, "scan", look)
+    with_peer = replace(case, request=replace(REVIEW, jump=JUMP))
+    assert scanned(with_peer).endswith("from here, web-old could not look: tcp 22 does not answer")
+    with pytest.raises(Failed, match=r"nobody could look at all .* tcp 22 does not answer"):
         scanned(replace(with_peer, way=replace(WAY, own=False)))
 
 
@@ -203,6 +256,17 @@ def test_ipv6_does_not_answer(
     knocked(monkeypatch, error)
     with pytest.raises(Failed, match=f"^{SIX}: .*{said}"):
         sixth(replace(six, request=replace(REVIEW, reach="direct")))
+
+
+def test_restricted_ports_are_not_looked_at_over_ipv6(
+    six: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knocked(monkeypatch, None)
+    assert sixth(restricted(six)).startswith(f"{SIX}: tcp 22, 80, 5432 answer")
+    assert sixth(restricted(six, 80)).startswith(f"{SIX}: tcp 22, 5432 answer")
+    knocked(monkeypatch, TimeoutError("t"))
+    direct = replace(restricted(six, 22).request, reach="direct", jump=None)
+    assert sixth(replace(six, request=direct)).endswith("tcp 22 is not open to everybody")
 
 
 def test_a_port_that_does_not_answer_over_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
