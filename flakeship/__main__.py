@@ -88,7 +88,7 @@ def tell(_: str) -> str:
 
 def again(_: str) -> str:
     """Run the checks of the selected stack's servers once more."""
-    return recheck.recheck(selected.selected().deployment, progress)
+    return recheck.recheck(selected.selected(), progress)
 
 
 def log_in(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -10,20 +11,22 @@ from flakeship import requests, summary, verify
 from flakeship.errors import FlakeshipError
 from flakeship.local import serving
 from flakeship.requests import CutoverRequest, Evidence, VerifyRequest
+from flakeship.selected import Stack
+from flakeship.target import of_a_file
 
 Progress = Callable[[str], object]
 
 
-def recheck(deployment: dict[str, Any], progress: Progress) -> str:
+def recheck(stack: Stack, progress: Progress) -> str:
     """Verify every machine that has been verified, as the state says; the tables of all.
 
     The pinned host keys hold. Raises FlakeshipError with the story of each that does not pass.
     """
     lines, failed = [], []
-    for resource in deployment.get("resources") or []:
+    for resource in stack.resources:
         try:
             if "::verification-" in resource["urn"]:
-                lines += ["", *_verified(resource, progress)]
+                lines += ["", *_verified(stack, resource, progress)]
             elif "::cutover-" in resource["urn"] and "stdin" in resource["inputs"]:
                 moved = requests.parse(CutoverRequest, resource["inputs"]["stdin"])
                 if checks := serving.again(moved):
@@ -37,7 +40,7 @@ def recheck(deployment: dict[str, Any], progress: Progress) -> str:
     return "\n".join(lines)
 
 
-def _verified(resource: dict[str, Any], progress: Progress) -> list[str]:
+def _verified(stack: Stack, resource: dict[str, Any], progress: Progress) -> list[str]:
     """Run one verification again, by the verb that has made it."""
     verb, text = resource["inputs"]["create"], resource["inputs"]["stdin"]
     previous = resource["outputs"]["stdout"]
@@ -46,11 +49,28 @@ def _verified(resource: dict[str, Any], progress: Progress) -> list[str]:
     if verb == "trial":
         return [machine, "  was a test server and is gone; a new release gets another"]
     if verb == "review":
+        active = machine in active_machines(stack)
         # openstacksdk takes its time, which the target `local` does not pay
-        verbs = import_module("flakeship.openstack.verbs")
-        evidence = verbs.again(text, previous, progress)
+        cloud = import_module("flakeship.openstack.again")
+        evidence = cloud.again(text, previous, progress, stack.name, active=active)
     else:
         request = requests.parse(VerifyRequest, text)
         pinned = verify.pinned_keys(previous, machine)
-        evidence = verify.verify(request, pinned, progress)
+        target = replace(of_a_file(request), standing=standing(machine, stack.name))
+        evidence = verify.verify(request, pinned, progress, target)
     return [machine, *summary.table(evidence.checks)]
+
+
+def active_machines(stack: Stack) -> set[str]:
+    """The machine that has each server's name now."""
+    servers = stack.outputs.get("servers") or {}
+    return {str(server["machine"]) for server in servers.values()}
+
+
+def standing(machine: str, stack: str) -> str:
+    """What a failure means of a machine here, where only active ones run."""
+    return (
+        "This was only a check: it still has its name and address. If it is sick, go back to a "
+        "release that works (flakeship:release), or have it made anew: "
+        f"`pulumi up --stack {stack} --replace '**-{machine}'`."
+    )

@@ -33,8 +33,7 @@ def story(target: Target, keys: Sequence[str], headline: list[str]) -> str:
         [
             *headline,
             *(end if said else [f"The console ({target.console.name}) is empty."]),
-            "Nothing was switched over: what had the server's name before still has it. "
-            "To look at this machine:",
+            f"{target.standing} To look at this machine:",
             *target.look(keys),
         ]
     )

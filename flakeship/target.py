@@ -13,6 +13,9 @@ from flakeship.console import Console, File
 from flakeship.endpoint import Endpoint, by_hand
 from flakeship.requests import VerifyRequest
 
+NEW = "Nothing was switched over: what had the server's name before still has it."
+"""What a failed verification means for who uses the server, before it is switched over to."""
+
 Extra = Callable[[ssh.Connection, Future[Facts]], str]
 """A check of a target's own: it returns its evidence or raises Failed.
 
@@ -25,13 +28,15 @@ class Target:
     """How servers of a target differ from each other's.
 
     `beside` are checks that run side by side with all others, `last` those that run alone after
-    them. `look` is given the server's host keys and tells a person how to look at it.
+    them. `look` is given the server's host keys and tells a person how to look at it. `standing`
+    says what it means that the verification has failed.
     """
 
     console: Console
     look: Callable[[Sequence[str]], list[str]]
     beside: Mapping[str, Extra] = field(default_factory=dict)
     last: Mapping[str, Extra] = field(default_factory=dict)
+    standing: str = NEW
 
 
 def of_a_file(request: VerifyRequest) -> Target:

@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import SDKException
+
 from flakeship import verify
 from flakeship.errors import FlakeshipError
-from flakeship.openstack import checks, cloud, ipv6, port, rest
+from flakeship.openstack import checks, cloud, errors, ipv6, port, rest
 from flakeship.openstack.checks import Case
 from flakeship.openstack.console import Console
 from flakeship.openstack.port import Port
 from flakeship.openstack.reach import Way, way
 from flakeship.openstack.requests import ReviewRequest
 from flakeship.requests import Evidence, VerifyRequest
-from flakeship.target import Extra, Target
+from flakeship.target import NEW, Extra, Target
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -40,8 +43,10 @@ def examine(
     pinned: Sequence[str],
     progress: Progress,
     look: Look | None = None,
+    *,
+    standing: str = NEW,
 ) -> Evidence:
-    """The same with a login on the cloud; `look` as in Target, the way's own unless given."""
+    """The same with a login on the cloud; `look` and `standing` as in Target."""
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
     server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
     if server["status"] == "ERROR":
@@ -61,6 +66,7 @@ def examine(
             look or (lambda keys: [*found.look(keys), *_state(compute, request)]),
             beside,
             {"switch": partial(checks.switch, case)},
+            standing,
         )
         return verify.verify(wanted, pinned, progress, target)
 
@@ -94,7 +100,10 @@ def _wanted(request: ReviewRequest, at: Port, found: Way) -> VerifyRequest:
 
 def _state(compute: Proxy, request: ReviewRequest) -> list[str]:
     """What Nova says of a server that has failed, where it is not simply ACTIVE."""
-    server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+    try:
+        server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+    except (SDKException, ClientException) as error:  # what has failed is the one to show
+        return [f"  Nova does not tell its state: {errors.answer(error)}"]
     if server["status"] == "ERROR":
         return [f"  {fault(server)}"]
     return [] if server["status"] == "ACTIVE" else [f"  Nova has it as {server['status']}."]

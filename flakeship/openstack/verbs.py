@@ -13,7 +13,6 @@ from flakeship.openstack.requests import (
     ShelfRequest,
     TrialRequest,
 )
-from flakeship.requests import Evidence
 
 Progress = Callable[[str], object]
 
@@ -40,13 +39,9 @@ def shelve(text: str, _: Progress) -> str:
 
 def check(text: str, progress: Progress) -> str:
     """Verify a server; what was printed before has the host keys that are pinned."""
-    return requests.dump(again(text, printed(), progress))
-
-
-def again(text: str, previous: str, progress: Progress) -> Evidence:
-    """The same for `make verify`; `previous` is what the verification printed the last time."""
     request = requests.parse(ReviewRequest, text)
-    return review.review(request, verify.pinned_keys(previous, request.machine), progress)
+    pinned = verify.pinned_keys(printed(), request.machine)
+    return requests.dump(review.review(request, pinned, progress))
 
 
 def test(text: str, progress: Progress) -> str:

@@ -8,22 +8,63 @@ import pytest
 
 from flakeship import recheck
 from flakeship.errors import FlakeshipError
-from flakeship.requests import Evidence, dump
+from flakeship.requests import Evidence, dump, parse
+from flakeship.selected import Stack
+from flakeship.target import Target
+from tests.unit.machines import REQUEST
 
 
 def resource(name: str, **inputs: str) -> dict[str, Any]:
     done = dump(Evidence("test-33333333-abcd", 1, ["ssh-ed25519 AAAA"], 3.0, []))
-    return {"urn": f"urn:pulumi:dev::p::t::{name}", "inputs": inputs, "outputs": {"stdout": done}}
+    return {
+        "urn": f"urn:pulumi:dev::p::t::{name}",
+        "type": "t",
+        "inputs": inputs,
+        "outputs": {"stdout": done},
+    }
 
 
 def test_a_cut_over_on_a_cloud_has_nothing_to_check() -> None:
     # it is an association of Neutron's, and no verb of ours
     moved = resource("cutover-web", floatingIp="203.0.113.7")
     with pytest.raises(FlakeshipError, match="nothing is verified in this stack yet"):
-        recheck.recheck({"resources": [moved]}, str)
+        recheck.recheck(Stack("dev", {"resources": [moved]}), str)
 
 
 def test_a_test_server_that_is_gone_is_told() -> None:
     tried = resource("verification-test-33333333-abcd", create="trial", stdin="{}")
-    shown = recheck.recheck({"resources": [tried]}, str)
+    shown = recheck.recheck(Stack("dev", {"resources": [tried]}), str)
     assert "test-33333333-abcd\n  was a test server and is gone" in shown
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_cloud_is_told_which_server_is_active(
+    monkeypatch: pytest.MonkeyPatch, active: bool
+) -> None:
+    asked: list[bool] = []
+
+    def again(_text: str, previous: str, *_: object, active: bool) -> Evidence:
+        asked.append(active)
+        return parse(Evidence, previous)
+
+    monkeypatch.setattr("flakeship.openstack.again.again", again)
+    name = "test-33333333-abcd"
+    servers = {"test": {"machine": name if active else "test-44444444-abcd"}}
+    stack = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": {"servers": servers}}
+    reviewed = resource(f"verification-{name}", create="review", stdin="{}")
+    recheck.recheck(Stack("dev", {"resources": [stack, reviewed]}), str)
+    assert asked == [active]
+
+
+def test_what_a_failure_of_a_running_machine_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def verify(_request: object, _pinned: object, _progress: object, target: Target) -> Evidence:
+        told.append(target.standing)
+        return Evidence(REQUEST.machine, 1, [], 1.0, [])
+
+    monkeypatch.setattr("flakeship.verify.verify", verify)
+    looked = resource("verification-test", create="verify", stdin=dump(REQUEST))
+    recheck.recheck(Stack("dev", {"resources": [looked]}), str)
+    assert "it still has its name and address" in told[0]
+    assert "`pulumi up --stack dev --replace '**-test-33333333-abcd'`" in told[0]

@@ -10,7 +10,7 @@ from flakeship.checks.verdict import Failed
 from flakeship.errors import FlakeshipError
 from flakeship.process import Result
 from flakeship.requests import CustomCheck, Evidence, Port, VerifyRequest, dump
-from flakeship.target import Target
+from flakeship.target import Target, of_a_file
 from tests.unit.machines import (
     ED25519,
     FINGERPRINT,
@@ -105,6 +105,15 @@ def test_the_whole_story_of_a_failure(guest: Guest, request_: VerifyRequest) -> 
     assert lines[4] == "  | Booting Linux"
     assert lines[-2].startswith("Nothing was switched over")
     assert lines[-1].startswith("  ssh -F /dev/null -p ")
+
+
+def test_a_failure_says_where_the_server_stands(guest: Guest, request_: VerifyRequest) -> None:
+    guest.build = Result(1, "", "")
+    target = replace(of_a_file(request_), standing="It is live.")
+    with pytest.raises(FlakeshipError) as failure:
+        verify.verify(request_, [], str, target)
+    assert "\nIt is live. To look at this machine:\n" in str(failure.value)
+    assert "switched over" not in str(failure.value)
 
 
 @pytest.mark.parametrize("build", [Result(0, "", ""), Result(127, "", "nix-build: not found")])
