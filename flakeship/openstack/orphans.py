@@ -7,13 +7,18 @@ nothing: only what nobody can be using any more is removed, and all else is told
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from flakeship import selected
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import cloud, leftovers, rest
+from flakeship.openstack.client import client
 from flakeship.openstack.leftovers import Left
+from flakeship.openstack.marks import LONGEST
 from flakeship.openstack.removal import remove
 from flakeship.openstack.shapes import STACK
 from flakeship.selected import Stack
@@ -23,11 +28,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], object]
 
-LONGEST = timedelta(days=1)
-"""Longer than any verification takes."""
-
 CLOCKS = timedelta(minutes=1)
-"""How far the cloud's clock may be from ours."""
+"""How far the cloud's clock may be from ours: what is older was there before we looked."""
 
 PLACES = {
     "server": ("compute", "/servers"),
@@ -40,23 +42,41 @@ PLACES = {
 def sweep(stack: Stack, name: str, progress: Progress) -> list[str]:
     """Remove what is certainly left over on a cloud, and tell of the rest; lines of both.
 
-    `name` is the cloud's as for `connected`; no run may be under way. Raises FlakeshipError where
-    the cloud does not let us look. With an empty state that is a line too: nothing says then that
+    `name` is the cloud's as for `connected`; no run may be under way. What is too young to be sure
+    of that is waited for, and then the state is read anew. Raises FlakeshipError where the cloud
+    does not let us look. With an empty state that is a line too: nothing says then that
     there ever was anything.
     """
-    read = datetime.now(UTC)
     try:
         with cloud.connected(name) as connection:
-            return _sweep(connection, stack, read, name, progress)
+            found = look(connection, stack)
+            if seconds := patience(found, progress):
+                time.sleep(seconds)
+                stack = selected.settled(selected.selected())
+                found = look(connection, stack)
+            return _sweep(connection, stack, found, name, progress)
     except FlakeshipError as error:
         if stack.resources:
             raise
         return [f"nothing is in the state, and the cloud was not looked at: {error}"]
 
 
-def _sweep(
-    connection: Connection, stack: Stack, read: datetime, name: str, progress: Progress
-) -> list[str]:
+@dataclass(frozen=True)
+class Found:
+    """What a state does not know, the `ids` that it does, and when it was `read` at the latest."""
+
+    left: list[Left]
+    ids: set[str]
+    read: datetime
+
+    def age(self, left: Left) -> timedelta:
+        """How old it is; what the cloud does not tell the age of is new."""
+        return self.read - left.made if left.made else timedelta(0)
+
+
+def look(connection: Connection, stack: Stack) -> Found:
+    """See what there is of a stack. Raises FlakeshipError with credentials of another project."""
+    read = datetime.now(UTC)
     access = cloud.login(connection)
     project = str(access.project_id)
     if stack.outputs.get("project", project) != project:
@@ -67,12 +87,33 @@ def _sweep(
         )
     there = leftovers.of_stack(stack.name, leftovers.lists(connection, project))
     ids = known(stack)
-    left = [each for each in there if each.id not in ids]
+    return Found([each for each in there if each.id not in ids], ids, read)
+
+
+def patience(found: Found, progress: Progress) -> float:
+    """How many seconds to wait until it is certain of all that no run under way has made it."""
+    waits = [0.0]
+    for each in found.left:
+        age = found.age(each)
+        # a clock that is further ahead will not be caught up with
+        if each.made and each.kind in PLACES and ours(each, found.ids) and -CLOCKS < age <= CLOCKS:
+            waits.append((CLOCKS - age).total_seconds() + 1)
+            progress(
+                f"{each.kind} {each.name}: made {max(age.total_seconds(), 0):.0f} s ago: waiting "
+                f"{waits[-1]:.0f} s to be sure that no run is under way"
+            )
+    return max(waits)
+
+
+def _sweep(
+    connection: Connection, stack: Stack, found: Found, name: str, progress: Progress
+) -> list[str]:
+    """Remove what is over."""
     gone: list[Left] = []
-    for each in left:
-        if is_over(each, ids, {one.id for one in gone}, read):
+    for each in found.left:
+        if is_over(each, found, {one.id for one in gone}):
             service, path = PLACES[each.kind]
-            what, by_hand = f"{each.kind} {each.name}", client(name, each)
+            what, by_hand = f"{each.kind} {each.name}", client(name, each.removal)
             try:
                 remove(
                     rest.client(connection, service),
@@ -85,10 +126,10 @@ def _sweep(
                 progress(str(error))
                 continue
             gone.append(each)
-    where = f"the project {access.project_name} of {connection.config.name}"
+    where = f"the project {cloud.login(connection).project_name} of {connection.config.name}"
     return [
         *(f"removed the {each.kind} {described(each)}" for each in gone),
-        *told(stack.name, name, where, [each for each in left if each not in gone]),
+        *told(stack.name, name, where, [each for each in found.left if each not in gone]),
     ]
 
 
@@ -101,20 +142,24 @@ def known(stack: Stack) -> set[str]:
     return ids | {image["id"] for image in (stack.outputs.get("published") or {}).values()}
 
 
-def is_over(left: Left, ids: Collection[str], gone: Collection[str], read: datetime) -> bool:
+def ours(left: Left, ids: Collection[str]) -> bool:
+    """Whether a run of this very stack has made it: it stands on something that the state holds."""
+    return STACK in left.marks and any(each in ids for each in left.stands_on)
+
+
+def is_over(left: Left, found: Found, gone: Collection[str]) -> bool:
     """Whether it is certain that nobody uses it.
 
-    What carries our marks and stands on something that the state holds is of a killed run of ours,
-    where it was there before the state was `read`: a run under way would have put it down by then.
+    What is ours is of a killed run, where it was there before the state was read: a run under way
+    would have put it down by then.
     What was made for a verification is over when none can need it: an address comes with its port
     and never leaves it, so one that leads nowhere has outlived its server (on a port the next
     verification of that server takes it over, or somebody has put it to use); a test server and
     its port may be those of another checkout's run, until they are older than any. `gone` are the
     ids of what has just been removed.
     """
-    age = read - left.made if left.made else timedelta(0)
-    ours = STACK in left.marks and age > CLOCKS and any(each in ids for each in left.stands_on)
-    over = ours or (left.temporary and age > LONGEST)
+    age = found.age(left)
+    over = (age > CLOCKS and ours(left, found.ids)) or (left.temporary and age > LONGEST)
     match left.kind:
         case "floating ip":
             return left.temporary and (not left.at or left.at in gone)
@@ -133,13 +178,8 @@ def told(stack: str, name: str, where: str, left: list[Left]) -> list[str]:
         f"{where} has what is of a stack {stack}, and this one's state does not know it.",
         "Another checkout's stack of the same name may need it. Where there is none, these remove",
         "it, in this order:",
-        *(f"  {client(name, each)}  # {described(each)}" for each in left),
+        *(f"  {client(name, each.removal)}  # {described(each)}" for each in left),
     ]
-
-
-def client(name: str, left: Left) -> str:
-    """The command line that removes it; a cloud that the shell has chosen needs no name."""
-    return f"openstack {f'--os-cloud {name} ' if name else ''}{left.removal}"
 
 
 def described(left: Left) -> str:

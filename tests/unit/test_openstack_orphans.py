@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from flakeship import selected
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import leftovers, orphans
 from flakeship.openstack.leftovers import Left
@@ -29,7 +30,7 @@ def left(kind: str, marks: dict[str, str], made: str | None = YOUNG, **more: Any
 
 
 def is_over(it: Left, ids: Collection[str] = (), gone: Collection[str] = ()) -> bool:
-    return orphans.is_over(it, ids, gone, READ)
+    return orphans.is_over(it, orphans.Found([], set(ids), READ), gone)
 
 
 def test_a_temporary_address_that_leads_nowhere_is_over() -> None:
@@ -219,6 +220,54 @@ def test_a_state_of_another_project_is_refused(cloud: Cloud) -> None:
     with pytest.raises(FlakeshipError, match=r"lives in the project q, and these .* ours \(p\)"):
         sweep(resources=[other])
     assert not cloud.asked("^DELETE")
+
+
+@pytest.mark.parametrize(
+    ("made", "waits"),
+    [
+        ("2026-07-02T11:59:20Z", 21),
+        ("2026-07-02T12:00:30Z", 91),
+        ("2026-07-02T11:58:59Z", 0),
+        ("2026-07-02T13:00:00Z", 0),
+        (None, 0),
+    ],
+)
+def test_what_is_young_and_ours_is_waited_for(made: str | None, waits: int) -> None:
+    said: list[str] = []
+    young = left("server", MARKS, made, stands_on=["a-network"])
+    others = left("server", MARKS, made, stands_on=["another"])
+    shared = left("router", MARKS, made, stands_on=["a-network"])
+    found = orphans.Found([others, young, shared], {"a-network"}, READ)
+    assert orphans.patience(found, said.append) == waits
+    assert len(said) == bool(waits)
+    if waits == 21:
+        assert said[0] == (
+            "server its-name: made 40 s ago: waiting 21 s to be sure that no run is under way"
+        )
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_after_the_wait_the_state_is_read_anew(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    on(cloud)
+    made = datetime.now(UTC) - timedelta(seconds=40)
+    young = port("young", tags=TAGS, created_at=f"{made:%Y-%m-%dT%H:%M:%SZ}")
+    cloud.neutron["ports"] = [young]
+    cloud.servers, cloud.neutron["floatingips"], cloud.networks = [], [], []
+    state = {"resources": [{"urn": "u::n", "type": "t", "id": "shared"}]}
+    later = {"resources": [*state["resources"], {"urn": "u::p", "type": "t", "id": young["id"]}]}
+    monkeypatch.setattr(selected, "selected", lambda: Stack("dev", later if taken else state))
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        young["created_at"] = OLD  # as if the time had passed
+
+    monkeypatch.setattr("flakeship.openstack.orphans.time.sleep", sleep)
+    lines = sweep(**state)
+    assert 15 < slept[0] < 25
+    assert lines == ([] if taken else ["removed the port young, made 2026-06-01 00:00 UTC"])
 
 
 @pytest.mark.usefixtures("cloud")
