@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated
@@ -14,12 +16,17 @@ UNITS = {"M": 1, "MiB": 1, "G": 1024, "GiB": 1024, "T": 1024 * 1024, "TiB": 1024
 
 
 def mebibytes(value: object) -> object:
-    """`2G`, `512M` and plain numbers of MiB mean a size; anything else is left to the error."""
+    """`2G`, `512M` and plain numbers of MiB mean a size; another text is refused."""
     if isinstance(value, str):
         for unit, factor in UNITS.items():
             number = value.removesuffix(unit).strip()
             if number != value and number.isdecimal():
                 return int(number) * factor
+        if not re.fullmatch(r"-?\d+", value.strip()):
+            raise ValueError(
+                f"{json.dumps(value)} is given; a size is a number with M, G or T, or a plain one "
+                "of MiB, as 2G, 2048M or 2048"
+            )
     return value
 
 

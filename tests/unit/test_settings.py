@@ -140,8 +140,17 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
         ),
         (
             {"servers": [WEB | {"memory": "lots"}]},
-            'flakeship:servers[0].memory: "lots" is given; '
-            "must be a valid integer, unable to parse string as an integer (FILE)",
+            'flakeship:servers[0].memory: "lots" is given; a size is a number with M, G or T, '
+            "or a plain one of MiB, as 2G, 2048M or 2048 (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"data": {"db": "2Gb"}}]},
+            'flakeship:servers[0].data.db: "2Gb" is given; a size is a number with M, G or T, '
+            "or a plain one of MiB, as 2G, 2048M or 2048 (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"disk": "-5"}]},
+            'flakeship:servers[0].disk: "-5" is given; must be greater than 0 (FILE)',
         ),
         (
             {"servers": [WEB | {"ports": [70000]}]},
