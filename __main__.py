@@ -23,7 +23,7 @@ async def main() -> dict[str, Any]:
     reading = asyncio.create_task(
         own_stack.previous_outputs("running", "releases", *target.outputs)
     )
-    chosen = wanted.chosen(given, (await reading)["releases"]) if given.release else {}
+    chosen = wanted.chosen(given, (await reading).values["releases"]) if given.release else {}
     for release in chosen.values():
         pulumi.log.warn(f"flakeship:release wants {release.name}: the flake is not looked at")
     hosts = [host for host in given.hosts if host not in chosen]
@@ -33,9 +33,9 @@ async def main() -> dict[str, Any]:
     releases = {**evaluation.releases, **chosen}
 
     before = await reading
-    known = ledger.read(before["releases"])
+    known = ledger.read(before.values["releases"])
     older = ledger.older(known, releases, given.keep, chosen)
-    planned = await target.plan(Wanted(stack, given, releases, known, older, before))
+    planned = await target.plan(Wanted(stack, given, releases, known, older, before.values))
     others = planned.records
     for warning in wanted.lost(others):
         pulumi.log.warn(warning)
@@ -57,12 +57,14 @@ async def main() -> dict[str, Any]:
         ]
     )
     if not pulumi.runtime.is_dry_run() and not await program.is_known(verified):
-        pulumi.log.warn("not every server was looked at (--target?): the ledger stays as it was")
-        return before
+        pulumi.log.warn("not every server is verified: the ledger stays as it was")
+        return before.kept(await program.known(deployed.each))
     kept = verified.apply(lambda records: ledger.updated(known, records, others, chosen))
     return {
         "running": verified.apply(lambda records: {r.release.host: r.name for r in records}),
         "releases": kept.apply(lambda records: [requests.plain(record) for record in records]),
+        # of no servers at all it would be a list
+        **{name: pulumi.Output.all(**all_).apply(dict) for name, all_ in deployed.each.items()},
         **deployed.outputs,
     }
 

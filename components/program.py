@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pulumi
@@ -46,6 +46,16 @@ async def is_known(output: pulumi.Output[Any]) -> bool:
         return await output.is_known()
     except ResourceRegistrationFailed:
         return False
+
+
+async def known(
+    each: Mapping[str, Mapping[str, pulumi.Output[Any]]],
+) -> dict[str, dict[str, pulumi.Output[Any]]]:
+    """Of outputs by name and server, those that have come."""
+    return {
+        name: {server: output for server, output in all_.items() if await is_known(output)}
+        for name, all_ in each.items()
+    }
 
 
 async def settle() -> None:

@@ -27,10 +27,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class Deployed:
-    """The evidence of every verification, and what the stack tells of its servers by output."""
+    """The evidence of every verification, and the target's own stack outputs.
+
+    `each` are those that have an entry for every server, which is true as soon as its cut-over is
+    done: name of the output, then of the server.
+    """
 
     evidence: list[pulumi.Output[Evidence]]
-    outputs: Mapping[str, pulumi.Output[Any]]
+    each: Mapping[str, Mapping[str, pulumi.Output[Any]]]
+    outputs: Mapping[str, pulumi.Output[Any]] = field(default_factory=dict)
 
 
 class Target(Protocol):

@@ -69,6 +69,8 @@ class Settings(Model):
     def distinct(self) -> Settings:
         """No two servers share a name or a port of this machine."""
         once("servers: the name", [server.name for server in self.each])
+        named = [s.address for s in self.each if s.address not in ("floating", "none")]
+        once("servers: the address", named)
         once(
             "servers: the host port",
             [p.host for s in self.each for p in s.ports if p.host is not None],

@@ -85,16 +85,16 @@ def rotation(
     published: Mapping[str, Publication],
     look: Look,
     wish: OpenStack,
-    ours: Callable[[Server], bool],
+    goes: Callable[[Server], bool],
 ) -> Rotation:
     """Which of the releases that leave the ledger have an image that something boots from.
 
-    `ours` tells of a server that it is one of this stack's that goes in this run.
+    `goes` tells of a server that it is one of this stack's that goes in this run.
     """
     kept, notes = [], []
     for record in going:
         known = published.get(record.name)
-        users = [user for user in look.users(known.id) if not ours(user)] if known else []
+        users = [user for user in look.users(known.id) if not goes(user)] if known else []
         if users:
             kept.append(record)
             named = ", ".join(f"{user.name} ({user.id})" for user in users)

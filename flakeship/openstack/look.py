@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import rest
 from flakeship.openstack.cloud import connected, login
-from flakeship.openstack.shapes import RELEASE, STACK, Flavor, Image, Look, Network, Server
+from flakeship.openstack.shapes import (
+    NAME,
+    RELEASE,
+    STACK,
+    Address,
+    Flavor,
+    Image,
+    Look,
+    Network,
+    Server,
+)
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -67,6 +77,8 @@ def look(cloud: str) -> Look:
             fields = {"fields": ["id", "name", "router:external", "subnets"]}
             networks = pool.submit(rest.every, network, "/networks", "networks", fields)
             quotas = pool.submit(_network_left, network, project)
+            mine = {"project_id": project}
+            floating = pool.submit(rest.every, network, "/floatingips", "floatingips", mine)
         found, everywhere = boots.result()
         return Look(
             project=project,
@@ -78,6 +90,7 @@ def look(cloud: str) -> Look:
             networks=[_network(each) for each in networks.result()],
             left=_compute_left(limits.result()) | quotas.result(),
             everywhere=everywhere,
+            addresses=[_address(each) for each in floating.result()],
         )
 
 
@@ -148,6 +161,17 @@ def _network(found: Mapping[str, Any]) -> Network:
         name=found["name"],
         external=bool(found.get("router:external")),
         subnets=bool(found.get("subnets")),
+    )
+
+
+def _address(found: Mapping[str, Any]) -> Address:
+    # a cloud without the tags extension has none
+    marks = dict(tag.partition("=")[::2] for tag in found.get("tags") or [])
+    return Address(
+        address=found["floating_ip_address"],
+        port=found.get("port_id") or "",
+        stack=marks.get(STACK, ""),
+        name=marks.get(NAME, ""),
     )
 
 

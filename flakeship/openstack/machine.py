@@ -70,13 +70,19 @@ class Machine:
         """Four characters that change with what Nova could change only by rebuilding or resizing.
 
         A rebuild wipes the root disk (terraform-provider-openstack#1562): so another shape is
-        another machine, that is verified beside the old one.
+        another machine, that is verified beside the old one. Other ports are too: they would be cut
+        off, or open, before they are verified.
         """
         server = self.server
-        network = self.network or self.own_network.model_dump(exclude={"external", "dns"})
-        what = [self.flavor.name, network, self.group, self.life]
+        what = [self.flavor.name, self.place, self.group, self.life]
+        what += [sorted(port.port for port in server.declared)]
         what += [server.user_data, server.keypair, server.volume, server.volume and server.disk]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:4]
+
+    @property
+    def place(self) -> str:
+        """The network that it is in: the id of an existing one, or the name of the stack's own."""
+        return self.network or self.own_network.named(self.stack)
 
     @property
     def marks(self) -> Marks:
@@ -137,6 +143,7 @@ class Machine:
             disk=self.disk,
             checks=[check.request() for check in self.server.checks],
             jump=self.jump,
+            restricted=sorted({p.port for p in self.server.declared if p.sources}),
             deadline=self.deadline,
         )
 

@@ -9,11 +9,14 @@ from flakeship.openstack.requests import Jump
 from flakeship.requests import Evidence
 
 
-def report(machine: Machine, stable: str, fixed: str, evidence: Evidence) -> dict[str, object]:
+def report(
+    machine: Machine, stable: str, fixed: str, evidence: Evidence, port: str
+) -> dict[str, object]:
     """The server as it is now: its outputs are the same as long as it is.
 
-    `stable` is its public address, empty where it has none, `fixed` that of its port. `jump` is
-    what another server's checks need to know to come through this one.
+    `stable` is its public address, empty where it has none, `fixed` that of its `port`, an id.
+    `jump` is what another server's checks need to know to come through this one; `fixed` and
+    `released` say that the address is the port's own, and that it goes with the server.
     """
     address = stable or fixed
     endpoint = Endpoint(machine.id, address, 22, machine.release.user, machine.identity)
@@ -22,6 +25,9 @@ def report(machine: Machine, stable: str, fixed: str, evidence: Evidence) -> dic
     return {
         "machine": machine.id,
         "address": address,
+        "fixed": not stable,
+        "released": machine.server.address == "floating",
+        "port": port,
         "flavor": machine.flavor.name,
         "ssh": by_hand(endpoint, evidence.host_keys),
         "ports": {str(p.port): f"{address}:{p.port}" for p in machine.server.declared},

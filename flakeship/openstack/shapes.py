@@ -58,6 +58,16 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Address:
+    """A floating IP of the project; `port` is the id of what it leads to, empty: nothing."""
+
+    address: str
+    port: str = ""
+    stack: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Look:
     """All of it. `left` is what the quota still allows, by name; a missing name is unlimited.
 
@@ -75,6 +85,7 @@ class Look:
     networks: list[Network]
     left: Mapping[str, int]
     everywhere: bool = False
+    addresses: list[Address] = field(default_factory=list)
 
     def users(self, image: str) -> list[Server]:
         """The servers that boot from an image."""

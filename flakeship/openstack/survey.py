@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from flakeship import access
 from flakeship.errors import FlakeshipError
-from flakeship.openstack import images, machine, networks, plan, quota
+from flakeship.openstack import addresses, images, machine, networks, plan, quota
 from flakeship.openstack.images import Publication
 from flakeship.openstack.machine import Machine
-from flakeship.openstack.networks import Places
-from flakeship.openstack.plan import Plan, Scene
+from flakeship.openstack.plan import Plan
 from flakeship.openstack.requests import Jump
+from flakeship.openstack.scene import Scene
 from flakeship.openstack.shapes import Look, Server
 from flakeship.release import Record, Release
 from flakeship.settings import Settings
@@ -37,13 +36,10 @@ class Survey:
     for the person who reads the preview.
     """
 
-    settings: Settings
-    stack: str
+    scene: Scene
     releases: Mapping[str, Release]
     records: list[Record]
     plan: Plan
-    places: Places
-    project: str
     counts: Mapping[str, int]
     room: Mapping[str, int]
     notes: list[str]
@@ -51,7 +47,7 @@ class Survey:
     @property
     def ephemeral(self) -> bool:
         """Whether the only server is one that its verification makes and removes."""
-        return not self.settings.servers and self.settings.openstack.test.ephemeral
+        return self.scene.ephemeral
 
     def release(self, name: str) -> Release:
         """A release that stays, by its name."""
@@ -65,14 +61,16 @@ def survey(wanted: Wanted, look: Look) -> Survey:
     Raises FlakeshipError for a stack of another project, for what the settings ask that the cloud
     does not have, and where the quota is too small.
     """
-    settings, before = wanted.settings, wanted.before
+    before = wanted.before
     same_project(before.get("project"), look)
     may_change(look)
     known = {record.name: record.release for record in wanted.ledger}
     # as it was verified: another commit with the same release is no change
     releases = {host: known.get(r.name, r) for host, r in wanted.releases.items()}
+    servers = [addresses.resolved(s, look, wanted.stack) for s in wanted.settings.each]
+    settings = wanted.settings.model_copy(update={"servers": servers})
     wish = settings.openstack
-    floating = wish.reach != "direct" or any(s.address == "floating" for s in settings.each)
+    floating = wish.reach != "direct" or any(s.address == "floating" for s in servers)
     reports = before.get("servers") or {}
     scene = Scene(
         settings=settings,
@@ -88,33 +86,33 @@ def survey(wanted: Wanted, look: Look) -> Survey:
         places=networks.places(wish, look, floating=floating),
     )
     planned = plan.plan(scene)
-    ephemeral = not settings.servers and wish.test.ephemeral
     new = [
         each
         for each in planned.active
-        if not plan.exists(each, look) and not (ephemeral and each.release.name in known)
+        if not scene.exists(each) and not (scene.ephemeral and each.release.name in known)
     ]
-    quota.check(needs(scene, new, reports), look)
+    quota.check(needs(scene, new), look)
 
     published = PUBLISHED.validate_python(before.get("published") or {})
     names = {release.name for release in releases.values()}
     going = [r for r in wanted.ledger if r.name not in names and r not in wanted.others]
     staying = {each.id for each in (*planned.active, *planned.older)}
 
-    def ours(server: Server) -> bool:
-        mine = server.stack == wanted.stack and server.project in ("", look.project)
-        return mine and server.name not in staying
+    def goes(server: Server) -> bool:
+        return server in scene.ours() and server.name not in staying
 
-    rotation = images.rotation(going, published, look, wish, ours)
-    records = [r for r in wanted.ledger if r in wanted.others or r in rotation.kept]
+    rotation = images.rotation(going, published, look, wish, goes)
+    running = {each.release.name for each in planned.older}
+    records = [
+        record
+        for record in wanted.ledger
+        if record in wanted.others or record in rotation.kept or record.name in running - names
+    ]
     return Survey(
-        settings=settings,
-        stack=wanted.stack,
+        scene=scene,
         releases=releases,
         records=records,
         plan=planned,
-        places=scene.places,
-        project=look.project,
         counts={
             name: images.number(name, published, look)
             for name in (*names, *(record.name for record in records))
@@ -123,7 +121,14 @@ def survey(wanted: Wanted, look: Look) -> Survey:
             name: min(m.disk for m in new if m.release.name == name)
             for name in {m.release.name for m in new if m.release.disk == "auto"}
         },
-        notes=[*planned.notes, *rotation.notes, *forwards(settings)],
+        notes=[
+            *planned.notes,
+            *addresses.moves({m.server.name: m.id for m in planned.active}, reports),
+            *addresses.leaving(servers, reports),
+            *addresses.drifted(servers, reports, look),
+            *rotation.notes,
+            *forwards(settings),
+        ],
     )
 
 
@@ -146,23 +151,21 @@ def may_change(look: Look) -> None:
         )
 
 
-def needs(scene: Scene, new: list[Machine], reports: Mapping[str, Any]) -> Mapping[str, int]:
+def needs(scene: Scene, new: list[Machine]) -> Mapping[str, int]:
     """What this run creates, at its peak; `new` are the machines that are not there yet."""
     wish = scene.settings.openstack
     running = [each for machines in scene.standing.values() for each in machines]
-    # a first run that failed has left its network, which carries the stack's name
-    networked = running or any(net.name == scene.stack for net in scene.look.networks)
     groups = {each.security_group for each in running}
+    networked = any(net.name == wish.network.named(scene.stack) for net in scene.look.networks)
     borrowing = wish.reach == "floating" or (wish.reach == "jump" and not scene.jumps)
+    together = {m.release.name for m in new} - {m.release.name for m in running}
     return quota.needs(
         [each.flavor for each in new],
         groups={m.security_group: len(m.rules) for m in new if m.security_group not in groups},
         network=None if wish.network.name or networked or not new else wish.network,
-        addresses=sum(
-            s.address == "floating" and s.name not in reports for s in scene.settings.each
-        ),
+        addresses=addresses.missing(scene.settings.each, scene.look, scene.stack),
         temporary=min(len(new), wish.at_once) if borrowing else 0,
-        server_groups=1 if wish.group and not running else 0,
+        server_groups=len(together) if wish.group else 0,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from typing import Annotated, Literal
 
@@ -53,6 +54,11 @@ class NetworkWish(Model):
     ipv6: Literal[""] | Cidr = ""
     external: str = ""
     dns: list[str] = []
+
+    def named(self, stack: str) -> str:
+        """The name of the stack's own network: with other addresses it is another network."""
+        told = f"{self.cidr} {self.ipv6}".encode()
+        return f"{stack}-{hashlib.sha256(told).hexdigest()[:4]}"
 
     @model_validator(mode="after")
     def one_kind(self) -> NetworkWish:

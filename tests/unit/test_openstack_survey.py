@@ -12,8 +12,9 @@ from flakeship import ledger
 from flakeship.errors import FlakeshipError, SettingError
 from flakeship.openstack import machine, report
 from flakeship.openstack.machine import Machine
-from flakeship.openstack.shapes import Image, Look, Network, Server
+from flakeship.openstack.shapes import Address, Image, Look, Network, Server
 from flakeship.openstack.survey import Survey, survey
+from flakeship.openstack.wishes import NetworkWish
 from flakeship.release import Record, Release
 from flakeship.requests import Check, Evidence
 from flakeship.settings import Settings
@@ -25,6 +26,7 @@ from .test_openstack_flavors import LOOK, flavor
 PUBLIC = Network("net-public", "public", external=True)
 PROVIDER = Network("net-provider", "provider")
 KEYS = ["ssh-ed25519 AAAA"]
+ADDRESS = "203.0.113.7"
 WEB: dict[str, Any] = {"name": "web", "vcpus": 1, "ports": [80]}
 
 
@@ -58,9 +60,16 @@ class World:
         self.ledger = ledger.updated(self.ledger, verified, made.records, chosen)
         names = [record.name for record in self.ledger]
         images = [Image(f"image-{name}", name, "active") for name in names]
-        self.look = replace(self.look, servers=[*others, *servers], images=images)
+        addresses = [
+            Address(ADDRESS, f"port-{m.id}", "dev", m.server.name)
+            for m in made.plan.active
+            if m.server.address == "floating"
+        ]
+        self.look = replace(
+            self.look, servers=[*others, *servers], images=images, addresses=addresses
+        )
         outputs = {
-            "project": made.project,
+            "project": made.scene.look.project,
             "standing": machine.plain(made.plan.standing),
             "published": {n: {"id": f"image-{n}", "count": made.counts[n]} for n in names},
             "servers": {m.server.name: told(m) for m in made.plan.active},
@@ -72,7 +81,7 @@ class World:
 def told(planned: Machine) -> dict[str, object]:
     checks = [Check("toplevel", passed=True, milliseconds=1, detail="")]
     evidence = Evidence(planned.id, 1, KEYS, 1.0, checks)
-    return report.report(planned, "203.0.113.7", "10.20.0.5", evidence)
+    return report.report(planned, ADDRESS, "10.20.0.5", evidence, f"port-{planned.id}")
 
 
 def ids(machines: list[Machine]) -> list[str]:
@@ -84,7 +93,7 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
     assert ids(made.plan.active) == ["web-11111111", "db-1-11111111", "db-2-11111111"]
     assert [each.flavor.name for each in made.plan.active] == ["s1.tiny", "s1.duo", "s1.duo"]
     assert made.plan.older == []
-    assert (made.places.network, made.places.external, made.places.pool) == (
+    assert (made.scene.places.network, made.scene.places.external, made.scene.places.pool) == (
         "",
         "net-public",
         "net-public",
@@ -113,7 +122,8 @@ def test_a_new_release_stands_beside_the_old_one_for_the_window() -> None:
     assert [record.name[-1] for record in world.ledger] == ["3", "2", "1"]
     assert made.notes == [
         f"web: {made.plan.active[0].id} starts on a new root disk; nothing is taken over from "
-        f"that of {made.plan.older[0].id}"
+        f"that of {made.plan.older[0].id}",
+        f"web: {ADDRESS} moves from {made.plan.older[0].id} to {made.plan.active[0].id}",
     ]
 
 
@@ -153,6 +163,7 @@ def test_an_older_machine_is_declared_as_it_was_made() -> None:
         {"flavor": "s1.small"},
         {"userData": "#cloud-config\n"},
         {"keypair": "other"},
+        {"ports": [80, 443]},
     ],
 )
 def test_what_nova_would_rebuild_for_is_another_machine(change: dict[str, Any]) -> None:
@@ -163,7 +174,14 @@ def test_what_nova_would_rebuild_for_is_another_machine(change: dict[str, Any]) 
     assert made.plan.older == [first]
 
 
-@pytest.mark.parametrize("change", [{"metadata": {"a": "b"}}, {"ports": [80, 443]}, {"checks": []}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"a": "b"}},
+        {"ports": [{"port": 80, "from": ["192.0.2.0/24"]}]},
+        {"checks": [{"name": "a", "run": "true"}]},
+    ],
+)
 def test_what_changes_in_place_is_the_same_machine(change: dict[str, Any]) -> None:
     world = World()
     first = world.up(settings(WEB), release(1)).plan.active[0]
@@ -272,7 +290,7 @@ def test_the_network_that_a_failed_first_run_has_left_is_not_counted_again() -> 
     world.look = replace(world.look, left={"routers": 0})
     with pytest.raises(FlakeshipError, match="routers: 1 needed, 0 left"):
         world.plan(settings(WEB), release(1))
-    left = Network("net-dev", "dev")
+    left = Network("net-dev", NetworkWish().named("dev"))
     world.look = replace(world.look, networks=[*world.look.networks, left])
     world.plan(settings(WEB), release(1))
 
@@ -420,10 +438,131 @@ def test_an_existing_network_is_used_as_it_is() -> None:
         {**WEB, "address": "none"}, openstack={"network": "provider", "reach": "direct"}
     )
     made = World(look=replace(LOOK, networks=[PROVIDER])).plan(given, release(1))
-    assert (made.places.network, made.places.external, made.places.pool) == ("net-provider", "", "")
+    assert (made.scene.places.network, made.scene.places.external, made.scene.places.pool) == (
+        "net-provider",
+        "",
+        "",
+    )
 
 
 def test_a_look_without_a_fitting_flavor_names_the_server() -> None:
     world = World(look=replace(LOOK, networks=[PUBLIC], flavors=[flavor("tiny", memory=128)]))
     with pytest.raises(SettingError, match="web: none of the 1 flavors"):
         world.plan(settings(WEB), release(1))
+
+
+def test_another_network_leaves_the_older_machines_behind() -> None:
+    """Declared in the new one they would be made anew, on empty disks."""
+    world = World()
+    first = world.up(settings(WEB), release(1)).plan.active[0]
+    moved = settings(WEB, openstack={"network": {"cidr": "10.30.0.0/24"}})
+    made = world.up(moved, release(1))
+    assert made.plan.active[0].id != first.id
+    assert made.plan.older == []
+    assert any(f"{first.id} goes in this run, because the network" in note for note in made.notes)
+    assert NetworkWish().named("dev") != moved.openstack.network.named("dev")
+
+
+def test_what_does_not_run_gets_no_address() -> None:
+    world = World()
+    given = settings(WEB)
+    world.up(given, release(1))
+    world.up(given, release(2))
+    stopped = [
+        replace(s, status="SHUTOFF") if "11111111" in s.name else s for s in world.look.servers
+    ]
+    world.look = replace(world.look, servers=stopped)
+    world.plan(given, release(2))
+    with pytest.raises(FlakeshipError, match=r"is SHUTOFF in Nova: `openstack server start web-1"):
+        world.plan(given, release(1), chosen=("web",))
+    world.look = replace(
+        world.look, servers=[replace(s, status="SHUTOFF") for s in world.look.servers]
+    )
+    assert any("is SHUTOFF in Nova" in note for note in world.plan(given, release(2)).notes)
+
+
+def test_a_flavor_made_anew_under_its_name_resizes_nobody() -> None:
+    world = World()
+    first = world.up(settings(WEB), release(1)).plan.active[0]
+    flavors = [
+        replace(f, id="another") if f.name == first.flavor.name else f for f in world.look.flavors
+    ]
+    world.look = replace(world.look, flavors=flavors)
+    changed = settings({**WEB, "checks": [{"name": "a", "run": "true"}]})
+    assert world.plan(changed, release(1)).plan.active[0].flavor == first.flavor
+
+
+def test_a_release_that_an_older_machine_runs_keeps_its_image() -> None:
+    """Nova does not say what a server with a volume was booted from."""
+    world = World()
+    given = settings({**WEB, "volume": True}, keep=2)
+    for digit, chosen in ((1, ()), (2, ()), (1, ("web",)), (3, ())):
+        made = world.up(given, release(digit), chosen=chosen)
+        world.look = replace(world.look, servers=[replace(s, image="") for s in world.look.servers])
+    assert ids(made.plan.older) == ["web-11111111"]
+    assert "web-11111111" in {record.name for record in made.records}
+
+
+def test_another_project_of_the_same_names_is_nobody() -> None:
+    world = World()
+    first = world.up(settings(WEB), release(1)).plan.active[0]
+    theirs = replace(world.look.servers[0], status="ERROR", project="elsewhere")
+    world.look = replace(world.look, servers=[*world.look.servers, theirs], everywhere=True)
+    assert world.plan(settings(WEB), release(1)).plan.active == [first]
+    world.look = replace(world.look, servers=[replace(theirs, status="ACTIVE")])
+    assert world.plan(settings(WEB), release(1)).plan.active[0].life == 2
+
+
+def test_a_volume_of_unknown_size_keeps_the_size_it_got() -> None:
+    world = World()
+    unknown = replace(release(1), disk="auto")
+    given = settings({**WEB, "volume": True, "disk": 100})
+    first = world.up(given, unknown).plan.active[0]
+    assert world.ledger[0].disk != first.disk
+    assert world.plan(given, unknown).plan.active == [first]
+
+
+def test_an_ephemeral_test_server_is_the_same_in_every_run() -> None:
+    world = World()
+    given = settings(openstack={"test": {"ephemeral": True}})
+    first = world.up(given, release(1)).plan.active
+    world.look = replace(world.look, servers=[], left={"instances": 0})
+    assert world.plan(given, release(1)).plan.active == first
+
+
+def test_an_address_of_ones_own_is_named_without_harm() -> None:
+    """No longer declared it would be released, with the name that points to it."""
+    world = World()
+    world.up(settings(WEB), release(1))
+    named = world.plan(settings({**WEB, "address": ADDRESS}), release(1))
+    assert named.plan.active[0].server.address == "floating"
+    with pytest.raises(SettingError, match=f"has no floating IP 192.0.2.1; it has {ADDRESS}"):
+        world.plan(settings({**WEB, "address": "192.0.2.1"}), release(1))
+    there = [*world.look.addresses, Address("192.0.2.1")]
+    world.look = replace(world.look, addresses=there)
+    foreign = world.plan(settings({**WEB, "address": "192.0.2.1"}), release(1))
+    assert foreign.plan.active[0].server.address == "192.0.2.1"
+
+
+def test_an_address_that_leads_elsewhere_is_told() -> None:
+    world = World()
+    given = settings(WEB)
+    first = world.up(given, release(1)).plan.active[0]
+    assert not world.plan(given, release(1)).notes
+    world.look = replace(world.look, addresses=[Address(ADDRESS, "", "dev", "web")])
+    assert (
+        f"its address {ADDRESS} leads nowhere, not to {first.id}"
+        in (world.plan(given, release(1)).notes[0])
+    )
+    world.look = replace(world.look, addresses=[])
+    assert f"its address {ADDRESS} is gone" in world.plan(given, release(1)).notes[0]
+
+
+def test_a_server_that_leaves_the_settings_is_told_with_its_address() -> None:
+    world = World()
+    world.up(settings(WEB), release(1))
+    notes = world.plan(settings({**WEB, "count": 2}), release(1)).notes
+    assert (
+        f"web is not in the settings any more: its server goes, and its address {ADDRESS} with it"
+        in notes
+    )

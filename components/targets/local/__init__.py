@@ -44,7 +44,7 @@ class Local:
             cutover = LocalCutover(machine, server, verification)
             evidence.append(verification.evidence)
             reports[machine.server.name] = cutover.report
-        return Deployed(evidence, {"servers": pulumi.Output.all(**reports)})
+        return Deployed(evidence, {"servers": reports})
 
 
 def target(_settings: Settings) -> Local:

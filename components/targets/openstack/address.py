@@ -43,8 +43,10 @@ class Cutover(pulumi.ComponentResource):
     """Moves the address to a verified server.
 
     One association, named by the server alone: its port changes in place, which takes the cloud
-    0.1 s. Were it replaced, the old one's end could detach the new one.
+    0.1 s. Only with another address it is replaced, the old one first: a port takes one alone.
     """
+
+    moved: pulumi.Output[str]
 
     def __init__(
         self,
@@ -55,11 +57,16 @@ class Cutover(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:openstack:Cutover", machine.server.name, None, opts)
+        self.moved = server.port
         if machine.server.address != "none":
-            networking.FloatingIpAssociate(
+            self.moved = networking.FloatingIpAssociate(
                 f"cutover-{machine.server.name}",
                 floating_ip=address.value,
                 port_id=server.port,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[server.verification, *ready]),
-            )
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[server.verification, *ready],
+                    delete_before_replace=True,
+                ),
+            ).port_id
         self.register_outputs({})

@@ -10,7 +10,11 @@ from flakeship.openstack.wishes import NetworkWish
 
 
 class PrivateNetwork(pulumi.ComponentResource):
-    """A network with a router to the outside. `ready` is there once traffic can pass."""
+    """A network with a router to the outside. `ready` is there once traffic can pass.
+
+    It is named by its addresses: with other ones there is another network, beside the first until
+    the last server has left that.
+    """
 
     id: pulumi.Output[str]
     ready: pulumi.Resource
@@ -22,16 +26,18 @@ class PrivateNetwork(pulumi.ComponentResource):
         external: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("flakeship:openstack:PrivateNetwork", stack, None, opts)
+        name = wish.named(stack)
+        mark = name.removeprefix(f"{stack}-")
+        super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
         marks = tags(stack, "network")
         inside = pulumi.ResourceOptions(parent=self)
-        network = networking.Network("network", name=stack, tags=marks, opts=inside)
+        network = networking.Network(f"network-{mark}", name=name, tags=marks, opts=inside)
         router = networking.Router(
-            "router", name=stack, external_network_id=external, tags=marks, opts=inside
+            f"router-{mark}", name=name, external_network_id=external, tags=marks, opts=inside
         )
         subnet = networking.Subnet(
-            "subnet",
-            name=stack,
+            f"subnet-{mark}",
+            name=name,
             network_id=network.id,
             cidr=wish.cidr,
             dns_nameservers=wish.dns,
@@ -39,12 +45,12 @@ class PrivateNetwork(pulumi.ComponentResource):
             opts=inside,
         )
         self.ready = networking.RouterInterface(
-            "router-interface", router_id=router.id, subnet_id=subnet.id, opts=inside
+            f"router-interface-{mark}", router_id=router.id, subnet_id=subnet.id, opts=inside
         )
         if wish.ipv6:
             subnet6 = networking.Subnet(
-                "subnet6",
-                name=f"{stack}-ipv6",
+                f"subnet6-{mark}",
+                name=f"{name}-ipv6",
                 network_id=network.id,
                 cidr=wish.ipv6,
                 ip_version=6,
@@ -55,7 +61,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             )
             # one after the other: a port gets the addresses of the subnets there are
             self.ready = networking.RouterInterface(
-                "router-interface6",
+                f"router-interface6-{mark}",
                 router_id=router.id,
                 subnet_id=subnet6.id,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[self.ready]),

@@ -37,7 +37,7 @@ def deploy(survey: Survey, built: Mapping[str, NixImage]) -> Deployed:
     for each in survey.plan.older:
         graph.keep(each)
     graph.shelve()
-    return Deployed(graph.evidence, graph.outputs())
+    return graph.deployed()
 
 
 class Graph:
@@ -45,15 +45,16 @@ class Graph:
 
     def __init__(self, survey: Survey, built: Mapping[str, NixImage]) -> None:
         self.survey = survey
-        self.wish = survey.settings.openstack
+        self.scene = survey.scene
+        self.wish = survey.scene.settings.openstack
         provider = pulumi_openstack.Provider("cloud", cloud=self.wish.cloud or None)
         self.inside = pulumi.ResourceOptions(providers=[provider])
         machines = [*survey.plan.active, *survey.plan.older]
-        self.network: pulumi.Input[str] = survey.places.network
+        self.network: pulumi.Input[str] = survey.scene.places.network
         self.ready: list[pulumi.Resource] = []
-        if not survey.places.network:
+        if not survey.scene.places.network:
             private = PrivateNetwork(
-                survey.stack, self.wish.network, survey.places.external, self.inside
+                self.scene.stack, self.wish.network, survey.scene.places.external, self.inside
             )
             self.network, self.ready = private.id, [private.ready]
         self.groups = {
@@ -65,7 +66,10 @@ class Graph:
             name: each.flavor.id or custom_flavor(each, own)
             for name, each in {each.flavor.name: each for each in machines}.items()
         }
-        self.group = server_group(survey.stack, self.wish.group, own) if self.wish.group else None
+        self.server_groups = {
+            name: server_group(each, own)
+            for name, each in {m.release.name: m for m in machines if m.group}.items()
+        }
         self.images = {name: self.image(name, each) for name, each in built.items()}
         self.fault = fault.of_server(self.wish.cloud)
         self.addresses: dict[str, Address] = {}
@@ -80,25 +84,26 @@ class Graph:
             images.publish,
             self.survey.release(name),
             wish=self.wish,
-            stack=self.survey.stack,
+            stack=self.scene.stack,
             count=self.survey.counts[name],
         )
         return GlanceImage(name, built.built.apply(request), self.inside)
 
     def serve(self, planned: Machine) -> None:
         """The server, its verification, and the cut-over to it."""
-        address = Address(planned, self.survey.places.pool_name, self.inside)
+        address = Address(planned, self.scene.places.pool_name, self.inside)
         self.addresses[planned.server.name] = address
         # a batch at a time: the next ones boot when the ones before have been verified
         batch = self.servers[-self.wish.at_once :]
         after = [batch[0].verification] if len(batch) == self.wish.at_once else []
         server = self.server(planned, address, after)
         self.servers.append(server)
-        self.cutovers.append(Cutover(planned, address, server, self.ready, self.inside))
+        cutover = Cutover(planned, address, server, self.ready, self.inside)
+        self.cutovers.append(cutover)
         evidence = server.verification.evidence
         self.evidence.append(evidence)
         self.reports[planned.server.name] = pulumi.Output.all(
-            address.value, server.address, evidence
+            address.value, server.address, evidence, cutover.moved
         ).apply(lambda told: report.report(planned, *told))
 
     def keep(self, planned: Machine) -> None:
@@ -124,7 +129,7 @@ class Graph:
             network=self.network,
             security_group=self.groups[planned.security_group].id,
             flavor=self.flavors[planned.flavor.name],
-            group=self.group,
+            group=self.server_groups.get(planned.release.name) if planned.group else None,
             stable=address.value,
             ready=self.ready,
             fault=self.fault,
@@ -142,9 +147,14 @@ class Graph:
             self.cutovers,
         )
 
-    def outputs(self) -> dict[str, pulumi.Output[Any]]:
+    def standing(self, server: str) -> pulumi.Output[Any]:
+        """A server's machines: user data is in that, and it is for the next run, not for people."""
+        machines = {server: self.survey.plan.standing[server]}
+        told = self.reports.get(server, pulumi.Output.all(*self.evidence))
+        return pulumi.Output.secret(told.apply(lambda _: machine.plain(machines)[server]))
+
+    def deployed(self) -> Deployed:
         """What the next run wants to know, and people: through the evidence, like the ledger."""
-        standing = {} if self.survey.ephemeral else self.survey.plan.standing
         published = pulumi.Output.all(
             **{name: image.published for name, image in self.images.items()}
         ).apply(
@@ -154,14 +164,18 @@ class Graph:
             }
         )
         verified = pulumi.Output.all(*self.evidence)
-        return {
-            # of nothing at all it is a list
-            "servers": pulumi.Output.all(**self.reports).apply(dict),
-            # user data is in it; and it is for the next run, not for people
-            "standing": pulumi.Output.secret(verified.apply(lambda _: machine.plain(standing))),
-            "published": pulumi.Output.all(verified, published).apply(lambda both: both[1]),
-            "project": verified.apply(lambda _: self.survey.project),
-        }
+        servers = self.survey.plan.standing
+        return Deployed(
+            self.evidence,
+            each={
+                "servers": self.reports,
+                "standing": {name: self.standing(name) for name in servers},
+            },
+            outputs={
+                "published": pulumi.Output.all(verified, published).apply(lambda both: both[1]),
+                "project": verified.apply(lambda _: self.scene.look.project),
+            },
+        )
 
 
 def custom_flavor(planned: Machine, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
@@ -179,6 +193,9 @@ def custom_flavor(planned: Machine, opts: pulumi.ResourceOptions) -> pulumi.Outp
     ).id
 
 
-def server_group(stack: str, policy: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """The servers of the stack on different hypervisors."""
-    return compute.ServerGroup("server-group", name=stack, policies=policy, opts=opts).id
+def server_group(planned: Machine, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The servers of one release on different hypervisors; those of two may share one."""
+    name = f"{planned.stack}-{planned.release.name}"
+    return compute.ServerGroup(
+        f"server-group-{planned.release.name}", name=name, policies=planned.group, opts=opts
+    ).id
