@@ -62,6 +62,9 @@ def test_the_defaults_are_told_as_they_are() -> None:
     assert told["flakeship:rollbackWindow"] == plain.rollback_window
     assert told["flakeship:variant"] == plain.format
     assert told["flakeship:openstack"]["atOnce"] == plain.openstack.at_once
+    server = plain.servers[0]
+    for key in ("vcpus", "memory", "disk"):
+        assert re.search(rf" {key}: .*\(default: {getattr(server, key)}\b", GUIDE)
 
 
 def test_the_access_rules_are_rules() -> None:
