@@ -11,7 +11,7 @@ import pytest
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import rest
 from flakeship.openstack.look import look
-from flakeship.openstack.shapes import RELEASE, STACK, Flavor, Image, Network, Server
+from flakeship.openstack.shapes import NAME, RELEASE, STACK, Address, Flavor, Image, Network, Server
 
 from .fake_cloud import Cloud
 
@@ -42,6 +42,11 @@ def furnished(cloud: Cloud) -> Cloud:
         {"id": "n1", "name": "public", "router:external": True, "subnets": ["s"]},
         {"id": "n2", "name": "empty", "router:external": False, "subnets": []},
     ]
+    floating = {"floating_ip_address": "203.0.113.7", "port_id": "p1"}
+    cloud.neutron["floatingips"] = [
+        {"id": "a1", **floating, "tags": [f"{STACK}=dev", f"{NAME}=web", "theirs"]},
+        {"id": "a2", "floating_ip_address": "203.0.113.8", "port_id": None},
+    ]
     return cloud
 
 
@@ -60,17 +65,21 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
         Server("volume", "volume", "ACTIVE", "", "s1.small", "p", "dev"),
     ]
     assert seen.networks == [Network("n1", "public", True), Network("n2", "empty", False, False)]
+    assert seen.addresses == [
+        Address("203.0.113.7", "p1", "dev", "web"),
+        Address("203.0.113.8"),
+    ]
     assert not seen.everywhere
     assert len(furnished.asked("POST")) == 1  # the token
     assert not furnished.asked("^(PUT|PATCH|DELETE)")
-    for kind in ("flavors", "servers", "networks", "limits", "quotas"):
+    for kind in ("flavors", "servers", "networks", "limits", "quotas", "floatingips"):
         assert len(furnished.asked(f"GET .*/{kind}")) == 1
     assert len(furnished.asked("GET .*/images")) == 2  # what is hidden is another list
 
 
 def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
     look("fake")
-    assert len(furnished.calls) == 9  # Keystone's version, the token, and the lists
+    assert len(furnished.calls) == 10  # Keystone's version, the token, and the lists
 
 
 @pytest.mark.parametrize(
