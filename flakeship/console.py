@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from flakeship.errors import FlakeshipError
+
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_=>c78])")
 CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
@@ -24,7 +26,10 @@ class Console(Protocol):
     def forgets(self) -> bool: ...  # noqa: D102
 
     def read(self) -> str:
-        """All that it holds; empty where it does not exist yet."""
+        """All that it holds; empty where it does not exist yet.
+
+        Raises FlakeshipError where it will never be shown.
+        """
 
 
 @dataclass(frozen=True)
@@ -53,5 +58,9 @@ def clean(text: str) -> str:
 
 
 def tail(console: Console, lines: int = 15) -> list[str]:
-    """The last lines that say something."""
-    return [line.rstrip() for line in console.read().splitlines() if line.strip()][-lines:]
+    """The last lines that say something, or why none can be shown."""
+    try:
+        said = console.read()
+    except FlakeshipError as error:
+        said = str(error)
+    return [line.rstrip() for line in said.splitlines() if line.strip()][-lines:]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from openstack.exceptions import SDKException
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship import console
+from flakeship.errors import FlakeshipError
 from flakeship.openstack import errors, rest
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 PACE = 0.5
 """Seconds between two readings: a hypervisor is asked for each."""
+
+CONFLICT = 409
+"""How Nova says that a server is not ready."""
 
 
 class Console:
@@ -41,8 +46,20 @@ class Console:
             wish: dict[str, object] = {"os-getConsoleOutput": {}}
             answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=wish)
             self._text = console.clean(answer["output"] or "")
-        except SDKException as error:
-            # a server that is being made or moved has none for a while
-            self._text = self._text or f"Nova does not show it: {errors.answer(error)}"
+        except (SDKException, ClientException) as error:
+            said = f"Nova does not show it: {errors.answer(error)}"
+            if not self._passing(error):
+                raise FlakeshipError(f"{said}; `{self.name}` tells whether that lasts") from error
+            self._text = self._text or said
         self._at = time.monotonic()
         return self._text
+
+    def _passing(self, error: Exception) -> bool:
+        """Whether it may be shown later: a server that is being made or moved has none."""
+        if not isinstance(error, NotFoundException):
+            return errors.passing(error) or getattr(error, "status_code", None) == CONFLICT
+        try:
+            rest.ask(self._compute, "GET", f"/servers/{self.server}")
+        except (SDKException, ClientException) as failure:
+            return errors.passing(failure)
+        return True

@@ -112,6 +112,19 @@ def _refused(status: int, asked: str, said: str, who: Whose) -> str:
     return f"{asked} failed with {status}: {said}"
 
 
+def passing(error: Exception) -> bool:
+    """Whether the same call may work in a moment: nobody has answered, or the cloud is busy."""
+    from keystoneauth1 import exceptions as auth
+    from openstack import exceptions as sdk
+
+    match error:
+        case sdk.HttpException(status_code=int(status)) | auth.HttpError(http_status=int(status)):
+            return status in {408, 429} or (status >= 500 and status != 501)
+        case auth.SSLError():
+            return False
+    return isinstance(error, auth.ConnectionError)
+
+
 def answer(error: Exception) -> str:
     """What the cloud itself said with an error, as one line."""
     from openstack import exceptions as sdk

@@ -30,7 +30,8 @@ def temporary(
     where it cannot be removed: the server's own address could not be moved here.
     """
     machine = request.machine
-    mine = marks.description(request.marks)
+    carried = marks.metadata(request.marks)
+    mine = marks.description(carried)
     there = port.floating(network, port_id=at.id)
     if other := next((each for each in there if each["description"] != mine), None):
         address = other["floating_ip_address"]
@@ -42,7 +43,7 @@ def temporary(
         with held():  # what is not known cannot be removed
             made = _take_over(network, at, mine) or _make(network, request, at, mine)
             number, address = made["id"], made["floating_ip_address"]
-        tags = {"tags": marks.tags(request.marks)}
+        tags = {"tags": marks.tags(carried)}
         rest.ask(network, "PUT", f"/floatingips/{number}/tags", json=tags)
         progress(f"{machine}: looked at by {address}, a temporary floating IP")
         yield address

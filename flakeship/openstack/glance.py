@@ -13,7 +13,6 @@ from flakeship.openstack.errors import answer
 from flakeship.openstack.look import TAG
 from flakeship.openstack.requests import PublishRequest
 from flakeship.openstack.upload import Upload
-from flakeship.waiting import backoff
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -82,8 +81,7 @@ def sent(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> 
 def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
     """The image, once it is active."""
     status = ""
-    for _ in backoff(ACTIVE):
-        image = rest.ask(glance, "GET", f"/images/{identity}")
+    for image in rest.polled(glance, f"/images/{identity}", ACTIVE):
         status = image["status"]
         if status == "active":
             return image

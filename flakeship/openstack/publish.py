@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from flakeship import imagefile
 from flakeship.errors import FlakeshipError
 from flakeship.interrupt import held
-from flakeship.openstack import glance, rest
+from flakeship.openstack import glance, marks, rest
 from flakeship.openstack.cloud import connected, login
 from flakeship.openstack.errors import answer
 from flakeship.openstack.look import TAG, servers
@@ -137,14 +138,20 @@ def _standing(
 
 
 def _clear(images: Proxy, request: PublishRequest, project: str) -> None:
-    """Remove what uploads of this release that were killed have left."""
-    marks = {key: request.properties.get(key) for key in (STACK, RELEASE)}
-    if not all(marks.values()):
+    """Remove what uploads of this release that were killed have left.
+
+    One of another checkout may be under way, until it is older than any.
+    """
+    wanted = {key: request.properties.get(key) for key in (STACK, RELEASE)}
+    if not all(wanted.values()):
         return
+    here = marks.checkout().items()
+    now = datetime.now(UTC)
     query = {"tag": TAG, "owner": project, "os_hidden": "true", "limit": str(rest.PAGE)}
     for image in rest.every(images, "/images", "images", query):
-        ours = all(image.get(key) == value for key, value in marks.items())
-        if ours and image["status"] in {"queued", "saving"}:
+        half = wanted.items() <= image.items() and image["status"] in {"queued", "saving"}
+        over = now - datetime.fromisoformat(image["created_at"]) > marks.LONGEST
+        if half and (here <= image.items() or over):
             glance.remove(images, image["id"])
 
 
@@ -155,6 +162,7 @@ def _upload(
     # an id of our own: what is interrupted before Glance answers can be removed too
     image = {
         **wanted,
+        **marks.checkout(),
         "id": str(uuid.uuid4()),
         "os_hidden": True,
         "container_format": "bare",

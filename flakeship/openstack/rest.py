@@ -6,9 +6,12 @@ One look at a cloud is many lists: making an object of each entry takes longer t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from flakeship.openstack.errors import passing
+from flakeship.waiting import backoff
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -73,6 +76,32 @@ def ask(
     found = response.json() if told else {}
     assert isinstance(found, dict)
     return found
+
+
+def polled(
+    service: Proxy, path: str, seconds: float, first: float = 0.1
+) -> Iterator[dict[str, Any]]:
+    """What is at a path, again and again until the time is over; see `backoff`.
+
+    A cloud that does not answer for a moment is asked again. Raises what `ask` does where that
+    lasts, and at once where it will not pass.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    failure: Exception | None = None
+    for _ in backoff(seconds, first):
+        try:
+            found = ask(service, "GET", path)
+        except (SDKException, ClientException) as error:
+            if not passing(error):
+                raise
+            failure = error
+        else:
+            failure = None
+            yield found
+    if failure:
+        raise failure
 
 
 def every(service: Proxy, path: str, key: str, query: Query | None = None) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from flakeship.openstack import cloud, marks, rest, review
 from flakeship.openstack.removal import remove
 from flakeship.openstack.requests import TrialRequest
 from flakeship.requests import Evidence
-from flakeship.waiting import backoff
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -28,8 +27,9 @@ GONE = "  the test server has been removed, with all that it had: make a server 
 def trial(request: TrialRequest, progress: Callable[[str], object]) -> Evidence:
     """Verify a server that exists only for this; whatever happens, nothing of it is left.
 
-    What a killed trial of the same server and release has left is removed first. Raises
-    FlakeshipError with the story, or with what could not be removed.
+    What a killed trial of the same server and release has left here is removed first: one of
+    another checkout may be under way. Raises FlakeshipError with the story, or with what could not
+    be removed.
     """
     machine = request.review.machine
     with cloud.connected(request.review.cloud) as connection, ExitStack() as undo:
@@ -39,7 +39,7 @@ def trial(request: TrialRequest, progress: Callable[[str], object]) -> Evidence:
         with held():
             port = _make_port(network, request)
             undo.callback(_drop_port, network, machine, port)
-        tags = {"tags": marks.tags(request.review.marks)}
+        tags = {"tags": marks.tags(marks.own(request.review.marks))}
         rest.ask(network, "PUT", f"/ports/{port}/tags", json=tags)
         with held():
             server = _make_server(compute, request, port)
@@ -54,7 +54,7 @@ def _sweep(
     compute: Proxy, network: Proxy, request: TrialRequest, progress: Callable[[str], object]
 ) -> None:
     """Remove what a killed trial has left."""
-    mine = marks.metadata(request.review.marks)
+    mine = marks.own(request.review.marks)
     machine = request.review.machine
     named = rest.every(compute, "/servers/detail", "servers", {"name": f"^{machine}$"})
     servers = [each["id"] for each in named if mine.items() <= each["metadata"].items()]
@@ -85,7 +85,7 @@ def _make_server(compute: Proxy, request: TrialRequest, port: str) -> str:
         "flavorRef": request.flavor,
         "networks": [{"port": port}],
         "config_drive": True,
-        "metadata": {**request.metadata, **marks.metadata(request.review.marks)},
+        "metadata": {**request.metadata, **marks.own(request.review.marks)},
     }
     if request.keypair:
         wish["key_name"] = request.keypair
@@ -98,8 +98,8 @@ def _make_server(compute: Proxy, request: TrialRequest, port: str) -> str:
 def _wait(compute: Proxy, machine: str, number: str) -> None:
     """Wait until Nova has made the server. Raises FlakeshipError with the fault where it fails."""
     status = ""
-    for _ in backoff(BUILD, first=0.5):
-        server = rest.ask(compute, "GET", f"/servers/{number}")["server"]
+    for answer in rest.polled(compute, f"/servers/{number}", BUILD, first=0.5):
+        server = answer["server"]
         status = server["status"]
         if status == "ERROR":
             raise FlakeshipError(f"{machine}: {review.fault(server)}")
@@ -121,4 +121,4 @@ def _drop_port(network: Proxy, machine: str, number: str) -> None:
 
 
 def _description(request: TrialRequest) -> str:
-    return marks.description(request.review.marks)
+    return marks.description(marks.own(request.review.marks))

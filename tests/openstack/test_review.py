@@ -101,10 +101,12 @@ class World:
 
     def left(self) -> list[str]:
         """What a trial or a review has left."""
-        mine = marks.description(self.request().marks)
+        mine = self.request().marks
+        address = marks.description(marks.metadata(mine))
+        port = marks.description(marks.own(mine))
         found = [server.id for server in self.cloud.compute.servers(name=f"^{self.name}$")]
-        found += [port.id for port in self.cloud.network.ports(description=mine)]
-        return found + [ip.id for ip in self.cloud.network.ips(description=mine)]
+        found += [each.id for each in self.cloud.network.ports(description=port)]
+        return found + [each.id for each in self.cloud.network.ips(description=address)]
 
 
 @pytest.fixture(scope="module")

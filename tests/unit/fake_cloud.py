@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ LIMITS = {
     "maxTotalInstances": 10, "totalInstancesUsed": 4, "maxTotalCores": 20, "totalCoresUsed": 21,
     "maxTotalRAMSize": -1, "totalRAMUsed": 512, "maxServerGroups": 5, "totalServerGroupsUsed": 0,
 }  # fmt: skip
+
+NOW = datetime.now(UTC).isoformat()
 
 Answer = tuple[int, Any]
 
@@ -170,7 +173,7 @@ class Cloud:
         if path == "":
             return 300, {"versions": [self._version("image/v2", "v2.17")]}
         if method == "POST":
-            made = json.loads(body) | {"status": "queued", "owner": "p"}
+            made = json.loads(body) | {"status": "queued", "owner": "p", "created_at": NOW}
             self.images[made["id"]] = made
             return 201, made
         if identity and identity not in self.images:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from flakeship.openstack import glance, upload
+from flakeship.openstack import glance, marks, upload
 from flakeship.openstack.publish import publish
 from flakeship.openstack.requests import Published, PublishRequest
 from flakeship.openstack.shapes import RELEASE, STACK
 
 from .conftest import MARKS, only, said
-from .fake_cloud import Cloud
+from .fake_cloud import NOW, Cloud
 
 
 def test_an_image_has_the_bytes_and_what_it_is_to_carry(
@@ -173,6 +173,27 @@ def test_a_state_that_leads_nowhere(
     assert not cloud.images
 
 
+@pytest.mark.parametrize(("status", "called"), [(503, 2), (403, 1), (404, 1)])
+def test_a_busy_glance_is_asked_again(
+    cloud: Cloud, request_: PublishRequest, status: int, called: int
+) -> None:
+    """Once; what is permanent ends it at once."""
+    usual = cloud.answer
+
+    def answer(method: str, target: str, body: bytes) -> tuple[int, Any]:
+        answered = usual(method, target, body)
+        if method == "GET" and "/images/" in target and len(cloud.asked("GET .*/images/")) == 1:
+            return status, {}
+        return answered
+
+    cloud.answer = answer  # type: ignore[method-assign]
+    if status == 503:
+        publish(request_, None, print)
+    else:
+        said(lambda: publish(request_, None, print))
+    assert len(cloud.asked("GET .*/images/")) == called
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_an_interruption_leaves_is_removed(
     cloud: Cloud,
@@ -206,15 +227,20 @@ def test_what_cannot_be_removed_is_told_beside_the_first_error(
 
 def test_leftovers_of_the_same_release_are_removed(cloud: Cloud, request_: PublishRequest) -> None:
     common = {"os_hidden": True, "status": "queued", "tags": ["flakeship"], "owner": "p", **MARKS}
+    common |= {"created_at": NOW, **marks.checkout()}
+    others = {**common, marks.CHECKOUT: "0123456789ab"}
     cloud.images = {
         "a": {"id": "a", **common},
         "b": {"id": "b", **common, "status": "saving"},
+        "old": {"id": "old", **others, "created_at": "2026-01-01T00:00:00Z"},
+        "theirs": {"id": "theirs", **others},
         "c": {"id": "c", **common, RELEASE: "web-2"},
         "d": {"id": "d", **common, STACK: "prod"},
         "e": {"id": "e", **common, "status": "active"},
     }
     done = publish(request_, None, print)
-    assert sorted(cloud.images) == sorted(["c", "d", "e", done.id])
+    assert sorted(cloud.images) == sorted(["c", "d", "e", "theirs", done.id])
+    assert cloud.images[done.id][marks.CHECKOUT] == marks.checkout()[marks.CHECKOUT]
 
 
 def test_a_long_upload_tells_how_far_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from flakeship.openstack.requests import ReviewRequest
 from tests.unit.machines import ED25519
 from tests.unit.small_cloud import JUMP, MARKS, REVIEW, SmallCloud
 
-MINE = marks.description(MARKS)
+MINE = marks.description(marks.metadata(MARKS))
 
 
 class Login(ssh.Connection):

@@ -5,15 +5,19 @@ import copy
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from keystoneauth1.exceptions import ConnectFailure, ConnectTimeout, ServiceUnavailable
+from openstack.exceptions import SDKException
 
 from flakeship import recheck, requests, ssh, verify
 from flakeship.checks import facts, outside
 from flakeship.checks.verdict import Failed
+from flakeship.console import tail
 from flakeship.errors import CommandError, FlakeshipError
-from flakeship.openstack import checks, cloud, ipv6, marks, port, review, scan, trial
+from flakeship.openstack import checks, cloud, ipv6, marks, port, rest, review, scan, trial
 from flakeship.openstack.checks import Case
 from flakeship.openstack.console import Console
 from flakeship.openstack.reach import Way
@@ -299,6 +303,46 @@ def test_the_console_of_nova(small: SmallCloud, monkeypatch: pytest.MonkeyPatch)
     assert console.forgets
 
 
+@pytest.fixture
+def console(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Console:
+    monkeypatch.setattr("flakeship.openstack.console.PACE", 0)
+    return Console(small, "server-1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [ConnectFailure, ConnectTimeout, ServiceUnavailable])
+def test_a_cloud_that_is_away_for_a_moment_is_asked_again(
+    small: SmallCloud, console: Console, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise error("nobody there")
+
+    small.console = "Linux"
+    with monkeypatch.context() as patch:
+        patch.setattr(rest, "ask", away)
+        assert console.read().startswith("Nova does not show it: nobody there")
+    assert console.read() == "Linux"
+
+
+@pytest.mark.parametrize("status", [401, 403, 501])
+def test_a_console_that_is_never_shown_ends_the_wait(
+    small: SmallCloud, console: Console, status: int
+) -> None:
+    small.refusals = {"action": (2, status, "no")}
+    with pytest.raises(FlakeshipError, match="Nova does not show it: no; `openstack console log"):
+        console.read()
+    assert tail(console)[0].startswith("Nova does not show it: no")
+
+
+def test_a_console_is_there_later_unless_its_server_is_gone(
+    small: SmallCloud, console: Console
+) -> None:
+    small.refusals = {"action": (9, 404, "there is none")}
+    assert console.read() == "Nova does not show it: there is none"
+    del small.things["servers"]["server-1"]
+    with pytest.raises(FlakeshipError, match="there is none"):
+        console.read()
+
+
 def test_nova_is_asked_gently(small: SmallCloud) -> None:
     console = Console(small, "server-1")  # type: ignore[arg-type]
     assert [console.read() for _ in range(9)] == [""] * 9
@@ -339,6 +383,8 @@ def test_a_review(small: SmallCloud, seen: Seen) -> None:
     assert [*target.beside, *target.last] == ["api", "port-scan", "ipv6", "switch"]
     small.things["servers"]["server-1"]["status"] = "SHUTOFF"
     assert target.look([])[-1] == "  Nova has it as SHUTOFF."
+    small.refusals = {"GET /servers": (1, 500, "oops")}
+    assert target.look([])[-1] == "  Nova does not tell its state: oops"
 
 
 @pytest.mark.usefixtures("seen")
@@ -370,6 +416,7 @@ def test_a_trial(small: SmallCloud, seen: Seen) -> None:
         "flakeship_name": "web",
         "flakeship_release": "web-6h0ir2lm",
         "flakeship_temporary": "1",
+        **marks.checkout(),
     }
     assert (made["config_drive"], made["user_data"]) == (True, "I2Nsb3VkLWNvbmZpZw==")
     assert (made["imageRef"], made["flavorRef"]) == ("image-1", "flavor-1")
@@ -403,17 +450,40 @@ def test_a_trial_removes_what_a_killed_one_has_left(small: SmallCloud) -> None:
     left = small.things["servers"]["server-1"]
     small.things["servers"]["server-3"] = left | {
         "id": "server-3",
-        "metadata": marks.metadata(MARKS),
+        "metadata": marks.own(MARKS),
     }
     small.things["ports"]["port-3"] = small.things["ports"]["port-1"] | {
         "id": "port-3",
-        "description": marks.description(MARKS),
+        "description": marks.description(marks.own(MARKS)),
     }
     said: list[str] = []
     trial.trial(TRIAL, said.append)
     assert "removing what a trial that was killed has left" in said[0]
     assert [*small.things["servers"]] == ["server-1"]
     assert [*small.things["ports"]] == ["port-1"]
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_trial_of_another_checkout_goes_on(
+    small: SmallCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = marks.own(MARKS)
+    small.things["servers"]["server-1"]["metadata"] = theirs
+    small.things["ports"]["port-1"]["description"] = marks.description(theirs)
+    monkeypatch.chdir(tmp_path)
+    assert marks.own(MARKS) != theirs
+    trial.trial(TRIAL, str)
+    assert [*small.things["servers"]] == ["server-1"]
+    assert [*small.things["ports"]] == ["port-1"]
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_busy_nova_does_not_end_a_trial(small: SmallCloud) -> None:
+    small.refusals = {"GET /servers/server-3": (1, 503, "busy")}
+    trial.trial(TRIAL, str)
+    small.refusals = {"GET /servers/server-6": (1, 401, "who?")}
+    with pytest.raises(SDKException, match="who"):
+        trial.trial(TRIAL, str)
 
 
 def test_make_verify(seen: Seen) -> None:
