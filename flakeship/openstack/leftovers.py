@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flakeship.openstack import rest
 from flakeship.openstack.look import TAG
 from flakeship.openstack.marks import TEMPORARY
-from flakeship.openstack.shapes import STACK
+from flakeship.openstack.shapes import RELEASE, STACK
 from flakeship.openstack.specials import OURS
 
 if TYPE_CHECKING:
@@ -99,16 +99,20 @@ def of_stack(stack: str, there: Lists) -> list[Left]:
     """What belongs to a stack of this name, in the order in which it can be removed.
 
     Tags come only after an object, and a kill comes in between: what has none is known by its name,
-    its description, or the network that it is on.
+    its description, or the network that it is on. A server group never has any: it is known as long
+    as something else is of its release.
     """
 
     def ours(found: Found) -> bool:
         return marked(found).get(STACK) == stack
 
     def named(found: Found) -> bool:
-        return ours(found) or (STACK not in marked(found) and found["name"] in names)
+        name = re.fullmatch(rf"{re.escape(stack)}-[0-9a-f]{{4}}(-ipv6)?", found["name"])
+        return ours(found) or (STACK not in marked(found) and bool(name))
 
-    names = {stack, f"{stack}-ipv6"}
+    releases = {
+        marked(each).get(RELEASE) for found in there.values() for each in filter(ours, found)
+    }
     networks = [each for each in there["networks"] if named(each)]
     routers = [each for each in there["routers"] if named(each)]
     inside, through = {each["id"] for each in networks}, {each["id"] for each in routers}
@@ -130,6 +134,9 @@ def of_stack(stack: str, there: Lists) -> list[Left]:
         name = re.fullmatch(rf"{re.escape(stack)}-[0-9a-f]{{8}}", found["name"])
         return ours(found) or bool(name and found["description"] == DESCRIPTION)
 
+    def together(found: Found) -> bool:
+        return found["name"].removeprefix(f"{stack}-") in releases
+
     def flavor(found: Found) -> bool:
         return bool((found.get("extra_specs") or {}).get(OURS) == stack)
 
@@ -142,7 +149,7 @@ def of_stack(stack: str, there: Lists) -> list[Left]:
         ("subnet", filter(subnet, there["subnets"])),
         ("network", networks),
         ("security group", filter(group, there["security groups"])),
-        ("server group", filter(named, there["server groups"])),
+        ("server group", filter(together, there["server groups"])),
         ("image", filter(ours, (*there["images"], *there["hidden"]))),
         ("flavor", filter(flavor, there["flavors"])),
     ]

@@ -109,14 +109,14 @@ def everything() -> dict[str, list[dict[str, Any]]]:
     ours, other = [f"flakeship_stack={name}" for name in ("dev", "other")]
     return {
         "servers": [named("web-1", metadata=MARKS), named("dev", metadata={})],
-        "server groups": [named("dev"), named("prod")],
+        "server groups": [named("dev"), named("dev-web-33333333"), named("dev-web-44444444")],
         "flavors": [named("ours", extra_specs={"flakeship:stack": "dev"}), named("m1.small")],
         "ports": [
             port("tagged", tags=TAGS, device_id="id-of-web-1", device_owner="compute:nova"),
             port("told", description=" ".join(TAGS)),
-            port("bare", network_id="id-of-dev"),
-            port("dhcp", network_id="id-of-dev", device_owner="network:dhcp"),
-            port("inside", device_owner="network:router_interface", device_id="id-of-dev"),
+            port("bare", network_id="id-of-dev-12ab"),
+            port("dhcp", network_id="id-of-dev-12ab", device_owner="network:dhcp"),
+            port("inside", device_owner="network:router_interface", device_id="id-of-dev-12ab"),
             port("elsewhere", device_owner="network:router_interface", device_id="r"),
             port("foreign"),
         ],
@@ -125,9 +125,19 @@ def everything() -> dict[str, list[dict[str, Any]]]:
             address("203.0.113.2", description="flakeship dev web"),
             address("203.0.113.3", description="flakeship developers web"),
         ],
-        "routers": [named("dev"), named("dev-router")],
-        "networks": [named("dev"), named("dev", tags=[other]), named("net", tags=[ours])],
-        "subnets": [named("dev-ipv6", network_id="x"), named("s", network_id="x")],
+        "routers": [named("dev-12ab"), named("dev"), named("dev-12ab-ipv6x")],
+        "networks": [
+            named("dev-12ab"),
+            named("dev"),
+            named("dev-12AB"),
+            named("dev-34cd", tags=[other]),
+            named("net", tags=[ours]),
+        ],
+        "subnets": [
+            named("dev-12ab-ipv6", network_id="x"),
+            named("dev", network_id="x"),
+            named("s", network_id="id-of-dev-12ab"),
+        ],
         "security groups": [
             named("dev-0123abcd", description=rules),
             named("dev-0123abcd"),
@@ -148,12 +158,13 @@ def test_what_is_of_a_stack() -> None:
         ("floating ip", "203.0.113.1"),
         ("floating ip", "203.0.113.2"),
         ("router interface", "inside"),
-        ("router", "dev"),
-        ("subnet", "dev-ipv6"),
-        ("network", "dev"),
+        ("router", "dev-12ab"),
+        ("subnet", "dev-12ab-ipv6"),
+        ("subnet", "s"),
+        ("network", "dev-12ab"),
         ("network", "net"),
         ("security group", "dev-0123abcd"),
-        ("server group", "dev"),
+        ("server group", "dev-web-33333333"),
         ("image", "shown"),
         ("image", "hidden"),
         ("flavor", "ours"),
@@ -165,7 +176,7 @@ def test_what_it_stands_on() -> None:
     found = {each.name: each for each in leftovers.of_stack("dev", everything())}
     assert found["web-1"].stands_on == ["id-of-tagged", "shared"]
     assert found["told"].stands_on == ["shared"]
-    assert found["inside"].removal == "router remove port id-of-dev id-of-inside"
+    assert found["inside"].removal == "router remove port id-of-dev-12ab id-of-inside"
     assert found["hidden"].removal == "image delete id-of-hidden"
 
 
