@@ -76,7 +76,9 @@ def login(connection: Connection) -> AccessInfo:
 def _chosen(config: OpenStackConfig, cloud: str) -> str:
     """The name of the cloud that is meant. Raises FlakeshipError where it cannot be told."""
     names = sorted(config.get_cloud_names())
-    name = cloud or config.default_cloud or ""
+    # the SDK would take the only one that there is, Pulumi's provider does not
+    variables = config.envvar_key if config.default_cloud == config.envvar_key else ""
+    name = cloud or os.environ.get("OS_CLOUD", "") or variables
     if name in names and name != "defaults":
         return name
     known = [name for name in names if name != "defaults"]

@@ -55,13 +55,10 @@ def test_the_token_tells_project_and_roles(cloud: Cloud) -> None:
     assert len(cloud.asked("POST")) == 1
 
 
-def test_the_only_cloud_and_os_cloud_and_variables_are_taken(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("", "fake"):
-        monkeypatch.setenv("OS_CLOUD", name)
-        with connected("") as connection:
-            assert connection.config.name == "fake"
+def test_os_cloud_and_variables_are_taken(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_CLOUD", "fake")
+    with connected("") as connection:
+        assert connection.config.name == "fake"
     monkeypatch.delenv("OS_CLOUD")
     for key, value in settings(cloud.url)["auth"].items():
         monkeypatch.setenv(f"OS_{key.upper()}", value)
@@ -80,6 +77,17 @@ def test_nothing_is_configured() -> None:
 def test_none_of_several_clouds_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = configured(tmp_path, monkeypatch, one={}, two={})
     assert f"no cloud is chosen; there are one, two in {file}; name one" in failing("")
+
+
+@pytest.mark.parametrize("variable", ["OS_CLOUD", "OS_REGION_NAME"])
+def test_the_only_cloud_is_not_chosen_either(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "")
+    said = failing("")
+    assert said.startswith("no cloud is chosen; there are fake in /")
+    assert "name one in flakeship:openstack.cloud or OS_CLOUD, or set OS_AUTH_URL" in said
+    assert not cloud.calls
 
 
 def test_an_unknown_cloud_is_told_which_there_are(
