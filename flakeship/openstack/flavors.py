@@ -25,11 +25,6 @@ class Choice:
     flavor: Flavor
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def create(self) -> bool:
-        """Whether the flavor is one of our own, which this run makes: it has no id yet."""
-        return not self.flavor.id
-
 
 def choose(
     server: Server,
