@@ -6,6 +6,7 @@ the target `local` does not pay.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from flakeship.errors import FlakeshipError
 from flakeship.openstack.errors import Whose, explained
+from flakeship.openstack.places import PLACES, VARIABLE, shared
 
 if TYPE_CHECKING:
     from keystoneauth1.access import AccessInfo
@@ -31,8 +33,6 @@ SERVICES = ("compute", "image", "network")
 
 SECRETS = ("password", "secret", "token", "passcode")
 """What the names of secret settings end with."""
-
-PLACES = "OS_CLIENT_CONFIG_FILE, ./clouds.yaml, ~/.config/openstack and /etc/openstack"
 
 
 @contextmanager
@@ -56,6 +56,8 @@ def connected(cloud: str) -> Iterator[Connection]:
             app_name="flakeship", override_defaults={"api_timeout": TIMEOUT, "auth": {}}
         )
         name = _chosen(config, cloud)
+        if config.config_filename and name != config.envvar_key:
+            shared(config.config_filename)
         who = Whose(name, _source(config, name), secrets=_secrets(config, name))
         region = config.get_one(name)
         with Connection(config=region) as connection:
@@ -87,7 +89,9 @@ def _chosen(config: OpenStackConfig, cloud: str) -> str:
         problem = "no cloud is chosen" if known else "no cloud is configured"
         remedy = "name one in flakeship:openstack.cloud or OS_CLOUD, or set OS_AUTH_URL and so on"
     else:
-        problem = f"{name}: there is no cloud of this name"
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        problem = f"{name}: there is no cloud of this name{hint}"
         remedy = "names come from flakeship:openstack.cloud or OS_CLOUD"
     raise FlakeshipError(f"{problem}; {there} in {_looked(config)}; {remedy}")
 
@@ -97,7 +101,7 @@ def _looked(config: OpenStackConfig) -> str:
     if config.config_filename:
         return config.config_filename
     # a file that cannot be read, or is no YAML, is passed over without a word
-    given = os.environ.get("OS_CLIENT_CONFIG_FILE", "")
+    given = os.environ.get(VARIABLE, "")
     broken = [path for path in (given, *_usual()) if path and Path(path).exists()]
     if broken:
         return f"{PLACES} ({broken[0]} cannot be read as YAML)"

@@ -93,7 +93,8 @@ def test_the_only_cloud_is_not_chosen_either(
 def test_an_unknown_cloud_is_told_which_there_are(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert failing("fkae").startswith("fkae: there is no cloud of this name; there are fake in /")
+    said = failing("fkae")
+    assert said.startswith("fkae: there is no cloud of this name, did you mean fake?; there are f")
     monkeypatch.setenv("OS_CLOUD", "gone")
     assert failing("").startswith("gone: there is no cloud of this name; there are fake in /")
     assert not cloud.calls
