@@ -11,7 +11,6 @@ from flakeship.openstack import rest
 from flakeship.openstack.cloud import connected, login
 from flakeship.openstack.shapes import (
     NAME,
-    RELEASE,
     STACK,
     Address,
     Flavor,
@@ -130,15 +129,7 @@ def _flavor(found: Mapping[str, Any]) -> Flavor:
 
 
 def _image(found: Mapping[str, Any]) -> Image:
-    known = found.get("os_hash_algo") == "sha512"
-    return Image(
-        id=found["id"],
-        name=found.get("name") or "",
-        status=found["status"],
-        sha512=(found.get("os_hash_value") or "") if known else "",
-        stack=found.get(STACK, ""),
-        release=found.get(RELEASE, ""),
-    )
+    return Image(id=found["id"], name=found.get("name") or "", status=found["status"])
 
 
 def _server(found: Mapping[str, Any]) -> Server:

@@ -24,14 +24,11 @@ class Flavor:
 
 @dataclass(frozen=True)
 class Image:
-    """An image; what it carries is empty on somebody else's."""
+    """An image of ours."""
 
     id: str
     name: str
     status: str
-    sha512: str = ""
-    stack: str = ""
-    release: str = ""
 
 
 @dataclass(frozen=True)
