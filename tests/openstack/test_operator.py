@@ -55,7 +55,7 @@ def left(cloud: Connection) -> Iterator[str]:
         network.set_tags(group, tags(NAME, "security-group"))
         address = network.create_ip(
             floating_network_id=network.find_network("public", ignore_missing=False).id,
-            description=marks.description(Marks(NAME, "web", "web-33333333")),
+            description=marks.description(marks.metadata(Marks(NAME, "web", "web-33333333"))),
         )
         undo.callback(drop, "ip", address.id)
         yield address.id

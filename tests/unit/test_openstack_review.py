@@ -24,6 +24,7 @@ from flakeship.openstack.reach import Way
 from flakeship.openstack.requests import TrialRequest
 from flakeship.process import Result
 from flakeship.requests import Evidence, Port, VerifyRequest
+from flakeship.selected import Stack
 from flakeship.target import Target
 from tests.unit.machines import ED25519, REQUEST, machine
 from tests.unit.small_cloud import JUMP, MARKS, REVIEW, TOPLEVEL, SmallCloud
@@ -116,12 +117,14 @@ def test_a_scan_from_here(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(scan, "through", refuse)
     monkeypatch.setattr(scan, "scan", lambda dials, *_: {22, 80} if dials else set())
-    assert scanned(case).endswith("seen from here, no peer")
+    assert scanned(case).endswith("seen from this machine")
     with_peer = replace(case, request=replace(REVIEW, jump=JUMP))
-    assert scanned(with_peer).endswith("seen from here, web-old could not look: no route")
+    assert scanned(with_peer).endswith(
+        "seen from this machine, as web-old could not look: no route"
+    )
     serving = replace(with_peer, way=replace(WAY, serving=True))
-    assert scanned(serving).endswith("seen from here, no peer")
-    with pytest.raises(Failed, match="nobody could look at all its ports: web-old could not"):
+    assert scanned(serving).endswith("seen from this machine")
+    with pytest.raises(Failed, match="nobody could look at all its ports, as web-old could not"):
         scanned(replace(with_peer, way=replace(WAY, own=False)))
 
 
@@ -160,7 +163,7 @@ def test_restricted_ports_are_open_to_us(case: Case, monkeypatch: pytest.MonkeyP
     with pytest.raises(Failed, match="declared, but not open: tcp 5432"):
         scanned(restricted(case, 22, 5432))
     monkeypatch.setattr(scan, "scan", lambda *_: {22, 80, 5432})
-    why = "seen from here, web-old could not look: tcp 22 is not open to everybody"
+    why = "seen from this machine, as web-old could not look: tcp 22 is not open to everybody"
     assert scanned(restricted(case, 22, 5432)).endswith(why)
 
 
@@ -243,9 +246,9 @@ class Peer:
 def test_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "Connection", Peer)
     knocked(monkeypatch, None)
-    assert sixth(six) == f"{SIX}: tcp 22, 80 answer; seen from here"
+    assert sixth(six) == f"{SIX}: tcp 22, 80 answer; seen from this machine"
     knocked(monkeypatch, OSError("No route to host"))
-    assert sixth(six).endswith("no way to look at it: not from here (No route to host), no peer")
+    assert sixth(six).endswith("not looked at: this machine has no way there (No route to host)")
     with_peer = replace(six, request=replace(REVIEW, jump=JUMP))
     assert sixth(with_peer) == f"{SIX}: tcp 22, 80 answer; seen from web-old"
 
@@ -292,21 +295,21 @@ def test_an_ipv6_address_that_is_not_set(six: Case, monkeypatch: pytest.MonkeyPa
 
 def test_the_console_of_nova(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flakeship.openstack.console.PACE", 0)
-    console = Console(small, "server-1")  # type: ignore[arg-type]
+    console = Console(small, "server-1", "fake")  # type: ignore[arg-type]
     small.refusals = {"action": (1, 409, "Guest does not have a console available.")}
     assert console.read() == "Nova does not show it: Guest does not have a console available."
     small.console = "\x1b[31mLinux\x1b[0m\r\n"
     assert console.read() == "Linux\n"
     small.refusals = {"action": (1, 503, "busy")}
     assert console.read() == "Linux\n"
-    assert console.name == "openstack console log show server-1"
+    assert console.name == "openstack --os-cloud fake console log show server-1"
     assert console.forgets
 
 
 @pytest.fixture
 def console(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Console:
     monkeypatch.setattr("flakeship.openstack.console.PACE", 0)
-    return Console(small, "server-1")  # type: ignore[arg-type]
+    return Console(small, "server-1", "fake")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ConnectFailure, ConnectTimeout, ServiceUnavailable])
@@ -344,7 +347,7 @@ def test_a_console_is_there_later_unless_its_server_is_gone(
 
 
 def test_nova_is_asked_gently(small: SmallCloud) -> None:
-    console = Console(small, "server-1")  # type: ignore[arg-type]
+    console = Console(small, "server-1", "fake")  # type: ignore[arg-type]
     assert [console.read() for _ in range(9)] == [""] * 9
     assert len(small.calls) == 1
 
@@ -391,7 +394,9 @@ def test_a_review(small: SmallCloud, seen: Seen) -> None:
 def test_a_server_that_nova_could_not_make(small: SmallCloud) -> None:
     broken = {"status": "ERROR", "fault": {"message": "No valid host was found. "}}
     small.things["servers"]["server-1"].update(broken)
-    with pytest.raises(FlakeshipError, match="ERROR: No valid host was found; `openstack server"):
+    with pytest.raises(
+        FlakeshipError, match="ERROR: No valid host was found; `openstack --os-cloud fake server"
+    ):
         review.review(REVIEW, [], str)
     assert not [call for call in small.calls if "floating" in call]
 
@@ -491,12 +496,13 @@ def test_make_verify(seen: Seen) -> None:
     resources = [
         {
             "urn": f"x::verification-{create}",
+            "type": "command:local:Command",
             "inputs": {"create": create, "stdin": requests.dump(request)},
             "outputs": {"stdout": held},
         }
         for create, request in {"review": REVIEW, "trial": TRIAL}.items()
     ]
-    assert recheck.recheck({"resources": resources}, str).splitlines() == [
+    assert recheck.recheck(Stack("dev", {"resources": resources}), str).splitlines() == [
         "",
         REVIEW.machine,
         "",
