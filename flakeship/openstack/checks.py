@@ -77,15 +77,16 @@ def port_scan(case: Case, _login: Shell, known: Future[Facts]) -> str:
     A peer that cannot look, or may not, is replaced by us: what is wrong with the server that was
     active must not keep its successor out.
     """
-    why = "no peer"
+    why = ""
     if peer := case.peer:
         try:
             return _from_peer(case, peer, known)
         except (FlakeshipError, scan.BlindError) as error:
-            why = f"{peer.name} could not look: {error}"
+            why = f", as {peer.name} could not look: {error}"
     if not case.way.own:
-        raise Failed(f"nobody could look at all its ports: {why}")
-    return f"{_seen(case, [scan.straight(case.way.address)], set(), known)}; seen from here, {why}"
+        raise Failed(f"nobody could look at all its ports{why}")
+    found = _seen(case, [scan.straight(case.way.address)], set(), known)
+    return f"{found}; seen from this machine{why}"
 
 
 def _from_peer(case: Case, peer: Jump, known: Future[Facts]) -> str:

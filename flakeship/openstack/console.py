@@ -11,6 +11,7 @@ from openstack.exceptions import NotFoundException, SDKException
 from flakeship import console
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import errors, rest
+from flakeship.openstack.client import client
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -27,8 +28,9 @@ class Console:
 
     forgets = True
 
-    def __init__(self, compute: Proxy, server: str) -> None:
+    def __init__(self, compute: Proxy, server: str, cloud: str) -> None:
         self.server = server
+        self.cloud = cloud
         self._compute = compute
         self._text = ""
         self._at = -PACE
@@ -36,7 +38,7 @@ class Console:
     @property
     def name(self) -> str:
         """The command that shows it."""
-        return f"openstack console log show {self.server}"
+        return client(self.cloud, f"console log show {self.server}")
 
     def read(self) -> str:
         """What Nova gives, or why it does not; what it gave before, where that is too fresh."""

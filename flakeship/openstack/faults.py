@@ -16,7 +16,7 @@ def of_server(cloud: str, name: str) -> str:
         compute = rest.client(connection, "compute")
         query = f"/servers/detail?name=^{name}$&status=ERROR&sort_key=created_at&sort_dir=desc"
         found = rest.ask(compute, "GET", query)["servers"]
+        if not found:
+            return ""
         # the list does not always tell the fault
-        return (
-            fault(rest.ask(compute, "GET", f"/servers/{found[0]['id']}")["server"]) if found else ""
-        )
+        return fault(rest.ask(compute, "GET", f"/servers/{found[0]['id']}")["server"], cloud)

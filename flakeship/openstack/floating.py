@@ -11,6 +11,7 @@ from openstack.exceptions import HttpException
 from flakeship.errors import FlakeshipError
 from flakeship.interrupt import held
 from flakeship.openstack import errors, marks, port, rest
+from flakeship.openstack.client import client
 from flakeship.openstack.port import Port
 from flakeship.openstack.removal import remove
 from flakeship.openstack.requests import ReviewRequest
@@ -35,7 +36,7 @@ def temporary(
     there = port.floating(network, port_id=at.id)
     if other := next((each for each in there if each["description"] != mine), None):
         address = other["floating_ip_address"]
-        progress(f"{machine}: looked at by {address}, which somebody has put on its port")
+        progress(f"{machine}: looked at by {address}, which leads to its port already")
         yield address
         return
     number = ""
@@ -55,7 +56,7 @@ def temporary(
                     network,
                     f"/floatingips/{number}",
                     what,
-                    f"openstack floating ip delete {number}",
+                    client(request.cloud, f"floating ip delete {number}"),
                 )
 
 
@@ -89,10 +90,11 @@ def _make(network: Proxy, request: ReviewRequest, at: Port, mine: str) -> dict[s
         if error.status_code not in {400, 404, 409}:
             raise
         said = errors.answer(error).rstrip(".")
+        shown = client(request.cloud, "floating ip list")
         raise FlakeshipError(
             f"{request.machine}: the verification gets no temporary floating IP from the network "
-            f"{request.pool}: {said}. Release one that is not needed (`openstack floating ip "
-            "list`), ask for more, or let flakeship:openstack.reach be jump or direct"
+            f"{request.pool}: {said}. Release one that is not needed (`{shown}`), ask "
+            "for more, or let flakeship:openstack.reach be jump or direct"
         ) from error
     found: dict[str, Any] = answer["floatingip"]
     return found

@@ -48,8 +48,8 @@ def check(case: Case, login: Shell, known: Future[Facts]) -> str:
             return _from_peer(case, address, ports)
         if case.request.reach == "direct" and isinstance(error, TimeoutError):
             raise Failed(f"{address}: tcp {SSH} does not answer: {why}") from error
-        return f"{address} is set; no way to look at it: not from here ({why}), no peer"
-    return f"{address}: {_answers(seen, ports)}; seen from here"
+        return f"{address} is set; not looked at: this machine has no way there ({why})"
+    return f"{address}: {_answers(seen, ports)}; seen from this machine"
 
 
 def _taken(case: Case, login: Shell, known: Facts) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flakeship.errors import FlakeshipError, SettingError
 from flakeship.openstack import sizing
+from flakeship.openstack.client import client
 from flakeship.openstack.machine import Machine, Standing
 from flakeship.openstack.requests import Jump
 from flakeship.openstack.scene import Scene
@@ -139,9 +140,11 @@ def asleep(scene: Scene, machine: Machine, known: list[Machine]) -> list[str]:
     seen = scene.named(machine)
     if machine.id not in {m.id for m in known} or any(s.status == "ACTIVE" for s in seen):
         return []
+    name = scene.settings.openstack.cloud
+    start, show = (client(name, f"server {verb} {seen[0].id}") for verb in ("start", "show"))
     said = (
-        f"{machine.server.name}: {machine.id} is {seen[0].status} in Nova: "
-        f"`openstack server start {seen[0].id}` (or `openstack server show` tells more)"
+        f"{machine.server.name}: {machine.id} is {seen[0].status} in Nova: `{start}` (or `{show}` "
+        "tells more)"
     )
     if machine.id != known[0].id:
         raise FlakeshipError(f"{said}; it gets no address before it runs")

@@ -17,6 +17,7 @@ from flakeship import imagefile
 from flakeship.errors import FlakeshipError
 from flakeship.interrupt import held
 from flakeship.openstack import glance, marks, rest
+from flakeship.openstack.client import client
 from flakeship.openstack.cloud import connected, login
 from flakeship.openstack.errors import answer
 from flakeship.openstack.look import TAG, servers
@@ -110,9 +111,10 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
             ) from error
         except ForbiddenException as error:
             if rest.ask(images, "GET", path).get("protected"):
+                unprotect = client(request.cloud, f"image set --unprotect {previous.id}")
                 raise FlakeshipError(
-                    f"image {request.name}: is protected and stays; `openstack image set "
-                    f"--unprotect {previous.id}` allows to remove it"
+                    f"image {request.name}: is protected and stays; `{unprotect}` allows to remove "
+                    "it"
                 ) from error
             raise
 
@@ -130,9 +132,10 @@ def _standing(
     except NotFoundException:
         return None
     if image["status"] == "deactivated":
+        activate = client(request.cloud, f"image set --activate {previous.id}")
         raise FlakeshipError(
             f"image {request.name}: an administrator has deactivated {previous.id}: it has to be "
-            f"activated again (`openstack image set --activate {previous.id}`), or deleted"
+            f"activated again (`{activate}`), or deleted"
         )
     return image if image["status"] == "active" and glance.same(request, image) else None
 

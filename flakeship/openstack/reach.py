@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flakeship import ssh
 from flakeship.endpoint import Endpoint, by_hand
 from flakeship.openstack import floating, port
+from flakeship.openstack.client import client
 from flakeship.openstack.port import Port
 from flakeship.openstack.requests import Jump, ReviewRequest
 from flakeship.wire import LOOPBACK
@@ -127,6 +128,8 @@ def _by_hand(request: ReviewRequest, at: Port, keys: Sequence[str]) -> list[str]
     here = Endpoint(request.machine, "ADDRESS", SSH, request.user, request.identity)
     return [
         "  its temporary address has been removed; this gives it another ADDRESS:",
-        f"  openstack floating ip create --port {at.id} {request.pool}",
+        f"  {client(request.cloud, f'floating ip create --port {at.id} {request.pool}')}",
         f"  {by_hand(here, keys)}",
+        "  and this removes it afterwards, which nothing else does:",
+        f"  {client(request.cloud, 'floating ip delete ADDRESS')}",
     ]

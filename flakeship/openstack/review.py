@@ -13,6 +13,7 @@ from flakeship import verify
 from flakeship.errors import FlakeshipError
 from flakeship.openstack import checks, cloud, errors, ipv6, port, rest
 from flakeship.openstack.checks import Case
+from flakeship.openstack.client import client
 from flakeship.openstack.console import Console
 from flakeship.openstack.port import Port
 from flakeship.openstack.reach import Way, way
@@ -50,7 +51,7 @@ def examine(
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
     server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
     if server["status"] == "ERROR":
-        raise FlakeshipError(f"{request.machine}: {fault(server)}")
+        raise FlakeshipError(f"{request.machine}: {fault(server, request.cloud)}")
     at = port.find(network, request.machine, request.port)
     with way(network, request, at, progress) as found:
         wanted = _wanted(request, at, found)
@@ -62,7 +63,7 @@ def examine(
         if at.ipv6:
             beside["ipv6"] = partial(ipv6.check, case)
         target = Target(
-            Console(compute, request.server),
+            Console(compute, request.server, request.cloud),
             look or (lambda keys: [*found.look(keys), *_state(compute, request)]),
             beside,
             {"switch": partial(checks.switch, case)},
@@ -71,11 +72,12 @@ def examine(
         return verify.verify(wanted, pinned, progress, target)
 
 
-def fault(server: dict[str, Any]) -> str:
+def fault(server: dict[str, Any], cloud: str) -> str:
     """Why a server is in ERROR."""
+    shown = client(cloud, f"server show {server['id']}")
     said = (server.get("fault") or {}).get("message", "").rstrip(". ") or "it does not say why"
     return (
-        f"Nova has it in ERROR: {said}; `openstack server show {server['id']}` tells more. Free "
+        f"Nova has it in ERROR: {said}; `{shown}` tells more. Free "
         "or ask for what is missing, and make it anew"
     )
 
@@ -105,5 +107,5 @@ def _state(compute: Proxy, request: ReviewRequest) -> list[str]:
     except (SDKException, ClientException) as error:  # what has failed is the one to show
         return [f"  Nova does not tell its state: {errors.answer(error)}"]
     if server["status"] == "ERROR":
-        return [f"  {fault(server)}"]
+        return [f"  {fault(server, request.cloud)}"]
     return [] if server["status"] == "ACTIVE" else [f"  Nova has it as {server['status']}."]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from flakeship.errors import FlakeshipError
 from flakeship.interrupt import held
 from flakeship.openstack import cloud, marks, rest, review
+from flakeship.openstack.client import client
 from flakeship.openstack.removal import remove
-from flakeship.openstack.requests import TrialRequest
+from flakeship.openstack.requests import ReviewRequest, TrialRequest
 from flakeship.requests import Evidence
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ def trial(request: TrialRequest, progress: Callable[[str], object]) -> Evidence:
         # what is made is put down for removal before an interruption can come
         with held():
             port = _make_port(network, request)
-            undo.callback(_drop_port, network, machine, port)
+            undo.callback(_drop_port, network, request.review, port)
         tags = {"tags": marks.tags(marks.own(request.review.marks))}
         rest.ask(network, "PUT", f"/ports/{port}/tags", json=tags)
         with held():
             server = _make_server(compute, request, port)
-            undo.callback(_drop_server, compute, machine, server)
+            undo.callback(_drop_server, compute, request.review, server)
         progress(f"{machine}: a test server, {server}")
-        _wait(compute, machine, server)
+        _wait(compute, request.review, server)
         asked = replace(request.review, server=server, port=port)
         return review.examine(connection, asked, [], progress, lambda _: [GONE])
 
@@ -62,9 +63,9 @@ def _sweep(
     if servers or ports:
         progress(f"{machine}: removing what a trial that was killed has left")
     for server in servers:
-        _drop_server(compute, machine, server)
+        _drop_server(compute, request.review, server)
     for port in ports:
-        _drop_port(network, machine, port["id"])
+        _drop_port(network, request.review, port["id"])
 
 
 def _make_port(network: Proxy, request: TrialRequest) -> str:
@@ -95,29 +96,31 @@ def _make_server(compute: Proxy, request: TrialRequest, port: str) -> str:
     return made
 
 
-def _wait(compute: Proxy, machine: str, number: str) -> None:
+def _wait(compute: Proxy, request: ReviewRequest, number: str) -> None:
     """Wait until Nova has made the server. Raises FlakeshipError with the fault where it fails."""
     status = ""
     for answer in rest.polled(compute, f"/servers/{number}", BUILD, first=0.5):
         server = answer["server"]
         status = server["status"]
         if status == "ERROR":
-            raise FlakeshipError(f"{machine}: {review.fault(server)}")
+            raise FlakeshipError(f"{request.machine}: {review.fault(server, request.cloud)}")
         if status == "ACTIVE":
             return
-    raise FlakeshipError(f"{machine}: Nova has it as {status} after {BUILD:.0f} s")
+    raise FlakeshipError(f"{request.machine}: Nova has it as {status} after {BUILD:.0f} s")
 
 
-def _drop_server(compute: Proxy, machine: str, number: str) -> None:
-    by_hand = f"openstack server delete {number}"
+def _drop_server(compute: Proxy, request: ReviewRequest, number: str) -> None:
+    by_hand = client(request.cloud, f"server delete {number}")
+    what = f"{request.machine}: the test server"
     with held():
-        remove(compute, f"/servers/{number}", f"{machine}: the test server", by_hand, wait=True)
+        remove(compute, f"/servers/{number}", what, by_hand, wait=True)
 
 
-def _drop_port(network: Proxy, machine: str, number: str) -> None:
-    by_hand = f"openstack port delete {number}"
+def _drop_port(network: Proxy, request: ReviewRequest, number: str) -> None:
+    by_hand = client(request.cloud, f"port delete {number}")
+    what = f"{request.machine}: the port of the test server"
     with held():
-        remove(network, f"/ports/{number}", f"{machine}: the port of the test server", by_hand)
+        remove(network, f"/ports/{number}", what, by_hand)
 
 
 def _description(request: TrialRequest) -> str:

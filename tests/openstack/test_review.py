@@ -192,8 +192,8 @@ def failed(result: Result) -> set[str]:
 
 def test_directly(world: World, first: tuple[ReviewRequest, str]) -> None:
     seen = details(first[1])
-    assert seen["ipv6"].endswith("tcp 22, 80 answer; seen from here")
-    assert seen["port-scan"].endswith("seen from here, no peer")
+    assert seen["ipv6"].endswith("tcp 22, 80 answer; seen from this machine")
+    assert seen["port-scan"].endswith("seen from this machine")
     assert seen["switch"].endswith("the release is still running")
     assert not world.left()
 

@@ -13,6 +13,7 @@ from flakeship.local import cutover, guest, host, serving
 from flakeship.local.cutover import Cutover
 from flakeship.process import Result
 from flakeship.requests import CustomCheck, CutoverRequest, Port, VerifyRequest
+from flakeship.selected import Stack
 from tests.unit.machines import REQUEST, http, recorded, says, server
 from tests.unit.qemu_world import World, move, refusal, world
 
@@ -130,13 +131,15 @@ def test_again_by_make_verify(here: World, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(guest, "login", here.login)
     state = here.state()
     moved = move(OLD, serving=replace(REQUEST, machine=OLD, checks=[PG]))
-    command = {"urn": "x::cutover-web", "inputs": {"stdin": requests.dump(moved)}}
-    said = recheck.recheck({"resources": [{"urn": "x::stack"}, command]}, str)
+    command = {"urn": "x::cutover-web", "type": "t", "inputs": {"stdin": requests.dump(moved)}}
+    said = recheck.recheck(
+        Stack("dev", {"resources": [{"urn": "x::stack", "type": "t"}, command]}), str
+    )
     assert "web with its data disks\n  ✓ listeners" in said
     assert here.state() == state
     here.machines[OLD].mounted.clear()
     assert f"1 of 2 checks of {OLD} with its data disks failed" in refusal(
-        lambda: recheck.recheck({"resources": [command]}, str)
+        lambda: recheck.recheck(Stack("dev", {"resources": [command]}), str)
     )
 
 

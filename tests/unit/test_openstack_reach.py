@@ -61,10 +61,12 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
         ]
     assert not small.things["floatingips"]
     assert said == [f"{REVIEW.machine}: looked at by {way.address}, a temporary floating IP"]
-    first, again, by_hand = way.look([ED25519])
+    first, again, by_hand, then, last = way.look([ED25519])
     assert "has been removed" in first
-    assert again.strip() == "openstack floating ip create --port port-1 public"
+    assert again.strip() == "openstack --os-cloud fake floating ip create --port port-1 public"
     assert by_hand.endswith("nixos@ADDRESS")
+    assert then == "  and this removes it afterwards, which nothing else does:"
+    assert last == "  openstack --os-cloud fake floating ip delete ADDRESS"
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, FlakeshipError, OSError])
@@ -96,7 +98,7 @@ def test_what_belongs_to_others_stays(small: SmallCloud) -> None:
     by_hand = small.floating(port_id="port-1")
     said: list[str] = []
     assert go(small, REVIEW, said).address == by_hand["floating_ip_address"]
-    assert said[0].endswith("which somebody has put on its port")
+    assert said[0].endswith("which leads to its port already")
     assert len(small.things["floatingips"]) == 2
 
 
@@ -107,8 +109,8 @@ def test_a_cloud_that_has_no_address_left(small: SmallCloud) -> None:
         go(small, REVIEW)
     assert str(raised.value) == (
         "web-6h0ir2lm-a1: the verification gets no temporary floating IP from the network public: "
-        f"{quota} Release one that is not needed (`openstack floating ip list`), ask for more, or "
-        "let flakeship:openstack.reach be jump or direct"
+        f"{quota} Release one that is not needed (`openstack --os-cloud fake floating "
+        "ip list`), ask for more, or let flakeship:openstack.reach be jump or direct"
     )
 
 

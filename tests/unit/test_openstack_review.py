@@ -176,7 +176,9 @@ def test_a_neighbour_that_forwards_nothing(case: Case, monkeypatch: pytest.Monke
     monkeypatch.setattr(scan, "through", lambda *_: [])
     monkeypatch.setattr(scan, "scan", look)
     with_peer = replace(case, request=replace(REVIEW, jump=JUMP))
-    assert scanned(with_peer).endswith("from here, web-old could not look: tcp 22 does not answer")
+    assert scanned(with_peer).endswith(
+        "from this machine, as web-old could not look: tcp 22 does not answer"
+    )
     with pytest.raises(Failed, match=r"nobody could look at all .* tcp 22 does not answer"):
         scanned(replace(with_peer, way=replace(WAY, own=False)))
 
@@ -331,7 +333,9 @@ def test_a_console_that_is_never_shown_ends_the_wait(
     small: SmallCloud, console: Console, status: int
 ) -> None:
     small.refusals = {"action": (2, status, "no")}
-    with pytest.raises(FlakeshipError, match="Nova does not show it: no; `openstack console log"):
+    with pytest.raises(
+        FlakeshipError, match="Nova does not show it: no; `openstack --os-cloud fake console log"
+    ):
         console.read()
     assert tail(console)[0].startswith("Nova does not show it: no")
 
