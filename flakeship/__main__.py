@@ -93,7 +93,7 @@ def again(_: str) -> str:
 
 def log_in(text: str) -> str:
     """The command line that logs in to a server, whose name is given."""
-    return login.command(selected.selected().outputs.get("servers") or {}, text.strip(), progress)
+    return login.command(selected.selected(), text.strip(), progress)
 
 
 def sweep(_: str) -> str:
