@@ -38,8 +38,12 @@ class CloudStack(Project):
     cloud: Connection
 
     def settings(self, *servers: dict[str, Any], **given: Any) -> None:
-        """Write the stack's whole file; JSON is YAML too."""
-        config = {"target": "openstack", "servers": list(servers), **given}
+        """Write the stack's whole file; JSON is YAML too.
+
+        The pool is named: while another test makes an external network there are two.
+        """
+        wish = {"pool": "public", **given.pop("openstack", {})}
+        config = {"target": "openstack", "servers": list(servers), "openstack": wish, **given}
         (self.path / f"Pulumi.{self.stack}.yaml").write_text(
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )
