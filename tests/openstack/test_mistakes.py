@@ -129,15 +129,23 @@ def test_a_quota_that_is_too_small(stack: CloudStack, service: str, quota: str, 
 
 
 def test_a_pool_that_is_empty(stack: CloudStack) -> None:
-    with administrator() as admin:
-        pool = admin.network.create_network(name=f"{stack.stack}-pool", is_router_external=True)
+    """A pool of one project's: a second external network is another test's mistake."""
+    with connected(OTHER) as other, administrator() as admin:
+        pool = admin.network.create_network(name=f"{stack.stack}-pool")
+        admin.network.create_rbac_policy(
+            object_type="network",
+            object_id=pool.id,
+            action="access_as_external",
+            target_project_id=other.current_project_id,
+        )
         one = {"start": "192.0.2.66", "end": "192.0.2.66"}
         admin.network.create_subnet(
             network_id=pool.id, ip_version=4, cidr="192.0.2.64/30", allocation_pools=[one]
         )
         taken = admin.network.create_ip(floating_network_id=pool.id)
         try:
-            stack.settings(WEB, openstack={"pool": pool.name, "network": {"external": "public"}})
+            wish = {"cloud": OTHER, "pool": pool.name, "network": {"external": "public"}}
+            stack.settings(WEB, openstack=wish)
             said = stack.fails()
             assert f"No more IP addresses available on network {pool.id}" in said
         finally:
