@@ -45,6 +45,16 @@ class Survey:
     notes: list[str]
 
     @property
+    def facts(self) -> list[str]:
+        """What the machines that are not there yet are made of."""
+        return [
+            f"{m.server.name}: {m.id} gets {m.flavor.name} ({m.flavor.vcpus} vCPUs, "
+            f"{m.flavor.memory} MiB of memory, {m.disk} MiB of root disk)"
+            for m in self.plan.active
+            if not (self.ephemeral or self.scene.exists(m))
+        ]
+
+    @property
     def ephemeral(self) -> bool:
         """Whether the only server is one that its verification makes and removes."""
         return self.scene.ephemeral

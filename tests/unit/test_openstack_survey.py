@@ -28,6 +28,10 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
     assert made.counts == {"web-11111111": 1}
     assert made.room == {}
     assert made.notes == []
+    assert made.facts[0] == (
+        f"web: {made.plan.active[0].id} gets s1.tiny (1 vCPUs, 512 MiB of memory, 2048 MiB of root "
+        "disk)"
+    )
 
 
 def test_a_second_run_changes_nothing() -> None:
@@ -37,6 +41,7 @@ def test_a_second_run_changes_nothing() -> None:
     again = world.plan(given, release(1, revision="another-commit"))
     assert again.plan == first.plan
     assert again.counts == first.counts
+    assert again.facts == again.notes == []
 
 
 def test_a_new_release_stands_beside_the_old_one_for_the_window() -> None:

@@ -28,6 +28,8 @@ class OpenStack:
     async def plan(self, wanted: Wanted) -> Planned:
         """Plan the servers from one look at the cloud, and refuse what the quota would stop."""
         self.survey = survey.survey(wanted, await self.looking)
+        for fact in self.survey.facts:
+            pulumi.log.info(fact)
         for note in self.survey.notes:
             pulumi.log.warn(note)
         return Planned(self.survey.records, self.survey.room)
