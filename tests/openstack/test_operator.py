@@ -14,6 +14,7 @@ from flakeship.openstack import marks, orphans
 from flakeship.openstack.cloud import connected
 from flakeship.openstack.machine import tags
 from flakeship.openstack.requests import Marks
+from flakeship.openstack.wishes import NetworkWish
 from flakeship.process import run
 from flakeship.selected import Stack
 from lab.openstack.__main__ import CLOUD
@@ -39,12 +40,13 @@ def left(cloud: Connection) -> Iterator[str]:
             with suppress(SDKException):
                 getattr(network, f"delete_{kind}")(number)
 
-        made = network.create_network(name=NAME)
+        own = NetworkWish().named(NAME)
+        made = network.create_network(name=own)
         undo.callback(drop, "network", made.id)
         subnet = network.create_subnet(
-            name=NAME, network_id=made.id, ip_version=4, cidr="10.99.0.0/24"
+            name=own, network_id=made.id, ip_version=4, cidr="10.99.0.0/24"
         )
-        router = network.create_router(name=NAME)
+        router = network.create_router(name=own)
         undo.callback(drop, "router", router.id)
         network.add_interface_to_router(router.id, subnet.id)
         port = network.create_port(network_id=made.id, name="web-33333333-abcd")
