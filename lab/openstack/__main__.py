@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flakeship.errors import FlakeshipError
+from lab.alone import alone
 from lab.openstack import install, up
 from lab.openstack.progress import say
 from lab.openstack.site import Site
@@ -18,22 +18,18 @@ CLOUD = "flakeship-lab"
 
 
 @contextmanager
-def alone(site: Site) -> Iterator[None]:
+def working_on(site: Site) -> Iterator[None]:
     """Let one command at a time work on a lab."""
     install.require_root()
     site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (site.folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another command that works on the lab")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = (site.folder / "lock").open("w")
+    with alone(lock, lambda: say("waiting for another command that works on the lab")):
         yield
 
 
 def bring_up(site: Site) -> None:
     """Install, start, and say how to go on."""
-    with alone(site):
+    with working_on(site):
         up.refuse_other_choices(site)
         if not up.is_up(site):
             install.ensure(site)
@@ -64,7 +60,7 @@ def main(verb: str) -> int:
             case "up":
                 bring_up(site)
             case "down":
-                with alone(site):
+                with working_on(site):
                     up.down(site)
                 say("nothing of it runs any more")
             case "env":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from flakeship.errors import FlakeshipError
+from lab.alone import alone
 from lab.setup import paths, plugins, record, state
 from lab.setup.tools import Machine
 
@@ -21,7 +21,7 @@ def set_up(stack: str, named: Sequence[str]) -> None:
         return
     from lab.setup import appliance, engine, environment, nix, packages  # noqa: PLC0415
 
-    with alone():
+    with setting_up():
         state.ensure(chosen)
         packages.ensure(machine)
         nix.ensure(machine)
@@ -33,7 +33,7 @@ def set_up(stack: str, named: Sequence[str]) -> None:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def setting_up() -> Iterator[None]:
     """Let one set-up at a time work in the cache."""
     folder = paths.cache()
     try:
@@ -43,14 +43,13 @@ def alone() -> Iterator[None]:
         raise FlakeshipError(
             f"{folder} cannot be written ({error.strerror}): set XDG_CACHE_HOME to your own folder"
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            from lab.setup.progress import say  # noqa: PLC0415
 
-            say("waiting for another set-up that is under way")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def waiting() -> None:
+        from lab.setup.progress import say  # noqa: PLC0415
+
+        say("waiting for another set-up that is under way")
+
+    with alone(lock, waiting):
         yield
 
 
