@@ -6,39 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 from flakeship.process import run
+from tests.prober import Prober
 
 from .conftest import Appliance
-
-
-class Prober:
-    """Asks the forwarded port again and again while something else happens."""
-
-    def __init__(self, appliance: Appliance) -> None:
-        self.appliance = appliance
-        self.seen: list[tuple[float, str]] = []
-        self.done = threading.Event()
-        self.thread = threading.Thread(target=self.ask)
-
-    def ask(self) -> None:
-        while not self.done.wait(0.2):
-            try:
-                said = self.appliance.page()
-            except OSError as error:
-                said = f"failed: {error}"
-            self.seen.append((time.monotonic(), said))
-
-    def __enter__(self) -> Prober:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.done.set()
-        self.thread.join()
 
 
 def test_up_verifies(appliance: Appliance) -> None:
@@ -69,7 +43,7 @@ def test_a_new_release_is_verified_while_the_old_one_serves(appliance: Appliance
     before, record = appliance.machine(), appliance.running()
     appliance.ssh("echo kept | sudo tee /data/pg/file")
     appliance.edit("Hello from the appliance", "Welcome to the appliance")
-    with Prober(appliance) as prober:
+    with Prober(appliance.page, 0.2) as prober:
         appliance.up()
     assert "Welcome" in appliance.page()
     assert appliance.machine() != before

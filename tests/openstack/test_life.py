@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,36 +12,11 @@ import pytest
 
 from flakeship.openstack.cloud import connected
 from flakeship.openstack.shapes import NAME, RELEASE, STACK
+from tests.prober import Prober
 
 from .project import ADMIN, WEB, CloudStack, stack_on_cloud
 
 USER_DATA = "#cloud-config\n# a token that is nobody's business\n"
-
-
-class Prober:
-    """Asks an address again and again while something else happens."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.seen: list[str] = []
-        self.done = threading.Event()
-        self.thread = threading.Thread(target=self.ask)
-
-    def ask(self) -> None:
-        while not self.done.wait(0.1):
-            try:
-                with urlopen(f"http://{self.address}/", timeout=5) as answer:
-                    self.seen.append(answer.read().decode())
-            except OSError as error:
-                self.seen.append(f"failed: {error}")
-
-    def __enter__(self) -> Prober:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.done.set()
-        self.thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +86,16 @@ def test_a_new_release_takes_over_while_the_old_one_answers(stack: CloudStack) -
     stack.edit("Hello from the appliance", "Welcome to the appliance")
     plan = stack.preview()
     assert "starts on a new root disk" in plan
-    with Prober(stack.address()) as prober:
+    address = stack.address()
+
+    def page() -> str:
+        with urlopen(f"http://{address}/", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    with Prober(page, 0.1) as prober:
         stack.up()
         time.sleep(0.5)
-    said = [each.partition(" ")[0] for each in prober.seen]
+    said = [each.partition(" ")[0] for _, each in prober.seen]
     assert set(said) <= {"Hello", "Welcome", "failed:"}
     turn = said.index("Welcome")
     assert "Hello" not in said[turn:]
