@@ -49,7 +49,7 @@ def _machine(stack: Stack, servers: Reports, name: str) -> str:
     """
     there = {each["urn"].rpartition("::")[2]: each for each in stack.resources}
     port = there.get(f"port-{name}")
-    by = next((each for each in servers.values() if each.get("jump")), None)
+    by = _way(servers)
     if port is None or by is None:
         return ""
     own = there.get(f"verification-{name}")
@@ -61,13 +61,18 @@ def _machine(stack: Stack, servers: Reports, name: str) -> str:
     return by_hand(here, keys, f"{by['ssh']} -W {address}:22")
 
 
+def _way(servers: Reports) -> Mapping[str, Any] | None:
+    """A server that others can be reached through."""
+    return next((each for each in servers.values() if each.get("jump")), None)
+
+
 def _through(servers: Reports, name: str, progress: Callable[[str], object]) -> str:
     """Through another server of the stack, for one on a cloud that has no public address."""
     server = servers[name]
     # the target local has no jump in its reports, and needs none
     if server.get("jump", server) is not None:
         return ""
-    by = next((each for each in servers.values() if each["jump"]), None)
+    by = _way(servers)
     if by is None:
         progress(
             f"{name} has only its address inside, {server['address']}, and no server of the stack "
