@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flakeship.openstack import rest
+from flakeship.openstack import marks, rest
 from flakeship.openstack.look import TAG
 from flakeship.openstack.marks import TEMPORARY
 from flakeship.openstack.shapes import RELEASE, STACK
@@ -159,8 +159,7 @@ def of_stack(stack: str, there: Lists) -> list[Left]:
 def marked(found: Found) -> dict[str, str]:
     """The marks of an object, wherever its kind has them."""
     words = [*(found.get("tags") or []), *(found.get("description") or "").split()]
-    pairs = (word.partition("=")[::2] for word in words)
-    whole = {**dict(pairs), **(found.get("metadata") or {}), **found}
+    whole = {**marks.read(words), **(found.get("metadata") or {}), **found}
     return {key: str(value) for key, value in whole.items() if key.startswith("flakeship_")}
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from flakeship.errors import FlakeshipError
-from flakeship.openstack import rest
+from flakeship.openstack import marks, rest
 from flakeship.openstack.cloud import connected, login
 from flakeship.openstack.shapes import (
     NAME,
@@ -27,7 +27,7 @@ TAG = "flakeship"
 """The tag of every image of ours: Glance finds images by it."""
 
 GIGABYTE = 1024
-"""MiB in one of Nova's gigabytes."""
+"""MiB in one of Nova's and Glance's gigabytes."""
 
 COMPUTE_LIMITS = {
     "instances": ("maxTotalInstances", "totalInstancesUsed"),
@@ -157,12 +157,12 @@ def _network(found: Mapping[str, Any]) -> Network:
 
 def _address(found: Mapping[str, Any]) -> Address:
     # a cloud without the tags extension has none
-    marks = dict(tag.partition("=")[::2] for tag in found.get("tags") or [])
+    carried = marks.read(found.get("tags") or [])
     return Address(
         address=found["floating_ip_address"],
         port=found.get("port_id") or "",
-        stack=marks.get(STACK, ""),
-        name=marks.get(NAME, ""),
+        stack=carried.get(STACK, ""),
+        name=carried.get(NAME, ""),
     )
 
 

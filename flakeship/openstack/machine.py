@@ -12,8 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from flakeship import requests
 from flakeship.errors import FlakeshipError
+from flakeship.openstack.marks import marked, tags
 from flakeship.openstack.requests import Jump, Marks, ReviewRequest, TrialRequest
-from flakeship.openstack.shapes import NAME, RELEASE, STACK, Flavor
+from flakeship.openstack.shapes import Flavor
 from flakeship.openstack.wishes import Group, NetworkWish, Reach
 from flakeship.release import Release
 from flakeship.servers import Server
@@ -97,7 +98,7 @@ class Machine:
     @property
     def tags(self) -> list[str]:
         """The marks as tags."""
-        return tags(self.stack, self.server.name, self.release.name)
+        return tags(marked(self.stack, self.server.name, self.release.name))
 
     @property
     def disk(self) -> int:
@@ -121,9 +122,7 @@ class Machine:
         told = json.dumps([[rule.port, rule.source] for rule in self.rules])
         return f"{self.stack}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
-    def review(
-        self, server: str, port: str, image: str, stable: str, pool: str = ""
-    ) -> ReviewRequest:
+    def review(self, server: str, port: str, image: str, stable: str) -> ReviewRequest:
         """The checks of the server that Nova has made; ids, and its own public address."""
         return ReviewRequest(
             cloud=self.cloud,
@@ -135,7 +134,7 @@ class Machine:
             image=image,
             reach=self.reach,
             stable=stable,
-            pool=pool or self.pool,
+            pool=self.pool,
             ports=[requests.Port(p.port, p.protocol) for p in self.server.declared],
             user=self.release.user,
             identity=self.identity,
@@ -158,16 +157,6 @@ class Machine:
             user_data=self.server.user_data,
             metadata=self.metadata,
         )
-
-
-def marked(stack: str, name: str, release: str = "") -> dict[str, str]:
-    """The marks as metadata; what belongs to no release has none."""
-    return {STACK: stack, NAME: name} | ({RELEASE: release} if release else {})
-
-
-def tags(stack: str, name: str, release: str = "") -> list[str]:
-    """The marks as tags."""
-    return [f"{key}={value}" for key, value in marked(stack, name, release).items()]
 
 
 Standing = Mapping[str, list[Machine]]

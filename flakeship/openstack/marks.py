@@ -1,15 +1,15 @@
-"""The marks of what exists only for the time of a verification or an upload."""
+"""The marks that everything carries which is made for a stack, as metadata and as tags."""
 
 from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from flakeship.openstack.machine import marked
 from flakeship.openstack.requests import Marks
+from flakeship.openstack.shapes import NAME, RELEASE, STACK
 
 TEMPORARY, CHECKOUT = "flakeship_temporary", "flakeship_checkout"
 
@@ -17,8 +17,13 @@ LONGEST = timedelta(days=1)
 """Longer than any verification or upload takes."""
 
 
+def marked(stack: str, name: str, release: str = "") -> dict[str, str]:
+    """The marks as metadata; what belongs to no release has none."""
+    return {STACK: stack, NAME: name} | ({RELEASE: release} if release else {})
+
+
 def metadata(marks: Marks) -> dict[str, str]:
-    """As a server carries them."""
+    """Those of what exists only for the time of a verification or an upload."""
     return {**marked(marks.stack, marks.name, marks.release), TEMPORARY: "1"}
 
 
@@ -34,8 +39,13 @@ def own(marks: Marks) -> dict[str, str]:
 
 
 def tags(metadata: Mapping[str, str]) -> list[str]:
-    """As ports and addresses carry them."""
+    """As everything of Neutron's carries them."""
     return [f"{key}={value}" for key, value in metadata.items()]
+
+
+def read(words: Iterable[str]) -> dict[str, str]:
+    """The marks from tags, or from the words of a description; other ones come along."""
+    return dict(word.partition("=")[::2] for word in words)
 
 
 def description(metadata: Mapping[str, str]) -> str:

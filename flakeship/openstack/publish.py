@@ -20,7 +20,7 @@ from flakeship.openstack import glance, marks, rest
 from flakeship.openstack.client import client
 from flakeship.openstack.cloud import connected, login
 from flakeship.openstack.errors import answer
-from flakeship.openstack.look import TAG, servers
+from flakeship.openstack.look import GIGABYTE, TAG, servers
 from flakeship.openstack.requests import Published, PublishRequest
 from flakeship.openstack.shapes import RELEASE, STACK
 from flakeship.openstack.upload import Upload
@@ -28,9 +28,6 @@ from flakeship.requests import parse
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
-
-GIGABYTE = 1024
-"""MiB in one of Glance's gigabytes."""
 
 Progress = Callable[[str], object]
 

@@ -12,7 +12,6 @@ from openstack.exceptions import SDKException
 
 from flakeship.openstack import marks, orphans
 from flakeship.openstack.cloud import connected
-from flakeship.openstack.machine import tags
 from flakeship.openstack.requests import Marks
 from flakeship.openstack.wishes import NetworkWish
 from flakeship.process import run
@@ -51,10 +50,10 @@ def left(cloud: Connection) -> Iterator[str]:
         network.add_interface_to_router(router.id, subnet.id)
         port = network.create_port(network_id=made.id, name="web-33333333-abcd")
         undo.callback(drop, "port", port.id)
-        network.set_tags(port, tags(NAME, "web"))
+        network.set_tags(port, marks.tags(marks.marked(NAME, "web")))
         group = network.create_security_group(name=f"{NAME}-0123abcd")
         undo.callback(drop, "security_group", group.id)
-        network.set_tags(group, tags(NAME, "security-group"))
+        network.set_tags(group, marks.tags(marks.marked(NAME, "security-group")))
         address = network.create_ip(
             floating_network_id=network.find_network("public", ignore_missing=False).id,
             description=marks.description(marks.metadata(Marks(NAME, "web", "web-33333333"))),

@@ -8,7 +8,8 @@ import pulumi
 from pulumi_openstack import networking
 
 from components.targets.openstack.server import CloudServer
-from flakeship.openstack.machine import Machine, tags
+from flakeship.openstack.machine import Machine
+from flakeship.openstack.marks import marked, tags
 
 
 class Address(pulumi.ComponentResource):
@@ -29,7 +30,7 @@ class Address(pulumi.ComponentResource):
                 f"address-{name}",
                 pool=pool,
                 description=f"flakeship {machine.stack} {name}",
-                tags=tags(machine.stack, name),
+                tags=tags(marked(machine.stack, name)),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.value = made.address

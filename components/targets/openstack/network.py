@@ -5,7 +5,8 @@ from __future__ import annotations
 import pulumi
 from pulumi_openstack import networking
 
-from flakeship.openstack.machine import Machine, tags
+from flakeship.openstack.machine import Machine
+from flakeship.openstack.marks import marked, tags
 from flakeship.openstack.wishes import NetworkWish
 
 
@@ -29,7 +30,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         name = wish.named(stack)
         mark = name.removeprefix(f"{stack}-")
         super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
-        marks = tags(stack, "network")
+        marks = tags(marked(stack, "network"))
         inside = pulumi.ResourceOptions(parent=self)
         network = networking.Network(f"network-{mark}", name=name, tags=marks, opts=inside)
         router = networking.Router(
@@ -86,7 +87,7 @@ class SecurityGroup(pulumi.ComponentResource):
             f"security-group-{name}",
             name=name,
             description="The declared ports of servers",
-            tags=tags(machine.stack, "security-group"),
+            tags=tags(marked(machine.stack, "security-group")),
             opts=inside,
         )
         rules = [
