@@ -1,0 +1,98 @@
+# From host files to a flake's outputs.
+{ nixpkgs }:
+let
+  inherit (nixpkgs) lib;
+  variants = import ../variants;
+  mkRelease = import ./release.nix;
+
+  # The lines of an authorized_keys file that hold keys.
+  keysIn =
+    file:
+    lib.filter (line: line != "" && !lib.hasPrefix "#" line) (
+      map lib.trim (lib.splitString "\n" (builtins.readFile file))
+    );
+
+  # A host in every variant: what `nixosSystem` returns, with `image` and `release` (the manifest's
+  # derivation). Each is evaluated for itself, when it is asked for, and in one pass: through
+  # `image.modules` the host would be evaluated a second time without its variant.
+  mkHost =
+    {
+      name,
+      module,
+      access,
+      modules ? [ ],
+    }:
+    lib.mapAttrs (
+      variant: image:
+      let
+        host = lib.nixosSystem {
+          modules = [
+            ../modules
+            image
+            module
+            {
+              flakeship = {
+                host = name;
+                inherit variant;
+                authorizedKeys = keysIn "${access}/authorized_keys";
+              };
+            }
+          ]
+          ++ modules;
+        };
+        built = host.config.system.build.image;
+      in
+      host
+      // {
+        image = built;
+        release = mkRelease {
+          image = built;
+          inherit (host) config;
+        };
+      }
+    ) variants;
+
+  # hosts: a directory; each file web.nix in it is the host web. Or a set of modules by name.
+  hostsIn =
+    hosts:
+    if builtins.isAttrs hosts then
+      hosts
+    else
+      lib.mapAttrs' (file: _: {
+        name = lib.removeSuffix ".nix" file;
+        value = hosts + "/${file}";
+      }) (lib.filterAttrs (file: _: lib.hasSuffix ".nix" file) (builtins.readDir hosts));
+
+  # The outputs of a flake of hosts. `configurations` says which variant of a host a running
+  # machine is rebuilt as (`nixos-rebuild --flake .#web`): by default the one for OpenStack.
+  mkFlake =
+    {
+      hosts,
+      access,
+      modules ? [ ],
+      configurations ? { },
+    }:
+    let
+      each = lib.mapAttrs (
+        name: module:
+        mkHost {
+          inherit
+            name
+            module
+            access
+            modules
+            ;
+        }
+      ) (hostsIn hosts);
+    in
+    {
+      flakeship = lib.mapAttrs (_: lib.mapAttrs (_: host: host.release)) each;
+      # No `packages`: `nix flake check` would evaluate every image in one process.
+      legacyPackages.x86_64-linux = lib.mapAttrs (_: lib.mapAttrs (_: host: host.image)) each;
+      nixosConfigurations = lib.mapAttrs (name: host: host.${configurations.${name} or "openstack"}) each;
+    };
+in
+{
+  inherit mkHost mkFlake;
+  variants = lib.attrNames variants;
+}

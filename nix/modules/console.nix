@@ -1,0 +1,29 @@
+# The serial console: where a cloud keeps the log, and where host keys are read from, because the
+# network cannot forge it.
+{ lib, ... }:
+{
+  # The last one is /dev/console.
+  boot.kernelParams = lib.mkAfter [
+    "console=tty0"
+    "console=ttyS0,115200"
+  ];
+  # Nobody sits there to type a password: a machine that cannot boot starts again and says why.
+  systemd.enableEmergencyMode = false;
+
+  systemd.services.announce-host-keys = {
+    description = "Print the SSH host keys on the console";
+    wantedBy = [ "multi-user.target" ];
+    requires = [ "sshd-keygen.service" ];
+    after = [ "sshd-keygen.service" ];
+    serviceConfig = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+    };
+    # In the words of cloud-init, which is what everybody's tools look for. In one write: nothing
+    # else on the console gets in between.
+    script = ''
+      keys=$(cat /etc/ssh/ssh_host_*_key.pub)
+      printf '\n-----BEGIN SSH HOST KEY KEYS-----\n%s\n-----END SSH HOST KEY KEYS-----\n' "$keys" > /dev/console
+    '';
+  };
+}

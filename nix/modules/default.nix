@@ -1,0 +1,11 @@
+# What every host has: reachable by key alone, and small.
+{
+  imports = [
+    ./host.nix
+    ./access.nix
+    ./network.nix
+    ./console.nix
+    ./identity.nix
+    ./lean.nix
+  ];
+}

@@ -1,0 +1,76 @@
+# What a host says of itself to Flakeship: most of it goes into the manifest (docs/nix.md).
+{ config, lib, ... }:
+let
+  inherit (lib) mkOption types;
+  mebibytes = types.ints.positive;
+in
+{
+  options.flakeship = {
+    host = mkOption {
+      type = types.strMatching "[A-Za-z0-9][A-Za-z0-9._-]*";
+      description = "The host's name in the flake.";
+    };
+    variant = mkOption {
+      type = types.str;
+      description = "The image format that this evaluation is for.";
+    };
+    version = mkOption {
+      type = types.strMatching "[a-z0-9._-]+";
+      default = config.system.nixos.version;
+      defaultText = lib.literalExpression "config.system.nixos.version";
+      description = "The release's version, for people: in the manifest and in /etc/os-release.";
+    };
+    user = mkOption {
+      type = types.str;
+      default = "nixos";
+      description = "The user that logs in, with full sudo and no password.";
+    };
+    memory = mkOption {
+      type = mebibytes;
+      default = 1024;
+      description = "The least memory to boot with, in MiB.";
+    };
+    closureBudget = mkOption {
+      type = mebibytes;
+      default = 1500;
+      description = "What the system may weigh with all it refers to, in MiB; `nix flake check` checks it.";
+    };
+    image = {
+      disk = mkOption {
+        type = types.either (types.enum [ "auto" ]) mebibytes;
+        default = "auto";
+        description = "The image's virtual size in MiB, or `auto`: what is in it and 512 MiB.";
+      };
+      compress = mkOption {
+        type = types.bool;
+        default = true;
+        description = "Whether the image file is compressed, where its format can be.";
+      };
+      format = mkOption {
+        type = types.enum [
+          "qcow2"
+          "raw"
+          "raw.zst"
+          "vma.zst"
+          "netboot"
+        ];
+        description = "What the image is.";
+      };
+      firmware = mkOption {
+        type = types.enum [
+          "bios"
+          "uefi"
+          "hybrid"
+        ];
+        default = "bios";
+        description = "What it boots with; a hybrid image boots with either.";
+      };
+      agent = mkOption {
+        type = types.bool;
+        default = config.services.qemuGuest.enable;
+        defaultText = lib.literalExpression "config.services.qemuGuest.enable";
+        description = "Whether the QEMU guest agent is in it.";
+      };
+    };
+  };
+}

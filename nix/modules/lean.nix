@@ -1,0 +1,27 @@
+# What a server has no use for is left out; what it needs to rebuild itself stays.
+{ lib, modulesPath, ... }:
+{
+  imports = [ (modulesPath + "/profiles/minimal.nix") ];
+
+  documentation.enable = false;
+  # A pinned registry and NIX_PATH would have all of nixpkgs in the closure.
+  nix.channel.enable = false;
+  nixpkgs.flake = {
+    setNixPath = false;
+    setFlakeRegistry = false;
+  };
+  nix.settings.experimental-features = [
+    "nix-command"
+    "flakes"
+  ];
+  system.tools = {
+    nixos-build-vms.enable = false;
+    nixos-generate-config.enable = false;
+    nixos-option.enable = false;
+  };
+  # Never guess: a pool that another machine has open is not imported by force.
+  boot.zfs.forceImportRoot = lib.mkDefault false;
+
+  nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";
+  system.stateVersion = lib.mkDefault "26.05";
+}

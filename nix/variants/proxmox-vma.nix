@@ -1,0 +1,49 @@
+# An archive for Proxmox' restore; the image to import is the variant proxmox. nixpkgs' module makes
+# it, with Proxmox' patched QEMU, which it builds itself: that takes its time.
+{
+  config,
+  lib,
+  modulesPath,
+  ...
+}:
+let
+  cfg = config.flakeship;
+in
+{
+  imports = [
+    (modulesPath + "/profiles/qemu-guest.nix")
+    # It copies all of nixpkgs as a channel, and there is no option against it: here it sees none.
+    (
+      {
+        config,
+        lib,
+        pkgs,
+        ...
+      }:
+      import (modulesPath + "/virtualisation/proxmox-image.nix") {
+        inherit config lib;
+        pkgs = pkgs // {
+          path = ./channel;
+        };
+      }
+    )
+  ];
+
+  flakeship.image = {
+    format = "vma.zst";
+    firmware = "hybrid";
+  };
+  image.baseName = "${cfg.host}-${cfg.variant}";
+  virtualisation.diskSize = cfg.image.disk;
+  proxmox = {
+    partitionTableType = "hybrid";
+    cloudInit.enable = false;
+    qemuConf = {
+      name = cfg.host;
+      memory = lib.mkDefault cfg.memory;
+    };
+    # The module writes its own option into qemu-server.conf, by an obsolete name that warns:
+    # another value in its place does not. Proxmox ignores the line.
+    qemuExtraConf.diskSize = "";
+  };
+}

@@ -1,0 +1,7 @@
+{
+  imports = [ ./disk.nix ];
+  flakeship.image = {
+    format = "qcow2";
+    firmware = "hybrid";
+  };
+}
