@@ -13,14 +13,49 @@
   outputs =
     { nixpkgs, access, ... }:
     let
+      system = "x86_64-linux";
+      pkgs = nixpkgs.legacyPackages.${system};
       lib = import ./lib { inherit nixpkgs; };
+      hosts = lib.mkFlake {
+        inherit access;
+        hosts = ./hosts;
+        configurations = {
+          golden = "proxmox";
+          base = "qemu";
+        };
+      };
     in
-    lib.mkFlake {
-      inherit access;
-      hosts = ./hosts;
-    }
+    hosts
     // {
       inherit lib;
-      nixosModules.default = ./modules;
+      nixosModules = import ./modules/names.nix;
+
+      templates.default = {
+        path = ./templates/server;
+        description = "A repository of servers of your own";
+      };
+
+      checks.${system} = hosts.checks.${system} // {
+        format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt ]; } ''
+          find ${./.} -name '*.nix' -exec nixfmt --check {} +
+          touch "$out"
+        '';
+      };
+
+      formatter.${system} = pkgs.nixfmt-tree;
+
+      devShells.${system}.default = pkgs.mkShellNoCC {
+        packages = [
+          pkgs.pulumi
+          pkgs.pulumiPackages.pulumi-python
+          pkgs.uv
+          pkgs.python3
+          pkgs.openstackclient
+          pkgs.qemu_kvm
+          pkgs.nixfmt
+          pkgs.nvd
+          pkgs.shellcheck
+        ];
+      };
     };
 }

@@ -84,15 +84,20 @@ let
             ;
         }
       ) (hostsIn hosts);
+      machines = lib.mapAttrs (name: host: host.${configurations.${name} or "openstack"}) each;
     in
     {
       flakeship = lib.mapAttrs (_: lib.mapAttrs (_: host: host.release)) each;
       # No `packages`: `nix flake check` would evaluate every image in one process.
       legacyPackages.x86_64-linux = lib.mapAttrs (_: lib.mapAttrs (_: host: host.image)) each;
-      nixosConfigurations = lib.mapAttrs (name: host: host.${configurations.${name} or "openstack"}) each;
+      nixosConfigurations = machines;
+      checks.x86_64-linux = lib.mapAttrs' (name: machine: {
+        name = "${name}-closure";
+        value = import ./closure.nix machine;
+      }) machines;
     };
 in
 {
-  inherit mkHost mkFlake;
+  inherit mkHost mkFlake mkRelease;
   variants = lib.attrNames variants;
 }

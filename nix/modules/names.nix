@@ -1,0 +1,11 @@
+# The modules by name, for a flake that puts its hosts together without mkFlake.
+{
+  default = ./.;
+  host = ./host.nix;
+  access = ./access.nix;
+  network = ./network.nix;
+  console = ./console.nix;
+  identity = ./identity.nix;
+  lean = ./lean.nix;
+  disk = ../variants/disk.nix;
+}
