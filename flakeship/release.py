@@ -16,6 +16,9 @@ def below(file: str) -> str:
     return file
 
 
+Format = Literal["qcow2", "raw", "raw.zst", "vma.zst", "netboot"]
+Firmware = Literal["bios", "uefi", "hybrid"]
+
 # A flake may be anybody's: what it says goes into paths, command lines and ssh_config.
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Line = Annotated[str, Field(pattern=r"^[ -~]*$")]
@@ -28,8 +31,9 @@ class Release:
 
     `drv` is what gets built, `out` what it is: two derivations may have one output. `file` is
     relative to `out`, `disk` and `memory` are in MiB (`auto`: the image's size is known once it is
-    built), `agent` says that the QEMU guest agent is in it, `revision` is the git revision of the
-    flake, with `-dirty` for uncommitted changes and empty where there is none.
+    built), a `hybrid` image boots by either firmware, `agent` says that the QEMU guest agent is in
+    it, `revision` is the git revision of the flake, with `-dirty` for uncommitted changes and empty
+    where there is none.
     """
 
     host: Word
@@ -37,7 +41,7 @@ class Release:
     drv: StorePath
     out: StorePath
     file: Annotated[Line, AfterValidator(below)]
-    format: Literal["qcow2", "raw"]
+    format: Format
     toplevel: StorePath
     version: Line
     system: Word
@@ -45,7 +49,7 @@ class Release:
     memory: int
     user: Word
     revision: Line = ""
-    firmware: Literal["bios", "uefi"] = "bios"
+    firmware: Firmware = "bios"
     agent: bool = False
 
     @property

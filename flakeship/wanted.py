@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flakeship import access, ledger, nix, source
+from flakeship import access, boots, ledger, memory, nix, source
 from flakeship.errors import FlakeshipError, SettingError
 from flakeship.release import Record, Release
 from flakeship.settings import Settings
@@ -39,7 +39,10 @@ class Evaluation:
 
 
 def evaluate(settings: Settings, stack: str, hosts: list[str]) -> Evaluation:
-    """The releases that the flake describes now, with the stack's keys in them; builds nothing."""
+    """The releases that the flake describes now, with the stack's keys in them; builds nothing.
+
+    Each host is evaluated by a process of its own, and as many at a time as there is memory for.
+    """
     if not hosts:
         return Evaluation({}, [])
     directory = access.directory(stack, access.public_keys(settings.authorized_keys))
@@ -47,12 +50,14 @@ def evaluate(settings: Settings, stack: str, hosts: list[str]) -> Evaluation:
     def evaluated(host: str) -> Release:
         return nix.evaluate(settings.flake, host, settings.format, directory)
 
-    with ThreadPoolExecutor() as pool:
-        origin = pool.submit(source.inspect, settings.flake)
-        found = list(pool.map(evaluated, hosts))
-        revision = origin.result().revision
-    releases = {release.host: replace(release, revision=revision) for release in found}
-    return Evaluation(releases, list(origin.result().warnings))
+    with ThreadPoolExecutor(memory.workers(len(hosts))) as pool:
+        evaluating = pool.map(evaluated, hosts)
+        origin = source.inspect(settings.flake)
+        found = list(evaluating)
+    for release in found:
+        boots.check(release, settings.target)
+    releases = {release.host: replace(release, revision=origin.revision) for release in found}
+    return Evaluation(releases, list(origin.warnings))
 
 
 def chosen(settings: Settings, records: object) -> Mapping[str, Release]:
@@ -68,6 +73,7 @@ def chosen(settings: Settings, records: object) -> Mapping[str, Release]:
         )
     if not Path(release.path).exists():
         raise FlakeshipError(nix.gone(release))
+    boots.check(release, settings.target)
     return {release.host: release}
 
 

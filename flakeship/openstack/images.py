@@ -42,7 +42,8 @@ def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
         "hw_disk_bus": "virtio",
         "hw_vif_model": "virtio",
         "hw_rng_model": "virtio",
-        "hw_firmware_type": release.firmware,
+        # Nova knows no other; by BIOS a hybrid image boots on every hypervisor
+        "hw_firmware_type": "uefi" if release.firmware == "uefi" else "bios",
         "hw_qemu_guest_agent": "yes" if release.agent else "no",
         STACK: stack,
         RELEASE: release.name,

@@ -1,0 +1,43 @@
+"""What a target can boot or publish: told from the manifest, before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flakeship.errors import SettingError
+from flakeship.release import Release
+
+
+@dataclass(frozen=True)
+class Boots:
+    """The image formats and the firmware of a target, and variants of nix/ that have both."""
+
+    formats: tuple[str, ...]
+    firmware: tuple[str, ...]
+    variants: tuple[str, ...]
+
+
+TARGETS = {
+    # QEMU's machine here is i440fx with its BIOS
+    "local": Boots(("qcow2", "raw"), ("bios", "hybrid"), ("qemu", "openstack", "proxmox", "raw")),
+    "openstack": Boots(
+        ("qcow2", "raw"),
+        ("bios", "hybrid", "uefi"),
+        ("openstack", "openstack-hybrid", "openstack-uefi", "raw"),
+    ),
+}
+
+
+def check(release: Release, target: str) -> None:
+    """Refuse a release that the target cannot boot. Raises SettingError."""
+    boots = TARGETS[target]
+    for what, given, taken in (
+        ("an image of the format", release.format, boots.formats),
+        ("an image for the firmware", release.firmware, boots.firmware),
+    ):
+        if given not in taken:
+            raise SettingError(
+                f"flakeship:variant: {release.host}.{release.variant} is {what} {given}, and the "
+                f"target {target} boots {' and '.join(taken)}; variants that would do: "
+                f"{', '.join(boots.variants)}"
+            )

@@ -1,0 +1,152 @@
+"""A flake is evaluated as memory allows, and refused is what the target cannot boot."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flakeship import boots, memory, nix, wanted
+from flakeship.errors import SettingError
+from flakeship.openstack import images
+from flakeship.release import Firmware, Format, Release
+from flakeship.settings import Settings
+
+from .test_ledger import release
+
+QCOW2 = release(1)
+
+
+def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mebibytes: int, cores: int) -> None:
+    """A machine with so many cores and so much memory to spare."""
+    file = tmp_path / "meminfo"
+    file.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {mebibytes * 1024} kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", file)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+
+
+@pytest.mark.parametrize(
+    ("machine", "hosts", "workers"),
+    [
+        ((16000, 8), 3, 3),
+        ((16000, 2), 8, 2),
+        ((3500, 8), 8, 3),
+        ((300, 8), 8, 1),
+        ((16000, 8), 0, 1),
+    ],
+)
+def test_as_many_evaluations_as_cores_and_memory_hold(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    machine: tuple[int, int],
+    hosts: int,
+    workers: int,
+) -> None:
+    told(monkeypatch, tmp_path, *machine)
+    assert memory.workers(hosts) == workers
+
+
+@pytest.mark.parametrize("text", ["", "MemTotal: 99999999 kB\n", None])
+def test_where_nobody_tells_of_the_memory_cores_decide(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    told(monkeypatch, tmp_path, 0, 4)
+    if text is None:
+        memory.MEMINFO.unlink()
+    else:
+        memory.MEMINFO.write_text(text)
+    assert memory.available() is None
+    assert memory.workers(9) == 4
+
+
+class Flake:
+    """Notes down how many evaluations there are at a time."""
+
+    def __init__(self, kind: Format = "qcow2") -> None:
+        self.format: Format = kind
+        self.running = self.most = 0
+        self.lock = threading.Lock()
+
+    def evaluate(self, _flake: str, host: str, variant: str, _access: Path) -> Release:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(0.05)
+        with self.lock:
+            self.running -= 1
+        return replace(QCOW2, host=host, variant=variant, format=self.format)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    (tmp_path / "flake").mkdir()
+    (tmp_path / "flake/flake.nix").touch()
+    monkeypatch.chdir(tmp_path)
+    return Settings(flake="./flake", host="web")
+
+
+@pytest.mark.parametrize(("mebibytes", "most"), [(16000, 4), (2500, 2), (100, 1)])
+def test_hosts_are_evaluated_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings, mebibytes: int, most: int
+) -> None:
+    told(monkeypatch, tmp_path, mebibytes, 4)
+    flake = Flake()
+    monkeypatch.setattr(nix, "evaluate", flake.evaluate)
+    hosts = ["web", "db", "mail", "forge"]
+    found = wanted.evaluate(settings, "dev", hosts)
+    assert list(found.releases) == hosts
+    assert flake.most == most
+
+
+def test_a_variant_that_the_target_cannot_boot_is_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(nix, "evaluate", Flake("netboot").evaluate)
+    asked = settings.model_copy(update={"variant": "netboot"})
+    with pytest.raises(SettingError) as refused:
+        wanted.evaluate(asked, "dev", ["web"])
+    assert str(refused.value) == (
+        "flakeship:variant: web.netboot is an image of the format netboot, and the target local "
+        "boots qcow2 and raw; variants that would do: qemu, openstack, proxmox, raw"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "firmware", "fits"),
+    [
+        ("local", "qcow2", "bios", True),
+        ("local", "raw", "hybrid", True),
+        ("local", "qcow2", "uefi", False),
+        ("local", "raw.zst", "bios", False),
+        ("openstack", "raw", "uefi", True),
+        ("openstack", "qcow2", "hybrid", True),
+        ("openstack", "vma.zst", "hybrid", False),
+        ("openstack", "raw.zst", "bios", False),
+        ("openstack", "netboot", "bios", False),
+    ],
+)
+def test_what_a_target_boots(target: str, given: Format, firmware: Firmware, fits: bool) -> None:
+    offered = replace(QCOW2, format=given, firmware=firmware)
+    if fits:
+        boots.check(offered, target)
+        return
+    with pytest.raises(SettingError, match=r"^flakeship:variant: web\.qemu is .* would do: .*raw"):
+        boots.check(offered, target)
+
+
+def test_a_machine_here_has_no_uefi() -> None:
+    with pytest.raises(
+        SettingError, match=r"for the firmware uefi, .* local boots bios and hybrid;"
+    ):
+        boots.check(replace(QCOW2, firmware="uefi"), "local")
+
+
+@pytest.mark.parametrize(
+    ("firmware", "told"), [("bios", "bios"), ("uefi", "uefi"), ("hybrid", "bios")]
+)
+def test_a_cloud_is_told_of_the_firmware_in_its_own_words(firmware: Firmware, told: str) -> None:
+    made = images.properties(replace(QCOW2, firmware=firmware), "dev", "0" * 128)
+    assert made["hw_firmware_type"] == told
