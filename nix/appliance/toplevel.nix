@@ -7,7 +7,13 @@
 }:
 let
   inherit (packages) run writeTree base;
-  inherit (builtins) attrNames concatStringsSep genList mapAttrs replaceStrings;
+  inherit (builtins)
+    attrNames
+    concatStringsSep
+    genList
+    mapAttrs
+    replaceStrings
+    ;
 
   lines = concatStringsSep "\n";
   quote = text: "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
@@ -35,7 +41,11 @@ let
     command=${quote service.command}
     oneshot=${flag (service.oneshot or false)}
     restart=${service.restart or "always"}
-    # ${concatStringsSep " " (map (file: builtins.hashString "sha256" files.${file}) (service.reloadOn or [ ]))}
+    # ${
+      concatStringsSep " " (
+        map (file: builtins.hashString "sha256" files.${file}) (service.reloadOn or [ ])
+      )
+    }
   '';
   units = mapAttrs unit services;
 
@@ -86,7 +96,8 @@ let
       ""
     ];
     # Only for what sudo asks after its own rules: an account is never refused, a password never right.
-    "pam.d/sudo" = "auth required pam_deny.so\naccount required pam_permit.so\nsession required pam_permit.so\n";
+    "pam.d/sudo" =
+      "auth required pam_deny.so\naccount required pam_permit.so\nsession required pam_permit.so\n";
     "nix/nix.conf" = lines [
       "experimental-features = nix-command flakes"
       "trusted-users = root @wheel"
@@ -104,28 +115,29 @@ let
       ""
     ];
     "acpi/PWRF/00000080" = "#!/bin/sh\nexec poweroff\n";
-    "nftables.conf" = lines [
-      "flush ruleset"
-      "table inet filter {"
-      "  chain input {"
-      "    type filter hook input priority filter; policy drop;"
-      "    iifname \"lo\" accept"
-      "    ct state established,related accept"
-      "    meta l4proto { icmp, ipv6-icmp } accept"
-    ]
-    + lines (
-      (
-        if host.ports == [ ] then
-          [ ]
-        else
-          [ "\n    tcp dport { ${concatStringsSep ", " (map toString host.ports)} } accept" ]
-      )
-      ++ [
-        "  }"
-        "}"
-        ""
+    "nftables.conf" =
+      lines [
+        "flush ruleset"
+        "table inet filter {"
+        "  chain input {"
+        "    type filter hook input priority filter; policy drop;"
+        "    iifname \"lo\" accept"
+        "    ct state established,related accept"
+        "    meta l4proto { icmp, ipv6-icmp } accept"
       ]
-    );
+      + lines (
+        (
+          if host.ports == [ ] then
+            [ ]
+          else
+            [ "\n    tcp dport { ${concatStringsSep ", " (map toString host.ports)} } accept" ]
+        )
+        ++ [
+          "  }"
+          "}"
+          ""
+        ]
+      );
     "appliance.conf" = "passwordLogin=${flag host.passwordLogin}\n";
     "services/order" = lines (order ++ own ++ [ "" ]);
     "ssh/authorized_keys.d/nixos" = authorizedKeys;

@@ -1,5 +1,9 @@
 # The cloud kernel with the few modules a virtual machine needs, and the initrd that finds the root.
-{ packages, bootModules, modules }:
+{
+  packages,
+  bootModules,
+  modules,
+}:
 rec {
   kernel = packages.run "appliance-kernel" ../build/kernel.sh {
     inherit (packages) tools base kernelTree;

@@ -47,7 +47,9 @@ let
 in
 {
   inherit run system;
-  version = "${lock.release}.${builtins.replaceStrings [ "-" ] [ "" ] (builtins.substring 0 10 lock.date)}";
+  version = "${lock.release}.${
+    builtins.replaceStrings [ "-" ] [ "" ] (builtins.substring 0 10 lock.date)
+  }";
   tools = tree "appliance-tools" wanted.tools;
   base = tree "appliance-base" wanted.system;
   kernelTree = tree "appliance-kernel-tree" [ lock.kernel ];
