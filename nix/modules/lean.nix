@@ -4,6 +4,8 @@
   imports = [ (modulesPath + "/profiles/minimal.nix") ];
 
   documentation.enable = false;
+  fonts.fontconfig.enable = lib.mkDefault false;
+  programs.nano.enable = lib.mkDefault false;
   # A pinned registry and NIX_PATH would have all of nixpkgs in the closure.
   nix.channel.enable = false;
   nixpkgs.flake = {
