@@ -45,8 +45,8 @@ bench-openstack: ## Run those of the target openstack, in a cloud that it brings
 	@bench/openstack/run $(PARTS)
 check: setup ## Check style, types, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m lab.setup check
-format: setup ## Format the Python files
-	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format .
+format: setup ## Format the Python and Nix files
+	@$(WITH) $(PYTHON) -m lab.setup format
 relock: ## Lock the appliance's newest Debian packages (without a set-up: it may wait for the new lock)
 	@python3 nix/appliance/debian/relock.py
 	@git diff --quiet -- $(LOCK) || git commit --message "Take Debian's newest packages" -- $(LOCK)

@@ -63,12 +63,12 @@ def main(verb: str, stack: str = "", *named: str) -> int:
                 from lab.setup import doctor  # noqa: PLC0415
 
                 return doctor.report(stack, named)
-            case "check":
+            case "check" | "format":
                 from lab.setup import check  # noqa: PLC0415
 
-                return check.run_all()
+                return check.run_all() if verb == "check" else check.format_all()
             case _:
-                print(f"set-up: {verb} is not a verb: setup, doctor and check are", file=sys.stderr)
+                print(f"set-up: {verb} is no verb: setup, doctor, check, format", file=sys.stderr)
                 return 2
     except FlakeshipError as error:
         print(f"set-up: {error}", file=sys.stderr)

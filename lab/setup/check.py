@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.process import Result, run
-from lab.setup import paths
+from lab.setup import nixfmt, paths
 
 TARGETS = (
     *("help", "up", "preview", "ssh", "destroy", "doctor", "test", "test-openstack", "bench"),
@@ -20,12 +20,16 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Check:
-    """One command, how many files it is given (0: it finds them), and what puts it right."""
+    """One command, how many files it is given (0: it finds them), and what puts it right.
+
+    Where the command cannot be had, `lacking` says why.
+    """
 
     name: str
     argv: tuple[str | Path, ...]
     files: int = 0
     hint: str = ""
+    lacking: str = ""
 
 
 def tracked(pattern: str = "") -> list[Path]:
@@ -53,14 +57,22 @@ def checks() -> Iterator[Check]:
     yield Check("shellcheck", (BIN / "shellcheck", "--severity=warning", *shell), len(shell))
     nix = tracked("*.nix")
     yield Check("nix files", ("nix-instantiate", "--parse", *nix), len(nix))
+    formatter, why = nixfmt.ensure()
+    yield Check(
+        "nixfmt", (formatter or "", "--check", *nix), len(nix), hint="make format", lacking=why
+    )
     yield Check("make", ("make", "--dry-run", *TARGETS))
     yield Check("mypy --strict", (BIN / "mypy",))
 
 
 def run_all() -> int:
     """Run every check, so that one run shows all that is wrong; fail where any does."""
-    failed = []
+    failed, lacking = [], []
     for check in checks():
+        if check.lacking:
+            lacking.append(check.name)
+            print(f"check: {check.name} ({check.files} files): NOT CHECKED: {check.lacking}")
+            continue
         start = time.monotonic()
         result = run(check.argv, check=False, cwd=paths.ROOT)
         files = f" ({check.files} files)" if check.files else ""
@@ -70,9 +82,23 @@ def run_all() -> int:
             continue
         failed.append(check.name)
         print(said(check, result))
+    if lacking:
+        print(f"check: {len(lacking)} not made: {' and '.join(lacking)}")
     if failed:
         print(f"check: {' and '.join(failed)} failed: the messages above name file and line")
     return 1 if failed else 0
+
+
+def format_all() -> int:
+    """Put right what programs can put right."""
+    formatter, why = nixfmt.ensure()
+    run((BIN / "ruff", "check", "--fix", "--quiet", "."), check=False, cwd=paths.ROOT)
+    run((BIN / "ruff", "format", "--quiet", "."), cwd=paths.ROOT)
+    if not formatter:
+        print(f"format: Nix files stay as they are: {why}", file=sys.stderr)
+        return 1
+    run((formatter, *tracked("*.nix")), cwd=paths.ROOT)
+    return 0
 
 
 def said(check: Check, result: Result) -> str:
