@@ -7,5 +7,6 @@
   console = ./console.nix;
   identity = ./identity.nix;
   lean = ./lean.nix;
+  self-specialise = ./self-specialise.nix;
   disk = ../variants/disk.nix;
 }

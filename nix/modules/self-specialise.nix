@@ -1,0 +1,108 @@
+# At boot, a machine takes its configuration from the disks or shares that are attached to it, and
+# reboots into it (self-specialise.sh says how). What it becomes may have this module too
+# (templates/fleet/common/vm_host_base.nix): then it follows its disks when they change.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.flakeship;
+
+  # Only what a configuration is made of: with the whole flake (`self`), every commit would move the
+  # image. Named `source`, or Nix would copy it once more (NixOS/nix#7075).
+  flakeship = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../flake.nix
+      ../flake.lock
+      ../access
+      ../lib
+      ../modules
+      ../variants
+    ];
+  };
+
+  # A path has no date and no revision of its own, and both are in the version that is built.
+  inherit (config.system.nixos) revision versionSuffix;
+  date = builtins.match ''\.([0-9]{8})\..*'' versionSuffix;
+  attributes =
+    lib.optional (revision != null) "rev=${revision}"
+    ++ lib.optional (date != null) "lastModified=$(date --utc --date=${lib.head date} +%s)";
+
+  script = pkgs.writeShellApplication {
+    name = "self-specialise";
+    runtimeInputs = [
+      config.nix.package
+      config.system.build.nixos-rebuild
+      config.systemd.package
+      pkgs.coreutils
+      pkgs.findutils
+      pkgs.gnused
+      pkgs.gnutar
+      pkgs.util-linux
+      # For inputs of the fleet's that come by Git and SSH, with the keys of NIXOS-KEYS.
+      pkgs.gitMinimal
+      config.programs.ssh.package
+    ];
+    text = lib.readFile ./self-specialise.sh;
+  };
+in
+{
+  options.flakeship.selfSpecialise.inputs = lib.mkOption {
+    type = lib.types.attrsOf lib.types.str;
+    description = ''
+      Flake references that take the place of the configuration's inputs of these names: by default
+      nixpkgs and Flakeship as this image has them in its store, so that nothing but the binary cache
+      is needed. With `lib.mkForce { }` the configuration's own flake.lock decides, and its inputs
+      are fetched.
+    '';
+  };
+
+  # A netboot system has no disk to become another one on.
+  config = lib.mkIf (cfg.variant != "netboot") {
+    flakeship.selfSpecialise.inputs = {
+      # Not through the registry: since 2.26 Nix does not look there for the inputs of a flake.
+      nixpkgs = "path:${config.nixpkgs.flake.source}?${lib.concatStringsSep "&" attributes}";
+      flakeship = "path:${flakeship}";
+    };
+
+    systemd.services.self-specialise = {
+      description = "Become the configuration on the attached disks";
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [
+        "network-online.target"
+        "nix-daemon.socket"
+        # There is no room for the new system before.
+        "growpart.service"
+        "systemd-growfs-root.service"
+      ];
+      # A rebuild by hand neither stops nor repeats it.
+      restartIfChanged = false;
+      unitConfig.X-StopOnRemoval = false;
+      environment = {
+        HOME = "/root";
+        VARIANT = cfg.variant;
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        RuntimeDirectory = "self-specialise";
+        StateDirectory = "self-specialise";
+        # What it mounts is gone when it ends, however it ends.
+        PrivateMounts = true;
+      };
+      script = ''
+        exec ${lib.getExe script} ${
+          lib.concatStringsSep " " (
+            lib.mapAttrsToList (
+              name: reference: ''--override-input ${name} "${reference}"''
+            ) cfg.selfSpecialise.inputs
+          )
+        }
+      '';
+    };
+  };
+}

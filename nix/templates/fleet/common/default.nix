@@ -1,0 +1,13 @@
+# What every machine has, beside what Flakeship brings: SSH by key alone, networkd, a firewall.
+{ flakeship, pkgs, ... }:
+{
+  imports = [ flakeship.nixosModules.default ];
+
+  flakeship.authorizedKeys = [
+    # The public keys that may log in as `nixos`.
+  ];
+  environment.systemPackages = [
+    pkgs.htop
+    pkgs.vim
+  ];
+}

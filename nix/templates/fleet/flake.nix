@@ -1,0 +1,42 @@
+{
+  description = "Machines of ours that become what they are at their first boot";
+
+  # A machine made from Flakeship's `base` takes both of them from its image and records that in
+  # /etc/nixos/flake.lock; these addresses are for everybody else.
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+    flakeship = {
+      url = "git+file:///path/to/flakeship?dir=nix";
+      inputs.nixpkgs.follows = "nixpkgs";
+    };
+  };
+
+  outputs =
+    { nixpkgs, flakeship, ... }:
+    let
+      inherit (nixpkgs) lib;
+      # Written by the machine: the variant of its image and the disk it boots from.
+      machine =
+        if lib.pathExists ./machine.json then
+          lib.importJSON ./machine.json
+        else
+          {
+            variant = "openstack";
+            bootDisk = "/dev/vda";
+          };
+      hosts = lib.filterAttrs (_: type: type == "directory") (builtins.readDir ./hosts);
+    in
+    {
+      # hosts/self is there on a machine only: its own configuration.
+      nixosConfigurations = lib.mapAttrs (
+        name: _:
+        lib.nixosSystem {
+          specialArgs = { inherit flakeship machine; };
+          modules = [
+            ./hosts/${name}
+            { flakeship.host = lib.mkDefault name; }
+          ];
+        }
+      ) hosts;
+    };
+}
