@@ -6,6 +6,7 @@
     ./network.nix
     ./console.nix
     ./identity.nix
+    ./kernel.nix
     ./lean.nix
   ];
 }

@@ -1,0 +1,28 @@
+# The images for plain `nix build`, without a lock on anything else, as <host>.<variant>:
+#
+#     nix build --file nix cloud-init.raw
+#     nix build --file nix cloud-init.openstack --arg kernelLatest false --arg diskSize 8192
+#     nix build --file nix golden.proxmox --arg access ~/keys
+#
+# kernelLatest: the latest kernel or nixpkgs' default; diskSize: the image's virtual size in MiB; where
+# they are not given, the host's file decides. access: a directory with the file authorized_keys.
+{
+  kernelLatest ? null,
+  diskSize ? null,
+  access ? ./access,
+  nixpkgs ? (builtins.getFlake (toString ./.)).inputs.nixpkgs,
+}:
+let
+  inherit (nixpkgs.lib) mkForce mkIf;
+  flakeship = import ./lib { inherit nixpkgs; };
+in
+(flakeship.mkFlake {
+  hosts = ./hosts;
+  inherit access;
+  modules = [
+    {
+      flakeship.kernelLatest = mkIf (kernelLatest != null) (mkForce kernelLatest);
+      flakeship.image.disk = mkIf (diskSize != null) (mkForce diskSize);
+    }
+  ];
+}).legacyPackages.x86_64-linux

@@ -1,0 +1,13 @@
+# The template for Proxmox, to clone from: user, password hash (for the console), keys and a static
+# address come from each clone's cloud-init drive, and the guest agent says which address it has.
+# Give the machine a serial port (`serial0: socket`) and the drive (`ide2: …:cloudinit`).
+{
+  imports = [
+    ../modules/hardened.nix
+    ../modules/cloud-init.nix
+  ];
+
+  services.qemuGuest.enable = true;
+
+  flakeship.closureBudget = 1300;
+}

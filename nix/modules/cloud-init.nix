@@ -1,0 +1,83 @@
+# Key, user, name and network come from cloud-init, beside the keys that the image has: from a drive
+# (ConfigDrive of OpenStack, NoCloud of Proxmox and others) or OpenStack's metadata service.
+# Whoever the drive names may log in, by key: user data decides that here, not the image.
+{ config, lib, ... }:
+let
+  cfg = config.flakeship;
+in
+{
+  flakeship.kernelLatest = lib.mkDefault true;
+
+  services.cloud-init = {
+    enable = true;
+    network.enable = true;
+    settings = {
+      datasource_list = [
+        "ConfigDrive"
+        "NoCloud"
+        "OpenStack"
+        "None"
+      ];
+      # Asked only by a machine whose firmware says it is OpenStack's and that has no drive.
+      datasource.OpenStack = {
+        max_wait = 10;
+        timeout = 5;
+        retries = 2;
+      };
+
+      # nixpkgs' defaults are whole attributes: what is set here in part is said in full.
+      system_info = {
+        distro = "nixos";
+        network.renderers = [ "networkd" ];
+        # Another name from the drive (`user:`, Proxmox' ciuser) is a user with the same groups.
+        default_user = {
+          name = cfg.user;
+          groups = [ "wheel" ];
+        };
+      };
+      users = [ "default" ];
+      disable_root = true;
+
+      # The key that the console announces stays: sshd does not wait for cloud-init.
+      ssh_deletekeys = false;
+      ssh_genkeytypes = [ "ed25519" ];
+
+      # What can work on NixOS and is not done already: the root grows by itself, the host keys are
+      # announced by ./console.nix, and packages, mounts and certificates are the configuration's.
+      cloud_init_modules = [
+        "seed_random"
+        "bootcmd"
+        "write_files"
+        "update_hostname"
+        "users_groups"
+        "ssh"
+      ];
+      cloud_config_modules = [
+        "set_passwords"
+        "runcmd"
+      ];
+      cloud_final_modules = [
+        "scripts_per_once"
+        "scripts_per_boot"
+        "scripts_per_instance"
+        "scripts_user"
+        "phone_home"
+        "final_message"
+        "power_state_change"
+      ];
+    };
+  };
+  # Its network stage may ask a service that does not answer; nixpkgs has sshd and its keys wait.
+  systemd.services.cloud-init.before = lib.mkForce [ ];
+
+  # cloud-init writes users, their passwords (for the console: sshd takes none), keys and sudo rules.
+  users.mutableUsers = true;
+  services.openssh = {
+    authorizedKeysInHomedir = true;
+    settings.AllowUsers = lib.mkForce null;
+  };
+  security.sudo = {
+    execWheelOnly = false;
+    extraConfig = "@includedir /etc/sudoers.d";
+  };
+}

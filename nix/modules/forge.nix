@@ -1,0 +1,42 @@
+# Forgejo behind nginx, on a socket: it listens on no port of its own. Its secrets are made at the
+# first start, and all it knows is in /var/lib/forgejo; `services.forgejo.stateDir = "/data/…";` keeps
+# that on a data disk, which outlives a release. Nobody can sign up. The first account:
+#
+#     sudo -u forgejo forgejo --work-path /var/lib/forgejo admin user create --admin \
+#       --username you --email you@example.org --random-password
+{ config, ... }:
+let
+  cfg = config.services.forgejo;
+  inherit (config.flakeship.web) domain;
+  socket = "http://unix:${cfg.settings.server.HTTP_ADDR}";
+in
+{
+  imports = [ ./web.nix ];
+
+  services.forgejo = {
+    enable = true;
+    database.type = "sqlite3";
+    lfs.enable = true;
+    settings = {
+      server = {
+        PROTOCOL = "http+unix";
+        DOMAIN = domain;
+        ROOT_URL = "https://${domain}/";
+        # Git goes over HTTPS, with a token: sshd stays for the one who runs the machine.
+        DISABLE_SSH = true;
+      };
+      service.DISABLE_REGISTRATION = true;
+      session.COOKIE_SECURE = true;
+    };
+  };
+  environment.systemPackages = [ cfg.package ];
+
+  services.nginx.virtualHosts.web.locations = {
+    "/" = {
+      proxyPass = socket;
+      # As large as a push is.
+      extraConfig = "client_max_body_size 0;";
+    };
+    "= /health".proxyPass = "${socket}:/api/healthz";
+  };
+}

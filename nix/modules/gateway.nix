@@ -1,0 +1,113 @@
+# A WireGuard gateway: who is in the tunnel reaches the networks of this machine under its address.
+# The private key is made at the first boot, and the public half printed on the console.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  cfg = config.flakeship.gateway;
+  key = lib.escapeShellArg cfg.key;
+in
+{
+  options.flakeship.gateway = {
+    address = mkOption {
+      type = types.str;
+      default = "10.100.0.1/24";
+      description = "The address in the tunnel, and how large its network is.";
+    };
+    port = mkOption {
+      type = types.port;
+      default = 51820;
+      description = "The UDP port that peers send to.";
+    };
+    key = mkOption {
+      type = types.str;
+      default = "/var/lib/wireguard/private.key";
+      description = "The private key; on a data disk it outlives a release.";
+    };
+    peers = mkOption {
+      type = types.attrsOf (
+        types.submodule {
+          options = {
+            publicKey = mkOption {
+              type = types.singleLineStr;
+              description = "What `wg pubkey` says on the peer.";
+            };
+            allowedIPs = mkOption {
+              type = types.listOf types.str;
+              description = "The addresses that it may have in the tunnel.";
+            };
+          };
+        }
+      );
+      default = { };
+      description = "Who may come in.";
+    };
+  };
+
+  config = {
+    environment.systemPackages = [ pkgs.wireguard-tools ];
+
+    systemd.network = {
+      # Not `networking.wireguard`: without its key networkd itself would not start, and with it the
+      # network. This way it is the tunnel alone that is missing.
+      netdevs."50-wg0" = {
+        netdevConfig = {
+          Kind = "wireguard";
+          Name = "wg0";
+        };
+        wireguardConfig = {
+          PrivateKeyFile = cfg.key;
+          ListenPort = cfg.port;
+        };
+        wireguardPeers = lib.mapAttrsToList (_: peer: {
+          PublicKey = peer.publicKey;
+          AllowedIPs = peer.allowedIPs;
+        }) cfg.peers;
+      };
+      networks."50-wg0" = {
+        name = "wg0";
+        address = [ cfg.address ];
+        linkConfig.RequiredForOnline = false;
+      };
+    };
+
+    # What comes out of the tunnel is forwarded, and the answers to it; nothing else is.
+    networking.nat = {
+      enable = true;
+      internalInterfaces = [ "wg0" ];
+    };
+    networking.firewall = {
+      filterForward = true;
+      allowedUDPPorts = [ cfg.port ];
+    };
+
+    systemd.services.wireguard-key = {
+      description = "Make the key of the WireGuard gateway and announce it";
+      wantedBy = [
+        "multi-user.target"
+        "systemd-networkd.service"
+      ];
+      before = [ "systemd-networkd.service" ];
+      unitConfig.RequiresMountsFor = dirOf cfg.key;
+      path = [ pkgs.wireguard-tools ];
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        UMask = "0027";
+        Group = "systemd-network";
+      };
+      script = ''
+        if ! [ -s ${key} ]; then
+          mkdir -p ${lib.escapeShellArg (dirOf cfg.key)}
+          wg genkey > ${key}.new
+          mv ${key}.new ${key}
+        fi
+        printf '\nWireGuard public key of this machine: %s\n' "$(wg pubkey < ${key})" > /dev/console
+      '';
+    };
+  };
+}
