@@ -21,6 +21,8 @@ say() {
 }
 
 fail() {
+  # What fails in a subshell fails here once more: it is said once.
+  if [ "$BASHPID" != $$ ]; then exit 1; fi
   trap - ERR
   say "FAILED: $*"
   say "this machine stays what it is; the next boot tries again"
