@@ -8,5 +8,9 @@
   identity = ./identity.nix;
   lean = ./lean.nix;
   self-specialise = ./self-specialise.nix;
+  role = ./role.nix;
+  kubernetes = ./kubernetes.nix;
+  hardware = ./hardware.nix;
+  bare-metal = ../profiles/bare-metal.nix;
   disk = ../variants/disk.nix;
 }

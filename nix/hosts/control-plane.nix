@@ -1,0 +1,12 @@
+# The control plane of a Kubernetes cluster, for a bare machine.
+{
+  imports = [
+    ../profiles/bare-metal.nix
+    ../modules/kubernetes.nix
+  ];
+
+  services.kubernetes = {
+    roles = [ "master" ];
+    masterAddress = "control-plane";
+  };
+}

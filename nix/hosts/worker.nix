@@ -1,0 +1,13 @@
+# A node of the same cluster, for a bare machine. Another one is a host file of its own that imports
+# this one.
+{
+  imports = [
+    ../profiles/bare-metal.nix
+    ../modules/kubernetes.nix
+  ];
+
+  services.kubernetes = {
+    roles = [ "node" ];
+    masterAddress = "control-plane";
+  };
+}

@@ -1,0 +1,48 @@
+# What a server is there for, held back where the system is only passing through: netbooted, it waits
+# to be installed. The units are in the image, and `systemctl start` runs them, but nothing pulls them
+# in. Installed, they start with the machine: nothing here touches them then.
+{ config, lib, ... }:
+let
+  cfg = config.flakeship.role;
+  isUnit = unit: (config.systemd.units.${unit}.text or null) != null;
+in
+{
+  options.flakeship.role = {
+    enable = lib.mkOption {
+      type = lib.types.bool;
+      default = config.flakeship.variant != "netboot";
+      defaultText = lib.literalExpression ''config.flakeship.variant != "netboot"'';
+      description = ''
+        Whether the role's units start by themselves. A rack that runs from memory says `true`. What
+        a unit's name cannot say (an open port, say) a host makes depend on this: `lib.mkIf`.
+      '';
+    };
+    units = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ ];
+      example = [
+        "nginx.service"
+        "backup.timer"
+      ];
+      description = "The units of the role, of whatever modules the host imports.";
+    };
+  };
+
+  config = {
+    systemd.units = lib.mkIf (!cfg.enable) (
+      lib.genAttrs cfg.units (_: {
+        wantedBy = lib.mkForce [ ];
+        requiredBy = lib.mkForce [ ];
+        upheldBy = lib.mkForce [ ];
+      })
+    );
+    assertions = [
+      {
+        assertion = lib.all isUnit cfg.units;
+        message = "flakeship.role.units: no such unit: ${
+          toString (lib.filter (unit: !isUnit unit) cfg.units)
+        }";
+      }
+    ];
+  };
+}
