@@ -1,0 +1,34 @@
+"""A nixpkgs where there is one, and what is known of each host with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nix import known
+from tests.nix.known import Evaluations, Repository
+from tests.nix.nixpkgs import NoNixpkgsError, reference
+
+
+@pytest.fixture(scope="session")
+def nixpkgs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A reference to nixpkgs; what asks for it is skipped where there is none."""
+    try:
+        return reference(tmp_path_factory.mktemp("nixpkgs") / "root")
+    except NoNixpkgsError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def repository(nixpkgs: str, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The hosts, in a repository that no test changes."""
+    return known.repository(tmp_path_factory.mktemp("hosts"), nixpkgs)
+
+
+@pytest.fixture(scope="session")
+def evaluations(repository: Repository) -> Iterator[Evaluations]:
+    """The facts of every host that is asked for, evaluated once."""
+    made = Evaluations(repository)
+    yield made
+    made.pool.shutdown(cancel_futures=True)

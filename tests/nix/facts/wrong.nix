@@ -1,0 +1,25 @@
+# What a host may do wrong, for the checks to see.
+hosts: {
+  warning.warnings = [ "the disk is made of cheese" ];
+  assertion.assertions = [
+    {
+      assertion = false;
+      message = "the disk is made of cheese";
+    }
+  ];
+  registry =
+    { lib, ... }:
+    {
+      nixpkgs.flake.setFlakeRegistry = lib.mkForce true;
+    };
+  channel =
+    { pkgs, ... }:
+    {
+      environment.etc.nixpkgs.source = pkgs.runCommand "channel" { } ''
+        cp -r ${pkgs.lib.cleanSource pkgs.path} "$out"
+      '';
+    };
+  flake.environment.etc.host.source = "${hosts}/hosts";
+  key.environment.etc.key.text = "-----BEGIN OPENSSH PRIVATE KEY-----";
+  age.systemd.services.age.script = "AGE=AGE-SECRET-KEY-1QQQ";
+}

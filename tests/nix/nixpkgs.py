@@ -1,0 +1,57 @@
+"""The nixpkgs that hosts are evaluated with, where there is one.
+
+FLAKESHIP_NIXPKGS names it: a directory with a tree, or any flake reference. Otherwise it is the one
+that nix/flake.lock names, where it is in the store or the network gives it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+from flakeship import nix
+from flakeship.process import run
+from tests.project import ROOT
+
+VARIABLE = "FLAKESHIP_NIXPKGS"
+PATIENCE = ["--option", "connect-timeout", "3", "--option", "download-attempts", "1"]
+"""Without a network this is known within seconds."""
+
+
+class NoNixpkgsError(Exception):
+    """Why there is none."""
+
+
+def reference(root: Path) -> str:
+    """The flake reference of nixpkgs; `root` is a link that keeps it in the store."""
+    given = os.environ.get(VARIABLE, "")
+    if not given:
+        return locked()
+    path = Path(given).resolve()
+    if not path.is_dir():
+        return given
+    if (path / ".git").exists():
+        return f"git+file://{path}"
+    # Under the name `source` a tree whose hash the lock names is taken for the locked one; and a
+    # path outside of the store would be copied into it at every call.
+    source = run([*nix.NIX, "store", "add", "--name", "source", path]).stdout.strip()
+    nix.keep(source, root)
+    shown = json.loads(run([*nix.NIX, "path-info", "--json", source]).stdout)
+    (info,) = shown.values() if isinstance(shown, dict) else shown
+    return f"path:{source}?lastModified=1784011430&narHash={quote(info['narHash'], safe='')}"
+
+
+def locked() -> str:
+    """The locked one, fetched where it is not in the store. Raises NoNixpkgsError."""
+    lock = json.loads((ROOT / "nix/flake.lock").read_text())["nodes"]["nixpkgs"]["locked"]
+    hashed = quote(lock["narHash"], safe="")
+    found = f"github:{lock['owner']}/{lock['repo']}/{lock['rev']}?narHash={hashed}"
+    fetched = run([*nix.NIX, "flake", "prefetch", *PATIENCE, found], check=False)
+    if fetched.code == 0:
+        return found
+    raise NoNixpkgsError(
+        f"no nixpkgs: {VARIABLE} names none, and the locked one cannot be fetched: "
+        f"{fetched.stderr.strip().splitlines()[-1].strip()}"
+    )

@@ -1,0 +1,193 @@
+"""Every host in every variant: reachable by key alone, small, and without secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flakeship.errors import CommandError
+from tests.nix import graph, known
+from tests.nix.known import HOSTS, VARIANTS, Evaluations, Known
+
+EXCEPTIONS: dict[tuple[str, str], str] = {}
+"""What a host cannot be, and the message that says why."""
+
+PAIRS = [(h, v) for h in HOSTS for v in VARIANTS if (h, v) not in EXCEPTIONS]
+
+TCP: dict[str, set[int]] = {"web": {80, 443}}
+UDP: dict[str, set[int]] = {}
+"""What a host lets in beside SSH."""
+
+CLOUD_INIT = {"cloud-init", "golden"}
+NIXPKGS = {"base"}
+"""Hosts that evaluate themselves have the source of nixpkgs."""
+
+UEFI = {"openstack-uefi", "qemu-uefi", "repart"}
+HYBRID = {"openstack-hybrid", "proxmox", "proxmox-vma", "raw"}
+EXTENSION = {"raw": "img", "repart": "raw", "proxmox-vma": "vma.zst"}
+
+METADATA = re.compile(
+    r"openstack-init|apply-ec2-data|amazon-init|print-host-key|fetch-ec2-metadata"
+)
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids=".".join)
+def host(request: pytest.FixtureRequest, evaluations: Evaluations) -> Known:
+    """A host in a variant; the next one is evaluated meanwhile."""
+    evaluating = evaluations.begin(*request.param)
+    for following in PAIRS[PAIRS.index(request.param) + 1 :][:1]:
+        evaluations.begin(*following)
+    return evaluating.result()
+
+
+def test_it_evaluates_without_warnings(host: Known) -> None:
+    assert host.facts["warnings"] == []
+    assert host.facts["assertions"] == []
+    assert re.fullmatch(r"\d\d\.\d\d", host.facts["stateVersion"])
+
+
+def test_its_manifest_is_understood(host: Known) -> None:
+    release = host.release
+    assert (release.host, release.variant) == (host.host, host.variant)
+    assert release.system == "x86_64-linux"
+    assert release.memory >= 256
+    firmware = "uefi" if host.variant in UEFI else "hybrid" if host.variant in HYBRID else "bios"
+    assert release.firmware == firmware
+    assert release.version == host.facts["flakeship"]["version"]
+
+
+def test_the_image_is_among_the_manifests_inputs(host: Known) -> None:
+    assert host.release.drv in graph.inputs(host.release_drv)[0]
+
+
+def test_its_file_has_a_stable_name(host: Known) -> None:
+    name = "netboot.ipxe"
+    if host.variant != "netboot":
+        extension = EXTENSION.get(host.variant, "qcow2")
+        name = f"{host.host}-{host.variant}.{extension}"
+        if host.release.format == "raw.zst":
+            name += ".zst"
+    assert host.release.file == name
+
+
+def test_nobody_logs_in_but_by_key(host: Known) -> None:
+    sshd = host.facts["sshd"]
+    assert sshd["enable"]
+    assert sshd["PermitRootLogin"] == "no"
+    assert not sshd["PasswordAuthentication"]
+    assert not sshd["KbdInteractiveAuthentication"]
+    assert host.facts["autologin"] is None
+
+
+def test_no_user_has_a_password(host: Known) -> None:
+    users = host.facts["users"]
+    assert users["root"]["passwords"]["hashedPassword"] == "!"
+    assert users["root"]["keys"] == users["root"]["keyFiles"] == []
+    known = {
+        f"{name}: {kind}"
+        for name, user in users.items()
+        for kind, value in user["passwords"].items()
+        if value is not None and not value.startswith("!")
+    }
+    assert known == set()
+
+
+def test_the_key_of_access_logs_in(host: Known) -> None:
+    user = host.facts["users"][host.release.user]
+    assert host.facts["keys"] == user["keys"] == [known.KEY]
+    assert user["isNormalUser"]
+    assert "wheel" in user["extraGroups"]
+    assert host.facts["sudoWithoutPassword"]
+
+
+def test_the_firewall_lets_in_what_is_declared(host: Known) -> None:
+    firewall = host.facts["firewall"]
+    assert firewall["enable"]
+    assert firewall["nftables"]
+    assert firewall["allowedTCPPortRanges"] == firewall["allowedUDPPortRanges"] == []
+    assert set(firewall["allowedTCPPorts"]) == {22} | TCP.get(host.host, set())
+    assert set(firewall["allowedUDPPorts"]) == UDP.get(host.host, set())
+
+
+def test_the_serial_console_is_the_last(host: Known) -> None:
+    consoles = [w for w in host.facts["boot"]["kernelParams"] if w.startswith("console=")]
+    assert consoles[-1] == "console=ttyS0,115200"
+    assert "console=tty0" in consoles
+    assert "announce-host-keys" in host.facts["units"] or host.facts["cloudInit"]
+
+
+def test_it_boots_from_its_disk(host: Known) -> None:
+    boot, files = host.facts["boot"], host.facts["fileSystems"]
+    if host.variant == "netboot":
+        assert files["/"]["fsType"] == "tmpfs"
+        assert not boot["grub"]["enable"]
+        assert not boot["growPartition"]
+        return
+    assert {"virtio_blk", "virtio_pci", "virtio_scsi"} <= set(boot["availableKernelModules"])
+    assert ("/boot" in files) == (host.variant in UEFI | HYBRID)
+    if host.variant == "repart":
+        assert boot["systemdBoot"]
+        assert not boot["grub"]["enable"]
+        return
+    grub = boot["grub"]
+    assert grub["enable"]
+    assert grub["efiSupport"] == grub["efiInstallAsRemovable"] == (host.variant in UEFI | HYBRID)
+    assert bool(grub["devices"]) == (host.variant not in UEFI) or grub["devices"] == ["nodev"]
+
+
+def test_its_root_grows(host: Known) -> None:
+    if host.variant in {"netboot", "repart"}:
+        return
+    root = host.facts["fileSystems"]["/"]
+    assert host.facts["boot"]["growPartition"]
+    assert root["fsType"] == "ext4"
+    assert root["autoResize"]
+
+
+def test_no_unit_waits_for_metadata(host: Known) -> None:
+    units: list[str] = host.facts["units"]
+    assert [unit for unit in units if METADATA.search(unit)] == []
+    wanted = host.host in CLOUD_INIT
+    assert host.facts["cloudInit"] == wanted
+    assert any(unit.startswith("cloud-init") for unit in units) == wanted
+
+
+def test_only_the_official_cache_is_asked(host: Known) -> None:
+    nix: dict[str, Any] = host.facts["nix"]
+    assert nix["substituters"] == ["https://cache.nixos.org/"]
+    assert [key.partition(":")[0] for key in nix["trusted"]] == ["cache.nixos.org-1"]
+    assert "flakes" in nix["experimental-features"]
+
+
+def test_no_channel_no_source_and_no_key_is_in_it(host: Known) -> None:
+    """The whole graph of derivations, and every option value that was collected."""
+    found = graph.problems(host.release_drv)
+    if host.host in NIXPKGS:
+        found = {each for each in found if not each.endswith("is the source of nixpkgs")}
+    assert found == set()
+    assert not host.facts["nix"]["channel"]
+    assert not graph.KEY.search(host.environment["facts"].encode())
+
+
+def test_it_says_which_image_it_is(host: Known) -> None:
+    assert host.facts["image"]["id"] == host.host
+    assert host.facts["image"]["version"] == host.release.version
+    assert "image-json" in host.facts["units"]
+
+
+def test_it_has_budgets(host: Known) -> None:
+    told = host.facts["flakeship"]
+    assert 0 < told["closureBudget"] < 10_000
+    if host.variant == "netboot":
+        assert told["netboot"]["kernelBudget"] <= 30
+        assert told["netboot"]["initrdBudget"] <= 500
+
+
+@pytest.mark.parametrize("pair", EXCEPTIONS, ids=".".join)
+def test_what_a_host_cannot_be_it_says(pair: tuple[str, str], evaluations: Evaluations) -> None:
+    evaluate: Callable[[], Known] = evaluations.begin(*pair).result
+    with pytest.raises(CommandError, match=EXCEPTIONS[pair]):
+        evaluate()
