@@ -30,9 +30,15 @@
       inherit lib;
       nixosModules = import ./modules/names.nix;
 
-      templates.default = {
-        path = ./templates/server;
-        description = "A repository of servers of your own";
+      templates = {
+        default = {
+          path = ./templates/server;
+          description = "A repository of servers of your own";
+        };
+        fleet = {
+          path = ./templates/fleet;
+          description = "Machines that become, at their first boot, what their disks say";
+        };
       };
 
       checks.${system} = hosts.checks.${system} // {

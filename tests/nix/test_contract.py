@@ -1,0 +1,180 @@
+"""The manifest arrives as it was written: the real flake and Nix, with a stub for nixpkgs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flakeship import nix
+from flakeship.errors import FlakeshipError
+from flakeship.process import run
+from tests.nix.known import HERE, HOSTS, KEY, VARIANTS
+from tests.project import ROOT, commit
+
+TINY = """
+{
+  inputs.access = { url = "path:./access"; flake = false; };
+  outputs = _: {
+    flakeship.web.qemu = import ./release.nix {
+      image = derivation { name = "disk"; system = "x86_64-linux"; builder = "/bin/sh"; };
+      config = builtins.fromJSON (builtins.readFile ./config.json) // {
+        system.build.toplevel =
+          derivation { name = "system"; system = "x86_64-linux"; builder = "/bin/sh"; };
+      };
+    };
+  };
+}
+"""
+CONFIG: dict[str, Any] = {
+    "flakeship": {
+        "host": "web",
+        "variant": "qemu",
+        "version": "2026.7",
+        "memory": 768,
+        "user": "admin",
+        "image": {"format": "raw.zst", "firmware": "hybrid", "agent": True, "disk": 4096},
+    },
+    "image": {"filePath": "images/web.raw"},
+}
+
+
+def flake(path: Path, config: dict[str, Any]) -> str:
+    """A flake whose only host says this of itself, and whose manifest nix/lib makes."""
+    (path / "access").mkdir()
+    (path / "access/authorized_keys").touch()
+    (path / "flake.nix").write_text(TINY)
+    (path / "config.json").write_text(json.dumps(config))
+    shutil.copy(ROOT / "nix/lib/release.nix", path)
+    run(["git", "init", "-q", path])
+    commit(path)
+    return str(path)
+
+
+def test_every_field_arrives_with_its_type(tmp_path: Path) -> None:
+    found = nix.evaluate(flake(tmp_path, CONFIG), "web", "qemu", tmp_path / "access")
+    assert (found.host, found.variant, found.version) == ("web", "qemu", "2026.7")
+    assert (found.memory, found.user, found.disk) == (768, "admin", 4096)
+    assert (found.format, found.firmware, found.agent) == ("raw.zst", "hybrid", True)
+    assert (found.file, found.system) == ("images/web.raw", "x86_64-linux")
+    assert found.drv.endswith("-disk.drv")
+    assert found.out.endswith("-disk")
+    assert found.toplevel.endswith("-system")
+    assert Path(found.drv).is_file()
+    assert not Path(found.out).exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", 7),
+        ("version", "1\n2"),
+        ("memory", "much"),
+        ("user", "a b"),
+        ("format", "vmdk"),
+        ("firmware", "coreboot"),
+        ("agent", "perhaps"),
+        ("disk", "large"),
+        ("filePath", "../../etc/passwd"),
+    ],
+)
+def test_a_wrong_one_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    config = json.loads(json.dumps(CONFIG))
+    for place in (config["flakeship"], config["flakeship"]["image"], config["image"]):
+        if key in place:
+            place[key] = value
+    said = "is no manifest that is understood here"
+    with pytest.raises(FlakeshipError, match=said) as refused:
+        nix.evaluate(flake(tmp_path, config), "web", "qemu", tmp_path / "access")
+    assert {"filePath": "file"}.get(key, key) in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nix/ as it is here, but with a stub in the place of nixpkgs."""
+    path = tmp_path_factory.mktemp("stubbed") / "nix"
+    shutil.copytree(ROOT / "nix", path, ignore=shutil.ignore_patterns("appliance", "result*"))
+    stub = f"path:{HERE / 'stub'}"
+    run(["git", "init", "-q", path])
+    commit(path)
+    run([*nix.NIX, "flake", "lock", path, "--override-input", "nixpkgs", stub])
+    commit(path)
+    return path
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Path:
+    (tmp_path / "authorized_keys").write_text(f"# ours\n\n  {KEY}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_file_in_hosts_is_a_host_in_every_variant(stubbed: Path, access: Path, host: str) -> None:
+    argv = [*nix.NIX, "eval", "--json", f"{stubbed}#flakeship.{host}", "--apply"]
+    assert json.loads(run([*argv, "builtins.attrNames"]).stdout) == sorted(VARIANTS)
+    found = nix.evaluate(str(stubbed), host, VARIANTS[0], access)
+    assert (found.host, found.variant) == (host, VARIANTS[0])
+    image = nix.derivation(found.drv)
+    assert image["env"]["keys"] == KEY
+    assert image["name"] == f"image-{host}-{VARIANTS[0]}"
+
+
+def test_image_and_manifest_have_the_same_names(stubbed: Path, access: Path) -> None:
+    override = ["--override-input", "access", f"path:{access}", "--no-write-lock-file"]
+    packages = [f"{stubbed}#legacyPackages.x86_64-linux.web.{variant}" for variant in VARIANTS]
+    images = run([*nix.NIX, "path-info", "--derivation", *packages, *override]).stdout.split()
+    found = [nix.evaluate(str(stubbed), "web", each, access).drv for each in VARIANTS]
+    assert sorted(images) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("host", "variant", "said"),
+    [("wep", "qemu", "has no host wep; nearest: web"), ("web", "qcow2", "has no variant qcow2")],
+)
+def test_what_is_not_there_is_told(
+    stubbed: Path, access: Path, host: str, variant: str, said: str
+) -> None:
+    with pytest.raises(FlakeshipError, match=said):
+        nix.evaluate(str(stubbed), host, variant, access)
+
+
+@pytest.fixture
+def ours(stubbed: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """A repository that is made from a template, by its name."""
+
+    def make(template: str) -> Path:
+        path = tmp_path / "ours"
+        path.mkdir()
+        run([*nix.NIX, "flake", "init", "-t", f"{stubbed}#{template}"], cwd=path)
+        run(["git", "init", "-q", path])
+        commit(path)
+        stubs = {"flakeship": f"path:{stubbed}", "nixpkgs": f"path:{HERE / 'stub'}"}
+        override = [w for name, where in stubs.items() for w in ("--override-input", name, where)]
+        run([*nix.NIX, "flake", "lock", path, *override])
+        commit(path)
+        return path
+
+    return make
+
+
+def test_the_template_of_a_server_has_a_host(ours: Callable[[str], Path], access: Path) -> None:
+    found = nix.evaluate(str(ours("default")), "web", "qemu", access)
+    assert (found.host, found.variant) == ("web", "qemu")
+
+
+def test_the_template_of_a_fleet_has_a_machine(ours: Callable[[str], Path]) -> None:
+    """What the stub makes of it has the modules, not what they say."""
+    names = "builtins.mapAttrs (_: m: [ m.config.flakeship.host (builtins.length m.modules) ])"
+    argv = [*nix.NIX, "eval", "--json", f"{ours('fleet')}#nixosConfigurations", "--apply", names]
+    assert json.loads(run(argv).stdout) == {"example": ["example", 2]}
+
+
+def test_every_template_is_offered(stubbed: Path) -> None:
+    argv = [*nix.NIX, "eval", "--json", f"{stubbed}#templates", "--apply"]
+    offered = json.loads(run([*argv, "builtins.mapAttrs (_: t: baseNameOf t.path)"]).stdout)
+    folders = {folder.name for folder in (ROOT / "nix/templates").iterdir()}
+    assert set(offered.values()) == folders
