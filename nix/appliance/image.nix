@@ -5,7 +5,8 @@
   host,
 }:
 packages.run "appliance-image" ./build/image.sh {
-  inherit (packages) tools base;
+  inherit (packages) base;
+  nativeBuildInputs = packages.tools;
   inherit toplevel;
   inherit (host) disk;
   exportReferencesGraph = [

@@ -169,14 +169,14 @@ let
     )
   );
 
-  software = run "appliance-software" ./build/software.sh {
+  sw = run "appliance-software" ./build/software.sh {
     inherit base;
     inherit (boot) kernel;
     scripts = ./guest;
   };
 in
 run "nixos-system-${host.hostName}-${packages.version}" ./build/toplevel.sh {
-  inherit base etc software;
+  inherit base etc sw;
   inherit (boot) kernel initrd;
   inherit (packages) version;
   kernelParams = concatStringsSep " " [

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154,SC1090,SC2034 # from the derivation and for setup.sh
 . "$setup"
-trees="$tools $base"
+trees="$nativeBuildInputs $base"
 offset=1048576
 
 # The Nix database: what nix-store --load-db wants to know of each path of the closure.
@@ -55,7 +55,7 @@ debian mke2fs -q -t ext4 -L nixos -U 6e69786f-7300-4000-8000-000000000001 -m 1 -
   -b 4096 -J size=8 -d files.tar disk.raw "$((disk * 1024 - 1024))k"
 
 # GRUB where BIOS machines look: boot.img in the first sector, the rest up to the first partition.
-grub=$tools/lib/grub/i386-pc
+grub=$nativeBuildInputs/lib/grub/i386-pc
 debian grub-mkimage -d "$grub" -O i386-pc -o core.img -p "(hd0,msdos1)/boot/grub" \
   biosdisk part_msdos ext2 normal linux16
 [ "$(wc -c <core.img)" -lt "$((offset - 512))" ]

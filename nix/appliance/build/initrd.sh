@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154,SC1090,SC2034 # from the derivation and for setup.sh
 . "$setup"
-trees=$tools
+trees=$nativeBuildInputs
 
 mkdir -p root/bin root/dev root/proc root/sys root/sysroot root/modules
 cp "$bootstrap/bin/busybox" root/bin/

@@ -12,7 +12,7 @@ debian() {
   shift
   for tree in ${trees:-}; do
     if [ -x "$tree/bin/$program" ]; then
-      "$base/lib/ld-linux-x86-64.so.2" --library-path "$base/lib:${tools:-}/lib" \
+      "$base/lib/ld-linux-x86-64.so.2" --library-path "$base/lib:${nativeBuildInputs:-}/lib" \
         "$tree/bin/$program" "$@"
       return
     fi

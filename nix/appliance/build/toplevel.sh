@@ -4,7 +4,7 @@
 
 mkdir -p "$out/bin"
 ln -s "$etc" "$out/etc"
-ln -s "$software" "$out/sw"
+ln -s "$sw" "$out/sw"
 ln -s "$kernel/bzImage" "$out/kernel"
 ln -s "$initrd/initrd" "$out/initrd"
 ln -s "$kernel" "$out/kernel-modules"
@@ -13,6 +13,6 @@ printf %s "$version" >"$out/nixos-version"
 printf %s "$kernelParams" >"$out/kernel-params"
 for script in init activate bin/switch-to-configuration; do
   sed -e "s|@busybox@|$base/bin/busybox|g" -e "s|@toplevel@|$out|g" \
-    "$software/lib/appliance/$(basename "$script")" >"$out/$script"
+    "$sw/lib/appliance/$(basename "$script")" >"$out/$script"
   chmod +x "$out/$script"
 done

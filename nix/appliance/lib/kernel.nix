@@ -6,12 +6,15 @@
 }:
 rec {
   kernel = packages.run "appliance-kernel" ../build/kernel.sh {
-    inherit (packages) tools base kernelTree;
+    inherit (packages) base kernelTree;
     inherit modules bootModules;
+    nativeBuildInputs = packages.tools;
+    version = packages.kernelVersion;
   };
   initrd = packages.run "appliance-initrd" ../build/initrd.sh {
-    inherit (packages) tools base;
+    inherit (packages) base;
     inherit kernel;
+    nativeBuildInputs = packages.tools;
     stage1 = ../boot/stage1.sh;
   };
 }

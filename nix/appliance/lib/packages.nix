@@ -9,6 +9,8 @@ let
     name:
     derivation {
       name = "${name}.deb";
+      pname = name;
+      inherit (lock.packages.${name}) version;
       system = "builtin";
       builder = "builtin:fetchurl";
       url = "http://deb.debian.org/debian/${lock.packages.${name}.filename}";
@@ -52,6 +54,7 @@ in
   }";
   tools = tree "appliance-tools" wanted.tools;
   base = tree "appliance-base" wanted.system;
+  kernelVersion = lock.packages.${lock.kernel}.version;
   kernelTree = tree "appliance-kernel-tree" [ lock.kernel ];
 
   # Files from texts: { "nix/nix.conf" = "..."; } becomes a directory.
