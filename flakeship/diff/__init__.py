@@ -1,0 +1,1 @@
+"""What changes inside a host between two releases, from their derivations alone."""
