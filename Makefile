@@ -6,6 +6,8 @@ MAKEFLAGS   += --no-print-directory
 
 STACK  ?= dev
 SERVER ?=
+FROM   ?=
+TO     ?=
 PLUGINS ?=
 
 SETUP  := lab/setup/run
@@ -15,7 +17,7 @@ PYTHON := .venv/bin/python
 VERB   := PULUMI_STACK=$(STACK) $(PYTHON) -m flakeship
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> the server of `make ssh`, where it has several'
@@ -24,6 +26,8 @@ up: setup ## Build, boot and verify the stack; set everything up first where nee
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(VERB) summary </dev/null
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
+diff: setup ## Show all that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
+	@$(WITH) pulumi stack select $(STACK) && $(VERB) diff < <(printf '%s\n' '$(FROM)' '$(TO)')
 ssh: setup ## Log in to a server of the stack
 	@$(WITH) pulumi stack select $(STACK) && login=$$($(VERB) ssh <<<'$(SERVER)') && eval "exec $$login"
 destroy: setup ## Remove all that the stack made

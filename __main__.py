@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import own_stack, program, targets
+from components import inside, own_stack, program, targets
 from components.nix_image import NixImage
 from flakeship import ledger, requests, settings, wanted
 from flakeship.release import Record
@@ -35,7 +35,10 @@ async def main() -> dict[str, Any]:
     before = await reading
     known = ledger.read(before.values["releases"])
     older = ledger.older(known, releases, given.keep, chosen)
-    planned = await target.plan(Wanted(stack, given, releases, known, older, before.values))
+    planned, _ = await asyncio.gather(
+        target.plan(Wanted(stack, given, releases, known, older, before.values)),
+        inside.say(before.values["running"] or {}, known, releases),
+    )
     others = planned.records
     for warning in wanted.lost(others):
         pulumi.log.warn(warning)

@@ -91,6 +91,13 @@ def again(_: str) -> str:
     return recheck.recheck(selected.selected(), progress)
 
 
+def diff(text: str) -> str:
+    """What changes inside the hosts of the selected stack; the text may name two releases."""
+    before, after = [*text.splitlines(), "", ""][:2]
+    act: Callable[..., str] = import_module("flakeship.diff.asked").diff
+    return act(selected.selected(), before.strip(), after.strip(), progress)
+
+
 def log_in(text: str) -> str:
     """The command line that logs in to a server, whose name is given."""
     return login.command(selected.selected(), text.strip(), progress)
@@ -131,6 +138,7 @@ VERBS: dict[str, Callable[[str], str]] = {
     "summary": tell,
     "ssh": log_in,
     "recheck": again,
+    "diff": diff,
     "sweep": sweep,
     **{verb: on_openstack(verb) for verb in ("publish", "withdraw", "shelve", "review", "trial")},
 }

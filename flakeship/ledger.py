@@ -24,17 +24,17 @@ def read(value: object) -> list[Record]:
         ) from error
 
 
-def choose(ledger: list[Record], name: str) -> Record:
-    """The release that `flakeship:release` names. Raises FlakeshipError, listing the ledger."""
+def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> Record:
+    """The release that `key` names. Raises FlakeshipError, listing the ledger."""
     for record in ledger:
         if record.name == name:
             return record
     names = [record.name for record in ledger]
     if not names:
-        raise SettingError(f"flakeship:release: {name} is given, but no release is verified yet")
+        raise SettingError(f"{key}: {name} is given, but no release is verified yet")
     near = difflib.get_close_matches(name, names, 1)
     raise SettingError(
-        f"flakeship:release: {name} is not in the ledger, which holds {', '.join(names)}"
+        f"{key}: {name} is not in the ledger, which holds {', '.join(names)}"
         + (f"; did you mean {near[0]}?" if near else "")
     )
 

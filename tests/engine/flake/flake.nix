@@ -10,10 +10,23 @@
       release =
         host: text:
         let
+          tool = derivation {
+            name = "tool-${text}";
+            pname = "tool";
+            version = text;
+            system = "x86_64-linux";
+            builder = "/bin/sh";
+            args = [
+              "-c"
+              "echo tool > $out"
+            ];
+          };
           toplevel = derivation {
             name = "system-${host}";
             system = "x86_64-linux";
             builder = "/bin/sh";
+            sw = tool;
+            kernelParams = "quiet text=${text}";
             args = [
               "-c"
               "echo ${text} > $out"

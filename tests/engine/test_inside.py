@@ -1,0 +1,80 @@
+"""A preview says what changes inside, and is never in the way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+from flakeship.process import run
+
+from .conftest import Tiny
+
+SHOWN = "make diff shows all of it"
+
+
+def test_a_changed_release_is_told_and_not_built(project: Tiny) -> None:
+    assert SHOWN not in project.preview()
+    assert SHOWN not in project.up()
+    project.log()
+    new = f"two{uuid4().hex}"  # never built before: nothing of it is in the store
+    project.write(new)
+    said = project.preview()
+    assert re.search(r"tiny: tiny-\w{8} -> tiny-\w{8}\n", said)
+    assert f"reboot needed: kernel parameters -text=one +text={new}" in said
+    assert f"packages: tool one -> {new}" in said
+    assert "closure: unknown: 0 of about 2 paths are here" in said
+    assert SHOWN in said
+    assert project.log() == []
+    assert "unknown: 0 of about 2" in project.preview()
+    assert SHOWN in project.up()
+    # what was told is what runs now
+    assert SHOWN not in project.preview("--expect-no-changes")
+
+
+def test_going_back_is_told_too(project: Tiny) -> None:
+    project.up()
+    first = project.running()
+    project.write("two")
+    project.up()
+    project.config("release", first)
+    said = project.preview()
+    assert "packages: tool two -> one" in said
+    assert re.search(r"closure: 0\.0 -> 0\.0 MiB", said)
+
+
+def test_a_derivation_that_is_gone_is_a_line_and_no_failure(project: Tiny) -> None:
+    project.up()
+    state = project.pulumi("stack", "export").stdout
+    drv = project.outputs()["releases"][0]["release"]["drv"]
+    lost = project.path / "lost.json"
+    lost.write_text(state.replace(drv, drv.replace("-image", "-lost")))
+    project.pulumi("stack", "import", "--file", str(lost))
+    project.write("two")
+    said = project.preview()
+    assert "what changes inside is not shown: the derivation of tiny-" in said
+    assert "-lost-tiny.drv): a `make preview` of the flake at revision" in said
+    assert "image-tiny-" in said
+    project.up()
+    assert project.ledger() == ["two", "one"]
+
+
+def test_all_of_it_between_releases_and_the_flake(project: Tiny) -> None:
+    """`make diff`, by its verb; `conftest` has another __main__ in the project."""
+    project.up()
+    project.write("two")
+    project.up()
+    newest, older = (each["release"]["out"] for each in project.outputs()["releases"])
+    names = [f"tiny-{Path(out).name[:8]}" for out in (older, newest)]
+    project.write("three")
+    asked = (
+        "import sys; from flakeship import selected; from flakeship.diff import asked;"
+        "print(asked.diff(selected.selected(), *sys.argv[1:], print))"
+    )
+    for words, said in [(["", ""], "tool two -> three"), (names, "tool one -> two")]:
+        done = run(
+            [project.path / ".venv/bin/python", "-c", asked, *words],
+            cwd=project.path,
+            env=project.env,
+        )
+        assert said in done.stdout
