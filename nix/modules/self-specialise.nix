@@ -20,13 +20,14 @@ let
       ../access
       ../lib
       ../modules
+      ../profiles
       ../variants
     ];
   };
 
   # A path has no date and no revision of its own, and both are in the version that is built.
-  inherit (config.system.nixos) revision versionSuffix;
-  date = builtins.match ''\.([0-9]{8})\..*'' versionSuffix;
+  revision = lib.trivial.revisionWithDefault null;
+  date = builtins.match ''\.([0-9]{8})\..*'' lib.trivial.versionSuffix;
   attributes =
     lib.optional (revision != null) "rev=${revision}"
     ++ lib.optional (date != null) "lastModified=$(date --utc --date=${lib.head date} +%s)";

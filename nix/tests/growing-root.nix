@@ -1,0 +1,39 @@
+# The root takes the disk that a server is given, by BIOS and by UEFI, once.
+{ nodes, lib, ... }:
+let
+  node = variant: {
+    imports = [
+      ./image.nix
+      variant
+    ];
+    flakeship.variant = "qemu";
+  };
+in
+{
+  name = "growing-root";
+
+  nodes = {
+    bios = node ../variants/qemu.nix;
+    uefi = node ../variants/qemu-uefi.nix;
+    hybrid = node ../variants/openstack-hybrid.nix;
+  };
+
+  testScript = ''
+    ${lib.readFile ./image.py}
+    images = {
+      ${lib.concatMapAttrsStringSep "\n  " (
+        name: node: ''${name}: "${node.system.build.image}/${node.image.filePath}",''
+      ) nodes}
+    }
+    for machine, image in images.items():
+        boot(machine, image, "8G")
+        machine.wait_for_unit("multi-user.target")
+        size = int(machine.succeed("df --block-size=1M --output=size / | tail -n 1"))
+        assert size > 7000, size
+
+        machine.succeed("systemctl restart growpart.service")
+        log = machine.succeed("journalctl --boot --unit growpart.service")
+        assert "NOCHANGE" in log, log
+        machine.shutdown()
+  '';
+}
