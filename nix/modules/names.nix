@@ -12,5 +12,6 @@
   kubernetes = ./kubernetes.nix;
   hardware = ./hardware.nix;
   bare-metal = ../profiles/bare-metal.nix;
+  zfs-root = ./zfs-root.nix;
   disk = ../variants/disk.nix;
 }

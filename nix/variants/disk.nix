@@ -27,11 +27,12 @@ in
   };
 
   config = {
-    boot.growPartition = true;
+    # By default: a host may have another root (modules/zfs-root.nix).
+    boot.growPartition = lib.mkDefault true;
     fileSystems."/" = {
-      device = "/dev/disk/by-label/nixos";
-      fsType = "ext4";
-      autoResize = true;
+      device = lib.mkDefault "/dev/disk/by-label/nixos";
+      fsType = lib.mkDefault "ext4";
+      autoResize = lib.mkDefault true;
     };
     fileSystems."/boot" = lib.mkIf uefi {
       device = "/dev/disk/by-label/ESP";
