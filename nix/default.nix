@@ -1,4 +1,4 @@
-# The images for plain `nix build`, without a lock on anything else, as <host>.<variant>:
+# The images for plain `nix build`, as <host>.<variant>; the same ones as the flake's:
 #
 #     nix build --file nix cloud-init.raw
 #     nix build --file nix cloud-init.openstack --arg kernelLatest false --arg diskSize 8192
@@ -18,7 +18,8 @@ let
 in
 (flakeship.mkFlake {
   hosts = ./hosts;
-  inherit access;
+  # As a string: only that file is read, the directory does not get into the store.
+  access = toString access;
   modules = [
     {
       flakeship.kernelLatest = mkIf (kernelLatest != null) (mkForce kernelLatest);
