@@ -2,6 +2,7 @@
 {
   imports = [
     ./host.nix
+    ./netboot.nix
     ./access.nix
     ./network.nix
     ./console.nix

@@ -6,6 +6,7 @@
 {
   config,
   lib,
+  pkgs,
   ...
 }:
 let
@@ -20,6 +21,17 @@ in
   environment.systemPackages = [ cfg.package ];
   flakeship.memory = lib.mkDefault 2048;
   flakeship.closureBudget = lib.mkDefault 2500;
+  # Programs in Go: those of a control plane alone fill half of the usual budget.
+  flakeship.netboot.initrdBudget = lib.mkDefault 450;
+
+  # A node has no use for most of what is in the package. A copy of what it does use needs no compiler.
+  services.kubernetes.package = lib.mkIf (!master) (
+    pkgs.runCommand "kubernetes-node-${pkgs.kubernetes.version}"
+      { passthru = { inherit (pkgs.kubernetes) pause; }; }
+      ''
+        install -D --target-directory="$out/bin" ${pkgs.kubernetes}/bin/{kubelet,kube-proxy}
+      ''
+  );
 
   flakeship.role.units = [
     "kubernetes.target"

@@ -2,6 +2,7 @@
 {
   default = ./.;
   host = ./host.nix;
+  netboot = ./netboot.nix;
   access = ./access.nix;
   network = ./network.nix;
   console = ./console.nix;

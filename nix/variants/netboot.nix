@@ -18,91 +18,51 @@ in
   # `live.nixos.password=`, sets root's password where that is empty: ours is locked.
   imports = [ (modulesPath + "/installer/netboot/netboot.nix") ];
 
-  options.flakeship.netboot = {
-    kernelBudget = lib.mkOption {
-      type = lib.types.ints.positive;
-      default = 30;
-      description = "What the kernel may weigh, in MiB; the build fails above it.";
-    };
-    initrdBudget = lib.mkOption {
-      type = lib.types.ints.positive;
-      default = 300;
-      description = "What the initrd, with the whole system in it, may weigh, in MiB.";
-    };
-    withoutModules = lib.mkOption {
-      type = lib.types.listOf lib.types.str;
-      default = [
-        "drivers/bluetooth"
-        "drivers/gpu/drm/amd"
-        "drivers/gpu/drm/i915"
-        "drivers/gpu/drm/nouveau"
-        "drivers/gpu/drm/radeon"
-        "drivers/gpu/drm/xe"
-        "drivers/iio"
-        "drivers/media"
-        "drivers/net/wireless"
-        "sound"
-      ];
-      description = ''
-        What of the kernel's modules stays out, as folders. By default pictures, sound, sensors and
-        radio: a third of the modules' weight, and most of it is nothing without firmware.
-      '';
-    };
-    installer = lib.mkOption {
-      type = lib.types.bool;
-      default = false;
-      description = ''
-        Whether nixos-anywhere may install from this very system: then root logs in, with the same
-        keys. Otherwise it boots an installer of its own from here first, with `sudo`.
-      '';
-    };
+  flakeship.image.format = "netboot";
+  # The initrd, the system in it, and room to work.
+  flakeship.memory = lib.mkDefault 2048;
+
+  # It goes over the network and into memory at every boot: as small as can be.
+  netboot.squashfsCompression = lib.mkDefault "xz -Xdict-size 100% -Xbcj x86";
+  # In Python, and what is rebuilt here is gone with the next boot.
+  system.tools.nixos-rebuild.enable = lib.mkDefault false;
+
+  system.modulesTree = lib.mkForce (
+    [
+      (pkgs.runCommand "kernel-modules-for-netboot" { nativeBuildInputs = [ pkgs.kmod ]; } ''
+        mkdir -p "$out/lib"
+        cp -r ${lib.getOutput "modules" kernel}/lib/modules "$out/lib/"
+        chmod -R u+w "$out/lib/modules"
+        cd "$out/lib/modules/${kernel.modDirVersion}"
+        (cd kernel && rm -rf ${lib.escapeShellArgs cfg.netboot.withoutModules})
+        depmod -b "$out" ${kernel.modDirVersion}
+      '')
+    ]
+    ++ config.boot.extraModulePackages
+  );
+
+  # What nixos-anywhere looks for (src/get-facts.sh), and what it logs in as from then on.
+  system.nixos.variant_id = lib.mkIf cfg.netboot.installer "installer";
+  users.users.root.openssh.authorizedKeys.keys = lib.mkIf cfg.netboot.installer cfg.authorizedKeys;
+  services.openssh.settings = lib.mkIf cfg.netboot.installer {
+    PermitRootLogin = lib.mkForce "prohibit-password";
+    AllowUsers = [ "root" ];
   };
 
-  config = {
-    flakeship.image.format = "netboot";
-    # The initrd, the system in it, and room to work.
-    flakeship.memory = lib.mkDefault 2048;
-
-    # In Python, and what is rebuilt here is gone with the next boot.
-    system.tools.nixos-rebuild.enable = lib.mkDefault false;
-
-    system.modulesTree = lib.mkForce (
-      [
-        (pkgs.runCommand "kernel-modules-for-netboot" { nativeBuildInputs = [ pkgs.kmod ]; } ''
-          mkdir -p "$out/lib"
-          cp -r ${lib.getOutput "modules" kernel}/lib/modules "$out/lib/"
-          chmod -R u+w "$out/lib/modules"
-          cd "$out/lib/modules/${kernel.modDirVersion}"
-          (cd kernel && rm -rf ${lib.escapeShellArgs cfg.netboot.withoutModules})
-          depmod -b "$out" ${kernel.modDirVersion}
-        '')
-      ]
-      ++ config.boot.extraModulePackages
-    );
-
-    # What nixos-anywhere looks for (src/get-facts.sh), and what it logs in as from then on.
-    system.nixos.variant_id = lib.mkIf cfg.netboot.installer "installer";
-    users.users.root.openssh.authorizedKeys.keys = lib.mkIf cfg.netboot.installer cfg.authorizedKeys;
-    services.openssh.settings = lib.mkIf cfg.netboot.installer {
-      PermitRootLogin = lib.mkForce "prohibit-password";
-      AllowUsers = [ "root" ];
-    };
-
-    image.filePath = lib.mkForce "netboot.ipxe";
-    system.build.image = lib.mkForce (
-      pkgs.runCommand "${cfg.host}-${cfg.variant}" { } ''
-        fits() {
-          size=$(stat --dereference --format=%s "$1")
-          echo "$1 has $size bytes, $2 are its budget"
-          [ "$size" -le "$2" ]
-        }
-        mkdir "$out"
-        ln -s ${build.kernel}/${config.system.boot.loader.kernelFile} "$out/${kernel.target}"
-        ln -s ${build.netbootRamdisk}/initrd "$out/initrd"
-        ln -s ${build.netbootIpxeScript}/netboot.ipxe "$out/netboot.ipxe"
-        fits "$out/${kernel.target}" ${limit cfg.netboot.kernelBudget}
-        fits "$out/initrd" ${limit cfg.netboot.initrdBudget}
-      ''
-    );
-  };
+  image.filePath = lib.mkForce "netboot.ipxe";
+  system.build.image = lib.mkForce (
+    pkgs.runCommand "${cfg.host}-${cfg.variant}" { } ''
+      fits() {
+        size=$(stat --dereference --format=%s "$1")
+        echo "$1 has $size bytes, $2 are its budget"
+        [ "$size" -le "$2" ]
+      }
+      mkdir "$out"
+      ln -s ${build.kernel}/${config.system.boot.loader.kernelFile} "$out/${kernel.target}"
+      ln -s ${build.netbootRamdisk}/initrd "$out/initrd"
+      ln -s ${build.netbootIpxeScript}/netboot.ipxe "$out/netboot.ipxe"
+      fits "$out/${kernel.target}" ${limit cfg.netboot.kernelBudget}
+      fits "$out/initrd" ${limit cfg.netboot.initrdBudget}
+    ''
+  );
 }
