@@ -55,6 +55,8 @@ in
   image.repart = {
     name = "${cfg.host}-${cfg.variant}";
     compression.enable = cfg.image.compress;
+    # The rest of it is the root's once it has grown, at the first boot.
+    imageSize = if cfg.image.disk == "auto" then "auto" else "${toString cfg.image.disk}M";
     partitions = {
       "10-esp" = {
         contents = {
