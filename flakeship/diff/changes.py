@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flakeship.diff import contents
-from flakeship.diff.contents import Difference
+from flakeship.diff.contents import Difference, Text
 from flakeship.diff.graph import Derivation, Graph, base
 from flakeship.diff.packages import Packages, changed, needed
 from flakeship.diff.runtime import closure, versions
@@ -67,10 +67,10 @@ def compare(graph: Graph, before: Release, after: Release) -> Changes:
         for release, kept in zip((before, after), map(set, lasting), strict=True)
     ]
 
-    def said(entry: Entry) -> Mapping[str, str]:
+    def said(entry: Entry) -> Mapping[str, Text]:
         return contents.pieces(graph, entry)
 
-    def written(derivation: Derivation) -> Mapping[str, str]:
+    def written(derivation: Derivation) -> Mapping[str, Text]:
         return {"": contents.written(derivation)}
 
     return Changes(

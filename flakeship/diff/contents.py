@@ -36,10 +36,23 @@ LONGEST = 1 << 16
 
 
 @dataclass(frozen=True)
+class Text:
+    """A text to the letter, and the base names of the sources that it may name."""
+
+    raw: str
+    sources: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def plain(self) -> str:
+        """Without the hashes and versions in it; JSON with a line for each value."""
+        return plain(in_lines(self.raw), self.sources)
+
+
+@dataclass(frozen=True)
 class Difference:
     """Names; with those that `changed` in substance, the lines of it, each after its - or +.
 
-    `moved` differ in nothing but the hashes and versions of store paths.
+    `moved` differ in nothing but the hashes and versions of the store paths that they name.
     """
 
     added: list[str] = field(default_factory=list)
@@ -49,53 +62,56 @@ class Difference:
 
 
 def compare(
-    before: Mapping[str, T], after: Mapping[str, T], texts: Callable[[T], Mapping[str, str]]
+    before: Mapping[str, T], after: Mapping[str, T], texts: Callable[[T], Mapping[str, Text]]
 ) -> Difference:
     """Compare by name; `texts` gives what is written in one, by the names of its pieces."""
     changed, moved = {}, []
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
-            if lines := differences(texts(before[name]), texts(after[name])):
+            old, new = texts(before[name]), texts(after[name])
+            if lines := differences(old, new):
                 changed[name] = lines
-            else:
+            elif old != new or not new:
                 moved.append(name)
     return Difference(
         sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys()), changed, moved
     )
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def differences(before: Mapping[str, Text], after: Mapping[str, Text]) -> list[str]:
     """The lines that differ, piece by piece."""
     lines: list[str] = []
     for name in dict.fromkeys([*before, *after]):
-        old, new = (side.get(name, "").splitlines() for side in (before, after))
-        lines += list(unified_diff(old, new, n=0, lineterm=""))[2:]
+        old, new = (side[name].plain if name in side else "" for side in (before, after))
+        if old != new:
+            found = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+            lines += list(found)[2:]
     return [SECRET.sub(r"\1 …", line) for line in lines if not line.startswith("@@")]
 
 
-def pieces(graph: Graph, entry: Entry) -> Mapping[str, str]:
+def pieces(graph: Graph, entry: Entry) -> Mapping[str, Text]:
     """What a file or unit says, by the names of the derivations that it is written in.
 
     Follows what these name, up to packages and collections of them. A file of the flake itself is
     read from the store.
     """
     if not entry.path:
-        return {"": plain(entry.text, frozenset())}
+        return {"": Text(entry.text)}
     found = STORE_PATH.match(entry.path)
     made = graph.maker(found[1]) if found else None
     if made is None:
-        return {"": readable(Path(entry.path))}
+        return {"": Text(readable(Path(entry.path)))}
     todo = [made]
-    said: dict[str, str] = {}
+    said: dict[str, Text] = {}
     for each in todo:  # grows meanwhile
         if each.package or TRIGGERS.match(each.name) or "chosenOutputs" in each.attributes:
             continue
-        said[each.name] = said.get(each.name, "") + written(each)
+        said[each.name] = written(each)
         todo += [r for r in references(graph, each) if r not in todo]
     return said
 
 
-def written(derivation: Derivation) -> str:
+def written(derivation: Derivation) -> Text:
     """What one derivation writes, as far as it says so itself."""
     files = {*TEXT, *derivation.text("passAsFile").split()} - {"buildCommand"}
     names = [name for name in derivation.attributes if name in files]
@@ -108,7 +124,7 @@ def written(derivation: Derivation) -> str:
             for name in derivation.attributes
             if lasting(name) and name not in derivation.outputs
         )
-    return plain(in_lines(text), derivation.sources)
+    return Text(text, derivation.sources)
 
 
 def in_lines(text: str) -> str:
@@ -147,4 +163,4 @@ def readable(path: Path) -> str:
             return path.read_text()
     except (OSError, UnicodeDecodeError):
         pass
-    return plain(str(path), frozenset())
+    return str(path)

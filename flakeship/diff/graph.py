@@ -74,12 +74,16 @@ def texts(value: object) -> Iterator[str]:
 
 
 class Graph:
-    """Derivations by the base names of their outputs."""
+    """Derivations by the base names of their outputs.
+
+    `references` is what `runtime` has found of each: it is asked many times.
+    """
 
     def __init__(
         self, derivations: Mapping[str, Derivation], needs: Mapping[str, list[str]]
     ) -> None:
         self._all, self._needs = derivations, needs
+        self.references: dict[Derivation, list[Derivation]] = {}
         self._makers = {
             path: each for each in derivations.values() for path in each.outputs.values()
         }

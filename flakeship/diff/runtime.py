@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from flakeship.diff.graph import Derivation, Graph
 
@@ -40,12 +40,13 @@ def kept(derivation: Derivation) -> Callable[[str], bool]:
     return lambda name: not FOR_THE_BUILD.fullmatch(name)
 
 
-def references(graph: Graph, derivation: Derivation) -> Iterator[Derivation]:
-    """What a derivation names for the time after its build."""
-    for path in derivation.named(kept(derivation)):
-        made = graph.maker(path)
-        if made is not None and made is not derivation:
-            yield made
+def references(graph: Graph, derivation: Derivation) -> list[Derivation]:
+    """What a derivation names for the time after its build, each once."""
+    if derivation not in graph.references:
+        made = map(graph.maker, derivation.named(kept(derivation)))
+        found = dict.fromkeys(each for each in made if each and each is not derivation)
+        graph.references[derivation] = list(found)
+    return graph.references[derivation]
 
 
 def closure(
@@ -63,8 +64,7 @@ def closure(
     todo = list(found)
     for each in todo:  # grows meanwhile
         if into(each):
-            new = [r for r in dict.fromkeys(references(graph, each)) if r not in found]
-            new = [r for r in new if r not in without]
+            new = [r for r in references(graph, each) if r not in found and r not in without]
             found.update(dict.fromkeys(new))
             todo += new
     return todo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
 from flakeship.diff.changes import Changes
@@ -34,8 +35,8 @@ def whole(changes: Changes, growth: str) -> str:
     """Everything, with the lines in which units and files differ."""
     parts = {
         "reboot needed": changes.reboot,
-        "packages": [*packages(changes.direct)],
-        "dependencies": [*packages(changes.dependencies)],
+        "packages": [*packages(changes.direct, sys.maxsize)],
+        "dependencies": [*packages(changes.dependencies, sys.maxsize)],
         "units": [*lines(changes.units, "restart or reload with what they use")],
         "/etc": [*lines(changes.files, "only name other packages")],
         "other": [*lines(changes.other, "only name other packages")],
@@ -49,11 +50,15 @@ def whole(changes: Changes, growth: str) -> str:
     return clean("\n".join(said))
 
 
-def packages(found: Packages) -> Iterator[str]:
-    """A text for each package that changes, and one for all that only are built otherwise."""
+def packages(found: Packages, named: int = MOST) -> Iterator[str]:
+    """A text for each package that changes, and one for all that only are built otherwise.
+
+    The names of these are in it where there are at most `named` of them.
+    """
     yield from map(package, found.changes)
     if found.rebuilt:
-        yield f"{len(found.rebuilt)} built otherwise"
+        all_ = f": {', '.join(found.rebuilt)}" if len(found.rebuilt) <= named else ""
+        yield f"{len(found.rebuilt)} built otherwise{all_}"
 
 
 def package(change: Change) -> str:

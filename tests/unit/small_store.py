@@ -20,7 +20,7 @@ class SmallStore:
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
 
-    def add(self, name: str, *, fixed: bool = False, **attributes: Any) -> str:
+    def add(self, name: str, /, *, fixed: bool = False, **attributes: Any) -> str:
         """One derivation, by its output's path. Its attributes are structured if one is no text."""
         digest = hashlib.sha256(json.dumps([name, attributes]).encode()).hexdigest()
         out = f"/nix/store/{digest[:32]}-{name}"
@@ -51,11 +51,17 @@ class SmallStore:
         """A text in a file, as nixpkgs' writers make it."""
         return self.add(name, text=text, passAsFile="text", buildCommand="mv it", **attributes)
 
-    def unit(self, name: str, text: str) -> str:
+    def unit(self, name: str, text: str, **attributes: Any) -> str:
         """A unit as NixOS writes it."""
         command = f'name={name}\nmkdir -p "$out"\nmv "$textPath" "$out/$name"\n'
         dashed = f"unit-{name.replace('@', '-')}"
-        return self.add(dashed, text=text, passAsFile="buildCommand text", buildCommand=command)
+        return self.add(
+            dashed,
+            text=text,
+            passAsFile="buildCommand text",
+            buildCommand=command,
+            **attributes,
+        )
 
     def system(
         self,

@@ -121,7 +121,7 @@ def test_units_are_told_by_what_is_written_in_them(store: SmallStore) -> None:
             units=(
                 unit("sshd@.service", f"[Service]\nExecStart={ssh}/bin/sshd\n"),
                 unit("check.service", f"[Service]\nExecStart={check}\n"),
-                unit("same.service", "[Service]\n"),
+                unit("same.service", "[Service]\n", stdenv=ssh),
                 unit("web.service", f"[Service]\nTimeoutSec={version}\n"),
                 *more,
             ),

@@ -53,6 +53,14 @@ def test_only_what_differs_has_a_line() -> None:
     assert "build only: 1 change\n" in said
 
 
+def test_what_is_built_otherwise_is_named_where_it_is_little() -> None:
+    few, many = ["ssh", "curl"], [f"package{number}" for number in range(9)]
+    for names, said in [(few, "2 built otherwise: ssh, curl"), (many, "9 built otherwise")]:
+        changes = dataclasses.replace(NOTHING, direct=Packages([], names))
+        assert tell.short(changes, "x").splitlines()[0] == f"  packages: {said}"
+        assert names[-1] in tell.whole(changes, "x")
+
+
 def test_versions_that_stay_are_told_beside() -> None:
     said = [
         tell.package(Change("ssl", before, after))
