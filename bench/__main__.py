@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from bench.inside import inside
 from bench.preview import preview
 from bench.servers import MANY, configure, servers
 from tests.project import ROOT, make
@@ -21,6 +22,7 @@ def main() -> None:
             print("building the image and bringing up a first server…", flush=True)
             project.up()
             preview(project)
+            inside(project)
             project.pulumi("destroy", "--yes", "--skip-preview")
             servers(project, 1)
             servers(project, MANY)
