@@ -59,8 +59,8 @@ in
     };
 
   testScript = ''
-    ${lib.readFile ./image.py}
-    boot(machine, "${nodes.machine.system.build.image}/${nodes.machine.image.filePath}", "4G")
+    ${import ./boot.nix}
+    boot(machine, "${nodes.machine.system.build.newDisk}", "4G")
     machine.wait_for_unit("cloud-final.service")
     ssh = "ssh -o StrictHostKeyChecking=no -o BatchMode=yes -i /etc/key"
 

@@ -1,5 +1,5 @@
 # What a server of ours is after its first boot.
-{ nodes, lib, ... }:
+{ nodes, ... }:
 {
   name = "first-boot";
 
@@ -11,10 +11,10 @@
   ];
 
   testScript = ''
-    ${lib.readFile ./image.py}
+    ${import ./boot.nix}
     import json
 
-    boot(machine, "${nodes.machine.system.build.image}/${nodes.machine.image.filePath}", "4G")
+    boot(machine, "${nodes.machine.system.build.newDisk}", "4G")
     machine.wait_for_console_text("END SSH HOST KEY KEYS")
     machine.wait_for_unit("multi-user.target")
 

@@ -19,21 +19,20 @@ in
   };
 
   testScript = ''
-    ${lib.readFile ./image.py}
-    images = {
-      ${lib.concatMapAttrsStringSep "\n  " (
-        name: node: ''${name}: "${node.system.build.image}/${node.image.filePath}",''
-      ) nodes}
-    }
-    for machine, image in images.items():
-        boot(machine, image, "8G")
+    ${import ./boot.nix}
+    for machine, new_disk in [
+        ${lib.concatMapAttrsStringSep "\n    " (
+          name: node: ''(${name}, "${node.system.build.newDisk}"),''
+        ) nodes}
+    ]:
+        boot(machine, new_disk, "8G")
         machine.wait_for_unit("multi-user.target")
         size = int(machine.succeed("df --block-size=1M --output=size / | tail -n 1"))
         assert size > 7000, size
 
         machine.succeed("systemctl restart growpart.service")
-        log = machine.succeed("journalctl --boot --unit growpart.service")
-        assert "NOCHANGE" in log, log
+        said = machine.succeed("journalctl --boot --unit growpart.service")
+        assert "NOCHANGE" in said, said
         machine.shutdown()
   '';
 }

@@ -1,12 +1,17 @@
 # A node that boots its own image through its own boot loader, as a server does, and not from the
-# store and the kernel of the machine that tests. Which disk it has, the test says (image.py).
+# store and the kernel of the machine that tests. Which disk it has, the test says (boot.nix).
 { config, lib, ... }:
+let
+  inherit (config.virtualisation.test) nodeName;
+in
 {
   imports = [ ../modules ];
 
-  networking.hostName = "machine";
+  networking.hostName = nodeName;
+  # By which the test driver knows it, whatever its host name.
+  system.name = nodeName;
   flakeship = {
-    host = "machine";
+    host = nodeName;
     image.compress = false;
   };
   virtualisation = {
@@ -17,6 +22,15 @@
     bootLoaderDevice = "/dev/vda";
     fileSystems = lib.mkForce { };
   };
+  # Makes a disk for it, by the name and of the size that it is called with.
+  system.build.newDisk =
+    let
+      inherit (config.virtualisation) host qemu;
+      image = "${config.system.build.image}/${config.image.filePath}";
+    in
+    host.pkgs.writeShellScript "new-disk" ''
+      exec ${qemu.package}/bin/qemu-img create -q -f qcow2 -F qcow2 -b ${image} "$1" "$2"
+    '';
   # Off in tests, but without it there is no boot loader in the image.
   system.switch.enable = true;
 }

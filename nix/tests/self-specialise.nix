@@ -68,8 +68,8 @@ in
     };
 
   testScript = ''
-    ${lib.readFile ./image.py}
-    boot(machine, "${nodes.machine.system.build.image}/${nodes.machine.image.filePath}", "16G")
+    ${import ./boot.nix}
+    boot(machine, "${nodes.machine.system.build.newDisk}", "16G")
 
     with subtest("it installs what the disks say and reboots into it"):
         machine.wait_for_console_text("self-specialise: installed, rebooting into ${specialised.config.system.build.toplevel}")
