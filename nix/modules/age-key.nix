@@ -76,7 +76,7 @@ in
       };
       script = ''
         age --decrypt --identity ${lib.escapeShellArg cfg.key} \
-          --output /run/secrets/${lib.escapeShellArg name} ${lib.escapeShellArg file}
+          --output /run/secrets/${lib.escapeShellArg name} ${lib.escapeShellArg "${file}"}
       '';
     };
   }) cfg.secrets;

@@ -38,9 +38,9 @@ in
       users = [ "default" ];
       disable_root = true;
 
-      # The key that the console announces stays: sshd does not wait for cloud-init.
+      # Host keys are made by sshd-keygen, early, and announced; none is thrown away or added later.
       ssh_deletekeys = false;
-      ssh_genkeytypes = [ "ed25519" ];
+      ssh_genkeytypes = [ ];
 
       # What can work on NixOS and is not done already: the root grows by itself, the host keys are
       # announced by ./console.nix, and packages, mounts and certificates are the configuration's.

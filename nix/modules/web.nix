@@ -68,11 +68,11 @@ in
         User = config.services.nginx.user;
         StateDirectory = "web";
         StateDirectoryMode = "0700";
+        WorkingDirectory = directory;
         UMask = "0077";
       };
       # The certificate's name comes last: until it is there, all is done again.
       script = ''
-        cd ${directory}
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 3650 \
           -subj ${lib.escapeShellArg "/CN=${cfg.domain}"} \
           -addext ${lib.escapeShellArg "subjectAltName=DNS:${cfg.domain}"} \
