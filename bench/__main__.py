@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from bench.evaluation import evaluation
 from bench.inside import inside
 from bench.preview import preview
 from bench.servers import MANY, configure, servers
@@ -13,6 +14,7 @@ from tests.project import ROOT, make
 
 def main() -> None:
     """Measure in a temporary project."""
+    evaluation()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "project")
         path.mkdir()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flakeship import memory, nix
+from flakeship.errors import CommandError
 from flakeship.process import run
 from flakeship.release import Release
 from tests.project import ROOT
@@ -65,7 +66,12 @@ class Repository:
         """The derivation of an attribute; raises CommandError, also where there is a warning."""
         how = [*words, *(STRICT if strict else [])]
         argv = [*nix.NIX, "path-info", "--derivation", "--no-write-lock-file", *how, attribute]
-        return run(argv, env=env()).stdout.strip()
+        done = run(argv, env=env(), check=False)
+        if done.code:
+            # an error is followed by a long way to it, and a warning has no other words
+            words = [line for line in done.stderr.splitlines() if "warning:" in line]
+            raise CommandError("\n".join([*words, done.stderr[-1000:]]), done.code, done.stderr)
+        return done.stdout.strip()
 
 
 def repository(path: Path, nixpkgs: str) -> Repository:

@@ -17,8 +17,15 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 PAIRS = [(h, v) for h in HOSTS for v in VARIANTS if (h, v) not in EXCEPTIONS]
 
-TCP: dict[str, set[int]] = {"web": {80, 443}}
-UDP: dict[str, set[int]] = {}
+KUBELET, APISERVER, CFSSL = 10250, 6443, 8888
+TCP = {
+    "web": {80, 443},
+    "forge": {80, 443},
+    "control-plane": {KUBELET, APISERVER, CFSSL},
+    "all-in-one": {KUBELET, APISERVER, CFSSL},
+    "worker": {KUBELET},
+}
+UDP = {"gateway": {51820}}
 """What a host lets in beside SSH."""
 
 CLOUD_INIT = {"cloud-init", "golden"}
