@@ -1,5 +1,4 @@
-# A Git forge. One server can be the gateway too: with one more line in `imports`,
-# ../modules/gateway.nix, and what gateway.nix says of it.
+# A Git forge over HTTPS. With ../modules/gateway.nix in `imports` too, one server is both.
 {
   imports = [
     ../modules/hardened.nix

@@ -70,7 +70,8 @@ in
   # Its network stage may ask a service that does not answer; nixpkgs has sshd and its keys wait.
   systemd.services.cloud-init.before = lib.mkForce [ ];
 
-  # cloud-init writes users, their passwords (for the console: sshd takes none), keys and sudo rules.
+  # cloud-init writes users, their passwords (for the console: sshd takes none, and `ssh_pwauth: true`
+  # fails, for its configuration is in the store), their keys and sudo rules.
   users.mutableUsers = true;
   services.openssh = {
     authorizedKeysInHomedir = true;
