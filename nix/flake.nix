@@ -41,12 +41,15 @@
         };
       };
 
-      checks.${system} = hosts.checks.${system} // {
-        format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt ]; } ''
-          find ${./.} -name '*.nix' -exec nixfmt --check {} +
-          touch "$out"
-        '';
-      };
+      checks.${system} =
+        hosts.checks.${system}
+        // import ./tests { inherit pkgs nixpkgs; }
+        // {
+          format = pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.nixfmt ]; } ''
+            find ${./.} -name '*.nix' -exec nixfmt --check {} +
+            touch "$out"
+          '';
+        };
 
       formatter.${system} = pkgs.nixfmt-tree;
 
