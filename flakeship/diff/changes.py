@@ -62,10 +62,7 @@ def compare(graph: Graph, before: Release, after: Release) -> Changes:
     packages = changed(*(versions(in_use(graph, each)) for each in systems))
     direct = {name for each in systems for name in versions(shell(graph, each, "sw", "etc"))}
     stays = {name for each in lasting for name in versions(each)}
-    builds = [
-        needed(each for each in graph.below(base(release.drv)) if each not in kept)
-        for release, kept in zip((before, after), map(set, lasting), strict=True)
-    ]
+    builds = [needed(graph.below(base(release.drv))) for release in (before, after)]
 
     def said(entry: Entry) -> Mapping[str, Text]:
         return contents.pieces(graph, entry)

@@ -11,7 +11,7 @@ import pytest
 from flakeship.diff import changes
 from flakeship.diff.changes import Changes
 from flakeship.diff.contents import readable
-from flakeship.diff.graph import read
+from flakeship.diff.graph import base, read
 from flakeship.diff.packages import Change
 from flakeship.errors import FlakeshipError
 from flakeship.release import Release
@@ -63,6 +63,7 @@ def test_packages_are_added_removed_changed_and_rebuilt(store: SmallStore) -> No
     ]
     assert found.direct.rebuilt == ["curl"]
     assert found.dependencies.changes == [Change("openssl", ("3.5.0",), ("3.5.1",))]
+    assert found.build.changes == []
     back = compare(store, after, before)
     assert Change("htop", ("3",), ()) in back.direct.changes
 
@@ -72,20 +73,31 @@ def test_what_a_build_alone_needs_is_apart(store: SmallStore) -> None:
 
     def system(gcc: str, source: str) -> Release:
         tool = store.package("gcc", gcc)
+        stdenv = store.add("stdenv-linux", cc=tool)
         made = store.package(
             "openssh",
             "10.0",
-            stdenv=store.add("stdenv-linux", cc=tool),
+            stdenv=stdenv,
             src=store.add(f"openssh-{source}.tar.gz", fixed=True, url=source),
-            buildPhase=f"{tool}/bin/gcc",
+            postInstall=f"{tool}/bin/strip",
         )
-        return store.system(packages=(made,), qemu=store.package("qemu", gcc))
+        unit = store.unit("sshd.service", "[Service]\n", stdenv=stdenv)
+        hook = store.add(f"hook-{gcc}.0", text="x")
+        return store.system(
+            packages=(made,), units=(unit,), qemu=store.package("qemu", gcc), hook=hook
+        )
 
     found = compare(store, system("14", "10.0"), system("15", "10.0p1"))
     assert found.direct.changes == found.dependencies.changes == []
     assert [each.name for each in found.build.changes] == ["gcc", "qemu", "source of openssh"]
     assert found.build.changes[2].after == ("10.0p1.tar.gz",)
     assert found.direct.rebuilt == ["openssh"]
+
+
+def test_what_is_fetched_has_a_path_in_every_format(store: SmallStore) -> None:
+    path = store.add("openssh-10.0.tar.gz", fixed=True, url="x")
+    for told in (store.shown(), store.newest()):
+        assert read(told).maker(base(path)) is not None
 
 
 def test_another_kernel_needs_a_reboot(store: SmallStore) -> None:
@@ -160,6 +172,17 @@ def test_files_of_etc_from_packages_move_with_them(store: SmallStore) -> None:
     assert (found.files.added, found.files.moved) == (["hello"], ["moduli"])
 
 
+def test_a_file_that_names_all_packages_is_not_told_with_them(store: SmallStore) -> None:
+    def system(said: str) -> Release:
+        tool = store.file("tool", f"echo {said}")
+        path = store.add("system-path", chosenOutputs=[{"paths": [tool]}], buildCommand="perl")
+        command = f"xsltproc --stringparam serviceDirectories {path}"
+        return store.system(etc={"dbus-1": store.add("dbus-1", buildCommand=command)})
+
+    found = compare(store, system("one"), system("two"))
+    assert (found.files.changed, found.files.moved) == ({}, ["dbus-1"])
+
+
 def test_a_file_of_the_flake_is_read(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no derivation's output, but a source in the store."""
     said = {f"/nix/store/{str(n) * 32}-motd": f"hello\n{n}\n" for n in (1, 2)}
@@ -188,7 +211,9 @@ def test_what_is_beside_units_and_files_is_told(store: SmallStore) -> None:
     assert not any("$6$" in line for line in lines)
 
 
-def appliance(store: SmallStore, motd: str, unit: str, dropbear: str, kernel: str) -> Release:
+def appliance(
+    store: SmallStore, motd: str, unit: str, dropbear: str, kernel: str, *, order: str = "web"
+) -> Release:
     deb = store.package("dropbear-bin", dropbear, url="x")
     made = store.add(
         "appliance-kernel", version=kernel, nativeBuildInputs=store.package("kmod", "1")
@@ -198,7 +223,7 @@ def appliance(store: SmallStore, motd: str, unit: str, dropbear: str, kernel: st
         "appliance-etc",
         paths="motd services/order services/web",
         file0=motd,
-        file1="web",
+        file1=order,
         file2=unit,
         passAsFile="file0 file1 file2",
     )
@@ -211,11 +236,14 @@ def appliance(store: SmallStore, motd: str, unit: str, dropbear: str, kernel: st
 
 def test_the_appliance_is_told_likewise(store: SmallStore) -> None:
     before = appliance(store, "hi", "command=httpd", "2025.88", "6.12.107-1")
-    after = appliance(store, "hello", "command=nginx", "2025.89", "6.12.108-1")
+    after = appliance(store, "hello", "command=nginx", "2025.89", "6.12.108-1", order="web sshd")
     found = compare(store, before, after)
     assert found.reboot == ["linux 6.12.107-1 -> 6.12.108-1"]
     assert found.direct.changes == [Change("dropbear-bin", ("2025.88",), ("2025.89",))]
-    assert found.files.changed == {"motd": ["-hi", "+hello"]}
+    assert found.files.changed == {
+        "motd": ["-hi", "+hello"],
+        "services/order": ["-web", "+web sshd"],
+    }
     assert found.units.changed == {"web": ["-command=httpd", "+command=nginx"]}
     assert found.build.changes == []
 
