@@ -46,7 +46,7 @@ print(time.perf_counter() - start)
 
 @dataclass(frozen=True)
 class Cost:
-    """The seconds that something took, those of its processes, and the peak of the largest in MB."""
+    """Seconds on the clock and of processors, and the peak of the largest process in MB."""
 
     seconds: float
     busy: float

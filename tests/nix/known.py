@@ -62,15 +62,15 @@ class Repository:
         run(["git", "add", "-A"], cwd=self.path)
         run(["git", "commit", "--allow-empty", "-qm", "test"], cwd=self.path, env=env())
 
-    def drv(self, attribute: str, *words: str, strict: bool = True) -> str:
+    def drv(self, attribute: str, *words: str) -> str:
         """The derivation of an attribute; raises CommandError, also where there is a warning."""
-        how = [*words, *(STRICT if strict else [])]
-        argv = [*nix.NIX, "path-info", "--derivation", "--no-write-lock-file", *how, attribute]
+        how = ["--derivation", "--no-write-lock-file", *STRICT, *words]
+        argv = [*nix.NIX, "path-info", *how, attribute]
         done = run(argv, env=env(), check=False)
         if done.code:
             # an error is followed by a long way to it, and a warning has no other words
-            words = [line for line in done.stderr.splitlines() if "warning:" in line]
-            raise CommandError("\n".join([*words, done.stderr[-1000:]]), done.code, done.stderr)
+            said = [line for line in done.stderr.splitlines() if "warning:" in line]
+            raise CommandError("\n".join([*said, done.stderr[-1000:]]), done.code, done.stderr)
         return done.stdout.strip()
 
 
