@@ -78,3 +78,15 @@ def test_all_of_it_between_releases_and_the_flake(project: Tiny) -> None:
             env=project.env,
         )
         assert said in done.stdout
+
+
+def test_a_mistake_in_the_settings_is_not_held_up(project: Tiny) -> None:
+    """What goes on beside the plan ends with it, in silence."""
+    project.config("servers[0].name", "web")
+    project.up()
+    project.write("two")
+    project.config("servers[0].memory", "32")
+    said = project.preview(check=False)
+    assert "has 32 MiB of memory, but tiny-" in said
+    assert "never retrieved" not in said
+    assert "was destroyed" not in said
