@@ -13,6 +13,38 @@ let
   cfg = config.services.kubernetes;
   inherit (config.flakeship) role;
   master = lib.elem "master" cfg.roles;
+
+  # What of the package the role has a use for: a node, two programs of seven. A copy, as another build
+  # of it would be in no cache.
+  inherit (pkgs) kubernetes;
+  unused = [
+    "kubeadm"
+  ]
+  ++ lib.optionals (!master) [
+    "kube-apiserver"
+    "kube-controller-manager"
+    "kube-scheduler"
+    "kube-addons"
+    ".kube-addons-wrapped"
+    "kube-addons-lib.sh"
+    "kubectl"
+  ];
+  own =
+    pkgs.runCommand "kubernetes-role-${kubernetes.version}"
+      { passthru = { inherit (kubernetes) pause; }; }
+      (
+        ''
+          mkdir "$out"
+          cp -r ${kubernetes}/bin "$out/"
+          chmod -R u+w "$out"
+          cd "$out/bin"
+          rm ${toString unused}
+        ''
+        + lib.optionalString master ''
+          # They name the package that they came from.
+          sed -i "s|${kubernetes}|$out|g" kube-addons .kube-addons-wrapped
+        ''
+      );
 in
 {
   imports = [ ./role.nix ];
@@ -21,17 +53,9 @@ in
   environment.systemPackages = [ cfg.package ];
   flakeship.memory = lib.mkDefault 2048;
   flakeship.closureBudget = lib.mkDefault 2500;
-  # Programs in Go: those of a control plane alone fill half of the usual budget.
-  flakeship.netboot.initrdBudget = lib.mkDefault 450;
-
-  # A node has no use for most of what is in the package. A copy of what it does use needs no compiler.
-  services.kubernetes.package = lib.mkIf (!master) (
-    pkgs.runCommand "kubernetes-node-${pkgs.kubernetes.version}"
-      { passthru = { inherit (pkgs.kubernetes) pause; }; }
-      ''
-        install -D --target-directory="$out/bin" ${pkgs.kubernetes}/bin/{kubelet,kube-proxy}
-      ''
-  );
+  # More than for any other host: programs in Go are large, and pack badly.
+  flakeship.netboot.initrdBudget = lib.mkDefault (if master then 480 else 400);
+  services.kubernetes.package = lib.mkDefault own;
 
   flakeship.role.units = [
     "kubernetes.target"

@@ -8,12 +8,12 @@ in
     kernelBudget = mkOption {
       type = types.ints.positive;
       default = 30;
-      description = "What the kernel may weigh, in MiB; the build fails above it.";
+      description = "What the kernel may weigh, in MB; the build fails above it.";
     };
     initrdBudget = mkOption {
       type = types.ints.positive;
       default = 300;
-      description = "What the initrd, with the whole system in it, may weigh, in MiB.";
+      description = "What the initrd, with the whole system in it, may weigh, in MB.";
     };
     withoutModules = mkOption {
       type = types.listOf types.str;

@@ -11,7 +11,7 @@ let
   cfg = config.flakeship;
   inherit (config.system) build;
   inherit (config.boot.kernelPackages) kernel;
-  limit = mebibytes: toString (mebibytes * 1024 * 1024);
+  limit = megabytes: toString (megabytes * 1000 * 1000);
 in
 {
   # Not netboot-minimal: it has empty passwords. What this one reads from the kernel's command line,
