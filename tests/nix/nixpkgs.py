@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -51,7 +52,8 @@ def locked() -> str:
     fetched = run([*nix.NIX, "flake", "prefetch", *PATIENCE, found], check=False)
     if fetched.code == 0:
         return found
+    # curl's own words, by their number, where it was the network
+    why = re.findall(r"\(\d+\) ([^()]+)", fetched.stderr) or fetched.stderr.splitlines()
     raise NoNixpkgsError(
-        f"no nixpkgs: {VARIABLE} names none, and the locked one cannot be fetched: "
-        f"{fetched.stderr.strip().splitlines()[-1].strip()}"
+        f"no nixpkgs: {VARIABLE} is not set, and the locked one is not to be had: {why[-1].strip()}"
     )
