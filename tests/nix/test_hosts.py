@@ -12,7 +12,11 @@ from flakeship.errors import CommandError
 from tests.nix import graph, known
 from tests.nix.known import HOSTS, VARIANTS, Evaluations, Known
 
-EXCEPTIONS: dict[tuple[str, str], str] = {}
+EXCEPTIONS = {
+    # neither makes a pool
+    ("zfs", "repart"): "A root on ZFS cannot be made for the variant repart, only for openstack",
+    ("zfs", "proxmox-vma"): "A root on ZFS cannot be made for the variant proxmox-vma, only for",
+}
 """What a host cannot be, and the message that says why."""
 
 PAIRS = [(h, v) for h in HOSTS for v in VARIANTS if (h, v) not in EXCEPTIONS]
@@ -27,10 +31,14 @@ TCP = {
 }
 UDP = {"gateway": {51820}}
 """What a host lets in beside SSH."""
+ROLES = {"control-plane", "worker", "all-in-one"}
+"""A netbooted one only waits to be installed."""
 
 CLOUD_INIT = {"cloud-init", "golden"}
-NIXPKGS = {"base"}
-"""Hosts that evaluate themselves have the source of nixpkgs."""
+SOURCES = {"base"}
+"""A host that builds itself has the source of nixpkgs and the part of nix/ that it is made of."""
+ZFS = {"zfs"}
+"""A pool grows by itself, without growpart, and GRUB reads its kernels from /boot."""
 
 UEFI = {"openstack-uefi", "qemu-uefi", "repart"}
 HYBRID = {"openstack-hybrid", "proxmox", "proxmox-vma", "raw"}
@@ -115,7 +123,10 @@ def test_the_firewall_lets_in_what_is_declared(host: Known) -> None:
     assert firewall["enable"]
     assert firewall["nftables"]
     assert firewall["allowedTCPPortRanges"] == firewall["allowedUDPPortRanges"] == []
-    assert set(firewall["allowedTCPPorts"]) == {22} | TCP.get(host.host, set())
+    waits = host.variant == "netboot" and host.host in ROLES
+    assert set(firewall["allowedTCPPorts"]) == {22} | (
+        set() if waits else TCP.get(host.host, set())
+    )
     assert set(firewall["allowedUDPPorts"]) == UDP.get(host.host, set())
 
 
@@ -134,7 +145,7 @@ def test_it_boots_from_its_disk(host: Known) -> None:
         assert not boot["growPartition"]
         return
     assert {"virtio_blk", "virtio_pci", "virtio_scsi"} <= set(boot["availableKernelModules"])
-    assert ("/boot" in files) == (host.variant in UEFI | HYBRID)
+    assert ("/boot" in files) == (host.variant in UEFI | HYBRID or host.host in ZFS)
     if host.variant == "repart":
         assert boot["systemdBoot"]
         assert not boot["grub"]["enable"]
@@ -149,9 +160,9 @@ def test_its_root_grows(host: Known) -> None:
     if host.variant in {"netboot", "repart"}:
         return
     root = host.facts["fileSystems"]["/"]
-    assert host.facts["boot"]["growPartition"]
-    assert root["fsType"] == "ext4"
-    assert root["autoResize"]
+    grows = host.host not in ZFS
+    assert host.facts["boot"]["growPartition"] == root["autoResize"] == grows
+    assert root["fsType"] == ("ext4" if grows else "zfs")
 
 
 def test_no_unit_waits_for_metadata(host: Known) -> None:
@@ -164,7 +175,7 @@ def test_no_unit_waits_for_metadata(host: Known) -> None:
 
 def test_only_the_official_cache_is_asked(host: Known) -> None:
     nix: dict[str, Any] = host.facts["nix"]
-    assert nix["substituters"] == ["https://cache.nixos.org/"]
+    assert [each.rstrip("/") for each in nix["substituters"]] == ["https://cache.nixos.org"]
     assert [key.partition(":")[0] for key in nix["trusted"]] == ["cache.nixos.org-1"]
     assert "flakes" in nix["experimental-features"]
 
@@ -172,9 +183,11 @@ def test_only_the_official_cache_is_asked(host: Known) -> None:
 def test_no_channel_no_source_and_no_key_is_in_it(host: Known) -> None:
     """The whole graph of derivations, and every option value that was collected."""
     found = graph.problems(host.release_drv)
-    if host.host in NIXPKGS:
-        found = {each for each in found if not each.endswith("is the source of nixpkgs")}
-    assert found == set()
+    if host.host in SOURCES and host.variant != "netboot":
+        kinds = sorted(each.partition(" ")[2] for each in found)
+        assert kinds == ["is the source of a flake", "is the source of nixpkgs"]
+    else:
+        assert found == set()
     assert not host.facts["nix"]["channel"]
     assert not graph.KEY.search(host.environment["facts"].encode())
 
