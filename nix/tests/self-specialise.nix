@@ -7,12 +7,8 @@
   ...
 }:
 let
-  own = [
-    ../templates/fleet/common/vm_host.nix
-    ./fleet-machine.nix
-  ];
   # What templates/fleet/flake.nix makes of hosts/self.
-  specialised = nixpkgs.lib.nixosSystem {
+  host = nixpkgs.lib.nixosSystem {
     specialArgs = {
       flakeship = {
         outPath = toString ../.;
@@ -24,10 +20,16 @@ let
       };
     };
     modules = [
-      { imports = own; }
+      {
+        imports = [
+          ../templates/fleet/common/vm_host.nix
+          ./fleet-machine.nix
+        ];
+      }
       { flakeship.host = lib.mkDefault "self"; }
     ];
   };
+  specialised = host.config.system.build.toplevel;
 in
 {
   name = "self-specialise";
@@ -38,14 +40,11 @@ in
       fleet = pkgs.runCommand "fleet.iso" { nativeBuildInputs = [ pkgs.cdrkit ]; } ''
         genisoimage -quiet -volid NIXOS-FLEET -joliet -rock -output "$out" ${../templates/fleet}
       '';
-      self = pkgs.linkFarm "self" {
-        "default.nix" = pkgs.writeText "default.nix" ''
-          { imports = [ ../../common/vm_host.nix ./fleet-machine.nix ]; }
-        '';
-        "fleet-machine.nix" = ./fleet-machine.nix;
-      };
-      # A share has files, not links into a store that the machine does not have.
-      share = pkgs.runCommand "share" { } ''cp --recursive --dereference ${self} "$out"'';
+      self = pkgs.runCommand "self" { } ''
+        mkdir "$out"
+        cp ${./fleet-machine.nix} "$out/fleet-machine.nix"
+        echo '{ imports = [ ../../common/vm_host.nix ./fleet-machine.nix ]; }' > "$out/default.nix"
+      '';
     in
     {
       imports = [
@@ -57,12 +56,12 @@ in
       # As lib.nixosSystem would have it.
       nixpkgs.flake.source = nixpkgs.outPath;
       nix.settings.substituters = lib.mkForce [ ];
-      system.extraDependencies = [ specialised.config.system.build.toplevel ];
+      system.extraDependencies = [ specialised ];
       virtualisation = {
         memorySize = 3072;
         qemu.options = [
           "-cdrom ${fleet}"
-          "-virtfs local,path=${share},mount_tag=NIXOS-SELF,security_model=none,readonly=on"
+          "-virtfs local,path=${self},mount_tag=NIXOS-SELF,security_model=none,readonly=on"
         ];
       };
     };
@@ -72,11 +71,11 @@ in
     boot(machine, "${nodes.machine.system.build.newDisk}", "16G")
 
     with subtest("it installs what the disks say and reboots into it"):
-        machine.wait_for_console_text("self-specialise: installed, rebooting into ${specialised.config.system.build.toplevel}")
+        machine.wait_for_console_text("self-specialise: installed, rebooting into ${specialised}")
         machine.connected = False
         machine.wait_for_unit("multi-user.target")
         machine.succeed("hostname | grep --line-regexp specialised")
-        machine.succeed("[ $(readlink --canonicalize /run/current-system) = ${specialised.config.system.build.toplevel} ]")
+        machine.succeed("[ $(readlink --canonicalize /run/current-system) = ${specialised} ]")
 
     with subtest("it stays it"):
         said = machine.succeed("journalctl --boot --unit self-specialise.service")
@@ -85,6 +84,6 @@ in
 
     with subtest("a rebuild by hand comes to the same, without a network"):
         machine.succeed("nixos-rebuild boot --no-reexec --flake /etc/nixos#self")
-        machine.succeed("[ $(readlink --canonicalize /nix/var/nix/profiles/system) = ${specialised.config.system.build.toplevel} ]")
+        machine.succeed("[ $(readlink --canonicalize /nix/var/nix/profiles/system) = ${specialised} ]")
   '';
 }

@@ -1,4 +1,5 @@
-# A machine of metal. Its disk layout is its own: hosts/<name> says fileSystems.
+# A machine of metal. Its boot loader and fileSystems are its own, in hosts/<name>; or ./vm_host_base.nix
+# says them, where the base image was written to its disk.
 {
   lib,
   modulesPath,
@@ -10,14 +11,13 @@
     (modulesPath + "/installer/scan/not-detected.nix")
   ];
 
-  flakeship.variant = "physical";
+  flakeship.variant = lib.mkDefault "physical";
   boot.initrd.availableKernelModules = [
     "ahci"
     "nvme"
     "usb_storage"
     "xhci_pci"
   ];
-  boot.loader.systemd-boot.enable = lib.mkDefault true;
   hardware.cpu.amd.updateMicrocode = true;
   hardware.cpu.intel.updateMicrocode = true;
   services.fstrim.enable = true;
