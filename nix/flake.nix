@@ -20,8 +20,11 @@
         inherit access;
         hosts = ./hosts;
         configurations = {
-          golden = "proxmox";
+          all-in-one = "raw";
           base = "qemu";
+          control-plane = "raw";
+          golden = "proxmox";
+          worker = "raw";
         };
       };
     in
