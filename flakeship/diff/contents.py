@@ -26,10 +26,13 @@ TRIGGERS = re.compile(r"X-Re(start|load)-Triggers-")
 """They make a unit restart with its files; the files are told by themselves."""
 SECRET = re.compile(
     r"(?i)((?:passw|passphrase|secret|token|private.?key)[\w\"-]*\s*[=:])(?! null\b).+"
+    r"|\$(?:y|gy|7|\d[a-z]?)\$\S+"
 )
 """It should not be in the store at all; it is not repeated in a log, whatever it is."""
 
 T = TypeVar("T")
+
+STORE = Path("/nix/store")
 
 LONGEST = 1 << 16
 """No file of the flake above this many bytes is read."""
@@ -157,10 +160,14 @@ def unversioned(name: str) -> str:
 
 
 def readable(path: Path) -> str:
-    """A small text file; of anything else its path."""
+    """A small text file in the store; of anything else its path.
+
+    A flake may be anybody's: what it links to on this machine is not for a log.
+    """
     try:
-        if path.is_file() and path.stat().st_size <= LONGEST:
-            return path.read_text()
+        real = path.resolve()
+        if real.is_relative_to(STORE) and real.is_file() and real.stat().st_size <= LONGEST:
+            return real.read_text()
     except (OSError, UnicodeDecodeError):
         pass
     return str(path)

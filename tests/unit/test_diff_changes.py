@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.diff import changes
+from flakeship.diff import changes, contents
 from flakeship.diff.changes import Changes
-from flakeship.diff.contents import readable
 from flakeship.diff.graph import base, read
 from flakeship.diff.packages import Change
 from flakeship.errors import FlakeshipError
@@ -260,9 +259,30 @@ def test_a_format_that_is_not_understood_is_said() -> None:
         read('{"derivations": {"x.drv": {"name": "x"}}, "version": 9}')
 
 
-def test_a_binary_file_of_the_flake_is_its_name(tmp_path: Path) -> None:
-    file = tmp_path / "logo"
-    file.write_bytes(b"\xff\xfe")
-    assert readable(file) == str(file)
+def test_only_texts_in_the_store_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "STORE", tmp_path / "store")
+    file, secret, link = (tmp_path / name for name in ("store/file", "secret", "store/link"))
+    file.parent.mkdir()
     file.write_text("text")
-    assert readable(file) == "text"
+    secret.write_text("mine")
+    link.symlink_to(secret)
+    assert contents.readable(file) == "text"
+    for path in (secret, link, tmp_path / "store/gone", file.parent):
+        assert contents.readable(path) == str(path)
+    file.write_bytes(b"\xff\xfe")
+    assert contents.readable(file) == str(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('"hashedPassword": "x"', '"hashedPassword": …'),
+        ('"hashedPassword": null', '"hashedPassword": null'),
+        ("root:$6$salt$hash:1::::::", "root: …"),
+        ("Environment=API_TOKEN=abc", "Environment=API_TOKEN= …"),
+        ("PasswordAuthentication no", "PasswordAuthentication no"),
+    ],
+)
+def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None:
+    before, after = {"": contents.Text("")}, {"": contents.Text(line)}
+    assert contents.differences(before, after) == [f"+{shown}"]
