@@ -142,12 +142,16 @@ def asked(words: Sequence[str], env: dict[str, str]) -> Cost:
 def measured(argv: Sequence[str], cwd: Path, env: dict[str, str]) -> tuple[str, Cost]:
     """What a command prints and what it costs, with all that it waited for."""
     start = time.perf_counter()
-    with subprocess.Popen(argv, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, argv
+    with tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(
+            argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process:
+            assert process.stdout
+            said = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        assert process.returncode == 0, errors.read()
     seconds = time.perf_counter() - start
     return said, Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
