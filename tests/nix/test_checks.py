@@ -9,7 +9,7 @@ import pytest
 
 from flakeship import nix
 from flakeship.process import run
-from tests.nix.known import Repository, env
+from tests.nix.known import HOSTS, Repository, env
 from tests.project import ROOT
 
 FILE = ROOT / "nix/tests/default.nix"
@@ -24,11 +24,10 @@ def offered(repository: Repository) -> list[str]:
 
 
 def test_the_budget_of_each_host_is_checked(offered: list[str]) -> None:
-    hosts = {file.stem for file in (ROOT / "nix/hosts").glob("*.nix")}
-    assert {f"{host}-closure" for host in hosts} <= set(offered)
+    assert {"format", *(f"{host}-closure" for host in HOSTS)} <= set(offered)
 
 
-@pytest.mark.parametrize("test", [*TESTS, "format", "web-closure"])
+@pytest.mark.parametrize("test", [*TESTS, "web-closure"])
 def test_a_check_evaluates(repository: Repository, offered: list[str], test: str) -> None:
     assert test in offered
     repository.drv(f"{repository.hosts}#checks.x86_64-linux.{test}")
