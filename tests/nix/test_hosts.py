@@ -29,7 +29,13 @@ TCP = {
     "all-in-one": {KUBELET, APISERVER, CFSSL},
     "worker": {KUBELET},
 }
-UDP = {"gateway": {51820}}
+FLANNEL = {8285, 8472}
+UDP = {
+    "gateway": {51820},
+    "control-plane": FLANNEL,
+    "all-in-one": FLANNEL,
+    "worker": FLANNEL,
+}
 """What a host lets in beside SSH."""
 ROLES = {"control-plane", "worker", "all-in-one"}
 """A netbooted one only waits to be installed."""
@@ -124,10 +130,9 @@ def test_the_firewall_lets_in_what_is_declared(host: Known) -> None:
     assert firewall["nftables"]
     assert firewall["allowedTCPPortRanges"] == firewall["allowedUDPPortRanges"] == []
     waits = host.variant == "netboot" and host.host in ROLES
-    assert set(firewall["allowedTCPPorts"]) == {22} | (
-        set() if waits else TCP.get(host.host, set())
-    )
-    assert set(firewall["allowedUDPPorts"]) == UDP.get(host.host, set())
+    for kind, ports, always in (("TCP", TCP, {22}), ("UDP", UDP, set())):
+        wanted = set() if waits else ports.get(host.host, set())
+        assert set(firewall[f"allowed{kind}Ports"]) == wanted | always
 
 
 def test_the_serial_console_is_the_last(host: Known) -> None:
