@@ -34,6 +34,18 @@ class Port(Model):
     data: bool = False
     sources: Annotated[list[Cidr], Field(alias="from")] = []
 
+    @property
+    def label(self) -> str:
+        """`80`, or `udp 53`: that is another port than `53`."""
+        return f"udp {self.port}" if self.protocol == "udp" else str(self.port)
+
+    @model_validator(mode="after")
+    def forwarded(self) -> Port:
+        """Ports of this machine that move from server to server are TCP."""
+        if self.host and self.protocol == "udp":
+            raise ValueError("host is for TCP: no port of this machine leads to a udp port")
+        return self
+
 
 class Check(Model):
     """A check of the user's own; see requests.CustomCheck."""
@@ -69,7 +81,7 @@ Ports = list[Annotated[Port, BeforeValidator(port_alone)]]
 
 def with_ssh(ports: list[Port]) -> list[Port]:
     """Every declared port. SSH is always one: without it nothing can be verified."""
-    if any(port.port == 22 for port in ports):
+    if any(port.label == "22" for port in ports):
         return ports
     return [Port(port=22, protocol="ssh"), *ports]
 
@@ -79,16 +91,17 @@ def agree(ports: list[Port], checks: list[Check], *, data: bool) -> None:
 
     `data` tells whether there are data disks. Raises ValueError.
     """
-    numbers = [port.port for port in with_ssh(ports)]
-    once("port", numbers)
+    labels = [port.label for port in with_ssh(ports)]
+    once("port", labels)
     once("check", [check.name for check in checks])
-    waiting = [f"port {port.port}" for port in ports if port.data]
+    waiting = [f"port {port.label}" for port in ports if port.data]
     named = [*waiting, *(f"check {check.name}" for check in checks if check.data)]
     if named and not data:
         raise ValueError(f"{', '.join(named)}: data is true, but the server has no data disk")
     for check in checks:
         wanted = check.http or check.tcp
-        if wanted and wanted not in numbers:
-            raise ValueError(f"check {check.name} asks port {wanted}, which is not declared")
+        if wanted and str(wanted) not in labels:
+            but = ", but for udp" if f"udp {wanted}" in labels else ""
+            raise ValueError(f"check {check.name} asks port {wanted}, which is not declared{but}")
         if f"port {wanted}" in waiting and not check.data:
             raise ValueError(f"check {check.name} asks port {wanted}, so it needs data: true")

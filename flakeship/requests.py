@@ -1,7 +1,8 @@
 """What the program hands to a verb: one JSON object on standard input, and nothing on argv.
 
 Paths that begin with `.state` are relative to the project's directory, where every verb runs, so
-that a checkout may move. Sizes are in MiB, times in seconds, ports are TCP.
+that a checkout may move. Sizes are in MiB, times in seconds, ports are TCP where nothing else is
+said.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from flakeship.release import Release
 
 T = TypeVar("T")
 
-Protocol = Literal["tcp", "http", "ssh"]
+Protocol = Literal["tcp", "http", "ssh", "udp"]
+Transport = Literal["tcp", "udp"]
+
+
+def transport(protocol: Protocol) -> Transport:
+    """What carries a protocol."""
+    return "udp" if protocol == "udp" else "tcp"
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ class Running:
 class Port:
     """A declared port of a server, and the protocol that has to answer there.
 
+    A UDP port is looked at from inside alone: outside, silence says nothing of it.
     With `data` it answers only with the server's data disks, which come with the cut-over.
     """
 

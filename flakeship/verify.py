@@ -135,7 +135,8 @@ def _checks(
 ) -> list[Check]:
     """All the evidence, in its stable order."""
     forgotten = target.console.forgets and not hostkeys.announced(target.console)
-    ports = {22: Port(22, "ssh"), **{port.port: port for port in request.ports if not port.data}}
+    asked = [port for port in request.ports if not port.data and port.protocol != "udp"]
+    ports = {22: Port(22, "ssh"), **{port.port: port for port in asked}}
     with _side_by_side(AT_ONCE + len(target.beside)) as pool:
         root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
         looked = pool.submit(_look_inside, connection)
@@ -152,10 +153,9 @@ def _checks(
             pool.submit(judge, c.name, partial(custom.check, c, request, connection))
             for c in request.checks
         ]
-        # a service may be up before it listens: look again when its port has answered
         wait_for(answers)
-        if _unheard(known, request):
-            known = known.updated(facts.probe(request.machine, connection, "listeners"))
+        if inside.unheard(known, request):
+            known = inside.listened(known, request, connection, outside.PATIENCE)
         checks = [
             judge("host-key", partial(outside.host_key, connection, pinned, forgotten=forgotten)),
             root.result(),
@@ -189,13 +189,6 @@ def _look_inside(connection: ssh.Connection) -> facts.Facts:
     if not known.nft:
         known = known.updated(facts.probe(name, connection, "iptables", "ip6tables"))
     return known
-
-
-def _unheard(known: facts.Facts, request: VerifyRequest) -> bool:
-    try:
-        return bool(inside.unheard(known, request))
-    except Failed:
-        return False
 
 
 def _nix_build(connection: ssh.Connection) -> str:

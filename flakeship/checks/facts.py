@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from flakeship.checks import iptables, nftables
-from flakeship.checks.firewall import Firewall
+from flakeship.checks.firewall import PROTOCOLS, Firewall
 from flakeship.checks.verdict import Failed
 from flakeship.errors import CommandError
 from flakeship.process import Shell
@@ -143,7 +143,7 @@ class Facts:
                 raise Failed(f"`ss` cannot be read: {line}")
             address, _, port = words[4].rpartition(":")
             who = re.search(r'"([^"]+)"', words[6]) if len(words) > 6 else None
-            if not port.isdigit():
+            if not port.isdigit() or words[0] not in PROTOCOLS:
                 raise Failed(f"`ss` cannot be read: {line}")
             found.append(Listener(words[0], address, int(port), who[1] if who else ""))
         return found

@@ -7,7 +7,7 @@ passes one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,14 @@ class Ports:
             raise ValueError(f"no ports: {first}-{last}")
         mask = (1 << last + 1) - (1 << first)
         return cls(mask if "tcp" in protocols else 0, mask if "udp" in protocols else 0)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, int]]) -> Ports:
+        """The ports of these protocols and numbers."""
+        found = cls()
+        for protocol, number in pairs:
+            found |= cls.span([protocol], number, number)
+        return found
 
     def __and__(self, other: Ports) -> Ports:
         return Ports(self.tcp & other.tcp, self.udp & other.udp)

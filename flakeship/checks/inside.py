@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from flakeship.checks.facts import Facts, Listener
-from flakeship.checks.firewall import Ports
+from flakeship.checks.facts import Facts, Listener, probe
+from flakeship.checks.firewall import NONE, Ports
 from flakeship.checks.verdict import Failed, judge
-from flakeship.requests import Check, VerifyRequest
+from flakeship.process import Shell
+from flakeship.requests import Check, VerifyRequest, transport
+from flakeship.waiting import backoff
 
 SSH = 22
-DHCP_CLIENTS = (68, 546)
-"""UDP ports on which a DHCP client listens (IPv4, IPv6): the only undeclared ones."""
+DHCP_CLIENTS = Ports.of([("udp", 68), ("udp", 546)])
+"""Where a DHCP client listens (IPv4, IPv6): the only undeclared ones."""
 
 FILLED = 85
 """Percent of the disk that the root file system has at least: the rest is boot and metadata."""
@@ -55,25 +57,26 @@ def listeners(facts: Facts, request: VerifyRequest) -> str:
     A port that waits for data disks may have one.
     """
     declared = declared_ports(request)
+    allowed = declared | DHCP_CLIENTS
     outward = [listener for listener in facts.listeners if not listener.loopback]
-    strangers = [listener for listener in outward if not _expected(listener, declared)]
+    strangers = [listener for listener in outward if _ports([listener]) - allowed]
     if strangers:
         raise Failed(
             f"not declared: {', '.join(map(str, strangers))}: "
             "declare the port, bind it to loopback or switch the service off"
         )
     if missing := unheard(facts, request):
-        raise Failed(f"nothing listens on the declared port {_numbers(missing)}")
-    clients = sorted({listener.port for listener in outward if listener.protocol == "udp"})
-    dhcp_client = f", the DHCP client on udp {_numbers(clients)}" if clients else ""
-    heard = {listener.port for listener in outward if listener.protocol == "tcp"}
-    return f"tcp {_numbers(heard)}{dhcp_client}"
+        raise Failed(f"declared, but nothing listens on {missing}")
+    clients = _ports(outward) - declared
+    unasked = " (UDP is not asked from outside)" if declared.udp else ""
+    dhcp_client = f", the DHCP client on {clients}" if clients else ""
+    return f"{_ports(outward) & declared}{unasked}{dhcp_client}"
 
 
 def firewall(facts: Facts, request: VerifyRequest) -> str:
     """The firewall lets in the declared ports and refuses all others, for IPv4 and for IPv6."""
-    declared = Ports(tcp=sum(1 << port for port in declared_ports(request)))
-    allowed = declared | Ports(udp=sum(1 << port for port in DHCP_CLIENTS))
+    declared = declared_ports(request)
+    allowed = declared | DHCP_CLIENTS
     families = {"ip": "IPv4"}
     if any(":" in a.address and a.interface != "lo" for a in facts.addresses):
         families["ip6"] = "IPv6"
@@ -130,21 +133,36 @@ def evidence(facts: Facts, request: VerifyRequest) -> list[Check]:
     ]
 
 
-def declared_ports(request: VerifyRequest) -> set[int]:
-    """The TCP ports that may be reached: SSH and the server's own."""
-    return {SSH, *(port.port for port in request.ports)}
+def declared_ports(request: VerifyRequest) -> Ports:
+    """The ports that may be reached: SSH and the server's own."""
+    own = ((transport(port.protocol), port.port) for port in request.ports)
+    return Ports.of([("tcp", SSH), *own])
 
 
-def unheard(facts: Facts, request: VerifyRequest) -> set[int]:
-    """The declared ports on which nothing listens beyond loopback (yet), and should by now."""
-    heard = {s.port for s in facts.listeners if s.protocol == "tcp" and not s.loopback}
-    waiting = {port.port for port in request.ports if port.data}
+def unheard(facts: Facts, request: VerifyRequest) -> Ports:
+    """The declared ports on which nothing listens beyond loopback (yet), and should by now.
+
+    None where the machine does not tell.
+    """
+    try:
+        heard = _ports(each for each in facts.listeners if not each.loopback)
+    except Failed:
+        return NONE
+    waiting = Ports.of((transport(p.protocol), p.port) for p in request.ports if p.data)
     return declared_ports(request) - waiting - heard
 
 
-def _expected(listener: Listener, declared: set[int]) -> bool:
-    return listener.port in (declared if listener.protocol == "tcp" else DHCP_CLIENTS)
+def listened(facts: Facts, request: VerifyRequest, shell: Shell, patience: float) -> Facts:
+    """The facts with the listeners as they are now: a service may be up before it listens.
+
+    UDP ports, which answer nobody, have `patience` seconds. Raises CommandError.
+    """
+    for _ in backoff(patience):
+        facts = facts.updated(probe(request.machine, shell, "listeners"))
+        if not unheard(facts, request).udp:
+            break
+    return facts
 
 
-def _numbers(ports: set[int] | list[int]) -> str:
-    return ", ".join(map(str, sorted(ports)))
+def _ports(sockets: Iterable[Listener]) -> Ports:
+    return Ports.of((each.protocol, each.port) for each in sockets)

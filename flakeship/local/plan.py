@@ -94,7 +94,7 @@ class Machine:
             memory=self.server.memory,
             disk=self.server.disk,
             subnet=self.subnet,
-            ports=[port.port for port in self.server.declared],
+            ports=[port.port for port in self.server.declared if port.protocol != "udp"],
             disks=self.disks,
             boot=self.boot,
             lives_on=self.host,

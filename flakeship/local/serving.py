@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from flakeship.checks import custom, facts, inside, outside
+from flakeship.checks import custom, inside, outside
+from flakeship.checks.facts import Facts
 from flakeship.checks.verdict import judge
 from flakeship.endpoint import Endpoint
 from flakeship.errors import FlakeshipError
@@ -35,7 +36,7 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
         asked = [
             pool.submit(judge, f"port-{p.port}", partial(outside.port, request, p, PATIENCE))
             for p in request.ports
-            if p.data
+            if p.data and p.protocol != "udp"
         ]
         own = [
             pool.submit(judge, each.name, partial(custom.check, each, request, login))
@@ -43,7 +44,7 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
         ]
     # after the ports have answered, and nothing waits any more
     all_of_it = replace(request, ports=[replace(port, data=False) for port in request.ports])
-    known = facts.probe(request.machine, login, "listeners")
+    known = inside.listened(Facts(), all_of_it, login, PATIENCE)
     checks = [
         *(answer.result() for answer in asked),
         judge("listeners", partial(inside.listeners, known, all_of_it)),

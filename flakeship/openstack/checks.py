@@ -11,7 +11,6 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
 from flakeship.checks.facts import Facts
-from flakeship.checks.inside import declared_ports
 from flakeship.checks.verdict import Failed
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.openstack import errors, port, reach, rest, scan
@@ -72,7 +71,7 @@ def api(compute: Proxy, network: Proxy, case: Case) -> str:
 
 
 def port_scan(case: Case, _login: Shell, known: Future[Facts]) -> str:
-    """Whoever looks sees the declared ports open, and no others; a peer sees more than we do.
+    """Whoever looks sees the declared TCP ports open, and no others; a peer sees more than we do.
 
     A peer that cannot look, or may not, is replaced by us: what is wrong with the server that was
     active must not keep its successor out.
@@ -107,8 +106,9 @@ def _from_peer(case: Case, peer: Jump, known: Future[Facts]) -> str:
 
 def _seen(case: Case, dials: list[scan.Dial], restricted: set[int], known: Future[Facts]) -> str:
     """The verdict on what is open to whoever dials."""
-    declared = declared_ports(case.wanted)
-    optional = restricted | {each.port for each in case.wanted.ports if each.data}
+    tcp = [each for each in case.wanted.ports if each.protocol != "udp"]
+    declared = {scan.SSH, *(each.port for each in tcp)}
+    optional = restricted | {each.port for each in tcp if each.data}
     found = scan.scan(dials, declared - restricted, lambda: scan.listening(known.result()))
     return scan.verdict(found, declared, optional)
 

@@ -25,7 +25,7 @@ KNOCK = 2.0
 
 
 def check(case: Case, login: Shell, known: Future[Facts]) -> str:
-    """All declared ports answer, from here or from a peer; or there is no way to look, and why.
+    """All declared TCP ports answer, from here or from a peer; or there is no way to look, and why.
 
     Restricted ones are left out: they may be open to IPv4 addresses only.
     A silence is the server's fault where its network leads here (`direct`), or a peer sees it too.
@@ -35,7 +35,8 @@ def check(case: Case, login: Shell, known: Future[Facts]) -> str:
     restricted = case.request.restricted
     if SSH in restricted:
         return f"{address} is set; not looked at: tcp {SSH} is not open to everybody"
-    open_ones = (p for p in case.wanted.ports if not (p.data or p.port in restricted))
+    tcp = (p for p in case.wanted.ports if p.protocol != "udp")
+    open_ones = (p for p in tcp if not (p.data or p.port in restricted))
     ports = {SSH: Port(SSH, "ssh"), **{p.port: p for p in open_ones}}
     seen = replace(case.wanted, address=address, reach={number: number for number in ports})
     try:

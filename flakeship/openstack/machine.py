@@ -24,10 +24,16 @@ EVERYBODY = ("0.0.0.0/0", "::/0")
 
 @dataclass(frozen=True)
 class Rule:
-    """What a security group lets in: one TCP port from one network."""
+    """What a security group lets in: one port from one network."""
 
     port: int
     source: str
+    protocol: requests.Transport = "tcp"
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What tells it from others."""
+        return (self.port, self.source, *(["udp"] if self.protocol == "udp" else []))
 
     @property
     def ethertype(self) -> str:
@@ -76,7 +82,8 @@ class Machine:
         """
         server = self.server
         what = [self.flavor.name, self.place, self.group, self.life]
-        what += [sorted(port.port for port in server.declared)]
+        what += [sorted(port.port for port in server.declared if port.protocol != "udp")]
+        what += sorted(port.label for port in server.declared if port.protocol == "udp")
         what += [server.user_data, server.keypair, server.volume, server.volume and server.disk]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:4]
 
@@ -109,8 +116,12 @@ class Machine:
     def rules(self) -> list[Rule]:
         """What its security group lets in, the declared ports and nothing else."""
         return sorted(
-            (Rule(p.port, s) for p in self.server.declared for s in p.sources or EVERYBODY),
-            key=lambda rule: (rule.port, rule.source),
+            (
+                Rule(p.port, source, requests.transport(p.protocol))
+                for p in self.server.declared
+                for source in p.sources or EVERYBODY
+            ),
+            key=lambda rule: rule.key,
         )
 
     @property
@@ -119,7 +130,7 @@ class Machine:
 
         Other rules are another group: a running server keeps its own until it goes.
         """
-        told = json.dumps([[rule.port, rule.source] for rule in self.rules])
+        told = json.dumps([rule.key for rule in self.rules])
         return f"{self.stack}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
     def review(self, server: str, port: str, image: str, stable: str) -> ReviewRequest:
@@ -142,7 +153,9 @@ class Machine:
             disk=self.disk,
             checks=[check.request() for check in self.server.checks],
             jump=self.jump,
-            restricted=sorted({p.port for p in self.server.declared if p.sources}),
+            restricted=sorted(
+                p.port for p in self.server.declared if p.sources and p.protocol != "udp"
+            ),
             deadline=self.deadline,
         )
 

@@ -78,7 +78,7 @@ def endpoint(request: ReviewRequest, jump: Jump) -> Endpoint:
 
 def declared(request: ReviewRequest) -> list[int]:
     """The ports that the checks need."""
-    return sorted({SSH, *(each.port for each in request.ports)})
+    return sorted({SSH, *(each.port for each in request.ports if each.protocol != "udp")})
 
 
 def _same(request: ReviewRequest) -> dict[int, int]:

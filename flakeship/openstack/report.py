@@ -30,7 +30,7 @@ def report(
         "port": port,
         "flavor": machine.flavor.name,
         "ssh": by_hand(endpoint, evidence.host_keys),
-        "ports": {str(p.port): f"{address}:{p.port}" for p in machine.server.declared},
+        "ports": {p.label: f"{address}:{p.port}" for p in machine.server.declared},
         "checks": f"{len(evidence.checks)} passed",
         "jump": requests.plain(jump) if reachable else None,
     }

@@ -35,7 +35,7 @@ def test_a_healthy_nixos_passes_all() -> None:
     assert {c.milliseconds for c in found} == {70, 140}
     details = {c.name: c.detail for c in found}
     assert details["dhcp"] == "10.0.2.15 on ens3, lease of 86315 s"
-    assert details["listeners"] == "tcp 22, 80, the DHCP client on udp 68, 546"
+    assert details["listeners"] == "tcp 22, tcp 80, the DHCP client on udp 68, udp 546"
     assert details["firewall"] == "IPv4 and IPv6: tcp 22, tcp 80, all else is refused"
     assert details["root-size"] == "3896 MiB of a disk of 4096 MiB"
 
@@ -64,10 +64,11 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("dhcp", {"addresses": Section(127, "", "sh: ip: not found", 0)}, "ip: not found"),
         ("listeners", {"listeners": with_listener(STRANGER)}, "tcp *:5355 (systemd-resolve)"),
         ("listeners", {"listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 *:*")}, "udp 0.0.0.0"),
-        ("listeners", {"listeners": "tcp LISTEN 0 1 [::]:22 [::]:*"}, "declared port 80"),
-        ("listeners", {"listeners": ""}, "declared port 22, 80"),
+        ("listeners", {"listeners": "tcp LISTEN 0 1 [::]:22 [::]:*"}, "listens on tcp 80"),
+        ("listeners", {"listeners": ""}, "listens on tcp 22, tcp 80"),
         ("listeners", {"listeners": "tcp LISTEN"}, "cannot be read"),
         ("listeners", {"listeners": "tcp LISTEN 0 1 *:ssh *:*"}, "cannot be read"),
+        ("listeners", {"listeners": "sctp LISTEN 0 1 *:80 *:*"}, "cannot be read"),
         ("listeners", {"listeners": Section(1, "", "sh: ss: not found", 0)}, "ss: not"),
         ("firewall", {"nft": NO_NFT}, "the probe ended before it came to `iptables`"),
         ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22, 80, 23")}, "tcp 23"),
@@ -104,6 +105,44 @@ def test_a_port_that_waits_for_data_may_listen_and_is_open() -> None:
         found = {check.name: check for check in inside.evidence(known, request)}
         assert found["listeners"].passed
         assert "tcp 80" in found["firewall"].detail
+
+
+def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[bool, str]]:
+    """WireGuard listens on udp 80 (all of them know that number) and is let in, too."""
+    wireguard = {
+        "listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 0.0.0.0:*"),
+        "nft": recorded("nixos-nft.json").replace('"right": 546', '"right": {"set": [546, 80]}'),
+    }
+    request = replace(REQUEST, ports=[*REQUEST.ports, Port(udp, "udp", data=data)])
+    return {
+        c.name: (c.passed, c.detail)
+        for c in inside.evidence(machine(**(wireguard | sections)), request)
+    }
+
+
+def test_udp() -> None:
+    found = of_udp(80)
+    heard = "tcp 22, tcp 80, udp 80 (UDP is not asked from outside), the DHCP client on udp 68, "
+    assert found["listeners"] == (True, f"{heard}udp 546")
+    assert found["firewall"] == (
+        True,
+        "IPv4 and IPv6: tcp 22, tcp 80, udp 80, all else is refused",
+    )
+
+
+def test_udp_fails() -> None:
+    silent = of_udp(80, listeners=HEALTHY.text("listeners"), nft=recorded("nixos-nft.json"))
+    assert silent["listeners"] == (False, "declared, but nothing listens on udp 80")
+    assert silent["firewall"] == (False, "IPv4: declared, but not open: udp 80")
+    other = of_udp(81)
+    assert other["listeners"][1].startswith("not declared: udp 0.0.0.0:80: ")
+    assert other["firewall"] == (False, "IPv4: open, but not declared: udp 80")
+    bound = of_udp(80, listeners=with_listener("udp UNCONN 0 0 127.0.0.1:80 0.0.0.0:*"))
+    assert bound["listeners"] == (False, "declared, but nothing listens on udp 80")
+
+
+def test_udp_that_waits_for_data() -> None:
+    assert of_udp(80, data=True, listeners=HEALTHY.text("listeners"))["listeners"][0]
 
 
 def test_iptables_instead_of_nftables() -> None:

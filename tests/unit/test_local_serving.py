@@ -75,8 +75,23 @@ def test_only_what_waits_for_data_is_asked(request_: VerifyRequest) -> None:
         )
         with pytest.raises(FlakeshipError) as caught:
             serving.check(both, Guest)
-    assert "✗ listeners: nothing listens on the declared port 81" in str(caught.value)
+    assert "✗ listeners: declared, but nothing listens on tcp 81" in str(caught.value)
     assert "port-81" not in str(caught.value)
+
+
+def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [*REQUEST.ports, Port(51820, "udp", data=True)]
+    request, guest = replace(REQUEST, ports=ports), Guest()
+    monkeypatch.setattr(serving, "PATIENCE", 0.1)
+    with pytest.raises(FlakeshipError, match="listeners: declared, but nothing listens on udp 518"):
+        serving.check(request, lambda: guest)
+    monkeypatch.setattr(serving, "PATIENCE", 5)
+    late = "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*\n@@@ end listeners"
+    probe = recorded("probe.txt")
+    probes = iter([probe, probe.replace("\n@@@ end listeners", late)])
+    monkeypatch.setattr(Guest, "run", lambda *_, **__: Result(0, next(probes), ""))
+    (check,) = serving.check(request, lambda: guest)
+    assert "udp 51820 (UDP is not asked from outside)" in check.detail
 
 
 def test_nobody_logs_in_for_nothing() -> None:
@@ -93,7 +108,7 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyRequest)
     lines = str(caught.value).splitlines()
     assert lines[0] == f"3 of 3 checks of {REQUEST.machine} with its data disks failed"
     assert lines[1].startswith("  ✗ port-80: no http within 0 s; the last error: ")
-    assert lines[2] == "  ✗ listeners: nothing listens on the declared port 80"
+    assert lines[2] == "  ✗ listeners: declared, but nothing listens on tcp 80"
     assert lines[3] == "  ✗ schema: not within 0.1 s: `mounted pg` ended with exit code 1"
     assert lines[4] == f"{REQUEST.machine} still runs; its console is in console.log."
 

@@ -117,6 +117,17 @@ def test_a_scan_from_here(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
         scanned(replace(with_peer, way=replace(WAY, own=False)))
 
 
+def test_the_scan_is_of_tcp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [Port(80, "http"), Port(51820, "udp"), Port(9999, "udp", data=True)]
+    with_udp = replace(case, wanted=replace(case.wanted, ports=ports))
+    monkeypatch.setattr(scan, "scan", lambda _, expected, __: expected)
+    assert scanned(with_udp).startswith("tcp 22, 80, and none of")
+    for number in (51820, 9999):
+        monkeypatch.setattr(scan, "scan", lambda *_, seen=number: {22, 80, seen})
+        with pytest.raises(Failed, match=f"open, but not declared: tcp {number}"):
+            scanned(with_udp)
+
+
 def restricted(case: Case, *ports: int) -> Case:
     wanted = replace(case.wanted, ports=[Port(80, "http"), Port(5432)])
     request = replace(REVIEW, jump=JUMP, restricted=[*ports])
@@ -262,6 +273,8 @@ def test_restricted_ports_are_not_looked_at_over_ipv6(
     knocked(monkeypatch, None)
     assert sixth(restricted(six)).startswith(f"{SIX}: tcp 22, 80, 5432 answer")
     assert sixth(restricted(six, 80)).startswith(f"{SIX}: tcp 22, 5432 answer")
+    udp = replace(six, wanted=replace(six.wanted, ports=[Port(51820, "udp")]))
+    assert sixth(udp).startswith(f"{SIX}: tcp 22 answer")
     knocked(monkeypatch, TimeoutError("t"))
     direct = replace(restricted(six, 22).request, reach="direct", jump=None)
     assert sixth(replace(six, request=direct)).endswith("tcp 22 is not open to everybody")

@@ -8,6 +8,7 @@ from flakeship.errors import FlakeshipError
 from flakeship.openstack import marks, port, reach
 from flakeship.openstack.reach import Way
 from flakeship.openstack.requests import ReviewRequest
+from flakeship.requests import Port
 from tests.unit.machines import ED25519
 from tests.unit.small_cloud import JUMP, MARKS, REVIEW, SmallCloud
 
@@ -67,6 +68,11 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
     assert by_hand.endswith("nixos@ADDRESS")
     assert then == "  and this removes it afterwards, which nothing else does:"
     assert last == "  openstack --os-cloud fake floating ip delete ADDRESS"
+
+
+def test_no_way_leads_to_udp(small: SmallCloud) -> None:
+    ports = [*REVIEW.ports, Port(51820, "udp")]
+    assert go(small, replace(REVIEW, ports=ports)).reach == SAME
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, FlakeshipError, OSError])

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from flakeship.errors import FlakeshipError, SettingError
+from flakeship.openstack.machine import Rule
 from flakeship.openstack.shapes import Network
+from flakeship.requests import Port
 
 from .cloud_world import ADDRESS, KEYS, PROVIDER, PUBLIC, WEB, World, ids, settings
 from .test_ledger import release
@@ -230,6 +232,20 @@ def test_a_security_group_has_the_declared_ports_from_their_sources() -> None:
         (22, "::/0", "IPv6"),
         (443, "192.0.2.0/24", "IPv4"),
     ]
+
+
+def test_a_udp_port_is_another_rule_group_and_machine() -> None:
+    udp = {"port": 443, "protocol": "udp", "from": ["192.0.2.0/24"]}
+    both, tcp = (
+        World().plan(settings({**WEB, "ports": ports}), release(1)).plan.active[0]
+        for ports in ([443, udp], [443])
+    )
+    assert {*both.rules} - {*tcp.rules} == {Rule(443, "192.0.2.0/24", "udp")}
+    assert both.security_group != tcp.security_group
+    assert both.shape != tcp.shape
+    review = both.review("server", "port", "image", "")
+    assert review.restricted == []
+    assert review.ports[-1] == Port(443, "udp")
 
 
 @pytest.mark.parametrize(

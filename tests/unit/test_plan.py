@@ -67,6 +67,16 @@ def test_the_request_to_start() -> None:
     assert request.format == release(1).format
 
 
+def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
+    ports = [{"port": 51820, "protocol": "udp", "data": True}]
+    data = {"name": "vpn", "ports": ports, "data": {"keys": "1G"}}
+    (vpn,) = planned(Server.model_validate(data))
+    assert vpn.start(Built("/nix/store/x/image.qcow2", "abc", 5)).ports == [22]
+    assert vpn.verify(RUNNING).ports == [Port(22, "ssh"), Port(51820, "udp", data=True)]
+    assert vpn.serving(RUNNING)
+    assert vpn.forwards == {}
+
+
 def test_no_two_disks_are_one_file() -> None:
     one = Server.model_validate({"name": "web", "data": {"pg-x": "1G"}})
     other = Server.model_validate({"name": "web-pg", "data": {"x": "1G"}})

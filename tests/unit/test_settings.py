@@ -56,6 +56,17 @@ def test_a_whole_server() -> None:
     assert found.checks[0].request() == CustomCheck("page", http=80, contains="hello")
 
 
+def test_a_number_may_be_declared_for_tcp_and_for_udp() -> None:
+    ports = [53, {"port": 53, "protocol": "udp", "data": True}, {"port": 22, "protocol": "udp"}]
+    given = WEB | {"ports": ports, "data": {"d": "1G"}, "checks": [{"name": "a", "tcp": 53}]}
+    assert [(p.port, p.protocol) for p in read(servers=[given]).servers[0].declared] == [
+        (22, "ssh"),
+        (53, "tcp"),
+        (53, "udp"),
+        (22, "udp"),
+    ]
+
+
 def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
     changes: dict[str, dict[str, object]] = {
         "as it is": {},
@@ -137,6 +148,37 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
         (
             {"servers": [WEB | {"ports": [80, 80]}]},
             "flakeship:servers[0]: port 80 is given more than once (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp"}] * 2}]},
+            "flakeship:servers[0]: port udp 53 is given more than once (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp", "host": 5300}]}]},
+            "flakeship:servers[0].ports[0]: host is for TCP: no port of this machine leads to "
+            "a udp port (FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp", "data": True}]}]},
+            "flakeship:servers[0]: port udp 53: data is true, but the server has no data disk "
+            "(FILE)",
+        ),
+        (
+            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "sctp"}]}]},
+            'flakeship:servers[0].ports[0].protocol: "sctp" is given; '
+            "must be 'tcp', 'http', 'ssh' or 'udp' (FILE)",
+        ),
+        (
+            {
+                "servers": [
+                    WEB
+                    | {
+                        "ports": [{"port": 53, "protocol": "udp"}],
+                        "checks": [{"name": "a", "tcp": 53}],
+                    }
+                ]
+            },
+            "flakeship:servers[0]: check a asks port 53, which is not declared, but for udp (FILE)",
         ),
         (
             {"servers": [WEB | {"memory": "lots"}]},

@@ -145,6 +145,15 @@ def test_a_port_that_waits_for_data_is_not_asked(request_: VerifyRequest) -> Non
     assert names == [name for name in NAMES if name != "port-80"]
 
 
+@pytest.mark.usefixtures("guest")
+def test_a_udp_port_is_left_to_the_inside(request_: VerifyRequest) -> None:
+    declared = replace(request_, ports=[*request_.ports, Port(51820, "udp")])
+    with pytest.raises(FlakeshipError, match="2 of 14 checks failed\n") as failure:
+        verify.verify(declared, [], str)
+    assert "✗ listeners: declared, but nothing listens on udp 51820" in str(failure.value)
+    assert "✗ firewall: IPv4: declared, but not open: udp 51820" in str(failure.value)
+
+
 def test_a_probe_that_does_not_run(guest: Guest, request_: VerifyRequest) -> None:
     guest.probes = ["This account is not available."]
     with pytest.raises(FlakeshipError, match=r"the probe script did not run .* not available"):

@@ -92,11 +92,11 @@ class SecurityGroup(pulumi.ComponentResource):
         )
         rules = [
             networking.SecGroupRule(
-                f"rule-{name}-{rule.port}-{rule.source}",
+                "-".join(map(str, ("rule", name, *rule.key))),
                 security_group_id=group.id,
                 direction="ingress",
                 ethertype=rule.ethertype,
-                protocol="tcp",
+                protocol=rule.protocol,
                 port_range_min=rule.port,
                 port_range_max=rule.port,
                 remote_ip_prefix=rule.source,
