@@ -8,6 +8,7 @@
     ./console.nix
     ./identity.nix
     ./kernel.nix
+    ./data-disks.nix
     ./lean.nix
   ];
 }

@@ -1,18 +1,17 @@
-# The modules by name, for a flake that puts its hosts together without mkFlake.
-{
+# The modules by their files' names, for a flake that puts its hosts together without mkFlake.
+let
+  isModule = file: builtins.match ".*\\.nix" file != null && file != "names.nix";
+  files = builtins.filter isModule (builtins.attrNames (builtins.readDir ./.));
+in
+builtins.listToAttrs (
+  map (file: {
+    name = builtins.replaceStrings [ ".nix" ] [ "" ] file;
+    value = ./. + "/${file}";
+  }) files
+)
+// {
+  # The same path as mkFlake's: what is imported twice is taken once.
   default = ./.;
-  host = ./host.nix;
-  netboot = ./netboot.nix;
-  access = ./access.nix;
-  network = ./network.nix;
-  console = ./console.nix;
-  identity = ./identity.nix;
-  lean = ./lean.nix;
-  self-specialise = ./self-specialise.nix;
-  role = ./role.nix;
-  kubernetes = ./kubernetes.nix;
-  hardware = ./hardware.nix;
   bare-metal = ../profiles/bare-metal.nix;
-  zfs-root = ./zfs-root.nix;
   disk = ../variants/disk.nix;
 }
