@@ -107,6 +107,10 @@ in
           mv ${key}.new ${key}
         fi
         printf '\nWireGuard public key of this machine: %s\n' "$(wg pubkey < ${key})" > /dev/console
+        # On a data disk the key comes after networkd, which has left the tunnel out.
+        if systemctl --quiet is-active systemd-networkd; then
+          networkctl reload
+        fi
       '';
     };
   };

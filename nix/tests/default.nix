@@ -19,4 +19,5 @@ lib.mapAttrs (_: run) {
   growing-root = ./growing-root.nix;
   cloud-init = ./cloud-init.nix;
   firewall = ./firewall.nix;
+  data-disk = ./data-disk.nix;
 }
