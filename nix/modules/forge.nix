@@ -1,6 +1,10 @@
 # Forgejo behind nginx, on a socket: it listens on no port of its own. Its secrets are made at the
-# first start, and all it knows is in /var/lib/forgejo; `services.forgejo.stateDir = "/data/…";` keeps
-# that on a data disk, which outlives a release. Nobody can sign up. The first account:
+# first start, and all it knows is in /var/lib/forgejo. A data disk outlives a release:
+#
+#     services.forgejo.stateDir = "/data/forge";
+#     flakeship.dataDisks.forge = [ "forgejo" "forgejo-secrets" ];
+#
+# Nobody can sign up. The first account:
 #
 #     sudo -u forgejo forgejo --work-path /var/lib/forgejo admin user create --admin \
 #       --username you --email you@example.org --random-password
