@@ -6,13 +6,15 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flakeship import imagefile
+from flakeship import imagefile, source
 from flakeship.errors import CommandError, FlakeshipError, SettingError
 from flakeship.process import run
 from flakeship.release import Built, Release
@@ -21,6 +23,7 @@ from flakeship.requests import BuildRequest
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 HEAP = {"GC_INITIAL_HEAP_SIZE": "600M"}
 """Nix begins with 384 MiB and collects seven times; so a NixOS host takes a quarter less time."""
+ERROR = re.compile(r"^ *error:", re.MULTILINE)
 LOG_LINES = 25
 """How much of a failed builder's log is shown."""
 
@@ -43,9 +46,10 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
             raise
         if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
             raise SettingError(missing(flake, host, variant, override)) from error
-        # Before the error there are only words about the input that we override.
-        said = error.stderr[max(error.stderr.find("error:"), 0) :].strip()
-        raise FlakeshipError(f"{attribute} does not evaluate:\n{said}") from error
+        raise FlakeshipError(
+            f"{attribute} does not evaluate:\n{reason(error.stderr)}\n"
+            f"the way there: nix path-info --derivation --show-trace '{attribute}'"
+        ) from error
     try:
         release = manifest(found.stdout.strip())
     except (KeyError, ValidationError) as error:
@@ -57,6 +61,12 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
             f"{attribute} is a manifest of {release.host}.{release.variant}: the names must agree"
         )
     return release
+
+
+def reason(stderr: str) -> str:
+    """Why something does not evaluate: Nix says it last, below the way that led there."""
+    last = stderr[[0, *(found.start() for found in ERROR.finditer(stderr))][-1] :]
+    return textwrap.dedent(last).strip()
 
 
 def manifest(path: str) -> Release:
@@ -86,7 +96,11 @@ def missing(flake: str, host: str, variant: str, override: list[str]) -> str:
         ("variant", variant, hosts[host]) if host in hosts else ("host", host, list(hosts))
     )
     near = difflib.get_close_matches(given, known, 3) or known
-    return f"flakeship:{kind}: {flake} has no {kind} {given}; nearest: {', '.join(near)}"
+    unseen = source.inspect(flake).unseen
+    return (
+        f"flakeship:{kind}: {flake} has no {kind} {given}; nearest: {', '.join(near)}"
+        f"{f'. {unseen}' if unseen else ''}"
+    )
 
 
 def build(request: BuildRequest) -> Built:

@@ -25,18 +25,25 @@ class Source:
         """What a person should know before building from this source."""
         said = []
         if self.untracked:
-            files = some(self.untracked)
-            said.append(
-                f"Nix does not see files that git does not track: {files}; "
-                "`git add` makes them part of the flake"
-            )
+            said.append(self.unseen)
         if self.changed:
             files = some(self.changed)
+            recorded = f"but its revision is recorded as {self.revision}"
             said.append(
                 f"the flake has uncommitted changes ({files}): they go into the release, "
-                f"but its revision is recorded as {self.revision}"
+                f"{recorded if self.revision else 'and it has no revision before the first commit'}"
             )
         return said
+
+    @property
+    def unseen(self) -> str:
+        """What to say of files that Nix does not see; empty where there are none."""
+        if not self.untracked:
+            return ""
+        return (
+            f"Nix does not see files that git does not track: {some(self.untracked)}; "
+            "`git add` makes them part of the flake"
+        )
 
 
 def some(files: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from flakeship import nix
+from flakeship import nix, source
 from flakeship.errors import CommandError, FlakeshipError
 from flakeship.process import Result
 from flakeship.requests import BuildRequest
@@ -134,9 +134,51 @@ def test_a_host_that_is_not_there_names_the_nearest(
     assert str(caught.value) == said
 
 
-def test_an_error_of_evaluation_is_shown_whole(fake: Nix, tmp_path: Path) -> None:
-    fake.answers = {"path-info": CommandError("failed", 1, "error: syntax error\n at flake.nix:3")}
-    with pytest.raises(FlakeshipError, match=r"does not evaluate:\nerror: syntax error\n at flake"):
+def test_a_host_that_git_does_not_track_is_told(
+    fake: Nix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unseen = source.Source(untracked=("hosts/mail.nix",))
+    monkeypatch.setattr(source, "inspect", lambda _: unseen)
+    fake.answers = {
+        "path-info": CommandError("failed", 1, "does not provide attribute 'flakeship.mail.qemu'"),
+        "eval": Result(0, '{"web": ["qemu"]}', ""),
+    }
+    with pytest.raises(FlakeshipError, match=r"nearest: web\. Nix does not see .* hosts/mail\.nix"):
+        nix.evaluate("./flake", "mail", "qemu", tmp_path)
+
+
+STACK = """warning: not writing modified lock file
+error:
+       … while calling the 'derivationStrict' builtin
+         at /nix/store/x-source/nix/lib/release.nix:11:1:
+
+       (stack trace truncated; use '--show-trace' to show the full, detailed trace)
+
+       error:
+       Failed assertions:
+       - one of ours
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (
+            "error: syntax error\n at flake.nix:3",
+            r"evaluate:\nerror: syntax error\n at flake.nix:3\n",
+        ),
+        (
+            STACK,
+            r"evaluate:\nerror:\nFailed assertions:\n- one of ours\nthe way there: nix path-info",
+        ),
+        ("killed", r"evaluate:\nkilled\nthe way there"),
+    ],
+)
+def test_an_error_of_evaluation_is_its_reason(
+    fake: Nix, tmp_path: Path, stderr: str, said: str
+) -> None:
+    fake.answers = {"path-info": CommandError("failed", 1, stderr)}
+    with pytest.raises(FlakeshipError, match=said):
         nix.evaluate("./flake", "web", "qemu", tmp_path)
 
 

@@ -46,6 +46,14 @@ def test_what_nix_will_not_see_is_told(repository: Path) -> None:
     assert "uncommitted changes (nix/flake.nix)" in changed
 
 
+def test_before_the_first_commit_there_is_no_revision(tmp_path: Path) -> None:
+    (tmp_path / "flake.nix").write_text("{ }")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    (said,) = source.inspect(str(tmp_path)).warnings
+    assert said.endswith("and it has no revision before the first commit")
+
+
 def test_a_conflict_is_a_change(repository: Path) -> None:
     flake = repository / "nix/flake.nix"
     git(repository, "checkout", "-qb", "other")
