@@ -11,11 +11,22 @@
   diskSize ? null,
   access ? ./access,
   nixpkgs ? (builtins.getFlake (toString ./.)).inputs.nixpkgs,
-}:
+  # Nix leaves out, without a word, what a function does not take.
+  ...
+}@arguments:
 let
-  inherit (nixpkgs.lib) mkForce mkIf;
+  inherit (nixpkgs.lib) attrNames mkForce mkIf;
+  unknown = removeAttrs arguments [
+    "kernelLatest"
+    "diskSize"
+    "access"
+    "nixpkgs"
+  ];
   flakeship = import ./lib { inherit nixpkgs; };
 in
+assert
+  unknown == { }
+  || throw "no such argument: ${toString (attrNames unknown)}; there are kernelLatest, diskSize and access";
 (flakeship.mkFlake {
   hosts = ./hosts;
   # As a string: only that file is read, the directory does not get into the store.

@@ -2,12 +2,7 @@
 # address come from each clone's cloud-init drive, and the guest agent says which address it has.
 # Give the machine a serial port (`serial0: socket`) and the drive (`ide2: …:cloudinit`).
 {
-  imports = [
-    ../modules/hardened.nix
-    ../modules/cloud-init.nix
-  ];
+  imports = [ ./cloud-init.nix ];
 
   services.qemuGuest.enable = true;
-
-  flakeship.closureBudget = 1300;
 }

@@ -1,6 +1,9 @@
-# A server with its root on ZFS.
+# A server with its root on ZFS, which grows with the disk (8 GiB at first).
 {
-  imports = [ ../modules/zfs-root.nix ];
+  imports = [
+    ../modules/hardened.nix
+    ../modules/zfs-root.nix
+  ];
 
   flakeship.memory = 2048;
 }

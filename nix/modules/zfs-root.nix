@@ -93,8 +93,8 @@ in
           name = config.image.baseName;
           memSize = 2048;
           rootSize =
-            if disk == "auto" then
-              throw "flakeship.image.disk: for a root on ZFS it is a number of MiB, not auto"
+            if disk == "auto" || disk < 2 * bootSize then
+              throw "flakeship.image.disk: for a root on ZFS it is a number of MiB, ${toString (2 * bootSize)} or more"
             else
               disk - bootSize;
           rootPoolName = pool;
