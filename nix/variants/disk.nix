@@ -46,6 +46,8 @@ in
         efiSupport = uefi;
         # There is no NVRAM to write to while an image is built.
         efiInstallAsRemovable = uefi;
+        # Each has its kernel and initrd on the ESP, which is full one day.
+        configurationLimit = lib.mkIf uefi (lib.mkDefault 5);
         splashImage = null;
         extraConfig = ''
           serial --unit=0 --speed=115200
@@ -68,6 +70,7 @@ in
       inherit (config.image) baseName;
       name = config.image.baseName;
       diskSize = cfg.image.disk;
+      bootSize = "512M";
       format =
         {
           qcow2 = if cfg.image.compress then "qcow2-compressed" else "qcow2";

@@ -29,6 +29,10 @@ in
     )
   ];
 
+  # As in disk.nix.
+  fileSystems."/boot".options = [ "umask=0077" ];
+  boot.loader.grub.configurationLimit = lib.mkDefault 5;
+
   flakeship.image = {
     format = "vma.zst";
     firmware = "hybrid";
@@ -41,6 +45,7 @@ in
     qemuConf = {
       name = cfg.host;
       memory = lib.mkDefault cfg.memory;
+      bootSize = "512M";
     };
     # The module writes its own option into qemu-server.conf, by an obsolete name that warns:
     # another value in its place does not. Proxmox ignores the line.
