@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from flakeship.diff.graph import STORE_PATH, Derivation, Graph
+from flakeship.diff.masked import folded
 from flakeship.diff.runtime import kept, references
 from flakeship.diff.system import Entry
 
@@ -24,11 +25,6 @@ TEXT = ("text", "value", "json")
 """Attributes that nixpkgs' writers of files have their content in."""
 TRIGGERS = re.compile(r"X-Re(start|load)-Triggers-")
 """They make a unit restart with its files; the files are told by themselves."""
-SECRET = re.compile(
-    r"(?i)((?:passw|passphrase|secret|token|private.?key)[\w\"-]*\s*[=:])(?! null\b).+"
-    r"|\$(?:y|gy|7|\d[a-z]?)\$\S+"
-)
-"""It should not be in the store at all; it is not repeated in a log, whatever it is."""
 
 T = TypeVar("T")
 
@@ -47,8 +43,8 @@ class Text:
 
     @property
     def plain(self) -> str:
-        """Without the hashes and versions in it; JSON with a line for each value."""
-        return plain(in_lines(self.raw), self.sources)
+        """Without the hashes, versions and keys in it; JSON with a line for each value."""
+        return plain(folded(in_lines(self.raw)), self.sources)
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def differences(before: Mapping[str, Text], after: Mapping[str, Text]) -> list[s
         if old != new:
             found = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
             lines += list(found)[2:]
-    return [SECRET.sub(r"\1 …", line) for line in lines if not line.startswith("@@")]
+    return [line for line in lines if not line.startswith("@@")]
 
 
 def pieces(graph: Graph, entry: Entry) -> Mapping[str, Text]:

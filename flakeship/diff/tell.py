@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from flakeship.diff.changes import Changes
 from flakeship.diff.contents import Difference
+from flakeship.diff.masked import masked
 from flakeship.diff.packages import Change, Packages
 
 MOST = 6
@@ -109,5 +110,9 @@ def count(number: int, what: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Without control characters: a terminal would obey what a flake's texts have in them."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+    """Without what looks like a secret, and without control characters, which a terminal obeys.
+
+    All that is shown of a flake's texts comes through here.
+    """
+    visible = (each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+    return masked("".join(visible))
