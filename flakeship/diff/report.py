@@ -30,13 +30,20 @@ def report(before: Release, after: Release, *, whole: bool = False) -> str:
     """What changes, in a few lines or as a `whole`; builds nothing.
 
     Nothing but the local store is asked; for the whole, the configured binary caches are too.
-    Raises FlakeshipError where a derivation is gone from the store.
+    Raises FlakeshipError where a derivation is gone from the store, or cannot be read: a flake may
+    be anybody's, and what is taken for NixOS' own something else.
     """
     for release in (before, after):
         if not Path(release.drv).exists():
             raise FlakeshipError(gone(release))
-    changes = compare(graph.show([before.drv, after.drv]), before, after)
-    size = growth(before, after, changes.expected, caches=whole)
+    try:
+        changes = compare(graph.show([before.drv, after.drv]), before, after)
+        size = growth(before, after, changes.expected, caches=whole)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise FlakeshipError(
+            f"what Nix says of {before.name} ({before.drv}) and {after.name} ({after.drv}) cannot "
+            f"be read: {type(error).__name__}: {error}"
+        ) from error
     said = (tell.whole if whole else tell.short)(changes, size)
     return f"{heading(before, after)}\n{said}"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flakeship import wanted
-from flakeship.diff import asked, graph, growth, report, tell
+from flakeship.diff import asked, graph, growth, masked, report, tell
 from flakeship.diff.changes import Changes
 from flakeship.diff.contents import Difference
 from flakeship.diff.packages import Change, Packages
@@ -80,6 +80,59 @@ def test_a_terminal_is_not_made_to_obey() -> None:
     assert "+\ufffd[2Jx" in tell.whole(changes, "unknown")
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('"hashedPassword": "x"', '"hashedPassword": …'),
+        ('"hashedPassword": null', '"hashedPassword": null'),
+        ("root:$6$salt$hash:1::::::", "root:…"),
+        ("Environment=API_TOKEN=abc", "Environment=API_TOKEN=…"),
+        ("API_KEY=abc", "API_KEY=…"),
+        ("apiKey: abc", "apiKey: …"),
+        ("DATABASE_URL=postgres://app:pw@db/app", "DATABASE_URL=postgres://app:…@db/app"),
+        ("PresharedKey=abc", "PresharedKey=…"),
+        ("ExecStart=/bin/x --password x --token y", "ExecStart=/bin/x --password …"),
+        ("Authorization: Bearer abc.def", "Authorization: …"),
+        ("bindpw=abc", "bindpw=…"),
+        ("rootpw abc", "rootpw …"),
+        ("requirepass abc", "requirepass …"),
+        ('password "abc"', "password …"),
+        ("credential: abc", "credential: …"),
+        ("<secret>abc</secret>", "<secret>…"),
+        ("AGE-SECRET-KEY-1QQQ", "…"),
+    ],
+)
+def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None:
+    """In a file, a kernel parameter, wherever."""
+    changes = dataclasses.replace(
+        NOTHING,
+        reboot=[f"kernel parameters +{line}"],
+        files=Difference(changed={"motd": [f"+{line}"]}),
+    )
+    said = tell.whole(changes, "x").splitlines()
+    assert f"    kernel parameters +{shown}" in said
+    assert f"      +{shown}" in said
+    assert f"kernel parameters +{shown}" in tell.short(changes, "x")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PasswordAuthentication no",
+        "password sufficient pam_unix.so nullok",
+        "server_tokens off;",
+        "PublicKey=abc",
+        "trusted-public-keys = cache.nixos.org-1:abc=",
+        "https://host:8080/a@b",
+        "libsecret 0.20 -> 0.21",
+        "-libsecret 0.20",
+        "bypass=1",
+    ],
+)
+def test_what_does_not_is_shown(line: str) -> None:
+    assert masked.masked(line) == line
+
+
 def test_a_derivation_that_is_gone_is_one_line(tmp_path: Path) -> None:
     there = tmp_path / "x.drv"
     there.touch()
@@ -90,6 +143,43 @@ def test_a_derivation_that_is_gone_is_one_line(tmp_path: Path) -> None:
         f"the derivation of web-11111111 is gone from the store ({lost.drv}): "
         "a `make preview` of the flake at revision abc brings it back"
     )
+
+
+def odd(store: SmallStore, **attributes: Any) -> Release:
+    return store.release(store.add("nixos-system", **attributes))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernelParams": 5},
+        {"quoted": "makeEtcEntry 'it"},
+        {"quoted": "makeEtcEntry it"},
+        {"__json": "{"},
+        {"__json": "[]"},
+    ],
+)
+def test_a_foreign_system_that_cannot_be_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, attributes: dict[str, Any]
+) -> None:
+    store = SmallStore()
+    if "quoted" in attributes:
+        etc = store.add("etc", buildCommand=attributes["quoted"])
+        attributes = {"buildCommand": f"ln -s {etc}/etc $out/etc"}
+    before, after = store.system(), odd(store, **attributes)
+    monkeypatch.setattr(graph, "show", lambda _: store.graph())
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    with pytest.raises(
+        FlakeshipError, match=r"^what Nix says of web-.*-image\.drv\) cannot be read"
+    ):
+        report.report(before, after)
+
+
+def test_a_nix_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "run", lambda _: Result(0, "", ""))
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    with pytest.raises(FlakeshipError, match="cannot be read: JSONDecodeError"):
+        report.report(release(1), release(2))
 
 
 def test_a_change_is_one_of_a_host_that_runs() -> None:
