@@ -8,7 +8,6 @@
 }:
 let
   cfg = config.flakeship;
-  nix = config.nix.package;
   architecture = pkgs.stdenv.hostPlatform.efiArch;
   closure = pkgs.closureInfo { rootPaths = [ config.system.build.toplevel ]; };
 in
@@ -26,7 +25,11 @@ in
   services.qemuGuest.enable = true;
 
   boot.loader.grub.enable = false;
-  boot.loader.systemd-boot.enable = true;
+  boot.loader.systemd-boot = {
+    enable = true;
+    # Each has its kernel and initrd on the ESP, which is full one day.
+    configurationLimit = lib.mkDefault 5;
+  };
   fileSystems."/" = {
     device = "/dev/disk/by-partlabel/root";
     fsType = "ext4";
@@ -42,15 +45,39 @@ in
     partitions."10-root".Type = "root";
   };
 
-  # The store comes without Nix's database: it is filled at the first boot.
-  boot.postBootCommands = ''
-    if [ -f /nix-path-registration ]; then
-      ${lib.getExe' nix "nix-store"} --load-db < /nix-path-registration
+  # The store comes without Nix's database: it is filled at the first boot, once the root has grown
+  # (there is little room before), or at the next one if that failed. Like nixpkgs' sd-image.nix.
+  systemd.services.register-nix-paths = {
+    description = "Fill Nix's database with what the image holds";
+    wantedBy = [ "sysinit.target" ];
+    conflicts = [ "shutdown.target" ];
+    after = [
+      "local-fs.target"
+      "systemd-growfs-root.service"
+    ];
+    before = [
+      "sysinit.target"
+      "shutdown.target"
+      "nix-daemon.socket"
+      "nix-daemon.service"
+    ];
+    unitConfig = {
+      DefaultDependencies = false;
+      ConditionPathExists = "/nix-path-registration";
+    };
+    restartIfChanged = false;
+    path = [ config.nix.package ];
+    serviceConfig = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+    };
+    script = ''
+      nix-store --load-db < /nix-path-registration
       touch /etc/NIXOS
-      ${lib.getExe' nix "nix-env"} -p /nix/var/nix/profiles/system --set /run/current-system
+      nix-env --profile /nix/var/nix/profiles/system --set /run/current-system
       rm /nix-path-registration
-    fi
-  '';
+    '';
+  };
 
   image.repart = {
     name = "${cfg.host}-${cfg.variant}";
@@ -69,7 +96,9 @@ in
           Type = "esp";
           Label = "esp";
           Format = "vfat";
-          SizeMinBytes = "256M";
+          # Without a maximum it would share the rest of the disk with the root.
+          SizeMinBytes = "512M";
+          SizeMaxBytes = "512M";
         };
       };
       "20-root" = {
