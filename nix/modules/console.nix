@@ -2,12 +2,15 @@
 # network cannot forge it.
 { lib, ... }:
 {
-  # The last one is /dev/console.
   boot.kernelParams = lib.mkAfter [
+    # Nobody sits there to type a password: a machine that finds no root says why and starts again...
+    "panic=10"
+    "boot.panic_on_fail"
+    # The last one is /dev/console.
     "console=tty0"
     "console=ttyS0,115200"
   ];
-  # Nobody sits there to type a password: a machine that cannot boot starts again and says why.
+  # ...and one that misses anything else boots without it.
   systemd.enableEmergencyMode = false;
 
   systemd.services.announce-host-keys = {
