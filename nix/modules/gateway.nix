@@ -82,6 +82,8 @@ in
     };
     networking.firewall = {
       filterForward = true;
+      # The cloud's metadata service would take a peer for this machine, and show it the user data.
+      extraForwardRules = lib.mkBefore "ip daddr 169.254.0.0/16 drop";
       allowedUDPPorts = [ cfg.port ];
     };
 
