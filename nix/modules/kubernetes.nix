@@ -2,7 +2,9 @@
 # `masterAddress`, a name that every node resolves: certificates are issued for names, and etcd's
 # member has the control plane's. So a node's name is fixed, and each node is a host of its own. No
 # secret is in an image: the control plane makes its CA and a token when it first starts, and a node
-# joins with `nixos-kubernetes-node-join`.
+# joins with `nixos-kubernetes-node-join`. A node takes the first CA that answers at masterAddress for the
+# cluster's (`pki.pkiTrustOnBootstrap`: nixpkgs' join brings a token and no CA). On a network that others
+# are in, compare /var/lib/kubernetes/secrets/ca.pem with the control plane's before the join.
 {
   config,
   lib,
