@@ -17,6 +17,7 @@ from flakeship.process import run
 from tests.project import ROOT
 
 VARIABLE = "FLAKESHIP_NIXPKGS"
+LOCK = json.loads((ROOT / "nix/flake.lock").read_text())["nodes"]["nixpkgs"]["locked"]
 PATIENCE = ["--option", "connect-timeout", "3", "--option", "download-attempts", "1"]
 """Without a network this is known within seconds."""
 
@@ -41,19 +42,20 @@ def reference(root: Path) -> str:
     nix.keep(source, root)
     shown = json.loads(run([*nix.NIX, "path-info", "--json", source]).stdout)
     (info,) = shown.values() if isinstance(shown, dict) else shown
-    return f"path:{source}?lastModified=1784011430&narHash={quote(info['narHash'], safe='')}"
+    when = LOCK["lastModified"]  # a tree has no date of its own
+    return f"path:{source}?lastModified={when}&narHash={quote(info['narHash'], safe='')}"
 
 
 def locked() -> str:
     """The locked one, fetched where it is not in the store. Raises NoNixpkgsError."""
-    lock = json.loads((ROOT / "nix/flake.lock").read_text())["nodes"]["nixpkgs"]["locked"]
-    hashed = quote(lock["narHash"], safe="")
-    found = f"github:{lock['owner']}/{lock['repo']}/{lock['rev']}?narHash={hashed}"
+    hashed = quote(LOCK["narHash"], safe="")
+    found = f"github:{LOCK['owner']}/{LOCK['repo']}/{LOCK['rev']}?narHash={hashed}"
     fetched = run([*nix.NIX, "flake", "prefetch", *PATIENCE, found], check=False)
     if fetched.code == 0:
         return found
     # curl's own words, by their number, where it was the network
     why = re.findall(r"\(\d+\) ([^()]+)", fetched.stderr) or fetched.stderr.splitlines()
+    why = why or [f"Nix ended with {fetched.code} and no word"]
     raise NoNixpkgsError(
         f"no nixpkgs: {VARIABLE} is not set, and the locked one is not to be had: {why[-1].strip()}"
     )

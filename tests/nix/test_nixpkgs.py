@@ -25,7 +25,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_tree_is_in_the_store_as_long_as_its_link(tree: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     found = nixpkgs.reference(root)
-    assert found.startswith(f"path:{root.resolve()}?lastModified=")
+    assert found.startswith(f"path:{root.resolve()}?lastModified={nixpkgs.LOCK['lastModified']}&")
     assert root.resolve().name.endswith("-source")
     assert nixpkgs.reference(root) == found
     said = run([*nix.NIX, "eval", "--json", f"{found}#said"]).stdout
@@ -50,6 +50,7 @@ def test_any_other_reference_is_taken_as_it_is(
     [
         ("error: (unable: Could not resolve hostname (6) Could not resolve host: x)", "resolve"),
         ("error:\n  … while fetching\n  error: the tree is made of cheese\n", "cheese"),
+        ("", "Nix ended with 1"),
     ],
 )
 def test_without_a_network_the_reason_is_told(
