@@ -10,7 +10,14 @@ PARTS = re.compile(
     r'Derive\(\[[^\]]*\],\[(?P<inputs>(?:\("[^"]*",\[[^\]]*\]\),?)*)\],\[(?P<sources>[^\]]*)\]'
 )
 QUOTED = re.compile(r'"(/nix/store/[^"]*)"')
-KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|AGE-SECRET-KEY-1")
+KEY = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|AGE-SECRET-KEY-1"
+    # of WireGuard, whose public keys look the same but for the word before
+    rb"|(?:PrivateKey|PresharedKey)\s*=\s*[A-Za-z0-9+/]{43}="
+    # the hash of a password: $6$salt$hash, $y$parameters$salt$hash
+    rb"|\$(?:[1567]|g?y|2[abxy])\$[\w./=,$-]*\$[\w./]{22}"
+)
+"""A private key, or what a password can be guessed from."""
 PUBLIC = ("-ipa-priv-key.pem",)
 """Keys in nixpkgs that everybody has: that of libcamera, which only QEMU's build looks at."""
 LARGE = 1 << 20

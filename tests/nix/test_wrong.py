@@ -29,6 +29,9 @@ def test_a_warning_and_a_failed_assertion_fail(repository: Repository, what: str
         ("flake", "is the source of a flake"),
         ("key", "holds a private key"),
         ("age", "holds a private key"),
+        ("tunnel", "holds a private key"),
+        ("crypt6", "holds a private key"),
+        ("yescrypt", "holds a private key"),
     ],
 )
 def test_it_is_seen_in_the_graph(repository: Repository, what: str, said: str) -> None:
