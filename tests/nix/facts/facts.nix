@@ -55,6 +55,7 @@ in
       interfaces
       ;
     nftables = networking.nftables.enable;
+    forward = lib.optionalString networking.firewall.filterForward networking.firewall.extraForwardRules;
   };
   network = {
     inherit (networking) useNetworkd hostName;
@@ -73,6 +74,11 @@ in
         ;
     };
     systemdBoot = boot.loader.systemd-boot.enable;
+  };
+  repart = {
+    inherit (config.systemd.repart) enable partitions;
+    # what the image is made of, in the variant repart
+    image = lib.mapAttrs (_: each: each.repartConfig) (config.image.repart.partitions or { });
   };
   fileSystems = lib.mapAttrs (_: fs: {
     inherit (fs)
