@@ -178,3 +178,10 @@ def test_every_template_is_offered(stubbed: Path) -> None:
     offered = json.loads(run([*argv, "builtins.mapAttrs (_: t: baseNameOf t.path)"]).stdout)
     folders = {folder.name for folder in (ROOT / "nix/templates").iterdir()}
     assert set(offered.values()) == folders
+
+
+def test_every_module_has_the_name_of_its_file(stubbed: Path) -> None:
+    there = "builtins.mapAttrs (_: module: builtins.pathExists module)"
+    argv = [*nix.NIX, "eval", "--json", f"{stubbed}#nixosModules", "--apply", there]
+    files = {file.stem for file in (ROOT / "nix/modules").glob("*.nix")} - {"names"}
+    assert json.loads(run(argv).stdout) == dict.fromkeys(files | {"bare-metal", "disk"}, True)
