@@ -157,6 +157,12 @@ class Facts:
         return int(found[1]) // 1024
 
     @property
+    def pool_mib(self) -> int | None:
+        """The size of the ZFS pool that the root is in, in MiB; None where it is on no ZFS."""
+        found = re.search(r"^(\d+)$", self.text("root"), re.MULTILINE)
+        return int(found[1]) // 1024**2 if found else None
+
+    @property
     def failed_units(self) -> list[str]:
         """The names of the units that have failed."""
         return [line.split()[0] for line in self.text("failed").splitlines() if line.strip()]

@@ -45,6 +45,18 @@ reasons() {
   done
 }
 
+# The size of the root file system. ZFS tells of one data set without the others: there the size of
+# the pool as well, in bytes.
+root() {
+  df -Pk / || return
+  case $(findmnt -nro FSTYPE,SOURCE / 2>/dev/null) in
+    "zfs "*)
+      pool=$(findmnt -nro SOURCE /)
+      zpool list -Hpo size "${pool%%/*}"
+      ;;
+  esac
+}
+
 [ $# -gt 0 ] || set -- state sudo toplevel addresses listeners nft root failed reasons boot
 
 for wanted; do
@@ -57,7 +69,7 @@ for wanted; do
     nft) section nft nft -j list ruleset ;;
     iptables) section iptables iptables-save ;;
     ip6tables) section ip6tables ip6tables-save ;;
-    root) section root df -Pk / ;;
+    root) section root root ;;
     failed) section failed systemctl --failed --no-legend --plain ;;
     reasons) section reasons reasons ;;
     boot) section boot cat /proc/sys/kernel/random/boot_id ;;

@@ -42,6 +42,7 @@ def test_a_healthy_nixos_passes_all() -> None:
 
 NO_NFT = Section(1, "", "sh: nft: not found", 0)
 IPTABLES = recorded("nixos-iptables.txt").replace("8000:8010", "80")
+DATA_SET = "tank/system/root 2752512 131072 2621440 5% /"
 STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
 
 
@@ -78,6 +79,11 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("firewall", {"nft": NO_NFT, "iptables": IPTABLES}, "came to `ip6tables`"),
         ("root-size", {"root": "/dev/vda 1024000 1 1 1% /"}, "1000 MiB of a disk of 4096 MiB: les"),
         ("root-size", {"root": "df: what"}, "cannot be read"),
+        (
+            "root-size",
+            {"root": f"{DATA_SET}\n{1792 << 20}"},
+            "1792 MiB of a disk of 4096 MiB (a ZFS",
+        ),
         ("system", {"state": Section(1, "degraded", "", 0), "failed": "a.service x"}, "a.service"),
         ("system", {"failed": "a.service loaded failed failed A"}, "failed units: a.service"),
         (
@@ -173,13 +179,36 @@ def test_a_probe_cut_short_keeps_what_is_whole() -> None:
         known.listeners  # noqa: B018
 
 
-def probe(path: Path, **programs: str) -> facts.Facts:
+def test_of_a_root_on_zfs_the_pool_counts() -> None:
+    """A data set is only what it holds and what the pool has left."""
+    found = evidence(machine(root=f"{DATA_SET}\n{2816 << 20}"))
+    assert found["root-size"] == (True, "2816 MiB of a disk of 4096 MiB (a ZFS pool)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "pool"), [("zfs", "tank/system/root", 6656), ("ext4", "/dev/vda1", None)]
+)
+def test_the_probe_asks_zfs_for_its_pool(
+    tmp_path: Path, kind: str, source: str, pool: int | None
+) -> None:
+    known = probe(
+        tmp_path,
+        "root",
+        sudo='shift; exec "$@"',
+        findmnt=f'[ "$2" = SOURCE ] || printf "{kind} "; echo {source}',
+        zpool=f'[ "$*" = "list -Hpo size tank" ] && echo {6656 << 20}',
+    )
+    assert known.pool_mib == pool
+    assert known.root_mib > 0
+
+
+def probe(path: Path, *sections: str, **programs: str) -> facts.Facts:
     """Run the real script with these programs before those of this machine."""
     for name, text in programs.items():
         (path / name).write_text(f"#!/bin/sh\n{text}\n")
         (path / name).chmod(0o755)
     done = run(
-        ["sh", "-c", facts.command("state", "sudo", "no-such")],
+        ["sh", "-c", facts.command(*(sections or ("state", "sudo", "no-such")))],
         stdin=facts.PROBE,
         env={"PATH": f"{path}:{os.environ['PATH']}"},
     )
