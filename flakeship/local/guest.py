@@ -41,7 +41,12 @@ if ! mountpoint -q "$directory"; then
     systemctl cat "$unit" >/dev/null 2>&1 || unit=
   fi
   # Where the host declares the mount, what it wants starts with it.
-  if [ "$unit" ]; then systemctl start "$unit"; else mount "$device" "$directory"; fi
+  if [ "$unit" ]; then
+    systemctl start "$unit"
+  else
+    # udev may have mounted it in this moment
+    mount "$device" "$directory" || mountpoint -q "$directory"
+  fi
 fi
 if [ "$(kind)" = ext4 ]; then resize2fs "$device" >/dev/null; fi
 """
