@@ -25,7 +25,9 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mebibytes: int, cores:
     file = tmp_path / "meminfo"
     file.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {mebibytes * 1024} kB\n")
     monkeypatch.setattr(memory, "MEMINFO", file)
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "OWN", tmp_path / "own")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,35 @@ def test_where_nobody_tells_of_the_memory_cores_decide(
         memory.MEMINFO.write_text(text)
     assert memory.available() is None
     assert memory.workers(9) == 4
+
+
+@pytest.mark.parametrize(
+    ("group", "above", "left"),
+    [
+        (("max", "5"), ("max", "5"), 9000),
+        (("3000", "1000"), ("max", "5"), 2100),
+        (("8000", "1000"), ("2000", "1500"), 600),
+        (("1000", "1200"), ("max", "5"), 0),
+        (("64000", "0"), ("max", "5"), 9000),
+    ],
+)
+def test_a_control_group_leaves_less(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    group: tuple[str, str],
+    above: tuple[str, str],
+    left: int,
+) -> None:
+    told(monkeypatch, tmp_path, 9000, 4)
+    memory.OWN.write_text("0::/user.slice/shell\n")
+    own = memory.CGROUPS / "user.slice/shell"
+    own.mkdir(parents=True)
+    for folder, numbers in ((own, group), (own.parent, above)):
+        for name, mebibytes in zip(("max", "current"), numbers, strict=True):
+            text = mebibytes if mebibytes == "max" else str(int(mebibytes) << 20)
+            (folder / f"memory.{name}").write_text(f"{text}\n")
+        (folder / "memory.stat").write_text(f"anon 1\ninactive_file {100 << 20}\n")
+    assert memory.available() == left
 
 
 class Flake:
