@@ -20,9 +20,20 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_one_on_path_is_taken(path: Path) -> None:
-    program(path, "nixfmt", "nixfmt 1.0")
+@pytest.mark.parametrize("version", ["nixfmt 1.0.0", "nixfmt v1.1.0", "nixfmt-rs 0.5.3"])
+def test_the_one_on_path_is_taken(path: Path, version: str) -> None:
+    program(path, "nixfmt", version)
     assert nixfmt.ensure() == (path / "nixfmt", "")
+
+
+@pytest.mark.parametrize(
+    "version", ["nixfmt 0.6.0", "nixfmt unstable-2024-08-16", "nixfmt-rs 0.4", ""]
+)
+def test_one_of_another_style_is_not(path: Path, version: str) -> None:
+    program(path, "nixfmt", version)
+    assert nixfmt.ensure()[0] is None
+    own = program(nixfmt.home() / "bin", "nixfmt", "nixfmt-rs 0.5.3")
+    assert nixfmt.ensure() == (own, "")
 
 
 def test_the_one_that_was_built_is_taken(path: Path) -> None:
@@ -47,7 +58,7 @@ def test_cargo_builds_the_pinned_crate(path: Path) -> None:
 def test_without_it_the_check_is_counted_as_not_made(
     path: Path, cargo: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    why = "neither nixfmt nor cargo, to build it, is on PATH"
+    why = "neither nixfmt 1 nor cargo, to build it, is on PATH"
     if cargo:
         (path / "cargo").write_text("#!/bin/sh\necho 'error: no network' >&2\nexit 101\n")
         (path / "cargo").chmod(0o755)
