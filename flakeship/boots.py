@@ -1,8 +1,12 @@
-"""What a target can boot or publish: told from the manifest, before anything is built."""
+"""What a target can boot or publish: told from the manifest, before anything is built.
+
+Each target says it in its own folder (`boots.py`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
 from flakeship.errors import SettingError
 from flakeship.release import Release
@@ -17,20 +21,9 @@ class Boots:
     variants: tuple[str, ...]
 
 
-TARGETS = {
-    # QEMU's machine here is i440fx with its BIOS
-    "local": Boots(("qcow2", "raw"), ("bios", "hybrid"), ("qemu", "openstack", "proxmox", "raw")),
-    "openstack": Boots(
-        ("qcow2", "raw"),
-        ("bios", "hybrid", "uefi"),
-        ("openstack", "openstack-hybrid", "openstack-uefi", "raw"),
-    ),
-}
-
-
 def check(release: Release, target: str) -> None:
     """Refuse a release that the target cannot boot. Raises SettingError."""
-    boots = TARGETS[target]
+    boots: Boots = import_module(f"flakeship.{target}.boots").BOOTS
     for what, given, taken in (
         ("an image of the format", release.format, boots.formats),
         ("an image for the firmware", release.firmware, boots.firmware),
