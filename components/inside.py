@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from importlib import import_module
+from threading import Thread
 
 import pulumi
 
@@ -23,7 +25,7 @@ async def say(
     # imported for a change alone: a preview without one is not to wait for it
     inside = import_module("flakeship.diff.report")
     pairs = list(inside.changing(running, ledger, wanted))
-    reports = [asyncio.to_thread(inside.report, *pair) for pair in pairs]
+    reports = [beside(inside.report, *pair) for pair in pairs]
     said = await asyncio.gather(*reports, return_exceptions=True)
     for (before, after), report in zip(pairs, said, strict=True):
         if isinstance(report, str):
@@ -32,3 +34,18 @@ async def say(
             pulumi.log.warn(
                 f"{inside.heading(before, after)}: what changes inside is not shown: {report}"
             )
+
+
+def beside(act: Callable[..., str], *given: object) -> Awaitable[str]:
+    """Like asyncio.to_thread, but a program that ends with an error does not wait for it."""
+    done: Future[str] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(act(*given))
+        except Exception as error:  # noqa: BLE001 - it is told, whatever it is
+            done.set_exception(error)
+
+    done.set_running_or_notify_cancel()
+    Thread(target=run, daemon=True).start()
+    return asyncio.wrap_future(done)

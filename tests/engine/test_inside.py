@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ from flakeship.process import run
 
 from .conftest import Tiny
 
+SLOW = 30
+"""Seconds that a report takes which nobody waits for."""
 SHOWN = "make diff shows all of it"
 
 
@@ -86,7 +89,13 @@ def test_a_mistake_in_the_settings_is_not_held_up(project: Tiny) -> None:
     project.up()
     project.write("two")
     project.config("servers[0].memory", "32")
+    report = project.path / "flakeship/diff/report.py"
+    slow = f"{report.read_text()}\n\ndef report(*_: object) -> str:\n    time.sleep({SLOW})\n"
+    report.unlink()
+    report.write_text(slow.replace("from pathlib", "import time\nfrom pathlib"))
+    begun = time.monotonic()
     said = project.preview(check=False)
+    assert time.monotonic() - begun < SLOW
     assert "has 32 MiB of memory, but tiny-" in said
     assert "never retrieved" not in said
     assert "was destroyed" not in said
