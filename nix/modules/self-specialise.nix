@@ -1,6 +1,10 @@
 # At boot, a machine takes its configuration from the disks or shares that are attached to it, and
 # reboots into it (self-specialise.sh says how). What it becomes may have this module too
-# (templates/fleet/common/vm_host_base.nix): then it follows its disks when they change.
+# (templates/fleet/common/vm_host_base.nix): then it can follow its disks when they change.
+#
+# Who is trusted: whoever can attach a file system labelled NIXOS-FLEET, or a share of that tag, is root
+# at the next boot. That is the hypervisor and its owner, and with a machine of metal anybody with a USB
+# stick: until it is installed and, with `follow`, for ever.
 {
   config,
   lib,
@@ -51,14 +55,25 @@ let
   };
 in
 {
-  options.flakeship.selfSpecialise.inputs = lib.mkOption {
-    type = lib.types.attrsOf lib.types.str;
-    description = ''
-      Flake references that take the place of the configuration's inputs of these names: by default
-      nixpkgs and Flakeship as this image has them in its store, so that nothing but the binary cache
-      is needed. With `lib.mkForce { }` the configuration's own flake.lock decides, and its inputs
-      are fetched.
-    '';
+  options.flakeship.selfSpecialise = {
+    follow = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = ''
+        Whether the disks are looked at in every boot, and a configuration that changed there is
+        installed. Whoever can attach a disk is then root for as long as the machine lives; without it
+        only until a configuration is installed (/var/lib/self-specialise/installed).
+      '';
+    };
+    inputs = lib.mkOption {
+      type = lib.types.attrsOf lib.types.str;
+      description = ''
+        Flake references that take the place of the configuration's inputs of these names: by default
+        nixpkgs and Flakeship as this image has them in its store, so that nothing but the binary cache
+        is needed. With `lib.mkForce { }` the configuration's own flake.lock decides, and its inputs
+        are fetched.
+      '';
+    };
   };
 
   # A netboot system has no disk to become another one on.
@@ -86,6 +101,7 @@ in
       environment = {
         HOME = "/root";
         VARIANT = cfg.variant;
+        FOLLOW = lib.boolToString cfg.selfSpecialise.follow;
       };
       serviceConfig = {
         Type = "oneshot";

@@ -3,7 +3,8 @@
 # NIXOS-FLEET to /etc/nixos, NIXOS-SELF to /etc/nixos/hosts/self, NIXOS-KEYS to /root/.ssh. Copied,
 # not mounted: they may be read-only, serve many machines, and go once they are read.
 #
-# The arguments go to `nix flake lock`. VARIANT is the image's. ROOT is where all of it lies, for tests.
+# The arguments go to `nix flake lock`. VARIANT is the image's, FOLLOW whether disks are looked at once
+# it is installed. ROOT is where all of it lies, for tests.
 # It may be killed anywhere: what is half-way is done again, and a reboot happens once a configuration.
 set -Eeuo pipefail
 shopt -s nullglob
@@ -13,11 +14,21 @@ nixos=$root/etc/nixos
 state=$root/var/lib/self-specialise
 log=$root/var/log/self-specialise.log
 mounts=$root/run/self-specialise
-declare -A attached
+declare -A attached=()
+
+# The journal, also where a function's output goes into a file.
+exec 3>&1
+
+# What a disk or a build says may neither steer a terminal nor pass for the machine's host keys, which
+# are read from the console; and a cloud shows the console to many: no passwords of URLs.
+to_console() {
+  tr --complement --delete '\t\n -~' |
+    sed -e '/SSH HOST KEY/d' -e 's|://[^/@ ]*@|://***@|g' >> "$root/dev/console" || true
+}
 
 say() {
-  echo "$*"
-  echo "self-specialise: $*" >> "$root/dev/console" || true
+  echo "$*" >&3
+  echo "self-specialise: $*" | to_console
 }
 
 fail() {
@@ -68,12 +79,14 @@ take_keys() {
   say "the keys are in /root/.ssh"
 }
 
-# What the configuration cannot know: the image that this machine was, and the disk it boots from.
+# What the configuration cannot know: the image that this machine was; the disk that it boots from,
+# which is /boot's, as a root on ZFS is on no device; the id that its pool is imported by.
 describe_machine() {
-  local disk
-  disk=$(lsblk --inverse --list --paths --noheadings --output NAME,TYPE "$(findmnt --noheadings --output SOURCE /)" |
-    sed -n 's/ *disk$//p' | head -n 1)
-  printf '{"variant":"%s","bootDisk":"%s"}\n' "$VARIANT" "$disk"
+  local disk id=
+  disk=$(lsblk --inverse --list --paths --noheadings --output NAME,TYPE \
+    "$(findmnt --noheadings --output SOURCE --target /boot)" | sed -n 's/ *disk$//p' | head -n 1) || true
+  if [ -e "$root/etc/hostid" ]; then id=$(hostid); fi
+  printf '{"variant":"%s"%s%s}\n' "$VARIANT" "${disk:+,\"bootDisk\":\"$disk\"}" "${id:+,\"hostId\":\"$id\"}"
 }
 
 # Everything in one folder, beside /etc/nixos so that it can take its place in one step.
@@ -106,24 +119,30 @@ stamp() {
 step() {
   say "$1"
   shift
+  # What a fetch says may hold a token.
+  install -D --mode 0600 /dev/null "$log"
   if ! "$@" 2>&1 | tee "$log"; then
-    tail -n 20 "$log" | sed 's/^/  | /' >> "$root/dev/console" || true
+    tail -n 20 "$log" | sed 's/^/  | /' | to_console
     fail "$1 did not succeed; all that it said is in ${log#"$root"}"
   fi
 }
 
-mkdir --parents "$state" "${log%/*}"
+install --directory --mode 0700 "$state" "$mounts"
+if [ "$FOLLOW" != true ] && [ -e "$state/installed" ]; then
+  say "it has become its configuration: no disk is looked at (flakeship.selfSpecialise.follow)"
+  exit
+fi
 udevadm settle --timeout=30 || true
 for name in NIXOS-KEYS NIXOS-FLEET NIXOS-SELF; do attach "$name"; done
 
-if [ -v "attached[NIXOS-KEYS]" ]; then take_keys; fi
 if [ ! -v "attached[NIXOS-FLEET]" ]; then
-  if [ -v "attached[NIXOS-SELF]" ]; then fail "NIXOS-SELF is here, but no NIXOS-FLEET to go with it"; fi
+  if [ "${#attached[@]}" != 0 ]; then fail "${!attached[*]} is here, but no NIXOS-FLEET to go with it"; fi
   say "no configuration is attached (NIXOS-FLEET, NIXOS-SELF): this machine stays what it is"
   exit
 fi
 
 assemble
+if [ -v "attached[NIXOS-KEYS]" ]; then take_keys; fi
 id=$(fingerprint "$nixos.next")
 if [ "$id" = "$(stamp installed)" ]; then
   rm -r "$nixos.next"

@@ -15,15 +15,10 @@
     { nixpkgs, flakeship, ... }:
     let
       inherit (nixpkgs) lib;
-      # Written by the machine: the variant of its image and the disk it boots from.
+      # Written by the machine: the variant of its image and, where they are known, the disk it boots
+      # from and its host id.
       machine =
-        if lib.pathExists ./machine.json then
-          lib.importJSON ./machine.json
-        else
-          {
-            variant = "openstack";
-            bootDisk = "/dev/vda";
-          };
+        if lib.pathExists ./machine.json then lib.importJSON ./machine.json else { variant = "openstack"; };
       hosts = lib.filterAttrs (_: type: type == "directory") (builtins.readDir ./hosts);
     in
     {

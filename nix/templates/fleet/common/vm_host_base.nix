@@ -1,5 +1,5 @@
 # What a virtual machine keeps of the base image that it was: the disk that it boots from, or it has
-# no root, and the service that follows its configuration disks.
+# no root, and the service that made it what it is.
 {
   flakeship,
   machine,
@@ -10,7 +10,8 @@
 {
   imports = [
     "${flakeship}/variants/${machine.variant}.nix"
-    # Without it a changed disk is ignored, and a rebuild by hand fetches nixpkgs.
+    # Keeps nixpkgs in the store for a rebuild by hand. Changed disks are taken only with
+    # `flakeship.selfSpecialise.follow = true;`: whoever can attach a disk is root then.
     flakeship.nixosModules.self-specialise
   ];
 
@@ -18,5 +19,9 @@
     inherit (machine) variant;
   }
   # Only what boots by GRUB has it.
-  // lib.optionalAttrs (options.flakeship ? bootDisk) { inherit (machine) bootDisk; };
+  // lib.optionalAttrs (options.flakeship ? bootDisk && machine ? bootDisk) {
+    inherit (machine) bootDisk;
+  };
+  # Of a root on ZFS: with another one the pool is not imported. Before zfs-root's own default.
+  networking.hostId = lib.mkIf (machine ? hostId) (lib.mkOverride 900 machine.hostId);
 }
