@@ -46,8 +46,8 @@ in
         efiSupport = uefi;
         # There is no NVRAM to write to while an image is built.
         efiInstallAsRemovable = uefi;
-        # Each has its kernel and initrd on the ESP, which is full one day.
-        configurationLimit = lib.mkIf uefi (lib.mkDefault 5);
+        # Each has its kernel and initrd there, and it is full one day.
+        configurationLimit = lib.mkIf (config.fileSystems ? "/boot") (lib.mkDefault 5);
         splashImage = null;
         extraConfig = ''
           serial --unit=0 --speed=115200
