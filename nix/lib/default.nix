@@ -26,6 +26,9 @@ let
       variant: image:
       let
         host = lib.nixosSystem {
+          # For `imports` in host files that lie in another repository. Not the flake itself: it is
+          # another one with every commit.
+          specialArgs.flakeship.nixosModules = import ../modules/names.nix;
           modules = [
             ../modules
             image

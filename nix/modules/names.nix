@@ -1,4 +1,4 @@
-# The modules by their files' names, for a flake that puts its hosts together without mkFlake.
+# The modules by their files' names, for hosts outside of this flake.
 let
   isModule = file: builtins.match ".*\\.nix" file != null && file != "names.nix";
   files = builtins.filter isModule (builtins.attrNames (builtins.readDir ./.));
