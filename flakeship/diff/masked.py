@@ -15,11 +15,12 @@ NAMES = (
 )
 """What names something as a secret."""
 
+# Bounded, for a flake may be anybody's: no text in it is to take long.
 SECRET = re.compile(
     rf"""(?xi)
     (?: # a name and its value, an option, a directive: up to the end of the line
-        ( {NAMES} [\w"'.-]* [ \t]* (?: [=:>] [ \t]* | [ \t] (?=["']) )
-        | -- [\w-]* {NAMES} [\w-]* [ \t]+
+        ( {NAMES} [\w"'.-]{{0,40}} [ \t]{{0,9}} (?: [=:>] [ \t]* | [ \t] (?=["']) )
+        | -- [\w-]{{0,40}} {NAMES} [\w-]{{0,40}} [ \t]+
         | \b (?:bearer|bindpw|rootpw|requirepass|masterauth) [ \t]+
         ) (?! [ \t]* (?:null|true|false)\b ) .+
     # a URL's password
@@ -30,7 +31,7 @@ SECRET = re.compile(
     )"""
 )
 
-PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:[^-]|-(?!----))*-----END \1-----")
 
 
 def masked(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,13 @@ def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None
 )
 def test_what_does_not_is_shown(line: str) -> None:
     assert masked.masked(line) == line
+
+
+@pytest.mark.parametrize("text", ["token", "--a-", "-----BEGIN X-----\n", "://", "_key "])
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.monotonic()
+    masked.masked(masked.folded(text * 20000))
+    assert time.monotonic() - begun < 5
 
 
 def test_a_derivation_that_is_gone_is_one_line(tmp_path: Path) -> None:
