@@ -66,6 +66,9 @@ def test_the_disk_has_the_size_that_is_asked_for(repository: Repository, variant
     below, _, text = graph.inputs(made.release.drv)
     texts = [text, *(graph.inputs(each)[2] for each in below)]
     assert any(b"7777" in each for each in texts)
+    # what is free is the root's: without a maximum of its own the ESP would take half of it
+    sizes = [each.get("SizeMaxBytes") for each in made.facts["repart"]["image"].values()]
+    assert sizes == (["512M", None] if variant == "repart" else [])
 
 
 def test_the_facts_are_of_the_release_that_the_flake_offers(
