@@ -147,6 +147,10 @@ def test_the_serial_console_is_the_last(host: Known) -> None:
     assert "announce-host-keys" in host.facts["units"] or host.facts["cloudInit"]
 
 
+def test_it_starts_again_where_it_finds_no_root(host: Known) -> None:
+    assert {"panic=10", "boot.panic_on_fail"} <= set(host.facts["boot"]["kernelParams"])
+
+
 def test_it_boots_from_its_disk(host: Known) -> None:
     boot, files = host.facts["boot"], host.facts["fileSystems"]
     if host.variant == "netboot":
@@ -229,3 +233,10 @@ def test_what_a_host_cannot_be_it_says(pair: tuple[str, str], evaluations: Evalu
     evaluate: Callable[[], Known] = evaluations.begin(*pair).result
     with pytest.raises(CommandError, match=EXCEPTIONS[pair]):
         evaluate()
+
+
+def test_who_is_in_the_tunnel_does_not_reach_the_metadata(evaluations: Evaluations) -> None:
+    gateway = evaluations.begin("gateway", "openstack").result()
+    rules = gateway.facts["firewall"]["forward"].splitlines()
+    (accepted,) = (i for i, rule in enumerate(rules) if 'iifname { "wg0" }' in rule)
+    assert "ip daddr 169.254.0.0/16 drop" in rules[:accepted]
