@@ -88,9 +88,10 @@ let
         }
       ) (hostsIn hosts);
       unknown = lib.attrNames (removeAttrs configurations (lib.attrNames each));
-      machines = lib.mapAttrs (name: host: host.${configurations.${name} or "openstack"}) each;
+      machines =
+        assert unknown == [ ] || throw "mkFlake: configurations of no host: ${toString unknown}";
+        lib.mapAttrs (name: host: host.${configurations.${name} or "openstack"}) each;
     in
-    assert unknown == [ ] || throw "mkFlake: configurations of no host: ${toString unknown}";
     {
       flakeship = lib.mapAttrs (_: lib.mapAttrs (_: host: host.release)) each;
       # No `packages`: `nix flake check` would evaluate every image in one process.
