@@ -60,6 +60,14 @@ def settled(stack: Stack) -> Stack:
     return selected()
 
 
+def configuration(stack: Stack) -> dict[str, Any]:
+    """What Pulumi knows of a stack's settings, the defaults of Pulumi.yaml included, by key."""
+    told: dict[str, Any] = json.loads(
+        run(["pulumi", "config", "--json", "--stack", stack.name]).stdout
+    )
+    return told
+
+
 def cloud(stack: Stack) -> str | None:
     """The cloud that a stack is on, as flakeship:openstack.cloud names it; None: on this machine.
 
@@ -68,7 +76,7 @@ def cloud(stack: Stack) -> str | None:
     for resource in stack.resources:
         if resource["type"] == PROVIDER:
             return str(resource["inputs"].get("cloud", ""))
-    told = json.loads(run(["pulumi", "config", "--json"]).stdout)
+    told = configuration(stack)
     if told.get("flakeship:target", {}).get("value") != "openstack":
         return None
     wish = told.get("flakeship:openstack", {}).get("objectValue") or {}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from flakeship import ledger, settings, wanted
 from flakeship.diff.report import report
 from flakeship.errors import FlakeshipError
-from flakeship.process import run
 from flakeship.release import Release
-from flakeship.selected import Stack
+from flakeship.selected import Stack, configuration
 
 
 def diff(stack: Stack, before: str, after: str, progress: Callable[[str], object]) -> str:
@@ -34,7 +32,7 @@ def diff(stack: Stack, before: str, after: str, progress: Callable[[str], object
         then = [each for each in then if before or each.host == later.host] or then[:1]
         pairs = [(each, later) for each in then]
     else:
-        now = evaluated(stack.name, progress)
+        now = evaluated(stack, progress)
         pairs = [(each, now[each.host]) for each in then if each.host in now]
         for each in then:
             if each.host not in now:
@@ -47,15 +45,15 @@ def diff(stack: Stack, before: str, after: str, progress: Callable[[str], object
     )
 
 
-def evaluated(stack: str, progress: Callable[[str], object]) -> dict[str, Release]:
+def evaluated(stack: Stack, progress: Callable[[str], object]) -> dict[str, Release]:
     """The releases that the flake describes now, by host, with the settings that Pulumi has."""
-    told = json.loads(run(["pulumi", "config", "--json", "--stack", stack]).stdout)
+    told = configuration(stack)
     given = settings.read(
         {key: each.get("value", "") for key, each in told.items()},
-        f"Pulumi.{stack}.yaml",
+        f"Pulumi.{stack.name}.yaml",
         lambda key: bool(told[key]["secret"]),
     )
-    found = wanted.evaluate(given, stack, given.hosts)
+    found = wanted.evaluate(given, stack.name, given.hosts)
     for warning in found.warnings:
         progress(warning)
     return dict(found.releases)

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from flakeship.diff.graph import STORE_PATH, Derivation, Graph
 from flakeship.diff.masked import folded
-from flakeship.diff.runtime import kept, references
+from flakeship.diff.runtime import closure, kept
 from flakeship.diff.system import Entry
 
 VERSION = re.compile(r"-\d{4}-\d\d-\d\d|-\d[\w+]*(?:\.[\w+]+)+|-\d[\w.+]*$")
@@ -96,18 +96,16 @@ def pieces(graph: Graph, entry: Entry) -> Mapping[str, Text]:
     """
     if not entry.path:
         return {"": Text(entry.text)}
-    found = STORE_PATH.match(entry.path)
-    made = graph.maker(found[1]) if found else None
+    made = graph.maker_at(entry.path)
     if made is None:
         return {"": Text(readable(Path(entry.path)))}
-    todo = [made]
-    said: dict[str, Text] = {}
-    for each in todo:  # grows meanwhile
-        if each.package or TRIGGERS.match(each.name) or "chosenOutputs" in each.attributes:
-            continue
-        said[each.name] = written(each)
-        todo += [r for r in references(graph, each) if r not in todo]
-    return said
+
+    def ours(each: Derivation) -> bool:
+        collection = "chosenOutputs" in each.attributes
+        return not (each.package or TRIGGERS.match(each.name) or collection)
+
+    found = closure(graph, [made], into=ours)
+    return {each.name: written(each) for each in found if ours(each)}
 
 
 def written(derivation: Derivation) -> Text:

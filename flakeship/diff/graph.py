@@ -92,6 +92,11 @@ class Graph:
         """What makes an output; None for a source, and for what is not in this graph."""
         return self._makers.get(path)
 
+    def maker_at(self, text: str) -> Derivation | None:
+        """What makes the output that a path or command begins with; None likewise."""
+        found = STORE_PATH.match(text)
+        return self.maker(found[1]) if found else None
+
     def below(self, drv: str) -> list[Derivation]:
         """A derivation, by its base name, with all that it needs to be built."""
         seen, todo = {drv}, [drv]

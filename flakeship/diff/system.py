@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flakeship.diff.graph import STORE_PATH, Derivation, Graph
+from flakeship.diff.graph import Derivation, Graph
 
 LINK = re.compile(r"^ln -s (/nix/store/\S+) \$out/([a-z-]+)$", re.MULTILINE)
 ENTRY = "makeEtcEntry "
@@ -46,8 +46,7 @@ def system(graph: Graph, toplevel: Derivation) -> System:
     linked = {name: path for path, name in LINK.findall(toplevel.text("buildCommand"))}
     parts = {}
     for name in ("kernel", "initrd", "kernel-modules", "etc", "sw"):
-        found = STORE_PATH.match(linked.get(name) or toplevel.text(name))
-        if found and (made := graph.maker(found[1])):
+        if made := graph.maker_at(linked.get(name) or toplevel.text(name)):
             parts[name] = made
     given = toplevel.attributes.get("kernelParams", "")
     parameters = given.split() if isinstance(given, str) else [str(each) for each in given]
@@ -55,8 +54,7 @@ def system(graph: Graph, toplevel: Derivation) -> System:
     files: dict[str, Entry] = {}
     if "etc" in parts:
         for name, entry in entries(parts["etc"]):
-            inside = STORE_PATH.match(entry.path)
-            if name in UNITS and inside and (made := graph.maker(inside[1])):
+            if name in UNITS and (made := graph.maker_at(entry.path)):
                 units |= {UNITS[name] + unit: each for unit, each in linked_units(graph, made)}
             elif name.startswith(SERVICES) and name != f"{SERVICES}order":
                 units[name.removeprefix(SERVICES)] = entry

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flakeship import wanted
+from flakeship import selected, wanted
 from flakeship.diff import asked, graph, growth, masked, report, tell
 from flakeship.diff.changes import Changes
 from flakeship.diff.contents import Difference
@@ -315,9 +315,9 @@ def test_the_flake_is_evaluated_with_the_stacks_settings(
         seen.append((settings.flake, stack, hosts))
         return wanted.Evaluation({"web": release(1)}, ["uncommitted"])
 
-    monkeypatch.setattr(asked, "run", lambda *_: Result(0, json.dumps(config), ""))
+    monkeypatch.setattr(selected, "run", lambda *_: Result(0, json.dumps(config), ""))
     monkeypatch.setattr(wanted, "evaluate", evaluate)
     warned: list[str] = []
-    assert asked.evaluated("dev", warned.append) == {"web": release(1)}
+    assert asked.evaluated(Stack("dev", {}), warned.append) == {"web": release(1)}
     assert seen == [(str(tmp_path), "dev", ["web"])]
     assert warned == ["uncommitted"]
