@@ -10,7 +10,7 @@ FROM   ?=
 TO     ?=
 PLUGINS ?=
 
-SETUP  := lab/setup/run
+SETUP  := dev/setup/run
 WITH   := . .state/env.sh;
 PYTHON := .venv/bin/python
 # a make of another stack beside this one selects that
@@ -39,18 +39,18 @@ sweep: setup ## Remove what a killed run has left and the state does not know
 doctor: ## Show what was found, what is missing and the command that fixes it
 	@$(SETUP) doctor $(STACK) $(PLUGINS)
 test: check ## Run the checks and the whole test suite, that of openstack included
-	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/openstack
-	@tests/openstack/run
+	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e
+	@tests/targets/openstack/e2e/run
 test-openstack: setup ## Run the tests of the target openstack, in a cloud that it brings up
-	@tests/openstack/run
+	@tests/targets/openstack/e2e/run
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m bench
 bench-openstack: ## Run those of the target openstack, in a cloud that it brings up (PARTS chooses)
-	@bench/openstack/run $(PARTS)
+	@dev/bench/openstack/run $(PARTS)
 check: setup ## Check style, types, Nix files and shell scripts
-	@$(WITH) $(PYTHON) -m lab.setup check
+	@$(WITH) $(PYTHON) -m dev.setup check
 format: setup ## Format the Python and Nix files
-	@$(WITH) $(PYTHON) -m lab.setup format
+	@$(WITH) $(PYTHON) -m dev.setup format
 relock: ## Lock the appliance's newest Debian packages (without a set-up: it may wait for the new lock)
 	@python3 nix/appliance/debian/relock.py
 	@git diff --quiet -- $(LOCK) || git commit --message "Take Debian's newest packages" -- $(LOCK)
@@ -59,8 +59,8 @@ env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
 setup: ## Get all that is needed, without building anything
 	@$(SETUP) setup $(STACK) $(PLUGINS)
 lab-openstack: setup ## Bring up a real OpenStack on this machine (VIRT=fake: without guests); needs root
-	@$(PYTHON) -m lab.openstack up
+	@$(PYTHON) -m dev.openstack up
 lab-down: setup ## Stop that OpenStack and forget everything in it
-	@$(PYTHON) -m lab.openstack down
+	@$(PYTHON) -m dev.openstack down
 lab-env: setup ## Print the shell lines that select it: eval "$(make lab-env)"
-	@$(PYTHON) -m lab.openstack env
+	@$(PYTHON) -m dev.openstack env

@@ -8,11 +8,13 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import inside, own_stack, program, targets
+from components import diff_report, outputs, program, targets
 from components.nix_image import NixImage
-from flakeship import ledger, requests, settings, wanted
-from flakeship.release import Record
-from flakeship.wanted import Wanted
+from flakeship.config import settings
+from flakeship.model import codec, ledger
+from flakeship.model.release import Record
+from flakeship.release import desired
+from flakeship.release.desired import Desired
 
 
 async def main() -> dict[str, Any]:
@@ -20,14 +22,12 @@ async def main() -> dict[str, Any]:
     stack = pulumi.get_stack()
     given = settings.read(CONFIG.get(), f"Pulumi.{stack}.yaml", is_config_secret)
     target = targets.load(given)
-    reading = asyncio.create_task(
-        own_stack.previous_outputs("running", "releases", *target.outputs)
-    )
-    chosen = wanted.chosen(given, (await reading).values["releases"]) if given.release else {}
+    reading = asyncio.create_task(outputs.previous_outputs("running", "releases", *target.outputs))
+    chosen = desired.chosen(given, (await reading).values["releases"]) if given.release else {}
     for release in chosen.values():
         pulumi.log.warn(f"flakeship:release wants {release.name}: the flake is not looked at")
     hosts = [host for host in given.hosts if host not in chosen]
-    evaluation = await asyncio.to_thread(wanted.evaluate, given, stack, hosts)
+    evaluation = await asyncio.to_thread(desired.evaluate_hosts, given, stack, hosts)
     for warning in evaluation.warnings:
         pulumi.log.warn(warning)
     releases = {**evaluation.releases, **chosen}
@@ -36,11 +36,11 @@ async def main() -> dict[str, Any]:
     known = ledger.read(before.values["releases"])
     older = ledger.older(known, releases, given.keep, chosen)
     planned, _ = await asyncio.gather(
-        target.plan(Wanted(stack, given, releases, known, older, before.values)),
-        inside.say(before.values["running"] or {}, known, releases),
+        target.plan(Desired(stack, given, releases, known, older, before.values)),
+        diff_report.say(before.values["running"] or {}, known, releases),
     )
     others = planned.records
-    for warning in wanted.lost(others):
+    for warning in desired.lost(others):
         pulumi.log.warn(warning)
     remembered = {record.name: record.sha512 for record in known}
     images = {
@@ -65,7 +65,7 @@ async def main() -> dict[str, Any]:
     kept = verified.apply(lambda records: ledger.updated(known, records, others, chosen))
     return {
         "running": verified.apply(lambda records: {r.release.host: r.name for r in records}),
-        "releases": kept.apply(lambda records: [requests.plain(record) for record in records]),
+        "releases": kept.apply(lambda records: [codec.plain(record) for record in records]),
         # of no servers at all it would be a list
         **{name: pulumi.Output.all(**all_).apply(dict) for name, all_ in deployed.each.items()},
         **deployed.outputs,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pulumi
 
-from components.verb import verb
-from flakeship import requests
-from flakeship.release import Built, Release
+from components.command import command_resource
+from flakeship.model import codec
+from flakeship.model.release import Built, Release
+from flakeship.nix.build import BuildRequest
 
 
 class NixImage(pulumi.ComponentResource):
@@ -28,15 +29,13 @@ class NixImage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:index:NixImage", release.name, None, opts)
-        request = requests.BuildRequest(
-            release, f".state/{stack}/roots/{release.name}", sha512, room
-        )
-        command = verb(
+        request = BuildRequest(release, f".state/{stack}/roots/{release.name}", sha512, room)
+        command = command_resource(
             f"image-{release.name}",
             "build",
-            requests.dump(request),
+            codec.dump(request),
             delete="forget",
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
         )
-        self.built = command.stdout.apply(lambda text: requests.parse(Built, text))
+        self.built = command.stdout.apply(lambda text: codec.parse(Built, text))
         self.register_outputs({"path": release.path, "toplevel": release.toplevel})

@@ -12,7 +12,7 @@ import pulumi
 from pulumi.runtime.settings import _get_rpc_manager
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
-from flakeship.errors import FlakeshipError, SettingError
+from flakeship.model.errors import FlakeshipError, SettingError
 
 SHOWN = 32
 """The exit code by which a Python program tells its language host that the error has been shown."""

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import pulumi
 
 from components.nix_image import NixImage
-from flakeship.release import Record
-from flakeship.requests import Evidence
-from flakeship.wanted import Wanted
+from flakeship.model.evidence import Evidence
+from flakeship.model.release import Record
+from flakeship.release.desired import Desired
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Target(Protocol):
     outputs: tuple[str, ...]
     """The stack outputs that are the target's own; they come back as `Wanted.before`."""
 
-    async def plan(self, wanted: Wanted) -> Planned:
+    async def plan(self, wanted: Desired) -> Planned:
         """Plan everything, without any change; says what a preview should say.
 
         Raises FlakeshipError.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pulumi
 
-from components.verb import verb
-from flakeship import requests
-from flakeship.requests import Evidence
+from components.command import command_resource
+from flakeship.model import codec
+from flakeship.model.evidence import Evidence
 
 
 class Verification(pulumi.ComponentResource):
@@ -30,11 +30,11 @@ class Verification(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:index:Verification", machine, None, opts)
-        command = verb(
+        command = command_resource(
             f"verification-{machine}",
             create,
-            request.apply(requests.dump),
+            request.apply(codec.dump),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.evidence = command.stdout.apply(lambda text: requests.parse(Evidence, text))
-        self.register_outputs({"evidence": self.evidence.apply(requests.plain)})
+        self.evidence = command.stdout.apply(lambda text: codec.parse(Evidence, text))
+        self.register_outputs({"evidence": self.evidence.apply(codec.plain)})

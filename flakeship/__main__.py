@@ -8,17 +8,19 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from flakeship import login, nix, recheck, requests, selected, summary, verify
-from flakeship.errors import FlakeshipError
-from flakeship.interrupt import hear
-from flakeship.local import cutover, disks, machine, orphans
-from flakeship.requests import (
-    BuildRequest,
-    CutoverRequest,
-    DiskRequest,
-    MachineRequest,
-    VerifyRequest,
-)
+from flakeship.model import codec
+from flakeship.model.errors import FlakeshipError
+from flakeship.nix import build as images
+from flakeship.nix import store
+from flakeship.nix.build import BuildRequest
+from flakeship.operate import login, status
+from flakeship.operate import verify as recheck
+from flakeship.state import stack as selected
+from flakeship.system.interrupt import install_signal_handlers
+from flakeship.targets.local import cutover, data_disks, machine, orphans
+from flakeship.targets.local.requests import CutoverRequest, DiskRequest, MachineRequest
+from flakeship.verify import verify
+from flakeship.verify.request import VerifyRequest
 
 
 def progress(text: str) -> None:
@@ -28,73 +30,73 @@ def progress(text: str) -> None:
 
 def build(text: str) -> str:
     """Build an image, or find it built."""
-    return requests.dump(nix.build(requests.parse(BuildRequest, text)))
+    return codec.dump(images.build(codec.parse(BuildRequest, text)))
 
 
 def forget(text: str) -> str:
     """Let Nix collect an image again."""
-    nix.drop(requests.parse(BuildRequest, text).root)
+    store.drop(codec.parse(BuildRequest, text).root)
     return "{}"
 
 
 def disk(text: str) -> str:
     """Make or grow a data disk."""
-    disks.ensure(requests.parse(DiskRequest, text))
+    data_disks.ensure(codec.parse(DiskRequest, text))
     return "{}"
 
 
 def disk_delete(text: str) -> str:
     """Remove a data disk with what is on it."""
-    disks.delete(requests.parse(DiskRequest, text))
+    data_disks.delete(codec.parse(DiskRequest, text))
     return "{}"
 
 
 def start(text: str) -> str:
     """See to it that a machine runs, and keep its image as long as it exists."""
-    request = requests.parse(MachineRequest, text)
+    request = codec.parse(MachineRequest, text)
     running = machine.ensure(request, progress)
-    nix.keep(request.image, Path(request.directory, "image"))
-    return requests.dump(running)
+    store.keep(request.image, Path(request.directory, "image"))
+    return codec.dump(running)
 
 
 def stop(text: str) -> str:
     """Stop a machine and remove its files."""
-    machine.stop(requests.parse(MachineRequest, text))
+    machine.stop(codec.parse(MachineRequest, text))
     return "{}"
 
 
 def check(text: str) -> str:
     """Verify a machine; what its last verification printed holds the host keys it pinned."""
-    request = requests.parse(VerifyRequest, text)
+    request = codec.parse(VerifyRequest, text)
     pinned = verify.pinned_keys(os.environ.get("PULUMI_COMMAND_STDOUT", ""), request.machine)
-    return requests.dump(verify.verify(request, pinned, progress))
+    return codec.dump(verify.verify(request, pinned, progress))
 
 
 def move(text: str) -> str:
     """Cut over to a verified machine."""
-    return requests.dump(cutover.cutover(requests.parse(CutoverRequest, text), progress))
+    return codec.dump(cutover.cutover(codec.parse(CutoverRequest, text), progress))
 
 
 def unname(text: str) -> str:
     """Take a server's stable name away."""
-    cutover.remove(requests.parse(CutoverRequest, text))
+    cutover.remove(codec.parse(CutoverRequest, text))
     return "{}"
 
 
 def tell(_: str) -> str:
     """Sum up the selected stack for a person."""
-    return summary.summary(selected.selected())
+    return status.status(selected.selected())
 
 
 def again(_: str) -> str:
     """Run the checks of the selected stack's servers once more."""
-    return recheck.recheck(selected.selected(), progress)
+    return recheck.verify_stack(selected.selected(), progress)
 
 
 def diff(text: str) -> str:
     """What changes inside the hosts of the selected stack; the text may name two releases."""
     before, after = [*text.splitlines(), "", ""][:2]
-    act: Callable[..., str] = import_module("flakeship.diff.asked").diff
+    act: Callable[..., str] = import_module("flakeship.operate.diff").diff
     return act(selected.selected(), before.strip(), after.strip(), progress)
 
 
@@ -110,7 +112,9 @@ def sweep(_: str) -> str:
     lines = [f"removed {', '.join(gone)}"] if gone else []
     if (cloud := selected.cloud(stack)) is not None:
         # openstacksdk takes its time, which the target `local` does not pay
-        lines += import_module("flakeship.openstack.orphans").sweep(stack, cloud, progress)
+        lines += import_module("flakeship.targets.openstack.orphaned_resources").sweep(
+            stack, cloud, progress
+        )
     return "\n".join(lines) or "nothing is left over"
 
 
@@ -119,7 +123,7 @@ def on_openstack(verb: str) -> Callable[[str], str]:
 
     def act(text: str) -> str:
         verbs: dict[str, Callable[[str, Callable[[str], None]], str]]
-        verbs = import_module("flakeship.openstack.verbs").VERBS
+        verbs = import_module("flakeship.targets.openstack.commands").VERBS
         return verbs[verb](text, progress)
 
     return act
@@ -152,7 +156,7 @@ def main(argv: list[str]) -> int:
         )
         return 2
     os.umask(0o077)  # data disks and console logs are for their owner alone
-    hear()  # what was begun is undone
+    install_signal_handlers()  # what was begun is undone
     try:
         print(VERBS[argv[0]]("" if sys.stdin.isatty() else sys.stdin.read()))
     except (FlakeshipError, OSError) as error:

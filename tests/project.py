@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flakeship.process import Result, run
+from flakeship.system.process import Result, run
 
 ROOT = Path(__file__).parent.parent
 SHARED = ["__main__.py", "Pulumi.yaml", "components", "pyproject.toml", "uv.lock", ".venv"]

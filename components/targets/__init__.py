@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 
 from components.target import Target
-from flakeship.settings import Settings
+from flakeship.config.settings import Settings
 
 
 def load(settings: Settings) -> Target:
     """The stack's target. The others are not imported: a cloud's SDK takes half a second."""
-    target: Target = importlib.import_module(f"components.targets.{settings.target}").target(
-        settings
-    )
+    target: Target = importlib.import_module(f"components.{settings.target}").target(settings)
     return target

@@ -1,5 +1,5 @@
 # A virtio disk whose serial number is a word, with ext4 on all of it, is mounted at /data/<serial>: at
-# boot, and when it is plugged in later, as in a cut-over (flakeship/local/guest.py may come first).
+# boot, and when it is plugged in later, as in a cut-over (flakeship/targets/local/guest.py may come first).
 # Not a volume of Cinder's: there the number is half an id, a name that nobody gave.
 {
   config,

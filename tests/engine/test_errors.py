@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Tiny
+from tests.engine.conftest import Tiny
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from flakeship.process import run
-
-from .conftest import Tiny
+from flakeship.system.process import run
+from tests.engine.conftest import Tiny
 
 SLOW = 30
 """Seconds that a report takes which nobody waits for."""
@@ -72,7 +71,8 @@ def test_all_of_it_between_releases_and_the_flake(project: Tiny) -> None:
     names = [f"tiny-{Path(out).name[:8]}" for out in (older, newest)]
     project.write("three")
     asked = (
-        "import sys; from flakeship import selected; from flakeship.diff import asked;"
+        "import sys; from flakeship.state import stack as selected;"
+        "from flakeship.operate import diff as asked;"
         "print(asked.diff(selected.selected(), *sys.argv[1:], print))"
     )
     for words, said in [(["", ""], "tool two -> three"), (names, "tool one -> two")]:
@@ -90,11 +90,11 @@ def test_a_mistake_in_the_settings_is_not_held_up(project: Tiny) -> None:
     project.up()
     project.write("two")
     project.config("servers[0].memory", "32")
-    folder = project.path / "flakeship/diff"
+    folder = project.path / "flakeship/nix"
     source = folder.resolve()
     folder.unlink()
     shutil.copytree(source, folder)
-    with (folder / "report.py").open("a") as report:
+    with (folder / "diff/report.py").open("a") as report:
         report.write(f"\n\nimport time\nreport = lambda *_: time.sleep({SLOW})\n")
     begun = time.monotonic()
     said = project.preview(check=False)

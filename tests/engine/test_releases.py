@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .conftest import Tiny
+from tests.engine.conftest import Tiny
 
 
 def test_first_up_then_nothing(project: Tiny) -> None:

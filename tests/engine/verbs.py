@@ -10,8 +10,12 @@ import json
 import sys
 from pathlib import Path
 
-from flakeship import nix, requests
-from flakeship.errors import FlakeshipError
+from flakeship.model import codec
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.nix import build, store
+from flakeship.nix.build import BuildRequest
+from flakeship.targets.local.requests import Running
 
 VERB, TEXT = sys.argv[1], sys.stdin.read()
 REQUEST = json.loads(TEXT)
@@ -20,17 +24,17 @@ REQUEST = json.loads(TEXT)
 def answer() -> str:
     match VERB:
         case "build":
-            return requests.dump(nix.build(requests.parse(requests.BuildRequest, TEXT)))
+            return codec.dump(build.build(codec.parse(BuildRequest, TEXT)))
         case "forget":
-            nix.drop(REQUEST["root"])
+            store.drop(REQUEST["root"])
         case "start":
             ports = {port: 40000 + port for port in REQUEST["ports"]}
             boot = REQUEST["boot"]
-            return requests.dump(requests.Running(REQUEST["id"], boot, "tcg", ports))
+            return codec.dump(Running(REQUEST["id"], boot, "tcg", ports))
         case "verify":
-            checks = [requests.Check("toplevel", passed=True, milliseconds=1, detail="")]
+            checks = [CheckResult("toplevel", passed=True, milliseconds=1, detail="")]
             keys = ["ssh-ed25519 AAAA"]
-            return requests.dump(requests.Evidence(REQUEST["machine"], 1, keys, 1.0, checks))
+            return codec.dump(Evidence(REQUEST["machine"], 1, keys, 1.0, checks))
         case _:
             pass
     return "{}"

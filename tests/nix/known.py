@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flakeship import memory, nix
-from flakeship.errors import CommandError
-from flakeship.process import run
-from flakeship.release import Release
+from flakeship.model.errors import CommandError
+from flakeship.model.release import Release
+from flakeship.nix import evaluate, store, workers
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
 from tests.project import ROOT
 
 HERE = Path(__file__).parent
@@ -65,7 +66,7 @@ class Repository:
     def drv(self, attribute: str, *words: str) -> str:
         """The derivation of an attribute; raises CommandError, also where there is a warning."""
         how = ["--derivation", "--no-write-lock-file", *STRICT, *words]
-        argv = [*nix.NIX, "path-info", *how, attribute]
+        argv = [*NIX, "path-info", *how, attribute]
         done = run(argv, env=env(), check=False)
         if done.code:
             # an error is followed by a long way to it, and a warning has no other words
@@ -86,7 +87,7 @@ def repository(path: Path, nixpkgs: str) -> Repository:
     made = Repository(path)
     for flake, override in (("nix", ["--override-input", "nixpkgs", nixpkgs]), ("facts", [])):
         run(["git", "add", "-A"], cwd=path)
-        run([*nix.NIX, "flake", "lock", path / flake, *override], env=env())
+        run([*NIX, "flake", "lock", path / flake, *override], env=env())
     made.commit()
     return made
 
@@ -101,7 +102,7 @@ class Known:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        found: dict[str, str] = nix.derivation(self.drv)["env"]
+        found: dict[str, str] = store.derivation(self.drv)["env"]
         return found
 
     @cached_property
@@ -114,7 +115,7 @@ class Known:
 
     @cached_property
     def release(self) -> Release:
-        return nix.manifest(self.release_drv)
+        return evaluate.manifest(self.release_drv)
 
 
 @dataclass
@@ -122,7 +123,7 @@ class Evaluations:
     """Evaluates the facts of hosts, the next beside the one that is looked at."""
 
     repository: Repository
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(memory.workers(2)))
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(workers.workers(2)))
     begun: dict[tuple[str, str], Future[Known]] = field(default_factory=dict)
 
     def begin(self, host: str, variant: str) -> Future[Known]:

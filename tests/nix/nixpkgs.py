@@ -12,8 +12,9 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-from flakeship import nix
-from flakeship.process import run
+from flakeship.nix import store
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
 from tests.project import ROOT
 
 VARIABLE = "FLAKESHIP_NIXPKGS"
@@ -38,9 +39,9 @@ def reference(root: Path) -> str:
         return f"git+file://{path}"
     # Under the name `source` a tree whose hash the lock names is taken for the locked one; and a
     # path outside of the store would be copied into it at every call.
-    source = run([*nix.NIX, "store", "add", "--name", "source", path]).stdout.strip()
-    nix.keep(source, root)
-    shown = json.loads(run([*nix.NIX, "path-info", "--json", source]).stdout)
+    source = run([*NIX, "store", "add", "--name", "source", path]).stdout.strip()
+    store.keep(source, root)
+    shown = json.loads(run([*NIX, "path-info", "--json", source]).stdout)
     (info,) = shown.values() if isinstance(shown, dict) else shown
     when = LOCK["lastModified"]  # a tree has no date of its own
     return f"path:{source}?lastModified={when}&narHash={quote(info['narHash'], safe='')}"
@@ -50,7 +51,7 @@ def locked() -> str:
     """The locked one, fetched where it is not in the store. Raises NoNixpkgsError."""
     hashed = quote(LOCK["narHash"], safe="")
     found = f"github:{LOCK['owner']}/{LOCK['repo']}/{LOCK['rev']}?narHash={hashed}"
-    fetched = run([*nix.NIX, "flake", "prefetch", *PATIENCE, found], check=False)
+    fetched = run([*NIX, "flake", "prefetch", *PATIENCE, found], check=False)
     if fetched.code == 0:
         return found
     # curl's own words, by their number, where it was the network

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from flakeship import nix
-from flakeship.process import run
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
 from tests.nix.known import HOSTS, Repository, env
 from tests.project import ROOT
 
@@ -18,7 +18,7 @@ TESTS = re.findall(r"(?m)^  ([\w-]+) = \./", FILE.read_text()) if FILE.exists() 
 
 @pytest.fixture(scope="module")
 def offered(repository: Repository) -> list[str]:
-    argv = [*nix.NIX, "eval", "--json", f"{repository.hosts}#checks.x86_64-linux", "--apply"]
+    argv = [*NIX, "eval", "--json", f"{repository.hosts}#checks.x86_64-linux", "--apply"]
     found: list[str] = json.loads(run([*argv, "builtins.attrNames"], env=env()).stdout)
     return found
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from flakeship import nix
-from flakeship.errors import FlakeshipError
-from flakeship.process import run
+from flakeship.model.errors import FlakeshipError
+from flakeship.nix import evaluate, store
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
 from tests.nix.known import HERE, HOSTS, KEY, VARIANTS
 from tests.project import ROOT, commit
 
@@ -56,7 +57,7 @@ def flake(path: Path, config: dict[str, Any]) -> str:
 
 
 def test_every_field_arrives_with_its_type(tmp_path: Path) -> None:
-    found = nix.evaluate(flake(tmp_path, CONFIG), "web", "qemu", tmp_path / "access")
+    found = evaluate.evaluate(flake(tmp_path, CONFIG), "web", "qemu", tmp_path / "access")
     assert (found.host, found.variant, found.version) == ("web", "qemu", "2026.7")
     assert (found.memory, found.user, found.disk) == (768, "admin", 4096)
     assert (found.format, found.firmware, found.agent) == ("raw.zst", "hybrid", True)
@@ -89,7 +90,7 @@ def test_a_wrong_one_is_refused(tmp_path: Path, key: str, value: object) -> None
             place[key] = value
     said = "is no manifest that is understood here"
     with pytest.raises(FlakeshipError, match=said) as refused:
-        nix.evaluate(flake(tmp_path, config), "web", "qemu", tmp_path / "access")
+        evaluate.evaluate(flake(tmp_path, config), "web", "qemu", tmp_path / "access")
     assert {"filePath": "file"}.get(key, key) in str(refused.value)
 
 
@@ -101,7 +102,7 @@ def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stub = f"path:{HERE / 'stub'}"
     run(["git", "init", "-q", path])
     commit(path)
-    run([*nix.NIX, "flake", "lock", path, "--override-input", "nixpkgs", stub])
+    run([*NIX, "flake", "lock", path, "--override-input", "nixpkgs", stub])
     commit(path)
     return path
 
@@ -114,11 +115,11 @@ def access(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_file_in_hosts_is_a_host_in_every_variant(stubbed: Path, access: Path, host: str) -> None:
-    argv = [*nix.NIX, "eval", "--json", f"{stubbed}#flakeship.{host}", "--apply"]
+    argv = [*NIX, "eval", "--json", f"{stubbed}#flakeship.{host}", "--apply"]
     assert json.loads(run([*argv, "builtins.attrNames"]).stdout) == sorted(VARIANTS)
-    found = nix.evaluate(str(stubbed), host, VARIANTS[0], access)
+    found = evaluate.evaluate(str(stubbed), host, VARIANTS[0], access)
     assert (found.host, found.variant) == (host, VARIANTS[0])
-    image = nix.derivation(found.drv)
+    image = store.derivation(found.drv)
     assert image["env"]["keys"] == KEY
     assert image["name"] == f"image-{host}-{VARIANTS[0]}"
 
@@ -126,8 +127,8 @@ def test_a_file_in_hosts_is_a_host_in_every_variant(stubbed: Path, access: Path,
 def test_image_and_manifest_have_the_same_names(stubbed: Path, access: Path) -> None:
     override = ["--override-input", "access", f"path:{access}", "--no-write-lock-file"]
     packages = [f"{stubbed}#legacyPackages.x86_64-linux.web.{variant}" for variant in VARIANTS]
-    images = run([*nix.NIX, "path-info", "--derivation", *packages, *override]).stdout.split()
-    found = [nix.evaluate(str(stubbed), "web", each, access).drv for each in VARIANTS]
+    images = run([*NIX, "path-info", "--derivation", *packages, *override]).stdout.split()
+    found = [evaluate.evaluate(str(stubbed), "web", each, access).drv for each in VARIANTS]
     assert sorted(images) == sorted(found)
 
 
@@ -139,7 +140,7 @@ def test_what_is_not_there_is_told(
     stubbed: Path, access: Path, host: str, variant: str, said: str
 ) -> None:
     with pytest.raises(FlakeshipError, match=said):
-        nix.evaluate(str(stubbed), host, variant, access)
+        evaluate.evaluate(str(stubbed), host, variant, access)
 
 
 @pytest.fixture
@@ -149,12 +150,12 @@ def ours(stubbed: Path, tmp_path: Path) -> Callable[[str], Path]:
     def make(template: str) -> Path:
         path = tmp_path / "ours"
         path.mkdir()
-        run([*nix.NIX, "flake", "init", "-t", f"{stubbed}#{template}"], cwd=path)
+        run([*NIX, "flake", "init", "-t", f"{stubbed}#{template}"], cwd=path)
         run(["git", "init", "-q", path])
         commit(path)
         stubs = {"flakeship": f"path:{stubbed}", "nixpkgs": f"path:{HERE / 'stub'}"}
         override = [w for name, where in stubs.items() for w in ("--override-input", name, where)]
-        run([*nix.NIX, "flake", "lock", path, *override])
+        run([*NIX, "flake", "lock", path, *override])
         commit(path)
         return path
 
@@ -162,19 +163,19 @@ def ours(stubbed: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_the_template_of_a_server_has_a_host(ours: Callable[[str], Path], access: Path) -> None:
-    found = nix.evaluate(str(ours("default")), "web", "qemu", access)
+    found = evaluate.evaluate(str(ours("default")), "web", "qemu", access)
     assert (found.host, found.variant) == ("web", "qemu")
 
 
 def test_the_template_of_a_fleet_has_a_machine(ours: Callable[[str], Path]) -> None:
     """What the stub makes of it has the modules, not what they say."""
     names = "builtins.mapAttrs (_: m: [ m.config.flakeship.host (builtins.length m.modules) ])"
-    argv = [*nix.NIX, "eval", "--json", f"{ours('fleet')}#nixosConfigurations", "--apply", names]
+    argv = [*NIX, "eval", "--json", f"{ours('fleet')}#nixosConfigurations", "--apply", names]
     assert json.loads(run(argv).stdout) == {"example": ["example", 2]}
 
 
 def test_every_template_is_offered(stubbed: Path) -> None:
-    argv = [*nix.NIX, "eval", "--json", f"{stubbed}#templates", "--apply"]
+    argv = [*NIX, "eval", "--json", f"{stubbed}#templates", "--apply"]
     offered = json.loads(run([*argv, "builtins.mapAttrs (_: t: baseNameOf t.path)"]).stdout)
     folders = {folder.name for folder in (ROOT / "nix/templates").iterdir()}
     assert set(offered.values()) == folders
@@ -182,6 +183,6 @@ def test_every_template_is_offered(stubbed: Path) -> None:
 
 def test_every_module_has_the_name_of_its_file(stubbed: Path) -> None:
     there = "builtins.mapAttrs (_: module: builtins.pathExists module)"
-    argv = [*nix.NIX, "eval", "--json", f"{stubbed}#nixosModules", "--apply", there]
+    argv = [*NIX, "eval", "--json", f"{stubbed}#nixosModules", "--apply", there]
     files = {file.stem for file in (ROOT / "nix/modules").glob("*.nix")} - {"names"}
     assert json.loads(run(argv).stdout) == dict.fromkeys(files | {"bare-metal", "disk"}, True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.errors import CommandError
+from flakeship.model.errors import CommandError
 from tests.nix import graph, known
 from tests.nix.known import HOSTS, VARIANTS, Evaluations, Known
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeship import nix
-from flakeship.process import Result, run
+from flakeship.nix.store import NIX
+from flakeship.system.process import Result, run
 from tests.nix import nixpkgs
 
 
@@ -28,7 +28,7 @@ def test_a_tree_is_in_the_store_as_long_as_its_link(tree: Path, tmp_path: Path) 
     assert found.startswith(f"path:{root.resolve()}?lastModified={nixpkgs.LOCK['lastModified']}&")
     assert root.resolve().name.endswith("-source")
     assert nixpkgs.reference(root) == found
-    said = run([*nix.NIX, "eval", "--json", f"{found}#said"]).stdout
+    said = run([*NIX, "eval", "--json", f"{found}#said"]).stdout
     assert json.loads(said) == "a tree"
     assert tree.is_dir()
 

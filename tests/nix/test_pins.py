@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flakeship import nix
-from flakeship.process import run
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
 from tests.project import ROOT
 
 LOCK: dict[str, Any] = json.loads((ROOT / "nix/flake.lock").read_text())
@@ -18,7 +18,7 @@ LOCK: dict[str, Any] = json.loads((ROOT / "nix/flake.lock").read_text())
 @pytest.fixture(scope="module")
 def inputs() -> dict[str, Any]:
     """The inputs as the flake states them."""
-    argv = [*nix.NIX, "eval", "--json", "--file", f"{ROOT}/nix/flake.nix", "inputs"]
+    argv = [*NIX, "eval", "--json", "--file", f"{ROOT}/nix/flake.nix", "inputs"]
     found: dict[str, Any] = json.loads(run(argv).stdout)
     return found
 

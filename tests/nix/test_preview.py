@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flakeship import nix
+from flakeship.nix import evaluate
 from tests.nix.known import Repository
 from tests.project import make
 
@@ -25,7 +25,9 @@ def test_a_host_is_previewed_without_a_build(repository: Repository, tmp_path: P
         start = time.monotonic()
         said = project.preview()
         seconds.append(time.monotonic() - start)
-    release = nix.evaluate(str(project.flake), "web", "qemu", project.path / ".state/test/access")
+    release = evaluate.evaluate(
+        str(project.flake), "web", "qemu", project.path / ".state/test/access"
+    )
     assert f"image-{release.name}" in said
     assert f"machine-{release.name}" in said
     assert "create" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.process import run
+from flakeship.system.process import run
 from tests.nix import graph, known
 from tests.nix.known import Evaluations, Repository
 

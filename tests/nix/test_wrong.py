@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flakeship.errors import CommandError
+from flakeship.model.errors import CommandError
 from tests.nix import graph
 from tests.nix.known import Known, Repository
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup.plugins import Plugin
-from lab.setup.tools import Machine
+from dev.setup.plugins import Plugin
+from dev.setup.tools import Machine
 
 Program = Callable[[str, str], Path]
 

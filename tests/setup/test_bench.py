@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.openstack import peers
-from bench.openstack.probe import STEP, probing, silence
-from lab.setup import gobuild
+from dev.bench.openstack import peers
+from dev.bench.openstack.probe import STEP, probing, silence
+from dev.setup import gobuild
 
 KEY = Path("key")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup import gobuild, paths
+from dev.setup import gobuild, paths
 
 ENVIRONMENT = dict(os.environ)
 """As `make env` made it: the fixtures of this folder hide it from the tests."""

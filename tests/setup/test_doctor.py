@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup import doctor, nix, paths
-from lab.setup.doctor import Row
-from lab.setup.plugins import COMMAND, OPENSTACK
-from lab.setup.tools import NIX, PULUMI, Machine
+from dev.setup import doctor, nix, paths
+from dev.setup.doctor import Row
+from dev.setup.plugins import COMMAND, OPENSTACK
+from dev.setup.tools import NIX, PULUMI, Machine
 from tests.setup.conftest import install, program
 
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from lab.openstack.__main__ import CLOUD
-from lab.setup.tools import Machine
-from tests.openstack import lab
+from dev.openstack.__main__ import CLOUD
+from dev.setup.tools import Machine
+from tests.targets.openstack.e2e import lab
 
 
 @pytest.fixture(autouse=True)

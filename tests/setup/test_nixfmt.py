@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup import check, nixfmt
+from dev.setup import check, nixfmt
 from tests.setup.conftest import program
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.errors import CommandError
-from lab.setup import check, gobuild, paths
-from lab.setup.progress import watch
-from lab.setup.tools import COMMAND_PLUGIN, ENGINE, GO, OPENSTACK_PLUGIN, Machine
+from dev.setup import check, gobuild, paths
+from dev.setup.progress import watch
+from dev.setup.tools import COMMAND_PLUGIN, ENGINE, GO, OPENSTACK_PLUGIN, Machine
+from flakeship.model.errors import CommandError
 from tests.setup.conftest import program
 
 
@@ -65,15 +65,15 @@ def test_uv_from_pypi_is_taken_only_with_its_hash(tmp_path: Path, folder: Path, 
         f'#!/bin/sh\nif [ "$2" != venv ]; then {log}\nelif {str(venv).lower()}; then {make}\n'
         "else exit 1; fi\n"
     )
-    script = (paths.ROOT / "lab" / "setup" / "run").read_text()
+    script = (paths.ROOT / "dev" / "setup" / "run").read_text()
     function = script[script.index("make_uv_venv() {") :].partition("\n}\n")[0]
     subprocess.run(
         ["bash", "-euc", f"cache={tmp_path}\n{function}\n}}\nmake_uv_venv"],
         env={"PATH": f"{folder}:{os.defpath}"}, check=True,
     )  # fmt: skip
     said = (tmp_path / "log").read_text().splitlines()[-1]
-    assert "--require-hashes --requirement lab/setup/uv.txt" in said
-    hashes = (paths.ROOT / "lab" / "setup" / "uv.txt").read_text()
+    assert "--require-hashes --requirement dev/setup/uv.txt" in said
+    hashes = (paths.ROOT / "dev" / "setup" / "uv.txt").read_text()
     assert re.search(r"^uv==\S+ \\\n    --hash=sha256:", hashes, re.MULTILINE)
 
 
@@ -114,7 +114,7 @@ def test_a_failed_command_shows_its_last_lines() -> None:
 def test_progress_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lab.setup.progress.IN_LOG", 0.05)
+    monkeypatch.setattr("dev.setup.progress.IN_LOG", 0.05)
     code = "import time; print('go: a', flush=True); print('b', flush=True); time.sleep(0.3)"
     watch([sys.executable, "-c", code], lambda count, last: f"{count} {last}", match="go:")
     assert "set-up:   1 go: a, 0 s\n" in capsys.readouterr().err
@@ -147,4 +147,4 @@ def test_every_script_of_the_setup_is_checked() -> None:
     scripts = {
         str(file.relative_to(paths.ROOT)) for file in check.tracked() if check.is_shell(file)
     }
-    assert scripts >= {"lab/setup/run", "lab/nix/nix", "lab/nix/install.sh", ".ci/run"}
+    assert scripts >= {"dev/setup/run", "dev/nix/nix", "dev/nix/install.sh", ".ci/run"}

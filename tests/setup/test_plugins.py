@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.errors import CommandError, FlakeshipError
-from lab.setup import gobuild, paths, plugins
-from lab.setup.engine import Way
-from lab.setup.plugins import COMMAND, OPENSTACK, Plugin
-from lab.setup.tools import PULUMI, Found, Machine
+from dev.setup import gobuild, paths, plugins
+from dev.setup.engine import Way
+from dev.setup.plugins import COMMAND, OPENSTACK, Plugin
+from dev.setup.tools import PULUMI, Found, Machine
+from flakeship.model.errors import CommandError, FlakeshipError
 from tests.setup.conftest import install, program
 
 BOTH = (COMMAND, OPENSTACK)

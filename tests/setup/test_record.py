@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.errors import FlakeshipError
-from lab.setup import __main__ as main
-from lab.setup import appliance, engine, environment, nix, packages, paths, plugins, record, state
-from lab.setup.plugins import COMMAND, OPENSTACK
-from lab.setup.tools import Machine
+from dev.setup import __main__ as main
+from dev.setup import appliance, engine, environment, nix, packages, paths, plugins, record, state
+from dev.setup.plugins import COMMAND, OPENSTACK
+from dev.setup.tools import Machine
+from flakeship.model.errors import FlakeshipError
 from tests.setup.conftest import install, program
 
 CHOSEN = state.Backend("", "yours")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup import environment, paths, state
-from lab.setup.tools import NIX, PULUMI, Found
+from dev.setup import environment, paths, state
+from dev.setup.tools import NIX, PULUMI, Found
 
 OWN = state.Backend("file:///checkout/.state/backend", "")
 THEIRS = state.Backend("", "yours")

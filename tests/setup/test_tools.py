@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.setup import paths
-from lab.setup.tools import NIX, PULUMI, QEMU, SSH, Machine, locate, look, older, parse
+from dev.setup import paths
+from dev.setup.tools import NIX, PULUMI, QEMU, SSH, Machine, locate, look, older, parse
 from tests.setup.conftest import program
 
 

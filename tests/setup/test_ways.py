@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.errors import CommandError, FlakeshipError
-from lab.setup import engine, gobuild, nix, packages
-from lab.setup.tools import GIT, NIX, PULUMI, QEMU, SSH, Found, Machine
+from dev.setup import engine, gobuild, nix, packages
+from dev.setup.tools import GIT, NIX, PULUMI, QEMU, SSH, Found, Machine
+from flakeship.model.errors import CommandError, FlakeshipError
 from tests.setup.conftest import program
 
 MISSING = Found(PULUMI, problem="pulumi is not on PATH")
@@ -39,7 +39,7 @@ def test_an_own_build_stays_without_asking_the_site() -> None:
 
 def test_an_own_build_follows_its_sources() -> None:
     way = engine.engine_way(own_build(), False, unasked)
-    assert way == engine.Way("build", "lab/engine has changed")
+    assert way == engine.Way("build", "dev/engine has changed")
 
 
 def test_where_pulumis_installer_fails_pulumi_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,50 @@
+"""A server on this machine."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.command import command_resource
+from components.nix_image import NixImage
+from flakeship.model import codec
+from flakeship.targets.local.plan import Machine
+from flakeship.targets.local.requests import Running
+from flakeship.verify.request import VerifyRequest
+
+
+class LocalServer(pulumi.ComponentResource):
+    """The data disks of a server, and its machine of one release.
+
+    The machine is named by release and shape, so a new one is a new resource: the old one goes
+    after the cut-over, at the end of a run in which everything went well. `reach` says how the
+    verification gets to it.
+    """
+
+    running: pulumi.Output[Running]
+    reach: pulumi.Output[VerifyRequest]
+
+    def __init__(
+        self, machine: Machine, image: NixImage, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:local:Server", machine.server.name, None, opts)
+        disks = [
+            command_resource(
+                # No name has a dot: `web` with `pg-x` is not `web-pg` with `x`.
+                f"disk-{machine.server.name}.{name}",
+                "disk",
+                codec.dump(machine.disk(name)),
+                delete="disk-delete",
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for name in machine.disks
+        ]
+        started = command_resource(
+            f"machine-{machine.id}",
+            "start",
+            image.built.apply(lambda built: codec.dump(machine.start(built))),
+            delete="stop",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
+        )
+        self.running = started.stdout.apply(lambda text: codec.parse(Running, text))
+        self.reach = self.running.apply(machine.verify)
+        self.register_outputs({})

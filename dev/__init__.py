@@ -1,0 +1,1 @@
+"""Scaffolding: the set-up, labs, the engine's build and benchmarks."""

@@ -1,0 +1,105 @@
+"""Going back and forth between two servers that run: the silence of their address, and the time."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.request import urlopen
+
+from dev.bench.openstack import peers
+from dev.bench.openstack.probe import probing
+from dev.bench.table import show
+from tests.targets.openstack.e2e.project import WEB, CloudStack
+
+MOVES = 10
+PACE = 0.05
+"""Seconds between two looks at the page."""
+
+
+def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
+    """Measure; `pages` tells what each of two running releases answers, the running one last."""
+    theirs: list[tuple[object, ...]] = []
+    if shutil.which("terraform"):
+        silence, seconds = in_place(stack, images)
+        theirs = [
+            ("Terraform, another image for the server: silence, once", silence, silence),
+            ("  until SSH answers", seconds, seconds),
+        ]
+    address = stack.address()
+    names = list(pages)
+    silences, answered, whole = [], [], []
+    for number in range(MOVES):
+        release = names[number % 2]
+        configure(stack, release)
+        with probing(address, 80) as heard:
+            start = time.perf_counter()
+            with first_of(address, pages[release]) as page:
+                stack.up()
+                whole.append(time.perf_counter() - start)
+        assert stack.running() == release
+        silences.append(heard.silence)
+        answered.append(page.at - start)
+    rows: list[tuple[object, ...]] = [
+        ("the address' longest silence", statistics.median(silences), max(silences)),
+        ("from the start of `pulumi up` to its answer", statistics.median(answered), max(answered)),
+        ("to the end of `pulumi up`", statistics.median(whole), max(whole)),
+        *theirs,
+    ]
+    title = f"{MOVES} moves of an address between two running servers, probed every 20 ms"
+    show(title, ("what", "median s", "largest s"), rows)
+
+
+def configure(stack: CloudStack, release: str = "") -> None:
+    """One server, of the flake or of a release; two releases stay, and run."""
+    stack.settings(WEB, keep=2, release=release, openstack={"pool": peers.POOL})
+
+
+@dataclass
+class Seen:
+    """When a page was first seen."""
+
+    at: float = float("nan")
+
+
+@contextmanager
+def first_of(address: str, page: str) -> Iterator[Seen]:
+    """Look during a block until an address answers with a page."""
+    seen, done = Seen(), threading.Event()
+
+    def look() -> None:
+        while not done.wait(PACE):
+            with suppress(OSError, HTTPException), urlopen(f"http://{address}/", timeout=1) as told:
+                if page in told.read().decode():
+                    seen.at = time.perf_counter()
+                    return
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
+
+
+def in_place(stack: CloudStack, images: list[Path]) -> tuple[float, float]:
+    """The silence and the seconds of Terraform's own way to another release."""
+    old, new = images
+    key = stack.path / ".state/id_ed25519"
+    with peers.terraform(old, key) as other:
+        other.timed("apply", "-auto-approve")
+        address = other.address()
+        with probing(address, 22) as heard:
+            start = time.perf_counter()
+            other.timed("apply", "-auto-approve", f"-var=image={new}")
+            # the server is the same to Terraform, which does not wait for it again
+            peers.answers(key, address)
+            seconds = time.perf_counter() - start
+    return heard.silence, seconds

@@ -1,0 +1,16 @@
+"""Stands in for `python -m flakeship` where nothing boots: a review passes at once, unseen."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from flakeship.model import codec
+from flakeship.model.evidence import Evidence
+from flakeship.targets.openstack.requests import VerifyServerRequest
+
+if sys.argv[1:] == ["review"]:
+    asked = codec.parse(VerifyServerRequest, sys.stdin.read())
+    print(codec.dump(Evidence(asked.machine, 1, ["ssh-ed25519 AAAA"], 0.0, [])))
+else:
+    import_module("flakeship.real")  # it runs the verb and exits

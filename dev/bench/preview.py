@@ -1,0 +1,158 @@
+"""What a preview that changes nothing costs beside the same resources with literal inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import statistics
+import threading
+import time
+from pathlib import Path
+
+from dev.bench.table import show
+from tests.project import Project
+
+RUNS = 7
+
+EMPTY = "import pulumi\n"
+
+LITERAL = """
+import importlib
+import json
+import pulumi
+
+with open("literal.json") as file:
+    stored = json.load(file)
+made = {}
+for each in stored["resources"]:
+    package, module, kind = each["type"]
+    opts = pulumi.ResourceOptions(
+        parent=made.get(each["parent"]),
+        depends_on=[made[d] for d in each["depends"]],
+        provider=made.get(each["provider"]),
+    )
+    if package == "flakeship":
+        name = ":".join(each["type"])
+        made[each["urn"]] = pulumi.ComponentResource(name, each["name"], None, opts)
+    else:
+        found = getattr(importlib.import_module(f"pulumi_{package}{module}"), kind)
+        made[each["urn"]] = found(each["name"], opts=opts, **each["inputs"])
+for name, value in stored["outputs"].items():
+    pulumi.export(name, value)
+"""
+
+
+def preview(project: Project) -> None:
+    """Measure three programs over one state; `project` is a stack that is up."""
+    literal, empty = copied(project, "literal", LITERAL), copied(project, "empty", EMPTY)
+    stored = json.loads(project.pulumi("stack", "export").stdout)["deployment"]["resources"]
+    (literal.path / "literal.json").write_text(
+        json.dumps(
+            {"resources": [plain(r) for r in stored if plain(r)], "outputs": project.outputs()}
+        )
+    )
+    literal.preview("--expect-no-changes")
+    programs = {
+        "empty program": empty,
+        "the same resources, literal inputs": literal,
+        "Flakeship": project,
+    }
+    times: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(RUNS):
+        for name, each in programs.items():  # in turn: what else the machine does meets them all
+            start = time.perf_counter()
+            each.preview()
+            times[name].append(time.perf_counter() - start)
+    rows: list[tuple[object, ...]] = [
+        (name, statistics.median(times[name]), min(times[name]), peak(each))
+        for name, each in programs.items()
+    ]
+    ours, theirs = times["Flakeship"], times["the same resources, literal inputs"]
+    more = statistics.median(ours) - statistics.median(theirs)
+    rows.append(("Flakeship over literal inputs", more, min(ours) - min(theirs), ""))
+    show(
+        f"`pulumi preview` without changes, clean tree, median and best of {RUNS}",
+        ("program", "median s", "best s", "peak memory MB"),
+        rows,
+    )
+
+
+def copied(project: Project, name: str, program: str) -> Project:
+    """A project with the same state and another program."""
+    path = project.path.parent / f"{project.path.name}-{name}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    settings = f"Pulumi.{project.env['PULUMI_STACK']}.yaml"
+    for each in ("Pulumi.yaml", settings, "pyproject.toml", "uv.lock", ".venv"):
+        (path / each).symlink_to(project.path / each)
+    (path / "__main__.py").write_text(program)
+    shutil.copytree(project.path / "backend", path / "backend")
+    env = project.env | {"PULUMI_BACKEND_URL": f"file://{path}/backend"}
+    return Project(path, project.flake, env)
+
+
+def plain(resource: dict[str, object]) -> dict[str, object] | None:
+    """A resource of the state as the literal program declares it; None for the engine's own."""
+    kind, urn = str(resource["type"]).split(":"), str(resource["urn"])
+    name = urn.split("::", 3)[3]  # a name may have :: too
+    if kind[:2] == ["pulumi", "providers"] and not name.startswith("default"):
+        kind = [kind[2], "", "Provider"]
+    if kind[0] == "pulumi":
+        return None
+    package, module, cls = kind
+    if package != "flakeship":
+        module = f".{module.partition('/')[0]}" if module else ""
+    stated = told(resource.get("inputs") or {})
+    assert isinstance(stated, dict)
+    return {
+        "urn": urn,
+        "type": (package, module, cls),
+        "name": name,
+        "parent": resource.get("parent"),
+        "provider": str(resource.get("provider")).rpartition("::")[0],
+        "depends": resource.get("dependencies") or [],
+        "inputs": {
+            re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value
+            for key, value in stated.items()
+            if key != "version"
+        },
+    }
+
+
+def told(value: object) -> object:
+    """An input without the engine's own notes."""
+    if isinstance(value, dict):
+        return {key: told(each) for key, each in value.items() if not key.startswith("__")}
+    return [told(each) for each in value] if isinstance(value, list) else value
+
+
+def peak(project: Project) -> float:
+    """The most memory that the program held in one more preview, in MB."""
+    most, done = [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            most.append(high_water(str(project.path)))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    project.preview()
+    done.set()
+    watcher.join()
+    return max(most) / 1000
+
+
+def high_water(directory: str) -> int:
+    """The peak of the language's launcher that runs in a directory, in kB; 0 without one."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, StopIteration):
+            words = (entry / "cmdline").read_bytes()
+            if (
+                b"pulumi-language-python-exec" in words
+                and str((entry / "cwd").readlink()) == directory
+            ):
+                status = (entry / "status").read_text().splitlines()
+                return int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+    return 0

@@ -1,0 +1,82 @@
+"""`python -m dev.openstack VERB`: up, down and env, which the Makefile calls."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dev.alone import alone
+from dev.openstack import install, up
+from dev.openstack.progress import say
+from dev.openstack.site import Site
+from flakeship.model.errors import FlakeshipError
+
+CLOUD = "flakeship-lab"
+
+
+@contextmanager
+def working_on(site: Site) -> Iterator[None]:
+    """Let one command at a time work on a lab."""
+    install.require_root()
+    site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (site.folder / "lock").open("w")
+    with alone(lock, lambda: say("waiting for another command that works on the lab")):
+        yield
+
+
+def bring_up(site: Site) -> None:
+    """Install, start, and say how to go on."""
+    with working_on(site):
+        up.refuse_other_choices(site)
+        if not up.is_up(site):
+            install.ensure(site)
+            up.up(site)
+    print(f"OpenStack is up at {site.auth_url}. Next:")
+    print('  eval "$(make lab-env)" && openstack flavor list')
+
+
+def print_env(site: Site) -> None:
+    """Print the shell lines that select the lab's cloud."""
+    if not site.clouds.exists():
+        raise FlakeshipError("there is no lab: `make lab-openstack` brings it up")
+    values = {"OS_CLIENT_CONFIG_FILE": str(site.clouds), "OS_CLOUD": CLOUD}
+    if any(name.lower() in {"http_proxy", "all_proxy"} for name in os.environ):
+        for name in ("no_proxy", "NO_PROXY"):
+            kept = os.environ.get(name, "")
+            values[name] = ",".join(filter(None, (kept, site.address)))
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def main(verb: str) -> int:
+    """Run one verb."""
+    os.umask(0o077)
+    try:
+        site = Site.here()
+        match verb:
+            case "up":
+                bring_up(site)
+            case "down":
+                with working_on(site):
+                    up.down(site)
+                say("nothing of it runs any more")
+            case "env":
+                print_env(site)
+            case _:
+                print(f"lab: {verb} is not a verb: up, down and env are", file=sys.stderr)
+                return 2
+    except FlakeshipError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; `make lab-openstack` goes on, `make lab-down` ends it",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,0 +1,108 @@
+"""Gets what the cloud is made of: Debian's packages and the services' Python environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+from dev.openstack import netns
+from dev.openstack.progress import say
+from dev.openstack.site import HERE, Site
+from dev.setup.progress import watch
+from dev.setup.tools import MANAGERS, UV, Machine, locate
+from flakeship.model.errors import FlakeshipError
+from flakeship.system.process import run
+
+PYTHON = ">=3.11,<3.14"
+"""The releases' own range; Debian 12 has 3.11 and Debian 13 has 3.13."""
+LOCK = HERE / "requirements.lock"
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+PACKAGES = (
+    "iproute2", "procps", "zstd", "radvd", "iptables", "genisoimage", "rabbitmq-server",
+    "mariadb-server-core", "mariadb-client-core", "openvswitch-switch", "ovn-central", "ovn-host",
+    "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients", "qemu-system-x86",
+    "qemu-utils", "e2fsprogs",
+)  # fmt: skip
+TO_BUILD = ("gcc", "libc6-dev", "pkg-config", "libvirt-dev", "libpython3-dev")
+"""uWSGI and libvirt's binding for Python come as sources."""
+
+
+def ensure(site: Site) -> None:
+    """Install what is missing; where nothing is, look at a few files only."""
+    built = _made_from(site)
+    if not built and netns.processes(site):
+        raise FlakeshipError(
+            "the lab runs with other packages than this checkout's: `make lab-down` ends it"
+        )
+    _packages(to_build=not built)
+    _user()
+    if not built:
+        _environment(site)
+
+
+def require_root() -> None:
+    """Stop a user who may make no network namespace."""
+    if os.geteuid() != 0:
+        raise FlakeshipError(
+            "the lab needs root, for network namespaces and Debian's packages: run it as root, "
+            "best on a machine or in a container of its own"
+        )
+
+
+def _packages(*, to_build: bool) -> None:
+    wanted = [*PACKAGES, *(TO_BUILD if to_build else ())]
+    shown = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted],
+                check=False).stdout.splitlines()  # fmt: skip
+    missing = [name for name in wanted if f"{name} installed" not in shown]
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        raise FlakeshipError(
+            f"the lab is made of Debian's packages, and here is no apt-get for {missing}"
+        )
+    say(f"installing by apt-get: {' '.join(missing)}")
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    # Without a policy Debian's packages would start their services at once.
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        run(["apt-get", "-qq", "update"], env=env, check=False)
+        words = [*MANAGERS["apt-get"].split(), "-o", "DPkg::Lock::Timeout=300", *missing]
+        watch(words, lambda count, _: f"apt-get: {count} lines", env=env)
+    finally:
+        if ours:
+            POLICY.unlink()
+
+
+def _user() -> None:
+    """libvirtd ends without a word where this user is missing, though its guests run as root."""
+    try:
+        pwd.getpwnam("libvirt-qemu")
+    except KeyError:
+        run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin",
+             "libvirt-qemu"])  # fmt: skip
+
+
+def _made_from(site: Site) -> bool:
+    """Whether the environment was made from the lock file as it is."""
+    mark = site.venv / "made-from"
+    return mark.exists() and mark.read_text() == hashlib.sha256(LOCK.read_bytes()).hexdigest()
+
+
+def _environment(site: Site) -> None:
+    found = locate(UV, Machine.here())
+    if not found.path:
+        raise FlakeshipError(f"uv: {found.problem}. Run: make setup")
+    say("the services' Python environment, about 170 packages: a minute or two")
+    shutil.rmtree(site.venv, ignore_errors=True)
+    run([found.path, "venv", "--quiet", "--python", PYTHON, site.venv], stream=True)
+    install = f"{found.path} pip install --compile-bytecode --require-hashes --requirement"
+    env = os.environ | {"VIRTUAL_ENV": str(site.venv)}
+    watch([*install.split(), LOCK], lambda _, last: f"uv: {last}", env=env)
+    (site.venv / "made-from").write_text(hashlib.sha256(LOCK.read_bytes()).hexdigest())

@@ -1,0 +1,55 @@
+"""The environment in which plain `pulumi` works: .state/env.sh."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dev.setup import paths, state
+from dev.setup.plugins import Plugin, home_for
+from dev.setup.tools import NIX, PULUMI, UV, Found, Machine, locate
+
+
+def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) -> dict[str, str]:
+    """Set only what differs from Pulumi's defaults, and nothing that the user has set."""
+    values = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if home:
+        values["PULUMI_HOME"] = str(home)
+        values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        if not chosen.url and state.login(env):
+            folder = env.get("PULUMI_CREDENTIALS_PATH") or str(state.user_home(env))
+            values["PULUMI_CREDENTIALS_PATH"] = folder
+    if chosen.url:
+        values["PULUMI_BACKEND_URL"] = chosen.url
+        if not state.own_passphrase(env):
+            values["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
+    return values
+
+
+def folders(found: list[Found]) -> list[Path]:
+    """List the folders of the cache that belong on PATH."""
+    return [tool.path.parent for tool in found if tool.ours and tool.path]
+
+
+def lines(path: list[Path], values: Mapping[str, str]) -> str:
+    """Write the lines for a shell; PATH first.
+
+    What is in our virtual environment comes last: there is a client of OpenStack in it, and it must
+    not stand before somebody's own python.
+    """
+    before = "".join(f"{shlex.quote(str(folder))}:" for folder in path)
+    text = [f'export PATH={before}"$PATH":{shlex.quote(str(paths.ROOT / ".venv" / "bin"))}\n']
+    text += [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
+    return "".join(text)
+
+
+def write(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> dict[str, str]:
+    """Write .state/env.sh and return the environment for a child process."""
+    found = [locate(tool, machine) for tool in (PULUMI, NIX, UV)]
+    values, path = variables(home_for(found[0], plugins), chosen, os.environ), folders(found)
+    fresh = paths.ENV_FILE.with_suffix(".new")
+    fresh.write_text(lines(path, values))
+    fresh.replace(paths.ENV_FILE)
+    return os.environ | values | {"PATH": os.pathsep.join([*map(str, path), machine.path])}

@@ -1,0 +1,138 @@
+"""Gets the Pulumi plugins that a stack needs, and chooses the PULUMI_HOME that has them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.setup import gobuild, paths, state
+from dev.setup.engine import NO_ANSWER, Way, is_own_build, site_answers
+from dev.setup.progress import say
+from dev.setup.tools import COMMAND_PLUGIN, OPENSTACK_PLUGIN, Found, Machine
+from flakeship.model.errors import FlakeshipError
+from flakeship.system.process import run
+
+TARGET = re.compile(r"""^\s*["']?flakeship:target["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A resource plugin and the part of dev/engine that stands in for it."""
+
+    name: str
+    version: str
+    part: gobuild.Part
+
+    @property
+    def folder(self) -> str:
+        """What Pulumi calls its folder."""
+        return f"resource-{self.name}-v{self.version}"
+
+    def program(self, home: Path) -> Path:
+        """Where it is in a PULUMI_HOME."""
+        return home / "plugins" / self.folder / f"pulumi-resource-{self.name}"
+
+    def is_installed(self) -> bool:
+        """Whether the user's own Pulumi has it."""
+        return self.program(state.user_home(os.environ)).exists()
+
+    def is_built(self) -> bool:
+        """Whether ours is there and up to date."""
+        return gobuild.is_built(self.part)
+
+
+COMMAND = Plugin("command", COMMAND_PLUGIN, gobuild.COMMAND)
+OPENSTACK = Plugin("openstack", OPENSTACK_PLUGIN, gobuild.OPENSTACK)
+OF_TARGETS = {plugin.name: plugin for plugin in (OPENSTACK,)}
+"""What a target needs beside the command plugin. `local` needs nothing."""
+
+
+def wanted(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
+    """List the plugins of a stack's target and those asked for by name.
+
+    One that is built already stays in use beside them, so that .state/env.sh serves every stack,
+    whichever was set up last. It is never built again for a stack that does not need it.
+    """
+    unknown = [name for name in named if name not in OF_TARGETS]
+    if unknown:
+        raise FlakeshipError(
+            f"PLUGINS={' '.join(unknown)}: there is no such plugin; {', '.join(OF_TARGETS)} is"
+        )
+    asked = (COMMAND, *(OF_TARGETS[name] for name in OF_TARGETS if name in {*named, target(stack)}))
+    others = tuple(plugin for plugin in OF_TARGETS.values() if plugin not in asked)
+    kept = tuple(plugin for plugin in others if plugin.is_built())
+    return asked + kept if all(plugin.is_built() for plugin in asked) else asked
+
+
+def target(stack: str) -> str:
+    """Read the target in a stack's settings; without a line that names it, it is the default.
+
+    It is read as text, for no YAML reader need be there yet. What is wrong with the file is for
+    Pulumi to tell.
+    """
+    file = paths.ROOT / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
+    try:
+        found = TARGET.search(file.read_text(errors="replace"))
+    except OSError:
+        return ""
+    return found[1] if found else ""
+
+
+def plugins_way(
+    missing: Sequence[Plugin], unbuilt: Sequence[Plugin], own: bool, site: Callable[[], bool]
+) -> Way:
+    """Choose the way of the engine: what is there, else Pulumi's site, else built from Go modules.
+
+    `missing` are not in the user's home, `unbuilt` not in ours, and `own` is our own engine, which
+    uses only our home. All come from one home, as Pulumi looks in one.
+    """
+    if not unbuilt or not (missing or own):
+        return Way("there", "")
+    if own:
+        return Way("build", "Pulumi itself is built from them")
+    lack = f"Pulumi has no {' and '.join(plugin.folder for plugin in missing)}"
+    if site():
+        return Way("installer", lack)
+    return Way("build", f"{lack} and {NO_ANSWER}")
+
+
+def ensure(
+    found: Found,
+    plugins: Sequence[Plugin],
+    machine: Machine,
+    site: Callable[[], bool] = site_answers,
+) -> None:
+    """Get the plugins for an engine, and say which way was taken and why."""
+    missing = [plugin for plugin in plugins if not plugin.is_installed()]
+    unbuilt = [plugin for plugin in plugins if not plugin.is_built()]
+    way = plugins_way(missing, unbuilt, is_own_build(found), site)
+    if way.kind == "installer":
+        way = by_installer(found, missing, way)
+    if way.kind == "build":
+        for plugin in unbuilt:
+            say(f"plugin {plugin.name} {plugin.version}: from Go modules, because {way.why}")
+        gobuild.build(tuple(plugin.part for plugin in plugins), machine)
+
+
+def by_installer(found: Found, missing: Sequence[Plugin], way: Way) -> Way:
+    """Let Pulumi install plugins in the user's home; where it fails they are to be built."""
+    env = {**os.environ, "PULUMI_HOME": str(state.user_home(os.environ))}
+    for plugin in missing:
+        name, version = plugin.name, plugin.version
+        say(f"plugin {name} {version}: `pulumi plugin install`, because {way.why}")
+        argv = [found.path or "pulumi", "plugin", "install", "resource", name, version]
+        try:
+            run(argv, timeout=600, env=env)
+        except FlakeshipError as error:
+            return Way("build", f"`pulumi plugin install` failed: {error}")
+    return way
+
+
+def home_for(found: Found, plugins: Sequence[Plugin]) -> Path | None:
+    """Choose PULUMI_HOME: ours, unless the user's own engine has all plugins in its own home."""
+    if not is_own_build(found) and all(plugin.is_installed() for plugin in plugins):
+        return None
+    return gobuild.engine() / "home"

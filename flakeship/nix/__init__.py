@@ -1,0 +1,1 @@
+"""Nix, by its command line."""

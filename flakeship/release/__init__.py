@@ -1,0 +1,1 @@
+"""Where wanted releases come from."""

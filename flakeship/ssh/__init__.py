@@ -1,0 +1,1 @@
+"""OpenSSH, by its command line."""

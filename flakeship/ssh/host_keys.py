@@ -1,0 +1,81 @@
+"""SSH host keys as a machine announces them on its console, a channel the network cannot forge.
+
+A key is `<type> <base64>`, as in a .pub file without its comment.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable
+
+BEGIN = "-----BEGIN SSH HOST KEY KEYS-----"
+END = "-----END SSH HOST KEY KEYS-----"
+KEY = re.compile(r"\b((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d{3})) +(AAAA[0-9A-Za-z+/]+={0,2})")
+PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+
+
+def blocks(text: str) -> list[list[str]]:
+    """The keys of every complete block, oldest first.
+
+    Lines may carry a prefix (cloud-init's) and the kernel may write in between. A key that the
+    noise has cut in two does not count, nor does a block without any whole key.
+    """
+    found: list[list[str]] = []
+    keys: list[str] | None = None
+    for line in text.splitlines():
+        if BEGIN in line:
+            keys = []
+        elif END in line:
+            if keys:
+                found.append(sorted(set(keys), key=_rank))
+            keys = None
+        elif keys is not None:
+            keys += [f"{kind} {blob}" for kind, blob in KEY.findall(line) if _whole(kind, blob)]
+    return found
+
+
+def same(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether both name the same keys, in any order."""
+    return set(one) == set(other)
+
+
+def known_hosts(alias: str, keys: Iterable[str]) -> str:
+    """The known_hosts lines that make exactly these keys valid for a HostKeyAlias."""
+    return "".join(f"{alias} {key}\n" for key in keys)
+
+
+def algorithms(keys: Iterable[str]) -> str:
+    """A value for HostKeyAlgorithms: what the server may sign with, and nothing else."""
+    kinds = [key.partition(" ")[0] for key in sorted(keys, key=_rank)]
+    return ",".join("rsa-sha2-512,rsa-sha2-256" if kind == "ssh-rsa" else kind for kind in kinds)
+
+
+def fingerprint(key: str) -> str:
+    """`<type> SHA256:<...>`, as ssh shows it."""
+    kind, _, blob = key.partition(" ")
+    digest = hashlib.sha256(base64.b64decode(blob)).digest()
+    return f"{kind} SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def _rank(key: str) -> tuple[int, str]:
+    kind = key.partition(" ")[0]
+    return (PREFERRED.index(kind) if kind in PREFERRED else len(PREFERRED), key)
+
+
+def _whole(kind: str, blob: str) -> bool:
+    """Whether the base64 holds complete SSH fields, of which the first names the type."""
+    try:
+        rest = base64.b64decode(blob, validate=True)
+    except binascii.Error:
+        return False
+    fields = []
+    while len(rest) >= 4:
+        length = int.from_bytes(rest[:4], "big")
+        if len(rest) < 4 + length:
+            return False
+        fields.append(rest[4 : 4 + length])
+        rest = rest[4 + length :]
+    return not rest and len(fields) > 1 and fields[0] == kind.encode()

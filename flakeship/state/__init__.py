@@ -1,0 +1,1 @@
+"""What Pulumi keeps of a stack."""

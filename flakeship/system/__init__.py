@@ -1,0 +1,1 @@
+"""Commands, files, signals and sockets of the workstation."""

@@ -1,0 +1,83 @@
+"""The one place that starts commands."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flakeship.model.errors import CommandError
+
+LAST_LINES = 20
+"""How much of a failed command's standard error an error message repeats."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command that ended: its exit code and what it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Shell(Protocol):
+    """A login on a machine, as far as commands need it."""
+
+    def run(
+        self, command: str, *, stdin: str = "", timeout: float = 60.0, check: bool = True
+    ) -> Result:
+        """Run a command line. Raises CommandError as `run` does."""
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    stdin: str = "",
+    timeout: float | None = None,
+    check: bool = True,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stream: bool = False,
+) -> Result:
+    """Run a command to its end, without a shell.
+
+    `timeout` is in seconds, `env` replaces the environment as a whole. With `stream` its standard
+    error goes straight to ours, line by line, for the person who waits, and is not in the result.
+    Raises CommandError when it cannot start or runs too long and, with `check`, when it fails.
+    """
+    command = [str(word) for word in argv]
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=sys.stderr if stream else subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            cwd=cwd,
+            env=env,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        where = command[0] if cwd is None or cwd.is_dir() else str(cwd)
+        raise CommandError(
+            f"{where} was not found: `make doctor` shows what is missing and how to get it"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"`{shlex.join(command)}` did not end within {timeout:g} s") from error
+    result = Result(done.returncode, done.stdout, done.stderr or "")
+    if check and result.code != 0:
+        said = "\n".join(result.stderr.strip().splitlines()[-LAST_LINES:])
+        raise CommandError(
+            f"`{shlex.join(command)}` failed (exit code {result.code})"
+            + (f":\n{said}" if said else ""),
+            result.code,
+            result.stderr,
+        )
+    return result

@@ -1,0 +1,1 @@
+"""Where images and servers live: one folder for each target."""

@@ -1,0 +1,105 @@
+"""Inside a machine, over SSH: data disks are found by serial number and mounted at /data/<name>."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.ssh.connection import Connection
+from flakeship.ssh.options import Endpoint
+from flakeship.system.process import Shell
+
+LOGIN_SECONDS = 60.0
+SECONDS = 120.0
+"""For one script: stopping a data base takes its time, and so does a journal's replay."""
+
+MOUNT = r"""
+set -eu
+name=$1 directory=/data/$1 device= tries=0
+locate() {
+  for disk in /sys/block/vd*; do
+    [ "$(cat "$disk/serial" 2>/dev/null)" = "$name" ] || continue
+    device=/dev/${disk##*/}
+    [ -b "$device" ] && return
+  done
+  return 1
+}
+until locate; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 150 ] || { echo "no disk with the serial number $name appeared" >&2; exit 1; }
+  sleep 0.1
+done
+kind() { blkid -o value -s TYPE "$device" || true; }
+blank() { [ -z "$(kind)" ] && [ "$(head -c 1048576 "$device" | tr -d '\000' | wc -c)" -eq 0 ]; }
+if ! mountpoint -q "$directory"; then
+  if blank; then mkfs.ext4 -q -L "$name" "$device"; fi
+  mkdir -p "$directory"
+  unit=
+  if [ -d /run/systemd/system ]; then
+    unit=$(systemd-escape --path --suffix=mount "$directory")
+    systemctl cat "$unit" >/dev/null 2>&1 || unit=
+  fi
+  # Where the host declares the mount, what it wants starts with it.
+  if [ "$unit" ]; then
+    systemctl start "$unit"
+  else
+    # udev may have mounted it in this moment
+    mount "$device" "$directory" || mountpoint -q "$directory"
+  fi
+fi
+if [ "$(kind)" = ext4 ]; then resize2fs "$device" >/dev/null; fi
+"""
+
+UNMOUNT = r"""
+set -eu
+directory=/data/$1
+mountpoint -q "$directory" || exit 0
+sync
+# Stops what needs the mount (RequiresMountsFor) first.
+if [ -d /run/systemd/system ]; then
+  systemctl stop "$(systemd-escape --path --suffix=mount "$directory")" || true
+fi
+if mountpoint -q "$directory" && ! umount "$directory"; then
+  for process in /proc/[0-9]*; do
+    ls -l "$process/cwd" "$process/root" "$process/exe" "$process/fd" 2>/dev/null |
+      grep -qE -- "-> $directory(/|\$)" || continue
+    echo "in use by $(cat "$process/comm") (pid ${process##*/})" >&2
+  done
+  exit 1
+fi
+"""
+
+
+Login = Callable[[Endpoint, Sequence[str]], AbstractContextManager[Shell]]
+
+
+@contextmanager
+def login(endpoint: Endpoint, keys: Sequence[str]) -> Iterator[Shell]:
+    """Log in to a guest with its pinned host keys."""
+    with Connection(endpoint, keys) as connection:
+        connection.connect(LOGIN_SECONDS)
+        yield connection
+
+
+def mount(shell: Shell, name: str) -> None:
+    """Wait for a disk, format it when it is blank, mount it, and let its file system fill it.
+
+    Fine where it is mounted already. Raises a FlakeshipError with what the guest said.
+    """
+    _as_root(shell, MOUNT, name, "mounted")
+
+
+def unmount(shell: Shell, name: str) -> None:
+    """Unmount a disk. Raises a FlakeshipError that names the processes that use it."""
+    _as_root(shell, UNMOUNT, name, "unmounted")
+
+
+def _as_root(shell: Shell, script: str, name: str, what: str) -> None:
+    try:
+        shell.run(f"sudo -n sh -s {name}", stdin=script, timeout=SECONDS)
+    except CommandError as error:
+        said = "; ".join(error.stderr.strip().splitlines()) or str(error)
+        raise FlakeshipError(
+            f"the disk {name} could not be {what} (/data/{name}): {said}"
+        ) from error

@@ -1,0 +1,143 @@
+"""A connection to a cloud, from clouds.yaml or the OS_* variables.
+
+openstacksdk is imported only here and only when it is used: it takes a third of a second, which
+the target `local` does not pay.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.targets.openstack.api.clouds_yaml import PLACES, VARIABLE, shared
+from flakeship.targets.openstack.api.errors import Whose, explained
+
+if TYPE_CHECKING:
+    from keystoneauth1.access import AccessInfo
+    from openstack.config.cloud_region import CloudRegion
+    from openstack.config.loader import OpenStackConfig
+    from openstack.connection import Connection
+
+TIMEOUT = 60
+"""Seconds for an answer where clouds.yaml has no api_timeout: the SDK would wait for ever."""
+
+SERVICES = ("compute", "image", "network")
+"""What the target needs of a cloud."""
+
+SECRETS = ("password", "secret", "token", "passcode")
+"""What the names of secret settings end with."""
+
+
+@contextmanager
+def connected(cloud: str) -> Iterator[Connection]:
+    """A login on a cloud; `cloud` is a name in clouds.yaml, empty for OS_CLOUD or OS_* variables.
+
+    Raises FlakeshipError where there is no such cloud, where it does not let us in or lacks a
+    service, and for every exception of openstacksdk that the block does not handle itself.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.config import OpenStackConfig
+    from openstack.connection import Connection
+    from openstack.exceptions import SDKException
+    from requests import RequestException
+
+    # what it warns of is an error a moment later, in our words
+    logging.getLogger("keystoneauth").setLevel(logging.ERROR)
+    who = Whose(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
+    try:
+        config = OpenStackConfig(
+            app_name="flakeship", override_defaults={"api_timeout": TIMEOUT, "auth": {}}
+        )
+        name = _chosen(config, cloud)
+        if config.config_filename and name != config.envvar_key:
+            shared(config.config_filename)
+        who = Whose(name, _source(config, name), secrets=_secrets(config, name))
+        region = config.get_one(name)
+        with Connection(config=region) as connection:
+            who = replace(who, roles=tuple(login(connection).role_names or []))
+            _complete(region, who)
+            yield connection
+    except (SDKException, ClientException, RequestException) as error:
+        raise explained(error, who) from error
+
+
+def login(connection: Connection) -> AccessInfo:
+    """What the token says: `project_id` and `role_names`, among other things."""
+    session = connection.session
+    access: AccessInfo = session.auth.get_access(session)  # type: ignore[union-attr]
+    return access
+
+
+def _chosen(config: OpenStackConfig, cloud: str) -> str:
+    """The name of the cloud that is meant. Raises FlakeshipError where it cannot be told."""
+    names = sorted(config.get_cloud_names())
+    # the SDK would take the only one that there is, Pulumi's provider does not
+    variables = config.envvar_key if config.default_cloud == config.envvar_key else ""
+    name = cloud or os.environ.get("OS_CLOUD", "") or variables
+    if name in names and name != "defaults":
+        return name
+    known = [name for name in names if name != "defaults"]
+    there = f"there are {', '.join(known)}" if known else "there is none"
+    if not name or name == "defaults":
+        problem = "no cloud is chosen" if known else "no cloud is configured"
+        remedy = "name one in flakeship:openstack.cloud or OS_CLOUD, or set OS_AUTH_URL and so on"
+    else:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        problem = f"{name}: there is no cloud of this name{hint}"
+        remedy = "names come from flakeship:openstack.cloud or OS_CLOUD"
+    raise FlakeshipError(f"{problem}; {there} in {_looked(config)}; {remedy}")
+
+
+def _looked(config: OpenStackConfig) -> str:
+    """Where the configuration came from, or was looked for."""
+    if config.config_filename:
+        return config.config_filename
+    # a file that cannot be read, or is no YAML, is passed over without a word
+    given = os.environ.get(VARIABLE, "")
+    broken = [path for path in (given, *_usual()) if path and Path(path).exists()]
+    if broken:
+        return f"{PLACES} ({broken[0]} cannot be read as YAML)"
+    return f"{PLACES} ({given} is not there)" if given else PLACES
+
+
+def _usual() -> list[str]:
+    from openstack.config import loader
+
+    return list(loader.CONFIG_FILES)
+
+
+def _source(config: OpenStackConfig, name: str) -> str:
+    """Where a cloud's credentials come from."""
+    if name == config.envvar_key:
+        return "the OS_* variables"
+    return config.config_filename or "clouds.yaml"
+
+
+def _secrets(config: OpenStackConfig, name: str) -> tuple[str, ...]:
+    """The words of a cloud's configuration that are nobody's business."""
+    settings = config.cloud_config["clouds"].get(name) or {}
+    pairs = {**settings, **(settings.get("auth") or {})}.items()
+    return tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
+
+
+def _complete(region: CloudRegion, who: Whose) -> None:
+    """Refuse a cloud that lacks what we need: later nothing would say so clearly."""
+    lacking = [
+        service
+        for service in SERVICES
+        if not (region.get_endpoint(service) or region.get_endpoint_from_catalog(service))
+    ]
+    if lacking:
+        raise FlakeshipError(
+            f"{who.cloud}: the catalogue has no {', '.join(lacking)} service for region "
+            f"{region.region_name or 'any'}, interface {region.get_interface()}; region_name and "
+            f"interface in {who.source} must be those of the cloud"
+        )

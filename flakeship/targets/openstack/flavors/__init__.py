@@ -1,0 +1,1 @@
+"""Which flavor a server gets."""

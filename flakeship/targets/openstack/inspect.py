@@ -1,0 +1,191 @@
+"""One look at a cloud: every list once, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.targets.openstack import ownership_tags
+from flakeship.targets.openstack.api import rest
+from flakeship.targets.openstack.api.connection import connected, login
+from flakeship.targets.openstack.inventory import (
+    NAME,
+    STACK,
+    Address,
+    Flavor,
+    Image,
+    Inventory,
+    Network,
+    Server,
+)
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+TAG = "flakeship"
+"""The tag of every image of ours: Glance finds images by it."""
+
+GIGABYTE = 1024
+"""MiB in one of Nova's and Glance's gigabytes."""
+
+COMPUTE_LIMITS = {
+    "instances": ("maxTotalInstances", "totalInstancesUsed"),
+    "cores": ("maxTotalCores", "totalCoresUsed"),
+    "ram": ("maxTotalRAMSize", "totalRAMUsed"),
+    "server_groups": ("maxServerGroups", "totalServerGroupsUsed"),
+}
+
+NETWORK_QUOTAS = {
+    "networks": "network",
+    "subnets": "subnet",
+    "ports": "port",
+    "routers": "router",
+    "floatingips": "floatingip",
+    "security_groups": "security_group",
+    "security_group_rules": "security_group_rule",
+}
+
+
+def inspect(cloud: str) -> Inventory:
+    """All that is planned from, without changing anything; `cloud` as for `connected`.
+
+    Raises FlakeshipError as `connected` does, and where the login is for no project.
+    """
+    with connected(cloud) as connection:
+        access = login(connection)
+        project, roles = access.project_id, sorted(access.role_names or [])
+        if not project:
+            raise FlakeshipError(
+                f"{connection.config.name}: the credentials are for no project: give project_name "
+                "or project_id beside them in clouds.yaml"
+            )
+        compute, image, network = (
+            rest.client(connection, name) for name in ("compute", "image", "network")
+        )
+        with ThreadPoolExecutor(8) as pool:
+            flavors = pool.submit(rest.every, compute, "/flavors/detail", "flavors")
+            boots = pool.submit(servers, compute, roles)
+            limits = pool.submit(rest.ask, compute, "GET", "/limits")
+            # Glance lists either what is hidden or what is not
+            owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
+            shown = pool.submit(rest.every, image, "/images", "images", owned)
+            hidden = pool.submit(
+                rest.every, image, "/images", "images", {**owned, "os_hidden": "true"}
+            )
+            fields = {"fields": ["id", "name", "router:external", "subnets"]}
+            networks = pool.submit(rest.every, network, "/networks", "networks", fields)
+            quotas = pool.submit(_network_left, network, project)
+            mine = {"project_id": project}
+            floating = pool.submit(rest.every, network, "/floatingips", "floatingips", mine)
+        found, everywhere = boots.result()
+        return Inventory(
+            project=project,
+            project_name=access.project_name or project,
+            roles=roles,
+            flavors=[_flavor(each) for each in flavors.result() if _usable(each)],
+            images=[_image(each) for each in shown.result() + hidden.result()],
+            servers=found,
+            networks=[_network(each) for each in networks.result()],
+            left=_compute_left(limits.result()) | quotas.result(),
+            everywhere=everywhere,
+            addresses=[_address(each) for each in floating.result()],
+        )
+
+
+def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Server], bool]:
+    """The servers, and whether they are those of all projects: as far as the roles allow.
+
+    With `image` only those that boot from this one.
+    """
+    from openstack.exceptions import ForbiddenException
+
+    query = {"image": image} if image else {}
+    if "admin" in roles:
+        # on some clouds an admin is one of a project or domain only
+        try:
+            wide = rest.every(compute, "/servers/detail", "servers", {**query, "all_tenants": "1"})
+            return [_server(each) for each in wide], True
+        except ForbiddenException:
+            pass
+    own = rest.every(compute, "/servers/detail", "servers", query)
+    return [_server(each) for each in own], False
+
+
+def _usable(flavor: Mapping[str, Any]) -> bool:
+    return not flavor.get("OS-FLV-DISABLED:disabled")
+
+
+def _flavor(found: Mapping[str, Any]) -> Flavor:
+    return Flavor(
+        id=found["id"],
+        name=found["name"],
+        vcpus=found["vcpus"],
+        memory=found["ram"],
+        disk=found["disk"] * GIGABYTE,
+        ephemeral=found.get("OS-FLV-EXT-DATA:ephemeral", 0) * GIGABYTE,
+        extra_specs=found.get("extra_specs") or {},
+    )
+
+
+def _image(found: Mapping[str, Any]) -> Image:
+    return Image(id=found["id"], name=found.get("name") or "", status=found["status"])
+
+
+def _server(found: Mapping[str, Any]) -> Server:
+    # an empty text where it boots from a volume
+    image = found.get("image") or {}
+    return Server(
+        id=found["id"],
+        name=found["name"],
+        status=found["status"],
+        image=image.get("id", ""),
+        flavor=found["flavor"].get("original_name", ""),
+        project=found.get("tenant_id", ""),
+        stack=found.get("metadata", {}).get(STACK, ""),
+    )
+
+
+def _network(found: Mapping[str, Any]) -> Network:
+    return Network(
+        id=found["id"],
+        name=found["name"],
+        external=bool(found.get("router:external")),
+        subnets=bool(found.get("subnets")),
+    )
+
+
+def _address(found: Mapping[str, Any]) -> Address:
+    # a cloud without the tags extension has none
+    carried = ownership_tags.read(found.get("tags") or [])
+    return Address(
+        address=found["floating_ip_address"],
+        port=found.get("port_id") or "",
+        stack=carried.get(STACK, ""),
+        name=carried.get(NAME, ""),
+    )
+
+
+def _compute_left(limits: Mapping[str, Any]) -> dict[str, int]:
+    found = limits["limits"]["absolute"]
+    return {
+        name: max(0, found[limit] - found[used])
+        for name, (limit, used) in COMPUTE_LIMITS.items()
+        if found.get(limit, -1) >= 0 and used in found
+    }
+
+
+def _network_left(network: Proxy, project: str) -> dict[str, int]:
+    """What Neutron's quotas leave; nothing where a cloud does not tell it."""
+    from openstack.exceptions import ForbiddenException, NotFoundException
+
+    try:
+        found = rest.ask(network, "GET", f"/quotas/{project}/details")["quota"]
+    except (ForbiddenException, NotFoundException):
+        return {}
+    return {
+        name: max(0, found[kind]["limit"] - found[kind]["used"] - found[kind]["reserved"])
+        for name, kind in NETWORK_QUOTAS.items()
+        if kind in found and found[kind]["limit"] >= 0
+    }

@@ -1,0 +1,1 @@
+"""Servers in Nova, and their verification."""

@@ -1,0 +1,67 @@
+"""A server's console through Nova's API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import NotFoundException, SDKException
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.targets.openstack.api import errors, rest
+from flakeship.targets.openstack.api.client_command import client
+from flakeship.verify import console
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+PACE = 0.5
+"""Seconds between two readings: a hypervisor is asked for each."""
+
+CONFLICT = 409
+"""How Nova says that a server is not ready."""
+
+
+class Console:
+    """What Nova gives of a server's console: maybe only its end, and after a hard reboot anew."""
+
+    forgets = True
+
+    def __init__(self, compute: Proxy, server: str, cloud: str) -> None:
+        self.server = server
+        self.cloud = cloud
+        self._compute = compute
+        self._text = ""
+        self._at = -PACE
+
+    @property
+    def name(self) -> str:
+        """The command that shows it."""
+        return client(self.cloud, f"console log show {self.server}")
+
+    def read(self) -> str:
+        """What Nova gives, or why it does not; what it gave before, where that is too fresh."""
+        if time.monotonic() - self._at < PACE:
+            return self._text
+        try:
+            wish: dict[str, object] = {"os-getConsoleOutput": {}}
+            answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=wish)
+            self._text = console.clean(answer["output"] or "")
+        except (SDKException, ClientException) as error:
+            said = f"Nova does not show it: {errors.answer(error)}"
+            if not self._passing(error):
+                raise FlakeshipError(f"{said}; `{self.name}` tells whether that lasts") from error
+            self._text = self._text or said
+        self._at = time.monotonic()
+        return self._text
+
+    def _passing(self, error: Exception) -> bool:
+        """Whether it may be shown later: a server that is being made or moved has none."""
+        if not isinstance(error, NotFoundException):
+            return errors.passing(error) or getattr(error, "status_code", None) == CONFLICT
+        try:
+            rest.ask(self._compute, "GET", f"/servers/{self.server}")
+        except (SDKException, ClientException) as failure:
+            return errors.passing(failure)
+        return True

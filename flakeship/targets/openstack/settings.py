@@ -1,0 +1,111 @@
+"""The settings that only the target `openstack` has."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from flakeship.config.fields import Cidr, Model
+from flakeship.config.ports import Check, Ports, agree
+
+Reach = Literal["floating", "jump", "direct"]
+Visibility = Literal["private", "shared", "community", "public"]
+Group = Literal["", "anti-affinity", "soft-anti-affinity"]
+
+
+def name_alone(value: object) -> object:
+    """A flavor or a network may be given as its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class FlavorPolicy(Model):
+    """Which flavors a server may have, beside its vcpus, memory and disk.
+
+    `name` asks for one flavor; `include` and `exclude` are shell patterns of names; `extra_specs`
+    must be there with these values (`*`: with any). `create` makes one that fits exactly.
+    """
+
+    name: str = ""
+    include: list[str] = []
+    exclude: list[str] = []
+    extra_specs: dict[str, str] = {}
+    create: bool = False
+
+    @model_validator(mode="after")
+    def one_way(self) -> FlavorPolicy:
+        """A flavor is named, chosen by patterns or created."""
+        ways = [bool(self.name), bool(self.include or self.exclude), self.create]
+        if sum(ways) > 1:
+            raise ValueError("needs one of name, include and exclude, and create")
+        return self
+
+
+class NetworkSettings(Model):
+    """An existing network by `name` (or id), or a private one of the stack's own with a router.
+
+    `external` is the network that the router leads to; empty: the only external one.
+    """
+
+    name: str = ""
+    cidr: Cidr = "10.20.0.0/24"
+    ipv6: Literal[""] | Cidr = ""
+    external: str = ""
+    dns: list[str] = []
+
+    def named(self, stack: str) -> str:
+        """The name of the stack's own network: with other addresses it is another network."""
+        told = f"{self.cidr} {self.ipv6}".encode()
+        return f"{stack}-{hashlib.sha256(told).hexdigest()[:4]}"
+
+    @model_validator(mode="after")
+    def one_kind(self) -> NetworkSettings:
+        """What belongs to a network of the stack's own is not given beside a name."""
+        own = sorted(self.model_fields_set - {"name"})
+        if self.name and own:
+            raise ValueError(f"{', '.join(own)} is of a network that is made; {self.name} exists")
+        if ipaddress.ip_network(self.cidr).version != 4:
+            raise ValueError("cidr is an IPv4 network; the IPv6 one goes into ipv6")
+        if self.ipv6 and ipaddress.ip_network(self.ipv6).prefixlen != 64:
+            raise ValueError("ipv6 needs a /64: addresses are configured by SLAAC")
+        return self
+
+
+class TestServerSettings(Model):
+    """The test server of a stack without servers; see docs/openstack.md.
+
+    `ephemeral`: made, verified and removed by the verification itself. `ports` and `checks` are as
+    those of any server.
+    """
+
+    ephemeral: bool = False
+    ports: Ports = []
+    checks: list[Check] = []
+
+    @model_validator(mode="after")
+    def consistent(self) -> TestServerSettings:
+        """What it offers holds together."""
+        agree(self.ports, self.checks, data=False)
+        return self
+
+
+class OpenStackSettings(Model):
+    """How a stack uses its cloud.
+
+    `cloud` is a name in clouds.yaml; empty: OS_CLOUD or the OS_* variables. `pool` is the external
+    network that floating IPs come from; empty: the only one. `reach` is how the checks get to a
+    server that has no public address yet. `prices` orders flavors by their price, of any unit.
+    `group` keeps the servers on different hypervisors. `at_once` servers boot at the same time.
+    """
+
+    cloud: str = ""
+    network: Annotated[NetworkSettings, BeforeValidator(name_alone)] = NetworkSettings()
+    pool: str = ""
+    reach: Reach = "floating"
+    visibility: Visibility = "private"
+    group: Group = ""
+    prices: dict[str, Annotated[float, Field(ge=0)]] = {}
+    test: TestServerSettings = TestServerSettings()
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4

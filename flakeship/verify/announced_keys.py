@@ -1,0 +1,31 @@
+"""The host keys that a machine announces on its console, which the network cannot forge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.ssh import host_keys
+from flakeship.system.backoff import backoff
+from flakeship.verify.console import Console, tail
+
+
+def announced(console: Console) -> list[str]:
+    """The keys of the last complete block on a console; empty where there is none yet."""
+    return next(reversed(host_keys.blocks(console.read())), [])
+
+
+def wait(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
+    """Wait for a complete block (of keys other than those given) and return its keys.
+
+    Raises FlakeshipError when `seconds` have passed without one.
+    """
+    for _ in backoff(seconds, first=0.05, most=0.25):
+        if (keys := announced(console)) and not host_keys.same(keys, other_than):
+            return keys
+    said = tail(console, 1)
+    last = f"its last line was: {said[0].strip()}" if said else "it is empty"
+    raise FlakeshipError(
+        f"no SSH host keys were announced on the console ({console.name}) within "
+        f"{seconds:.0f} s: {last}"
+    )

@@ -1,0 +1,106 @@
+"""Checks of a machine from where its users are: over the network."""
+
+from __future__ import annotations
+
+from flakeship.model.ports import Port
+from flakeship.ssh import connection as ssh
+from flakeship.ssh import host_keys
+from flakeship.system import tcp
+from flakeship.system.backoff import backoff
+from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.request import VerifyRequest
+
+PATIENCE = 10.0
+"""Seconds that a port has to answer once the system is up."""
+
+ANSWER = 5.0
+"""Seconds for one answer."""
+
+HOLD = 1.0
+"""Seconds that a silent connection has to stay open: QEMU accepts for a guest that refuses."""
+
+GUESSABLE = {"password", "keyboard-interactive"}
+"""Login methods that one can try one's luck with."""
+
+
+def host_key(connection: ssh.Connection, pinned: list[str], *, forgotten: bool = False) -> str:
+    """The server has shown a key that the console announced, before it has `forgotten` it."""
+    shown = connection.login.host_key
+    if shown not in map(host_keys.fingerprint, connection.keys):
+        raise Failed(f"{shown or 'no key'} was shown, the console announced others")
+    if forgotten:
+        return f"{shown}, the pinned one; the console no longer holds its announcement"
+    before = ", the one that was pinned before" if pinned else ""
+    return f"{shown}, as announced on the console{before}"
+
+
+def password_login(login: ssh.Login) -> str:
+    """The server offers no login by password, and asked for a key."""
+    if not login.offered:
+        raise Failed("the server did not say which methods it offers")
+    if guessable := sorted(GUESSABLE & set(login.offered)):
+        raise Failed(f"the server offers {' and '.join(guessable)}: switch it off in sshd")
+    if login.method != "publickey":
+        raise Failed(f"the login went through by `{login.method}`, not by a key")
+    return f"refused, the server offers only {', '.join(login.offered)}"
+
+
+def root_login(connection: ssh.Connection) -> str:
+    """The server refuses to log root in with the key that the user has.
+
+    Only its own refusal counts, after it has shown the pinned host key: a connection that fails
+    is tried again, and is no refusal in the end.
+    """
+    login = ssh.Login(-1, "")
+    for _ in backoff(PATIENCE):
+        login = connection.attempt("root")
+        if login.method:
+            raise Failed(f"root was let in by `{login.method}`")
+        if login.denied:
+            offered = GUESSABLE & set(login.offered)
+            if offered:
+                raise Failed(f"root is offered {' and '.join(sorted(offered))}")
+            return f"refused: {login.denied}"
+    raise Failed(f"root was not refused, the attempt failed: {login.error}")
+
+
+def port(request: VerifyRequest, declared: Port, patience: float | None = None) -> str:
+    """The port answers in its protocol; `patience` is in seconds, PATIENCE unless given."""
+    seconds = PATIENCE if patience is None else patience
+    number = reach(request, declared.port)
+    last = ""
+    for left in backoff(seconds):
+        try:
+            return answer(request.address, number, declared.protocol, min(ANSWER, max(left, HOLD)))
+        except (OSError, Failed) as error:
+            last = str(error)
+    raise Failed(f"no {declared.protocol} within {seconds:.0f} s; the last error: {last}")
+
+
+def answer(address: str, number: int, protocol: str, seconds: float) -> str:
+    """What a port says in its protocol; raises Failed for anything else, and OSError."""
+    if protocol == "tcp":
+        reply = tcp.exchange(address, number, seconds=HOLD)
+        if reply.closed:
+            raise Failed("the connection was closed at once")
+        return f"says {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
+    send = request_line("/", address) if protocol == "http" else b""
+    reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
+    if not reply.first_line.startswith("HTTP/" if protocol == "http" else "SSH-"):
+        ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
+        raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
+    return reply.first_line
+
+
+def request_line(path: str, host: str) -> bytes:
+    """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
+    host = tcp.bracketed(host)
+    return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
+
+
+def reach(request: VerifyRequest, number: int) -> int:
+    """Where a port of the guest is reached; raises Failed for one that is not declared."""
+    if number not in request.reach:
+        declared = ", ".join(map(str, sorted(request.reach)))
+        raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports:`")
+    return request.reach[number]

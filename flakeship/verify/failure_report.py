@@ -1,0 +1,40 @@
+"""What a verification that has failed tells: what happened, the console's end, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flakeship.ssh import host_keys
+from flakeship.verify import console
+from flakeship.verify.context import VerificationContext
+
+
+def key_mismatch(
+    machine: str, pinned: Sequence[str], announced: Sequence[str], shown: str = ""
+) -> str:
+    """Why a key is refused that is not the pinned one."""
+    lines = [
+        f"{machine}: its SSH host key has changed: refused",
+        *(f"  pinned:    {host_keys.fingerprint(key)}" for key in pinned),
+        *(f"  announced: {host_keys.fingerprint(key)}" for key in announced),
+        *([f"  server:    {shown}"] if shown else []),
+        "A machine keeps its keys for its life: its disk was replaced, or something else answers "
+        "in its place.",
+        "A changed key is never learned again. If the change is yours, make the machine anew: "
+        f"pulumi up --replace '**-{machine}'",
+    ]
+    return "\n".join(lines)
+
+
+def failure_report(target: VerificationContext, keys: Sequence[str], headline: list[str]) -> str:
+    """What happened, what the console said last, and the next step."""
+    said = console.tail(target.console)
+    end = [f"The end of the console ({target.console.name}):", *(f"  | {line}" for line in said)]
+    return "\n".join(
+        [
+            *headline,
+            *(end if said else [f"The console ({target.console.name}) is empty."]),
+            f"{target.standing} To look at this machine:",
+            *target.look(keys),
+        ]
+    )

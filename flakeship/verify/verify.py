@@ -1,0 +1,214 @@
+"""Verification: from a machine that is starting to evidence that it is what was released."""
+
+from __future__ import annotations
+
+import shlex
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+
+from pydantic import ValidationError
+
+from flakeship.model.codec import parse
+from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.model.ports import Port
+from flakeship.ssh import connection as ssh
+from flakeship.ssh import host_keys
+from flakeship.verify import announced_keys
+from flakeship.verify.checks import custom, facts, inside, outside
+from flakeship.verify.checks.verdict import Failed, judge
+from flakeship.verify.context import VerificationContext, endpoint, of_a_file
+from flakeship.verify.failure_report import failure_report, key_mismatch
+from flakeship.verify.request import VerifyRequest
+
+BUILD = 300.0
+"""Seconds for the trivial derivation."""
+
+NEW_KEYS = 20.0
+"""Seconds for a console to announce the keys of a server that shows others than announced."""
+
+AT_ONCE = 4
+"""Checks at the same time: sshd takes ten sessions on a connection, slow guests fewer."""
+
+DERIVATION = """derivation {{
+  name = "flakeship-{unique}";
+  system = builtins.currentSystem;
+  builder = "/bin/sh";
+  args = [ "-c" "echo {unique} > $out" ];
+}}"""
+
+Progress = Callable[[str], object]
+
+
+def pinned_keys(previous: str, machine: str) -> list[str]:
+    """The host keys that an earlier verification of this machine has pinned.
+
+    `previous` is what it printed (PULUMI_COMMAND_STDOUT), empty for the first one. Text that is
+    no evidence is refused: taken for nothing it would let a new key in.
+    """
+    if not previous.strip():
+        return []
+    try:
+        evidence = parse(Evidence, previous)
+    except ValidationError as error:
+        raise FlakeshipError(
+            f"{machine}: the evidence of the last verification cannot be read, and with it the "
+            "pinned host keys: look at this verification in `pulumi stack export`"
+        ) from error
+    return evidence.host_keys if evidence.machine == machine else []
+
+
+def verify(
+    request: VerifyRequest,
+    pinned: Sequence[str],
+    progress: Progress,
+    target: VerificationContext | None = None,
+) -> Evidence:
+    """Wait for the machine, run every check, and return the evidence when all have passed.
+
+    `pinned` are the host keys of an earlier verification of this machine: any other key is
+    refused. `target` is that of a machine whose console is a file, unless given. Raises
+    FlakeshipError with the failed checks, the console's end and the next step.
+    """
+    started = time.monotonic()
+    target = target or of_a_file(request)
+    machine, keys = request.machine, list(pinned)
+    try:
+        progress(f"{machine}: waiting for its host keys on the console")
+        with _connected(request, target, keys, started + request.deadline) as connection:
+            keys = connection.keys
+            seconds = round(time.monotonic() - started, 2)
+            progress(f"{machine}: SSH answers after {seconds:.1f} s, now the checks")
+            checks = _checks(request, target, list(pinned), connection)
+    except FlakeshipError as error:
+        said = str(error).removeprefix(f"{machine}: ")
+        raise FlakeshipError(failure_report(target, keys, [f"{machine}: {said}"])) from error
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        lines = [f"{machine}: {len(failed)} of {len(checks)} checks failed"]
+        lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
+        raise FlakeshipError(failure_report(target, keys, lines))
+    announced = announced_keys.announced(target.console)
+    if not (host_keys.same(announced, keys) or (target.console.forgets and not announced)):
+        raise FlakeshipError(failure_report(target, keys, [key_mismatch(machine, keys, announced)]))
+    at = datetime.now().astimezone().isoformat(" ", "seconds")
+    return Evidence(machine, request.boot, keys, seconds, checks, at)
+
+
+@contextmanager
+def _connected(
+    request: VerifyRequest, target: VerificationContext, pinned: list[str], end: float
+) -> Iterator[ssh.Connection]:
+    """A login on a server whose host key the console has announced.
+
+    A console that forgets need not announce again what is pinned.
+    """
+    machine, log = request.machine, target.console
+    known = announced_keys.announced(log) or pinned if log.forgets else []
+    keys = known or announced_keys.wait(log, request.deadline)
+    while True:
+        if pinned and not host_keys.same(keys, pinned):
+            raise FlakeshipError(key_mismatch(machine, pinned, keys))
+        with ssh.Connection(endpoint(request), keys) as connection:
+            try:
+                connection.connect(end - time.monotonic())
+            except ssh.HostKeyRefusedError as error:
+                if pinned:
+                    raise FlakeshipError(key_mismatch(machine, pinned, [], str(error))) from error
+                refused = error
+            else:
+                yield connection
+                return
+        # the server is up, but the console may still tell of an earlier boot
+        try:
+            keys = announced_keys.wait(log, NEW_KEYS, other_than=keys)
+        except FlakeshipError:
+            raise FlakeshipError(
+                f"{machine}: 1 check failed\n  ✗ host-key: {refused}: "
+                "it is not the key that the console announced"
+            ) from refused
+
+
+def _checks(
+    request: VerifyRequest,
+    target: VerificationContext,
+    pinned: list[str],
+    connection: ssh.Connection,
+) -> list[CheckResult]:
+    """All the evidence, in its stable order."""
+    forgotten = target.console.forgets and not announced_keys.announced(target.console)
+    asked = [port for port in request.ports if not port.data and port.protocol != "udp"]
+    ports = {22: Port(22, "ssh"), **{port.port: port for port in asked}}
+    with _side_by_side(AT_ONCE + len(target.beside)) as pool:
+        root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
+        looked = pool.submit(_look_inside, connection)
+        extra = [
+            pool.submit(judge, name, partial(check, connection, looked))
+            for name, check in target.beside.items()
+        ]
+        known = looked.result()
+        answers = [
+            pool.submit(judge, f"port-{port.port}", partial(outside.port, request, port))
+            for _, port in sorted(ports.items())
+        ]
+        own = [
+            pool.submit(judge, c.name, partial(custom.check, c, request, connection))
+            for c in request.checks
+        ]
+        wait_for(answers)
+        if inside.unheard(known, request):
+            known = inside.listened(known, request, connection, outside.PATIENCE)
+        checks = [
+            judge("host-key", partial(outside.host_key, connection, pinned, forgotten=forgotten)),
+            root.result(),
+            judge("password-login", partial(outside.password_login, connection.login)),
+            *(answer.result() for answer in answers),
+            *inside.evidence(known, request),
+        ]
+        users = [check.result() for check in own]
+        # alone on the machine, so that its time is its own
+        built = judge("nix-build", partial(_nix_build, connection))
+        checks += [*(check.result() for check in extra), built]
+    last = [judge(name, partial(c, connection, looked)) for name, c in target.last.items()]
+    return [*checks, *last, *users]
+
+
+@contextmanager
+def _side_by_side(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for checks; who is interrupted does not wait for them: there is to be tidied up."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _look_inside(connection: ssh.Connection) -> facts.Facts:
+    name = connection.endpoint.name
+    known = facts.probe(name, connection)
+    if not known.nft:
+        known = known.updated(facts.probe(name, connection, "iptables", "ip6tables"))
+    return known
+
+
+def _nix_build(connection: ssh.Connection) -> str:
+    """Nix builds something that nobody has built before."""
+    expression = DERIVATION.format(unique=uuid.uuid4().hex)
+    try:
+        command = f"nix-build --no-out-link -E {shlex.quote(expression)}"
+        result = connection.run(command, timeout=BUILD, check=False)
+    except CommandError as error:
+        raise Failed(f"no end of the build within {BUILD:.0f} s") from error
+    path = result.stdout.strip()
+    if result.code != 0 or not path.startswith("/nix/store/"):
+        said = result.stderr.strip().splitlines()[-3:]
+        raise Failed(f"nix-build ended with exit code {result.code}: {' / '.join(said)}")
+    return path

@@ -1,0 +1,87 @@
+"""Each check fails on a real machine that has been spoiled in just the way it looks for."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from flakeship.system.process import Result, run
+from tests.targets.local.e2e.conftest import Appliance
+
+# By root's hand on a machine that has passed. Each line spoils what the check named beside it sees.
+SPOILED = {
+    "root-login": "mkdir -p /root/.ssh && cp /home/nixos/.ssh/authorized_keys /root/.ssh/",
+    "password-login": (
+        "systemctl stop sshd; sleep 1; dropbear -E -r /etc/ssh/ssh_host_ed25519_key -p 22"
+    ),
+    "port-80": "systemctl stop web",
+    "dhcp": "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
+    "valid_lft forever preferred_lft forever",
+    "listeners": "start-stop-daemon -S -b -x /bin/sh -- -c 'nc -lk -p 9999 -e true'",
+    "firewall": "nft add rule inet filter input tcp dport 9999 accept",
+    "nix-build": "systemctl stop nix-daemon && rm -rf /nix/var/nix/daemon-socket",
+}
+
+
+def stated(appliance: Appliance) -> tuple[dict[str, Any], str]:
+    """The verification's request and what it printed, as the state holds them."""
+    state = json.loads(appliance.pulumi("stack", "export").stdout)
+    resources = state["deployment"]["resources"]
+    (found,) = [each for each in resources if "::verification-" in each["urn"]]
+    return json.loads(found["inputs"]["stdin"]), found["outputs"]["stdout"]
+
+
+def verify(appliance: Appliance, request: dict[str, Any], before: str) -> Result:
+    return run(
+        [".venv/bin/python", "-m", "flakeship", "verify"],
+        stdin=json.dumps(request),
+        cwd=appliance.path,
+        env=appliance.env | {"PULUMI_COMMAND_STDOUT": before},
+        check=False,
+        timeout=300,
+    )
+
+
+def recheck(appliance: Appliance) -> Result:
+    """As `make verify` does it."""
+    command = [".venv/bin/python", "-m", "flakeship", "recheck"]
+    return run(command, cwd=appliance.path, env=appliance.env, check=False, timeout=300)
+
+
+def failed(result: Result) -> set[str]:
+    assert result.code == 1, result.stdout
+    assert "Traceback" not in result.stderr
+    return set(re.findall(r"^  ✗ ([\w-]+):", result.stderr, re.MULTILINE))
+
+
+def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
+    appliance.up()
+    request, before = stated(appliance)
+    again = recheck(appliance)
+    assert again.code == 0, again.stderr
+    assert "✓ nix-build" in again.stdout
+
+    script = " ; ".join(SPOILED.values())
+    appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/spoiled 2>&1", check=False)
+    wrong = {"toplevel": "/nix/store/another", "disk": 8192}
+    seen = failed(verify(appliance, request | wrong, before))
+    assert seen >= {*SPOILED, "toplevel", "root-size", "greeting"}
+    assert failed(recheck(appliance)) >= {*SPOILED}
+    assert not seen & {"host-key", "port-22", "sudo"}
+
+
+def test_without_sudo_nothing_can_be_seen(appliance: Appliance) -> None:
+    request, before = stated(appliance)
+    appliance.ssh("sudo rm /etc/sudoers")
+    seen = failed(verify(appliance, request, before))
+    assert {"sudo", "firewall"} <= seen
+
+
+def test_a_machine_that_does_not_answer_names_the_last_error(appliance: Appliance) -> None:
+    request, before = stated(appliance)
+    nobody = request | {"reach": {"22": 9, "80": 9}, "deadline": 2}
+    said = verify(appliance, nobody, before)
+    assert said.code == 1
+    assert "refused" in said.stderr
+    assert "console" in said.stderr

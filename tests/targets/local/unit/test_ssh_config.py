@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from flakeship.system.process import run
+from flakeship.targets.local import ssh_config
+from flakeship.targets.local.ssh_config import Name
+
+CONFIG = Path(".state/dev/ssh_config")
+WEB = Name("web", "web-aaaa-1", 61022, "nixos", ".state/id_ed25519", ("ssh-ed25519 WEB",))
+DB = Name("db", "db-aaaa-1", 61023, "admin", "", ("ssh-ed25519 DB1", "ssh-rsa DB2"))
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    (tmp_path / "a % b").mkdir()
+    monkeypatch.chdir(tmp_path / "a % b")
+    return tmp_path / "a % b"
+
+
+def known_hosts() -> str:
+    return CONFIG.with_name("known_hosts").read_text()
+
+
+def test_several_servers(project: Path) -> None:
+    ssh_config.put(CONFIG, WEB)
+    ssh_config.put(CONFIG, DB)
+    ssh_config.put(CONFIG, WEB)
+    there = str(project / ".state").replace("%", "%%")
+    assert CONFIG.read_text() == (
+        "# Written by flakeship at each cut-over.\n"
+        "\nHost db\n"
+        "  HostName 127.0.0.1\n  Port 61023\n  User admin\n  HostKeyAlias db-aaaa-1\n"
+        f'  UserKnownHostsFile "{there}/dev/known_hosts"\n  GlobalKnownHostsFile /dev/null\n'
+        "  StrictHostKeyChecking yes\n  UpdateHostKeys no\n"
+        "\nHost web\n"
+        "  HostName 127.0.0.1\n  Port 61022\n  User nixos\n  HostKeyAlias web-aaaa-1\n"
+        f'  UserKnownHostsFile "{there}/dev/known_hosts"\n  GlobalKnownHostsFile /dev/null\n'
+        "  StrictHostKeyChecking yes\n  UpdateHostKeys no\n"
+        f'  IdentityFile "{there}/id_ed25519"\n  IdentitiesOnly yes\n'
+    )
+    assert known_hosts() == (
+        "db-aaaa-1 ssh-ed25519 DB1\ndb-aaaa-1 ssh-rsa DB2\nweb-aaaa-1 ssh-ed25519 WEB\n"
+    )
+    assert CONFIG.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_ssh_makes_of_it(project: Path) -> None:
+    ssh_config.put(CONFIG, WEB)
+    told = run(["ssh", "-G", "-F", CONFIG, "web"]).stdout.splitlines()
+    assert "hostname 127.0.0.1" in told
+    assert "port 61022" in told
+    assert "hostkeyalias web-aaaa-1" in told
+    assert f"identityfile {project}/.state/id_ed25519".replace("%", "%%") in told
+
+
+def test_is_read_back(project: Path) -> None:
+    ssh_config.put(CONFIG, WEB)
+    ssh_config.put(CONFIG, DB)
+    found = ssh_config.names(CONFIG)
+    assert found["db"] == DB
+    assert found["web"].identity == str(project / ".state/id_ed25519")
+    ssh_config.put(CONFIG, found["web"])
+    assert ssh_config.names(CONFIG) == found
+
+
+def test_another_machine_takes_the_name_and_the_old_keys_go() -> None:
+    ssh_config.put(CONFIG, WEB)
+    new = Name("web", "web-bbbb-1", 61030, "nixos", "", ("ssh-ed25519 NEW",))
+    ssh_config.put(CONFIG, new)
+    assert ssh_config.names(CONFIG) == {"web": new}
+    assert known_hosts() == "web-bbbb-1 ssh-ed25519 NEW\n"
+
+
+def test_nothing_is_left_of_the_last_server() -> None:
+    ssh_config.put(CONFIG, WEB)
+    ssh_config.put(CONFIG, DB)
+    ssh_config.drop(CONFIG, "web")
+    assert ssh_config.names(CONFIG) == {"db": DB}
+    ssh_config.drop(CONFIG, "db")
+    assert list(Path().iterdir()) == []
+    ssh_config.drop(CONFIG, "db")
+    assert list(Path().iterdir()) == []

@@ -1,0 +1,146 @@
+"""A stack on the lab's cloud for a test: the real program, the appliance, a look at the cloud."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from openstack.connection import Connection
+
+from dev.openstack.__main__ import CLOUD
+from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.inventory import STACK
+from tests.project import ROOT, Project, make
+
+ADMIN = f"{CLOUD}-admin"
+WEB: dict[str, Any] = {
+    "name": "web",
+    "vcpus": 1,
+    "memory": 512,
+    "disk": "2G",
+    "ports": [{"port": 80, "protocol": "http"}],
+    "checks": [{"name": "greeting", "http": 80, "contains": "appliance"}],
+}
+
+
+@dataclass(frozen=True)
+class CloudStack(Project):
+    """A stack of a name of its own, so that nothing on the cloud is mistaken for another test's."""
+
+    stack: str
+    cloud: Connection
+
+    def settings(self, *servers: dict[str, Any], **given: Any) -> None:
+        """Write the stack's whole file; JSON is YAML too.
+
+        The pool is named: while another test makes an external network there are two.
+        """
+        wish = {"pool": "public", **given.pop("openstack", {})}
+        config = {"target": "openstack", "servers": list(servers), "openstack": wish, **given}
+        (self.path / f"Pulumi.{self.stack}.yaml").write_text(
+            json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
+        )
+
+    def edit(self, old: str, new: str, where: str = "hosts/appliance.nix") -> None:
+        """Change the host's description; another description is another release."""
+        file = self.flake / where
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        self.commit()
+
+    def fails(self, *words: str) -> str:
+        """What a run says that must not succeed."""
+        done = self.pulumi("up", "--yes", "--skip-preview", *words, check=False)
+        assert done.code != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def refused(self) -> str:
+        """What a preview says that must not succeed."""
+        done = self.pulumi("preview", check=False)
+        assert done.code != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def address(self, server: str = "web") -> str:
+        return str(self.outputs()["servers"][server]["address"])
+
+    def machine(self, server: str = "web") -> str:
+        return str(self.outputs()["servers"][server]["machine"])
+
+    def page(self, server: str = "web") -> str:
+        """What the server's address answers on port 80."""
+        with urlopen(f"http://{self.address(server)}/", timeout=20) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def resources(self) -> list[dict[str, Any]]:
+        state = json.loads(self.pulumi("stack", "export").stdout)
+        found: list[dict[str, Any]] = state["deployment"].get("resources", [])
+        return found
+
+    def evidence(self, machine: str) -> dict[str, str]:
+        """The details of a machine's checks, by name."""
+        for resource in self.resources():
+            held = resource.get("outputs", {}).get("evidence")
+            if held and held["machine"] == machine:
+                assert all(check["passed"] for check in held["checks"])
+                return {check["name"]: check["detail"] for check in held["checks"]}
+        raise AssertionError(f"no evidence of {machine}")
+
+    def servers(self) -> dict[str, str]:
+        """The ids of this stack's servers by name."""
+        found = self.cloud.compute.servers(details=True)
+        return {s.name: s.id for s in found if s.metadata.get(STACK) == self.stack}
+
+    def images(self) -> dict[str, Any]:
+        """This stack's images by name."""
+        found: dict[str, Any] = {}
+        for hidden in ("true", "false"):
+            query = f"/images?{STACK}={self.stack}&os_hidden={hidden}"
+            found |= {i["name"]: i for i in self.cloud.image.get(query).json()["images"]}
+        return found
+
+    def networking(self) -> dict[str, list[str]]:
+        """What this stack has in Neutron, by kind."""
+        tag = {"tags": f"{STACK}={self.stack}"}
+        kinds: dict[str, Callable[..., Iterator[Any]]] = {
+            "networks": self.cloud.network.networks,
+            "routers": self.cloud.network.routers,
+            "ports": self.cloud.network.ports,
+            "addresses": self.cloud.network.ips,
+            "groups": self.cloud.network.security_groups,
+        }
+        return {kind: [found.id for found in look(**tag)] for kind, look in kinds.items()}
+
+
+@contextmanager
+def stack_on_cloud(path: Path) -> Iterator[CloudStack]:
+    """Make one; at its end nothing of it may be left in the cloud."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    made = make(path, Path("nix/appliance"), ROOT / "nix/appliance", stack=name)
+    with connected(CLOUD) as cloud:
+        stack = CloudStack(made.path, made.flake, made.env, name, cloud)
+        try:
+            yield stack
+        finally:
+            stack.pulumi("cancel", "--yes", name, check=False)
+            stack.pulumi("destroy", "--yes", "--skip-preview")
+        gone(stack)
+
+
+def gone(stack: CloudStack) -> None:
+    """Nova and Neutron forget a little later than they answer."""
+    for _ in range(20):
+        network = [each for found in stack.networking().values() for each in found]
+        left = [*stack.servers(), *stack.images(), *network]
+        if not left:
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"left in the cloud: {left}")

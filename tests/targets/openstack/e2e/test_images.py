@@ -1,0 +1,224 @@
+"""Publishing and withdrawing in a real Glance, and one look at the whole cloud."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
+from dev.openstack.__main__ import CLOUD
+from flakeship.model import codec
+from flakeship.model.errors import FlakeshipError
+from flakeship.nix import image_file
+from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.images.publish import publish, withdraw
+from flakeship.targets.openstack.images.visibility import set_visibility
+from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.inventory import RELEASE, STACK
+from flakeship.targets.openstack.requests import PublishRequest, VisibilityRequest
+
+BIG = 300 << 20
+"""Bytes of an image whose upload takes long enough to be interrupted."""
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    with connected(CLOUD) as made:
+        yield made
+
+
+@pytest.fixture
+def stack(connection: Connection) -> Iterator[str]:
+    """A stack's name of its own; nothing of it stays."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    yield name
+    for image in ours(connection, name):
+        connection.image.delete_image(image["id"])
+
+
+@pytest.fixture
+def wanted(stack: str, tmp_path: Path) -> PublishRequest:
+    file = tmp_path / "disk.raw"
+    file.write_bytes(os.urandom(1 << 20))
+    marks = {STACK: stack, RELEASE: "web-1", "os_distro": "nixos"}
+    digest = hashlib.sha512(file.read_bytes()).hexdigest()
+    return PublishRequest(CLOUD, "web-1", str(file), digest, 64, marks, "private")
+
+
+def ours(connection: Connection, stack: str) -> list[dict[str, Any]]:
+    """Glance's images of a stack, hidden or not, in any state."""
+    found: list[dict[str, Any]] = []
+    for hidden in ("true", "false"):
+        query = f"/images?{STACK}={stack}&os_hidden={hidden}"
+        found += connection.image.get(query).json()["images"]
+    return found
+
+
+def said(call: Callable[[], object]) -> str:
+    with pytest.raises(FlakeshipError) as raised:
+        call()
+    return str(raised.value)
+
+
+def test_an_image_lives(connection: Connection, stack: str, wanted: PublishRequest) -> None:
+    done = publish(wanted, None, print)
+    (image,) = ours(connection, stack)
+    expected = {
+        "id": done.id, "status": "active", "os_hash_algo": "sha512", "disk_format": "raw",
+        "os_hash_value": wanted.sha512, "size": done.size, "min_ram": 64, "min_disk": 1,
+        "os_hidden": True, "visibility": "private", "tags": ["flakeship"], "os_distro": "nixos",
+    }  # fmt: skip
+    assert {key: image[key] for key in expected} == expected
+    # what others add stays, what differs is patched
+    connection.image.update_image(done.id, theirs="yes")
+    changed = replace(wanted, visibility="community", properties={**wanted.properties, "a/b": "c"})
+    assert publish(changed, done, print) == done
+    set_visibility(VisibilityRequest(CLOUD, [done.id], []))
+    (image,) = ours(connection, stack)
+    assert (image["visibility"], image["theirs"], image["a/b"]) == ("community", "yes", "c")
+    assert not image["os_hidden"]
+    # deleted behind our back
+    connection.image.delete_image(done.id)
+    again = publish(wanted, done, print)
+    assert again.id != done.id
+    withdraw(wanted, again)
+    withdraw(wanted, again)
+    assert not ours(connection, stack)
+
+
+def test_a_wrong_sha512_leaves_nothing(
+    connection: Connection, stack: str, wanted: PublishRequest
+) -> None:
+    assert "is not what was built" in said(
+        lambda: publish(replace(wanted, sha512="0" * 128), None, print)
+    )
+    assert not ours(connection, stack)
+
+
+def test_what_glance_refuses_leaves_nothing(
+    connection: Connection, stack: str, wanted: PublishRequest
+) -> None:
+    # a qcow2 that names a file of the host's as its backing file
+    header = image_file.QCOW2 + (3).to_bytes(4, "big") + (104).to_bytes(8, "big")
+    header += (12).to_bytes(4, "big") + (16).to_bytes(4, "big") + (1 << 20).to_bytes(8, "big")
+    data = header + bytes(72) + b"/etc/hostname" + bytes(65536)
+    Path(wanted.file).write_bytes(data)
+    broken = replace(wanted, sha512=hashlib.sha512(data).hexdigest())
+    text = said(lambda: publish(broken, None, print))
+    assert f"{wanted.file}, which begins as qcow2: Image failed safety checks; `qemu" in text
+    assert not ours(connection, stack)
+
+
+def test_an_image_in_use_is_not_withdrawn(connection: Connection, wanted: PublishRequest) -> None:
+    done = publish(wanted, None, print)
+    flavor = connection.compute.find_flavor("s1.nano", ignore_missing=False)
+    server = connection.compute.create_server(
+        name="flakeship-test-user", image_id=done.id, flavor_id=flavor.id, networks="none"
+    )
+    try:
+        assert "flakeship-test-user (project " in said(lambda: withdraw(wanted, done))
+        seen = inspect(CLOUD)
+        assert [user.name for user in seen.users(done.id)] == ["flakeship-test-user"]
+        everywhere = inspect(f"{CLOUD}-admin")
+        assert everywhere.everywhere
+        assert everywhere.users(done.id)
+    finally:
+        connection.compute.delete_server(server)
+        connection.compute.wait_for_delete(server)
+    withdraw(wanted, done)
+
+
+def test_a_protected_image_is_not_withdrawn(connection: Connection, wanted: PublishRequest) -> None:
+    done = publish(wanted, None, print)
+    connection.image.update_image(done.id, is_protected=True)
+    try:
+        assert f"--unprotect {done.id}" in said(lambda: withdraw(wanted, done))
+    finally:
+        connection.image.update_image(done.id, is_protected=False)
+
+
+def test_what_roles_do_not_allow(
+    connection: Connection, stack: str, wanted: PublishRequest
+) -> None:
+    assert "visibility public is not allowed" in said(
+        lambda: publish(replace(wanted, visibility="public"), None, print)
+    )
+    text = said(lambda: publish(replace(wanted, cloud=f"{CLOUD}-reader"), None, print))
+    assert "it needs the role member, and the credentials in" in text
+    assert text.endswith("have reader")
+    assert not ours(connection, stack)
+
+
+def test_an_unknown_cloud_and_wrong_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "nowhere: there is no cloud of this name; there are flakeship-lab" in said(
+        lambda: inspect("nowhere")
+    )
+    other = OpenStackConfig().cloud_config["clouds"][f"{CLOUD}-other"]
+    file = tmp_path / "clouds.yaml"
+    wrong = {**other, "auth": {**other["auth"], "password": "not-this"}}
+    file.write_text(json.dumps({"clouds": {"wrong": wrong}}))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+    text = said(lambda: inspect("wrong"))
+    assert text.startswith(f"wrong: the credentials in {file} are not accepted (401, ")
+    assert "not-this" not in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_upload(
+    connection: Connection, stack: str, wanted: PublishRequest, number: signal.Signals
+) -> None:
+    with Path(wanted.file).open("wb") as file:
+        file.truncate(BIG)
+    with Path(wanted.file).open("rb") as data:
+        big = replace(wanted, sha512=hashlib.file_digest(data, "sha512").hexdigest())
+    with subprocess.Popen(
+        [sys.executable, "-m", "flakeship", "publish"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as verb:  # fmt: skip
+        assert verb.stdin
+        verb.stdin.write(codec.dump(big))
+        verb.stdin.close()
+        verb.stdin = None
+        deadline = time.monotonic() + 60
+        while "saving" not in [image["status"] for image in ours(connection, stack)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        verb.send_signal(number)
+        _, errors = verb.communicate(timeout=60)
+    if number == signal.SIGKILL:
+        # what nobody could remove is removed by the next upload of the release
+        done = publish(big, None, print)
+        assert [image["id"] for image in ours(connection, stack)] == [done.id]
+    else:
+        assert (verb.returncode, errors) == (130, "publish: interrupted\n")
+        assert not ours(connection, stack)
+
+
+def test_one_look_shows_what_is_there(wanted: PublishRequest) -> None:
+    done = publish(wanted, None, print)
+    seen = inspect(CLOUD)
+    (image,) = [image for image in seen.images if image.id == done.id]
+    assert (image.name, image.status) == (wanted.name, "active")
+    assert {"public", "provider"} <= {network.name for network in seen.networks}
+    assert [network.name for network in seen.networks if network.external] == ["public"]
+    assert {"s1.nano", "s1.tiny"} <= {flavor.name for flavor in seen.flavors}
+    assert any(flavor.extra_specs for flavor in seen.flavors)
+    assert {"instances", "cores", "ram", "ports", "floatingips", "security_groups"} <= set(
+        seen.left
+    )
+    assert {"member", "reader"} == set(seen.roles)

@@ -1,0 +1,84 @@
+"""Sweep in a real cloud: what is over goes, and the commands that it prints for the rest work."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+from openstack.connection import Connection
+from openstack.exceptions import SDKException
+
+from dev.openstack.__main__ import CLOUD
+from flakeship.state.stack import Stack
+from flakeship.system.process import run
+from flakeship.targets.openstack import orphaned_resources, ownership_tags
+from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.requests import Owner
+from flakeship.targets.openstack.settings import NetworkSettings
+from tests.project import ROOT
+
+NAME = f"t{uuid.uuid4().hex[:8]}"
+CLIENT = ROOT / ".venv/bin/openstack"
+
+
+@pytest.fixture
+def cloud() -> Iterator[Connection]:
+    with connected(CLOUD) as connection:
+        yield connection
+
+
+@contextmanager
+def left(cloud: Connection) -> Iterator[str]:
+    """What killed runs leave; the id of the temporary address among it."""
+    network = cloud.network
+    with ExitStack() as undo:
+
+        def drop(kind: str, number: str) -> None:
+            with suppress(SDKException):
+                getattr(network, f"delete_{kind}")(number)
+
+        own = NetworkSettings().named(NAME)
+        made = network.create_network(name=own)
+        undo.callback(drop, "network", made.id)
+        subnet = network.create_subnet(
+            name=own, network_id=made.id, ip_version=4, cidr="10.99.0.0/24"
+        )
+        router = network.create_router(name=own)
+        undo.callback(drop, "router", router.id)
+        network.add_interface_to_router(router.id, subnet.id)
+        port = network.create_port(network_id=made.id, name="web-33333333-abcd")
+        undo.callback(drop, "port", port.id)
+        network.set_tags(port, ownership_tags.tags(ownership_tags.marked(NAME, "web")))
+        group = network.create_security_group(name=f"{NAME}-0123abcd")
+        undo.callback(drop, "security_group", group.id)
+        network.set_tags(group, ownership_tags.tags(ownership_tags.marked(NAME, "security-group")))
+        address = network.create_ip(
+            floating_network_id=network.find_network("public", ignore_missing=False).id,
+            description=ownership_tags.description(
+                ownership_tags.metadata(Owner(NAME, "web", "web-33333333"))
+            ),
+        )
+        undo.callback(drop, "ip", address.id)
+        yield address.id
+        with suppress(SDKException):
+            network.remove_interface_from_router(router.id, subnet.id)
+
+
+def test_what_it_prints_removes_what_it_leaves(cloud: Connection) -> None:
+    empty = Stack(NAME, {})
+    with left(cloud) as address:
+        lines = orphaned_resources.sweep(empty, CLOUD, str)
+        assert sum(line.startswith("removed the floating ip ") for line in lines) == 1
+        assert cloud.network.find_ip(address) is None
+
+        commands = [line.strip() for line in lines if line.startswith("  openstack ")]
+        kinds = ["port", "router remove port", "router", "subnet", "network", "security group"]
+        assert len(commands) == len(kinds)
+        begin = f"openstack --os-cloud {CLOUD} "
+        words = [each.partition("#")[0].removeprefix(begin) for each in commands]
+        assert [w.startswith(kind) for w, kind in zip(words, kinds, strict=True)] == [True] * 6
+        # one client for all, as each would take some seconds to start; it fails at the end of input
+        run([CLIENT], stdin="\n".join(words) + "\n", check=False)
+        assert orphaned_resources.sweep(empty, CLOUD, str) == []

@@ -1,0 +1,268 @@
+"""Real servers are verified: every way to them, each check of a cloud spoiled, killed verbs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openstack.connection import Connection
+
+from dev.openstack.__main__ import CLOUD
+from flakeship.model import codec
+from flakeship.model.evidence import Evidence
+from flakeship.model.ports import Port
+from flakeship.nix import build, evaluate
+from flakeship.nix.build import BuildRequest
+from flakeship.system.process import Result, run
+from flakeship.targets.openstack import ownership_tags
+from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.images.publish import publish
+from flakeship.targets.openstack.requests import (
+    Bastion,
+    EphemeralRequest,
+    Owner,
+    PublishRequest,
+    VerifyServerRequest,
+)
+from tests.project import ROOT
+
+FLAVOR = "s1.tiny"
+
+
+@dataclass(frozen=True)
+class World:
+    """A published appliance, its key, and a security group, all named after `name`."""
+
+    cloud: Connection
+    name: str
+    image: str
+    group: str
+    identity: Path
+    toplevel: str
+
+    def verb(self, verb: str, request: object, before: str = "") -> Result:
+        return run(
+            [sys.executable, "-m", "flakeship", verb],
+            stdin=codec.dump(request),
+            env={**os.environ, "PULUMI_COMMAND_STDOUT": before},
+            check=False,
+            timeout=400,
+        )
+
+    def request(self, server: str = "", port: str = "", **given: Any) -> VerifyServerRequest:
+        pool = self.cloud.network.find_network("public", ignore_missing=False)
+        asked = VerifyServerRequest(
+            cloud=CLOUD,
+            machine=self.name,
+            marks=Owner(self.name, "web", "appliance-1"),
+            server=server,
+            port=port,
+            flavor=FLAVOR,
+            image=self.image,
+            reach="direct",
+            stable="",
+            pool=pool.id,
+            ports=[Port(80, "http")],
+            user="nixos",
+            identity=str(self.identity),
+            toplevel=self.toplevel,
+            disk=2048,
+        )
+        return replace(asked, **given)
+
+    def boot(self, name: str) -> VerifyServerRequest:
+        """A server on the provider's network, and the request to verify it directly."""
+        machine = f"{self.name}-{name}"
+        network = self.cloud.network.find_network("provider", ignore_missing=False)
+        port = self.cloud.network.create_port(
+            network_id=network.id, name=self.name, security_groups=[self.group]
+        )
+        server = self.cloud.compute.create_server(
+            name=machine,
+            image_id=self.image,
+            flavor_id=self.cloud.compute.find_flavor(FLAVOR, ignore_missing=False).id,
+            networks=[{"port": port.id}],
+            config_drive=True,
+        )
+        return self.request(server.id, port.id, machine=machine)
+
+    def trial(self) -> EphemeralRequest:
+        network = self.cloud.network.find_network("provider", ignore_missing=False)
+        flavor = self.cloud.compute.find_flavor(FLAVOR, ignore_missing=False)
+        return EphemeralRequest(self.request(), flavor.id, network.id, [self.group])
+
+    def left(self) -> list[str]:
+        """What a trial or a review has left."""
+        mine = self.request().marks
+        address = ownership_tags.description(ownership_tags.metadata(mine))
+        port = ownership_tags.description(ownership_tags.own(mine))
+        found = [server.id for server in self.cloud.compute.servers(name=f"^{self.name}$")]
+        found += [each.id for each in self.cloud.network.ports(description=port)]
+        return found + [each.id for each in self.cloud.network.ips(description=address)]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    path = tmp_path_factory.mktemp("review")
+    name = f"r{uuid.uuid4().hex[:8]}"
+    identity = path / "id_ed25519"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity])
+    (path / "authorized_keys").write_text(identity.with_suffix(".pub").read_text())
+    release = evaluate.evaluate(str(ROOT / "nix/appliance"), "appliance", "openstack", path)
+    built = build.build(BuildRequest(release, str(path / "root")))
+    with connected(CLOUD) as cloud:
+        wish = PublishRequest(CLOUD, name, built.file, built.sha512, 64, {}, "private")
+        image = publish(wish, None, print).id
+        group = cloud.network.create_security_group(name=name).id
+        for number in (22, 80):
+            for family in ("IPv4", "IPv6"):
+                let_in(cloud, group, number, family)
+        try:
+            yield World(cloud, name, image, group, identity, release.toplevel)
+        finally:
+            remove(cloud, name, group)
+            cloud.image.delete_image(image)
+
+
+def let_in(cloud: Connection, group: str, number: int, family: str, **given: Any) -> None:
+    cloud.network.create_security_group_rule(
+        security_group_id=group,
+        direction="ingress",
+        protocol="tcp",
+        port_range_min=number,
+        port_range_max=number,
+        ethertype=family,
+        **given,
+    )
+
+
+def remove(cloud: Connection, name: str, group: str) -> None:
+    for server in cloud.compute.servers(name=f"^{name}"):
+        cloud.compute.delete_server(server)
+        cloud.compute.wait_for_delete(server)
+    for port in cloud.network.ports(security_groups=[group]):
+        cloud.network.delete_port(port)
+    cloud.network.delete_security_group(group)
+
+
+@pytest.fixture(scope="module")
+def first(world: World) -> tuple[VerifyServerRequest, str]:
+    """A server that has passed, and what the verb printed."""
+    request = world.boot("one")
+    done = world.verb("review", request)
+    assert done.code == 0, done.stderr
+    return request, done.stdout
+
+
+@pytest.fixture(scope="module")
+def second(world: World, first: tuple[VerifyServerRequest, str]) -> tuple[VerifyServerRequest, str]:
+    """A second one, which is looked at through the first."""
+    request, said = first
+    evidence = codec.parse(Evidence, said)
+    (address,) = [
+        fixed["ip_address"]
+        for fixed in world.cloud.network.get_port(request.port).fixed_ips
+        if "." in fixed["ip_address"]
+    ]
+    jump = Bastion(request.machine, address, request.user, evidence.host_keys)
+    through = replace(world.boot("two"), reach="jump", jump=jump)
+    done = world.verb("review", through)
+    assert done.code == 0, done.stderr
+    assert f"looked at through {request.machine}" in done.stderr
+    return through, done.stdout
+
+
+def details(printed: str) -> dict[str, str]:
+    return {check.name: check.detail for check in codec.parse(Evidence, printed).checks}
+
+
+def failed(result: Result) -> set[str]:
+    assert result.code == 1, result.stdout
+    assert "Traceback" not in result.stderr
+    return set(re.findall(r"^  ✗ ([\w-]+):", result.stderr, re.MULTILINE))
+
+
+def test_directly(world: World, first: tuple[VerifyServerRequest, str]) -> None:
+    seen = details(first[1])
+    assert seen["ipv6"].endswith("tcp 22, 80 answer; seen from this machine")
+    assert seen["port-scan"].endswith("seen from this machine")
+    assert seen["switch"].endswith("the release is still running")
+    assert not world.left()
+
+
+def test_again_with_the_keys_that_are_pinned(
+    world: World, first: tuple[VerifyServerRequest, str]
+) -> None:
+    request, said = first
+    (address,) = re.findall(r"(198\S+) on port", details(said)["api"])
+    done = world.verb("review", replace(request, stable=address), said)
+    assert details(done.stdout)["host-key"].endswith("the one that was pinned before")
+    assert details(done.stdout)["switch"].startswith("skipped")
+    other = json.dumps(json.loads(said) | {"host_keys": ["ssh-ed25519 AAAA"]})
+    assert "its SSH host key has changed: refused" in world.verb("review", request, other).stderr
+
+
+def test_through_the_active_server(second: tuple[VerifyServerRequest, str]) -> None:
+    request, said = second
+    assert request.jump
+    seen = details(said)
+    assert seen["port-scan"].endswith(f"seen from {request.jump.name}, its neighbour")
+    assert "tcp 22, 80 answer" in seen["ipv6"]
+
+
+def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerRequest, str]) -> None:
+    """Something listens where only neighbours may come; IPv6 is let in no more; other wishes."""
+    request, said = second
+    for rule in world.cloud.network.security_group_rules(security_group_id=world.group):
+        if (rule.ether_type, rule.port_range_min) == ("IPv6", 80):
+            world.cloud.network.delete_security_group_rule(rule)
+    let_in(world.cloud, world.group, 9999, "IPv4", remote_group_id=world.group)
+    assert request.jump
+    (address,) = re.findall(r"(198\S+) on port", details(said)["api"])
+    script = (
+        "nft insert rule inet filter input tcp dport 9999 accept; "
+        "dropbear -E -r /etc/ssh/ssh_host_ed25519_key -p 9999"
+    )
+    known = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    login = ["ssh", "-F", "/dev/null", *known, "-i", str(world.identity), f"nixos@{address}"]
+    run([*login, f"sudo sh -c {json.dumps(script)} </dev/null >/dev/null 2>&1"], timeout=60)
+    wrong = replace(request, flavor="s1.small", toplevel="/nix/store/another")
+    seen = failed(world.verb("review", wrong, said))
+    let_in(world.cloud, world.group, 80, "IPv6")
+    assert seen >= {"api", "port-scan", "ipv6", "switch"}
+
+
+def test_a_trial_leaves_nothing(world: World) -> None:
+    done = world.verb("trial", world.trial())
+    assert done.code == 0, done.stderr
+    assert not world.left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_trial_that_is_ended(world: World, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "flakeship", "trial"]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as verb:  # type: ignore[call-overload]
+        verb.stdin.write(codec.dump(world.trial()))
+        verb.stdin.close()
+        assert "a test server" in verb.stderr.readline()
+        time.sleep(1)
+        verb.send_signal(number)
+        verb.wait(120)
+    if number == signal.SIGKILL:
+        assert world.left()
+        again = world.verb("trial", world.trial())
+        assert "removing what a trial that was killed has left" in again.stderr
+        assert again.code == 0, again.stderr
+    assert not world.left()

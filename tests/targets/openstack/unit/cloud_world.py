@@ -1,0 +1,84 @@
+"""A cloud and a stack for tests of what is planned: each run makes what its survey wants."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flakeship.config.settings import Settings
+from flakeship.model import ledger
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.model.release import Record, Release
+from flakeship.release.desired import Desired
+from flakeship.targets.openstack import machine, server_output
+from flakeship.targets.openstack.inventory import Address, Image, Inventory, Network, Server
+from flakeship.targets.openstack.machine import Machine
+from flakeship.targets.openstack.plan import StackPlan, plan_stack
+from tests.targets.openstack.unit.test_flavors import LOOK
+
+PUBLIC = Network("net-public", "public", external=True)
+PROVIDER = Network("net-provider", "provider")
+KEYS = ["ssh-ed25519 AAAA"]
+ADDRESS = "203.0.113.7"
+WEB: dict[str, Any] = {"name": "web", "vcpus": 1, "ports": [80]}
+
+
+def settings(*servers: dict[str, Any], **given: Any) -> Settings:
+    """Settings without the check that the flake is there."""
+    whole = {"target": "openstack", "host": "web", "flake": "git+x", **given}
+    return Settings.model_validate({**whole, "servers": list(servers)})
+
+
+@dataclass
+class World:
+    """A cloud and a stack's state: a run makes what its survey wants and removes the rest."""
+
+    look: Inventory = field(default_factory=lambda: replace(LOOK, networks=[PUBLIC, PROVIDER]))
+    ledger: list[Record] = field(default_factory=list)
+    before: dict[str, Any] = field(default_factory=dict)
+
+    def plan(self, given: Settings, *wanted: Release, chosen: tuple[str, ...] = ()) -> StackPlan:
+        releases = {each.host: each for each in wanted}
+        others = ledger.older(self.ledger, releases, given.keep, chosen)
+        return plan_stack(
+            Desired("dev", given, releases, self.ledger, others, self.before), self.look
+        )
+
+    def up(self, given: Settings, *wanted: Release, chosen: tuple[str, ...] = ()) -> StackPlan:
+        made = self.plan(given, *wanted, chosen=chosen)
+        running = [*made.plan.active, *made.plan.older]
+        others = [s for s in self.look.servers if s.stack != "dev"]
+        servers = [
+            Server(m.id, m.id, "ACTIVE", f"image-{m.release.name}", stack="dev") for m in running
+        ]
+        verified = [Record(r, "ab" * 64, 1000, 2048) for r in made.releases.values()]
+        self.ledger = ledger.updated(self.ledger, verified, made.records, chosen)
+        names = [record.name for record in self.ledger]
+        images = [Image(f"image-{name}", name, "active") for name in names]
+        addresses = [
+            Address(ADDRESS, f"port-{m.id}", "dev", m.server.name)
+            for m in made.plan.active
+            if m.server.address == "floating"
+        ]
+        self.look = replace(
+            self.look, servers=[*others, *servers], images=images, addresses=addresses
+        )
+        outputs = {
+            "project": made.scene.look.project,
+            "standing": machine.plain(made.plan.standing),
+            "published": {n: {"id": f"image-{n}", "count": made.counts[n]} for n in names},
+            "servers": {m.server.name: told(m) for m in made.plan.active},
+        }
+        self.before = json.loads(json.dumps(outputs))  # as the state gives it back
+        return made
+
+
+def told(planned: Machine) -> dict[str, object]:
+    checks = [CheckResult("toplevel", passed=True, milliseconds=1, detail="")]
+    evidence = Evidence(planned.id, 1, KEYS, 1.0, checks)
+    return server_output.report(planned, ADDRESS, "10.20.0.5", evidence, f"port-{planned.id}")
+
+
+def ids(machines: list[Machine]) -> list[str]:
+    return [each.id.rpartition("-")[0] for each in machines]

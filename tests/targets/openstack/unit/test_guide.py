@@ -1,0 +1,78 @@
+"""The examples of docs/openstack.md are settings, and they show every key there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # it has no stubs
+
+from flakeship.config import settings
+from flakeship.config.server import Server
+from flakeship.targets.openstack.settings import OpenStackSettings
+from tests.project import ROOT
+
+GUIDE = (ROOT / "docs/openstack.md").read_text()
+BLOCKS = [textwrap.dedent(each) for each in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
+STACKS: list[dict[str, Any]] = [
+    yaml.safe_load(block)["config"] for block in BLOCKS if block.startswith("config:")
+]
+FLAVORS = [yaml.safe_load(line) for line in GUIDE.splitlines() if line.startswith("flavor: ")]
+
+
+@pytest.fixture(autouse=True)
+def flake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/flake.nix").touch()
+    monkeypatch.chdir(tmp_path)
+
+
+def read(config: dict[str, Any]) -> settings.Settings:
+    given = {"flakeship:flake": "./web"} | config
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
+    return settings.read(texts, "Pulumi.prod.yaml")
+
+
+@pytest.mark.parametrize("config", STACKS)
+def test_an_example_is_accepted(config: dict[str, Any]) -> None:
+    assert read(config).target == "openstack"
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_each_way_to_a_flavor_is_accepted(flavor: dict[str, Any]) -> None:
+    assert Server.model_validate({"name": "web", **flavor}).flavor
+
+
+def test_the_examples_show_every_key() -> None:
+    _, whole = STACKS
+    shown = whole["flakeship:servers"][0]
+    assert set(keys(Server)) - set(shown) == {"data"}
+    assert set(keys(OpenStackSettings)) == set(whole["flakeship:openstack"])
+    assert len(FLAVORS) == 4
+
+
+def test_the_defaults_are_told_as_they_are() -> None:
+    told = STACKS[1]
+    plain = read({"flakeship:target": "openstack"})
+    assert told["flakeship:keep"] == plain.keep
+    assert told["flakeship:rollbackWindow"] == plain.rollback_window
+    assert told["flakeship:variant"] == plain.format
+    assert told["flakeship:openstack"]["atOnce"] == plain.openstack.at_once
+    server = plain.servers[0]
+    for key in ("vcpus", "memory", "disk"):
+        assert re.search(rf" {key}: .*\(default: {getattr(server, key)}\b", GUIDE)
+
+
+def test_the_access_rules_are_rules() -> None:
+    rules = json.loads((ROOT / "docs/openstack-access-rules.json").read_text())
+    assert {tuple(sorted(rule)) for rule in rules} == {("method", "path", "service")}
+    assert {rule["service"] for rule in rules} == {"compute", "image", "network"}
+    assert all(rule["path"].startswith("/") for rule in rules)
+
+
+def keys(model: type[Server] | type[OpenStackSettings]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]

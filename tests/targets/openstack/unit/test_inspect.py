@@ -1,0 +1,151 @@
+"""One look at a cloud: what is asked, how often, and what is made of the answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.targets.openstack.api import rest
+from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.inventory import (
+    NAME,
+    STACK,
+    Address,
+    Flavor,
+    Image,
+    Network,
+    Server,
+)
+from tests.targets.openstack.unit.fake_cloud import Cloud
+
+
+def server(name: str, project: str, image: str = "") -> dict[str, Any]:
+    return {
+        "id": name, "name": name, "status": "ACTIVE", "tenant_id": project,
+        "image": {"id": image} if image else "", "metadata": {STACK: "dev"},
+        "flavor": {"original_name": "s1.small", "vcpus": 1},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def furnished(cloud: Cloud) -> Cloud:
+    flavor = {"vcpus": 2, "ram": 512, "disk": 3, "OS-FLV-EXT-DATA:ephemeral": 1}
+    cloud.flavors = [
+        {"id": "f1", "name": "s1.small", **flavor, "extra_specs": {"hw:cpu_policy": "shared"}},
+        {"id": "f2", "name": "gone", **flavor, "OS-FLV-DISABLED:disabled": True},
+    ]
+    common = {"status": "active", "tags": ["flakeship"], "owner": "p"}
+    cloud.images = {
+        "i1": {"id": "i1", "name": "one", **common, "os_hidden": False},
+        "i2": {"id": "i2", "name": "two", **common, "os_hidden": True},
+    }
+    cloud.servers = [server("web", "p", "i1"), server("volume", "p"), server("theirs", "q", "i1")]
+    cloud.networks = [
+        {"id": "n1", "name": "public", "router:external": True, "subnets": ["s"]},
+        {"id": "n2", "name": "empty", "router:external": False, "subnets": []},
+    ]
+    floating = {"floating_ip_address": "203.0.113.7", "port_id": "p1"}
+    cloud.neutron["floatingips"] = [
+        {"id": "a1", **floating, "tags": [f"{STACK}=dev", f"{NAME}=web", "theirs"]},
+        {"id": "a2", "floating_ip_address": "203.0.113.8", "port_id": None},
+    ]
+    return cloud
+
+
+def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None:
+    seen = inspect("fake")
+    assert (seen.project, seen.project_name, seen.roles) == ("p", "ours", ["member", "reader"])
+    assert seen.flavors == [
+        Flavor("f1", "s1.small", 2, 512, 3072, 1024, {"hw:cpu_policy": "shared"})
+    ]
+    assert seen.images == [
+        Image("i1", "one", "active"),
+        Image("i2", "two", "active"),  # hidden
+    ]
+    assert seen.servers == [
+        Server("web", "web", "ACTIVE", "i1", "s1.small", "p", "dev"),
+        Server("volume", "volume", "ACTIVE", "", "s1.small", "p", "dev"),
+    ]
+    assert seen.networks == [Network("n1", "public", True), Network("n2", "empty", False, False)]
+    assert seen.addresses == [
+        Address("203.0.113.7", "p1", "dev", "web"),
+        Address("203.0.113.8"),
+    ]
+    assert not seen.everywhere
+    assert len(furnished.asked("POST")) == 1  # the token
+    assert not furnished.asked("^(PUT|PATCH|DELETE)")
+    for kind in ("flavors", "servers", "networks", "limits", "quotas", "floatingips"):
+        assert len(furnished.asked(f"GET .*/{kind}")) == 1
+    assert len(furnished.asked("GET .*/images")) == 2  # what is hidden is another list
+
+
+def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
+    inspect("fake")
+    assert len(furnished.calls) == 10  # Keystone's version, the token, and the lists
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://h:9292", "http://h:9292/v2"),
+        ("https://h/image/", "https://h/image/v2"),
+        ("https://h/image/v2/", "https://h/image/v2/"),
+        ("https://h/v2/c306", "https://h/v2/c306"),
+        ("https://h/v1/c306", None),
+        ("https://h/v2.1", None),
+    ],
+)
+def test_the_catalogue_tells_where_a_version_is(url: str, address: str | None) -> None:
+    assert rest.versioned(url, "v2") == address
+
+
+def test_what_the_quota_leaves(furnished: Cloud) -> None:
+    left = inspect("fake").left
+    assert left == {
+        "instances": 6,
+        "cores": 0,  # more in use than allowed
+        "server_groups": 5,
+        **dict.fromkeys(["networks", "subnets", "ports", "routers", "security_groups"], 97),
+    }
+    furnished.refuse("quotas", 403, {"NeutronError": {"message": "no"}})
+    assert "networks" not in inspect("fake").left
+
+
+def test_an_admin_sees_the_servers_of_all_projects(furnished: Cloud) -> None:
+    furnished.roles = ["admin"]
+    seen = inspect("fake")
+    assert seen.everywhere
+    assert [user.project for user in seen.users("i1")] == ["p", "q"]
+
+
+def test_an_admin_of_one_project_sees_its_servers(furnished: Cloud) -> None:
+    furnished.roles = ["admin"]
+    furnished.refuse("all_tenants", 403, {"forbidden": {"message": "Policy does not allow"}})
+    seen = inspect("fake")
+    assert not seen.everywhere
+    assert [found.name for found in seen.servers] == ["web", "volume"]
+
+
+def test_lists_are_read_to_their_end(furnished: Cloud) -> None:
+    furnished.page = 1
+    seen = inspect("fake")
+    assert len(seen.servers) == len(seen.networks) == 2
+
+
+def test_what_fails_in_a_thread_is_told_in_our_words(furnished: Cloud) -> None:
+    furnished.refuse("flavors", 503, {"error": {"message": "backend is tired"}})
+    with pytest.raises(FlakeshipError, match="was not served \\(503, backend is tired\\)"):
+        inspect("fake")
+
+
+def test_the_sdk_is_not_imported_before_it_is_used() -> None:
+    package = "flakeship.targets.openstack"
+    program = f"from {package} import inspect; import sys; "
+    program += f"from {package}.api import connection, errors, rest; "
+    program += f"from {package}.images import glance, publish, visibility; "
+    program += "sys.exit('openstack' in sys.modules or 'keystoneauth1' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

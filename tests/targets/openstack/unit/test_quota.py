@@ -1,0 +1,97 @@
+"""A run that the quota would stop half-way is refused before it creates anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.targets.openstack.quota import REMEDIES, check, needs
+from flakeship.targets.openstack.settings import NetworkSettings
+from tests.targets.openstack.unit.test_flavors import LOOK, flavor
+
+SMALL, LARGE = flavor("small", 1, 512), flavor("large", 4, 8192)
+
+
+def refused(needed: dict[str, int], left: dict[str, int]) -> str:
+    with pytest.raises(FlakeshipError) as caught:
+        check(needed, replace(LOOK, left=left))
+    return str(caught.value)
+
+
+def test_nothing_new_needs_nothing() -> None:
+    assert needs([]) == {}
+    check({}, replace(LOOK, left=dict.fromkeys(REMEDIES, 0)))
+
+
+def test_every_new_server_counts() -> None:
+    assert needs([SMALL, LARGE, LARGE]) == {
+        "instances": 3,
+        "cores": 9,
+        "ram": 16896,
+        "ports": 3,
+    }
+
+
+def test_addresses_that_stay_and_those_that_the_checks_borrow() -> None:
+    assert needs([], addresses=2, temporary=1) == {"floatingips": 3}
+
+
+def test_a_group_comes_with_two_rules_of_its_own() -> None:
+    assert needs([], groups={"prod-1": 4, "prod-2": 0}, server_groups=1) == {
+        "security_groups": 2,
+        "security_group_rules": 8,
+        "server_groups": 1,
+    }
+
+
+@pytest.mark.parametrize(("ipv6", "subnets"), [("", 1), ("fd00::/64", 2)])
+def test_a_network_of_the_stack_s_own(ipv6: str, subnets: int) -> None:
+    wish = NetworkSettings.model_validate({"ipv6": ipv6} if ipv6 else {})
+    assert needs([SMALL], network=wish) == {
+        "instances": 1,
+        "cores": 1,
+        "ram": 512,
+        "networks": 1,
+        "subnets": subnets,
+        "routers": 1,
+        "ports": 1 + subnets + 1,
+    }
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_each_resource_is_refused_alone_and_fits_when_it_is_just_enough(name: str) -> None:
+    unit = " MiB" if name == "ram" else ""
+    enough = dict.fromkeys(REMEDIES, 5)
+    check(enough, replace(LOOK, left=enough))
+    said = refused(enough, enough | {name: 4})
+    assert said.splitlines()[1:-1] == [
+        f"  {name}: 5{unit} needed, 4 left",
+        f"for these: {REMEDIES[name]}",
+    ]
+
+
+def test_a_resource_without_a_limit_is_never_short() -> None:
+    check({"cores": 10**6}, replace(LOOK, left={}))
+
+
+def test_a_resource_of_another_name_is_told_too() -> None:
+    assert "  trunks: 2 needed, 1 left" in refused({"trunks": 2}, {"trunks": 1})
+
+
+def test_all_that_is_short_is_told_at_once() -> None:
+    said = refused(
+        needs([LARGE, LARGE], addresses=1),
+        {"instances": 9, "ram": 8192, "cores": 4, "floatingips": 0},
+    )
+    assert said.splitlines() == [
+        "the quota of the project demo is too small for what this run creates beside what is "
+        "there:",
+        "  cores: 8 needed, 4 left",
+        "  ram: 16384 MiB needed, 8192 left",
+        "  floatingips: 1 needed, 0 left",
+        f"for these: {REMEDIES['cores']}",
+        f"for these: {REMEDIES['floatingips']}",
+        "or ask the cloud for a larger quota; `openstack quota show` shows it",
+    ]

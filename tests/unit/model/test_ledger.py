@@ -1,0 +1,117 @@
+"""The ledger keeps what can be rolled back to, and only good releases push one out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from flakeship.model import ledger
+from flakeship.model.codec import plain
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.release import Record, Release
+
+
+def release(digit: int, revision: str = "") -> Release:
+    return Release(
+        host="web",
+        variant="qemu",
+        drv=f"/nix/store/{'d' * 32}-image.drv",
+        out=f"/nix/store/{str(digit) * 32}-image",
+        file="image.qcow2",
+        format="qcow2",
+        toplevel=f"/nix/store/{'t' * 32}-system",
+        version="1",
+        system="x86_64-linux",
+        disk=512,
+        memory=256,
+        user="nixos",
+        revision=revision,
+    )
+
+
+def record(digit: int) -> Record:
+    return Record(release(digit), str(digit) * 128, 1000 + digit)
+
+
+KNOWN = [record(3), record(2), record(1)]
+
+
+def names(records: list[Record]) -> list[str]:
+    return [record.name[-1] for record in records]
+
+
+def test_the_name_is_known_before_the_build() -> None:
+    assert release(7).name == "web-77777777"
+    assert release(7).path == f"/nix/store/{'7' * 32}-image/image.qcow2"
+
+
+def test_a_ledger_survives_the_state() -> None:
+    stored = [plain(entry) for entry in KNOWN]
+    stored[0]["size"] = 1003.0  # the state knows only one kind of number
+    assert ledger.read(stored) == KNOWN
+    assert ledger.read(None) == []
+
+
+def test_a_ledger_of_another_version_is_refused() -> None:
+    with pytest.raises(FlakeshipError, match="not a ledger of this version"):
+        ledger.read([{"name": "web"}])
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(1, ""), (2, "3"), (3, "32"), (9, "321")])
+def test_keep_counts_the_wanted_release(keep: int, kept: str) -> None:
+    others = ledger.older(KNOWN, {"web": release(4)}, keep, ())
+    assert "".join(names(others)) == kept
+    updated = ledger.updated(KNOWN, [record(4)], others, ())
+    assert "".join(names(updated)) == f"4{kept}"
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(1, "31"), (2, "321"), (3, "321")])
+def test_a_chosen_release_costs_no_place_and_keeps_its_own(keep: int, kept: str) -> None:
+    others = ledger.older(KNOWN, {"web": release(1)}, keep, {"web"})
+    updated = ledger.updated(KNOWN, [record(1)], others, {"web"})
+    assert "".join(names(updated)) == kept
+
+
+def test_a_known_release_that_is_wanted_again_comes_first_with_its_own_record() -> None:
+    again = Record(release(2, revision="new"), "2" * 128, 1002)
+    others = ledger.older(KNOWN, {"web": again.release}, 3, ())
+    updated = ledger.updated(KNOWN, [again], others, ())
+    assert names(updated) == ["2", "3", "1"]
+    assert updated[0] == record(2)
+
+
+def test_the_same_release_changes_nothing_with_a_new_commit() -> None:
+    same = dataclasses.replace(record(3), release=release(3, revision="another"))
+    others = ledger.older(KNOWN, {"web": same.release}, 3, ())
+    assert ledger.updated(KNOWN, [same], others, ()) == KNOWN
+
+
+def test_a_wrong_name_lists_the_ledger() -> None:
+    assert ledger.choose(KNOWN, "web-22222222") == record(2)
+    with pytest.raises(FlakeshipError) as caught:
+        ledger.choose(KNOWN, "web-22222223")
+    assert str(caught.value) == (
+        "flakeship:release: web-22222223 is not in the ledger, which holds "
+        "web-33333333, web-22222222, web-11111111; did you mean web-22222222?"
+    )
+
+
+def test_an_empty_ledger_has_nothing_to_choose() -> None:
+    with pytest.raises(FlakeshipError, match="no release is verified yet"):
+        ledger.choose([], "web-1")
+
+
+def test_every_host_keeps_its_own_releases() -> None:
+    """The second host's records stand between the first one's, as they were verified."""
+
+    def of_db(digit: int) -> Record:
+        made = dataclasses.replace(release(digit), host="db")
+        return dataclasses.replace(record(digit), release=made)
+
+    mixed = [record(3), of_db(6), record(2), record(1), of_db(5)]
+    others = ledger.older(mixed, {"web": release(4), "db": of_db(5).release}, 2, {"db"})
+    assert others == [record(3), of_db(6)]
+    updated = ledger.updated(mixed, [record(4), of_db(5)], others, {"db"})
+    assert updated == [record(4), record(3), of_db(6), of_db(5)]
+    assert ledger.older(mixed, {"db": of_db(6).release}, 3, ()) == [of_db(5)]

@@ -1,0 +1,324 @@
+"""What a person reads of changes, and what is said where they cannot be told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flakeship.model.codec import plain
+from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.model.release import Record, Release
+from flakeship.nix.diff import graph, growth, masked, report, tell
+from flakeship.nix.diff.changes import Changes
+from flakeship.nix.diff.contents import Difference
+from flakeship.nix.diff.packages import Change, Packages
+from flakeship.operate import diff as asked
+from flakeship.release import desired
+from flakeship.state import stack as selected
+from flakeship.state.stack import Stack
+from flakeship.system.process import Result
+from tests.unit.model.test_ledger import record, release
+from tests.unit.nix.small_store import SmallStore
+
+NOTHING = Changes(
+    [], Packages(), Packages(), Difference(), Difference(), Difference(), Packages(), []
+)
+
+
+def test_the_short_form_never_floods() -> None:
+    many = [Change(f"package{number}", ("1",), ("2",)) for number in range(300)]
+    some = [f"unit{number}" for number in range(50)]
+    differs = Difference(added=some, changed={name: ["+x"] * 99 for name in some}, moved=some)
+    all_ = Packages(many, some)
+    told = tell.short(
+        Changes(["linux 1 -> 2"], all_, all_, differs, differs, differs, all_, []), "unknown"
+    )
+    assert len(told.splitlines()) == 8
+    assert max(map(len, told.splitlines())) < 220
+    assert "package5 1 -> 2, 295 more" in told
+    assert "50 restart or reload with what they use" in told
+
+
+def test_only_what_differs_has_a_line() -> None:
+    changes = dataclasses.replace(NOTHING, units=Difference(moved=["sshd.service"]))
+    assert tell.short(changes, "1.0 -> 2.0 MiB (+1.0)").splitlines() == [
+        "  units: 1 restart or reload with what they use",
+        "  closure: 1.0 -> 2.0 MiB (+1.0)",
+    ]
+    said = tell.short(dataclasses.replace(NOTHING, build=Packages([Change("q", (), ("1",))])), "x")
+    assert "nothing inside differs, only the image is made otherwise" in said
+    assert "build only: 1 change\n" in said
+
+
+def test_what_is_built_otherwise_is_named_where_it_is_little() -> None:
+    few, many = ["ssh", "curl"], [f"package{number}" for number in range(9)]
+    for names, said in [(few, "2 built otherwise: ssh, curl"), (many, "9 built otherwise")]:
+        changes = dataclasses.replace(NOTHING, direct=Packages([], names))
+        assert tell.short(changes, "x").splitlines()[0] == f"  packages: {said}"
+        assert names[-1] in tell.whole(changes, "x")
+
+
+def test_versions_that_stay_are_told_beside() -> None:
+    said = [
+        tell.package(Change("ssl", before, after))
+        for before, after in [
+            ((), ("1",)),
+            (("1",), ()),
+            (("1",), ("2",)),
+            (("1",), ("1", "2")),
+            (("1", "2"), ("1",)),
+        ]
+    ]
+    assert said == ["+ssl 1", "-ssl 1", "ssl 1 -> 2", "+ssl 2 beside 1", "-ssl 2 beside 1"]
+
+
+def test_a_terminal_is_not_made_to_obey() -> None:
+    changes = dataclasses.replace(NOTHING, files=Difference(changed={"motd": ["+\x1b[2Jx"]}))
+    assert "+\ufffd[2Jx" in tell.whole(changes, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('"hashedPassword": "x"', '"hashedPassword": …'),
+        ('"hashedPassword": null', '"hashedPassword": null'),
+        ("root:$6$salt$hash:1::::::", "root:…"),
+        ("Environment=API_TOKEN=abc", "Environment=API_TOKEN=…"),
+        ("API_KEY=abc", "API_KEY=…"),
+        ("apiKey: abc", "apiKey: …"),
+        ("DATABASE_URL=postgres://app:pw@db/app", "DATABASE_URL=postgres://app:…@db/app"),
+        ("PresharedKey=abc", "PresharedKey=…"),
+        ("ExecStart=/bin/x --password x --token y", "ExecStart=/bin/x --password …"),
+        ("Authorization: Bearer abc.def", "Authorization: …"),
+        ("bindpw=abc", "bindpw=…"),
+        ("rootpw abc", "rootpw …"),
+        ("requirepass abc", "requirepass …"),
+        ('password "abc"', "password …"),
+        ("credential: abc", "credential: …"),
+        ("<secret>abc</secret>", "<secret>…"),
+        ("AGE-SECRET-KEY-1QQQ", "…"),
+    ],
+)
+def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None:
+    """In a file, a kernel parameter, wherever."""
+    changes = dataclasses.replace(
+        NOTHING,
+        reboot=[f"kernel parameters +{line}"],
+        files=Difference(changed={"motd": [f"+{line}"]}),
+    )
+    said = tell.whole(changes, "x").splitlines()
+    assert f"    kernel parameters +{shown}" in said
+    assert f"      +{shown}" in said
+    assert f"kernel parameters +{shown}" in tell.short(changes, "x")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PasswordAuthentication no",
+        "password sufficient pam_unix.so nullok",
+        "server_tokens off;",
+        "PublicKey=abc",
+        "trusted-public-keys = cache.nixos.org-1:abc=",
+        "https://host:8080/a@b",
+        "libsecret 0.20 -> 0.21",
+        "-libsecret 0.20",
+        "bypass=1",
+    ],
+)
+def test_what_does_not_is_shown(line: str) -> None:
+    assert masked.masked(line) == line
+
+
+@pytest.mark.parametrize("text", ["token", "--a-", "-----BEGIN X-----\n", "://", "_key "])
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.monotonic()
+    masked.masked(masked.folded(text * 20000))
+    assert time.monotonic() - begun < 5
+
+
+def test_a_derivation_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    there = tmp_path / "x.drv"
+    there.touch()
+    lost = dataclasses.replace(release(1, "abc"), drv=str(tmp_path / "lost.drv"))
+    with pytest.raises(FlakeshipError) as raised:
+        report.report(lost, dataclasses.replace(release(2), drv=str(there)))
+    assert str(raised.value) == (
+        f"the derivation of web-11111111 is gone from the store ({lost.drv}): "
+        "a `make preview` of the flake at revision abc brings it back"
+    )
+
+
+def odd(store: SmallStore, **attributes: Any) -> Release:
+    return store.release(store.add("nixos-system", **attributes))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernelParams": 5},
+        {"quoted": "makeEtcEntry 'it"},
+        {"quoted": "makeEtcEntry it"},
+        {"__json": "{"},
+        {"__json": "[]"},
+    ],
+)
+def test_a_foreign_system_that_cannot_be_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, attributes: dict[str, Any]
+) -> None:
+    store = SmallStore()
+    if "quoted" in attributes:
+        etc = store.add("etc", buildCommand=attributes["quoted"])
+        attributes = {"buildCommand": f"ln -s {etc}/etc $out/etc"}
+    before, after = store.system(), odd(store, **attributes)
+    monkeypatch.setattr(graph, "show", lambda _: store.graph())
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    with pytest.raises(
+        FlakeshipError, match=r"^what Nix says of web-.*-image\.drv\) cannot be read"
+    ):
+        report.report(before, after)
+
+
+def test_a_nix_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "run", lambda _: Result(0, "", ""))
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    with pytest.raises(FlakeshipError, match="cannot be read: JSONDecodeError"):
+        report.report(release(1), release(2))
+
+
+def test_a_change_is_one_of_a_host_that_runs() -> None:
+    wanted = {"web": release(2), "db": dataclasses.replace(release(3), host="db")}
+    found = list(report.changing({"web": "web-11111111"}, [record(1)], wanted))
+    assert found == [(release(1), release(2))]
+    assert not list(report.changing({"web": "web-22222222"}, [record(2)], wanted))
+    assert not list(report.changing({}, [], wanted))
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
+    """The bytes that Nix says of a toplevel, or that are in a store by its URL; None: none."""
+    known: dict[str, int | None] = {}
+
+    def run(argv: list[str], **_: object) -> Result:
+        words = argv[3:]
+        if words[0] == "config":
+            return Result(0, "https://a https://b\n", "")
+        key = words[words.index("--store") + 1] if "--store" in words else words[-1]
+        if (size := known.get(key)) is None:
+            raise CommandError("is not valid", 1)
+        return Result(0, f"{words[-1]}\t{size}\n", "")
+
+    monkeypatch.setattr(growth, "run", run)
+    return known
+
+
+def built(tmp_path: Path, digit: int, *, there: bool = True) -> Release:
+    path = tmp_path / f"{digit}-system"
+    if there:
+        path.touch()
+    return dataclasses.replace(release(digit), toplevel=str(path))
+
+
+def test_growth_is_what_nix_knows(tmp_path: Path, sizes: dict[str, int | None]) -> None:
+    old, new = built(tmp_path, 1), built(tmp_path, 2)
+    sizes |= {old.toplevel: 100 << 20, new.toplevel: 120 << 20}
+    assert growth.growth(old, new, [], caches=False) == "100.0 -> 120.0 MiB (+20.0)"
+
+
+def test_growth_is_unknown_before_a_build(tmp_path: Path, sizes: dict[str, int | None]) -> None:
+    old, new = built(tmp_path, 1), built(tmp_path, 2, there=False)
+    sizes[old.toplevel] = 1
+    said = growth.growth(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
+    assert said == "unknown: 0 of about 2 paths are here"
+
+
+def test_a_cache_may_know_it(tmp_path: Path, sizes: dict[str, int | None]) -> None:
+    old, new = built(tmp_path, 1), built(tmp_path, 2, there=False)
+    sizes |= {old.toplevel: 5 << 20, "https://b": 2 << 20}
+    assert growth.growth(old, new, [], caches=True) == "5.0 -> 2.0 MiB (-3.0)"
+
+
+@dataclasses.dataclass
+class Asked:
+    """A stack with releases in its ledger, and a flake."""
+
+    store: SmallStore
+    ledger: list[Release]
+    said: list[str]
+
+    def diff(self, before: str = "", after: str = "") -> str:
+        records = [Record(each, "0" * 128, 1) for each in self.ledger]
+        outputs: dict[str, Any] = {
+            "running": {"web": self.ledger[0].name} if self.ledger else {},
+            "releases": [plain(each) for each in records],
+        }
+        stack = Stack("dev", {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]})
+        return asked.diff(stack, before, after, self.said.append)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    store = SmallStore()
+    add = store.package
+    now, *ledger = [store.system(packages=(add("nginx", version),)) for version in "321"]
+    monkeypatch.setattr(graph, "show", lambda _: store.graph())
+    monkeypatch.setattr(Path, "exists", lambda path: path.suffix == ".drv")
+    monkeypatch.setattr(growth, "known", lambda *_, **__: iter([]))
+    monkeypatch.setattr(asked, "evaluated", lambda *_: {"web": now})
+    return Asked(store, ledger, [])
+
+
+def test_without_names_it_is_from_what_runs_to_the_flake(made: Asked) -> None:
+    assert "nginx 2 -> 3" in made.diff()
+    assert made.said == []
+
+
+def test_any_two_releases_of_the_ledger(made: Asked) -> None:
+    new, old = (each.name for each in made.ledger)
+    assert made.diff(old, new).startswith(f"web: {old} -> {new}\n")
+    assert "nginx 1 -> 2" in made.diff(old, new)
+    assert "nginx 2 -> 1" in made.diff("", old)
+    assert "nginx 1 -> 3" in made.diff(old)
+    assert made.diff(new, new) == f"web: {new} is the same release"
+
+
+def test_a_release_that_is_not_in_the_ledger_is_said(made: Asked) -> None:
+    with pytest.raises(FlakeshipError, match=r"^TO: web-x is not in the ledger, which holds"):
+        made.diff("", "web-x")
+
+
+def test_a_stack_without_releases_has_nothing_to_compare(made: Asked) -> None:
+    made.ledger.clear()
+    with pytest.raises(FlakeshipError, match="nothing is verified in this stack yet"):
+        made.diff()
+
+
+def test_a_host_that_goes_is_said(made: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "evaluated", lambda *_: {})
+    assert made.diff() == ""
+    assert made.said == ["web: no server of this stack is to run it any more"]
+
+
+def test_the_flake_is_evaluated_with_the_stacks_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "flake.nix").touch()
+    told = {"host": "web", "flake": str(tmp_path), "servers": '[{"name": "a", "ports": []}]'}
+    config = {f"flakeship:{key}": {"value": value, "secret": False} for key, value in told.items()}
+    seen = []
+
+    def evaluate(settings: Any, stack: str, hosts: list[str]) -> Any:
+        seen.append((settings.flake, stack, hosts))
+        return desired.Evaluation({"web": release(1)}, ["uncommitted"])
+
+    monkeypatch.setattr(selected, "run", lambda *_: Result(0, json.dumps(config), ""))
+    monkeypatch.setattr(desired, "evaluate_hosts", evaluate)
+    warned: list[str] = []
+    assert asked.evaluated(Stack("dev", {}), warned.append) == {"web": release(1)}
+    assert seen == [(str(tmp_path), "dev", ["web"])]
+    assert warned == ["uncommitted"]

@@ -1,0 +1,195 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.ssh import connection as ssh
+from flakeship.ssh.options import Endpoint, arguments, by_hand
+from flakeship.system import tcp
+from flakeship.system.process import Result
+from tests.unit.verify.machines import ED25519, FINGERPRINT, Behaviour, says, server, silent, slirp
+
+ENDPOINT = Endpoint("web-1", "127.0.0.1", 22022, "nixos")
+OPTIONS = [
+    *("-o", "BatchMode=yes"),
+    *("-o", "StrictHostKeyChecking=yes"),
+    *("-o", "UserKnownHostsFile=/d/known_hosts"),
+    *("-o", "GlobalKnownHostsFile=/dev/null"),
+    *("-o", "HostKeyAlias=web-1"),
+    *("-o", "HostKeyAlgorithms=ssh-ed25519"),
+    *("-o", "UpdateHostKeys=no"),
+    *("-o", "PreferredAuthentications=publickey"),
+    *("-o", "ConnectTimeout=20"),
+    *("-o", "ServerAliveInterval=10"),
+    *("-o", "ServerAliveCountMax=3"),
+]
+BASE = ["ssh", "-F", "/dev/null", "-T", "-p"]
+
+
+class Ssh:
+    """Stands for flakeship.process.run: records argv, answers logins with the logs it is given."""
+
+    def __init__(self, *logins: tuple[int, str]) -> None:
+        self.logins = list(logins)
+        self.calls: list[list[str]] = []
+
+    def __call__(self, argv: list[str], **_: object) -> Result:
+        self.calls.append([str(word) for word in argv])
+        if "-E" not in argv:
+            return Result(0, "said", "")
+        code, log = self.logins.pop(0) if len(self.logins) > 1 else self.logins[0]
+        Path(argv[argv.index("-E") + 1]).write_text(log)
+        return Result(code, "", "")
+
+
+Fake = Callable[..., Ssh]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    def put(*logins: tuple[int, str]) -> Ssh:
+        monkeypatch.setattr(ssh, "run", made := Ssh(*logins))
+        return made
+
+    monkeypatch.setattr(ssh, "AFTER_REFUSAL", 0)
+    return put
+
+
+def test_the_exact_arguments() -> None:
+    found = arguments(ENDPOINT, [ED25519], Path("/d/known_hosts"))
+    assert found == [*BASE, "22022", *OPTIONS]
+    given = Endpoint("web-1", "127.0.0.1", 22022, "nixos", "/k/id")
+    found = arguments(given, [ED25519], Path("/d/known_hosts"))
+    assert found == [*BASE, "22022", "-i", "/k/id", "-o", "IdentitiesOnly=yes", *OPTIONS]
+
+
+def test_by_hand_trusts_only_the_pin() -> None:
+    assert by_hand(ENDPOINT, [ED25519]) == (
+        "ssh -F /dev/null -p 22022 -o HostKeyAlias=web-1 -o HostKeyAlgorithms=ssh-ed25519 "
+        f"-o 'KnownHostsCommand=/usr/bin/env echo web-1 {ED25519}' "
+        "-o UserKnownHostsFile=/dev/null nixos@127.0.0.1"
+    )
+    assert "KnownHostsCommand" not in by_hand(ENDPOINT, [])
+    through = by_hand(ENDPOINT, [], "ssh old -W 10.0.0.2:22")
+    assert through.endswith("-o 'ProxyCommand=ssh old -W 10.0.0.2:22' nixos@127.0.0.1")
+
+
+def test_one_login_for_all_commands(fake: Fake) -> None:
+    run = fake((0, ""))
+    with server(says(b"SSH-2.0-x\r\n")) as port:
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
+        with ssh.Connection(endpoint, [ED25519]) as connection:
+            directory = connection._directory
+            assert directory.stat().st_mode & 0o777 == 0o700
+            assert (directory / "known_hosts").read_text() == f"web-1 {ED25519}\n"
+            connection.connect(1)
+            assert connection.banner == "SSH-2.0-x"
+            assert connection.run("ls -l").stdout == "said"
+            connection.attempt("root")
+            (directory / "control").touch()
+    base = arguments(endpoint, [ED25519], directory / "known_hosts")
+    control = ["-o", f"ControlPath={directory}/control"]
+    master, command, root, end = run.calls
+    log = ["-v", "-E", master[-2]]
+    own = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-fN"]
+    assert master == [*base, *control, *own, *log, "nixos@127.0.0.1"]
+    assert command == [*base, *control, "-o", "ControlMaster=no", "nixos@127.0.0.1", "ls -l"]
+    assert root == [*base, "-o", "ControlPath=none", "-v", "-E", root[-3], "root@127.0.0.1", "true"]
+    assert end == [*base, *control, "-O", "exit", "127.0.0.1"]
+    assert not directory.exists()
+    assert len(f"{directory}/control.0123456789abcdef") < 104
+
+
+def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "free_port", lambda: 4711)
+    run = fake((0, ""))
+    with ssh.Connection(ENDPOINT, [ED25519], 900) as connection:
+        assert connection.forward("10.0.0.2", 80) == 4711
+        assert connection.forward("fd66::1", 22) == 4711
+        assert connection.socks() == 4711
+        connection._log_in()
+        directory = connection._directory
+    base = arguments(ENDPOINT, [ED25519], directory / "known_hosts")
+    base += ["-o", f"ControlPath={directory}/control"]
+    *forwards, master = run.calls
+    assert forwards == [
+        [*base, "-O", "forward", "-L", "127.0.0.1:4711:10.0.0.2:80", "nixos@127.0.0.1"],
+        [*base, "-O", "forward", "-L", "127.0.0.1:4711:[fd66::1]:22", "nixos@127.0.0.1"],
+        [*base, "-O", "forward", "-D", "127.0.0.1:4711", "nixos@127.0.0.1"],
+    ]
+    assert "ControlPersist=900" in master
+    assert not any("ForwardAgent" in word or word == "-A" for call in run.calls for word in call)
+
+
+def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Result:
+        raise CommandError("mux_client_forward: forwarding request failed")
+
+    monkeypatch.setattr(ssh, "run", refuse)
+    connection = ssh.Connection(ENDPOINT, [ED25519])
+    with connection, pytest.raises(ssh.UnreachableError, match="web-1 forwards nothing: mux_"):
+        connection.socks()
+
+
+REFUSED_KEY = f"debug1: Server host key: {FINGERPRINT}\r\nHost key verification failed.\r\n"
+DENIED = "nixos@127.0.0.1: Permission denied (publickey).\r\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "kind", "message", "logins"),
+    [
+        (REFUSED_KEY, ssh.HostKeyRefusedError, f"{FINGERPRINT} was shown, {FINGERPRINT} was ex", 1),
+        ("Unable to negotiate: no matching host key type found", ssh.HostKeyRefusedError, "U", 1),
+        (DENIED, ssh.LoginRefusedError, "refused the login of nixos with the keys of your", 3),
+        ("debug1: x\nConnection reset by peer\n", ssh.UnreachableError, "Connection reset by", 0),
+        ("", ssh.UnreachableError, "within 0 s; the last error: ssh ended with exit code 255", 0),
+    ],
+    ids=["host key", "key type", "denied", "reset", "silence"],
+)
+def test_why_a_login_fails(
+    fake: Fake, log: str, kind: type[FlakeshipError], message: str, logins: int
+) -> None:
+    run = fake((255, log))
+    with server(says(b"SSH-2.0-x\r\n")) as port:
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
+        connection = ssh.Connection(endpoint, [ED25519])
+        with connection, pytest.raises(kind, match=message.replace("+", r"\+")):
+            connection.connect(0.3)
+    assert len(run.calls) == logins or (not logins and run.calls)
+
+
+def test_a_login_that_works_the_second_time(fake: Fake) -> None:
+    run = fake((255, DENIED), (0, ""))
+    with server(says(b"SSH-2.0-x\r\n")) as port:
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
+        with ssh.Connection(endpoint, [ED25519]) as connection:
+            connection.connect(1)
+    assert len(run.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("behave", "message"),
+    [
+        (slirp, "the port is open, but no SSH server: it closed the connection"),
+        (silent, "the port is open, but no SSH server: silence for 0 s"),
+    ],
+)
+def test_no_handshake_before_the_banner(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, behave: Behaviour, message: str
+) -> None:
+    monkeypatch.setattr(ssh, "BANNER", 0.4)
+    run = fake((0, ""))
+    with server(behave) as port:
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
+        with (
+            ssh.Connection(endpoint, [ED25519]) as connection,
+            pytest.raises(ssh.UnreachableError, match=f"as nixos on 127.0.0.1:.* {message}"),
+        ):
+            connection.connect(0.4)
+    assert run.calls == []
+
+
+def test_an_identity_that_does_not_exist() -> None:
+    with pytest.raises(FlakeshipError, match="private key /no/key does not exist"):
+        ssh.Connection(Endpoint("web-1", "127.0.0.1", 1, "nixos", "/no/key"), [ED25519])

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.ssh import host_keys
+from flakeship.verify import announced_keys
+from flakeship.verify.console import File
+from tests.unit.verify.machines import ED25519, FINGERPRINT, OTHER, block
+
+ECDSA = (
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBInZ982eW542OxFx+j"
+    "y9b1AbZN5C6wRk/lzq6oKjMmpnncyaT/peXLpy/mj4iMfIlNBeF0aoQr69SuXs47DpmT4="
+)
+BEGIN, END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
+
+
+def test_the_last_complete_block_counts() -> None:
+    text = block(OTHER) + "reboot\n" + block(ED25519) + f"{BEGIN}\n{OTHER}\n"
+    assert host_keys.blocks(text) == [[OTHER], [ED25519]]
+
+
+def test_noise_prefixes_and_several_keys() -> None:
+    prefix = "[   31.33] cloud-init[812]: "
+    text = "\n".join(
+        [
+            "<14>-----BEGIN SSH HOST KEY FINGERPRINTS-----",
+            f"{prefix}256 {FINGERPRINT} root@web (ED25519)",
+            "<14>-----END SSH HOST KEY FINGERPRINTS-----",
+            prefix + BEGIN,
+            f"{prefix}{ECDSA} root@web",
+            "[   31.40] random: crng init done",
+            f"ci-info: {ED25519}",
+            prefix + END,
+        ]
+    )
+    assert host_keys.blocks(text) == [[ED25519, ECDSA]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        f"{BEGIN}\n{ED25519}\n",
+        f"{ED25519}\n{END}\n",
+        f"{BEGIN}\n{END}\n",
+        f"{BEGIN}\n{ED25519[:40]}[   12.1] eth0: link up{ED25519[40:]}\n{END}\n",
+        f"{BEGIN}\n{ED25519.replace('ssh-ed25519', 'ssh-rsa')}\n{END}\n",
+    ],
+    ids=["nothing", "no end", "no begin", "no key", "cut by the kernel", "another type inside"],
+)
+def test_what_is_no_announcement(text: str) -> None:
+    assert host_keys.blocks(text) == []
+
+
+def test_a_begin_without_end_starts_again() -> None:
+    assert host_keys.blocks(f"{BEGIN}\n{OTHER}\n" + block(ED25519)) == [[ED25519]]
+
+
+def test_carriage_returns_and_escapes_on_the_console(tmp_path: Path) -> None:
+    console = tmp_path / "console"
+    raw = "\x1b[0;32m OK \x1b[0m\r\n\xff" + block(ED25519).replace("\n", "\r\n")
+    console.write_bytes(raw.encode("latin-1"))
+    assert announced_keys.wait(File(console), 0) == [ED25519]
+
+
+def test_a_console_that_never_announces_names_its_last_line(tmp_path: Path) -> None:
+    console = tmp_path / "console"
+    with pytest.raises(FlakeshipError, match=r"within 0 s: it is empty"):
+        announced_keys.wait(File(console), 0)
+    console.write_text("Kernel panic - not syncing\n\n")
+    with pytest.raises(FlakeshipError, match=r"last line was: Kernel panic - not syncing"):
+        announced_keys.wait(File(console), 0)
+    console.write_text(block(ED25519))
+    with pytest.raises(FlakeshipError, match="no SSH host keys"):
+        announced_keys.wait(File(console), 0, other_than=[ED25519])
+
+
+def test_known_hosts_algorithms_and_fingerprint() -> None:
+    keys = [ED25519, ECDSA]
+    assert host_keys.known_hosts("web-1", keys) == f"web-1 {ED25519}\nweb-1 {ECDSA}\n"
+    rsa = "ssh-rsa AAAA"
+    assert host_keys.algorithms([rsa, ECDSA, ED25519]) == (
+        "ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512,rsa-sha2-256"
+    )
+    assert host_keys.fingerprint(ED25519) == FINGERPRINT
+    assert host_keys.same(keys, reversed(keys))
+    assert not host_keys.same(keys, [ED25519])

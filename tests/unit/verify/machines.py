@@ -1,0 +1,100 @@
+"""What the tests of the verification share: a request, recorded facts, and little servers."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flakeship.model.ports import Port
+from flakeship.verify.checks import facts
+from flakeship.verify.request import VerifyRequest
+
+Behaviour = Callable[[socket.socket], Any]
+RECORDED = Path(__file__).with_name("recorded")
+ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAibs1Yw6UaeBcXJQa1h+rnwW7Tz/crGc4TN/JTrUhWv"
+FINGERPRINT = "ssh-ed25519 SHA256:l+DxPgPpZ9iqWPMa6nILnl4trXCllPjXTniU8i/pQR8"
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFmolcKlrvO0XyBCLazIKb0e3OSbodMiuuJ8Nm3OTAZx"
+REQUEST = VerifyRequest(
+    machine="web-6h0ir2lm-a1",
+    boot=1,
+    address="127.0.0.1",
+    reach={22: 22022, 80: 22080},
+    ports=[Port(22, "ssh"), Port(80, "http")],
+    console="console.log",
+    user="nixos",
+    identity="",
+    toplevel="/nix/store/6h0ir2lm2jwxp9z0sp28vk6g3s9flfkv-nixos-system-web-26.11",
+    subnet="10.0.2.0/24",
+    disk=4096,
+)
+
+
+def recorded(name: str) -> str:
+    return (RECORDED / name).read_text()
+
+
+def machine(**changed: facts.Section | str) -> facts.Facts:
+    """The facts of a healthy NixOS, with other output (or whole sections) in places."""
+    known = facts.parse(recorded("probe.txt"), "")
+    newer = {
+        name: value
+        if isinstance(value, facts.Section)
+        else replace(known.sections.get(name, facts.Section(0, "", "", 0)), stdout=value)
+        for name, value in changed.items()
+    }
+    return known.updated(facts.Facts(newer))
+
+
+def block(*keys: str) -> str:
+    lines = ["-----BEGIN SSH HOST KEY KEYS-----", *(f"{key} root@web" for key in keys)]
+    return "\n".join([*lines, "-----END SSH HOST KEY KEYS-----", ""])
+
+
+@contextmanager
+def server(behave: Behaviour) -> Iterator[int]:
+    """A server on a free loopback port that does this with every connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    behave(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def slirp(connection: socket.socket) -> None:
+    """Accepts and closes, as QEMU does for a guest that refuses."""
+
+
+def silent(connection: socket.socket) -> None:
+    connection.recv(100)
+
+
+def says(*answer: bytes) -> Behaviour:
+    """Answers in pieces, and then closes; HTTP/1.0 as well as any banner."""
+
+    def behave(connection: socket.socket) -> None:
+        for piece in answer:
+            connection.sendall(piece)
+
+    return behave
+
+
+def http(status: str, body: str) -> Behaviour:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(f"HTTP/1.1 {status}\r\nServer: x\r\n\r\n{body}".encode())
+
+    return behave

@@ -1,0 +1,229 @@
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flakeship.model.checks import CustomCheck
+from flakeship.model.errors import CommandError
+from flakeship.model.ports import Port, Protocol
+from flakeship.ssh import connection
+from flakeship.ssh.options import Endpoint
+from flakeship.system.process import Result
+from flakeship.verify.checks import custom, outside
+from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.request import VerifyRequest
+from tests.unit.verify.machines import (
+    ED25519,
+    FINGERPRINT,
+    REQUEST,
+    Behaviour,
+    http,
+    says,
+    server,
+    silent,
+    slirp,
+)
+
+LOG = f"""\
+debug1: Server host key: {FINGERPRINT}
+debug1: Authentications that can continue: publickey
+Authenticated to 127.0.0.1 ([127.0.0.1]:22022) using "publickey".
+"""
+DENIED = LOG.replace("Authenticated to", "debug1: no") + (
+    "root@127.0.0.1: Permission denied (publickey).\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "PATIENCE", 0.05)
+    monkeypatch.setattr(outside, "ANSWER", 0.3)
+    monkeypatch.setattr(outside, "HOLD", 0.3)
+
+
+class Fake(connection.Connection):
+    """A connection whose logins and commands are written down beforehand."""
+
+    def __init__(
+        self,
+        log: str = LOG,
+        attempts: Sequence[str] = (),
+        result: Result | Exception | None = None,
+    ) -> None:
+        super().__init__(Endpoint("web-1", "127.0.0.1", 22022, "nixos"), [ED25519])
+        self.login = connection.Login(0, log)
+        self.attempts = list(attempts)
+        self.result = result
+
+    def attempt(self, user: str) -> connection.Login:
+        assert user == "root"
+        return connection.Login(
+            255, self.attempts.pop(0) if len(self.attempts) > 1 else self.attempts[0]
+        )
+
+    def run(
+        self,
+        command: str,  # noqa: ARG002
+        *,
+        stdin: str = "",  # noqa: ARG002
+        timeout: float = 60.0,  # noqa: ARG002
+        check: bool = True,  # noqa: ARG002
+    ) -> Result:
+        if isinstance(self.result, Result):
+            return self.result
+        assert self.result
+        raise self.result
+
+
+def test_host_key() -> None:
+    assert outside.host_key(Fake(), []) == f"{FINGERPRINT}, as announced on the console"
+    assert outside.host_key(Fake(), [ED25519]).endswith(", the one that was pinned before")
+    for log in ("", LOG.replace("l+Dx", "xxxx")):
+        with pytest.raises(Failed, match="was shown, the console announced others"):
+            outside.host_key(Fake(log), [])
+
+
+def test_password_login() -> None:
+    found = outside.password_login(connection.Login(0, LOG))
+    assert found == "refused, the server offers only publickey"
+
+
+@pytest.mark.parametrize(
+    ("log", "detail"),
+    [
+        (LOG.replace("continue: publickey", "continue: publickey,password"), "offers password"),
+        (LOG.replace("e: publickey", "e: publickey,keyboard-interactive"), "keyboard-interactive"),
+        (LOG.replace('using "publickey"', 'using "none"'), "by `none`"),
+        ("", "did not say"),
+    ],
+)
+def test_password_login_fails(log: str, detail: str) -> None:
+    with pytest.raises(Failed, match=detail):
+        outside.password_login(connection.Login(0, log))
+
+
+def test_root_login() -> None:
+    assert outside.root_login(Fake(attempts=[DENIED])) == "refused: Permission denied (publickey)"
+    later = Fake(attempts=["kex_exchange_identification: Connection reset by peer\n", DENIED])
+    assert outside.root_login(later).startswith("refused")
+
+
+@pytest.mark.parametrize(
+    ("log", "detail"),
+    [
+        (LOG, "root was let in by `publickey`"),
+        (DENIED.replace("e: publickey", "e: publickey,password"), "root is offered password"),
+        ("ssh: connect to host x: Connection refused\n", "not refused, .*: Connection refused"),
+        ("Host key verification failed.\n", "was not refused, the attempt failed: Host key"),
+    ],
+)
+def test_root_login_fails(log: str, detail: str) -> None:
+    with pytest.raises(Failed, match=detail):
+        outside.root_login(Fake(attempts=[log]))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "behave", "detail"),
+    [
+        ("tcp", silent, "stays open, silent"),
+        ("tcp", says(b"220 mail\r\n"), "says '220 mail'"),
+        ("http", http("404 Not Found", ""), "HTTP/1.1 404 Not Found"),
+        ("ssh", says(b"SSH-2.0-", b"dropbear\r\n"), "SSH-2.0-dropbear"),
+    ],
+)
+def test_a_port_answers(protocol: Protocol, behave: Behaviour, detail: str) -> None:
+    with server(behave) as number:
+        assert outside.port(reaching(number), Port(80, protocol)) == detail
+
+
+@pytest.mark.parametrize(
+    ("protocol", "behave", "detail"),
+    [
+        ("tcp", slirp, "no tcp within 0 s; the last error: the connection was closed at once"),
+        ("http", slirp, "closed the connection|reset"),
+        ("http", silent, "closed the connection|was silent|reset"),
+        ("http", says(b"SSH-2.0-x\r\n"), "answered 'SSH-2.0-x'|reset"),
+        ("ssh", silent, "was silent for"),
+        ("ssh", says(b"HTTP/1.0 400 Bad\r\n"), "answered 'HTTP/1.0 400 Bad'"),
+    ],
+)
+def test_a_port_does_not_answer_in_its_protocol(
+    protocol: Protocol, behave: Behaviour, detail: str
+) -> None:
+    with server(behave) as number, pytest.raises(Failed, match=detail):
+        outside.port(reaching(number), Port(80, protocol))
+
+
+def test_a_port_that_is_closed_or_not_declared() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+    with pytest.raises(Failed, match="refused"):
+        outside.port(reaching(number), Port(80))
+    with pytest.raises(Failed, match=r"443 is not reachable, only 22, 80: declare it in `ports:`"):
+        outside.port(REQUEST, Port(443))
+
+
+def reaching(number: int) -> VerifyRequest:
+    return replace(REQUEST, reach={22: 1, 80: number})
+
+
+def own(**given: Any) -> CustomCheck:
+    return CustomCheck("own", timeout=0.1, **given)
+
+
+def test_a_command_passes() -> None:
+    passing = Fake(result=Result(0, "one\ntwo\n", ""))
+    assert custom.check(own(run="true"), REQUEST, passing) == "exit code 0: two"
+
+
+@pytest.mark.parametrize(
+    ("result", "detail"),
+    [
+        (Result(3, "", "no such unit\n"), "`x` ended with exit code 3: no such unit"),
+        (Result(255, "", ""), "exit code 255, its own or ssh's"),
+        (CommandError("late"), r"`x` did not end within 0.1 s"),
+    ],
+)
+def test_a_command_fails(result: Result | Exception, detail: str) -> None:
+    with pytest.raises(Failed, match=detail):
+        custom.check(own(run="x"), REQUEST, Fake(result=result))
+
+
+@pytest.mark.parametrize(
+    ("check", "behave"),
+    [
+        (own(http=80), http("200 OK", "hello")),
+        (own(http=80, path="/x", status=404, contains="lo"), http("404 Not Found", "hello")),
+        (own(tcp=80), silent),
+        (own(tcp=80, contains="mail"), says(b"220 ", b"mail\r\n")),
+        (own(tcp=80, send="PING\r\n"), says(b"PONG\r\n")),
+        (own(tcp=80, send="PING\r\n", contains="PONG"), lambda c: c.sendall(c.recv(9) and b"PONG")),
+    ],
+)
+def test_a_probe_passes(check: CustomCheck, behave: Behaviour) -> None:
+    with server(behave) as number:
+        assert custom.check(check, reaching(number), Fake())
+
+
+@pytest.mark.parametrize(
+    ("check", "behave", "detail"),
+    [
+        (own(http=80), http("500 Oops", ""), "/: HTTP/1.1 500 Oops, expected status 200"),
+        (own(http=80, contains="x"), http("200 OK", "hello"), "'x' is not in the answer"),
+        (own(http=80), slirp, "no answer|reset"),
+        (own(http=80), says(b"220 mail\r\n"), "no HTTP: '220 mail'|reset"),
+        (own(tcp=80), slirp, "closed at once"),
+        (own(tcp=80, contains="mail"), says(b"421 busy\r\n"), "'mail' is not in .* '421 busy'"),
+        (own(tcp=80, send="x"), slirp, "closed at once|reset|Broken pipe"),
+    ],
+)
+def test_a_probe_fails(check: CustomCheck, behave: Behaviour, detail: str) -> None:
+    with server(behave) as number, pytest.raises(Failed, match=rf"not within 0.1 s: .*({detail})"):
+        custom.check(check, reaching(number), Fake())
+
+
+def test_a_probe_of_a_port_that_is_not_declared() -> None:
+    with pytest.raises(Failed, match=r"^port 81 is not reachable, only 22, 80"):
+        custom.check(own(tcp=81), REQUEST, Fake())

@@ -1,0 +1,96 @@
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from flakeship.verify import port_scan
+from flakeship.verify.checks.verdict import Failed
+from tests.unit.verify.machines import machine, server, silent
+
+ADDRESS = "127.0.0.1"
+Answers = Callable[[int], bool | None]
+
+
+@pytest.fixture(autouse=True)
+def _few_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_scan, "LOW", range(1, 60))
+    monkeypatch.setattr(port_scan, "HIGH", (5432,))
+    monkeypatch.setattr(port_scan, "SECONDS", 0.3)
+    monkeypatch.setattr(port_scan, "PROOF", 0.5)
+    monkeypatch.setattr(port_scan, "AT_ONCE", 40)
+
+
+@contextmanager
+def socks(answers: Answers, asked: list[int]) -> Iterator[port_scan.Dial]:
+    """A SOCKS server like OpenSSH's: it grants, ends the connection, or (None) is silent."""
+    with ExitStack() as kept:
+
+        def serve(connection: socket.socket) -> None:
+            request = connection.recv(9)
+            assert request[:2] == b"\x04\x01"
+            assert request[4:] == socket.inet_aton("10.0.0.2") + b"\x00"
+            asked.append(int.from_bytes(request[2:4], "big"))
+            match answers(asked[-1]):
+                case True:
+                    connection.sendall(b"\x00\x5a" + bytes(6))
+                case None:
+                    kept.enter_context(connection.dup())
+
+        with server(serve) as here:
+            yield port_scan._socks(here, "10.0.0.2")
+
+
+def test_what_a_peer_sees() -> None:
+    asked: list[int] = []
+    # silent ones, refused ones, and one that only the machine itself has told of
+    with socks(lambda port: None if port < 20 else port in {22, 25, 80, 31337}, asked) as dial:
+        found = port_scan.scan([dial, dial], {22, 80}, lambda: {31337, 25})
+    assert found == {22, 25, 80, 31337}
+    assert {*asked} == {*range(1, 60), 80, 5432, 31337}
+    with pytest.raises(Failed, match="open, but not declared: tcp 25, 31337"):
+        port_scan.verdict(found, {22, 80}, set())
+
+
+def test_a_way_that_breaks_proves_nothing() -> None:
+    with (
+        socks(lambda port: None if port == 22 else False, []) as dial,
+        pytest.raises(
+            port_scan.BlindError, match="tcp 22 does not answer within 0 s while others are asked"
+        ),
+    ):
+        port_scan.scan([dial], {22}, set)
+
+
+def test_a_way_that_is_gone_proves_nothing() -> None:
+    """Nobody listens there: no port could be asked."""
+    with socks(lambda _: True, []) as dial:
+        pass
+    with pytest.raises(port_scan.BlindError):
+        port_scan.scan([dial], {22}, set)
+
+
+def test_declared_ports_are_open_over_all_ways() -> None:
+    with (
+        socks(lambda port: port in {22, 80}, []) as one,
+        socks(lambda port: port == 22, []) as other,
+    ):
+        assert port_scan.scan([one, other], {22, 80}, set) == {22}
+
+
+def test_what_is_seen_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(silent) as first, server(silent) as stranger:
+        monkeypatch.setattr(port_scan, "SSH", first)
+        found = port_scan.scan([port_scan.straight(ADDRESS)], {first}, lambda: {stranger})
+    assert found - {22, 53, 5432} == {first, stranger}  # what this machine has itself
+
+
+def test_the_verdict() -> None:
+    assert port_scan.verdict({22, 80}, {22, 80, 81}, {81}) == "tcp 22, 80, and none of 59 others"
+    with pytest.raises(Failed, match=r"^declared, but not open: tcp 81$"):
+        port_scan.verdict({22, 80}, {22, 80, 81}, set())
+
+
+def test_what_the_machine_says_it_listens_on() -> None:
+    assert port_scan.listening(machine()) >= {22, 80}
+    assert port_scan.listening(machine(listeners="what?")) == set()

@@ -1,0 +1,301 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flakeship.model.checks import CustomCheck
+from flakeship.model.codec import dump
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.evidence import Evidence
+from flakeship.model.ports import Port
+from flakeship.ssh import connection as ssh
+from flakeship.system.process import Result
+from flakeship.verify import verify
+from flakeship.verify.checks import facts, outside
+from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.context import VerificationContext, of_a_file
+from flakeship.verify.request import VerifyRequest
+from tests.unit.verify.machines import (
+    ED25519,
+    FINGERPRINT,
+    OTHER,
+    REQUEST,
+    block,
+    http,
+    recorded,
+    says,
+    server,
+)
+
+LOGIN = f"""\
+debug1: Server host key: {FINGERPRINT}
+debug1: Authentications that can continue: publickey
+Authenticated to 127.0.0.1 ([127.0.0.1]:22022) using "publickey".
+"""
+NAMES = [
+    *("host-key", "root-login", "password-login", "port-22", "port-80"),
+    *("toplevel", "sudo", "dhcp", "listeners", "firewall", "root-size", "system"),
+    *("nix-build", "own"),
+]
+
+
+class Guest:
+    """Stands for flakeship.process.run: a machine as it is seen through ssh."""
+
+    def __init__(self) -> None:
+        self.key = FINGERPRINT
+        self.commands: list[str] = []
+        self.probes = [recorded("probe.txt")]
+        self.build = Result(0, "/nix/store/abc-flakeship\n", "")
+
+    def __call__(self, argv: list[str], **_: object) -> Result:
+        if "-E" in argv:
+            log, code = LOGIN, 0
+            if self.key != FINGERPRINT:
+                log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
+            elif argv[-1] == "true":
+                log, code = "root@127.0.0.1: Permission denied (publickey).\n", 255
+            Path(argv[argv.index("-E") + 1]).write_text(log)
+            return Result(code, "", "")
+        self.commands.append(argv[-1])
+        if argv[-1].startswith("sh -c"):
+            probe = self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
+            return Result(0, probe, "")
+        return self.build if argv[-1].startswith("nix-build") else Result(0, "", "")
+
+
+@pytest.fixture
+def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
+    monkeypatch.setattr(ssh, "run", made := Guest())
+    monkeypatch.setattr(outside, "PATIENCE", 0.1)
+    monkeypatch.setattr(verify, "NEW_KEYS", 0.1)
+    return made
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Iterator[VerifyRequest]:
+    console = tmp_path / "console"
+    console.write_text("Booting\x07 \x1b[31mLinux\x1b[0m\n" + block(ED25519))
+    with server(says(b"SSH-2.0-x\r\n")) as first, server(http("200 OK", "")) as second:
+        yield replace(
+            REQUEST,
+            reach={22: first, 80: second},
+            console=str(console),
+            checks=[CustomCheck("own", run="true")],
+            deadline=1,
+        )
+
+
+def test_everything_passes(guest: Guest, request_: VerifyRequest) -> None:
+    said: list[str] = []
+    found = verify.verify(request_, [ED25519], said.append)
+    assert [check.name for check in found.checks] == NAMES
+    assert all(check.passed for check in found.checks)
+    assert (found.machine, found.boot, found.host_keys) == (REQUEST.machine, 1, [ED25519])
+    assert len(said) == 2
+    assert sorted(command.split()[0] for command in guest.commands) == ["nix-build", "sh", "true"]
+    assert verify.pinned_keys(dump(found), REQUEST.machine) == [ED25519]
+
+
+def test_the_whole_story_of_a_failure(guest: Guest, request_: VerifyRequest) -> None:
+    guest.build = Result(1, "", "error: out of disk\n")
+    wrong = replace(request_, toplevel="/nix/store/new")
+    with pytest.raises(FlakeshipError) as failure:
+        verify.verify(wrong, [], str)
+    lines = str(failure.value).splitlines()
+    assert lines[0] == f"{REQUEST.machine}: 2 of 14 checks failed"
+    assert lines[1].startswith("  ✗ toplevel: /nix/store/6h0ir2lm2jwxp9z0sp28vk6g3s9flfkv-")
+    assert lines[2] == "  ✗ nix-build: nix-build ended with exit code 1: error: out of disk"
+    assert lines[4] == "  | Booting Linux"
+    assert lines[-2].startswith("Nothing was switched over")
+    assert lines[-1].startswith("  ssh -F /dev/null -p ")
+
+
+def test_a_failure_says_where_the_server_stands(guest: Guest, request_: VerifyRequest) -> None:
+    guest.build = Result(1, "", "")
+    target = replace(of_a_file(request_), standing="It is live.")
+    with pytest.raises(FlakeshipError) as failure:
+        verify.verify(request_, [], str, target)
+    assert "\nIt is live. To look at this machine:\n" in str(failure.value)
+    assert "switched over" not in str(failure.value)
+
+
+@pytest.mark.parametrize("build", [Result(0, "", ""), Result(127, "", "nix-build: not found")])
+def test_nix_build_fails(guest: Guest, request_: VerifyRequest, build: Result) -> None:
+    guest.build = build
+    with pytest.raises(FlakeshipError, match=r"1 of 14 checks failed\n  ✗ nix-build: nix-build e"):
+        verify.verify(request_, [], str)
+
+
+def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, request_: VerifyRequest) -> None:
+    without = recorded("probe.txt").replace('"hook": "input"', '"hook": "output"')
+    guest.probes = [without]
+    with pytest.raises(FlakeshipError, match="✗ firewall: no nftables rules refuse anything"):
+        verify.verify(request_, [], str)
+    assert facts.command("iptables", "ip6tables") in guest.commands
+
+
+def test_a_service_that_listens_late_is_seen(guest: Guest, request_: VerifyRequest) -> None:
+    whole = recorded("probe.txt")
+    guest.probes = ["\n".join(line for line in whole.splitlines() if ":80  " not in line), whole]
+    assert verify.verify(request_, [], str)
+    assert facts.command("listeners") in guest.commands
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_port_that_waits_for_data_is_not_asked(request_: VerifyRequest) -> None:
+    waiting = replace(request_, ports=[Port(80, "http", data=True)])
+    names = [check.name for check in verify.verify(waiting, [], str).checks]
+    assert names == [name for name in NAMES if name != "port-80"]
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_udp_port_is_left_to_the_inside(request_: VerifyRequest) -> None:
+    declared = replace(request_, ports=[*request_.ports, Port(51820, "udp")])
+    with pytest.raises(FlakeshipError, match="2 of 14 checks failed\n") as failure:
+        verify.verify(declared, [], str)
+    assert "✗ listeners: declared, but nothing listens on udp 51820" in str(failure.value)
+    assert "✗ firewall: IPv4: declared, but not open: udp 51820" in str(failure.value)
+
+
+def test_a_probe_that_does_not_run(guest: Guest, request_: VerifyRequest) -> None:
+    guest.probes = ["This account is not available."]
+    with pytest.raises(FlakeshipError, match=r"the probe script did not run .* not available"):
+        verify.verify(request_, [], str)
+
+
+def test_another_key_than_the_pinned_one_is_refused(guest: Guest, request_: VerifyRequest) -> None:
+    with pytest.raises(FlakeshipError, match="its SSH host key has changed: refused") as failure:
+        verify.verify(request_, [OTHER], str)
+    assert "never learned again" in str(failure.value)
+    assert "pulumi up --replace" in str(failure.value)
+    assert guest.commands == []
+
+
+def test_a_server_with_another_key_than_the_pinned_one_is_refused(
+    guest: Guest, request_: VerifyRequest
+) -> None:
+    guest.key = "ssh-ed25519 SHA256:other"
+    with pytest.raises(FlakeshipError, match="server:    ssh-ed25519 SHA256:other was shown"):
+        verify.verify(request_, [ED25519], str)
+    assert guest.commands == []
+
+
+def test_a_server_with_another_key_than_the_console_announced(
+    guest: Guest, request_: VerifyRequest
+) -> None:
+    guest.key = "ssh-ed25519 SHA256:other"
+    with pytest.raises(FlakeshipError, match="✗ host-key: ssh-ed25519 SHA256:other was shown"):
+        verify.verify(request_, [], str)
+    assert guest.commands == []
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_later_announcement_of_this_boot_counts(request_: VerifyRequest) -> None:
+    console = Path(request_.console)
+    console.write_text(block(OTHER))
+    tries: list[list[str]] = []
+
+    def late(connection: ssh.Connection, seconds: float) -> None:
+        tries.append(connection.keys)
+        if connection.keys == [OTHER]:
+            console.write_text(block(OTHER) + block(ED25519))
+            raise ssh.HostKeyRefusedError("another key")
+        connect(connection, seconds)
+
+    connect = ssh.Connection.connect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssh.Connection, "connect", late)
+        assert verify.verify(request_, [], str).host_keys == [ED25519]
+    assert tries == [[OTHER], [ED25519]]
+
+
+@pytest.mark.usefixtures("guest")
+def test_another_announcement_during_the_checks_is_refused(request_: VerifyRequest) -> None:
+    def announce(said: str) -> None:
+        if "SSH answers" in said:
+            with Path(request_.console).open("a") as console:
+                console.write(block(OTHER))
+
+    with pytest.raises(FlakeshipError, match="has changed: refused"):
+        verify.verify(request_, [], announce)
+
+
+class Tail:
+    """A console of which only the end is left."""
+
+    name = "console of web"
+    forgets = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read(self) -> str:
+        return self.text
+
+
+def of_a_cloud(text: str) -> VerificationContext:
+    return VerificationContext(
+        Tail(text),
+        lambda keys: [f"  look yourself with {len(keys)} keys"],
+        {"beside": lambda _, known: known.result().state},
+        {"last": lambda login, _: login.keys[0]},
+    )
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_console_that_has_forgotten(request_: VerifyRequest) -> None:
+    found = verify.verify(request_, [ED25519], str, of_a_cloud("much later"))
+    assert found.checks[0].detail.endswith("the console no longer holds its announcement")
+    names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
+    assert [check.name for check in found.checks] == names
+    details = {check.name: check.detail for check in found.checks}
+    assert (details["beside"], details["last"]) == ("running", ED25519)
+
+
+@pytest.mark.usefixtures("guest")
+@pytest.mark.parametrize(
+    ("pinned", "text", "said"),
+    [
+        ([], "much later", "no SSH host keys were announced on the console .console of web."),
+        ([OTHER], block(ED25519), "its SSH host key has changed: refused"),
+    ],
+    ids=["a first verification", "another key"],
+)
+def test_what_a_forgetful_console_does_not_excuse(
+    request_: VerifyRequest, pinned: list[str], text: str, said: str
+) -> None:
+    with pytest.raises(FlakeshipError, match=f"{said}(.|\n)*look yourself with"):
+        verify.verify(replace(request_, deadline=0.3), pinned, str, of_a_cloud(text))
+
+
+@pytest.mark.usefixtures("guest")
+def test_checks_of_a_target_fail(request_: VerifyRequest) -> None:
+    def fail(*_: object) -> str:
+        raise Failed("something else")
+
+    target = replace(of_a_cloud(""), beside={"a": fail}, last={"b": fail})
+    with pytest.raises(
+        FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"
+    ):
+        verify.verify(request_, [ED25519], str, target)
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_machine_that_never_announces(request_: VerifyRequest) -> None:
+    Path(request_.console).write_text("")
+    with pytest.raises(
+        FlakeshipError,
+        match=r"^web-6h0ir2lm-a1: no SSH .* within 0 s: it is empty\nThe console .* is empty",
+    ):
+        verify.verify(replace(request_, deadline=0), [], str)
+
+
+def test_pins_of_earlier_evidence() -> None:
+    evidence = dump(Evidence("web-1", 1, [ED25519], 1.0, []))
+    assert verify.pinned_keys("", "web-1") == []
+    assert verify.pinned_keys(evidence, "web-1") == [ED25519]
+    assert verify.pinned_keys(evidence, "web-2") == []
+    with pytest.raises(FlakeshipError, match="cannot be read, and with it the pinned host keys"):
+        verify.pinned_keys("{}", "web-1")
