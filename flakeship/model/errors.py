@@ -1,26 +1,77 @@
-"""The one exception that reaches a user."""
+"""The errors that reach a user: fields, and the one place that makes a sentence of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FlakeshipError(Exception):
-    """What happened, to which key, host or server, what is allowed, and the next step.
+    """A failure that a user can act on; it is shown as a message, never as a traceback.
 
-    Its text is shown as it is, without a traceback. Anything else that escapes is a defect.
+    `what` is wrong, without a final full stop; `key` is the setting, server, machine or image at
+    fault; `given` and `allowed` are values as a user writes them; `remedy` is the next step as a
+    whole sentence without a final full stop; `details` are lines below the sentence. `code` is a
+    short stable name in kebab-case that tests and scripts compare.
     """
+
+    code = "failed"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: str = "",
+        key: str = "",
+        given: str = "",
+        allowed: str = "",
+        remedy: str = "",
+        details: Sequence[str] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.code = code or type(self).code
+        self.key = key
+        self.given = given
+        self.allowed = allowed
+        self.remedy = remedy
+        self.details = tuple(details)
+
+    def __str__(self) -> str:
+        """`key: what, got given; allowed: allowed. Remedy`, and the details below."""
+        sentence = f"{self.key}: {self.what}" if self.key else self.what
+        if self.given:
+            sentence += f", got {self.given}"
+        if self.allowed:
+            sentence += f"; allowed: {self.allowed}"
+        if self.remedy:
+            sentence += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
+        return "\n".join([sentence, *self.details])
 
 
 class SettingError(FlakeshipError):
-    """One setting is wrong; its text begins with the key, and the program adds the file."""
+    """One setting is wrong. The program adds the name of the stack's file."""
+
+    code = "setting-invalid"
 
 
 class CommandError(FlakeshipError):
-    """A command that could not be started, ran too long, or ended with another code than zero.
+    """A command could not be started, ran too long, or ended with another exit code than zero.
 
-    `code` is the exit code (None: it never ended by itself), `stderr` what it said last.
+    `exit_code` is None where it did not end by itself; `stderr` is what it wrote last.
     """
 
-    def __init__(self, message: str, code: int | None = None, stderr: str = "") -> None:
-        super().__init__(message)
-        self.code = code
+    code = "command-failed"
+
+    def __init__(
+        self,
+        what: str,
+        exit_code: int | None = None,
+        stderr: str = "",
+        *,
+        code: str = "",
+        remedy: str = "",
+        details: Sequence[str] = (),
+    ) -> None:
+        super().__init__(what, code=code, remedy=remedy, details=details)
+        self.exit_code = exit_code
         self.stderr = stderr

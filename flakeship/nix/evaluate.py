@@ -38,7 +38,7 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
         argv = [*NIX, "path-info", "--derivation", attribute, *override]
         found = run(argv, env=HEAP | os.environ)
     except CommandError as error:
-        if error.code is None:
+        if error.exit_code is None:
             raise
         if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
             raise SettingError(missing(flake, host, variant, override)) from error

@@ -228,7 +228,7 @@ class Connection:
             argv = [*self._ssh, *options, "-v", "-E", str(file), *words]
             code = run(argv, timeout=2 * HANDSHAKE, check=False).code
         except CommandError as error:
-            if error.code is None and not file.exists():
+            if error.exit_code is None and not file.exists():
                 raise
             code = 255
         return Login(code, file.read_text(errors="replace") if file.exists() else "")
