@@ -106,7 +106,7 @@ def test_a_failed_command_shows_its_last_lines() -> None:
     code = "import sys; [print('line', i) for i in range(50)]; sys.exit(3)"
     with pytest.raises(CommandError) as failed:
         watch([sys.executable, "-c", code], lambda _count, _last: "")
-    assert failed.value.code == 3
+    assert failed.value.exit_code == 3
     assert "line 49" in str(failed.value)
     assert "line 9\n" not in str(failed.value)
 

@@ -81,7 +81,7 @@ def test_it_goes_whatever_happens(small: SmallCloud, failure: type[BaseException
     small.refusals = {"DELETE": (2, 503, "busy")}
     at = port.find(small, "web", "port-1")  # type: ignore[arg-type]
     with pytest.raises(failure), access.open_route(small, REVIEW, at, str):  # type: ignore[arg-type]
-        raise failure
+        raise failure("x")
     assert not small.things["floatingips"]
 
 
