@@ -16,6 +16,7 @@ from flakeship.nix.build import BuildRequest
 from flakeship.operate import login, status
 from flakeship.operate import verify as recheck
 from flakeship.state import stack as selected
+from flakeship.system import log
 from flakeship.system.interrupt import install_signal_handlers
 from flakeship.targets.local import cutover, data_disks, machine, orphans
 from flakeship.targets.local.requests import CutoverRequest, DiskRequest, MachineRequest
@@ -69,7 +70,7 @@ def check(text: str) -> str:
     """Verify a machine; what its last verification printed holds the host keys it pinned."""
     request = codec.parse(VerifyRequest, text)
     pinned = verify.pinned_keys(os.environ.get("PULUMI_COMMAND_STDOUT", ""), request.machine)
-    return codec.dump(verify.verify(request, pinned, progress))
+    return codec.dump(verify.verify(request, pinned))
 
 
 def move(text: str) -> str:
@@ -155,6 +156,7 @@ def main(argv: list[str]) -> int:
             f"usage: python -m flakeship VERB < REQUEST, where VERB is one of {', '.join(VERBS)}"
         )
         return 2
+    log.configure()
     os.umask(0o077)  # data disks and console logs are for their owner alone
     install_signal_handlers()  # what was begun is undone
     try:

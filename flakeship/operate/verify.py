@@ -61,7 +61,7 @@ def _verified(stack: Stack, resource: dict[str, Any], progress: Progress) -> lis
         request = codec.parse(VerifyRequest, text)
         pinned = verify.pinned_keys(previous, machine)
         target = replace(of_a_file(request), standing=standing(machine, stack.name))
-        evidence = verify.verify(request, pinned, progress, target)
+        evidence = verify.verify(request, pinned, target)
     return [machine, *status.table(evidence.checks)]
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from flakeship.model.errors import CommandError
+
+log = logging.getLogger(__name__)
 
 LAST_LINES = 20
 """How much of a failed command's standard error an error message repeats."""
@@ -46,11 +51,13 @@ def run(
 ) -> Result:
     """Run a command to its end, without a shell.
 
+    Never pass a secret as an argument: arguments are in the debug log and in process lists.
     `timeout` is in seconds, `env` replaces the environment as a whole. With `stream` its standard
     error goes straight to ours, line by line, for the person who waits, and is not in the result.
     Raises CommandError when it cannot start or runs too long and, with `check`, when it fails.
     """
     command = [str(word) for word in argv]
+    started = time.monotonic()
     try:
         done = subprocess.run(
             command,
@@ -65,12 +72,15 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
+        _trace(command, started, "not found")
         where = command[0] if cwd is None or cwd.is_dir() else str(cwd)
         raise CommandError(
             f"{where} was not found: `make doctor` shows what is missing and how to get it"
         ) from error
     except subprocess.TimeoutExpired as error:
+        _trace(command, started, "timed out")
         raise CommandError(f"`{shlex.join(command)}` did not end within {timeout:g} s") from error
+    _trace(command, started, f"exit code {done.returncode}")
     result = Result(done.returncode, done.stdout, done.stderr or "")
     if check and result.code != 0:
         said = "\n".join(result.stderr.strip().splitlines()[-LAST_LINES:])
@@ -81,3 +91,10 @@ def run(
             result.stderr,
         )
     return result
+
+
+def _trace(command: Sequence[str], started: float, outcome: str) -> None:
+    """Log a command that has ended, without the credentials that a URL of a flake may hold."""
+    if log.isEnabledFor(logging.DEBUG):
+        shown = re.sub(r"(://)[^/@\s]+@", r"\1…@", shlex.join(command))
+        log.debug("%s: %s after %.2f s", shown, outcome, time.monotonic() - started)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from flakeship.verify.context import VerificationContext, endpoint, of_a_file
 from flakeship.verify.failure_report import failure_report, key_mismatch
 from flakeship.verify.request import VerifyRequest
 
+log = logging.getLogger(__name__)
+
 BUILD = 300.0
 """Seconds for the trivial derivation."""
 
@@ -42,8 +45,6 @@ DERIVATION = """derivation {{
   builder = "/bin/sh";
   args = [ "-c" "echo {unique} > $out" ];
 }}"""
-
-Progress = Callable[[str], object]
 
 
 def pinned_keys(previous: str, machine: str) -> list[str]:
@@ -65,10 +66,7 @@ def pinned_keys(previous: str, machine: str) -> list[str]:
 
 
 def verify(
-    request: VerifyRequest,
-    pinned: Sequence[str],
-    progress: Progress,
-    target: VerificationContext | None = None,
+    request: VerifyRequest, pinned: Sequence[str], target: VerificationContext | None = None
 ) -> Evidence:
     """Wait for the machine, run every check, and return the evidence when all have passed.
 
@@ -80,11 +78,11 @@ def verify(
     target = target or of_a_file(request)
     machine, keys = request.machine, list(pinned)
     try:
-        progress(f"{machine}: waiting for its host keys on the console")
+        log.info("%s: waiting for its host keys on the console", machine)
         with _connected(request, target, keys, started + request.deadline) as connection:
             keys = connection.keys
             seconds = round(time.monotonic() - started, 2)
-            progress(f"{machine}: SSH answers after {seconds:.1f} s, now the checks")
+            log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
             checks = _checks(request, target, list(pinned), connection)
     except FlakeshipError as error:
         said = str(error).removeprefix(f"{machine}: ")
@@ -109,9 +107,9 @@ def _connected(
 
     A console that forgets need not announce again what is pinned.
     """
-    machine, log = request.machine, target.console
-    known = announced_keys.announced(log) or pinned if log.forgets else []
-    keys = known or announced_keys.wait(log, request.deadline)
+    machine, console = request.machine, target.console
+    known = announced_keys.announced(console) or pinned if console.forgets else []
+    keys = known or announced_keys.wait(console, request.deadline)
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise FlakeshipError(key_mismatch(machine, pinned, keys))
@@ -127,7 +125,7 @@ def _connected(
                 return
         # the server is up, but the console may still tell of an earlier boot
         try:
-            keys = announced_keys.wait(log, NEW_KEYS, other_than=keys)
+            keys = announced_keys.wait(console, NEW_KEYS, other_than=keys)
         except FlakeshipError:
             raise FlakeshipError(
                 f"{machine}: 1 check failed\n  ✗ host-key: {refused}: "

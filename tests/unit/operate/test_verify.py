@@ -62,9 +62,7 @@ def test_a_cloud_is_told_which_server_is_active(
 def test_what_a_failure_of_a_running_machine_means(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
 
-    def verify(
-        _request: object, _pinned: object, _progress: object, target: VerificationContext
-    ) -> Evidence:
+    def verify(_request: object, _pinned: object, target: VerificationContext) -> Evidence:
         told.append(target.standing)
         return Evidence(REQUEST.machine, 1, [], 1.0, [])
 

@@ -75,7 +75,7 @@ def examine(
             {"switch": partial(checks.switch, case)},
             standing,
         )
-        return verify.verify(wanted, pinned, progress, target)
+        return verify.verify(wanted, pinned, target)
 
 
 def fault(server: dict[str, Any], cloud: str) -> str:

@@ -32,9 +32,7 @@ def seen(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """What comes to flakeship.verify, on the one cloud that there is."""
     found: Seen = []
 
-    def take(
-        request: VerifyRequest, pinned: list[str], _: object, target: VerificationContext
-    ) -> Evidence:
+    def take(request: VerifyRequest, pinned: list[str], target: VerificationContext) -> Evidence:
         found.append((request, pinned, target))
         small.moment = copy.deepcopy(small.things)
         return Evidence(request.machine, 1, [ED25519], 1, [], "today")

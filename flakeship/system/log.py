@@ -1,0 +1,24 @@
+"""Progress and the debug log, on standard error; standard output is for results alone.
+
+A module logs with `logging.getLogger(__name__)`: `info` is a line for the person who waits, `debug`
+is shown with `-v` or FLAKESHIP_LOG=debug. Never log a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+PLAIN = "%(message)s"
+DEBUG = "%(asctime)s %(name)s: %(message)s"
+
+
+def configure(*, verbose: bool = False) -> None:
+    """Write what Flakeship logs to standard error; `verbose` or FLAKESHIP_LOG=debug: all of it."""
+    verbose = verbose or os.environ.get("FLAKESHIP_LOG", "").lower() == "debug"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(DEBUG if verbose else PLAIN))
+    logger = logging.getLogger("flakeship")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -1,0 +1,55 @@
+"""What a person sees, and what the debug log shows of commands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from flakeship.model.errors import CommandError
+from flakeship.system import log
+from flakeship.system.process import run
+
+LOG = logging.getLogger("flakeship.tests")
+
+
+@pytest.fixture(autouse=True)
+def _logger() -> Iterator[None]:
+    logger = logging.getLogger("flakeship")
+    level = logger.level
+    yield
+    logger.handlers = []
+    logger.setLevel(level)
+
+
+def test_progress_is_a_plain_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    log.configure()
+    LOG.info("web: booting")
+    run(["true"])
+    assert capsys.readouterr() == ("", "web: booting\n")
+
+
+def test_the_debug_log_shows_commands_with_their_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLAKESHIP_LOG", "debug")
+    log.configure()
+    run(["sh", "-c", "cat; exit 3"], stdin="hunter2", env={"KEY": "hunter3"}, check=False)
+    with pytest.raises(CommandError):
+        run(["sleep", "9"], timeout=0.01)
+    with pytest.raises(CommandError):
+        run(["no-such-command"])
+    shown = capsys.readouterr().err
+    assert "flakeship.system.process: sh -c 'cat; exit 3': exit code 3 after 0." in shown
+    assert "sleep 9: timed out after 0.0" in shown
+    assert "no-such-command: not found" in shown
+    assert "hunter" not in shown
+
+
+def test_the_debug_log_hides_what_a_url_holds(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "flakeship")
+    run(["true", "git+https://me:hunter2@example.org/flake", "https://hunter3@example.org/"])
+    assert "git+https://…@example.org/flake https://…@example.org/" in caplog.text
+    assert "hunter" not in caplog.text
