@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field
+
+from flakeship.model.fields import Cidr, Model, Name, PortNumber
+
+__all__ = ["Cidr", "Model", "Name", "PortNumber", "Size", "once"]
 
 UNITS = {"M": 1, "MiB": 1, "G": 1024, "GiB": 1024, "T": 1024 * 1024, "TiB": 1024 * 1024}
 
@@ -37,18 +39,4 @@ def once(kind: str, values: Iterable[object]) -> None:
         raise ValueError(f"{kind} {', '.join(twice)} is given more than once")
 
 
-def network(value: str) -> str:
-    """A network in CIDR notation, IPv4 or IPv6; an address with host bits is refused."""
-    return str(ipaddress.ip_network(value))
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
 Size = Annotated[int, BeforeValidator(mebibytes), Field(gt=0, le=64 * 1024 * 1024)]
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
-Cidr = Annotated[str, AfterValidator(network)]
-
-
-class Model(BaseModel):
-    """Keys are written as Pulumi writes them, and none is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)

@@ -9,7 +9,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.fields import Model, Name, Size
-from flakeship.config.ports import Check, Port, Ports, agree, with_ssh
+from flakeship.config.ports import Ports, validate_ports, with_ssh
+from flakeship.model.checks import Check
+from flakeship.model.ports import Port
 from flakeship.targets.openstack.settings import FlavorPolicy, name_alone
 
 
@@ -61,7 +63,7 @@ class Server(Model):
     @model_validator(mode="after")
     def consistent(self) -> Server:
         """What it offers holds together, and the address is one."""
-        agree(self.ports, self.checks, data=bool(self.data))
+        validate_ports(self.ports, self.checks, data_disks=bool(self.data))
         if self.address not in ("floating", "none"):
             try:
                 ipaddress.IPv4Address(self.address)

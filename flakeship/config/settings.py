@@ -14,9 +14,10 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from flakeship.config.fields import Model, once
-from flakeship.config.ports import Check, Port
 from flakeship.config.server import Server
+from flakeship.model.checks import Check
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.ports import Port
 from flakeship.targets.openstack.settings import (
     FlavorPolicy,
     NetworkSettings,
@@ -78,7 +79,7 @@ class Settings(Model):
         once("servers: the address", named)
         once(
             "servers: the host port",
-            [p.host for s in self.each for p in s.ports if p.host is not None],
+            [p.host_port for s in self.each for p in s.ports if p.host_port is not None],
         )
         return self
 
@@ -160,7 +161,10 @@ def line(problem: ErrorDetails) -> str:
     value = json.dumps(problem["input"], default=str)
     match problem["type"]:
         case "extra_forbidden":
-            allowed = allowed_keys(where[:-1])
+            model = model_at(where[:-1])
+            if new := model.renamed.get(str(where[-1])):
+                return f"{key}: is a key of an earlier version; write {new}"
+            allowed = sorted(field.alias or name for name, field in model.model_fields.items())
             near = difflib.get_close_matches(str(where[-1]), allowed, 1)
             hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(allowed)}"
             return f"{key}: there is no such key; {hint}"
@@ -177,8 +181,8 @@ def line(problem: ErrorDetails) -> str:
             )
 
 
-def allowed_keys(where: list[str | int]) -> list[str]:
-    """The keys that are allowed at a place in the settings."""
+def model_at(where: list[str | int]) -> type[Model]:
+    """The model that a place in the settings is validated by."""
     kinds: dict[str, type[Model]] = {
         "servers": Server,
         "ports": Port,
@@ -189,5 +193,4 @@ def allowed_keys(where: list[str | int]) -> list[str]:
         "test": TestServerSettings,
     }
     names = [part for part in where if isinstance(part, str)]
-    model = kinds[names[-1]] if names else Settings
-    return sorted(field.alias or name for name, field in model.model_fields.items())
+    return kinds[names[-1]] if names else Settings

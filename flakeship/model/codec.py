@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 T = TypeVar("T")
 
 
 def parse(kind: type[T], text: str) -> T:
-    """Read one of the shapes above; a pydantic ValidationError is a defect of the caller."""
+    """Read a value that `dump` wrote. Raises pydantic's ValidationError for anything else."""
     return TypeAdapter(kind).validate_json(text)
 
 
 def plain(value: object) -> dict[str, object]:
-    """One of the shapes above in JSON's own types; a port as a key becomes text."""
-    assert not isinstance(value, type)
-    found: dict[str, object] = json.loads(json.dumps(asdict(value)))  # type: ignore[call-overload]
+    """A dataclass or a model in JSON's own types.
+
+    A port as a key becomes text, and a model has the keys that a user writes, without those at
+    their defaults.
+    """
+    found: dict[str, object] = json.loads(json.dumps(value, default=_fields))
     return found
 
 
 def dump(value: object) -> str:
-    """Write one of the shapes above, with sorted keys: equal values are equal texts."""
+    """A dataclass or a model as JSON with sorted keys: equal values are equal texts."""
     return json.dumps(plain(value), sort_keys=True)
+
+
+def _fields(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"{type(value).__name__} has no JSON form")

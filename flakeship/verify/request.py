@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 
 
@@ -28,5 +28,5 @@ class VerifyRequest:
     toplevel: str
     subnet: str
     disk: int
-    checks: list[CustomCheck] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     deadline: float = 300.0

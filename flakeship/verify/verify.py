@@ -141,8 +141,8 @@ def _checks(
 ) -> list[CheckResult]:
     """All the evidence, in its stable order."""
     forgotten = target.console.forgets and not announced_keys.announced(target.console)
-    asked = [port for port in request.ports if not port.data and port.protocol != "udp"]
-    ports = {22: Port(22, "ssh"), **{port.port: port for port in asked}}
+    asked = [port for port in request.ports if not port.needs_data and port.protocol != "udp"]
+    ports = {22: Port(port=22, protocol="ssh"), **{port.port: port for port in asked}}
     with _side_by_side(AT_ONCE + len(target.beside)) as pool:
         root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
         looked = pool.submit(_look_inside, connection)

@@ -10,6 +10,7 @@ from functools import partial
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult
+from flakeship.model.ports import Port
 from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Shell
 from flakeship.targets.local import guest, host
@@ -38,14 +39,16 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
         asked = [
             pool.submit(judge, f"port-{p.port}", partial(outside.port, request, p, PATIENCE))
             for p in request.ports
-            if p.data and p.protocol != "udp"
+            if p.needs_data and p.protocol != "udp"
         ]
         own = [
             pool.submit(judge, each.name, partial(custom.check, each, request, login))
             for each in request.checks
         ]
     # after the ports have answered, and nothing waits any more
-    all_of_it = replace(request, ports=[replace(port, data=False) for port in request.ports])
+    all_of_it = replace(
+        request, ports=[Port(port=p.port, protocol=p.protocol) for p in request.ports]
+    )
     known = inside.listened(Facts(), all_of_it, login, PATIENCE)
     checks = [
         *(answer.result() for answer in asked),

@@ -10,7 +10,6 @@ from flakeship.config.server import Server
 from flakeship.config.settings import Settings
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
-from flakeship.model.ports import Port
 from flakeship.model.release import Built, Release
 from flakeship.nix import store
 from flakeship.targets.local import cutover_generation, host, machine
@@ -66,7 +65,7 @@ class Machine:
     @property
     def forwards(self) -> dict[int, int]:
         """The guest's port for each declared port of this host."""
-        return {port.host: port.port for port in self.server.declared if port.host}
+        return {p.host_port: p.port for p in self.server.declared if p.host_port}
 
     @property
     def standing(self) -> cutover_generation.CutoverState:
@@ -111,21 +110,21 @@ class Machine:
             boot=running.boot,
             address="127.0.0.1",
             reach=running.ports,
-            ports=[Port(p.port, p.protocol, p.data) for p in self.server.declared],
+            ports=[port.verified for port in self.server.declared],
             console=f"{self.directory}/console.log",
             user=self.release.user,
             identity=self.identity,
             toplevel=self.release.toplevel,
             subnet=self.subnet,
             disk=self.server.disk,
-            checks=[check.request() for check in self.server.checks if not check.data],
+            checks=[check for check in self.server.checks if not check.needs_data],
             deadline=self.deadline,
         )
 
     def serving(self, running: Running) -> VerifyRequest | None:
         """What the cut-over checks once the data disks have moved."""
-        checks = [check.request() for check in self.server.checks if check.data]
-        if not checks and not any(port.data for port in self.server.declared):
+        checks = [check for check in self.server.checks if check.needs_data]
+        if not checks and not any(port.needs_data for port in self.server.declared):
             return None
         return replace(self.verify(running), checks=checks)
 
@@ -156,7 +155,9 @@ class Machine:
             "machine": self.id,
             "host": self.host,
             "ssh": f"ssh -F {self.ssh_config} {self.server.name}",
-            "ports": {str(p.port): f"127.0.0.1:{p.host}" for p in self.server.declared if p.host},
+            "ports": {
+                str(p.port): f"127.0.0.1:{p.host_port}" for p in self.server.declared if p.host_port
+            },
             "data": self.server.data,
             "checks": f"{len(evidence.checks)} passed",
         }

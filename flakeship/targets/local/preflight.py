@@ -45,16 +45,16 @@ def down(planned: Machine) -> list[str]:
 def ports_are_free(machines: list[Machine]) -> None:
     """Refuse a host port that neither is free nor has been given to a server of this stack."""
     taken = [
-        (planned, port.host, port.port)
+        (planned, port.host_port, port.port)
         for planned in machines
         for port in planned.server.declared
-        if port.host and not host.free(port.host)
+        if port.host_port and not host.free(port.host_port)
     ]
     ours = port_moves.everybodys(Path(machines[0].directory).parent) if taken else {}
     for planned, here, there in taken:
         if here not in ours:
             raise SettingError(
                 f"flakeship:servers: the port {here} of this machine, declared by "
-                f"{planned.server.name} as `host` of port {there}, is held by "
-                f"{host.holder(here)}: stop that, or give another `host`"
+                f"{planned.server.name} as `hostPort` of port {there}, is held by "
+                f"{host.holder(here)}: stop that, or give another `hostPort`"
             )

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flakeship.config.server import Server
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.ports import Port, Transport, transport
+from flakeship.model.ports import Transport
 from flakeship.model.release import Release
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.ownership_tags import marked, tags
@@ -122,9 +122,9 @@ class Machine:
         """What its security group lets in, the declared ports and nothing else."""
         return sorted(
             (
-                Rule(p.port, source, transport(p.protocol))
+                Rule(p.port, source, p.transport)
                 for p in self.server.declared
-                for source in p.sources or EVERYBODY
+                for source in p.allow_from or EVERYBODY
             ),
             key=lambda rule: rule.key,
         )
@@ -151,15 +151,15 @@ class Machine:
             reach=self.reach,
             stable=stable,
             pool=self.pool,
-            ports=[Port(p.port, p.protocol) for p in self.server.declared],
+            ports=[port.verified for port in self.server.declared],
             user=self.release.user,
             identity=self.identity,
             toplevel=self.release.toplevel,
             disk=self.disk,
-            checks=[check.request() for check in self.server.checks],
+            checks=self.server.checks,
             jump=self.jump,
             restricted=sorted(
-                p.port for p in self.server.declared if p.sources and p.protocol != "udp"
+                p.port for p in self.server.declared if p.allow_from and p.protocol != "udp"
             ),
             deadline=self.deadline,
         )

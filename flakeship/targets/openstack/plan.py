@@ -183,7 +183,7 @@ def needs(scene: PlanningContext, new: list[Machine]) -> Mapping[str, int]:
 
 def forwards(settings: Settings) -> list[str]:
     """That ports of this machine lead nowhere here."""
-    named = [s.name for s in settings.servers if any(port.host for port in s.ports)]
+    named = [s.name for s in settings.servers if any(port.host_port for port in s.ports)]
     return [
         f"{name}: `host` of its ports is for the target local: its address has them all here"
         for name in named

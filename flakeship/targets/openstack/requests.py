@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 from flakeship.targets.openstack.settings import Reach, Visibility
 
@@ -101,7 +101,7 @@ class VerifyServerRequest:
     identity: str
     toplevel: str
     disk: int
-    checks: list[CustomCheck] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     jump: Bastion | None = None
     restricted: list[int] = field(default_factory=list)
     deadline: float = 300.0

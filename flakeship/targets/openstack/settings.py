@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.fields import Cidr, Model
-from flakeship.config.ports import Check, Ports, agree
+from flakeship.config.ports import Ports, validate_ports
+from flakeship.model.checks import Check
 
 Reach = Literal["floating", "jump", "direct"]
 Visibility = Literal["private", "shared", "community", "public"]
@@ -87,7 +88,7 @@ class TestServerSettings(Model):
     @model_validator(mode="after")
     def consistent(self) -> TestServerSettings:
         """What it offers holds together."""
-        agree(self.ports, self.checks, data=False)
+        validate_ports(self.ports, self.checks, data_disks=False)
         return self
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.errors import CommandError
 from flakeship.system import tcp as wire
 from flakeship.system.backoff import backoff
@@ -16,16 +16,16 @@ from flakeship.verify.request import VerifyRequest
 SSH_FAILED = 255
 
 
-def check(custom: CustomCheck, request: VerifyRequest, shell: Shell) -> str:
+def check(custom: Check, request: VerifyRequest, shell: Shell) -> str:
     """Run one of them. A probe is tried again until its timeout, a command runs once.
 
     One that needs a data disk is tried again too: what uses the disk starts with it.
     """
-    if custom.run and not custom.data:
+    if custom.run and not custom.needs_data:
         return command(custom, shell)
     last = ""
     probe = http if custom.http else tcp
-    number = 0 if custom.run else outside.reach(request, custom.http or custom.tcp)
+    number = 0 if custom.port is None else outside.reach(request, custom.port)
     for left in backoff(custom.timeout):
         try:
             if custom.run:
@@ -36,7 +36,7 @@ def check(custom: CustomCheck, request: VerifyRequest, shell: Shell) -> str:
     raise Failed(f"not within {custom.timeout:g} s: {last}")
 
 
-def command(custom: CustomCheck, shell: Shell) -> str:
+def command(custom: Check, shell: Shell) -> str:
     """The command ends with exit code 0 in time."""
     try:
         result = shell.run(custom.run, timeout=custom.timeout, check=False)
@@ -51,7 +51,7 @@ def command(custom: CustomCheck, shell: Shell) -> str:
     return f"exit code 0{last}"
 
 
-def http(custom: CustomCheck, address: str, number: int, seconds: float) -> str:
+def http(custom: Check, address: str, number: int, seconds: float) -> str:
     """The answer has the status and the text that were asked for."""
     reply = wire.exchange(
         address,
@@ -71,7 +71,7 @@ def http(custom: CustomCheck, address: str, number: int, seconds: float) -> str:
     return f"{custom.path}: {reply.first_line}"
 
 
-def tcp(custom: CustomCheck, address: str, number: int, seconds: float) -> str:
+def tcp(custom: Check, address: str, number: int, seconds: float) -> str:
     """What comes back contains the text, or the connection just stays open."""
     wanted = custom.contains.encode()
     if not custom.send and not wanted:

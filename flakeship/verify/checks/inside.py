@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from flakeship.model.evidence import CheckResult
-from flakeship.model.ports import transport
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Listener, probe
@@ -144,7 +143,7 @@ def evidence(facts: Facts, request: VerifyRequest) -> list[CheckResult]:
 
 def declared_ports(request: VerifyRequest) -> Ports:
     """The ports that may be reached: SSH and the server's own."""
-    own = ((transport(port.protocol), port.port) for port in request.ports)
+    own = ((port.transport, port.port) for port in request.ports)
     return Ports.of([("tcp", SSH), *own])
 
 
@@ -157,7 +156,7 @@ def unheard(facts: Facts, request: VerifyRequest) -> Ports:
         heard = _ports(each for each in facts.listeners if not each.loopback)
     except Failed:
         return NONE
-    waiting = Ports.of((transport(p.protocol), p.port) for p in request.ports if p.data)
+    waiting = Ports.of((p.transport, p.port) for p in request.ports if p.needs_data)
     return declared_ports(request) - waiting - heard
 
 

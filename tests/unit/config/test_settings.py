@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.config import settings
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.errors import FlakeshipError
 
 FILE = "Pulumi.dev.yaml"
@@ -42,22 +42,26 @@ def test_a_whole_server() -> None:
     server = WEB | {
         "memory": "1G",
         "disk": 4096,
-        "ports": [{"port": 80, "protocol": "http", "host": 8080}, 5432],
+        "ports": [{"port": 80, "protocol": "http", "hostPort": 8080}, 5432],
         "data": {"pg": "2G"},
         "checks": [check],
     }
     found = read(servers=[server]).servers[0]
     assert (found.memory, found.disk, found.data) == (1024, 4096, {"pg": 2048})
-    assert [(p.port, p.protocol, p.host) for p in found.declared] == [
+    assert [(p.port, p.protocol, p.host_port) for p in found.declared] == [
         (22, "ssh", None),
         (80, "http", 8080),
         (5432, "tcp", None),
     ]
-    assert found.checks[0].request() == CustomCheck("page", http=80, contains="hello")
+    assert found.checks[0] == Check(name="page", http=80, contains="hello")
 
 
 def test_a_number_may_be_declared_for_tcp_and_for_udp() -> None:
-    ports = [53, {"port": 53, "protocol": "udp", "data": True}, {"port": 22, "protocol": "udp"}]
+    ports = [
+        53,
+        {"port": 53, "protocol": "udp", "needsData": True},
+        {"port": 22, "protocol": "udp"},
+    ]
     given = WEB | {"ports": ports, "data": {"d": "1G"}, "checks": [{"name": "a", "tcp": 53}]}
     assert [(p.port, p.protocol) for p in read(servers=[given]).servers[0].declared] == [
         (22, "ssh"),
@@ -101,7 +105,7 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
                 "servers": [],
                 "openstack": {"test": {"checks": [{"name": "a", "http": 80}]}},
             },
-            "flakeship:openstack.test: check a asks port 80, which is not declared (FILE)",
+            "flakeship:openstack.test: check a uses TCP port 80, which is not declared (FILE)",
         ),
         (
             {"target": "openstack", "servers": [WEB | {"data": {"pg": "1G"}}]},
@@ -140,7 +144,8 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
         (
             {
                 "servers": [
-                    WEB | {"ports": [{"port": 80, "host": 8080}, {"port": 81, "host": 8080}]}
+                    WEB
+                    | {"ports": [{"port": 80, "hostPort": 8080}, {"port": 81, "hostPort": 8080}]}
                 ]
             },
             "flakeship:servers: the host port 8080 is given more than once (FILE)",
@@ -154,13 +159,12 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
             "flakeship:servers[0]: port udp 53 is given more than once (FILE)",
         ),
         (
-            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp", "host": 5300}]}]},
-            "flakeship:servers[0].ports[0]: host is for TCP: no port of this machine leads to "
-            "a udp port (FILE)",
+            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp", "hostPort": 5300}]}]},
+            "flakeship:servers[0].ports[0]: hostPort: port forwarding supports TCP only (FILE)",
         ),
         (
-            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp", "data": True}]}]},
-            "flakeship:servers[0]: port udp 53: data is true, but the server has no data disk "
+            {"servers": [WEB | {"ports": [{"port": 53, "protocol": "udp", "needsData": True}]}]},
+            "flakeship:servers[0]: port udp 53: needsData is true, but the server has no data disk "
             "(FILE)",
         ),
         (
@@ -178,7 +182,8 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
                     }
                 ]
             },
-            "flakeship:servers[0]: check a asks port 53, which is not declared, but for udp (FILE)",
+            "flakeship:servers[0]: check a uses TCP port 53, "
+            "but only UDP port 53 is declared (FILE)",
         ),
         (
             {"servers": [WEB | {"memory": "lots"}]},
@@ -216,19 +221,19 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
         ),
         (
             {"servers": [WEB | {"checks": [{"name": "a", "tcp": 99}]}]},
-            "flakeship:servers[0]: check a asks port 99, which is not declared (FILE)",
+            "flakeship:servers[0]: check a uses TCP port 99, which is not declared (FILE)",
         ),
         (
             {
                 "servers": [
                     WEB
                     | {
-                        "ports": [{"port": 5432, "data": True}],
-                        "checks": [{"name": "a", "run": "true", "data": True}],
+                        "ports": [{"port": 5432, "needsData": True}],
+                        "checks": [{"name": "a", "run": "true", "needsData": True}],
                     }
                 ]
             },
-            "flakeship:servers[0]: port 5432, check a: data is true, "
+            "flakeship:servers[0]: port 5432, check a: needsData is true, "
             "but the server has no data disk (FILE)",
         ),
         (
@@ -236,13 +241,13 @@ def test_the_shape_changes_only_with_what_needs_a_new_machine() -> None:
                 "servers": [
                     WEB
                     | {
-                        "ports": [{"port": 5432, "data": True}],
+                        "ports": [{"port": 5432, "needsData": True}],
                         "data": {"pg": "1G"},
                         "checks": [{"name": "a", "tcp": 5432}],
                     }
                 ]
             },
-            "flakeship:servers[0]: check a asks port 5432, so it needs data: true (FILE)",
+            "flakeship:servers[0]: check a uses port 5432: set its needsData too (FILE)",
         ),
     ],
 )
@@ -256,8 +261,8 @@ def test_each_mistake_is_one_line(config: dict[str, object], said: str) -> None:
     ("change", "said"),
     [
         ({"ports": [True]}, "ports[0]: true is given; must be a valid dictionary"),
-        ({"checks": [{"name": "toplevel", "http": 22}]}, "toplevel is that of a check of ours"),
-        ({"checks": [{"name": "port-22", "http": 22}]}, "port-22 is that of a check of ours"),
+        ({"checks": [{"name": "sudo", "http": 22}]}, "sudo is the name of a built-in check"),
+        ({"checks": [{"name": "port-22", "http": 22}]}, "port-22 is the name of a built-in check"),
         ({"checks": [{"name": "a", "http": 22, "path": "/ HTTP/1.0\r\nX: y"}]}, "checks[0].path"),
         ({"data": {"PG": "1G"}}, 'flakeship:servers[0].data.PG: "PG" is given; allowed are'),
     ],
@@ -290,3 +295,20 @@ def test_several_mistakes_are_told_at_once() -> None:
 def test_a_key_like_no_other_lists_what_is_allowed() -> None:
     with pytest.raises(FlakeshipError, match="allowed are authorizedKeys, bootTimeout, flake"):
         read(zzz="1")
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "new"),
+    [
+        ({"ports": [{"port": 80, "host": 8080}]}, "ports[0].host", "hostPort"),
+        ({"ports": [{"port": 80, "from": ["::/0"]}]}, "ports[0].from", "allowFrom"),
+        ({"ports": [{"port": 80, "data": True}]}, "ports[0].data", "needsData"),
+        ({"checks": [{"name": "a", "run": "true", "data": True}]}, "checks[0].data", "needsData"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_the_new_one(
+    change: dict[str, object], key: str, new: str
+) -> None:
+    with pytest.raises(FlakeshipError, match=new) as caught:
+        read(servers=[WEB | change])
+    assert f"flakeship:servers[0].{key}: " in str(caught.value)

@@ -22,7 +22,7 @@ REQUEST = VerifyRequest(
     boot=1,
     address="127.0.0.1",
     reach={22: 22022, 80: 22080},
-    ports=[Port(22, "ssh"), Port(80, "http")],
+    ports=[Port(port=22, protocol="ssh"), Port(port=80, protocol="http")],
     console="console.log",
     user="nixos",
     identity="",

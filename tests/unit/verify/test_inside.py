@@ -107,7 +107,7 @@ def test_each_check_fails(name: str, sections: dict[str, Section | str], detail:
 def test_a_port_that_waits_for_data_may_listen_and_is_open() -> None:
     silent = machine(listeners="tcp LISTEN 0 1 [::]:22 [::]:*")
     for known in (HEALTHY, silent):
-        request = replace(REQUEST, ports=[Port(80, "http", data=True)])
+        request = replace(REQUEST, ports=[Port(port=80, protocol="http", needs_data=True)])
         found = {check.name: check for check in inside.evidence(known, request)}
         assert found["listeners"].passed
         assert "tcp 80" in found["firewall"].detail
@@ -119,7 +119,9 @@ def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[
         "listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 0.0.0.0:*"),
         "nft": recorded("nixos-nft.json").replace('"right": 546', '"right": {"set": [546, 80]}'),
     }
-    request = replace(REQUEST, ports=[*REQUEST.ports, Port(udp, "udp", data=data)])
+    request = replace(
+        REQUEST, ports=[*REQUEST.ports, Port(port=udp, protocol="udp", needs_data=data)]
+    )
     return {
         c.name: (c.passed, c.detail)
         for c in inside.evidence(machine(**(wireguard | sections)), request)

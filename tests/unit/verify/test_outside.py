@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.errors import CommandError
 from flakeship.model.ports import Port, Protocol
 from flakeship.ssh import connection
@@ -135,7 +135,7 @@ def test_root_login_fails(log: str, detail: str) -> None:
 )
 def test_a_port_answers(protocol: Protocol, behave: Behaviour, detail: str) -> None:
     with server(behave) as number:
-        assert outside.port(reaching(number), Port(80, protocol)) == detail
+        assert outside.port(reaching(number), Port(port=80, protocol=protocol)) == detail
 
 
 @pytest.mark.parametrize(
@@ -153,24 +153,24 @@ def test_a_port_does_not_answer_in_its_protocol(
     protocol: Protocol, behave: Behaviour, detail: str
 ) -> None:
     with server(behave) as number, pytest.raises(Failed, match=detail):
-        outside.port(reaching(number), Port(80, protocol))
+        outside.port(reaching(number), Port(port=80, protocol=protocol))
 
 
 def test_a_port_that_is_closed_or_not_declared() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
     with pytest.raises(Failed, match="refused"):
-        outside.port(reaching(number), Port(80))
+        outside.port(reaching(number), Port(port=80))
     with pytest.raises(Failed, match=r"443 is not reachable, only 22, 80: declare it in `ports:`"):
-        outside.port(REQUEST, Port(443))
+        outside.port(REQUEST, Port(port=443))
 
 
 def reaching(number: int) -> VerifyRequest:
     return replace(REQUEST, reach={22: 1, 80: number})
 
 
-def own(**given: Any) -> CustomCheck:
-    return CustomCheck("own", timeout=0.1, **given)
+def own(**given: Any) -> Check:
+    return Check(name="own", timeout=0.1, **given)
 
 
 def test_a_command_passes() -> None:
@@ -202,7 +202,7 @@ def test_a_command_fails(result: Result | Exception, detail: str) -> None:
         (own(tcp=80, send="PING\r\n", contains="PONG"), lambda c: c.sendall(c.recv(9) and b"PONG")),
     ],
 )
-def test_a_probe_passes(check: CustomCheck, behave: Behaviour) -> None:
+def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
     with server(behave) as number:
         assert custom.check(check, reaching(number), Fake())
 
@@ -219,7 +219,7 @@ def test_a_probe_passes(check: CustomCheck, behave: Behaviour) -> None:
         (own(tcp=80, send="x"), slirp, "closed at once|reset|Broken pipe"),
     ],
 )
-def test_a_probe_fails(check: CustomCheck, behave: Behaviour, detail: str) -> None:
+def test_a_probe_fails(check: Check, behave: Behaviour, detail: str) -> None:
     with server(behave) as number, pytest.raises(Failed, match=rf"not within 0.1 s: .*({detail})"):
         custom.check(check, reaching(number), Fake())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
@@ -83,7 +83,7 @@ def request_(tmp_path: Path) -> Iterator[VerifyRequest]:
             REQUEST,
             reach={22: first, 80: second},
             console=str(console),
-            checks=[CustomCheck("own", run="true")],
+            checks=[Check(name="own", run="true")],
             deadline=1,
         )
 
@@ -147,14 +147,14 @@ def test_a_service_that_listens_late_is_seen(guest: Guest, request_: VerifyReque
 
 @pytest.mark.usefixtures("guest")
 def test_a_port_that_waits_for_data_is_not_asked(request_: VerifyRequest) -> None:
-    waiting = replace(request_, ports=[Port(80, "http", data=True)])
+    waiting = replace(request_, ports=[Port(port=80, protocol="http", needs_data=True)])
     names = [check.name for check in verify.verify(waiting, []).checks]
     assert names == [name for name in NAMES if name != "port-80"]
 
 
 @pytest.mark.usefixtures("guest")
 def test_a_udp_port_is_left_to_the_inside(request_: VerifyRequest) -> None:
-    declared = replace(request_, ports=[*request_.ports, Port(51820, "udp")])
+    declared = replace(request_, ports=[*request_.ports, Port(port=51820, protocol="udp")])
     with pytest.raises(FlakeshipError, match="2 of 14 checks failed\n") as failure:
         verify.verify(declared, [])
     assert "✗ listeners: declared, but nothing listens on udp 51820" in str(failure.value)

@@ -110,7 +110,7 @@ def _seen(case: Case, dials: list[scan.Dial], restricted: set[int], known: Futur
     """The verdict on what is open to whoever dials."""
     tcp = [each for each in case.wanted.ports if each.protocol != "udp"]
     declared = {scan.SSH, *(each.port for each in tcp)}
-    optional = restricted | {each.port for each in tcp if each.data}
+    optional = restricted | {each.port for each in tcp if each.needs_data}
     found = scan.scan(dials, declared - restricted, lambda: scan.listening(known.result()))
     return scan.verdict(found, declared, optional)
 

@@ -38,8 +38,8 @@ def check(case: Case, login: Shell, known: Future[Facts]) -> str:
     if SSH in restricted:
         return f"{address} is set; not looked at: tcp {SSH} is not open to everybody"
     tcp = (p for p in case.wanted.ports if p.protocol != "udp")
-    open_ones = (p for p in tcp if not (p.data or p.port in restricted))
-    ports = {SSH: Port(SSH, "ssh"), **{p.port: p for p in open_ones}}
+    open_ones = (p for p in tcp if not (p.needs_data or p.port in restricted))
+    ports = {SSH: Port(port=SSH, protocol="ssh"), **{p.port: p for p in open_ones}}
     seen = replace(case.wanted, address=address, reach={number: number for number in ports})
     try:
         wire.exchange(address, SSH, seconds=KNOCK, enough=wire.a_line)

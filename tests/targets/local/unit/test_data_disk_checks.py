@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flakeship.model import codec
-from flakeship.model.checks import CustomCheck
+from flakeship.model.checks import Check
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
 from flakeship.operate import verify
@@ -22,8 +22,8 @@ from tests.targets.local.unit.qemu_world import World, move, refusal, world
 from tests.unit.verify.machines import REQUEST, http, recorded, says, server
 
 OLD, NEW = "web-aaaa-1", "web-bbbb-1"
-PG = CustomCheck("schema", run="mounted pg", data=True, timeout=0.1)
-LOST = replace(PG, run="mounted lost")
+PG = Check(name="schema", run="mounted pg", needs_data=True, timeout=0.1)
+LOST = PG.model_copy(update={"run": "mounted lost"})
 
 
 class Guest:
@@ -43,7 +43,7 @@ class Guest:
 @pytest.fixture
 def request_() -> Iterator[VerifyRequest]:
     with server(http("200 OK", "")) as number:
-        ports = [Port(22, "ssh"), Port(80, "http", data=True)]
+        ports = [Port(port=22, protocol="ssh"), Port(port=80, protocol="http", needs_data=True)]
         yield replace(REQUEST, reach={22: 1, 80: number}, ports=ports, checks=[PG])
 
 
@@ -59,7 +59,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def run(here: World, machine: str, *checks: CustomCheck) -> Cutover:
+def run(here: World, machine: str, *checks: Check) -> Cutover:
     wanted = replace(REQUEST, machine=machine, checks=list(checks)) if checks else None
     return cutover.cutover(move(machine, serving=wanted), lambda _: None, here.login)
 
@@ -74,7 +74,11 @@ def test_only_what_waits_for_data_is_asked(request_: VerifyRequest) -> None:
     with server(says(b"no web")) as other:
         both = replace(
             request_,
-            ports=[Port(22, "ssh"), Port(80, "http", data=True), Port(81, "http")],
+            ports=[
+                Port(port=22, protocol="ssh"),
+                Port(port=80, protocol="http", needs_data=True),
+                Port(port=81, protocol="http"),
+            ],
             reach=request_.reach | {81: other},
         )
         with pytest.raises(FlakeshipError) as caught:
@@ -84,7 +88,7 @@ def test_only_what_waits_for_data_is_asked(request_: VerifyRequest) -> None:
 
 
 def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    ports = [*REQUEST.ports, Port(51820, "udp", data=True)]
+    ports = [*REQUEST.ports, Port(port=51820, protocol="udp", needs_data=True)]
     request, guest = replace(REQUEST, ports=ports), Guest()
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
     with pytest.raises(FlakeshipError, match="listeners: declared, but nothing listens on udp 518"):
@@ -118,7 +122,7 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyRequest)
 
 
 def test_a_command_waits_for_what_starts_with_the_disk(request_: VerifyRequest) -> None:
-    patient = replace(request_, checks=[replace(PG, timeout=5)])
+    patient = replace(request_, checks=[PG.model_copy(update={"timeout": 5})])
     assert data_disk_checks.check(patient, lambda: Guest(failures=2))[-1].passed
 
 

@@ -23,11 +23,14 @@ from tests.unit.model.test_ledger import release
 WEB = Server.model_validate(
     {
         "name": "web",
-        "ports": [{"port": 80, "protocol": "http", "host": 8080}, {"port": 5432, "data": True}],
+        "ports": [
+            {"port": 80, "protocol": "http", "hostPort": 8080},
+            {"port": 5432, "needsData": True},
+        ],
         "data": {"pg": "1G"},
         "checks": [
             {"name": "page", "http": 80},
-            {"name": "schema", "run": "test -e /data/pg/PG_VERSION", "data": True},
+            {"name": "schema", "run": "test -e /data/pg/PG_VERSION", "needsData": True},
         ],
     }
 )
@@ -69,11 +72,14 @@ def test_the_request_to_start() -> None:
 
 
 def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
-    ports = [{"port": 51820, "protocol": "udp", "data": True}]
+    ports = [{"port": 51820, "protocol": "udp", "needsData": True}]
     data = {"name": "vpn", "ports": ports, "data": {"keys": "1G"}}
     (vpn,) = planned(Server.model_validate(data))
     assert vpn.start(Built("/nix/store/x/image.qcow2", "abc", 5)).ports == [22]
-    assert vpn.verify(RUNNING).ports == [Port(22, "ssh"), Port(51820, "udp", data=True)]
+    assert vpn.verify(RUNNING).ports == [
+        Port(port=22, protocol="ssh"),
+        Port(port=51820, protocol="udp", needs_data=True),
+    ]
     assert vpn.serving(RUNNING)
     assert vpn.forwards == {}
 
@@ -89,7 +95,11 @@ def test_the_request_to_verify() -> None:
     (web,) = planned(WEB)
     request = web.verify(RUNNING)
     assert request.reach == RUNNING.ports
-    assert request.ports == [Port(22, "ssh"), Port(80, "http"), Port(5432, "tcp", data=True)]
+    assert request.ports == [
+        Port(port=22, protocol="ssh"),
+        Port(port=80, protocol="http"),
+        Port(port=5432, protocol="tcp", needs_data=True),
+    ]
     assert request.toplevel == release(1).toplevel
     assert (request.subnet, request.deadline) == (web.subnet, 120.0)
     assert [check.name for check in request.checks] == ["page"]

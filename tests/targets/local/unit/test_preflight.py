@@ -66,7 +66,7 @@ def test_a_port_that_somebody_holds_is_refused_at_once(monkeypatch: pytest.Monke
         held.bind(("127.0.0.1", 0))
         held.listen()
         port = held.getsockname()[1]
-        web = planned(ports=[{"port": 80, "host": port}])
+        web = planned(ports=[{"port": 80, "hostPort": port}])
         with pytest.raises(
             SettingError, match=rf"the port {port} of this machine, declared by web"
         ):

@@ -73,7 +73,7 @@ class World:
             reach="direct",
             stable="",
             pool=pool.id,
-            ports=[Port(80, "http")],
+            ports=[Port(port=80, protocol="http")],
             user="nixos",
             identity=str(self.identity),
             toplevel=self.toplevel,

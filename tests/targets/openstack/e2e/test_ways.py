@@ -37,7 +37,7 @@ def test_through_the_active_server(tmp_path: Path) -> None:
     Port 80 is open to halves of the world, which nobody finds out to be the whole.
     """
     with stack_on_cloud(tmp_path) as stack:
-        ports = [{**WEB["ports"][0], "from": ["0.0.0.0/1", "128.0.0.0/1"]}]
+        ports = [{**WEB["ports"][0], "allowFrom": ["0.0.0.0/1", "128.0.0.0/1"]}]
         wish = {"reach": "jump", "group": "soft-anti-affinity"}
         stack.settings({**WEB, "ports": ports}, openstack=wish)
         assert "temporary floating IP" in stack.up()

@@ -29,7 +29,7 @@ REVIEW = VerifyServerRequest(
     reach="floating",
     stable="",
     pool="public",
-    ports=[Port(80, "http")],
+    ports=[Port(port=80, protocol="http")],
     user="nixos",
     identity="",
     toplevel=TOPLEVEL,

@@ -72,7 +72,7 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
 
 
 def test_no_way_leads_to_udp(small: SmallCloud) -> None:
-    ports = [*REVIEW.ports, Port(51820, "udp")]
+    ports = [*REVIEW.ports, Port(port=51820, protocol="udp")]
     assert go(small, replace(REVIEW, ports=ports)).reach == SAME
 
 

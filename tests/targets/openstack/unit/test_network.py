@@ -36,7 +36,7 @@ class Neutron(pulumi.runtime.Mocks):
 def test_each_rule_has_its_protocol() -> None:
     from components.openstack.network import SecurityGroup  # noqa: PLC0415
 
-    ports = [53, {"port": 53, "protocol": "udp", "from": ["0.0.0.0/0"]}]
+    ports = [53, {"port": 53, "protocol": "udp", "allowFrom": ["0.0.0.0/0"]}]
     planned = World().plan(settings({**WEB, "ports": ports}), release(1)).plan.active[0]
     neutron = Neutron()
     asyncio.set_event_loop(asyncio.new_event_loop())

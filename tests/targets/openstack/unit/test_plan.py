@@ -120,7 +120,7 @@ def test_what_nova_would_rebuild_for_is_another_machine(change: dict[str, Any]) 
     "change",
     [
         {"metadata": {"a": "b"}},
-        {"ports": [{"port": 80, "from": ["192.0.2.0/24"]}]},
+        {"ports": [{"port": 80, "allowFrom": ["192.0.2.0/24"]}]},
         {"checks": [{"name": "a", "run": "true"}]},
     ],
 )
@@ -233,7 +233,7 @@ def test_marks_cannot_be_replaced_by_metadata() -> None:
 
 
 def test_a_security_group_has_the_declared_ports_from_their_sources() -> None:
-    port = {"port": 443, "from": ["192.0.2.0/24"]}
+    port = {"port": 443, "allowFrom": ["192.0.2.0/24"]}
     planned = World().plan(settings({**WEB, "ports": [port]}), release(1)).plan.active[0]
     assert [(r.port, r.source, r.ethertype) for r in planned.rules] == [
         (22, "0.0.0.0/0", "IPv4"),
@@ -243,7 +243,7 @@ def test_a_security_group_has_the_declared_ports_from_their_sources() -> None:
 
 
 def test_a_udp_port_is_another_rule_group_and_machine() -> None:
-    udp = {"port": 443, "protocol": "udp", "from": ["192.0.2.0/24"]}
+    udp = {"port": 443, "protocol": "udp", "allowFrom": ["192.0.2.0/24"]}
     both, tcp = (
         World().plan(settings({**WEB, "ports": ports}), release(1)).plan.active[0]
         for ports in ([443, udp], [443])
@@ -253,7 +253,7 @@ def test_a_udp_port_is_another_rule_group_and_machine() -> None:
     assert both.shape != tcp.shape
     review = both.review("server", "port", "image", "")
     assert review.restricted == []
-    assert review.ports[-1] == Port(443, "udp")
+    assert review.ports[-1] == Port(port=443, protocol="udp")
 
 
 @pytest.mark.parametrize(

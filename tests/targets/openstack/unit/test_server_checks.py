@@ -120,7 +120,11 @@ def test_a_scan_from_here(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_scan_is_of_tcp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    ports = [Port(80, "http"), Port(51820, "udp"), Port(9999, "udp", data=True)]
+    ports = [
+        Port(port=80, protocol="http"),
+        Port(port=51820, protocol="udp"),
+        Port(port=9999, protocol="udp", needs_data=True),
+    ]
     with_udp = replace(case, wanted=replace(case.wanted, ports=ports))
     monkeypatch.setattr(port_scan, "scan", lambda _, expected, __: expected)
     assert scanned(with_udp).startswith("tcp 22, 80, and none of")
@@ -131,7 +135,7 @@ def test_the_scan_is_of_tcp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def restricted(case: Case, *ports: int) -> Case:
-    wanted = replace(case.wanted, ports=[Port(80, "http"), Port(5432)])
+    wanted = replace(case.wanted, ports=[Port(port=80, protocol="http"), Port(port=5432)])
     request = replace(REVIEW, jump=JUMP, restricted=[*ports])
     return replace(case, wanted=wanted, request=request)
 
@@ -275,7 +279,7 @@ def test_restricted_ports_are_not_looked_at_over_ipv6(
     knocked(monkeypatch, None)
     assert sixth(restricted(six)).startswith(f"{SIX}: tcp 22, 80, 5432 answer")
     assert sixth(restricted(six, 80)).startswith(f"{SIX}: tcp 22, 5432 answer")
-    udp = replace(six, wanted=replace(six.wanted, ports=[Port(51820, "udp")]))
+    udp = replace(six, wanted=replace(six.wanted, ports=[Port(port=51820, protocol="udp")]))
     assert sixth(udp).startswith(f"{SIX}: tcp 22 answer")
     knocked(monkeypatch, TimeoutError("t"))
     direct = replace(restricted(six, 22).request, reach="direct", jump=None)
