@@ -11,7 +11,7 @@ TO     ?=
 PLUGINS ?=
 
 SETUP  := dev/setup/run
-WITH   := . .state/env.sh;
+WITH   := . .state/env.sh; . .state/stacks/$(notdir $(STACK))/env.sh;
 PYTHON := .venv/bin/python
 # a make of another stack beside this one selects that
 VERB   := PULUMI_STACK=$(STACK) $(PYTHON) -m flakeship
@@ -55,7 +55,8 @@ relock: ## Lock the appliance's newest Debian packages (without a set-up: it may
 	@python3 nix/appliance/debian/relock.py
 	@git diff --quiet -- $(LOCK) || git commit --message "Take Debian's newest packages" -- $(LOCK)
 env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
-	@cat .state/env.sh
+	@$(WITH) pulumi stack select --create $(STACK) >&2
+	@cat .state/env.sh .state/stacks/$(notdir $(STACK))/env.sh
 setup: ## Get all that is needed, without building anything
 	@$(SETUP) setup $(STACK) $(PLUGINS)
 lab-openstack: setup ## Bring up a real OpenStack on this machine (VIRT=fake: without guests); needs root

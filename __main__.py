@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -15,12 +17,17 @@ from flakeship.model import codec, ledger
 from flakeship.model.release import Record
 from flakeship.release import desired
 from flakeship.release.desired import Desired
+from flakeship.state import passphrase
 
 
 async def main() -> dict[str, Any]:
     """Declare everything that this stack is to be."""
     stack = pulumi.get_stack()
-    given = settings.read(CONFIG.get(), f"Pulumi.{stack}.yaml", is_config_secret)
+    file = f"Pulumi.{stack}.yaml"
+    given = settings.read(CONFIG.get(), file, is_config_secret)
+    secrets = [key for key in CONFIG.get() if is_config_secret(key)]
+    secrets += ["the target openstack"] if given.target == "openstack" else []
+    passphrase.refuse_public(stack, secrets, Path(file), os.environ)
     target = targets.load(given)
     reading = asyncio.create_task(outputs.previous_outputs("running", "releases", *target.outputs))
     chosen = desired.chosen(given, (await reading).values["releases"]) if given.release else {}

@@ -12,6 +12,7 @@ from typing import Any
 from flakeship.system.process import Result, run
 
 ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "Pulumi.dev.yaml"
 SHARED = ["__main__.py", "Pulumi.yaml", "components", "pyproject.toml", "uv.lock", ".venv"]
 
 
@@ -61,7 +62,7 @@ def commit(path: Path) -> None:
 def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str) -> Project:
     """A project in an empty directory, with a copy of the flake `source` at `flake` in it.
 
-    `env` adds to the environment of every command.
+    Its settings are those of the embedded example. `env` adds to the environment of every command.
     """
     for tool in ("pulumi", "nix", "git"):
         assert shutil.which(tool), f"{tool} is not on PATH: run the tests by `make test`"
@@ -84,4 +85,7 @@ def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str)
     whole.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
     made = Project(path, path / flake, whole)
     made.pulumi("stack", "init", "--no-select", stack)
+    _, key, settings = EXAMPLE.read_text().partition("config:\n")
+    with (path / f"Pulumi.{stack}.yaml").open("a") as text:
+        text.write(key + settings)
     return made

@@ -15,19 +15,20 @@ from flakeship.model.errors import FlakeshipError
 
 def set_up(stack: str, named: Sequence[str]) -> None:
     """Get all that is missing for a stack; where nothing is, cost nothing."""
+    stack = stack or state.EMBEDDED
     machine, chosen = Machine.here(), state.backend(os.environ)
     needed = plugins.wanted(stack, named)
-    if record.is_complete(record.seen(machine, chosen, needed), chosen):
+    if record.is_complete(stack, record.seen(machine, chosen, needed), chosen):
         return
     from dev.setup import appliance, engine, environment, nix, packages  # noqa: PLC0415
 
     with setting_up():
-        state.ensure(chosen)
+        state.ensure(stack, chosen, os.environ)
         packages.ensure(machine)
         nix.ensure(machine)
         plugins.ensure(engine.ensure(machine), needed, machine)
         needed = plugins.wanted(stack, named)  # what had been built before counts again
-        env = environment.write(machine, chosen, needed)
+        env = environment.write(stack, machine, chosen, needed)
         appliance.fill(env)
         record.keep(record.seen(machine, chosen, needed))
 

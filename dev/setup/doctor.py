@@ -64,14 +64,14 @@ def tool_rows(machine: Machine, needed: Sequence[plugins.Plugin]) -> list[Row]:
     return rows
 
 
-def state_rows() -> list[Row]:
-    """Describe what belongs to this checkout."""
+def state_rows(stack: str) -> list[Row]:
+    """Describe what belongs to this checkout and a stack of it."""
     python = paths.ROOT / ".venv" / "bin" / "python"
     lock, made_from = paths.ROOT / "uv.lock", paths.ROOT / ".venv" / "made-from-uv.lock"
     synced = made_from.exists() and made_from.read_bytes() == lock.read_bytes()
     version = parse(sys.version)
     chosen = state.backend(os.environ)
-    missing = state.missing(chosen)
+    missing = state.missing(stack or state.EMBEDDED, chosen, os.environ)
     rows = [
         Row("Python", version, "3.11", paths.short(python))
         if synced and python.exists()
@@ -111,7 +111,7 @@ def table(rows: list[Row]) -> str:
 def report(stack: str, named: Sequence[str]) -> int:
     """Print the table of what a stack needs; fail where anything is missing."""
     machine = Machine.here()
-    rows = [*state_rows(), *tool_rows(machine, plugins.wanted(stack, named))]
+    rows = [*state_rows(stack), *tool_rows(machine, plugins.wanted(stack, named))]
     if not locate(QEMU, machine).problem:
         rows.append(speed_row())
     print(table(rows))

@@ -1,4 +1,4 @@
-"""The environment in which plain `pulumi` works: .state/env.sh."""
+"""The environment in which plain `pulumi` works: .state/env.sh, and a stack's own part of it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,19 @@ def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) 
             values["PULUMI_CREDENTIALS_PATH"] = folder
     if chosen.url:
         values["PULUMI_BACKEND_URL"] = chosen.url
-        if not state.own_passphrase(env):
-            values["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
     return values
+
+
+def stack_lines(stack: str, passphrase: Path | None) -> str:
+    """Write a stack's own lines for a shell: what chooses it, and what decrypts it.
+
+    Pulumi prefers PULUMI_CONFIG_PASSPHRASE to the file, so it has to go where a file is right.
+    """
+    text = f"export STACK={shlex.quote(stack)}\n"
+    if passphrase:
+        text += "unset PULUMI_CONFIG_PASSPHRASE\n"
+        text += f"export PULUMI_CONFIG_PASSPHRASE_FILE={shlex.quote(str(passphrase))}\n"
+    return text
 
 
 def folders(found: list[Found]) -> list[Path]:
@@ -45,11 +55,20 @@ def lines(path: list[Path], values: Mapping[str, str]) -> str:
     return "".join(text)
 
 
-def write(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> dict[str, str]:
-    """Write .state/env.sh and return the environment for a child process."""
+def write(
+    stack: str, machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]
+) -> dict[str, str]:
+    """Write .state/env.sh and a stack's part; return the environment for a child process."""
     found = [locate(tool, machine) for tool in (PULUMI, NIX, UV)]
     values, path = variables(home_for(found[0], plugins), chosen, os.environ), folders(found)
-    fresh = paths.ENV_FILE.with_suffix(".new")
-    fresh.write_text(lines(path, values))
-    fresh.replace(paths.ENV_FILE)
+    put(paths.ENV_FILE, lines(path, values))
+    passphrase = state.passphrase(stack, chosen, os.environ)
+    put(state.folder(stack) / "env.sh", stack_lines(stack, passphrase))
     return os.environ | values | {"PATH": os.pathsep.join([*map(str, path), machine.path])}
+
+
+def put(file: Path, text: str) -> None:
+    """Replace a file as a whole: another make may be reading it."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(file)

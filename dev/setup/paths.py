@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".state"
 ENV_FILE = STATE / "env.sh"
 BACKEND = STATE / "backend"
-PASSPHRASE = STATE / "passphrase"
+STACKS = STATE / "stacks"
+PUBLIC_PASSPHRASE = ROOT / "dev" / "public-passphrase"
 ROOTS = STATE / "roots"
 
 

@@ -57,14 +57,18 @@ def sources() -> str:
     return digest.hexdigest()
 
 
-def is_complete(view: dict[str, str], chosen: state.Backend) -> bool:
-    """Whether the last set-up saw the same and all that it made is still there."""
+def is_complete(stack: str, view: dict[str, str], chosen: state.Backend) -> bool:
+    """Whether the last set-up saw the same and all that it made for a stack is still there."""
     try:
         kept = json.loads(FILE.read_text())
     except (OSError, ValueError):
         return False
+    files = (paths.ENV_FILE, state.folder(stack) / "env.sh")
     return bool(
-        kept == view and paths.ENV_FILE.exists() and not state.missing(chosen) and roots_hold()
+        kept == view
+        and all(file.exists() for file in files)
+        and not state.missing(stack, chosen, os.environ)
+        and roots_hold()
     )
 
 

@@ -1,4 +1,4 @@
-"""Where Pulumi keeps stacks, and the secrets of this checkout."""
+"""Where Pulumi keeps stacks, and the passphrase that encrypts each one's secrets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pathlib import Path
 
 from dev.setup import paths
 from dev.setup.progress import say
+
+EMBEDDED = "dev"
+"""The stack whose Pulumi.dev.yaml is committed."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +55,48 @@ def backend(env: Mapping[str, str]) -> Backend:
     )
 
 
-def missing(chosen: Backend) -> list[Path]:
-    """List what belongs into .state and is not there."""
-    wanted = [paths.BACKEND, paths.PASSPHRASE] if chosen.url else []
+def folder(stack: str) -> Path:
+    """The folder of one stack's passphrase and environment; a name may be `org/project/stack`."""
+    return paths.STACKS / stack.rpartition("/")[2]
+
+
+def passphrase(stack: str, chosen: Backend, env: Mapping[str, str]) -> Path | None:
+    """The file of a stack's passphrase; None where the user's own environment has it.
+
+    That of the embedded stack is public, as the salt in its committed file belongs to it. A stack
+    in a backend of the user's has no passphrase of ours, unless this checkout made it before.
+    """
+    if stack.rpartition("/")[2] == EMBEDDED:
+        return paths.PUBLIC_PASSPHRASE
+    own = folder(stack) / "passphrase"
+    return own if own.exists() or (chosen.url and not own_passphrase(env)) else None
+
+
+def missing(stack: str, chosen: Backend, env: Mapping[str, str]) -> list[Path]:
+    """List what belongs into .state for a stack and is not there."""
+    wanted = [paths.BACKEND] if chosen.url else []
+    wanted += [file] if (file := passphrase(stack, chosen, env)) else []
     return [path for path in wanted if not path.exists()]
 
 
-def ensure(chosen: Backend) -> None:
-    """Make what is missing in .state, readable for its owner alone."""
-    paths.STATE.mkdir(mode=0o700, exist_ok=True)
-    if not chosen.url:
-        return
-    paths.BACKEND.mkdir(mode=0o700, exist_ok=True)
-    if not paths.PASSPHRASE.exists():
-        say(f"passphrase: making {paths.short(paths.PASSPHRASE)} for the secrets of local stacks")
-        fresh = paths.PASSPHRASE.with_suffix(".new")
+def ensure(stack: str, chosen: Backend, env: Mapping[str, str]) -> None:
+    """Make what a stack is missing in .state, readable for its owner alone."""
+    for private in (paths.STATE, paths.STACKS, folder(stack)):
+        private.mkdir(mode=0o700, exist_ok=True)
+    if chosen.url:
+        paths.BACKEND.mkdir(mode=0o700, exist_ok=True)
+    file = passphrase(stack, chosen, env)
+    if file and not file.exists():
+        say(f"passphrase: making {paths.short(file)} for the secrets of the stack {stack}")
+        fresh = file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-        fresh.replace(paths.PASSPHRASE)
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as text:
+            text.write(secrets.token_urlsafe(32) + "\n")
+        fresh.replace(file)
 
 
 def own_passphrase(env: Mapping[str, str]) -> bool:
     """Whether the user has set a passphrase for the secrets of stacks."""
     file = env.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
-    return "PULUMI_CONFIG_PASSPHRASE" in env or file not in {"", str(paths.PASSPHRASE)}
+    ours = file == str(paths.PUBLIC_PASSPHRASE) or Path(file).is_relative_to(paths.STACKS)
+    return "PULUMI_CONFIG_PASSPHRASE" in env or (file != "" and not ours)

@@ -88,4 +88,4 @@ def test_a_virtual_environment_of_another_lock_is_missing(
     (tmp_path / "uv.lock").write_text("new")
     program(tmp_path / ".venv" / "bin", "python", "")
     (tmp_path / ".venv" / "made-from-uv.lock").write_text("old")
-    assert doctor.state_rows()[0].fix == "make setup"
+    assert doctor.state_rows("dev")[0].fix == "make setup"

@@ -19,6 +19,9 @@ def complete(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(paths, "ROOTS", tmp_path / "roots")
     monkeypatch.setattr(paths, "ENV_FILE", tmp_path / "env.sh")
     paths.ENV_FILE.touch()
+    monkeypatch.setattr(paths, "STACKS", tmp_path / "stacks")
+    (paths.STACKS / "dev").mkdir(parents=True)
+    (paths.STACKS / "dev" / "env.sh").touch()
     (paths.ROOTS / "debian").mkdir(parents=True)
     (paths.ROOTS / "debian" / "debian").symlink_to(tmp_path)
     program(Path(machine.path), "nix", "nix (Nix) 2.26.3")
@@ -26,7 +29,7 @@ def complete(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) 
 
 
 def is_complete(machine: Machine) -> bool:
-    return record.is_complete(record.seen(machine, CHOSEN, [COMMAND]), CHOSEN)
+    return record.is_complete("dev", record.seen(machine, CHOSEN, [COMMAND]), CHOSEN)
 
 
 def test_a_complete_setup_stays_complete(machine: Machine) -> None:
@@ -53,7 +56,7 @@ def test_a_tool_of_the_cache_is_watched_too(machine: Machine) -> None:
 
 def test_a_plugin_that_is_wanted_too_is_seen(machine: Machine) -> None:
     wanted = [COMMAND, OPENSTACK]
-    assert not record.is_complete(record.seen(machine, CHOSEN, wanted), CHOSEN)
+    assert not record.is_complete("dev", record.seen(machine, CHOSEN, wanted), CHOSEN)
 
 
 def test_a_plugin_that_went_away_is_seen(machine: Machine) -> None:
@@ -67,6 +70,12 @@ def test_a_plugin_that_went_away_is_seen(machine: Machine) -> None:
 def test_a_file_that_went_away_is_seen(machine: Machine) -> None:
     paths.ENV_FILE.unlink()
     assert not is_complete(machine)
+
+
+def test_another_stack_is_set_up_too(machine: Machine) -> None:
+    view = record.seen(machine, CHOSEN, [COMMAND])
+    assert record.is_complete("organization/flakeship/dev", view, CHOSEN)
+    assert not record.is_complete("prod", view, CHOSEN)
 
 
 def test_a_package_that_went_out_of_the_store_is_seen(machine: Machine) -> None:
@@ -93,7 +102,7 @@ def test_without_the_appliance_no_root_is_needed(
 
 def test_a_login_is_seen(machine: Machine) -> None:
     other = state.Backend("", "yours: logged in to https://api.pulumi.com")
-    assert not record.is_complete(record.seen(machine, other, [COMMAND]), other)
+    assert not record.is_complete("dev", record.seen(machine, other, [COMMAND]), other)
 
 
 def test_no_secret_is_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +121,8 @@ def test_a_failure_is_told_in_one_line_and_the_next_run_goes_on(
 
     record.FILE.unlink()
     monkeypatch.setattr(Machine, "here", classmethod(lambda _cls: machine))
-    monkeypatch.setattr(state, "ensure", lambda _chosen: None)
-    monkeypatch.setattr(environment, "write", lambda _machine, _chosen, _plugins: {})
+    monkeypatch.setattr(state, "ensure", lambda *_args: None)
+    monkeypatch.setattr(environment, "write", lambda *_args: {})
     monkeypatch.setattr(appliance, "fill", lambda _env: None)
     for module in (packages, engine, plugins):
         monkeypatch.setattr(module, "ensure", lambda *_args: None)

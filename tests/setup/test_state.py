@@ -20,7 +20,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.parent.mkdir()
     monkeypatch.setattr(paths, "STATE", folder)
     monkeypatch.setattr(paths, "BACKEND", folder / "backend")
-    monkeypatch.setattr(paths, "PASSPHRASE", folder / "passphrase")
+    monkeypatch.setattr(paths, "STACKS", folder / "stacks")
     return folder
 
 
@@ -57,23 +57,69 @@ def test_a_login_goes_first() -> None:
 
 def test_secrets_are_for_their_owner_alone(checkout: Path) -> None:
     chosen = state.backend({})
-    state.ensure(chosen)
-    assert state.missing(chosen) == []
-    modes = {file.name: file.stat().st_mode & 0o777 for file in checkout.iterdir()}
-    assert modes["passphrase"] == 0o600
-    assert modes["backend"] == checkout.stat().st_mode & 0o777 == 0o700
+    state.ensure("prod", chosen, {})
+    assert state.missing("prod", chosen, {}) == []
+    assert state.missing("staging", chosen, {}) == [checkout / "stacks/staging/passphrase"]
+    folders = [checkout / name for name in (".", "backend", "stacks", "stacks/prod")]
+    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
+    assert (checkout / "stacks/prod/passphrase").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_passphrase_is_made_once(checkout: Path) -> None:
-    state.ensure(state.backend({}))
-    first = (checkout / "passphrase").read_text()
-    state.ensure(state.backend({}))
-    assert (checkout / "passphrase").read_text() == first
+def test_each_stack_has_a_passphrase_that_is_made_once(checkout: Path) -> None:
+    for stack in ("prod", "organization/flakeship/staging", "prod"):
+        state.ensure(stack, state.backend({}), {})
+        with (checkout / "stacks" / Path(stack).name / "passphrase").open("a") as file:
+            file.write("kept")
+    first, second = (
+        (checkout / f"stacks/{stack}/passphrase").read_text().splitlines()
+        for stack in ("prod", "staging")
+    )
+    assert first[1:] == ["keptkept"]
+    assert len(first[0]) > 40
+    assert first[0] != second[0]
 
 
-def test_the_users_own_backend_needs_no_passphrase_of_ours(checkout: Path) -> None:
-    state.ensure(THEIRS)
-    assert not (checkout / "passphrase").exists()
+@pytest.mark.parametrize("chosen", [OWN, THEIRS])
+@pytest.mark.parametrize("env", [{}, {"PULUMI_CONFIG_PASSPHRASE": "x"}])
+def test_the_embedded_stack_has_the_public_passphrase(
+    checkout: Path, chosen: state.Backend, env: dict[str, str]
+) -> None:
+    state.ensure("dev", chosen, env)
+    assert state.passphrase("dev", chosen, env) == paths.PUBLIC_PASSPHRASE
+    assert not list(checkout.glob("stacks/*/passphrase"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "env"),
+    [
+        (THEIRS, {}),
+        (OWN, {"PULUMI_CONFIG_PASSPHRASE": ""}),
+        (OWN, {"PULUMI_CONFIG_PASSPHRASE_FILE": "/etc/passphrase"}),
+    ],
+)
+def test_the_users_own_backend_or_passphrase_needs_none_of_ours(
+    checkout: Path, chosen: state.Backend, env: dict[str, str]
+) -> None:
+    state.ensure("prod", chosen, env)
+    assert state.passphrase("prod", chosen, env) is None
+    assert not list(checkout.glob("stacks/*/passphrase"))
+
+
+def test_a_stack_keeps_the_passphrase_that_it_was_made_with(checkout: Path) -> None:
+    state.ensure("prod", OWN, {})
+    for chosen, env in ((OWN, {"PULUMI_CONFIG_PASSPHRASE": "x"}), (THEIRS, {})):
+        assert state.passphrase("prod", chosen, env) == checkout / "stacks/prod/passphrase"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_after_eval_make_env_a_passphrase_of_ours_is_not_taken_for_the_users(
+    checkout: Path, stack: str
+) -> None:
+    state.ensure(stack, OWN, {})
+    file = state.passphrase(stack, OWN, {})
+    env = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(file)}
+    assert not state.own_passphrase(env)
+    assert state.passphrase("staging", OWN, env) == checkout / "stacks/staging/passphrase"
 
 
 def test_an_ordinary_pulumi_needs_no_home_of_ours() -> None:
@@ -85,7 +131,6 @@ def test_an_own_build_brings_its_plugins() -> None:
     assert values["PULUMI_HOME"] == str(OUR_HOME)
     assert values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
     assert values["PULUMI_BACKEND_URL"] == OWN.url
-    assert values["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(paths.PASSPHRASE)
 
 
 def test_a_login_works_with_our_plugins_too() -> None:
@@ -95,10 +140,26 @@ def test_a_login_works_with_our_plugins_too() -> None:
     assert "PULUMI_BACKEND_URL" not in values
 
 
+def shell(text: str, *names: str, **env: str) -> list[str]:
+    """The values of variables after a shell has read some lines."""
+    script = "".join(f'; echo "${{{name}-unset}}"' for name in names)
+    argv = ["sh", "-c", f"eval {shlex.quote(text)}{script}"]
+    env = {"PATH": os.environ["PATH"]} | env
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, check=True)
+    return done.stdout.splitlines()
+
+
+def test_a_stacks_lines_choose_it_and_its_passphrase() -> None:
+    text = environment.stack_lines("prod", Path("/a b/passphrase"))
+    names = ("STACK", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+    env = {"PULUMI_CONFIG_PASSPHRASE": "of another stack"}
+    assert shell(text, *names, **env) == ["prod", "unset", "/a b/passphrase"]
+
+
 @pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
 def test_the_users_passphrase_stays(name: str) -> None:
-    values = environment.variables(OUR_HOME, OWN, {name: "x"})
-    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in values
+    text = environment.stack_lines("prod", None)
+    assert shell(text, "STACK", name, **{name: "x"}) == ["prod", "x"]
 
 
 def test_only_what_the_setup_brought_goes_on_path() -> None:
@@ -109,10 +170,7 @@ def test_only_what_the_setup_brought_goes_on_path() -> None:
 def test_a_shell_reads_the_lines() -> None:
     text = environment.lines([Path("/a b/bin")], {"NAME": "it's"})
     assert all(line.startswith("export ") for line in text.splitlines())
-    script = f'eval {shlex.quote(text)}; printf "%s\\n" "$PATH" "$NAME"'
-    env = {"PATH": os.environ["PATH"]}
-    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=env, check=True)
-    assert said.stdout.splitlines() == [
+    assert shell(text, "PATH", "NAME") == [
         f"/a b/bin:{os.environ['PATH']}:{paths.ROOT}/.venv/bin",
         "it's",
     ]

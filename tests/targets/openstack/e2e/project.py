@@ -43,7 +43,8 @@ class CloudStack(Project):
         The pool is named: while another test makes an external network there are two.
         """
         wish = {"pool": "public", **given.pop("openstack", {})}
-        config = {"target": "openstack", "servers": list(servers), "openstack": wish, **given}
+        host = {"flake": "./nix/appliance", "host": "appliance", "target": "openstack"}
+        config = {**host, "servers": list(servers), "openstack": wish, **given}
         (self.path / f"Pulumi.{self.stack}.yaml").write_text(
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )

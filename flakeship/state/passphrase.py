@@ -1,0 +1,55 @@
+"""Keeps secrets out of stacks whose passphrase is public."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flakeship.model.errors import FlakeshipError
+
+PUBLIC = "public:"
+"""How a public passphrase begins: it declares itself."""
+
+SALT = re.compile(r"^encryptionsalt\s*:", re.MULTILINE)
+
+
+def refuse_public(stack: str, secrets: Sequence[str], file: Path, env: Mapping[str, str]) -> None:
+    """Refuse to store secrets that Pulumi would encrypt with a public passphrase.
+
+    `secrets` names what would be secret, `file` is the stack's `Pulumi.<stack>.yaml` and `env` the
+    environment that Pulumi was started with. Raises FlakeshipError with the code
+    `passphrase-public`.
+    """
+    if secrets and is_public(file, env):
+        raise FlakeshipError(
+            "the passphrase of this stack is public, so it cannot protect secrets",
+            code="passphrase-public",
+            key=f"stack {stack}",
+            given=" and ".join(secrets),
+            remedy="use another stack: `make up STACK=<name>` creates a passphrase of its own",
+        )
+
+
+def is_public(file: Path, env: Mapping[str, str]) -> bool:
+    """Whether a stack's secrets are encrypted with a public passphrase.
+
+    Pulumi writes a salt into the stack's file where a passphrase encrypts, and none where a service
+    does. A file that does not exist (--config-file names another) is assumed to have one.
+    """
+    if not passphrase(env).startswith(PUBLIC):
+        return False
+    try:
+        return bool(SALT.search(file.read_text()))
+    except FileNotFoundError:
+        return True
+
+
+def passphrase(env: Mapping[str, str]) -> str:
+    """The passphrase that Pulumi takes from its environment; empty where it has none."""
+    if "PULUMI_CONFIG_PASSPHRASE" in env:
+        return env["PULUMI_CONFIG_PASSPHRASE"]
+    try:
+        return Path(env.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,114 @@
+"""Pulumi never changes the committed Pulumi.dev.yaml, so the checkout stays clean."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from dev.setup import check, paths
+from flakeship.config import settings
+
+ENVIRONMENT = dict(os.environ)
+"""As `make env` made it: the fixtures of this folder hide it from the tests."""
+
+PROGRAM = """
+import os
+from pathlib import Path
+import pulumi
+from flakeship.state import passphrase
+secrets = [os.environ["SECRET"]] if "SECRET" in os.environ else []
+passphrase.refuse_public("dev", secrets, Path("Pulumi.dev.yaml"), os.environ)
+pulumi.export("host", pulumi.Config("flakeship").get("host"))
+"""
+
+
+NIX = ("--extra-experimental-features", "nix-command flakes")
+
+
+class Clone:
+    """A checkout of its own with all files of this one committed, and another program in it."""
+
+    def __init__(self, path: Path) -> None:
+        for file in check.tracked():
+            copy = path / file.relative_to(paths.ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy, follow_symlinks=False)
+        (path / "__main__.py").write_text(PROGRAM)
+        (path / ".venv").symlink_to(paths.ROOT / ".venv")
+        (path / ".state").mkdir()
+        self.path = path
+        self.env = ENVIRONMENT | {
+            "PULUMI_BACKEND_URL": (path / ".state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(path / "dev/public-passphrase"),
+        }
+        self.env.pop("PULUMI_CONFIG_PASSPHRASE", None)
+        self.run("git", "init", "-q")
+        self.run("sh", "-c", "echo /.venv >>.git/info/exclude")
+        self.run("git", "add", "-A")
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        self.run("git", *who, "commit", "-qm", "test")
+
+    def run(self, *words: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            words, cwd=self.path, env=self.env, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Clone]:
+    for tool in ("pulumi", "nix"):
+        if not shutil.which(tool):
+            pytest.fail(f'{tool} is not on PATH: `make test`, or first eval "$(make env)"')
+    made = Clone(tmp_path)
+    yield made
+    made.run("pulumi", "stack", "rm", "--yes", "--force", "--preserve-config", "dev")
+
+
+LIFE = (
+    "stack select --create dev",
+    "config",
+    "config get flakeship:host",
+    "preview --stack dev",
+    "up --yes --skip-preview --stack dev",
+    "stack output --json",
+    "refresh --yes --skip-preview --stack dev",
+    "destroy --yes --skip-preview --stack dev",
+    "stack rm --yes --preserve-config dev",
+    "stack select --create dev",
+    "up --yes --skip-preview --stack dev",
+)
+
+
+def test_no_command_changes_the_committed_file(clone: Clone) -> None:
+    for command in LIFE:
+        clone.run("pulumi", *command.split(), "--non-interactive")
+        assert clone.run("git", "status", "--porcelain") == "", command
+    # a clean tree has a revision, by which every Nix caches its evaluation; a dirty one has none
+    metadata = json.loads(clone.run("nix", *NIX, "flake", "metadata", "--json", "./nix/appliance"))
+    assert metadata["revision"] == clone.run("git", "rev-parse", "HEAD").strip()
+
+
+def test_the_public_passphrase_takes_no_secret(clone: Clone) -> None:
+    clone.run("pulumi", "stack", "select", "--create", "dev")
+    clone.env["SECRET"] = "aws:key"
+    said = clone.run("pulumi", "up", "--yes", "--skip-preview", fails=True)
+    assert "stack dev: the passphrase of this stack is public" in said
+    clone.env["PULUMI_CONFIG_PASSPHRASE"] = "not the one of the committed salt"
+    assert "incorrect passphrase" in clone.run("pulumi", "preview", fails=True)
+
+
+@pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.prod.yaml.example"])
+def test_the_examples_are_valid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(paths.ROOT)
+    config = yaml.safe_load((paths.ROOT / name).read_text())["config"]
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+    assert settings.read(texts, name).servers[0].name == "web"
