@@ -1,0 +1,175 @@
+"""Orphaned resources: objects with a stack's ownership tags that its state does not hold.
+
+Another checkout may have a stack of the same name in the same place, so the tags alone prove
+nothing: only what certainly nobody uses is removed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.ownership import Owner
+
+log = logging.getLogger(__name__)
+
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far the target's clock may be from ours: what is older existed before the state was read."""
+
+LONGEST = timedelta(days=1)
+"""Longer than any verification or upload takes."""
+
+
+class Disposal(Enum):
+    """What a sweep may do with resources of a kind."""
+
+    BY_HAND = "others may use it: a person decides"
+    MACHINE = "a machine or a part of one"
+    ADDRESS = "an address, which comes with a machine and is never moved from it"
+
+
+@dataclass(frozen=True)
+class OwnedResource:
+    """An object that belongs to a stack, by its tags or by its name.
+
+    `kind` is the target's word for it, `attached_to` the id of what uses it, `depends_on` the ids
+    of what it cannot exist without. `created` is None where the target does not tell.
+    """
+
+    kind: str
+    id: str
+    name: str
+    owner: Owner
+    disposal: Disposal = Disposal.BY_HAND
+    status: str = ""
+    attached_to: str = ""
+    depends_on: Sequence[str] = ()
+    created: datetime | None = None
+
+    def __str__(self) -> str:
+        """The object in a few words for a person."""
+        parts = [
+            self.name or "without a name",
+            self.status,
+            "temporary" if self.owner.temporary else "",
+            f"created {self.created:%Y-%m-%d %H:%M} UTC" if self.created else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of the decision table: it applies where every column holds; None is "either"."""
+
+    disposal: Disposal
+    temporary: bool | None
+    on_held: bool | None
+    older_than: timedelta | None
+    reason: str
+
+
+RULES = (
+    # disposal          temporary  on_held  older_than  reason
+    Rule(Disposal.MACHINE, None, True, CLOCK_SKEW, "a killed run of this stack has made it"),
+    Rule(Disposal.MACHINE, True, None, LONGEST, "no verification takes that long"),
+    Rule(Disposal.ADDRESS, True, None, None, "its machine is gone, and nobody else may use it"),
+)
+"""When a resource is certainly orphaned; never as long as it is attached to something.
+
+`on_held`: it has our tags and depends on something that the state holds, so a run of this very
+stack has made it. A run that is under way would have recorded it by now, if it is older than the
+clocks differ. A temporary machine may be that of another checkout's run, until it is older than
+any. A temporary address that is attached to a port is taken over by the next verification, or
+somebody has put it to use.
+"""
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """The owned resources that a state does not hold, in the order in which they can be removed.
+
+    `held` are the ids that it does hold, `read` is when it was read at the latest.
+    """
+
+    resources: Sequence[OwnedResource]
+    held: Collection[str]
+    read: datetime
+
+    def reason(self, resource: OwnedResource, removed: Collection[str] = ()) -> str:
+        """Why a resource is certainly orphaned; empty where it may be in use.
+
+        `removed` are the ids of what has just been removed.
+        """
+        if resource.attached_to and resource.attached_to not in removed:
+            return ""
+        for rule in RULES:
+            if (
+                rule.disposal == resource.disposal
+                and rule.temporary in (None, resource.owner.temporary)
+                and rule.on_held in (None, self.on_held(resource))
+                and (rule.older_than is None or self.age(resource) > rule.older_than)
+            ):
+                return rule.reason
+        return ""
+
+    def age(self, resource: OwnedResource) -> timedelta:
+        """How old a resource is; one without a known age is new."""
+        return self.read - resource.created if resource.created else timedelta(0)
+
+    def on_held(self, resource: OwnedResource) -> bool:
+        """Whether it has our tags and depends on something that the state holds."""
+        return bool(resource.owner.stack) and not {*resource.depends_on}.isdisjoint(self.held)
+
+    def wait(self) -> float:
+        """Seconds until it is certain of every machine that no run under way has made it."""
+        waits = [0.0]
+        for resource in self.resources:
+            age = self.age(resource)
+            young = bool(resource.created) and -CLOCK_SKEW < age <= CLOCK_SKEW
+            # a clock that is further ahead will not be caught up with
+            if resource.disposal is Disposal.MACHINE and young and self.on_held(resource):
+                waits.append((CLOCK_SKEW - age).total_seconds() + 1)
+                log.info(
+                    "%s %s: created %.0f s ago; waiting %.0f s to be sure that no run is under way",
+                    resource.kind,
+                    resource.name,
+                    max(age.total_seconds(), 0),
+                    waits[-1],
+                )
+        return max(waits)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep removed, and what it left for a person to decide on."""
+
+    removed: Sequence[OwnedResource]
+    left: Sequence[OwnedResource]
+
+
+def sweep(inspect: Callable[[], Unrecorded], remove: Callable[[OwnedResource], object]) -> Swept:
+    """Remove what is certainly orphaned.
+
+    `inspect` reads the target and the state anew each time: what is too young to be sure about is
+    waited for. `remove` raises FlakeshipError where a resource cannot be removed; it is left.
+    """
+    found = inspect()
+    if seconds := found.wait():
+        time.sleep(seconds)
+        found = inspect()
+    removed: list[OwnedResource] = []
+    for resource in found.resources:
+        if reason := found.reason(resource, {each.id for each in removed}):
+            log.debug("%s %s: %s", resource.kind, resource.id, reason)
+            try:
+                remove(resource)
+            except FlakeshipError as error:
+                log.info("%s", error)
+            else:
+                removed.append(resource)
+    return Swept(removed, [each for each in found.resources if each not in removed])

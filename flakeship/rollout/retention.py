@@ -1,0 +1,75 @@
+"""Which images stay published: those of the ledger, and those that something boots from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from flakeship.model.release import Record
+
+
+@dataclass(frozen=True)
+class Publication:
+    """An image that a stack has published: its id in the target, and how often it was uploaded."""
+
+    id: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ImageUse:
+    """Who boots from the image of a release: `users` are described for a person.
+
+    `blind` is empty, or says why there may be users that cannot be seen.
+    """
+
+    users: Sequence[str] = ()
+    blind: str = ""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """The releases of the ledger whose images stay beside the desired ones, newest first."""
+
+    records: list[Record]
+    notices: list[str]
+
+
+def retain(
+    ledger: Sequence[Record],
+    others: Collection[Record],
+    *,
+    desired: Collection[str],
+    standby: Collection[str],
+    use: Callable[[str], ImageUse],
+) -> Retention:
+    """Choose the releases that stay.
+
+    `others` are the records that the settings retain, `desired` and `standby` the names of the
+    releases that active and standby machines run. `use` tells who uses the image of a release that
+    would leave, without the machines that this run removes.
+    """
+    used, notices = set(), []
+    for record in ledger:
+        if record in others or record.name in desired:
+            continue
+        found = use(record.name)
+        if found.users:
+            used.add(record.name)
+            users = ", ".join(found.users)
+            notices.append(f"the image of {record.name} stays: servers boot from it: {users}")
+        elif found.blind:
+            notices.append(f"the image of {record.name} is removed; {found.blind}")
+    standing = {*standby} - {*desired}
+    kept = [r for r in ledger if r in others or r.name in used or r.name in standing]
+    return Retention(kept, notices)
+
+
+def upload_number(publication: Publication | None, usable: Collection[str]) -> int:
+    """The number of the upload that a release's image comes from or, where it is gone, needs.
+
+    `usable` are the ids of the images in the target that can be booted.
+    """
+    if publication is None:
+        return 1
+    return publication.count if publication.id in usable else publication.count + 1
