@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pulumi
 
-from components.command import command_resource
 from flakeship.model import codec
 from flakeship.model.release import Built, Release
 from flakeship.nix.build import BuildRequest
+
+from .command import command_resource
 
 
 class NixImage(pulumi.ComponentResource):

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import pulumi
 
-from components.nix_image import NixImage
 from flakeship.model.evidence import Evidence
 from flakeship.model.release import Record
 from flakeship.release.desired import Desired
+
+from .nix_image import NixImage
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pulumi
 
-from components.command import command_resource
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
+
+from .command import command_resource
 
 
 class Verification(pulumi.ComponentResource):

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.local.cutover import LocalCutover
-from components.local.server import LocalServer
-from components.nix_image import NixImage
-from components.target import Deployed, Planned
-from components.verification import Verification
 from flakeship.config.settings import Settings
 from flakeship.release.desired import Desired
 from flakeship.ssh import keys
 from flakeship.targets.local import preflight
 from flakeship.targets.local.plan import Machine, plan
+
+from ..nix_image import NixImage
+from ..target import Deployed, Planned
+from ..verification import Verification
+from .cutover import LocalCutover
+from .server import LocalServer
 
 
 class Local:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pulumi
 
-from components.command import command_resource
-from components.local.server import LocalServer
-from components.verification import Verification
 from flakeship.model import codec
 from flakeship.targets.local.plan import Machine
+
+from ..command import command_resource
+from ..verification import Verification
+from .server import LocalServer
 
 
 class LocalCutover(pulumi.ComponentResource):

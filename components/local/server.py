@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pulumi
 
-from components.command import command_resource
-from components.nix_image import NixImage
 from flakeship.model import codec
 from flakeship.targets.local.plan import Machine
 from flakeship.targets.local.requests import Running
 from flakeship.verify.request import VerifyRequest
+
+from ..command import command_resource
+from ..nix_image import NixImage
 
 
 class LocalServer(pulumi.ComponentResource):

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.nix_image import NixImage
-from components.target import Deployed, Planned
 from flakeship.config.settings import Settings
 from flakeship.release.desired import Desired
 from flakeship.targets.openstack import plan as survey
 from flakeship.targets.openstack.inspect import inspect
 from flakeship.targets.openstack.plan import StackPlan
+
+from ..nix_image import NixImage
+from ..target import Deployed, Planned
 
 
 class OpenStack:
@@ -37,7 +38,7 @@ class OpenStack:
     def deploy(self, images: Mapping[str, NixImage]) -> Deployed:
         """Images, servers, verifications and cut-overs."""
         # its types take a third of a second, while the cloud is being looked at
-        from components.openstack.graph import deploy  # noqa: PLC0415
+        from .graph import deploy  # noqa: PLC0415
 
         assert self.survey
         return deploy(self.survey, images)

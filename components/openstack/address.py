@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_openstack import networking
 
-from components.openstack.server import CloudServer
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.ownership_tags import marked, tags
+
+from .server import CloudServer
 
 
 class Address(pulumi.ComponentResource):

@@ -10,14 +10,6 @@ import pulumi
 import pulumi_openstack
 from pulumi_openstack import compute
 
-from components.nix_image import NixImage
-from components.openstack import error_hook
-from components.openstack.address import Address, Cutover
-from components.openstack.image import GlanceImage, Shelf
-from components.openstack.network import PrivateNetwork, SecurityGroup
-from components.openstack.server import CloudServer, Site
-from components.target import Deployed
-from components.verification import Verification
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack import machine, server_output
@@ -25,6 +17,15 @@ from flakeship.targets.openstack.images import retention
 from flakeship.targets.openstack.images.retention import Publication
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
+
+from ..nix_image import NixImage
+from ..target import Deployed
+from ..verification import Verification
+from . import error_hook
+from .address import Address, Cutover
+from .image import GlanceImage, Shelf
+from .network import PrivateNetwork, SecurityGroup
+from .server import CloudServer, Site
 
 
 def deploy(survey: StackPlan, built: Mapping[str, NixImage]) -> Deployed:

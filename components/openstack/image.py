@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.command import command_resource
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
+
+from ..command import command_resource
 
 
 class GlanceImage(pulumi.ComponentResource):

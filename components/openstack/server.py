@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_openstack import compute, networking
 
-from components.openstack.image import GlanceImage
-from components.verification import Verification
 from flakeship.targets.openstack.machine import Machine
+
+from ..verification import Verification
+from .image import GlanceImage
 
 
 @dataclass(frozen=True)

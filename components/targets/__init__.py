@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 
-from components.target import Target
 from flakeship.config.settings import Settings
+
+from ..target import Target
 
 
 def load(settings: Settings) -> Target:
     """The stack's target. The others are not imported: a cloud's SDK takes half a second."""
-    target: Target = importlib.import_module(f"components.{settings.target}").target(settings)
+    target: Target = importlib.import_module(f"..{settings.target}", __package__).target(settings)
     return target

@@ -21,7 +21,7 @@ def test_the_versions_are_those_of_the_lock() -> None:
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
     assert f"pulumi=={ENGINE}" in project["dependencies"]
     assert f"pulumi-command=={COMMAND_PLUGIN}" in project["dependencies"]
-    assert f"pulumi-openstack=={OPENSTACK_PLUGIN}" in project["dependencies"]
+    assert f"pulumi-openstack=={OPENSTACK_PLUGIN}" in project["optional-dependencies"]["openstack"]
 
 
 def test_the_go_modules_build_the_same_versions() -> None:
