@@ -113,9 +113,7 @@ def sweep(_: str) -> str:
     lines = [f"removed {', '.join(gone)}"] if gone else []
     if (cloud := selected.cloud(stack)) is not None:
         # openstacksdk takes its time, which the target `local` does not pay
-        lines += import_module("flakeship.targets.openstack.orphaned_resources").sweep(
-            stack, cloud, progress
-        )
+        lines += import_module("flakeship.targets.openstack.sweep").sweep(stack, cloud)
     return "\n".join(lines) or "nothing is left over"
 
 

@@ -1,182 +1,199 @@
-"""What a project has that carries the marks of a stack."""
+"""The objects in a project that belong to a stack, by their tags or by their names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from flakeship.rollout.orphans import Disposal, OwnedResource
+from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.flavors.special_hardware import OURS
 from flakeship.targets.openstack.inspect import TAG
-from flakeship.targets.openstack.inventory import RELEASE, STACK
-from flakeship.targets.openstack.ownership_tags import TEMPORARY
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-Found = Mapping[str, Any]
-Lists = Mapping[str, Sequence[Found]]
-"""What the cloud lists, by the names of LISTS."""
+Object = Mapping[str, Any]
+"""An object as an API lists it."""
 
-DESCRIPTION = "The declared ports of servers"
-"""Of the security groups of every stack."""
+Lists = Mapping[str, Sequence[Object]]
+"""All objects of a project by the keys of KINDS."""
+
+SECURITY_GROUP = "The declared ports of servers"
+"""The description of every security group of ours."""
+
+INTERFACE = "router interface"
+"""A port by which a router is in a network; it is removed before either."""
 
 
 @dataclass(frozen=True)
-class OwnedResource:
-    """An object; `kind` is what the client `openstack` calls it, `at` is what it is attached to.
+class Scope:
+    """One stack: how its objects are recognized.
 
-    `stands_on` has the ids of what it could not be without: the ports and networks of a server, the
-    network of a port. `made` is None where the cloud does not tell.
+    Tags come only after an object, and a kill comes in between: an object without any is recognized
+    by its name, its description, or the network that it is on.
     """
 
-    kind: str
-    id: str
-    name: str
-    status: str = ""
-    at: str = ""
-    made: datetime | None = None
-    marks: Mapping[str, str] = field(default_factory=dict)
-    stands_on: Sequence[str] = ()
+    stack: str
+    releases: frozenset[str]
+    networks: frozenset[str]
+    routers: frozenset[str]
 
-    @property
-    def temporary(self) -> bool:
-        """Whether it was made for the time of a verification only."""
-        return self.marks.get(TEMPORARY) == "1"
+    @classmethod
+    def of(cls, stack: str, lists: Lists) -> Scope:
+        """The stack of this name in a project."""
+        bare = cls(stack, frozenset(), frozenset(), frozenset())
+        objects = [each for found in lists.values() for each in found]
+        return cls(
+            stack,
+            frozenset(owner_of(each).release for each in objects if bare.tagged(each)) - {""},
+            frozenset(each["id"] for each in lists["networks"] if bare.network(each)),
+            frozenset(each["id"] for each in lists["routers"] if bare.network(each)),
+        )
 
-    @property
-    def removal(self) -> str:
-        """The client's words that remove it."""
-        if self.kind == INTERFACE:
-            return f"router remove port {self.at} {self.id}"
-        return f"{self.kind} delete {self.id}"
+    def tagged(self, found: Object) -> bool:
+        """It has the stack's tag."""
+        return owner_of(found).stack == self.stack
 
+    def network(self, found: Object) -> bool:
+        """A network or a router: without tags it is `<stack>-<hash>`."""
+        name = re.fullmatch(rf"{re.escape(self.stack)}-[0-9a-f]{{4}}(-ipv6)?", found["name"])
+        return self.tagged(found) or bool(name and not owner_of(found).stack)
 
-INTERFACE = "router interface"
-"""A port by which a router is in a network: it goes before either."""
+    def subnet(self, found: Object) -> bool:
+        """A subnet is of the stack with its network."""
+        return self.network(found) or found["network_id"] in self.networks
 
+    def port(self, found: Object) -> bool:
+        """A port on a network of the stack is of the stack, but for Neutron's own."""
+        return self.tagged(found) or (
+            found["network_id"] in self.networks and not found["device_owner"]
+        )
 
-LISTS = {
-    "servers": ("compute", "/servers/detail", "servers"),
-    "server groups": ("compute", "/os-server-groups", "server_groups"),
-    "flavors": ("compute", "/flavors/detail", "flavors"),
-    "ports": ("network", "/ports", "ports"),
-    "addresses": ("network", "/floatingips", "floatingips"),
-    "routers": ("network", "/routers", "routers"),
-    "networks": ("network", "/networks", "networks"),
-    "subnets": ("network", "/subnets", "subnets"),
-    "security groups": ("network", "/security-groups", "security_groups"),
-    "images": ("image", "/images", "images"),
-    "hidden": ("image", "/images", "images"),
-}
-
-
-def lists(connection: Connection, project: str) -> Lists:
-    """All that the project has, side by side."""
-    services = {name: rest.client(connection, name) for name in ("compute", "network", "image")}
-    owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
-    queries: dict[str, rest.Query] = {"images": owned, "hidden": {**owned, "os_hidden": "true"}}
-    with ThreadPoolExecutor(8) as pool:
-        asked = {
-            name: pool.submit(
-                rest.every,
-                services[service],
-                path,
-                key,
-                # an admin would be shown everybody's
-                {"project_id": project} if service == "network" else queries.get(name),
-            )
-            for name, (service, path, key) in LISTS.items()
-        }
-    return {name: answer.result() for name, answer in asked.items()}
-
-
-def of_stack(stack: str, there: Lists) -> list[OwnedResource]:
-    """What belongs to a stack of this name, in the order in which it can be removed.
-
-    Tags come only after an object, and a kill comes in between: what has none is known by its name,
-    its description, or the network that it is on. A server group never has any: it is known as long
-    as something else is of its release.
-    """
-
-    def ours(found: Found) -> bool:
-        return marked(found).get(STACK) == stack
-
-    def named(found: Found) -> bool:
-        name = re.fullmatch(rf"{re.escape(stack)}-[0-9a-f]{{4}}(-ipv6)?", found["name"])
-        return ours(found) or (STACK not in marked(found) and bool(name))
-
-    releases = {
-        marked(each).get(RELEASE) for found in there.values() for each in filter(ours, found)
-    }
-    networks = [each for each in there["networks"] if named(each)]
-    routers = [each for each in there["routers"] if named(each)]
-    inside, through = {each["id"] for each in networks}, {each["id"] for each in routers}
-
-    def port(found: Found) -> bool:
-        return ours(found) or (found["network_id"] in inside and not found["device_owner"])
-
-    def interface(found: Found) -> bool:
-        joined = found["network_id"] in inside or found["device_id"] in through
+    def interface(self, found: Object) -> bool:
+        """A port that joins a router and a network, either of the stack."""
+        joined = found["network_id"] in self.networks or found["device_id"] in self.routers
         return joined and str(found["device_owner"]).startswith("network:router_interface")
 
-    def address(found: Found) -> bool:
-        return ours(found) or found["description"].startswith(f"flakeship {stack} ")
+    def address(self, found: Object) -> bool:
+        """A floating IP has its description from the beginning."""
+        return self.tagged(found) or found["description"].startswith(f"flakeship {self.stack} ")
 
-    def subnet(found: Found) -> bool:
-        return named(found) or found["network_id"] in inside
+    def security_group(self, found: Object) -> bool:
+        """A security group without tags is `<stack>-<hash>`, with our description."""
+        name = re.fullmatch(rf"{re.escape(self.stack)}-[0-9a-f]{{8}}", found["name"])
+        return self.tagged(found) or bool(name and found["description"] == SECURITY_GROUP)
 
-    def group(found: Found) -> bool:
-        name = re.fullmatch(rf"{re.escape(stack)}-[0-9a-f]{{8}}", found["name"])
-        return ours(found) or bool(name and found["description"] == DESCRIPTION)
+    def server_group(self, found: Object) -> bool:
+        """A server group never has tags: another object of its release must be there."""
+        return found["name"].removeprefix(f"{self.stack}-") in self.releases
 
-    def together(found: Found) -> bool:
-        return found["name"].removeprefix(f"{stack}-") in releases
+    def flavor(self, found: Object) -> bool:
+        """A flavor that the stack has created."""
+        return bool((found.get("extra_specs") or {}).get(OURS) == self.stack)
 
-    def flavor(found: Found) -> bool:
-        return bool((found.get("extra_specs") or {}).get(OURS) == stack)
 
-    kinds: list[tuple[str, Iterable[Found]]] = [
-        ("server", filter(ours, there["servers"])),
-        ("port", filter(port, there["ports"])),
-        ("floating ip", filter(address, there["addresses"])),
-        (INTERFACE, filter(interface, there["ports"])),
-        ("router", routers),
-        ("subnet", filter(subnet, there["subnets"])),
-        ("network", networks),
-        ("security group", filter(group, there["security groups"])),
-        ("server group", filter(together, there["server groups"])),
-        ("image", filter(ours, (*there["images"], *there["hidden"]))),
-        ("flavor", filter(flavor, there["flavors"])),
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object: the client's word for it, where it is listed, and which are a stack's."""
+
+    name: str
+    service: str
+    path: str
+    key: str
+    owned: Callable[[Scope, Object], bool]
+    disposal: Disposal = Disposal.BY_HAND
+
+    @property
+    def collection(self) -> str:
+        """The path below which single ones are."""
+        return self.path.removesuffix("/detail")
+
+
+KINDS = (
+    Kind("server", "compute", "/servers/detail", "servers", Scope.tagged, Disposal.MACHINE),
+    Kind("port", "network", "/ports", "ports", Scope.port, Disposal.MACHINE),
+    Kind("floating ip", "network", "/floatingips", "floatingips", Scope.address, Disposal.ADDRESS),
+    Kind(INTERFACE, "network", "/ports", "ports", Scope.interface),
+    Kind("router", "network", "/routers", "routers", Scope.network),
+    Kind("subnet", "network", "/subnets", "subnets", Scope.subnet),
+    Kind("network", "network", "/networks", "networks", Scope.network),
+    Kind("security group", "network", "/security-groups", "security_groups", Scope.security_group),
+    Kind("server group", "compute", "/os-server-groups", "server_groups", Scope.server_group),
+    Kind("image", "image", "/images", "images", Scope.tagged),
+    Kind("flavor", "compute", "/flavors/detail", "flavors", Scope.flavor),
+)
+"""In the order in which objects can be removed."""
+
+
+def list_all(connection: Connection, project: str) -> Lists:
+    """List everything in a project, all lists at once."""
+    services = {name: rest.client(connection, name) for name in ("compute", "network", "image")}
+    images = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
+    # an admin would be shown the objects of all projects
+    queries: dict[str, list[rest.Query]] = {
+        "compute": [{}],
+        "network": [{"project_id": project}],
+        "image": [images, {**images, "os_hidden": "true"}],
+    }
+    with ThreadPoolExecutor(8) as pool:
+        calls = {
+            kind.key: [
+                pool.submit(rest.every, services[kind.service], kind.path, kind.key, query)
+                for query in queries[kind.service]
+            ]
+            for kind in {kind.key: kind for kind in KINDS}.values()
+        }
+    return {key: [found for call in each for found in call.result()] for key, each in calls.items()}
+
+
+def of_stack(stack: str, lists: Lists) -> list[OwnedResource]:
+    """The objects of the stack of this name, in the order in which they can be removed."""
+    scope = Scope.of(stack, lists)
+    return [
+        _resource(kind, found, lists["ports"])
+        for kind in KINDS
+        for found in lists[kind.key]
+        if kind.owned(scope, found)
     ]
-    return [_left(kind, each, there["ports"]) for kind, found in kinds for each in found]
 
 
-def marked(found: Found) -> dict[str, str]:
-    """The marks of an object, wherever its kind has them."""
+def removal(resource: OwnedResource) -> str:
+    """The words of the client `openstack` that remove it."""
+    if resource.kind == INTERFACE:
+        return f"router remove port {resource.attached_to} {resource.id}"
+    return f"{resource.kind} delete {resource.id}"
+
+
+def owner_of(found: Object) -> Owner:
+    """The owner of an object, wherever its kind has tags."""
     words = [*(found.get("tags") or []), *(found.get("description") or "").split()]
     whole = {**ownership_tags.read(words), **(found.get("metadata") or {}), **found}
-    return {key: str(value) for key, value in whole.items() if key.startswith("flakeship_")}
+    return Owner.read({key: str(value) for key, value in whole.items()})
 
 
-def _left(kind: str, found: Found, ports: Sequence[Found]) -> OwnedResource:
-    under = [port for port in ports if kind == "server" and port["device_id"] == found["id"]]
-    made = found.get("created_at") or found.get("created")
+def _resource(kind: Kind, found: Object, ports: Sequence[Object]) -> OwnedResource:
+    own_ports = [
+        port for port in ports if kind.name == "server" and port["device_id"] == found["id"]
+    ]
+    created = found.get("created_at") or found.get("created")
     return OwnedResource(
-        kind,
+        kind.name,
         found["id"],
         found.get("floating_ip_address") or found.get("name") or "",
+        owner_of(found),
+        kind.disposal,
         status=found.get("status") or "",
-        at=found.get("device_id") or found.get("port_id") or "",
-        made=datetime.fromisoformat(made) if made else None,
-        marks=marked(found),
-        stands_on=[
+        attached_to=found.get("device_id") or found.get("port_id") or "",
+        depends_on=[
             *([found["network_id"]] if "network_id" in found else []),
-            *(port[key] for port in under for key in ("id", "network_id")),
+            *(port[key] for port in own_ports for key in ("id", "network_id")),
         ],
+        created=datetime.fromisoformat(created) if created else None,
     )

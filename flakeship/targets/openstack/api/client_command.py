@@ -1,4 +1,4 @@
-"""Command lines of the client `openstack` that we tell a person."""
+"""Command lines of the client `openstack`, for messages."""
 
 from __future__ import annotations
 

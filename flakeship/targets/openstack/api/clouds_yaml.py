@@ -12,13 +12,13 @@ from flakeship.model.errors import FlakeshipError
 VARIABLE = "OS_CLIENT_CONFIG_FILE"
 
 PLACES = f"{VARIABLE}, ./clouds.yaml, ~/.config/openstack and /etc/openstack"
-"""For a person: what both know."""
+"""Where both look, for a person."""
 
 
 def shared(file: str) -> None:
     """Refuse a file that only openstacksdk finds: by HOME, XDG_CONFIG_HOME or another ending.
 
-    The plugin would say that there is no such cloud, after the preview.
+    The plugin would fail after the preview, without naming the file. Raises FlakeshipError.
     """
     home = pwd.getpwuid(os.getuid()).pw_dir
     directories = (Path.cwd(), Path(home, ".config/openstack"), Path("/etc/openstack"))
@@ -27,6 +27,9 @@ def shared(file: str) -> None:
         known.append(Path(given))
     if Path(file).resolve() not in {each.resolve() for each in known}:
         raise FlakeshipError(
-            f"{file}: Pulumi's plugin does not look there, but in {PLACES}, where ~ is {home}: "
-            f"export {VARIABLE}={quote(file)}"
+            "Pulumi's plugin does not find this file",
+            code="clouds-yaml-not-shared",
+            key=file,
+            allowed=f"{PLACES}, where ~ is {home}",
+            remedy=f"export {VARIABLE}={quote(file)}",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,21 +26,23 @@ if TYPE_CHECKING:
     from openstack.config.loader import OpenStackConfig
     from openstack.connection import Connection
 
+log = logging.getLogger(__name__)
+
 TIMEOUT = 60
-"""Seconds for an answer where clouds.yaml has no api_timeout: the SDK would wait for ever."""
+"""Seconds for an answer where clouds.yaml has no api_timeout: the SDK has no limit of its own."""
 
 SERVICES = ("compute", "image", "network")
-"""What the target needs of a cloud."""
+"""The services that the target uses."""
 
 SECRETS = ("password", "secret", "token", "passcode")
-"""What the names of secret settings end with."""
+"""The endings of the names of secret settings."""
 
 
 @contextmanager
 def connected(cloud: str) -> Iterator[Connection]:
     """A login on a cloud; `cloud` is a name in clouds.yaml, empty for OS_CLOUD or OS_* variables.
 
-    Raises FlakeshipError where there is no such cloud, where it does not let us in or lacks a
+    Raises FlakeshipError where there is no such cloud, where it refuses the login or lacks a
     service, and for every exception of openstacksdk that the block does not handle itself.
     """
     from keystoneauth1.exceptions import ClientException
@@ -48,7 +51,7 @@ def connected(cloud: str) -> Iterator[Connection]:
     from openstack.exceptions import SDKException
     from requests import RequestException
 
-    # what it warns of is an error a moment later, in our words
+    # its warnings are errors of ours a moment later
     logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     who = Whose(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
     try:
@@ -60,8 +63,17 @@ def connected(cloud: str) -> Iterator[Connection]:
             shared(config.config_filename)
         who = Whose(name, _source(config, name), secrets=_secrets(config, name))
         region = config.get_one(name)
+        started = time.monotonic()
         with Connection(config=region) as connection:
-            who = replace(who, roles=tuple(login(connection).role_names or []))
+            token = login(connection)
+            who = replace(who, roles=tuple(token.role_names or []))
+            log.debug(
+                "%s: a token of project %s with the roles %s after %.2f s",
+                name,
+                token.project_name,
+                ", ".join(who.roles),
+                time.monotonic() - started,
+            )
             _complete(region, who)
             yield connection
     except (SDKException, ClientException, RequestException) as error:
@@ -69,31 +81,39 @@ def connected(cloud: str) -> Iterator[Connection]:
 
 
 def login(connection: Connection) -> AccessInfo:
-    """What the token says: `project_id` and `role_names`, among other things."""
+    """The token: `project_id` and `role_names`, among other things."""
     session = connection.session
     access: AccessInfo = session.auth.get_access(session)  # type: ignore[union-attr]
     return access
 
 
 def _chosen(config: OpenStackConfig, cloud: str) -> str:
-    """The name of the cloud that is meant. Raises FlakeshipError where it cannot be told."""
+    """The name of the cloud that is meant. Raises FlakeshipError where none is, or none exists."""
     names = sorted(config.get_cloud_names())
     # the SDK would take the only one that there is, Pulumi's provider does not
-    variables = config.envvar_key if config.default_cloud == config.envvar_key else ""
-    name = cloud or os.environ.get("OS_CLOUD", "") or variables
+    variables = config.envvar_key if config.default_cloud == config.envvar_key else None
+    name = cloud or os.environ.get("OS_CLOUD", "") or variables or ""
     if name in names and name != "defaults":
         return name
     known = [name for name in names if name != "defaults"]
-    there = f"there are {', '.join(known)}" if known else "there is none"
-    if not name or name == "defaults":
-        problem = "no cloud is chosen" if known else "no cloud is configured"
-        remedy = "name one in flakeship:openstack.cloud or OS_CLOUD, or set OS_AUTH_URL and so on"
+    unnamed = not name or name == "defaults"
+    where = _looked(config)
+    if not known:
+        what = f"no cloud is configured in {where}"
+    elif unnamed:
+        what = f"no cloud is chosen of those in {where}"
     else:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f", did you mean {near[0]}?" if near else ""
-        problem = f"{name}: there is no cloud of this name{hint}"
-        remedy = "names come from flakeship:openstack.cloud or OS_CLOUD"
-    raise FlakeshipError(f"{problem}; {there} in {_looked(config)}; {remedy}")
+        what = f"there is no cloud of this name in {where}"
+    near = difflib.get_close_matches(name, known, 1)
+    choose = "name one there or in OS_CLOUD, or set OS_AUTH_URL and the other OS_* variables"
+    raise FlakeshipError(
+        what,
+        code="cloud-not-chosen" if unnamed else "cloud-unknown",
+        key="flakeship:openstack.cloud",
+        given="" if unnamed else name,
+        allowed=", ".join(known),
+        remedy=f"did you mean {near[0]}?" if near else choose,
+    )
 
 
 def _looked(config: OpenStackConfig) -> str:
@@ -122,14 +142,14 @@ def _source(config: OpenStackConfig, name: str) -> str:
 
 
 def _secrets(config: OpenStackConfig, name: str) -> tuple[str, ...]:
-    """The words of a cloud's configuration that are nobody's business."""
+    """The secret values of a cloud's configuration."""
     settings = config.cloud_config["clouds"].get(name) or {}
     pairs = {**settings, **(settings.get("auth") or {})}.items()
     return tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
 
 
 def _complete(region: CloudRegion, who: Whose) -> None:
-    """Refuse a cloud that lacks what we need: later nothing would say so clearly."""
+    """Refuse a cloud that lacks a service: later errors would not be as clear."""
     lacking = [
         service
         for service in SERVICES
@@ -137,7 +157,9 @@ def _complete(region: CloudRegion, who: Whose) -> None:
     ]
     if lacking:
         raise FlakeshipError(
-            f"{who.cloud}: the catalogue has no {', '.join(lacking)} service for region "
-            f"{region.region_name or 'any'}, interface {region.get_interface()}; region_name and "
-            f"interface in {who.source} must be those of the cloud"
+            f"the catalogue has no {', '.join(lacking)} service for region "
+            f"{region.region_name or 'any'}, interface {region.get_interface()}",
+            code="service-missing",
+            key=who.cloud,
+            remedy=f"region_name and interface in {who.source} must be those of the cloud",
         )

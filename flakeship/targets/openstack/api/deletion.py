@@ -1,4 +1,4 @@
-"""Removing what exists only for a while, whatever happens: nobody else will do it."""
+"""Deleting objects with retries: what exists for one verification is removed by nobody else."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ PATIENCE = 60.0
 
 
 def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = False) -> None:
-    """Delete an object, again and again until that works; with `wait`, see it gone.
+    """Delete an object, with retries; with `wait` until it is gone.
 
-    Raises FlakeshipError with the command that removes it by hand.
+    `what` names it for a person. Raises FlakeshipError (removal-failed) with `by_hand`, the command
+    that removes it.
     """
-    last = "it is still there"
+    last = "it still exists"
     asked = False
     for _ in backoff(PATIENCE, first=0.3):
         try:
@@ -37,4 +38,6 @@ def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = F
             return
         except (SDKException, ClientException) as error:
             last = errors.answer(error)
-    raise FlakeshipError(f"{what} could not be removed: {last}; try `{by_hand}`")
+    raise FlakeshipError(
+        f"could not be removed: {last}", code="removal-failed", key=what, remedy=f"try `{by_hand}`"
+    )

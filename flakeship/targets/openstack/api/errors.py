@@ -1,4 +1,4 @@
-"""What a cloud refuses or does not answer, in our words: what was asked, what it said, what next.
+"""What a cloud refuses or does not answer, as errors of ours: the call, the answer, the remedy.
 
 Nothing of openstacksdk is imported before something has gone wrong with it.
 """
@@ -20,7 +20,7 @@ OVER = re.compile(r"quota|over[ _]?limit|over a limit|OverQuota", re.IGNORECASE)
 """How Nova (403), Neutron (409), Cinder and Glance (413) say that a quota is used up."""
 
 STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")
-"""What an answer in HTML begins with."""
+"""How an answer in HTML begins."""
 
 USER = re.compile(r"//[^/@\s]*@")
 """A name and a password in a URL."""
@@ -31,7 +31,7 @@ SAID = 500
 
 @dataclass(frozen=True)
 class Whose:
-    """Who asked: the cloud's name, where its credentials come from, the roles of the token.
+    """Who calls: the cloud's name, where its credentials come from, the roles of the token.
 
     `secrets` are words that must not be in a message, whatever the cloud answers.
     """
@@ -43,73 +43,69 @@ class Whose:
 
 
 def explained(error: Exception, who: Whose) -> FlakeshipError:
-    """What an exception of openstacksdk, keystoneauth1 or requests says to a user."""
+    """An exception of openstacksdk, keystoneauth1 or requests as an error of ours."""
     from keystoneauth1 import exceptions as auth
     from openstack import exceptions as sdk
 
-    said = without(answer(error), who.secrets)
+    said, source = without(answer(error), who.secrets), who.source
     match error:
         case sdk.HttpException(status_code=int(status)) | auth.HttpError(http_status=int(status)):
-            text = _refused(status, _asked(error.method, error.url), said, who)
+            return _refused(status, shown(error.method, error.url), said, who)
         case auth.MissingAuthMethods():
-            text = (
-                f"the cloud wants a second factor beside {who.source}: use an "
-                "application credential (`openstack application credential create`)"
+            code, what = (
+                "credentials-incomplete",
+                f"the credentials in {source} need a second factor",
             )
+            remedy = "use an application credential (`openstack application credential create`)"
         case auth.SSLError():
-            text = (
-                f"the certificate is not trusted: {said}; name its "
-                f"authority as cacert in {who.source}"
-            )
+            code, what = "certificate-untrusted", f"the certificate is not trusted: {said}"
+            remedy = f"name its authority as cacert in {source}"
         case auth.ConnectTimeout() | sdk.ResourceTimeout():
-            text = (
-                f"no answer in time: {said}; try again, or give "
-                f"api_timeout (seconds) in {who.source}"
-            )
+            code, what = "cloud-unreachable", f"no answer in time: {said}"
+            remedy = f"try again, or raise api_timeout (seconds) in {source}"
         case auth.EndpointNotFound() | sdk.EndpointNotFound() | sdk.ServiceDiscoveryException():
-            text = (
-                f"the catalogue has no such service: {said}; "
-                f"region_name and interface in {who.source} must be those of the cloud"
-            )
+            code, what = "service-missing", f"the catalogue has no such service: {said}"
+            remedy = f"region_name and interface in {source} must be those of the cloud"
         case auth.ConnectionError() | auth.DiscoveryFailure():
-            text = (
-                f"cannot be reached: {said}; is auth_url in {who.source} right, and the network up?"
-            )
+            code, what = "cloud-unreachable", f"cannot be reached: {said}"
+            remedy = f"check auth_url in {source}, and the network"
         case auth.AuthPluginException() | sdk.ConfigException():
-            text = f"the settings in {who.source} are not complete: {said}"
+            code, what = (
+                "credentials-incomplete",
+                f"the settings in {source} are incomplete: {said}",
+            )
+            remedy = ""
         case _:
-            text = said
-    return FlakeshipError(f"{who.cloud}: {text}")
+            code, what, remedy = "cloud-refused", said, ""
+    return FlakeshipError(what, code=code, key=who.cloud, remedy=remedy)
 
 
-def _refused(status: int, asked: str, said: str, who: Whose) -> str:
+def _refused(status: int, call: str, said: str, who: Whose) -> FlakeshipError:
     """An answer that is no success."""
+    given = ""
     if status in {403, 409, 413} and OVER.search(said):
-        return (
-            f"a quota of the project does not allow {asked}: {said}; "
-            f"`openstack quota show --usage` shows them: free something or ask for more"
+        code, what = "quota-exceeded", f"a quota of the project does not allow {call}: {said}"
+        remedy = "free something or ask for more: `openstack quota show --usage` shows the quotas"
+    elif status == 401 or (status in {403, 404} and call.endswith("/auth/tokens")):
+        code = "credentials-refused"
+        what = f"the credentials in {who.source} are not accepted ({status}, {said})"
+        remedy = (
+            "they are wrong, expired or revoked; `openstack application credential create` makes "
+            "new ones"
         )
-    if status == 401 or (status in {403, 404} and asked.endswith("/auth/tokens")):
-        return (
-            f"the credentials in {who.source} are not accepted ({status}, {said}): they "
-            "are wrong, expired or revoked. An application credential that has expired is made "
-            "anew with `openstack application credential create`"
-        )
-    if status == 403:
-        role = "admin" if ADMIN.search(asked) else "member"
-        if asked.startswith(("GET", "HEAD")) and role != "admin":
+    elif status == 403:
+        role = "admin" if ADMIN.search(call) else "member"
+        if call.startswith(("GET", "HEAD")) and role != "admin":
             role = "reader"
-        held = ", ".join(who.roles) or "no role"
-        return (
-            f"{asked} is forbidden ({said}): it needs the role {role}, and the "
-            f"credentials in {who.source} have {held}"
-        )
-    if status in {408, 429, 502, 503, 504}:
-        return (
-            f"{asked} was not served ({status}, {said}): the cloud is busy or being "
-            "repaired; try again later"
-        )
-    return f"{asked} failed with {status}: {said}"
+        code, what = "role-missing", f"{call} is forbidden ({said}): it needs the role {role}"
+        given = ", ".join(who.roles) or "no role"
+        remedy = f"ask for that role, or use other credentials than those in {who.source}"
+    elif status in {408, 429, 502, 503, 504}:
+        code, what = "cloud-busy", f"{call} was not served ({status}, {said})"
+        remedy = "the cloud is busy or under maintenance: try again later"
+    else:
+        code, what, remedy = "cloud-refused", f"{call} failed with {status}: {said}", ""
+    return FlakeshipError(what, code=code, key=who.cloud, given=given, remedy=remedy)
 
 
 def passing(error: Exception) -> bool:
@@ -126,7 +122,7 @@ def passing(error: Exception) -> bool:
 
 
 def answer(error: Exception) -> str:
-    """What the cloud itself said with an error, as one line."""
+    """The cloud's own words in an error, as one line."""
     from openstack import exceptions as sdk
 
     response = getattr(error, "response", None)
@@ -160,8 +156,8 @@ def without(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _asked(method: object, url: object) -> str:
-    """A call, without what a URL may hold beside the place: a password, or a long query."""
+def shown(method: object, url: object) -> str:
+    """A call for a person, without what a URL may hold beside the place: a password, a query."""
     parts = urlsplit(str(url or ""))
     tenants = "?all_tenants" if "all_tenants" in parts.query else ""
     host = parts.netloc.rpartition("@")[2]

@@ -1,27 +1,31 @@
-"""Plain calls of a cloud's services: what comes back is JSON, not the SDK's objects.
+"""Plain calls of a cloud's services that return JSON, each in the debug log.
 
-One look at a cloud is many lists: making an object of each entry takes longer than the calls.
+An inspection is many lists: making the SDK's objects of the entries takes longer than the calls.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flakeship.system.backoff import backoff
-from flakeship.targets.openstack.api.errors import passing
+from flakeship.targets.openstack.api.errors import passing, shown
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.proxy import Proxy
 
+log = logging.getLogger(__name__)
+
 COMPUTE = "2.61"
 """Nova's version of 2018: the first that lists flavors with their extra specs."""
 
 VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}
-"""What their addresses have in them."""
+"""The versions in the services' addresses."""
 
 PAGE = 1000
 """Entries that are asked for at once; a cloud may give fewer."""
@@ -62,29 +66,36 @@ def ask(
     headers: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> dict[str, Any]:
-    """One call; its JSON, empty where the answer has none. The keywords are those of requests.
+    """Call a service and return the answer's JSON, empty where it has none.
 
-    Raises an exception of openstacksdk where the answer is no success; see `connected`.
+    The keywords are those of requests. Raises an exception of openstacksdk where the answer is no
+    success; see `connected`.
     """
     from openstack.exceptions import raise_from_response
 
     given = {"json": json, "data": data, "headers": headers, "timeout": timeout}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    response = service.request(path, method, params=dict(query or {}), **options)
+    started, outcome = time.monotonic(), "no answer"
+    try:
+        response = service.request(path, method, params=dict(query or {}), **options)
+        outcome = str(response.status_code)
+    finally:
+        call = shown(method, f"{service.endpoint_override or service.service_type}{path}")
+        log.debug("%s: %s after %.2f s", call, outcome, time.monotonic() - started)
     raise_from_response(response)
-    told = response.content and "json" in response.headers.get("Content-Type", "")
-    found = response.json() if told else {}
-    assert isinstance(found, dict)
-    return found
+    has_json = response.content and "json" in response.headers.get("Content-Type", "")
+    answer = response.json() if has_json else {}
+    assert isinstance(answer, dict)
+    return answer
 
 
 def polled(
     service: Proxy, path: str, seconds: float, first: float = 0.1
 ) -> Iterator[dict[str, Any]]:
-    """What is at a path, again and again until the time is over; see `backoff`.
+    """What is at a path, repeatedly until the seconds have passed; see `backoff`.
 
-    A cloud that does not answer for a moment is asked again. Raises what `ask` does where that
-    lasts, and at once where it will not pass.
+    A call that fails for a moment is repeated. Raises what `ask` does where that lasts, and at once
+    for a lasting failure.
     """
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException

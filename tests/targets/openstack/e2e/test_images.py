@@ -156,26 +156,30 @@ def test_what_roles_do_not_allow(
     assert "visibility public is not allowed" in said(
         lambda: publish(replace(wanted, visibility="public"), None, print)
     )
-    text = said(lambda: publish(replace(wanted, cloud=f"{CLOUD}-reader"), None, print))
-    assert "it needs the role member, and the credentials in" in text
-    assert text.endswith("have reader")
+    with pytest.raises(FlakeshipError) as raised:
+        publish(replace(wanted, cloud=f"{CLOUD}-reader"), None, print)
+    assert (raised.value.code, raised.value.given) == ("role-missing", "reader")
+    assert "it needs the role member" in raised.value.what
     assert not ours(connection, stack)
 
 
 def test_an_unknown_cloud_and_wrong_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "nowhere: there is no cloud of this name; there are flakeship-lab" in said(
-        lambda: inspect("nowhere")
-    )
+    with pytest.raises(FlakeshipError) as raised:
+        inspect("nowhere")
+    assert (raised.value.code, raised.value.given) == ("cloud-unknown", "nowhere")
+    assert CLOUD in raised.value.allowed
     other = OpenStackConfig().cloud_config["clouds"][f"{CLOUD}-other"]
     file = tmp_path / "clouds.yaml"
     wrong = {**other, "auth": {**other["auth"], "password": "not-this"}}
     file.write_text(json.dumps({"clouds": {"wrong": wrong}}))
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
-    text = said(lambda: inspect("wrong"))
-    assert text.startswith(f"wrong: the credentials in {file} are not accepted (401, ")
-    assert "not-this" not in text
+    with pytest.raises(FlakeshipError) as raised:
+        inspect("wrong")
+    assert (raised.value.code, raised.value.key) == ("credentials-refused", "wrong")
+    assert f"the credentials in {file} are not accepted (401, " in raised.value.what
+    assert "not-this" not in str(raised.value)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

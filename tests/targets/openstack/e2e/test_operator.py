@@ -13,10 +13,11 @@ from openstack.exceptions import SDKException
 from dev.openstack.__main__ import CLOUD
 from flakeship.state.stack import Stack
 from flakeship.system.process import run
-from flakeship.targets.openstack import orphaned_resources, ownership_tags
+from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.requests import Owner
 from flakeship.targets.openstack.settings import NetworkSettings
+from flakeship.targets.openstack.sweep import sweep
 from tests.project import ROOT
 
 NAME = f"t{uuid.uuid4().hex[:8]}"
@@ -69,7 +70,7 @@ def left(cloud: Connection) -> Iterator[str]:
 def test_what_it_prints_removes_what_it_leaves(cloud: Connection) -> None:
     empty = Stack(NAME, {})
     with left(cloud) as address:
-        lines = orphaned_resources.sweep(empty, CLOUD, str)
+        lines = sweep(empty, CLOUD)
         assert sum(line.startswith("removed the floating ip ") for line in lines) == 1
         assert cloud.network.find_ip(address) is None
 
@@ -81,4 +82,4 @@ def test_what_it_prints_removes_what_it_leaves(cloud: Connection) -> None:
         assert [w.startswith(kind) for w, kind in zip(words, kinds, strict=True)] == [True] * 6
         # one client for all, as each would take some seconds to start; it fails at the end of input
         run([CLIENT], stdin="\n".join(words) + "\n", check=False)
-        assert orphaned_resources.sweep(empty, CLOUD, str) == []
+        assert sweep(empty, CLOUD) == []

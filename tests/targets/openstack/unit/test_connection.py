@@ -1,8 +1,10 @@
-"""Logging in to a cloud, and what is said where that, or a call, does not work."""
+"""Logging in to a cloud, and the errors where that, or a call, does not work."""
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -23,20 +25,20 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def failing(cloud: str = "fake") -> str:
+def failing(cloud: str = "fake") -> FlakeshipError:
     with pytest.raises(FlakeshipError) as raised, connected(cloud):
         pass
     assert PASSWORD not in str(raised.value)
-    return str(raised.value)
+    return raised.value
 
 
-def asking(method: str, path: str) -> str:
+def asking(method: str, path: str) -> FlakeshipError:
     with connected("fake") as connection:
         compute = rest.client(connection, "compute")
     with pytest.raises(FlakeshipError) as raised, connected("fake"):
         rest.ask(compute, method, path)
     assert PASSWORD not in str(raised.value)
-    return str(raised.value)
+    return raised.value
 
 
 def configured(path: Path, monkeypatch: pytest.MonkeyPatch, **clouds: object) -> Path:
@@ -64,18 +66,23 @@ def test_os_cloud_and_variables_are_taken(cloud: Cloud, monkeypatch: pytest.Monk
     with connected(""):
         pass
     monkeypatch.setenv("OS_PASSWORD", "another")
-    assert "the credentials in the OS_* variables are not accepted (401" in failing("")
+    error = failing("")
+    assert error.code == "credentials-refused"
+    assert "the credentials in the OS_* variables are not accepted (401" in error.what
 
 
 def test_nothing_is_configured() -> None:
-    said = failing("")
-    assert said.startswith("no cloud is configured; there is none in OS_CLIENT_CONFIG_FILE, ./cl")
-    assert "OS_AUTH_URL" in said
+    error = failing("")
+    assert (error.code, error.allowed) == ("cloud-not-chosen", "")
+    assert error.what.startswith("no cloud is configured in OS_CLIENT_CONFIG_FILE, ./clouds.yaml")
+    assert "OS_AUTH_URL" in error.remedy
 
 
 def test_none_of_several_clouds_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = configured(tmp_path, monkeypatch, one={}, two={})
-    assert f"no cloud is chosen; there are one, two in {file}; name one" in failing("")
+    error = failing("")
+    assert (error.code, error.allowed) == ("cloud-not-chosen", "one, two")
+    assert str(file) in error.what
 
 
 @pytest.mark.parametrize("variable", ["OS_CLOUD", "OS_REGION_NAME"])
@@ -83,19 +90,23 @@ def test_the_only_cloud_is_not_chosen_either(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "")
-    said = failing("")
-    assert said.startswith("no cloud is chosen; there are fake in /")
-    assert "name one in flakeship:openstack.cloud or OS_CLOUD, or set OS_AUTH_URL" in said
+    error = failing("")
+    assert (error.code, error.allowed) == ("cloud-not-chosen", "fake")
+    assert error.key == "flakeship:openstack.cloud"
+    assert "OS_CLOUD" in error.remedy
     assert not cloud.calls
 
 
 def test_an_unknown_cloud_is_told_which_there_are(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = failing("fkae")
-    assert said.startswith("fkae: there is no cloud of this name, did you mean fake?; there are f")
+    error = failing("fkae")
+    assert (error.code, error.given, error.allowed) == ("cloud-unknown", "fkae", "fake")
+    assert error.remedy == "did you mean fake?"
     monkeypatch.setenv("OS_CLOUD", "gone")
-    assert failing("").startswith("gone: there is no cloud of this name; there are fake in /")
+    error = failing("")
+    assert (error.code, error.given, error.allowed) == ("cloud-unknown", "gone", "fake")
+    assert "OS_CLOUD" in error.remedy
     assert not cloud.calls
 
 
@@ -104,54 +115,60 @@ def test_a_file_that_is_missing_or_broken_is_named(
 ) -> None:
     file = tmp_path / "clouds.yaml"
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
-    assert f"({file} is not there)" in failing("a")
+    assert f"({file} is not there)" in failing("a").what
     file.write_text("clouds: [\n")
-    assert f"({file} cannot be read as YAML)" in failing("a")
+    assert f"({file} cannot be read as YAML)" in failing("a").what
     file.write_text("- text\n")
-    assert "is empty or not a valid mapping" in failing("a")
+    assert "is empty or not a valid mapping" in failing("a").what
 
 
 def test_wrong_credentials(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = configured(tmp_path, monkeypatch, fake=settings(cloud.url, "wrong-password"))
-    said = failing()
-    assert f"fake: the credentials in {file} are not accepted (401" in said
-    assert "wrong, expired or revoked" in said
-    assert "wrong-password" not in said
+    error = failing()
+    assert (error.code, error.key) == ("credentials-refused", "fake")
+    assert f"the credentials in {file} are not accepted (401" in error.what
+    assert "expired" in error.remedy
+    assert "wrong-password" not in str(error)
 
 
 def test_incomplete_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configured(tmp_path, monkeypatch, fake={"auth": {"username": "test"}})
-    said = failing()
-    assert "are not complete" in said
-    assert "auth_url" in said
+    error = failing()
+    assert error.code == "credentials-incomplete"
+    assert "auth_url" in error.what
 
 
 def test_a_cloud_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configured(tmp_path, monkeypatch, fake=settings("http://127.0.0.1:1"))
-    said = failing()
-    assert said.startswith("fake: cannot be reached: ")
-    assert "connection to http://127.0.0.1:1/identity/v3: Connection refused; is auth_url" in said
+    error = failing()
+    assert (error.code, error.key) == ("cloud-unreachable", "fake")
+    assert "connection to http://127.0.0.1:1/identity/v3: Connection refused" in error.what
+    assert "auth_url" in error.remedy
 
 
 def test_a_password_in_a_url_is_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured(tmp_path, monkeypatch, fake=settings("http://me:hush-hush@127.0.0.1:1"))
-    said = failing()
-    assert "http://127.0.0.1:1/identity/v3" in said
-    assert "hush-hush" not in said
+    error = failing()
+    assert "http://127.0.0.1:1/identity/v3" in error.what
+    assert "hush-hush" not in str(error)
 
 
 def test_a_service_that_is_not_in_the_catalogue(cloud: Cloud) -> None:
     cloud.services = ["compute"]
-    assert "the catalogue has no image, network service for region here" in failing()
+    error = failing()
+    assert error.code == "service-missing"
+    assert "no image, network service for region here" in error.what
 
 
 def test_a_region_that_is_not_in_the_catalogue(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured(tmp_path, monkeypatch, fake=settings(cloud.url) | {"region_name": "there"})
-    assert "has no compute, image, network service for region there" in failing()
+    error = failing()
+    assert error.code == "service-missing"
+    assert "no compute, image, network service for region there" in error.what
 
 
 @pytest.mark.parametrize(
@@ -167,10 +184,12 @@ def test_a_forbidden_call_names_itself_and_the_role(
     cloud: Cloud, method: str, path: str, role: str
 ) -> None:
     cloud.refuse("/servers|/flavors", 403, {"forbidden": {"code": 403, "message": "Policy no"}})
-    said = asking(method, path)
-    assert f"fake: {method} {cloud.url}/compute/v2.1{path.partition('=')[0]} is forbidden" in said
-    assert f"(Policy no): it needs the role {role}, and the credentials in" in said
-    assert said.endswith("have member, reader")
+    error = asking(method, path)
+    assert (error.code, error.key, error.given) == ("role-missing", "fake", "member, reader")
+    assert error.what == (
+        f"{method} {cloud.url}/compute/v2.1{path.partition('=')[0]} is forbidden (Policy no): it "
+        f"needs the role {role}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,17 +202,23 @@ def test_a_forbidden_call_names_itself_and_the_role(
 )
 def test_a_quota_is_told_from_other_refusals(cloud: Cloud, status: int, body: object) -> None:
     cloud.refuse("POST /compute", status, body)
-    said = asking("POST", "/servers")
-    assert f"a quota of the project does not allow POST {cloud.url}/compute/v2.1/servers: " in said
-    assert "uota" in said.partition(": ")[2].partition("servers: ")[2]
+    error = asking("POST", "/servers")
+    assert error.code == "quota-exceeded"
+    call, _, said = error.what.partition("servers: ")
+    assert call.endswith(f"does not allow POST {cloud.url}/compute/v2.1/")
+    assert "uota" in said
     assert "<" not in said
 
 
 def test_a_busy_cloud_and_other_answers(cloud: Cloud) -> None:
     cloud.refuse("/servers", 503, "<html>no backend</html>")
-    assert "was not served (503, no backend): the cloud is busy" in asking("GET", "/servers")
+    error = asking("GET", "/servers")
+    assert error.code == "cloud-busy"
+    assert "was not served (503, no backend)" in error.what
     cloud.refuse("/limits", 418, {"teapot": {"message": f"I am {PASSWORD}"}})
-    assert asking("GET", "/limits").endswith("/compute/v2.1/limits failed with 418: I am …")
+    error = asking("GET", "/limits")
+    assert error.code == "cloud-refused"
+    assert error.what.endswith("/compute/v2.1/limits failed with 418: I am …")
 
 
 def test_a_cloud_that_does_not_answer_in_time(
@@ -201,6 +226,34 @@ def test_a_cloud_that_does_not_answer_in_time(
 ) -> None:
     configured(tmp_path, monkeypatch, fake=settings(cloud.url) | {"api_timeout": 0.2})
     cloud.slow = "/limits"
-    said = asking("GET", "/limits")
-    assert said.startswith("fake: no answer in time: ")
-    assert "api_timeout (seconds) in" in said
+    error = asking("GET", "/limits")
+    assert error.code == "cloud-unreachable"
+    assert error.what.startswith("no answer in time: ")
+    assert "api_timeout" in error.remedy
+
+
+def test_every_call_is_in_the_debug_log_without_a_secret(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "flakeship")
+    with connected("fake") as connection:
+        compute = rest.client(connection, "compute")
+        rest.every(compute, "/servers/detail", "servers", {"name": "web"})
+        rest.ask(compute, "GET", "/limits")
+    login_, *calls = [re.sub(r"\d+\.\d\d s", "T", message) for message in caplog.messages]
+    assert login_ == "fake: a token of project ours with the roles member, reader after T"
+    assert calls == [
+        f"GET {cloud.url}/compute/v2.1/servers/detail: 200 after T",
+        f"GET {cloud.url}/compute/v2.1/limits: 200 after T",
+    ]
+    assert not [word for word in (PASSWORD, "a-token") if word in caplog.text]
+
+
+def test_a_call_without_an_answer_is_in_the_debug_log(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "flakeship")
+    cloud.slow = "/limits"
+    with pytest.raises(FlakeshipError), connected("fake") as connection:
+        rest.ask(rest.client(connection, "compute"), "GET", "/limits", timeout=0.1)
+    assert "/limits: no answer after 0." in caplog.messages[-1]

@@ -1,0 +1,106 @@
+"""Removing the orphaned resources of a stack from a cloud; see flakeship.rollout.orphans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.rollout import orphans
+from flakeship.rollout.orphans import OwnedResource, Unrecorded
+from flakeship.state import stack as stack_state
+from flakeship.state.stack import Stack
+from flakeship.targets.openstack import owned_resources
+from flakeship.targets.openstack.api import connection as api
+from flakeship.targets.openstack.api import rest
+from flakeship.targets.openstack.api.client_command import client
+from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.resources import GLANCE_IMAGE
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+
+def sweep(stack: Stack, cloud: str) -> list[str]:
+    """Remove what is certainly orphaned, and return lines about that and about the rest.
+
+    `cloud` is as for `connected`; no run may be under way. Raises FlakeshipError where the cloud
+    cannot be read. With an empty state that is a line instead: nothing proves then that the stack
+    ever was there.
+    """
+    states = [stack]
+
+    def inspect() -> Unrecorded:
+        # the first state was read before, every other one is read anew
+        state = states.pop() if states else stack_state.settled(stack_state.selected())
+        return unrecorded(connection, state)
+
+    def remove(resource: OwnedResource) -> None:
+        kind = next(kind for kind in owned_resources.KINDS if kind.name == resource.kind)
+        delete(
+            rest.client(connection, kind.service),
+            f"{kind.collection}/{resource.id}",
+            f"{resource.kind} {resource.name}",
+            client(cloud, owned_resources.removal(resource)),
+            wait=resource.kind == "server",
+        )
+
+    try:
+        with api.connected(cloud) as connection:
+            swept = orphans.sweep(inspect, remove)
+            project = api.login(connection).project_name
+            where = f"the project {project} of {connection.config.name}"
+    except FlakeshipError as error:
+        if stack.resources:
+            raise
+        return [f"the state is empty, and the cloud was not inspected: {error}"]
+    return [
+        *(f"removed the {each.kind} {each}" for each in swept.removed),
+        *report(stack.name, cloud, where, swept.left),
+    ]
+
+
+def unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
+    """The stack's objects that its state does not hold.
+
+    Raises FlakeshipError with the credentials of another project.
+    """
+    read = datetime.now(UTC)
+    token = api.login(connection)
+    project = str(token.project_id)
+    expected = stack.outputs.get("project", project)
+    if expected != project:
+        raise FlakeshipError(
+            f"the stack is in the project {expected}, and these credentials are for "
+            f"{token.project_name} ({project})",
+            code="project-mismatch",
+            key=stack.name,
+            remedy="choose the right cloud by OS_CLOUD or flakeship:openstack.cloud",
+        )
+    owned = owned_resources.of_stack(stack.name, owned_resources.list_all(connection, project))
+    held = held_ids(stack)
+    return Unrecorded([each for each in owned if each.id not in held], held, read)
+
+
+def held_ids(stack: Stack) -> set[str]:
+    """The ids of everything that the state holds; images are made by commands."""
+    ids = {resource.get("id", "") for resource in stack.resources}
+    for resource in stack.resources:
+        stdout = resource.get("outputs", {}).get("stdout")
+        if stdout and GLANCE_IMAGE.subject(resource["urn"]):
+            ids.add(json.loads(stdout)["id"])
+    return ids | {image["id"] for image in (stack.outputs.get("published") or {}).values()}
+
+
+def report(stack: str, cloud: str, where: str, left: Sequence[OwnedResource]) -> list[str]:
+    """The objects that a person has to decide on, each with the command that removes it."""
+    if not left:
+        return []
+    return [
+        f"found resources of the stack {stack} in {where} that are not in its state.",
+        "They may belong to another checkout with a stack of the same name. If not, remove them in "
+        "this order:",
+        *(f"  {client(cloud, owned_resources.removal(each))}  # {each}" for each in left),
+    ]

@@ -1,0 +1,129 @@
+"""A sweep of a cloud: what is removed, what is left for a person, and what a state holds."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.ownership import Owner
+from flakeship.state import stack
+from flakeship.state.stack import Stack
+from flakeship.targets.openstack import sweep as sweeping
+from flakeship.targets.openstack.sweep import held_ids
+from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.targets.openstack.unit.test_owned_resources import WORDS, address, named, port
+
+OLD = "2026-06-01T00:00:00Z"
+TEMPORARY = Owner("dev", "web", "web-33333333").for_verification().tags
+
+
+def test_the_ids_that_a_state_holds() -> None:
+    resources = [
+        {"urn": "u::web", "type": "flakeship:openstack:Server"},
+        {"urn": "u::server-web", "id": "a-server", "type": "openstack:compute"},
+        {"urn": "u::glance-a", "id": "g", "type": "c", "outputs": {"stdout": '{"id": "an-image"}'}},
+        {"urn": "u::glance-b", "id": "h", "type": "c", "outputs": {}},
+        {
+            "urn": "u::dev",
+            "type": "pulumi:pulumi:Stack",
+            "outputs": {"published": {"b": {"id": "another-image", "count": 1}}},
+        },
+    ]
+    ids = held_ids(Stack("dev", {"resources": resources}))
+    assert ids >= {"a-server", "an-image", "another-image"}
+
+
+def on(cloud: Cloud) -> None:
+    """A test server and an address that are over, and a network that is not for us to judge."""
+    server = {"id": "s", "name": "web-1", "status": "ACTIVE", "image": None, "tenant_id": "p"}
+    cloud.servers = [{**server, "metadata": TEMPORARY, "created": OLD}]
+    told = " ".join(f"{key}={value}" for key, value in TEMPORARY.items())
+    cloud.neutron = {"floatingips": [address("203.0.113.9", description=told)]}
+    cloud.networks = [named("dev", tags=WORDS, created_at=OLD)]
+
+
+def sweep(**state: Any) -> list[str]:
+    return sweeping.sweep(Stack("dev", state), "fake")
+
+
+def test_what_is_over_goes_and_the_rest_is_told(cloud: Cloud) -> None:
+    on(cloud)
+    lines = sweep()
+    assert lines[:2] == [
+        "removed the server web-1, ACTIVE, temporary, created 2026-06-01 00:00 UTC",
+        "removed the floating ip 203.0.113.9, temporary",
+    ]
+    assert "the project ours of fake" in lines[2]
+    assert lines[-1] == (
+        "  openstack --os-cloud fake network delete id-of-dev  # dev, created 2026-06-01 00:00 UTC"
+    )
+    assert len(cloud.asked("^DELETE")) == 2
+    assert sweep() == lines[2:]
+
+
+def test_what_the_state_holds_is_left_alone(cloud: Cloud) -> None:
+    on(cloud)
+    ids = ["s", "id-of-203.0.113.9", "id-of-dev"]
+    assert sweep(resources=[{"urn": "u::x", "type": "t", "id": each} for each in ids]) == []
+    assert not cloud.asked("^DELETE")
+
+
+def test_what_cannot_be_removed_is_told(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "flakeship")
+    on(cloud)
+    monkeypatch.setattr("flakeship.targets.openstack.api.deletion.PATIENCE", 0.1)
+    cloud.refuse("DELETE /compute", 409, {"conflictingRequest": {"message": "it is locked"}})
+    lines = sweep()
+    assert caplog.messages[0].startswith("server web-1: could not be removed: it is locked. Try `")
+    assert any("openstack --os-cloud fake server delete s  # web-1" in line for line in lines)
+
+
+def test_a_state_of_another_project_is_refused(cloud: Cloud) -> None:
+    on(cloud)
+    other = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": {"project": "q"}}
+    with pytest.raises(FlakeshipError) as raised:
+        sweep(resources=[other])
+    assert (raised.value.code, raised.value.key) == ("project-mismatch", "dev")
+    assert "project q" in raised.value.what
+    assert "ours (p)" in raised.value.what
+    assert not cloud.asked("^DELETE")
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_after_the_wait_the_state_is_read_anew(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    on(cloud)
+    made = datetime.now(UTC) - timedelta(seconds=40)
+    young = port("young", tags=WORDS, created_at=f"{made:%Y-%m-%dT%H:%M:%SZ}")
+    cloud.neutron["ports"] = [young]
+    cloud.servers, cloud.neutron["floatingips"], cloud.networks = [], [], []
+    state = {"resources": [{"urn": "u::n", "type": "t", "id": "shared"}]}
+    later = {"resources": [*state["resources"], {"urn": "u::p", "type": "t", "id": young["id"]}]}
+    monkeypatch.setattr(stack, "selected", lambda: Stack("dev", later if taken else state))
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        young["created_at"] = OLD  # as if the time had passed
+
+    monkeypatch.setattr("flakeship.rollout.orphans.time.sleep", sleep)
+    lines = sweep(**state)
+    assert 15 < slept[0] < 25
+    assert lines == ([] if taken else ["removed the port young, created 2026-06-01 00:00 UTC"])
+
+
+@pytest.mark.usefixtures("cloud")
+def test_no_credentials_are_an_error_only_where_there_is_something() -> None:
+    (line,) = sweeping.sweep(Stack("dev", {}), "nowhere")
+    assert line.startswith("the state is empty, and the cloud was not inspected: ")
+    held = Stack("dev", {"resources": [{"urn": "u::x", "type": "t"}]})
+    with pytest.raises(FlakeshipError) as raised:
+        sweeping.sweep(held, "nowhere")
+    assert raised.value.code == "cloud-unknown"
