@@ -65,6 +65,7 @@ def checks() -> Iterator[Check]:
         "nixfmt", (formatter or "", "--check", *nix), len(nix), hint="make format", lacking=why
     )
     yield Check("make", ("make", "--dry-run", *targets()))
+    yield Check("imports", (BIN / "lint-imports", "--no-cache", "--no-logo"))
     yield Check("mypy --strict", (BIN / "mypy",))
 
 
