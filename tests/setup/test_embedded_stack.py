@@ -19,12 +19,7 @@ ENVIRONMENT = dict(os.environ)
 """As `make env` made it: the fixtures of this folder hide it from the tests."""
 
 PROGRAM = """
-import os
-from pathlib import Path
 import pulumi
-from flakeship.state import passphrase
-secrets = [os.environ["SECRET"]] if "SECRET" in os.environ else []
-passphrase.refuse_public("dev", secrets, Path("Pulumi.dev.yaml"), os.environ)
 pulumi.export("host", pulumi.Config("flakeship").get("host"))
 """
 
@@ -33,14 +28,13 @@ NIX = ("--extra-experimental-features", "nix-command flakes")
 
 
 class Clone:
-    """A checkout of its own with all files of this one committed, and another program in it."""
+    """A checkout of its own with all files of this one committed."""
 
     def __init__(self, path: Path) -> None:
         for file in check.tracked():
             copy = path / file.relative_to(paths.ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy, follow_symlinks=False)
-        (path / "__main__.py").write_text(PROGRAM)
         (path / ".venv").symlink_to(paths.ROOT / ".venv")
         (path / ".state").mkdir()
         self.path = path
@@ -51,6 +45,9 @@ class Clone:
         self.env.pop("PULUMI_CONFIG_PASSPHRASE", None)
         self.run("git", "init", "-q")
         self.run("sh", "-c", "echo /.venv >>.git/info/exclude")
+        self.commit()
+
+    def commit(self) -> None:
         self.run("git", "add", "-A")
         who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
         self.run("git", *who, "commit", "-qm", "test")
@@ -89,6 +86,8 @@ LIFE = (
 
 
 def test_no_command_changes_the_committed_file(clone: Clone) -> None:
+    (clone.path / "__main__.py").write_text(PROGRAM)  # its resources would take a minute
+    clone.commit()
     for command in LIFE:
         clone.run("pulumi", *command.split(), "--non-interactive")
         assert clone.run("git", "status", "--porcelain") == "", command
@@ -99,9 +98,16 @@ def test_no_command_changes_the_committed_file(clone: Clone) -> None:
 
 def test_the_public_passphrase_takes_no_secret(clone: Clone) -> None:
     clone.run("pulumi", "stack", "select", "--create", "dev")
-    clone.env["SECRET"] = "aws:key"
-    said = clone.run("pulumi", "up", "--yes", "--skip-preview", fails=True)
-    assert "stack dev: the passphrase of this stack is public" in said
+    for setting in (
+        ("--secret", "aws:key", "AKIA"),
+        ("flakeship:target", "openstack"),
+    ):
+        clone.run("pulumi", "config", "set", *setting)
+        said = clone.run("pulumi", "up", "--yes", "--skip-preview", fails=True)
+        assert "stack dev: the passphrase of this stack is public" in said, setting
+        state = json.loads(clone.run("pulumi", "stack", "export"))["deployment"]
+        assert [each["type"] for each in state["resources"]] == ["pulumi:pulumi:Stack"]
+        clone.run("git", "checkout", "Pulumi.dev.yaml")
     clone.env["PULUMI_CONFIG_PASSPHRASE"] = "not the one of the committed salt"
     assert "incorrect passphrase" in clone.run("pulumi", "preview", fails=True)
 
