@@ -49,21 +49,23 @@ async def main() -> dict[str, Any]:
     others = planned.records
     for warning in desired.lost(others):
         pulumi.log.warn(warning)
-    remembered = {record.name: record.sha512 for record in known}
+    remembered = {record.name: record.artifact.files for record in known}
     images = {
         release.name: NixImage(
-            release, stack, remembered.get(release.name, ""), planned.room.get(release.name, 0)
+            release,
+            stack,
+            remembered.get(release.name, ()),
+            planned.max_image_disk.get(release.name, 0),
         )
         for release in (*releases.values(), *(record.release for record in others))
     }
     deployed = target.deploy(images)
 
     # Through the verifications: a failed run leaves the ledger as it was (docs/decisions/0005).
-    built = [images[release.name].built for release in releases.values()]
+    built = [images[release.name].artifact for release in releases.values()]
     verified = pulumi.Output.all(pulumi.Output.all(*built), *deployed.evidence).apply(
         lambda done: [
-            Record(release, made.sha512, made.size, made.disk)
-            for release, made in zip(releases.values(), done[0], strict=True)
+            Record(release, made) for release, made in zip(releases.values(), done[0], strict=True)
         ]
     )
     if not pulumi.runtime.is_dry_run() and not await program.is_known(verified):

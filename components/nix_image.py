@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import pulumi
 
-from flakeship.model import codec
-from flakeship.model.release import Built, Release
+from flakeship.model import artifact, codec
+from flakeship.model.artifact import Artifact, File
+from flakeship.model.release import Release
 from flakeship.nix.build import BuildRequest
 
 from .command import command_resource
 
 
 class NixImage(pulumi.ComponentResource):
-    """A release's image file in the Nix store, kept from collection as long as this exists.
+    """A release's image in the Nix store, kept from collection as long as this exists.
 
     The output path is its identity and known at preview. The derivation is only what gets built:
     it may change without the output, and then nothing happens; so the request is looked at when the
     image is made and never again.
     """
 
-    built: pulumi.Output[Built]
+    artifact: pulumi.Output[Artifact]
 
     def __init__(
         self,
         release: Release,
         stack: str,
-        sha512: str,
-        room: int = 0,
+        verified: tuple[File, ...] = (),
+        max_image_disk: int = 0,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:index:NixImage", release.name, None, opts)
-        request = BuildRequest(release, f".state/{stack}/roots/{release.name}", sha512, room)
+        root = f".state/{stack}/roots/{release.name}"
+        request = BuildRequest(release, root, verified, max_image_disk)
         command = command_resource(
             f"image-{release.name}",
             "build",
@@ -38,5 +40,5 @@ class NixImage(pulumi.ComponentResource):
             delete="forget",
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
         )
-        self.built = command.stdout.apply(lambda text: codec.parse(Built, text))
-        self.register_outputs({"path": release.path, "toplevel": release.toplevel})
+        self.artifact = command.stdout.apply(artifact.read)
+        self.register_outputs({"files": release.paths, "toplevel": release.toplevel})

@@ -19,11 +19,12 @@ from .nix_image import NixImage
 class Planned:
     """The records that stay beside the wanted releases: the others, and what is still needed.
 
-    `room` is the smallest root disk in MiB for each release, by name, whose size is not known yet.
+    `max_image_disk` is the smallest root disk in MiB for each release, by name, whose image has an
+    unknown size.
     """
 
     records: list[Record]
-    room: Mapping[str, int] = field(default_factory=dict)
+    max_image_disk: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

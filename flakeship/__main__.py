@@ -12,7 +12,7 @@ from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import build as images
 from flakeship.nix import store
-from flakeship.nix.build import BuildRequest
+from flakeship.nix.build import BuildRequest, ForgetRequest
 from flakeship.operate import login, status
 from flakeship.operate import verify as recheck
 from flakeship.state import stack as selected
@@ -36,7 +36,7 @@ def build(text: str) -> str:
 
 def forget(text: str) -> str:
     """Let Nix collect an image again."""
-    store.drop(codec.parse(BuildRequest, text).root)
+    store.drop(codec.parse(ForgetRequest, text).root)
     return "{}"
 
 

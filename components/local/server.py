@@ -42,7 +42,7 @@ class LocalServer(pulumi.ComponentResource):
         started = command_resource(
             f"machine-{machine.id}",
             "start",
-            image.built.apply(lambda built: codec.dump(machine.start(built))),
+            image.artifact.apply(lambda made: codec.dump(machine.start(made))),
             delete="stop",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
         )

@@ -33,7 +33,7 @@ class OpenStack:
             pulumi.log.info(fact)
         for note in self.survey.notes:
             pulumi.log.warn(note)
-        return Planned(self.survey.records, self.survey.room)
+        return Planned(self.survey.records, self.survey.max_image_disk)
 
     def deploy(self, images: Mapping[str, NixImage]) -> Deployed:
         """Images, servers, verifications and cut-overs."""

@@ -89,7 +89,7 @@ class Graph:
             stack=self.scene.stack,
             count=self.survey.counts[name],
         )
-        return GlanceImage(name, built.built.apply(request), self.inside)
+        return GlanceImage(name, built.artifact.apply(request), self.inside)
 
     def serve(self, planned: Machine) -> None:
         """The server, its verification, and the cut-over to it."""

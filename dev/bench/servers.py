@@ -31,9 +31,9 @@ def servers(project: Project, count: int) -> None:
         c["milliseconds"] / 1000 for e in evidence for c in e["checks"] if c["name"] == "nix-build"
     ]
     waited = max(each["seconds_to_ssh"] for each in evidence)
-    image = outputs["releases"][0]["release"]
+    image = outputs["releases"][0]["artifact"]["files"][0]["path"]
     project.pulumi("destroy", "--yes", "--skip-preview")
-    theirs = peer(f"{image['out']}/{image['file']}", project.path / ".state/id_ed25519", count)
+    theirs = peer(image, project.path / ".state/id_ed25519", count)
     apart = max(builds)
     show(
         f"{count} server(s) from a built image, 2 vCPUs and 512 MiB each, {accelerator()}",

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from flakeship.model import artifact
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.release import Record, Release
 
 
-def read(value: object) -> list[Record]:
+def read(value: Iterable[dict[str, Any]] | None) -> list[Record]:
     """The ledger from the stack's own output `releases`; a stack without one has an empty ledger.
 
     Raises FlakeshipError where another version wrote something that is not understood.
     """
     try:
-        return TypeAdapter(list[Record]).validate_python(value or [])
-    except ValidationError as error:
+        return TypeAdapter(list[Record]).validate_python([upgraded(each) for each in value or []])
+    except (ValidationError, LookupError, TypeError) as error:
         raise FlakeshipError(
             f"the stack's output `releases` is not a ledger of this version: {error}"
         ) from error
+
+
+def upgraded(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as JSON; one that was written when a release was a single file is converted."""
+    if "artifact" in record:
+        return record
+    release = dict(record["release"])
+    file = release.pop("file") or "."
+    image = {**record, "file": str(PurePosixPath(release["out"], file))}
+    return {"release": {**release, "files": [file]}, "artifact": artifact.upgraded(image)}
 
 
 def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> Record:

@@ -1,56 +1,90 @@
-"""A release: one evaluated host and variant, named by what it will be, known before it is built."""
+"""A release: one evaluated host and variant, named by its output, so known before it is built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import ConfigDict, Field
 
-
-def below(file: str) -> str:
-    """Refuse what leads out of the directory that it is relative to."""
-    if file.startswith("/") or ".." in PurePosixPath(file).parts:
-        raise ValueError("must be a path below the output")
-    return file
-
+from flakeship.model.artifact import Artifact
 
 Format = Literal["qcow2", "raw", "raw.zst", "vma.zst", "netboot"]
 Firmware = Literal["bios", "uefi", "hybrid"]
 
-# A flake may be anybody's: what it says goes into paths, command lines and ssh_config.
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Line = Annotated[str, Field(pattern=r"^[ -~]*$")]
-StorePath = Annotated[str, Field(pattern=r"^/nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]+$")]
+# A flake may be anybody's: what it says goes into paths, command lines and ssh_config. A title says
+# in an error message what is allowed.
+Word = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        title="up to 63 letters, digits, dots, dashes and underscores, first a letter or a digit",
+    ),
+]
+Line = Annotated[str, Field(pattern=r"^[ -~]*$", title="one line of ASCII")]
+StorePath = Annotated[
+    str,
+    Field(
+        pattern=r"^/nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]+$",
+        title="a path directly below /nix/store",
+    ),
+]
+Below = Annotated[str, Field(pattern=r"^([.]|[!-,0-~-][ -,0-~.-]*(/[!-,0-~-][ -,0-~.-]*)*)$")]
+MiB = Annotated[int, Field(ge=1, title="a whole number from 1")]
 
 
 @dataclass(frozen=True)
-class Release:
-    """What the flake's manifest says of one host and variant (docs/nix.md), and where it came from.
+class Manifest:
+    """What a flake says of one host and variant.
 
-    `drv` is what gets built, `out` what it is: two derivations may have one output. `file` is
-    relative to `out`, `disk` and `memory` are in MiB (`auto`: the image's size is known once it is
-    built), a `hybrid` image boots by either firmware, `agent` says that the QEMU guest agent is in
-    it, `revision` is the git revision of the flake, with `-dirty` for uncommitted changes and empty
-    where there is none.
+    These fields and their docstrings are the JSON schema that nix/lib/manifest.schema.json holds
+    (flakeship.nix.manifest writes it).
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
+
     host: Word
+    """The host's name in the flake."""
     variant: Word
+    """The variant's name in the flake."""
     drv: StorePath
+    """The derivation of the image."""
     out: StorePath
-    file: Annotated[Line, AfterValidator(below)]
+    """The output path of that derivation; two derivations may have the same output."""
+    files: Annotated[
+        tuple[Below, ...],
+        Field(
+            min_length=1, title="one or more paths below `out`, in which no part begins with a dot"
+        ),
+    ]
+    """The image's files, as paths below `out`; `.` where the output itself is the file."""
     format: Format
+    """The format of the image; `netboot` is a kernel, an initrd and an iPXE script."""
     toplevel: StorePath
+    """What /run/current-system is in a machine that runs the image."""
     version: Line
+    """The version of the release, for people."""
     system: Word
-    disk: int | Literal["auto"]
-    memory: int
+    """The platform, such as `x86_64-linux`."""
+    disk: Annotated[MiB | Literal["auto"], Field(title="a whole number from 1, or auto")]
+    """The virtual size of the image in MiB; `auto` where only the build tells it."""
+    memory: MiB
+    """The least memory to boot with, in MiB."""
     user: Word
-    revision: Line = ""
+    """The user that the checks log in as, who has `sudo` without a password."""
     firmware: Firmware = "bios"
-    agent: bool = False
+    """The firmware that boots the image; `hybrid` is either."""
+    agent: Annotated[bool, Field(title="true or false")] = False
+    """Whether the QEMU guest agent is in the image."""
+
+
+@dataclass(frozen=True)
+class Release(Manifest):
+    """A manifest, and the git revision of the flake that it was evaluated from."""
+
+    revision: Line = ""
+    """Ends in `-dirty` with uncommitted changes; empty outside of git."""
 
     @property
     def name(self) -> str:
@@ -58,32 +92,17 @@ class Release:
         return f"{self.host}-{PurePosixPath(self.out).name[:8]}"
 
     @property
-    def path(self) -> str:
-        """The image file in the store."""
-        return str(PurePosixPath(self.out, self.file))
-
-
-@dataclass(frozen=True)
-class Built:
-    """An image file that exists: its sha512 in hexadecimal and its size in bytes.
-
-    `disk` is the size of the disk that is in it, in MiB, rounded up.
-    """
-
-    file: str
-    sha512: str
-    size: int
-    disk: int = 0
+    def paths(self) -> list[str]:
+        """The image's files in the store."""
+        return [str(PurePosixPath(self.out, file)) for file in self.files]
 
 
 @dataclass(frozen=True)
 class Record:
-    """A verified release in the ledger, with what is known of its file."""
+    """A verified release in the ledger, and the artifact that was verified."""
 
     release: Release
-    sha512: str
-    size: int
-    disk: int = 0
+    artifact: Artifact
 
     @property
     def name(self) -> str:

@@ -2,81 +2,108 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.model.release import Built, Release
+from flakeship.model.release import Release
 from flakeship.nix import image_file, store
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
+log = logging.getLogger(__name__)
+
+LOG_LINES = 25
+"""How much of a failed builder's log Nix shows."""
+
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """Build a release and keep it from garbage collection by `root`, a path without its ending.
+    """Build a release, and keep it from garbage collection by links that begin with `root`.
 
-    `sha512` is what the ledger remembers of a release of this name; empty for a new one. `room` is
-    the smallest root disk in MiB that is to boot it, where the flake does not say what that needs.
+    `verified` are the files that the ledger has of this release, none for a new one.
+    `max_image_disk` is the smallest disk in MiB that will boot it, where the manifest leaves the
+    image's size open; 0: any.
     """
 
     release: Release
     root: str
-    sha512: str = ""
-    room: int = 0
+    verified: tuple[File, ...] = ()
+    max_image_disk: int = 0
 
 
-LOG_LINES = 25
-"""How much of a failed builder's log is shown."""
+@dataclass(frozen=True)
+class ForgetRequest:
+    """Let Nix collect what a BuildRequest with this `root` keeps."""
+
+    root: str
 
 
-def build(request: BuildRequest) -> Built:
-    """Build a release's image and keep it, its derivation and its toplevel from collection.
+def build(request: BuildRequest) -> Artifact:
+    """Build a release's image, and keep it, its derivation and its toplevel from collection.
 
-    Nix's progress goes to standard error as it comes. Raises FlakeshipError when the build fails,
-    when it has no such file, when that does not fit, or when the bytes are not those that the
-    ledger knows by this name.
+    Nix's progress goes to standard error. Raises FlakeshipError when the build fails or lacks a
+    file of the manifest, when the image is too large, and when a file has not the bytes that the
+    ledger has of it.
     """
     release, root = request.release, Path(request.root)
     root.parent.mkdir(parents=True, exist_ok=True)
-    wanted = [f"{release.drv}^out", "--out-link", str(root), "--log-lines", str(LOG_LINES)]
+    links = ["--out-link", str(root), "--log-lines", str(LOG_LINES)]
     try:
-        run([*NIX, "build", *wanted], stream=True)
+        run([*NIX, "build", f"{release.drv}^out", *links], stream=True)
     except CommandError as error:
         raise FlakeshipError(
-            f"{release.name}: the image could not be built, see above; "
-            f"the whole log: nix log {release.drv}"
+            "the image could not be built",
+            code="build-failed",
+            key=release.name,
+            remedy=f"see the log above, or all of it: nix log {release.drv}",
         ) from error
-    built = describe(release)
-    if request.sha512 and built.sha512 != request.sha512:
+    artifact = describe(release)
+    try:
+        _check(request, artifact)
+    except FlakeshipError:
         store.drop(request.root)
-        raise FlakeshipError(
-            f"{release.name}: {built.file} has other bytes than the release that was verified "
-            f"(sha512 {built.sha512[:16]}…, the ledger has {request.sha512[:16]}…): the build is "
-            "not reproducible. Restore the old bytes from a binary cache, or change the host so "
-            "that it gets a new name"
-        )
-    if request.room and built.disk > request.room:
-        store.drop(request.root)
-        raise FlakeshipError(
-            f"{release.name}: the disk in the image has {built.disk} MiB, and the smallest that is "
-            f"to boot it {request.room} MiB: give the server a larger `disk`"
-        )
+        raise
     store.keep(release.drv, Path(f"{root}-drv"))
     # Absent only where the image came from a binary cache without its toplevel.
     if run([*NIX, "build", release.toplevel, "--out-link", f"{root}-toplevel"], check=False).code:
-        print(f"{release.toplevel} is in no store here and is not kept", file=sys.stderr)
-    return built
+        log.info("%s is not in the Nix store and not kept", release.toplevel)
+    return artifact
 
 
-def describe(release: Release) -> Built:
-    """What there is to know of a release's image file. Raises FlakeshipError when it is gone."""
-    path = Path(release.path)
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha512").hexdigest()
-    except FileNotFoundError as error:
-        raise FlakeshipError(store.gone(release)) from error
-    return Built(release.path, digest, path.stat().st_size, image_file.inspect(path)[1])
+def describe(release: Release) -> Artifact:
+    """The files of a release that is built. Raises FlakeshipError where one is missing."""
+    if (error := store.missing(release)) is not None:
+        raise error
+    files = tuple(image_file.describe(Path(path)) for path in release.paths)
+    disk = 0
+    if release.format in {"qcow2", "raw"}:
+        disk = image_file.mebibytes(image_file.inspect(Path(release.paths[0]))[1])
+    return Artifact(files, disk)
+
+
+def _check(request: BuildRequest, artifact: Artifact) -> None:
+    """Refuse files that differ from the verified ones, and an image that is too large."""
+    name, largest = request.release.name, request.max_image_disk
+    verified = {file.path: file.sha512 for file in request.verified}
+    for file in artifact.files:
+        known = verified.get(file.path, file.sha512)
+        if file.sha512 != known:
+            raise FlakeshipError(
+                f"{file.path} differs from the verified one (sha512 {file.sha512[:16]}…, the "
+                f"ledger has {known[:16]}…): the build is not reproducible",
+                code="build-not-reproducible",
+                key=name,
+                remedy="restore the original from a binary cache, or change the host's "
+                "configuration to produce a new release",
+            )
+    if largest and artifact.disk > largest:
+        raise FlakeshipError(
+            f"the image has a disk of {artifact.disk} MiB, and the smallest server that will boot "
+            f"it has {largest} MiB",
+            code="image-too-large",
+            key=name,
+            remedy="give the server a larger `disk`",
+        )

@@ -9,17 +9,15 @@ import re
 import textwrap
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError
 from flakeship.model.release import Release
-from flakeship.nix import source, store
+from flakeship.nix import manifest, source, store
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
 HEAP = {"GC_INITIAL_HEAP_SIZE": "600M"}
-"""Nix begins with 384 MiB and collects seven times; so a NixOS host takes a quarter less time."""
-
+"""Nix starts with 384 MiB and collects garbage seven times; this saves a NixOS host a quarter of
+the time."""
 
 ERROR = re.compile(r"^ *error:", re.MULTILINE)
 
@@ -29,8 +27,8 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
 
     `nix path-info --derivation` answers from the evaluation cache, `nix eval` does not: so the
     manifest is the text `manifest` in the environment of a derivation (docs/decisions/0001).
-    `access` is a directory with the file authorized_keys. Raises FlakeshipError where the flake
-    does not evaluate, has no such host or variant, or its manifest is not understood.
+    `access` is a directory with the file authorized_keys. Raises SettingError where the flake has
+    no such host or variant, and FlakeshipError where it does not evaluate or its manifest is wrong.
     """
     attribute = f"{flake}#flakeship.{host}.{variant}"
     override = ["--no-write-lock-file", "--override-input", "access", f"path:{access.resolve()}"]
@@ -41,50 +39,68 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
         if error.exit_code is None:
             raise
         if f"flakeship.{host}" in error.stderr and "does not provide" in error.stderr:
-            raise SettingError(missing(flake, host, variant, override)) from error
+            raise missing(flake, host, variant, override) from error
         raise FlakeshipError(
-            f"{attribute} does not evaluate:\n{reason(error.stderr)}\n"
-            f"the way there: nix path-info --derivation --show-trace '{attribute}'"
+            "does not evaluate",
+            code="evaluation-failed",
+            key=attribute,
+            details=[
+                cause(error.stderr),
+                f"Full trace: nix path-info --derivation --show-trace '{attribute}'",
+            ],
         ) from error
-    try:
-        release = manifest(found.stdout.strip())
-    except (KeyError, ValidationError) as error:
-        raise FlakeshipError(
-            f"{attribute} is no manifest that is understood here (docs/nix.md): {error}"
-        ) from error
+    release = read(found.stdout.strip(), attribute)
     if (release.host, release.variant) != (host, variant):
         raise FlakeshipError(
-            f"{attribute} is a manifest of {release.host}.{release.variant}: the names must agree"
+            "the manifest must name the host and variant of its attribute",
+            code="manifest-invalid",
+            key=attribute,
+            given=f"{release.host}.{release.variant}",
         )
     return release
 
 
-def reason(stderr: str) -> str:
-    """Why something does not evaluate: Nix says it last, below the way that led there."""
+def read(drv: str, attribute: str) -> Release:
+    """The release that a manifest's derivation describes; `attribute` names it in errors."""
+    text = store.derivation(drv)["env"].get("manifest")
+    if text is None:
+        raise FlakeshipError(
+            "the derivation has no `manifest` in its environment",
+            code="manifest-invalid",
+            key=attribute,
+            remedy="see docs/nix.md for what a flake offers",
+        )
+    return manifest.read(text, attribute)
+
+
+def cause(stderr: str) -> str:
+    """The last error that Nix reports: the calls that lead to it come first."""
     last = stderr[[0, *(found.start() for found in ERROR.finditer(stderr))][-1] :]
     return textwrap.dedent(last).strip()
 
 
-def manifest(path: str) -> Release:
-    """The release that a manifest's derivation tells of. Raises KeyError and ValidationError."""
-    return TypeAdapter(Release).validate_json(store.derivation(path)["env"]["manifest"])
-
-
-def missing(flake: str, host: str, variant: str, override: list[str]) -> str:
-    """Says which hosts, or which variants of this host, the flake has instead."""
+def missing(flake: str, host: str, variant: str, override: list[str]) -> SettingError:
+    """The error for a host or variant that the flake does not have; lists those it has."""
     names = "f: builtins.mapAttrs (_: builtins.attrNames) f"
     listed = run(
         [*NIX, "eval", "--json", f"{flake}#flakeship", "--apply", names, *override], check=False
     )
     if listed.code != 0:
-        return f"flakeship:flake: {flake} has no attribute `flakeship` (see docs/nix.md)"
+        return SettingError(
+            "the flake must have an attribute `flakeship` (docs/nix.md)",
+            code="flake-without-hosts",
+            key="flakeship:flake",
+            given=flake,
+        )
     hosts: dict[str, list[str]] = json.loads(listed.stdout)
-    kind, given, known = (
+    kind, given, existing = (
         ("variant", variant, hosts[host]) if host in hosts else ("host", host, list(hosts))
     )
-    near = difflib.get_close_matches(given, known, 3) or known
-    unseen = source.inspect(flake).unseen
-    return (
-        f"flakeship:{kind}: {flake} has no {kind} {given}; nearest: {', '.join(near)}"
-        f"{f'. {unseen}' if unseen else ''}"
+    near = [f"did you mean {name}?" for name in difflib.get_close_matches(given, existing, 1)]
+    return SettingError(
+        f"{flake} has no {kind} {given}",
+        code=f"{kind}-missing",
+        key=f"flakeship:{kind}",
+        allowed=", ".join(existing),
+        remedy=" ".join([*near, source.inspect(flake).unseen]).strip(),
     )

@@ -1,26 +1,35 @@
-"""What an image file says of itself."""
+"""What an image file holds."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
+from flakeship.model.artifact import File
+
 MEBIBYTE = 1024**2
 QCOW2 = b"QFI\xfb"
-"""How a qcow2 begins; its virtual size are the 8 bytes at 24 (docs/interop/qcow2 of QEMU)."""
+"""The first bytes of a qcow2; its virtual size is in the 8 bytes at 24 (docs/interop/qcow2.txt of
+QEMU)."""
 
-Format = Literal["qcow2", "raw"]
+
+def describe(path: Path) -> File:
+    """A file with its size and its sha512. Raises FileNotFoundError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha512").hexdigest()
+    return File(str(path), path.stat().st_size, digest)
 
 
-def inspect(path: Path) -> tuple[Format, int]:
-    """The format of an image file and the size of the disk in it, in MiB, rounded up."""
+def inspect(path: Path) -> tuple[Literal["qcow2", "raw"], int]:
+    """The format of an image file by its first bytes, and its virtual size in bytes."""
     with path.open("rb") as file:
         head = file.read(32)
     if head.startswith(QCOW2):
-        return "qcow2", mebibytes(int.from_bytes(head[24:32], "big"))
-    return "raw", mebibytes(path.stat().st_size)
+        return "qcow2", int.from_bytes(head[24:32], "big")
+    return "raw", path.stat().st_size
 
 
 def mebibytes(size: int) -> int:
-    """Whole MiB that hold so many bytes."""
+    """A size in bytes as MiB, rounded up."""
     return -(-size // MEBIBYTE)

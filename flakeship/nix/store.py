@@ -1,11 +1,13 @@
-"""Paths of the Nix store: what is in them, and what keeps them from garbage collection."""
+"""Paths of the Nix store: what they hold, and what protects them from garbage collection."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
 from flakeship.system.process import run
 
@@ -13,7 +15,7 @@ NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
 
 
 def derivation(path: str) -> dict[str, Any]:
-    """What `nix derivation show` says of one derivation, in either of its two formats."""
+    """What `nix derivation show` prints of one derivation, in either of its two formats."""
     shown = json.loads(run([*NIX, "derivation", "show", path]).stdout)
     # Since Nix 2.32 the derivations are a key beside the format's version.
     (value,) = shown.get("derivations", shown).values()
@@ -21,14 +23,30 @@ def derivation(path: str) -> dict[str, Any]:
     return value
 
 
-def gone(release: Release) -> str:
-    """Says how to bring back a release's file that is no longer in the store."""
-    if Path(release.drv).exists():
-        remedy = f"build it again: nix build '{release.drv}^out'"
-    else:
-        where = f"revision {release.revision}" if release.revision else "the flake it came from"
-        remedy = f"its derivation is gone too: evaluate {release.host} at {where} and build that"
-    return f"{release.name}: {release.path} is gone from the store; {remedy}"
+def missing(release: Release, paths: Iterable[str] = ()) -> FlakeshipError | None:
+    """The error for the first path of a release that is not in the store; None: all are.
+
+    `paths` are the files of its image unless given.
+    """
+    for path in paths or release.paths:
+        if not Path(path).exists():
+            if path != release.drv and Path(release.drv).exists():
+                remedy = f"build it again: nix build '{release.drv}^out'"
+            else:
+                where = f" at revision {release.revision}" if release.revision else ""
+                remedy = f"evaluate {release.host}{where} again (`make preview`), and build it"
+            return gone(release.name, path, remedy)
+    return None
+
+
+def gone(name: str, path: str, remedy: str) -> FlakeshipError:
+    """The error for a path that was in the store; `name` is the release that needs it."""
+    return FlakeshipError(
+        f"{path} is not in the Nix store any more",
+        code="store-path-missing",
+        key=name,
+        remedy=remedy,
+    )
 
 
 def keep(path: str, link: Path) -> None:
@@ -37,6 +55,6 @@ def keep(path: str, link: Path) -> None:
 
 
 def drop(root: str) -> None:
-    """Remove the links that `build` made: from now on Nix may collect what they kept."""
+    """Remove the links that `build` made, so that Nix may collect what they kept."""
     for link in (root, f"{root}-drv", f"{root}-toplevel"):
         Path(link).unlink(missing_ok=True)

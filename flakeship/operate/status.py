@@ -52,9 +52,10 @@ def releases(outputs: dict[str, Any]) -> list[str]:
             "",
             f"release   {record.name} ({record.release.version})",
             f"toplevel  {record.release.toplevel}",
-            f"image     {record.release.path}, {record.size / 1024**2:.1f} MiB",
-            f"sha512    {record.sha512}",
         ]
+        for file in record.artifact.files:
+            lines += [f"image     {file.path}, {file.size / 1024**2:.1f} MiB"]
+            lines += [f"sha512    {file.sha512}"]
         if record.name in published:
             lines.append(f"glance    {published[record.name]['id']}")
     lines += [

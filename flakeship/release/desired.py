@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from flakeship.config.settings import Settings
 from flakeship.model import ledger
-from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.model.errors import SettingError
 from flakeship.model.release import Record, Release
 from flakeship.nix import evaluate, source, store, workers
 from flakeship.ssh import keys
@@ -63,7 +62,7 @@ def evaluate_hosts(settings: Settings, stack: str, hosts: list[str]) -> Evaluati
     return Evaluation(releases, list(origin.warnings))
 
 
-def chosen(settings: Settings, records: object) -> Mapping[str, Release]:
+def chosen(settings: Settings, records: list[dict[str, Any]] | None) -> Mapping[str, Release]:
     """The release of the ledger that the settings name, by its host; its flake is not evaluated.
 
     `records` is the stack's own output `releases`.
@@ -74,12 +73,13 @@ def chosen(settings: Settings, records: object) -> Mapping[str, Release]:
             f"flakeship:release: {release.name} is a release of {release.host}, and the servers "
             f"of this stack run {', '.join(settings.hosts)}"
         )
-    if not Path(release.path).exists():
-        raise FlakeshipError(store.gone(release))
+    if (error := store.missing(release)) is not None:
+        raise error
     image_support.check(release, settings.target)
     return {release.host: release}
 
 
 def lost(records: list[Record]) -> list[str]:
     """What to tell of kept releases that could not be booted any more."""
-    return [store.gone(r.release) for r in records if not Path(r.release.path).exists()]
+    errors = [store.missing(record.release) for record in records]
+    return [str(error) for error in errors if error is not None]

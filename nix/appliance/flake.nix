@@ -65,11 +65,12 @@
         name: host: variant:
         packages.run "${name}-${variant}-release" ./build/release.sh {
           manifest = builtins.toJSON {
+            schema = 1;
             inherit variant;
             host = name;
             drv = builtins.unsafeDiscardOutputDependency images.${name}.drvPath;
             out = images.${name}.outPath;
-            file = "appliance.qcow2";
+            files = [ "appliance.qcow2" ];
             format = "qcow2";
             toplevel = toplevels.${name}.outPath;
             inherit (packages) version system;

@@ -4,6 +4,7 @@ let
   inherit (nixpkgs) lib;
   variants = import ../variants;
   mkRelease = import ./release.nix;
+  manifest = import ./manifest.nix;
 
   # The lines of an authorized_keys file that hold keys.
   keysIn =
@@ -97,10 +98,15 @@ let
       # No `packages`: `nix flake check` would evaluate every image in one process.
       legacyPackages.x86_64-linux = lib.mapAttrs (_: lib.mapAttrs (_: host: host.image)) each;
       nixosConfigurations = machines;
-      checks.x86_64-linux = lib.mapAttrs' (name: machine: {
-        name = "${name}-closure";
-        value = import ./closure.nix machine;
-      }) machines;
+      checks.x86_64-linux =
+        lib.mapAttrs' (name: machine: {
+          name = "${name}-closure";
+          value = import ./closure.nix machine;
+        }) machines
+        // lib.mapAttrs' (name: machine: {
+          name = "${name}-manifest";
+          value = manifest.check machine;
+        }) machines;
     };
 in
 {

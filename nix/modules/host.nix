@@ -56,6 +56,12 @@ in
         ];
         description = "What the image is.";
       };
+      files = mkOption {
+        type = types.listOf types.str;
+        default = [ config.image.filePath ];
+        defaultText = lib.literalExpression "[ config.image.filePath ]";
+        description = "What the image consists of, as paths below its output.";
+      };
       firmware = mkOption {
         type = types.enum [
           "bios"

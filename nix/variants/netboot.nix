@@ -18,7 +18,14 @@ in
   # `live.nixos.password=`, sets root's password where that is empty: ours is locked.
   imports = [ (modulesPath + "/installer/netboot/netboot.nix") ];
 
-  flakeship.image.format = "netboot";
+  flakeship.image = {
+    format = "netboot";
+    files = [
+      kernel.target
+      "initrd"
+      "netboot.ipxe"
+    ];
+  };
   # The initrd, the system in it, and room to work.
   flakeship.memory = lib.mkDefault 2048;
 

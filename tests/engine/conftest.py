@@ -34,7 +34,9 @@ class Tiny(Project):
         state = json.loads(self.pulumi("stack", "export").stdout)
         resources = state["deployment"].get("resources", [])
         built = [r["outputs"]["stdout"] for r in resources if "::image-" in r["urn"]]
-        return sorted(Path(json.loads(text)["file"]).read_text().strip() for text in built)
+        return sorted(
+            Path(json.loads(text)["files"][0]["path"]).read_text().strip() for text in built
+        )
 
     def log(self) -> list[str]:
         """What the verbs have done since this was last asked."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
 from tests.nix import known
-from tests.nix.known import Evaluations, Repository
+from tests.nix.known import HERE, KEY, Evaluations, Repository
 from tests.nix.nixpkgs import NoNixpkgsError, reference
+from tests.project import ROOT, commit
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,3 +46,22 @@ def evaluations(repository: Repository) -> Iterator[Evaluations]:
     made = Evaluations(repository)
     yield made
     made.pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nix/ as it is here, but with a stub in the place of nixpkgs."""
+    path = tmp_path_factory.mktemp("stubbed") / "nix"
+    shutil.copytree(ROOT / "nix", path, ignore=shutil.ignore_patterns("appliance", "result*"))
+    stub = f"path:{HERE / 'stub'}"
+    run(["git", "init", "-q", path])
+    commit(path)
+    run([*NIX, "flake", "lock", path, "--override-input", "nixpkgs", stub])
+    commit(path)
+    return path
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Path:
+    (tmp_path / "authorized_keys").write_text(f"# ours\n\n  {KEY}\n")
+    return tmp_path

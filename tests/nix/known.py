@@ -115,7 +115,7 @@ class Known:
 
     @cached_property
     def release(self) -> Release:
-        return evaluate.manifest(self.release_drv)
+        return evaluate.read(self.release_drv, f"{self.host}.{self.variant}")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import SettingError
 from flakeship.nix import evaluate, store
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
@@ -38,9 +38,14 @@ CONFIG: dict[str, Any] = {
         "version": "2026.7",
         "memory": 768,
         "user": "admin",
-        "image": {"format": "raw.zst", "firmware": "hybrid", "agent": True, "disk": 4096},
+        "image": {
+            "format": "raw.zst",
+            "firmware": "hybrid",
+            "agent": True,
+            "disk": 4096,
+            "files": ["images/web.raw"],
+        },
     },
-    "image": {"filePath": "images/web.raw"},
 }
 
 
@@ -50,7 +55,8 @@ def flake(path: Path, config: dict[str, Any]) -> str:
     (path / "access/authorized_keys").touch()
     (path / "flake.nix").write_text(TINY)
     (path / "config.json").write_text(json.dumps(config))
-    shutil.copy(ROOT / "nix/lib/release.nix", path)
+    for file in ("release.nix", "manifest.nix", "manifest.schema.json"):
+        shutil.copy(ROOT / "nix/lib" / file, path)
     run(["git", "init", "-q", path])
     commit(path)
     return str(path)
@@ -61,56 +67,12 @@ def test_every_field_arrives_with_its_type(tmp_path: Path) -> None:
     assert (found.host, found.variant, found.version) == ("web", "qemu", "2026.7")
     assert (found.memory, found.user, found.disk) == (768, "admin", 4096)
     assert (found.format, found.firmware, found.agent) == ("raw.zst", "hybrid", True)
-    assert (found.file, found.system) == ("images/web.raw", "x86_64-linux")
+    assert (found.files, found.system) == (("images/web.raw",), "x86_64-linux")
     assert found.drv.endswith("-disk.drv")
     assert found.out.endswith("-disk")
     assert found.toplevel.endswith("-system")
     assert Path(found.drv).is_file()
     assert not Path(found.out).exists()
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("version", 7),
-        ("version", "1\n2"),
-        ("memory", "much"),
-        ("user", "a b"),
-        ("format", "vmdk"),
-        ("firmware", "coreboot"),
-        ("agent", "perhaps"),
-        ("disk", "large"),
-        ("filePath", "../../etc/passwd"),
-    ],
-)
-def test_a_wrong_one_is_refused(tmp_path: Path, key: str, value: object) -> None:
-    config = json.loads(json.dumps(CONFIG))
-    for place in (config["flakeship"], config["flakeship"]["image"], config["image"]):
-        if key in place:
-            place[key] = value
-    said = "is no manifest that is understood here"
-    with pytest.raises(FlakeshipError, match=said) as refused:
-        evaluate.evaluate(flake(tmp_path, config), "web", "qemu", tmp_path / "access")
-    assert {"filePath": "file"}.get(key, key) in str(refused.value)
-
-
-@pytest.fixture(scope="module")
-def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """nix/ as it is here, but with a stub in the place of nixpkgs."""
-    path = tmp_path_factory.mktemp("stubbed") / "nix"
-    shutil.copytree(ROOT / "nix", path, ignore=shutil.ignore_patterns("appliance", "result*"))
-    stub = f"path:{HERE / 'stub'}"
-    run(["git", "init", "-q", path])
-    commit(path)
-    run([*NIX, "flake", "lock", path, "--override-input", "nixpkgs", stub])
-    commit(path)
-    return path
-
-
-@pytest.fixture
-def access(tmp_path: Path) -> Path:
-    (tmp_path / "authorized_keys").write_text(f"# ours\n\n  {KEY}\n")
-    return tmp_path
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -133,14 +95,20 @@ def test_image_and_manifest_have_the_same_names(stubbed: Path, access: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("host", "variant", "said"),
-    [("wep", "qemu", "has no host wep; nearest: web"), ("web", "qcow2", "has no variant qcow2")],
+    ("asked", "key", "remedy"),
+    [
+        ("wep.qemu", "flakeship:host", "did you mean web?"),
+        ("web.vmdk", "flakeship:variant", ""),
+    ],
 )
-def test_what_is_not_there_is_told(
-    stubbed: Path, access: Path, host: str, variant: str, said: str
+def test_a_missing_host_or_variant_is_refused_with_those_that_exist(
+    stubbed: Path, access: Path, asked: str, key: str, remedy: str
 ) -> None:
-    with pytest.raises(FlakeshipError, match=said):
+    host, variant = asked.split(".")
+    with pytest.raises(SettingError) as raised:
         evaluate.evaluate(str(stubbed), host, variant, access)
+    assert (raised.value.key, raised.value.remedy) == (key, remedy)
+    assert raised.value.allowed == ", ".join(sorted(HOSTS if key.endswith("host") else VARIANTS))
 
 
 @pytest.fixture

@@ -90,13 +90,14 @@ def test_the_image_is_among_the_manifests_inputs(host: Known) -> None:
 
 
 def test_its_file_has_a_stable_name(host: Known) -> None:
-    name = "netboot.ipxe"
-    if host.variant != "netboot":
+    if host.variant == "netboot":
+        assert host.release.files == ("bzImage", "initrd", "netboot.ipxe")
+    else:
         extension = EXTENSION.get(host.variant, "qcow2")
         name = f"{host.host}-{host.variant}.{extension}"
         if host.release.format == "raw.zst":
             name += ".zst"
-    assert host.release.file == name
+        assert host.release.files == (name,)
 
 
 def test_nobody_logs_in_but_by_key(host: Known) -> None:

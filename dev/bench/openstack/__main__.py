@@ -55,8 +55,7 @@ def measure(stack: CloudStack, parts: list[str]) -> None:
 
 def image(stack: CloudStack) -> Path:
     """The file of the newest release."""
-    release = stack.outputs()["releases"][0]["release"]
-    return Path(release["out"], release["file"])
+    return Path(stack.outputs()["releases"][0]["artifact"]["files"][0]["path"])
 
 
 main(sys.argv[1:])

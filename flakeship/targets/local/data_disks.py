@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.nix import image_file
 from flakeship.system.files import locked, tidy
 from flakeship.system.process import run
 from flakeship.targets.local import hotplug, qemu_process
@@ -74,9 +74,8 @@ def _name(path: Path) -> str:
 
 
 def _size(path: Path) -> int:
-    """The size of a disk in bytes; -U: also while a machine has it."""
-    told = run(["qemu-img", "info", "-U", "--output=json", path], timeout=60).stdout
-    return int(json.loads(told)["virtual-size"])
+    """The size of a disk in bytes, also while a machine has it."""
+    return image_file.inspect(path)[1]
 
 
 def _used(path: Path) -> tuple[Path, str] | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import file_digest
 from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.nix import image_file, store
 from flakeship.system.files import locked, read, tidy
 from flakeship.system.process import run
 from flakeship.targets.local import host, port_forwards, qemu_command, qemu_process
@@ -169,13 +168,10 @@ def _check_image(request: MachineRequest) -> None:
     """Refuse an image that is missing or has other bytes than those of the release."""
     image = Path(request.image)
     try:
-        with image.open("rb") as file:
-            found = file_digest(file, "sha512").hexdigest()
+        found = image_file.describe(image).sha512
     except FileNotFoundError as error:
-        raise FlakeshipError(
-            f"{request.id}: its image {image} is missing: it was deleted or garbage-collected; "
-            "build the release again (`nix build`), or deploy another one"
-        ) from error
+        remedy = "build the release again (`nix build`), or deploy another one"
+        raise store.gone(request.id, request.image, remedy) from error
     if found != request.sha512:
         raise FlakeshipError(
             f"{request.id} is not booted: {image} has the sha512 {found[:16]}..., its release "
@@ -190,9 +186,7 @@ def _make_overlay(request: MachineRequest) -> None:
     if root.exists():
         return
     image = Path(request.image).absolute()
-    ask = ["qemu-img", "info", "-f", request.format, "--output=json", str(image)]
-    told = run(ask, timeout=60).stdout
-    least = -(-int(json.loads(told)["virtual-size"]) // 2**20)
+    least = image_file.mebibytes(image_file.inspect(image)[1])
     if request.disk < least:
         raise FlakeshipError(
             f"{request.id}: its disk has {request.disk} MiB, the image {image} needs {least} MiB: "

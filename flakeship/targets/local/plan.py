@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from flakeship.config.server import Server
 from flakeship.config.settings import Settings
+from flakeship.model.artifact import Artifact
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
-from flakeship.model.release import Built, Release
+from flakeship.model.release import Release
 from flakeship.nix import store
 from flakeship.targets.local import cutover_generation, host, machine
 from flakeship.targets.local.requests import CutoverRequest, DiskRequest, MachineRequest, Running
@@ -84,14 +85,14 @@ class Machine:
         """One of the data disks."""
         return DiskRequest(self.disks[name], self.server.data[name])
 
-    def start(self, built: Built) -> MachineRequest:
+    def start(self, artifact: Artifact) -> MachineRequest:
         """The machine itself, booted from an image file."""
         return MachineRequest(
             id=self.id,
             directory=self.directory,
             active=self.active,
-            image=built.file,
-            sha512=built.sha512,
+            image=artifact.image.path,
+            sha512=artifact.image.sha512,
             vcpus=self.server.vcpus,
             memory=self.server.memory,
             disk=self.server.disk,
@@ -210,8 +211,8 @@ def image_is_there(release: Release, root: Path) -> None:
 
     Nothing in the program would build it again.
     """
-    if root.is_symlink() and not Path(release.path).exists():
-        raise FlakeshipError(store.gone(release))
+    if root.is_symlink() and (error := store.missing(release)) is not None:
+        raise error
 
 
 def fits(server: Server, release: Release) -> None:

@@ -34,8 +34,8 @@ class StackPlan:
     """What the components are declared from.
 
     `records` are those that stay beside the wanted `releases`; `counts` tells of every release how
-    often its image will have been uploaded; `room` is as in components.target.Planned. `notes` are
-    for the person who reads the preview.
+    often its image will have been uploaded; `max_image_disk` is as in components.target.Planned.
+    `notes` are for the person who reads the preview.
     """
 
     scene: PlanningContext
@@ -43,7 +43,7 @@ class StackPlan:
     records: list[Record]
     plan: Plan
     counts: Mapping[str, int]
-    room: Mapping[str, int]
+    max_image_disk: Mapping[str, int]
     notes: list[str]
 
     @property
@@ -129,7 +129,7 @@ def plan_stack(wanted: Desired, look: Inventory) -> StackPlan:
             name: retention.number(name, published, look)
             for name in (*names, *(record.name for record in records))
         },
-        room={
+        max_image_disk={
             name: min(m.disk for m in new if m.release.name == name)
             for name in {m.release.name for m in new if m.release.disk == "auto"}
         },

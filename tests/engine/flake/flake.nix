@@ -49,11 +49,12 @@
           system = "x86_64-linux";
           builder = "/bin/sh";
           manifest = builtins.toJSON {
+            schema = 1;
             inherit host;
             variant = "qemu";
             drv = image.drvPath;
             out = image.outPath;
-            file = "";
+            files = [ "." ];
             format = "qcow2";
             toplevel = toplevel.outPath;
             version = "1";

@@ -39,20 +39,30 @@
             );
           in
           {
+            pkgs = {
+              closureInfo = _: thing "closure-info" { };
+              runCommand =
+                name: values: _:
+                thing name values;
+            };
             config = {
               flakeship = {
                 version = "1";
                 user = "nixos";
                 memory = 512;
+                closureBudget = 100;
+              }
+              // given
+              // {
                 image = {
                   format = "qcow2";
                   firmware = "hybrid";
                   agent = true;
                   disk = "auto";
-                };
-              }
-              // given;
-              image.filePath = "${given.host}.qcow2";
+                  files = [ "${given.host}.qcow2" ];
+                }
+                // given.image or { };
+              };
               system.build = rec {
                 toplevel = thing "system-${given.host}" { };
                 image = thing "image-${given.host}-${given.variant}" {

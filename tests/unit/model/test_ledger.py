@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
-from flakeship.model import ledger
+from flakeship.model import artifact, codec, ledger
+from flakeship.model.artifact import Artifact, File
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Record, Release
@@ -18,7 +20,7 @@ def release(digit: int, revision: str = "") -> Release:
         variant="qemu",
         drv=f"/nix/store/{'d' * 32}-image.drv",
         out=f"/nix/store/{str(digit) * 32}-image",
-        file="image.qcow2",
+        files=("image.qcow2",),
         format="qcow2",
         toplevel=f"/nix/store/{'t' * 32}-system",
         version="1",
@@ -31,7 +33,12 @@ def release(digit: int, revision: str = "") -> Release:
 
 
 def record(digit: int) -> Record:
-    return Record(release(digit), str(digit) * 128, 1000 + digit)
+    return verified(release(digit), str(digit), 1000 + digit)
+
+
+def verified(made: Release, digit: str, size: int = 1, disk: int = 0) -> Record:
+    """The record of a release whose one file has a hash of this digit alone."""
+    return Record(made, Artifact((File(made.paths[0], size, digit * 128),), disk))
 
 
 KNOWN = [record(3), record(2), record(1)]
@@ -43,19 +50,73 @@ def names(records: list[Record]) -> list[str]:
 
 def test_the_name_is_known_before_the_build() -> None:
     assert release(7).name == "web-77777777"
-    assert release(7).path == f"/nix/store/{'7' * 32}-image/image.qcow2"
+    assert release(7).paths == [f"/nix/store/{'7' * 32}-image/image.qcow2"]
 
 
 def test_a_ledger_survives_the_state() -> None:
-    stored = [plain(entry) for entry in KNOWN]
-    stored[0]["size"] = 1003.0  # the state knows only one kind of number
+    stored: list[dict[str, Any]] = [plain(entry) for entry in KNOWN]
+    stored[0]["artifact"]["files"][0]["size"] = 1003.0  # the state has one kind of number
     assert ledger.read(stored) == KNOWN
     assert ledger.read(None) == []
 
 
-def test_a_ledger_of_another_version_is_refused() -> None:
+@pytest.mark.parametrize("wrong", [[{"name": "web"}], [{"artifact": {}}], ["web"], "web", 7])
+def test_a_ledger_of_another_version_is_refused(wrong: Any) -> None:
     with pytest.raises(FlakeshipError, match="not a ledger of this version"):
-        ledger.read([{"name": "web"}])
+        ledger.read(wrong)
+
+
+SINGLE_FILE: dict[str, Any] = {
+    "disk": 1024,
+    "release": {
+        "agent": False,
+        "disk": 1024,
+        "drv": "/nix/store/0yh6lyyqxd1n7gv7ckqxwqrjlybjh8yb-appliance-image.drv",
+        "file": "appliance.qcow2",
+        "firmware": "bios",
+        "format": "qcow2",
+        "host": "appliance",
+        "memory": 256,
+        "out": "/nix/store/69x5rsicqbfbkvb7gvrsmn6hg3bd6pr4-appliance-image",
+        "revision": "4f54865-dirty",
+        "system": "x86_64-linux",
+        "toplevel": "/nix/store/p8hsw6bkd2vvzxb8yslw9x3bysy9v4lb-nixos-system-appliance",
+        "user": "nixos",
+        "variant": "qemu",
+        "version": "12.7",
+    },
+    "sha512": "ab" * 64,
+    "size": 41943040.0,
+}
+"""A record as stacks have it from when a release was a single file."""
+
+
+@pytest.mark.parametrize(("file", "below"), [("appliance.qcow2", "/appliance.qcow2"), ("", "")])
+def test_a_record_of_a_single_file_is_read(file: str, below: str) -> None:
+    old = {**SINGLE_FILE, "release": {**SINGLE_FILE["release"], "file": file}}
+    (found,) = ledger.read([old])
+    path = f"/nix/store/69x5rsicqbfbkvb7gvrsmn6hg3bd6pr4-appliance-image{below}"
+    assert found.name == "appliance-69x5rsic"
+    assert found.release.paths == [path]
+    assert found.release.revision == "4f54865-dirty"
+    assert found.artifact == Artifact((File(path, 41943040, "ab" * 64),), 1024)
+    # what is written now is read as it is
+    assert ledger.read([plain(found)]) == [found]
+
+
+def test_what_an_earlier_build_printed_is_read() -> None:
+    """It is in the state as long as the image is."""
+    printed = '{"disk": 64, "file": "/nix/store/x/a.qcow2", "sha512": "ab", "size": 5}'
+    assert artifact.read(printed) == Artifact((File("/nix/store/x/a.qcow2", 5, "ab"),), 64)
+    now = codec.dump(Artifact((File("/nix/store/x/a", 5, "ab"), File("/nix/store/x/b", 6, "cd"))))
+    assert artifact.read(now).files[1] == File("/nix/store/x/b", 6, "cd")
+
+
+def test_one_image_is_not_asked_of_several_files() -> None:
+    several = Artifact((File("/nix/store/x/kernel", 5, "ab"), File("/nix/store/x/initrd", 6, "cd")))
+    assert several.size == 11
+    with pytest.raises(FlakeshipError, match="2 files, not one image: /nix/store/x/kernel, "):
+        _ = several.image
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, ""), (2, "3"), (3, "32"), (9, "321")])
@@ -74,7 +135,7 @@ def test_a_chosen_release_costs_no_place_and_keeps_its_own(keep: int, kept: str)
 
 
 def test_a_known_release_that_is_wanted_again_comes_first_with_its_own_record() -> None:
-    again = Record(release(2, revision="new"), "2" * 128, 1002)
+    again = verified(release(2, revision="new"), "2", 1002)
     others = ledger.older(KNOWN, {"web": again.release}, 3, ())
     updated = ledger.updated(KNOWN, [again], others, ())
     assert names(updated) == ["2", "3", "1"]

@@ -6,19 +6,24 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.nix import build, evaluate, source, store
-from flakeship.nix.build import BuildRequest
+from flakeship.model import codec
+from flakeship.model.artifact import File
+from flakeship.model.errors import CommandError, FlakeshipError, SettingError
+from flakeship.nix import build, evaluate, image_file, source, store
+from flakeship.nix.build import BuildRequest, ForgetRequest
 from flakeship.system.process import Result
 from tests.unit.model.test_ledger import release
 
 FLAGS = ["nix", "--extra-experimental-features", "nix-command flakes"]
-MANIFEST = {k: v for k, v in dataclasses.asdict(release(1)).items() if k != "revision"}
+MANIFEST: dict[str, Any] = {"schema": 1, **codec.plain(release(1))}
+del MANIFEST["revision"]
 
 
 @dataclasses.dataclass
@@ -78,63 +83,76 @@ def test_the_newer_form_of_derivation_show_is_read(fake: Nix, tmp_path: Path) ->
     assert evaluate.evaluate("./flake", "web", "qemu", tmp_path) == release(1)
 
 
-def test_a_manifest_that_lacks_something_is_refused(fake: Nix, tmp_path: Path) -> None:
+def refusal(fake: Nix, answer: str) -> FlakeshipError:
     fake.answers = {
         "path-info": Result(0, "/nix/store/x.drv\n", ""),
-        "derivation show": Result(0, shown({"host": "web"}), ""),
+        "derivation show": Result(0, answer, ""),
     }
-    with pytest.raises(FlakeshipError, match="is no manifest that is understood here"):
-        evaluate.evaluate("./flake", "web", "qemu", tmp_path)
+    with pytest.raises(FlakeshipError) as raised:
+        evaluate.evaluate("./flake", "web", "qemu", Path("access"))
+    assert raised.value.key == "./flake#flakeship.web.qemu"
+    return raised.value
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "key"),
     [
-        {"host": "../../x"},
-        {"file": "/etc/passwd"},
-        {"file": "../../x"},
-        {"user": "nixos\nProxyCommand x"},
-        {"out": "/tmp/x"},
-        {"format": "vmdk"},
+        ({"host": "../../x"}, "host"),
+        ({"files": ["/etc/passwd"]}, "files"),
+        ({"files": ["../../x"]}, "files"),
+        ({"user": "nixos\nProxyCommand x"}, "user"),
+        ({"out": "/tmp/x"}, "out"),
+        ({"format": "vmdk"}, "format"),
     ],
 )
-def test_a_manifest_is_not_believed(fake: Nix, tmp_path: Path, change: dict[str, str]) -> None:
-    fake.answers = {
-        "path-info": Result(0, "/nix/store/x.drv\n", ""),
-        "derivation show": Result(0, shown(MANIFEST | change), ""),
-    }
-    with pytest.raises(FlakeshipError, match="is no manifest that is understood here"):
-        evaluate.evaluate("./flake", "web", "qemu", tmp_path)
+def test_a_manifest_is_not_trusted(fake: Nix, change: dict[str, object], key: str) -> None:
+    error = refusal(fake, shown(MANIFEST | change))
+    assert error.code == "manifest-invalid"
+    assert error.what.startswith(f"{key} ")
 
 
-def test_a_manifest_of_another_host_is_refused(fake: Nix, tmp_path: Path) -> None:
-    fake.answers = {
-        "path-info": Result(0, "/nix/store/x.drv\n", ""),
-        "derivation show": Result(0, shown(MANIFEST | {"host": "db"}), ""),
-    }
-    with pytest.raises(FlakeshipError, match=r"is a manifest of db\.qemu: the names must agree"):
-        evaluate.evaluate("./flake", "web", "qemu", tmp_path)
+def test_a_manifest_of_another_host_is_refused(fake: Nix) -> None:
+    error = refusal(fake, shown(MANIFEST | {"host": "db"}))
+    assert (error.code, error.given) == ("manifest-invalid", "db.qemu")
+
+
+def test_a_derivation_without_a_manifest_is_refused(fake: Nix) -> None:
+    error = refusal(fake, json.dumps({"/nix/store/x.drv": {"env": {}}}))
+    assert error.code == "manifest-invalid"
 
 
 @pytest.mark.parametrize(
-    ("host", "variant", "said"),
+    ("asked", "key", "allowed", "remedy"),
     [
-        ("wep", "qemu", "flakeship:host: ./flake has no host wep; nearest: web"),
-        ("web", "qemo", "flakeship:variant: ./flake has no variant qemo; nearest: qemu"),
-        ("mail", "qemu", "flakeship:host: ./flake has no host mail; nearest: web, db"),
+        ("wep.qemu", "host", "web, db", "did you mean web?"),
+        ("web.qemo", "variant", "qemu, raw", "did you mean qemu?"),
+        ("mail.qemu", "host", "web, db", ""),
     ],
 )
-def test_a_host_that_is_not_there_names_the_nearest(
-    fake: Nix, tmp_path: Path, host: str, variant: str, said: str
+def test_a_host_that_is_not_there_names_those_that_are(
+    fake: Nix, asked: str, key: str, allowed: str, remedy: str
 ) -> None:
-    stderr = f"error: flake does not provide attribute 'flakeship.{host}.{variant}'"
+    stderr = f"error: flake does not provide attribute 'flakeship.{asked}'"
     fake.answers = {
         "path-info": CommandError("failed", 1, stderr),
         "eval": Result(0, '{"web": ["qemu", "raw"], "db": ["qemu"]}', ""),
     }
-    with pytest.raises(FlakeshipError) as caught:
-        evaluate.evaluate("./flake", host, variant, tmp_path)
-    assert str(caught.value) == said
+    host, variant = asked.split(".")
+    with pytest.raises(SettingError) as raised:
+        evaluate.evaluate("./flake", host, variant, Path("access"))
+    error = raised.value
+    assert (error.code, error.key) == (f"{key}-missing", f"flakeship:{key}")
+    assert (error.allowed, error.remedy) == (allowed, remedy)
+
+
+def test_a_flake_without_hosts_is_refused(fake: Nix) -> None:
+    fake.answers = {
+        "path-info": CommandError("failed", 1, "does not provide attribute 'flakeship.web.qemu'"),
+        "eval": Result(1, "", "error"),
+    }
+    with pytest.raises(SettingError) as raised:
+        evaluate.evaluate("./flake", "web", "qemu", Path("access"))
+    assert (raised.value.code, raised.value.key) == ("flake-without-hosts", "flakeship:flake")
 
 
 def test_a_host_that_git_does_not_track_is_told(
@@ -146,8 +164,9 @@ def test_a_host_that_git_does_not_track_is_told(
         "path-info": CommandError("failed", 1, "does not provide attribute 'flakeship.mail.qemu'"),
         "eval": Result(0, '{"web": ["qemu"]}', ""),
     }
-    with pytest.raises(FlakeshipError, match=r"nearest: web\. Nix does not see .* hosts/mail\.nix"):
+    with pytest.raises(SettingError) as raised:
         evaluate.evaluate("./flake", "mail", "qemu", tmp_path)
+    assert "hosts/mail.nix" in raised.value.remedy
 
 
 STACK = """warning: not writing modified lock file
@@ -164,40 +183,36 @@ error:
 
 
 @pytest.mark.parametrize(
-    ("stderr", "said"),
+    ("stderr", "cause"),
     [
-        (
-            "error: syntax error\n at flake.nix:3",
-            r"evaluate:\nerror: syntax error\n at flake.nix:3\n",
-        ),
-        (
-            STACK,
-            r"evaluate:\nerror:\nFailed assertions:\n- one of ours\nthe way there: nix path-info",
-        ),
-        ("killed", r"evaluate:\nkilled\nthe way there"),
+        ("error: syntax error\n at flake.nix:3", "error: syntax error\n at flake.nix:3"),
+        (STACK, "error:\nFailed assertions:\n- one of ours"),
+        ("killed", "killed"),
     ],
 )
-def test_an_error_of_evaluation_is_its_reason(
-    fake: Nix, tmp_path: Path, stderr: str, said: str
+def test_an_error_of_evaluation_is_its_cause(
+    fake: Nix, tmp_path: Path, stderr: str, cause: str
 ) -> None:
     fake.answers = {"path-info": CommandError("failed", 1, stderr)}
-    with pytest.raises(FlakeshipError, match=said):
+    with pytest.raises(FlakeshipError) as raised:
         evaluate.evaluate("./flake", "web", "qemu", tmp_path)
+    assert raised.value.code == "evaluation-failed"
+    assert raised.value.details[0] == cause
+    assert "--show-trace './flake#flakeship.web.qemu'" in raised.value.details[1]
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> BuildRequest:
     file = tmp_path / "image.qcow2"
     file.write_bytes(b"bytes")
-    made = dataclasses.replace(release(1), out=str(tmp_path), drv=str(tmp_path / "x.drv"))
+    made = replace(release(1), out=str(tmp_path), drv=str(tmp_path / "x.drv"))
     return BuildRequest(made, str(tmp_path / "roots/web"))
 
 
 def test_a_build_is_kept_whole(fake: Nix, image: BuildRequest) -> None:
     made = image.release
     built = build.build(image)
-    assert (built.file, built.size) == (made.path, 5)
-    assert built.sha512 == hashlib.sha512(b"bytes").hexdigest()
+    assert built.image == File(made.paths[0], 5, hashlib.sha512(b"bytes").hexdigest())
     assert fake.asked == [
         ["build", f"{made.drv}^out", "--out-link", image.root, "--log-lines", "25"],
         ["build", made.drv, "--out-link", f"{image.root}-drv"],
@@ -205,33 +220,93 @@ def test_a_build_is_kept_whole(fake: Nix, image: BuildRequest) -> None:
     ]
 
 
-def test_the_same_name_with_other_bytes_is_refused(fake: Nix, image: BuildRequest) -> None:
-    root = Path(image.root)
+def refused(request: BuildRequest) -> FlakeshipError:
+    """The error of a build that leaves no link behind."""
+    root = Path(request.root)
     root.parent.mkdir()
-    root.symlink_to(image.release.out)
-    with pytest.raises(FlakeshipError, match="has other bytes than the release that was verified"):
-        build.build(dataclasses.replace(image, sha512="0" * 128))
+    root.symlink_to(request.release.out)
+    with pytest.raises(FlakeshipError) as raised:
+        build.build(request)
     assert not root.is_symlink()
+    assert raised.value.key == request.release.name
+    return raised.value
+
+
+def test_a_verified_file_with_other_bytes_is_refused(fake: Nix, image: BuildRequest) -> None:
+    verified = (File(image.release.paths[0], 5, "0" * 128),)
+    assert refused(replace(image, verified=verified)).code == "build-not-reproducible"
+    assert len(fake.asked) == 1
+
+
+@pytest.mark.usefixtures("fake")
+def test_each_of_several_files_is_compared(image: BuildRequest, tmp_path: Path) -> None:
+    (tmp_path / "initrd").write_bytes(b"more bytes")
+    several = replace(image.release, files=("image.qcow2", "initrd"), format="netboot")
+    built = build.build(replace(image, release=several))
+    assert [Path(file.path).name for file in built.files] == ["image.qcow2", "initrd"]
+    assert [file.size for file in built.files] == [5, 10]
+    assert (built.size, built.disk) == (15, 0)
+    again = replace(image, release=several, verified=built.files)
+    assert build.build(again) == built
+    (tmp_path / "initrd").write_bytes(b"less bytes")
+    (tmp_path / "roots/web").unlink(missing_ok=True)
+    with pytest.raises(FlakeshipError) as raised:
+        build.build(again)
+    assert raised.value.code == "build-not-reproducible"
+    assert f"{tmp_path}/initrd differs" in raised.value.what
+
+
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize(("largest", "fits"), [(0, True), (3, True), (2, False)])
+def test_an_image_may_be_too_large_for_its_server(
+    image: BuildRequest, tmp_path: Path, largest: int, fits: bool
+) -> None:
+    size = (2 * 2**20 + 1).to_bytes(8, "big")
+    (tmp_path / "image.qcow2").write_bytes(image_file.QCOW2 + bytes(20) + size)
+    request = replace(image, max_image_disk=largest)
+    if fits:
+        assert build.build(request).disk == 3
+    else:
+        error = refused(request)
+        assert error.code == "image-too-large"
+        assert "larger `disk`" in error.remedy
+
+
+def test_a_build_without_its_file_is_refused(fake: Nix, image: BuildRequest) -> None:
+    lacking = replace(image.release, files=("image.qcow2", "gone"))
+    with pytest.raises(FlakeshipError) as raised:
+        build.build(replace(image, release=lacking))
+    assert raised.value.code == "store-path-missing"
+    assert raised.value.what.startswith(lacking.paths[1])
     assert len(fake.asked) == 1
 
 
 def test_a_failing_build_names_the_whole_log(fake: Nix, image: BuildRequest) -> None:
     fake.answers = {"build": CommandError("failed", 1)}
-    with pytest.raises(FlakeshipError, match=f"the whole log: nix log {image.release.drv}"):
+    with pytest.raises(FlakeshipError) as raised:
         build.build(image)
+    assert raised.value.code == "build-failed"
+    assert f"nix log {image.release.drv}" in raised.value.remedy
 
 
 def test_a_path_that_is_gone_is_named_with_its_remedy(tmp_path: Path) -> None:
     drv = tmp_path / "x.drv"
     drv.touch()
-    lost = dataclasses.replace(release(1, revision="abc"), drv=str(drv))
-    with pytest.raises(FlakeshipError, match=rf"build it again: nix build '{drv}\^out'"):
+    lost = replace(release(1, revision="abc"), drv=str(drv))
+    with pytest.raises(FlakeshipError) as raised:
         build.describe(lost)
+    assert (raised.value.code, raised.value.key) == ("store-path-missing", lost.name)
+    assert f"nix build '{drv}^out'" in raised.value.remedy
     drv.unlink()
-    with pytest.raises(
-        FlakeshipError, match="its derivation is gone too: evaluate web at revision"
-    ):
+    with pytest.raises(FlakeshipError) as raised:
         build.describe(lost)
+    assert "evaluate web at revision abc again" in raised.value.remedy
+
+
+def test_what_keeps_an_image_is_dropped_by_a_request_of_any_version() -> None:
+    """A stack has the request that its image was built by."""
+    earlier = '{"release": {"file": "x"}, "room": 0, "root": "roots/web", "sha512": ""}'
+    assert codec.parse(ForgetRequest, earlier).root == "roots/web"
 
 
 def test_dropping_twice_is_fine(tmp_path: Path) -> None:

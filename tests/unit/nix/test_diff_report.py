@@ -12,7 +12,7 @@ import pytest
 
 from flakeship.model.codec import plain
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.model.release import Record, Release
+from flakeship.model.release import Release
 from flakeship.nix.diff import graph, growth, masked, report, tell
 from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.contents import Difference
@@ -22,7 +22,7 @@ from flakeship.release import desired
 from flakeship.state import stack as selected
 from flakeship.state.stack import Stack
 from flakeship.system.process import Result
-from tests.unit.model.test_ledger import record, release
+from tests.unit.model.test_ledger import record, release, verified
 from tests.unit.nix.small_store import SmallStore
 
 NOTHING = Changes(
@@ -252,7 +252,7 @@ class Asked:
     said: list[str]
 
     def diff(self, before: str = "", after: str = "") -> str:
-        records = [Record(each, "0" * 128, 1) for each in self.ledger]
+        records = [verified(each, "0") for each in self.ledger]
         outputs: dict[str, Any] = {
             "running": {"web": self.ledger[0].name} if self.ledger else {},
             "releases": [plain(each) for each in records],

@@ -10,9 +10,9 @@ from flakeship.rollout.retention import (
     retain,
     upload_number,
 )
-from tests.unit.model.test_ledger import release
+from tests.unit.model.test_ledger import record
 
-FOUR, THREE, TWO, ONE = (Record(release(n), "ab" * 64, 1) for n in (4, 3, 2, 1))
+FOUR, THREE, TWO, ONE = (record(n) for n in (4, 3, 2, 1))
 LEDGER = [FOUR, THREE, TWO, ONE]
 
 

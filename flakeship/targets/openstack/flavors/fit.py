@@ -68,12 +68,13 @@ def image_disk(release: Release, ledger: Sequence[Record]) -> tuple[int, str]:
     if release.disk != "auto":
         return release.disk, ""
     for record in ledger:
-        if record.name == release.name and record.disk:
-            return record.disk, ""
+        if record.name == release.name and record.artifact.disk:
+            return record.artifact.disk, ""
     unknown = f"how much disk {release.name} needs is known once it is built, and checked then"
     for record in ledger:
-        if record.release.host == release.host and record.disk:
-            return record.disk, f"{unknown}: until then {record.disk} MiB, as {record.name} needs"
+        disk = record.artifact.disk
+        if record.release.host == release.host and disk:
+            return disk, f"{unknown}: until then {disk} MiB, as {record.name} needs"
     return 0, unknown
 
 

@@ -61,7 +61,8 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
             f"image {request.name}: {path} is gone from the store or empty: `pulumi refresh` and "
             "`pulumi up` build it again"
         )
-    kind, disk = image_file.inspect(path)
+    kind, size = image_file.inspect(path)
+    disk = image_file.mebibytes(size)
     wanted: dict[str, Any] = {
         **request.properties,
         "name": request.name,

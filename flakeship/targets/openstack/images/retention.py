@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flakeship.model.release import Built, Record, Release
+from flakeship.model.artifact import Artifact
+from flakeship.model.release import Record, Release
 from flakeship.targets.openstack.inventory import RELEASE, STACK, Inventory, Server
 from flakeship.targets.openstack.requests import PublishRequest
 from flakeship.targets.openstack.settings import OpenStackSettings
@@ -58,16 +59,16 @@ def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
 
 
 def publish(
-    release: Release, built: Built, wish: OpenStackSettings, stack: str, *, count: int
+    release: Release, artifact: Artifact, wish: OpenStackSettings, stack: str, *, count: int
 ) -> PublishRequest:
     """The request for a release's image, which is the `count`th upload of it."""
     return PublishRequest(
         cloud=wish.cloud,
         name=release.name,
-        file=built.file,
-        sha512=built.sha512,
+        file=artifact.image.path,
+        sha512=artifact.image.sha512,
         min_ram=release.memory,
-        properties=properties(release, stack, built.sha512),
+        properties=properties(release, stack, artifact.image.sha512),
         visibility=wish.visibility,
         publication=count,
     )

@@ -28,7 +28,7 @@ def test_up_verifies(appliance: Appliance) -> None:
     summary = run(
         [".venv/bin/python", "-m", "flakeship", "summary"], cwd=appliance.path, env=appliance.env
     )
-    assert record["sha512"] in summary.stdout
+    assert record["artifact"]["files"][0]["sha512"] in summary.stdout
     assert "✓ nix-build" in summary.stdout
     assert "✓ disk " in summary.stdout.partition("with its data disks:")[2]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.model.errors import CommandError
+from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.system.process import run
 from flakeship.targets.local import (
     data_disks,
@@ -215,8 +215,9 @@ def test_other_bytes_are_not_booted(halting: MachineRequest) -> None:
 def test_a_missing_image_and_a_small_disk_are_refused(
     halting: MachineRequest, tmp_path: Path
 ) -> None:
-    said = refusal(lambda: machine.ensure(replace(halting, image="/nix/store/no"), quiet))
-    assert said.startswith("web-aaaa-1: its image /nix/store/no is missing")
+    with pytest.raises(FlakeshipError) as raised:
+        machine.ensure(replace(halting, image="/nix/store/no"), quiet)
+    assert (raised.value.code, raised.value.key) == ("store-path-missing", "web-aaaa-1")
     run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "big.qcow2", "20M"])
     said = refusal(lambda: machine.ensure(request(image=tmp_path / "big.qcow2"), quiet))
     assert "its disk has 16 MiB, the image" in said

@@ -10,10 +10,10 @@ import pytest
 
 from flakeship.config.server import Server
 from flakeship.config.settings import Settings
+from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
-from flakeship.model.release import Built
 from flakeship.targets.local import host, machine
 from flakeship.targets.local.machine import Probe
 from flakeship.targets.local.plan import Machine, plan
@@ -34,6 +34,7 @@ WEB = Server.model_validate(
         ],
     }
 )
+BUILT = Artifact((File("/nix/store/x/image.qcow2", 5, "abc"),))
 RUNNING = Running("web-11111111-32eb", 1, "kvm", {22: 40022, 80: 40080, 5432: 45432})
 
 
@@ -60,7 +61,7 @@ def test_a_machine_is_named_by_server_release_and_shape() -> None:
 
 def test_the_request_to_start() -> None:
     (web,) = planned(WEB)
-    request = web.start(Built("/nix/store/x/image.qcow2", "abc", 5))
+    request = web.start(BUILT)
     assert request.directory == f".state/dev/machines/{web.id}"
     assert request.active == ".state/dev/active/web"
     assert request.disks == {"pg": ".state/dev/disks/web/pg.qcow2"}
@@ -75,7 +76,7 @@ def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
     ports = [{"port": 51820, "protocol": "udp", "needsData": True}]
     data = {"name": "vpn", "ports": ports, "data": {"keys": "1G"}}
     (vpn,) = planned(Server.model_validate(data))
-    assert vpn.start(Built("/nix/store/x/image.qcow2", "abc", 5)).ports == [22]
+    assert vpn.start(BUILT).ports == [22]
     assert vpn.verify(RUNNING).ports == [
         Port(port=22, protocol="ssh"),
         Port(port=51820, protocol="udp", needs_data=True),
@@ -141,8 +142,10 @@ def test_an_image_that_was_built_and_is_gone_says_how_to_get_it_back() -> None:
     root = Path(f".state/dev/roots/{release(1).name}")
     root.parent.mkdir(parents=True)
     root.symlink_to(release(1).out)
-    with pytest.raises(FlakeshipError, match="is gone from the store; its derivation is gone too"):
+    with pytest.raises(FlakeshipError) as raised:
         planned(WEB)
+    assert (raised.value.code, raised.value.key) == ("store-path-missing", release(1).name)
+    assert "build it" in raised.value.remedy
     with patch.object(machine, "probe", return_value=Probe(runs=True, boot=1, lives_on="")):
         assert planned(WEB)
 

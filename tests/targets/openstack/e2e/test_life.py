@@ -52,7 +52,7 @@ def test_the_image_says_what_it_is(stack: CloudStack) -> None:
         "disk_format": "qcow2",
         "min_disk": 1,
         "min_ram": 256,
-        "os_hash_value": record["sha512"],
+        "os_hash_value": record["artifact"]["files"][0]["sha512"],
         "os_distro": "nixos",
         "architecture": "x86_64",
         "hw_disk_bus": "virtio",

@@ -122,7 +122,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     release = evaluate.evaluate(str(ROOT / "nix/appliance"), "appliance", "openstack", path)
     built = build.build(BuildRequest(release, str(path / "root")))
     with connected(CLOUD) as cloud:
-        wish = PublishRequest(CLOUD, name, built.file, built.sha512, 64, {}, "private")
+        wish = PublishRequest(CLOUD, name, built.image.path, built.image.sha512, 64, {}, "private")
         image = publish(wish, None, print).id
         group = cloud.network.create_security_group(name=name).id
         for number in (22, 80):

@@ -16,6 +16,7 @@ from flakeship.targets.openstack.inventory import Address, Image, Inventory, Net
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan, plan_stack
 from tests.targets.openstack.unit.test_flavors import LOOK
+from tests.unit.model.test_ledger import verified
 
 PUBLIC = Network("net-public", "public", external=True)
 PROVIDER = Network("net-provider", "provider")
@@ -52,8 +53,8 @@ class World:
         servers = [
             Server(m.id, m.id, "ACTIVE", f"image-{m.release.name}", stack="dev") for m in running
         ]
-        verified = [Record(r, "ab" * 64, 1000, 2048) for r in made.releases.values()]
-        self.ledger = ledger.updated(self.ledger, verified, made.records, chosen)
+        records = [verified(r, "a", 1000, 2048) for r in made.releases.values()]
+        self.ledger = ledger.updated(self.ledger, records, made.records, chosen)
         names = [record.name for record in self.ledger]
         images = [Image(f"image-{name}", name, "active") for name in names]
         addresses = [

@@ -12,12 +12,11 @@ import pytest
 from dev.openstack.flavors import FLAVORS
 from flakeship.config.server import Server
 from flakeship.model.errors import SettingError
-from flakeship.model.release import Record
 from flakeship.targets.openstack.flavors.choice import Choice, choose, size
 from flakeship.targets.openstack.flavors.fit import Need, lacks, need
 from flakeship.targets.openstack.flavors.special_hardware import OURS
 from flakeship.targets.openstack.inventory import Flavor, Inventory
-from tests.unit.model.test_ledger import release
+from tests.unit.model.test_ledger import release, verified
 
 CATALOGUE = [
     Flavor(f"id-{f.name}", f.name, f.vcpus, f.memory, f.disk * 1024, f.ephemeral * 1024, f.extra)
@@ -74,7 +73,7 @@ def refused(wanted: Need = NEED, flavor: object = None, **given: Any) -> str:
 
 SIZED = replace(release(1), disk=4096, memory=1024)
 AUTO = replace(release(1), disk="auto")
-OLDER = [Record(release(3), "3" * 128, 1, 5000), Record(release(2), "2" * 128, 1, 9000)]
+OLDER = [verified(release(3), "3", 1, 5000), verified(release(2), "2", 1, 9000)]
 
 
 def test_the_need_is_the_larger_of_settings_and_release() -> None:
@@ -83,12 +82,12 @@ def test_the_need_is_the_larger_of_settings_and_release() -> None:
 
 
 def test_an_image_that_was_built_has_its_own_size() -> None:
-    found = need(server(), AUTO, [*OLDER, Record(AUTO, "1" * 128, 1, 3000)])
+    found = need(server(), AUTO, [*OLDER, verified(AUTO, "1", 1, 3000)])
     assert (found.disk, found.estimated) == (3000, False)
 
 
 def test_before_it_is_built_the_newest_of_its_host_is_an_estimate() -> None:
-    other = Record(replace(release(4), host="db"), "4" * 128, 1, 70000)
+    other = verified(replace(release(4), host="db"), "4", 1, 70000)
     found = need(server(), AUTO, [other, *OLDER])
     assert (found.disk, found.estimated) == (5000, True)
     assert chosen(found).notes == [
@@ -99,7 +98,7 @@ def test_before_it_is_built_the_newest_of_its_host_is_an_estimate() -> None:
 
 
 def test_with_no_older_release_the_settings_stand_alone() -> None:
-    found = need(server(disk="3G"), AUTO, [Record(release(3), "3" * 128, 1)])
+    found = need(server(disk="3G"), AUTO, [verified(release(3), "3")])
     assert (found.disk, found.estimated) == (3072, True)
     assert "until then" not in found.doubt
 

@@ -36,7 +36,7 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
         "net-public",
     )
     assert made.counts == {"web-11111111": 1}
-    assert made.room == {}
+    assert made.max_image_disk == {}
     assert made.notes == []
     assert made.facts[0] == (
         f"web: {made.plan.active[0].id} gets s1.tiny (1 vCPUs, 512 MiB of memory, 2048 MiB of root "
@@ -203,7 +203,7 @@ def test_a_roll_back_goes_to_the_flavor_that_still_runs() -> None:
 def test_an_image_of_unknown_size_is_checked_when_it_is_built() -> None:
     unknown = replace(release(1), disk="auto")
     made = World().plan(settings(WEB), unknown)
-    assert made.room == {"web-11111111": 2048}
+    assert made.max_image_disk == {"web-11111111": 2048}
     assert "is known once it is built" in made.notes[0]
 
 
@@ -305,7 +305,7 @@ def test_a_volume_of_unknown_size_keeps_the_size_it_got() -> None:
     unknown = replace(release(1), disk="auto")
     given = settings({**WEB, "volume": True, "disk": 100})
     first = world.up(given, unknown).plan.active[0]
-    assert world.ledger[0].disk != first.disk
+    assert world.ledger[0].artifact.disk != first.disk
     assert world.plan(given, unknown).plan.active == [first]
 
 

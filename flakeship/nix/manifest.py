@@ -1,0 +1,106 @@
+"""Reads the manifest of a flake (docs/nix.md).
+
+The schema of a manifest is flakeship.model.release.Manifest with the number below. The checks in
+Nix read it as JSON Schema from nix/lib/manifest.schema.json; to rewrite that after a change:
+
+    python -c 'from flakeship.nix import manifest; print(manifest.text())'
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.release import Manifest, Release
+
+SCHEMA = 1
+"""The number of the schema. A change that an earlier reader or an earlier manifest does not allow
+for raises it."""
+
+
+def read(text: str, attribute: str) -> Release:
+    """The release that a manifest describes; `attribute` names the manifest in errors.
+
+    Raises FlakeshipError where the manifest has another schema or does not fit it.
+    """
+    given = _object(text)
+    if given is None:
+        raise FlakeshipError(
+            "the manifest is not a JSON object", code="manifest-invalid", key=attribute
+        )
+    number = given.pop("schema", None)
+    if type(number) is not int or number != SCHEMA:
+        raise _other_schema(number, attribute)
+    try:
+        found = TypeAdapter(Manifest).validate_json(json.dumps(given), strict=True, extra="forbid")
+    except ValidationError as error:
+        raise _fault(error, attribute) from error
+    return Release(**vars(found))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a manifest."""
+    made = TypeAdapter(Manifest).json_schema()
+    number = {"const": SCHEMA, "title": str(SCHEMA), "description": "The number of this schema."}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The manifest of a release",
+        "type": "object",
+        "properties": {"schema": number, **made["properties"]},
+        "required": ["schema", *made["required"]],
+        "additionalProperties": False,
+    }
+
+
+def text() -> str:
+    """The JSON schema as nix/lib/manifest.schema.json holds it, without the last newline."""
+    return json.dumps(schema(), indent=2)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _other_schema(number: object, attribute: str) -> FlakeshipError:
+    if isinstance(number, int) and number > SCHEMA:
+        return FlakeshipError(
+            f"the manifest is written for schema {number}, this Flakeship reads up to {SCHEMA}",
+            code="manifest-newer",
+            key=attribute,
+            remedy="update this Flakeship",
+        )
+    return FlakeshipError(
+        f"the manifest must say `schema: {SCHEMA}`",
+        code="manifest-older",
+        key=attribute,
+        given="no `schema`" if number is None else json.dumps(number),
+        remedy="update Flakeship in the flake (`nix flake update flakeship`), or where the flake "
+        "writes its own manifests, see docs/nix.md",
+    )
+
+
+def _fault(error: ValidationError, attribute: str) -> FlakeshipError:
+    """What is wrong with the first key that does not fit."""
+    first, keys = error.errors()[0], schema()["properties"]
+    name, given = first["loc"][0], json.dumps(first["input"], default=str)
+    if name not in keys:
+        what, allowed = "is not a key of a manifest", ", ".join(sorted(keys))
+    else:
+        what = f"does not fit manifest schema {SCHEMA}"
+        allowed = ", ".join(keys[name].get("enum", [keys[name]["title"]]))
+    if first["type"] == "missing":
+        what, given = "is missing in the manifest", ""
+    return FlakeshipError(
+        f"{name} {what} (docs/nix.md)",
+        code="manifest-invalid",
+        key=attribute,
+        given=given,
+        allowed=allowed,
+    )
