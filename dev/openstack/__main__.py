@@ -55,7 +55,7 @@ def main(verb: str) -> int:
     """Run one verb."""
     os.umask(0o077)
     try:
-        site = Site.here()
+        site = Site.from_environment()
         match verb:
             case "up":
                 bring_up(site)

@@ -96,7 +96,7 @@ def _made_from(site: Site) -> bool:
 
 
 def _environment(site: Site) -> None:
-    found = locate(UV, Machine.here())
+    found = locate(UV, Machine.detect())
     if not found.path:
         raise FlakeshipError(f"uv: {found.problem}. Run: make setup")
     say("the services' Python environment, about 170 packages: a minute or two")

@@ -41,7 +41,7 @@ class Site:
     ranges: dict[str, Range]
 
     @classmethod
-    def here(cls) -> Site:
+    def from_environment(cls) -> Site:
         """Read what the environment says."""
         folder = Path(os.environ.get("FLAKESHIP_LAB") or paths.cache() / "openstack").absolute()
         if len(str(folder)) > LONGEST:

@@ -1,1 +1,1 @@
-"""The set-up: finds or gets every tool, and says which way it took and why."""
+"""The set-up: finds or installs every tool, and reports its choice and the reason."""

@@ -1,4 +1,4 @@
-"""`python -m dev.setup VERB [STACK [PLUGIN...]]`: what the Makefile calls."""
+"""`python -m dev.setup COMMAND [STACK [PLUGIN...]]`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from flakeship.model.errors import FlakeshipError
 
 
 def set_up(stack: str, named: Sequence[str]) -> None:
-    """Get all that is missing for a stack; where nothing is, cost nothing."""
+    """Install all that a stack is missing. Costs a tenth of a second where nothing is."""
     stack = stack or state.EMBEDDED
-    machine, chosen = Machine.here(), state.backend(os.environ)
-    needed = plugins.wanted(stack, named)
-    if record.is_complete(stack, record.seen(machine, chosen, needed), chosen):
+    machine, chosen = Machine.detect(), state.backend(os.environ)
+    needed = plugins.needed(stack, named)
+    if record.is_complete(stack, record.snapshot(machine, chosen, needed), chosen):
         return
     from dev.setup import appliance, engine, environment, nix, packages  # noqa: PLC0415
 
@@ -27,10 +27,10 @@ def set_up(stack: str, named: Sequence[str]) -> None:
         packages.ensure(machine)
         nix.ensure(machine)
         plugins.ensure(engine.ensure(machine), needed, machine)
-        needed = plugins.wanted(stack, named)  # what had been built before counts again
+        needed = plugins.needed(stack, named)  # what had been built before counts again
         env = environment.write(stack, machine, chosen, needed)
         appliance.fill(env)
-        record.keep(record.seen(machine, chosen, needed))
+        record.save(record.snapshot(machine, chosen, needed))
 
 
 @contextmanager
@@ -42,22 +42,22 @@ def setting_up() -> Iterator[None]:
         lock = (folder / "setup.lock").open("w")
     except OSError as error:
         raise FlakeshipError(
-            f"{folder} cannot be written ({error.strerror}): set XDG_CACHE_HOME to your own folder"
+            f"cannot write to {folder} ({error.strerror}): set XDG_CACHE_HOME to a folder of yours"
         ) from error
 
     def waiting() -> None:
         from dev.setup.progress import say  # noqa: PLC0415
 
-        say("waiting for another set-up that is under way")
+        say("waiting for another set-up to end")
 
     with alone(lock, waiting):
         yield
 
 
-def main(verb: str, stack: str = "", *named: str) -> int:
-    """Run one verb for a stack, with the plugins named beside those of its target."""
+def main(command: str, stack: str = "", *named: str) -> int:
+    """Run one command for a stack; `named` are plugins in addition to those of its target."""
     try:
-        match verb:
+        match command:
             case "setup":
                 set_up(stack, named)
             case "doctor":
@@ -67,15 +67,18 @@ def main(verb: str, stack: str = "", *named: str) -> int:
             case "check" | "format":
                 from dev.setup import check  # noqa: PLC0415
 
-                return check.run_all() if verb == "check" else check.format_all()
+                return check.run_all() if command == "check" else check.format_all()
             case _:
-                print(f"set-up: {verb} is no verb: setup, doctor, check, format", file=sys.stderr)
+                print(
+                    f"set-up: unknown command {command}: use setup, doctor, check or format",
+                    file=sys.stderr,
+                )
                 return 2
     except FlakeshipError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("set-up: interrupted; run it again to go on", file=sys.stderr)
+        print("set-up: interrupted; run it again to continue", file=sys.stderr)
         return 130
     return 0
 

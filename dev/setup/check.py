@@ -17,16 +17,16 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Check:
-    """One command, how many files it is given (0: it finds them), and what puts it right.
+    """One command, how many files it is given (0: it finds them), and what fixes it.
 
-    Where the command cannot be had, `lacking` says why.
+    `unavailable` is the reason why a command cannot be run; empty where it can.
     """
 
     name: str
     argv: tuple[str | Path, ...]
     files: int = 0
     hint: str = ""
-    lacking: str = ""
+    unavailable: str = ""
 
 
 def tracked(pattern: str = "") -> list[Path]:
@@ -38,7 +38,7 @@ def tracked(pattern: str = "") -> list[Path]:
 
 
 def targets() -> list[str]:
-    """All that can be made, so that a Makefile which cannot be read is found."""
+    """The documented targets of the Makefile; a dry run of them finds syntax errors."""
     text = (paths.ROOT / "Makefile").read_text()
     return re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE)
 
@@ -62,7 +62,7 @@ def checks() -> Iterator[Check]:
     yield Check("nix files", ("nix-instantiate", "--parse", *nix), len(nix))
     formatter, why = nixfmt.ensure()
     yield Check(
-        "nixfmt", (formatter or "", "--check", *nix), len(nix), hint="make format", lacking=why
+        "nixfmt", (formatter or "", "--check", *nix), len(nix), hint="make format", unavailable=why
     )
     yield Check("make", ("make", "--dry-run", *targets()))
     yield Check("imports", (BIN / "lint-imports", "--no-cache", "--no-logo"))
@@ -71,11 +71,11 @@ def checks() -> Iterator[Check]:
 
 def run_all() -> int:
     """Run every check, so that one run shows all that is wrong; fail where any does."""
-    failed, lacking = [], []
+    failed, skipped = [], []
     for check in checks():
-        if check.lacking:
-            lacking.append(check.name)
-            print(f"check: {check.name} ({check.files} files): NOT CHECKED: {check.lacking}")
+        if check.unavailable:
+            skipped.append(check.name)
+            print(f"check: {check.name} ({check.files} files): SKIPPED: {check.unavailable}")
             continue
         start = time.monotonic()
         result = run(check.argv, check=False, cwd=paths.ROOT)
@@ -85,28 +85,28 @@ def run_all() -> int:
             print(f"check: {check.name}{files}: fine, {took}")
             continue
         failed.append(check.name)
-        print(said(check, result))
-    if lacking:
-        print(f"check: {len(lacking)} not made: {' and '.join(lacking)}")
+        print(shown(check, result))
+    if skipped:
+        print(f"check: {len(skipped)} skipped: {' and '.join(skipped)}")
     if failed:
         print(f"check: {' and '.join(failed)} failed: the messages above name file and line")
     return 1 if failed else 0
 
 
 def format_all() -> int:
-    """Put right what programs can put right."""
+    """Format and fix what programs can."""
     formatter, why = nixfmt.ensure()
     run((BIN / "ruff", "check", "--fix", "--quiet", "."), check=False, cwd=paths.ROOT)
     run((BIN / "ruff", "format", "--quiet", "."), cwd=paths.ROOT)
     if not formatter:
-        print(f"format: Nix files stay as they are: {why}", file=sys.stderr)
+        print(f"format: Nix files are not formatted: {why}", file=sys.stderr)
         return 1
     run((formatter, *tracked("*.nix")), cwd=paths.ROOT)
     return 0
 
 
-def said(check: Check, result: Result) -> str:
-    """Show a failed check's own words, without a parser's view of what is fine."""
-    words = result.stderr if check.name == "nix files" else result.stdout + result.stderr
-    hint = f" (`{check.hint}` puts much of it right)" if check.hint else ""
-    return f"{words.rstrip()}\ncheck: {check.name} failed{hint}"
+def shown(check: Check, result: Result) -> str:
+    """The output of a failed check, without what a parser prints of good files."""
+    text = result.stderr if check.name == "nix files" else result.stdout + result.stderr
+    hint = f" (`{check.hint}` fixes most of it)" if check.hint else ""
+    return f"{text.rstrip()}\ncheck: {check.name} failed{hint}"

@@ -26,7 +26,7 @@ class Row:
 
 
 def tool_row(found: Found, fix: str) -> Row:
-    """Describe a tool, with the command that gets it where it does not serve."""
+    """Describe a tool, with the command that installs it where it is missing or too old."""
     tool = found.tool
     wanted = "" if tool.minimum == "0" else tool.minimum
     if found.problem:
@@ -52,8 +52,8 @@ def tool_rows(machine: Machine, needed: Sequence[plugins.Plugin]) -> list[Row]:
         packages = tool.packages.get(machine.manager, tool.name)
         rows.append(tool_row(found, machine.install(packages)))
     found = locate(NIX, machine)
-    way = nix.nix_way(found, machine, nix.KEYRING.exists())
-    rows.append(tool_row(found, NIX.official if way.kind == "stop" else SETUP))
+    choice = nix.choose_nix(found, machine, nix.KEYRING.exists())
+    rows.append(tool_row(found, NIX.official if choice.kind == "stop" else SETUP))
     found = locate(PULUMI, machine)
     rows.append(tool_row(found, SETUP))
     rows += [plugin_row(plugin, found, needed) for plugin in needed]
@@ -86,7 +86,7 @@ def state_rows(stack: str) -> list[Row]:
 
 
 def speed_row() -> Row:
-    """Tell how fast servers on this machine will be."""
+    """Describe how fast servers on this machine are."""
     if accelerator() == "kvm":
         return Row("KVM", "works", "", "servers on this machine run at full speed")
     return Row(
@@ -95,7 +95,7 @@ def speed_row() -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """Lay the rows out in columns; what fixes a row stands below it."""
+    """Lay the rows out in columns, each fix below its row."""
     cells = [("", "found", "needed", "where")]
     cells += [(row.name, row.version, row.wanted and f">= {row.wanted}", row.where) for row in rows]
     widths = [max(len(cell[i]) for cell in cells) for i in range(3)]
@@ -110,13 +110,11 @@ def table(rows: list[Row]) -> str:
 
 def report(stack: str, named: Sequence[str]) -> int:
     """Print the table of what a stack needs; fail where anything is missing."""
-    machine = Machine.here()
-    rows = [*state_rows(stack), *tool_rows(machine, plugins.wanted(stack, named))]
+    machine = Machine.detect()
+    rows = [*state_rows(stack), *tool_rows(machine, plugins.needed(stack, named))]
     if not locate(QEMU, machine).problem:
         rows.append(speed_row())
     print(table(rows))
     wrong = [row.name for row in rows if row.fix]
-    print(
-        f"\n{len(wrong)} to fix: {', '.join(wrong)}" if wrong else "\nAll that is needed is there."
-    )
+    print(f"\n{len(wrong)} to fix: {', '.join(wrong)}" if wrong else "\nNothing is missing.")
     return 1 if wrong else 0

@@ -21,30 +21,30 @@ NO_ANSWER = "get.pulumi.com does not answer"
 
 
 @dataclass(frozen=True)
-class Way:
-    """How the engine or its plugins are got, and why so."""
+class Choice:
+    """How the engine or its plugins are installed, and why."""
 
-    kind: Literal["there", "installer", "build"]
+    kind: Literal["present", "installer", "build"]
     why: str
 
 
-def engine_way(found: Found, built: bool, site: Callable[[], bool]) -> Way:
-    """Choose: what is there, else Pulumi's own installer, else built from Go modules.
+def choose_engine(found: Found, built: bool, site: Callable[[], bool]) -> Choice:
+    """Choose what is installed, else Pulumi's own installer, else a build from Go modules.
 
-    `built` says whether our own build is up to date. The site is only asked where it matters.
+    `built` is whether our own build is up to date. `site` is called only where it matters.
     """
     if is_own_build(found):
-        return Way("there", "") if built else Way("build", "dev/engine has changed")
+        return Choice("present", "") if built else Choice("build", "dev/engine has changed")
     if not found.problem:
-        return Way("there", "")
+        return Choice("present", "")
     if site():
-        return Way("installer", found.problem)
-    return Way("build", f"{found.problem} and {NO_ANSWER}")
+        return Choice("installer", found.problem)
+    return Choice("build", f"{found.problem} and {NO_ANSWER}")
 
 
 @functools.cache
 def site_answers() -> bool:
-    """Ask Pulumi's download site, for a few seconds at most, name resolution included."""
+    """Whether Pulumi's download site answers within a few seconds, name resolution included."""
     answers: list[bool] = []
 
     def ask() -> None:
@@ -61,13 +61,13 @@ def site_answers() -> bool:
 
 
 def ensure(machine: Machine, site: Callable[[], bool] = site_answers) -> Found:
-    """Get the engine, and say which way was taken and why."""
+    """Get the engine; report the choice and the reason."""
     found = locate(PULUMI, machine)
-    way = engine_way(found, all(map(gobuild.is_built, gobuild.PULUMI)), site)
-    if way.kind == "installer":
-        way = by_installer(way)
-    if way.kind == "build":
-        say(f"Pulumi {ENGINE}: built from Go modules, because {way.why}")
+    choice = choose_engine(found, all(map(gobuild.is_built, gobuild.PULUMI)), site)
+    if choice.kind == "installer":
+        choice = by_installer(choice)
+    if choice.kind == "build":
+        say(f"Pulumi {ENGINE}: built from Go modules, because {choice.why}")
         gobuild.build(gobuild.PULUMI, machine)
     found = locate(PULUMI, machine)
     if found.problem:
@@ -76,18 +76,18 @@ def ensure(machine: Machine, site: Callable[[], bool] = site_answers) -> Found:
     return found
 
 
-def by_installer(way: Way) -> Way:
-    """Run Pulumi's own installer; where it fails the engine is to be built."""
+def by_installer(choice: Choice) -> Choice:
+    """Run Pulumi's own installer; where it fails, choose to build the engine."""
     root = paths.cache() / f"pulumi-{ENGINE}"
-    say(f"Pulumi {ENGINE}: by its installer into {paths.short(root)}, because {way.why}")
+    say(f"Pulumi {ENGINE}: by its installer into {paths.short(root)}, because {choice.why}")
     code = (
         "import sys; from pulumi.automation import PulumiCommand as P; P.install(root=sys.argv[1])"
     )
     try:
         watch([sys.executable, "-c", code, root], lambda _count, _last: "Pulumi: installing")
     except FlakeshipError as error:
-        return Way("build", f"Pulumi's installer failed: {error}")
-    return way
+        return Choice("build", f"Pulumi's installer failed: {error}")
+    return choice
 
 
 def is_own_build(found: Found) -> bool:

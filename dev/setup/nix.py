@@ -16,19 +16,19 @@ INSTALL = paths.ROOT / "dev" / "nix" / "install.sh"
 
 
 @dataclass(frozen=True)
-class Way:
-    """How Nix is got, and why so."""
+class Choice:
+    """How Nix is installed, and why."""
 
-    kind: Literal["there", "debian", "stop"]
+    kind: Literal["present", "debian", "stop"]
     why: str
 
 
-def nix_way(found: Found, machine: Machine, keyring: bool) -> Way:
-    """Choose: what is there, else Debian's package in a private folder, else a stop."""
+def choose_nix(found: Found, machine: Machine, keyring: bool) -> Choice:
+    """Choose what is installed, else Debian's package in a private folder, else a stop."""
     if not found.problem and not found.ours:
-        return Way("there", "")
+        return Choice("present", "")
     if machine.root and machine.amd64 and machine.manager == "apt-get" and keyring:
-        return Way("debian", found.problem)
+        return Choice("debian", found.problem)
     lacks = [
         text
         for text, given in (
@@ -38,19 +38,19 @@ def nix_way(found: Found, machine: Machine, keyring: bool) -> Way:
         )
         if not given
     ]
-    return Way("stop", f"{found.problem}, and to get it here takes {' and '.join(lacks)}")
+    return Choice("stop", f"{found.problem}, and installing it here requires {' and '.join(lacks)}")
 
 
 def ensure(machine: Machine) -> None:
-    """Get Nix, and say which way was taken and why."""
+    """Get Nix; report the choice and the reason."""
     found = locate(NIX, machine)
-    way = nix_way(found, machine, KEYRING.exists())
-    if way.kind == "stop":
-        raise FlakeshipError(f"Nix: {way.why}. Run: {NIX.official}")
-    if way.kind == "debian":
+    choice = choose_nix(found, machine, KEYRING.exists())
+    if choice.kind == "stop":
+        raise FlakeshipError(f"Nix: {choice.why}. Run: {NIX.official}")
+    if choice.kind == "debian":
         home = paths.cache() / "nix"
         if found.problem:
-            say(f"Nix: Debian's package, into {paths.short(home)}, because {way.why}")
+            say(f"Nix: Debian's package, into {paths.short(home)}, because {choice.why}")
         watch([INSTALL, home], lambda _count, _last: "Nix: fetching packages")
         found = locate(NIX, machine)
         if found.problem:

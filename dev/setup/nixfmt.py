@@ -1,4 +1,4 @@
-"""Gets nixfmt, which formats Nix files as RFC 166 says.
+"""Gets nixfmt, which formats Nix files as RFC 166 specifies.
 
 The official one is written in Haskell and in no registry but nixpkgs; `nix develop ./nix` has it. A
 second implementation, in Rust, is a crate of crates.io. Before 1.0 the official one was of another
@@ -20,8 +20,8 @@ CRATE = "nixfmt_rs"
 VERSION = "0.5.3"
 
 
-TAKEN = re.compile(rf"nixfmt v?1\.\d|nixfmt-rs {re.escape(VERSION)}$")
-"""What those say of themselves that format alike."""
+SAME_STYLE = re.compile(rf"nixfmt v?1\.\d|nixfmt-rs {re.escape(VERSION)}$")
+"""The versions that format alike, as they print them."""
 
 
 def home() -> Path:
@@ -29,18 +29,18 @@ def home() -> Path:
     return paths.cache() / f"nixfmt-{VERSION}"
 
 
-def taken(program: str) -> bool:
-    """Whether it formats as RFC 166 says; the classic one would change every file."""
+def is_same_style(program: str) -> bool:
+    """Whether it formats as RFC 166 specifies; the classic one would change every file."""
     try:
-        return bool(TAKEN.match(run([program, "--version"], check=False).stdout.strip()))
+        return bool(SAME_STYLE.match(run([program, "--version"], check=False).stdout.strip()))
     except CommandError:
         return False
 
 
 def ensure() -> tuple[Path | None, str]:
-    """Find nixfmt, or build it where there is cargo; otherwise say why there is none."""
+    """Find nixfmt, or build it with cargo; without either, None and the reason."""
     own = home() / "bin" / "nixfmt"
-    if (found := shutil.which("nixfmt")) and taken(found):
+    if (found := shutil.which("nixfmt")) and is_same_style(found):
         return Path(found), ""
     if own.is_file():
         return own, ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.setup import gobuild, paths, state
-from dev.setup.engine import NO_ANSWER, Way, is_own_build, site_answers
+from dev.setup.engine import NO_ANSWER, Choice, is_own_build, site_answers
 from dev.setup.progress import say
 from dev.setup.tools import COMMAND_PLUGIN, OPENSTACK_PLUGIN, Found, Machine
 from flakeship.model.errors import FlakeshipError
@@ -50,7 +50,7 @@ OF_TARGETS = {plugin.name: plugin for plugin in (OPENSTACK,)}
 """What a target needs beside the command plugin. `local` needs nothing."""
 
 
-def wanted(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
+def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
     """List the plugins of a stack's target and those asked for by name.
 
     One that is built already stays in use beside them, so that .state/env.sh serves every stack,
@@ -81,22 +81,22 @@ def target(stack: str) -> str:
     return found[1] if found else ""
 
 
-def plugins_way(
+def choose_plugins(
     missing: Sequence[Plugin], unbuilt: Sequence[Plugin], own: bool, site: Callable[[], bool]
-) -> Way:
-    """Choose the way of the engine: what is there, else Pulumi's site, else built from Go modules.
+) -> Choice:
+    """Choose what is installed, else Pulumi's site, else a build from Go modules.
 
     `missing` are not in the user's home, `unbuilt` not in ours, and `own` is our own engine, which
     uses only our home. All come from one home, as Pulumi looks in one.
     """
     if not unbuilt or not (missing or own):
-        return Way("there", "")
+        return Choice("present", "")
     if own:
-        return Way("build", "Pulumi itself is built from them")
+        return Choice("build", "Pulumi itself is built from them")
     lack = f"Pulumi has no {' and '.join(plugin.folder for plugin in missing)}"
     if site():
-        return Way("installer", lack)
-    return Way("build", f"{lack} and {NO_ANSWER}")
+        return Choice("installer", lack)
+    return Choice("build", f"{lack} and {NO_ANSWER}")
 
 
 def ensure(
@@ -105,30 +105,30 @@ def ensure(
     machine: Machine,
     site: Callable[[], bool] = site_answers,
 ) -> None:
-    """Get the plugins for an engine, and say which way was taken and why."""
+    """Get the plugins for an engine; report the choice and the reason."""
     missing = [plugin for plugin in plugins if not plugin.is_installed()]
     unbuilt = [plugin for plugin in plugins if not plugin.is_built()]
-    way = plugins_way(missing, unbuilt, is_own_build(found), site)
-    if way.kind == "installer":
-        way = by_installer(found, missing, way)
-    if way.kind == "build":
+    choice = choose_plugins(missing, unbuilt, is_own_build(found), site)
+    if choice.kind == "installer":
+        choice = by_installer(found, missing, choice)
+    if choice.kind == "build":
         for plugin in unbuilt:
-            say(f"plugin {plugin.name} {plugin.version}: from Go modules, because {way.why}")
+            say(f"plugin {plugin.name} {plugin.version}: from Go modules, because {choice.why}")
         gobuild.build(tuple(plugin.part for plugin in plugins), machine)
 
 
-def by_installer(found: Found, missing: Sequence[Plugin], way: Way) -> Way:
-    """Let Pulumi install plugins in the user's home; where it fails they are to be built."""
+def by_installer(found: Found, missing: Sequence[Plugin], choice: Choice) -> Choice:
+    """Let Pulumi install plugins in the user's home; where it fails, choose to build them."""
     env = {**os.environ, "PULUMI_HOME": str(state.user_home(os.environ))}
     for plugin in missing:
         name, version = plugin.name, plugin.version
-        say(f"plugin {name} {version}: `pulumi plugin install`, because {way.why}")
+        say(f"plugin {name} {version}: `pulumi plugin install`, because {choice.why}")
         argv = [found.path or "pulumi", "plugin", "install", "resource", name, version]
         try:
             run(argv, timeout=600, env=env)
         except FlakeshipError as error:
-            return Way("build", f"`pulumi plugin install` failed: {error}")
-    return way
+            return Choice("build", f"`pulumi plugin install` failed: {error}")
+    return choice
 
 
 def home_for(found: Found, plugins: Sequence[Plugin]) -> Path | None:

@@ -1,4 +1,4 @@
-"""Tells a person who waits what is going on, on standard error."""
+"""Progress on standard error, for a person who waits."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def watch(
             f"{words[0]} was not found: `make doctor` shows what is missing"
         ) from error
     with child:
-        said: deque[str] = deque(maxlen=LAST_LINES)
+        tail: deque[str] = deque(maxlen=LAST_LINES)
         ended = threading.Event()
 
         def read() -> None:
             nonlocal count, last
             assert child.stdout
             for line in child.stdout:
-                said.append(line.rstrip())
+                tail.append(line.rstrip())
                 if line.startswith(match):
                     count, last = count + 1, line.strip()
             ended.set()
@@ -79,7 +79,7 @@ def watch(
                 print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         reader.join()
     if child.returncode != 0:
-        lines = "\n".join(said)
+        lines = "\n".join(tail)
         raise CommandError(
             f"`{shlex.join(words)}` failed (exit code {child.returncode}):\n{lines}",
             child.returncode,

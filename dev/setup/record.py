@@ -1,4 +1,4 @@
-"""What the last complete set-up saw. Where all of it is as it was, there is nothing to do."""
+"""A snapshot of what a complete set-up found: while nothing differs, nothing is to be done."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WATCHED = (GIT, SSH, QEMU, NIX, PULUMI, UV)
 SOURCES = ("dev/setup", "dev/nix", "dev/engine", "nix/appliance/debian")
 
 
-def seen(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> dict[str, str]:
-    """Take down everything that the set-up's decisions hang on, without starting a program."""
+def snapshot(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> dict[str, str]:
+    """Collect everything that the set-up's decisions depend on, without starting a program."""
     view = {
         "cache": str(paths.cache()),
         "root": str(machine.root),
@@ -40,7 +40,7 @@ def seen(machine: Machine, chosen: state.Backend, plugins: Sequence[Plugin]) -> 
 
 
 def identify(file: str | Path | None) -> str:
-    """Name a program in a way that changes with it."""
+    """A text that changes when a program does; empty where there is none."""
     try:
         return f"{file} {Path(file).stat().st_mtime_ns}" if file else ""
     except OSError:
@@ -58,14 +58,14 @@ def sources() -> str:
 
 
 def is_complete(stack: str, view: dict[str, str], chosen: state.Backend) -> bool:
-    """Whether the last set-up saw the same and all that it made for a stack is still there."""
+    """Whether the last set-up found the same and everything that it made for a stack exists."""
     try:
-        kept = json.loads(FILE.read_text())
+        saved = json.loads(FILE.read_text())
     except (OSError, ValueError):
         return False
     files = (paths.ENV_FILE, state.folder(stack) / "env.sh")
     return bool(
-        kept == view
+        saved == view
         and all(file.exists() for file in files)
         and not state.missing(stack, chosen, os.environ)
         and roots_hold()
@@ -73,11 +73,11 @@ def is_complete(stack: str, view: dict[str, str], chosen: state.Backend) -> bool
 
 
 def roots_hold() -> bool:
-    """Whether there are roots that keep the Debian packages, and all lead to something."""
+    """Whether the roots of the Debian packages exist, and none dangles."""
     links = list((paths.ROOTS / "debian").glob("*"))
     return all(link.exists() for link in links) and (bool(links) or not appliance.FILL.exists())
 
 
-def keep(view: dict[str, str]) -> None:
-    """Take down that the set-up is complete."""
+def save(view: dict[str, str]) -> None:
+    """Save the snapshot of a complete set-up."""
     FILE.write_text(json.dumps(view, indent=1))

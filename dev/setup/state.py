@@ -31,13 +31,13 @@ def user_home(env: Mapping[str, str]) -> Path:
 
 
 def login(env: Mapping[str, str]) -> str:
-    """Tell where the user has logged in to, if anywhere."""
+    """The backend that the user has logged in to; empty without one."""
     folder = Path(env.get("PULUMI_CREDENTIALS_PATH") or user_home(env))
     try:
-        kept = json.loads((folder / "credentials.json").read_text())
+        stored = json.loads((folder / "credentials.json").read_text())
     except (OSError, ValueError):
         return ""
-    return str(kept.get("current") or "") if isinstance(kept, dict) else ""
+    return str(stored.get("current") or "") if isinstance(stored, dict) else ""
 
 
 def backend(env: Mapping[str, str]) -> Backend:

@@ -28,9 +28,9 @@ MANAGERS = {
 
 @dataclass(frozen=True)
 class Tool:
-    """Commands that belong together, and the ways to get them.
+    """Commands that belong together, and how to get them.
 
-    All `commands` must be there and the first one tells the version. `private` names the folders
+    All `commands` must exist, and the first one prints the version. `private` names the folders
     of the cache where the set-up may have put them, each with their origin, `packages` the packages
     for each package manager, and `official` is the command of the tool's makers.
     """
@@ -95,7 +95,7 @@ PACKAGED = (GIT, SSH, QEMU)
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides which ways are open. `path` is PATH without what this set-up put there."""
+    """What decides how tools can be installed. `path` is PATH without this set-up's folders."""
 
     path: str
     root: bool
@@ -103,8 +103,8 @@ class Machine:
     amd64: bool = True
 
     @classmethod
-    def here(cls) -> Machine:
-        """Look at this machine."""
+    def detect(cls) -> Machine:
+        """Describe this machine."""
         folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
         return cls(
             path=os.pathsep.join(folder for folder in folders if not paths.is_ours(folder)),
@@ -122,7 +122,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Found:
-    """A tool as it is on this machine. With a `problem` it does not serve."""
+    """A tool as it is on this machine. With a `problem` it cannot be used."""
 
     tool: Tool
     path: Path | None = None
@@ -131,7 +131,7 @@ class Found:
 
     @property
     def origin(self) -> str:
-        """Where it came from: PATH, or a way of this set-up."""
+        """Where it came from: PATH, or how this set-up installed it."""
         folder = self.path.parent if self.path else None
         own = {paths.cache() / name: origin for name, origin in self.tool.private.items()}
         return own.get(folder, "PATH") if folder else ""
@@ -148,7 +148,7 @@ class Found:
 
 
 def parse(text: str) -> str:
-    """Read the first version number in what a command says about itself."""
+    """The first version number in the output of a command; empty where there is none."""
     match = re.search(r"\d+(\.\d+)+", text)
     return match[0] if match else ""
 
@@ -158,18 +158,18 @@ def older(version: str, minimum: str) -> bool:
     return [int(part) for part in version.split(".")] < [int(part) for part in minimum.split(".")]
 
 
-def look(tool: Tool, path: str) -> Found:
-    """Find a tool on a search path and ask it for its version."""
+def probe(tool: Tool, path: str) -> Found:
+    """Find a tool on a search path, with its version."""
     where = {name: shutil.which(name, path=path) for name in tool.commands}
     missing = [name for name, file in where.items() if file is None]
     first = where[tool.commands[0]]
     if first is None:
         return Found(tool, problem=f"{tool.commands[0]} is not on PATH")
     try:
-        said = run([first, tool.version], timeout=20)
+        shown = run([first, tool.version], timeout=20)
     except CommandError as error:
         return Found(tool, Path(first), problem=f"{first} does not run: {error}")
-    version = parse(said.stdout + said.stderr)
+    version = parse(shown.stdout + shown.stderr)
     problem = ""
     if not version:
         problem = f"`{first} {tool.version}` names no version"
@@ -181,11 +181,11 @@ def look(tool: Tool, path: str) -> Found:
 
 
 def locate(tool: Tool, machine: Machine) -> Found:
-    """Find a tool on PATH, else where the set-up puts it; the problem told is the one with PATH."""
-    found = look(tool, machine.path)
+    """Find a tool on PATH, else where the set-up installs it; a problem is the one with PATH."""
+    found = probe(tool, machine.path)
     if found.problem:
         for folder in tool.private:
-            own = look(tool, str(paths.cache() / folder))
+            own = probe(tool, str(paths.cache() / folder))
             if not own.problem:
                 return own
     return found

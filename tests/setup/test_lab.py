@@ -12,7 +12,7 @@ from tests.targets.openstack.e2e import lab
 @pytest.fixture(autouse=True)
 def debian(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(Machine, "here", classmethod(lambda _cls: machine))
+    monkeypatch.setattr(Machine, "detect", classmethod(lambda _cls: machine))
     monkeypatch.setenv("OS_CLOUD", CLOUD)
 
 
@@ -27,7 +27,7 @@ def test_a_lab_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_lab_needs_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     fedora = Machine("", root=True, manager="dnf")
-    monkeypatch.setattr(Machine, "here", classmethod(lambda _cls: fedora))
+    monkeypatch.setattr(Machine, "detect", classmethod(lambda _cls: fedora))
     assert "no apt-get" in lab.reason_to_skip()
 
 

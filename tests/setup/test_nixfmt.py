@@ -64,8 +64,8 @@ def test_without_it_the_check_is_counted_as_not_made(
         (path / "cargo").chmod(0o755)
         why = "nixfmt cannot be built: error: no network"
     assert nixfmt.ensure() == (None, why)
-    lacking = check.Check("nixfmt", ("",), 7, lacking=why)
-    monkeypatch.setattr(check, "checks", lambda: [lacking])
+    skipped = check.Check("nixfmt", ("",), 7, unavailable=why)
+    monkeypatch.setattr(check, "checks", lambda: [skipped])
     assert check.run_all() == 0
     said = capsys.readouterr().out
-    assert f"check: nixfmt (7 files): NOT CHECKED: {why}\ncheck: 1 not made: nixfmt\n" in said
+    assert f"check: nixfmt (7 files): SKIPPED: {why}\ncheck: 1 skipped: nixfmt\n" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dev.setup import gobuild, paths, plugins
-from dev.setup.engine import Way
+from dev.setup.engine import Choice
 from dev.setup.plugins import COMMAND, OPENSTACK, Plugin
 from dev.setup.tools import PULUMI, Found, Machine
 from flakeship.model.errors import CommandError, FlakeshipError
@@ -52,9 +52,9 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_stack_in_a_cloud_needs_the_clouds_plugin(stack: Path, line: str) -> None:
     stack.write_text(f"config:\n  flakeship:host: web\n{line}\n")
-    assert plugins.wanted("cloud") == BOTH
-    assert plugins.wanted("organization/flakeship/cloud") == BOTH
-    assert plugins.wanted("dev") == (COMMAND,)
+    assert plugins.needed("cloud") == BOTH
+    assert plugins.needed("organization/flakeship/cloud") == BOTH
+    assert plugins.needed("dev") == (COMMAND,)
 
 
 @pytest.mark.parametrize(
@@ -63,46 +63,46 @@ def test_a_stack_in_a_cloud_needs_the_clouds_plugin(stack: Path, line: str) -> N
 )
 def test_a_local_stack_never_pays_for_the_clouds_plugin(stack: Path, line: str) -> None:
     stack.write_text(f"config:\n{line}\n")
-    assert plugins.wanted("cloud") == (COMMAND,)
+    assert plugins.needed("cloud") == (COMMAND,)
 
 
 def test_a_plugin_may_be_asked_for_by_name() -> None:
-    assert plugins.wanted("dev", ["openstack"]) == BOTH
+    assert plugins.needed("dev", ["openstack"]) == BOTH
     with pytest.raises(FlakeshipError, match="PLUGINS=openstck: there is no such plugin; openst"):
-        plugins.wanted("dev", ["openstck"])
+        plugins.needed("dev", ["openstck"])
 
 
 def test_a_built_plugin_stays_in_use_and_is_never_built_again_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build([COMMAND.part, OPENSTACK.part])
-    assert plugins.wanted("dev") == BOTH
+    assert plugins.needed("dev") == BOTH
     monkeypatch.setattr(gobuild, "SOURCES", tmp_path)
     (tmp_path / "openstack").mkdir()
     (tmp_path / "openstack" / "main.go").write_text("package main")
-    assert plugins.wanted("dev") == (COMMAND,)
+    assert plugins.needed("dev") == (COMMAND,)
 
 
 @pytest.mark.parametrize(
     ("missing", "unbuilt", "own", "answers", "kind"),
     [
-        ([], BOTH, False, False, "there"),
-        (BOTH, [], False, False, "there"),
+        ([], BOTH, False, False, "present"),
+        (BOTH, [], False, False, "present"),
         ([OPENSTACK], BOTH, False, True, "installer"),
         ([OPENSTACK], BOTH, False, False, "build"),
-        ([], [], True, False, "there"),
+        ([], [], True, False, "present"),
         ([], [OPENSTACK], True, True, "build"),
     ],
 )
 def test_the_way_to_plugins(
     missing: list[Plugin], unbuilt: list[Plugin], own: bool, answers: bool, kind: str
 ) -> None:
-    assert plugins.plugins_way(missing, unbuilt, own, lambda: answers).kind == kind
+    assert plugins.choose_plugins(missing, unbuilt, own, lambda: answers).kind == kind
 
 
 def test_the_way_says_why() -> None:
-    way = plugins.plugins_way([OPENSTACK], BOTH, False, lambda: False)
-    assert way == Way(
+    choice = plugins.choose_plugins([OPENSTACK], BOTH, False, lambda: False)
+    assert choice == Choice(
         "build", "Pulumi has no resource-openstack-v5.5.1 and get.pulumi.com does not answer"
     )
 

@@ -25,11 +25,11 @@ def complete(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) 
     (paths.ROOTS / "debian").mkdir(parents=True)
     (paths.ROOTS / "debian" / "debian").symlink_to(tmp_path)
     program(Path(machine.path), "nix", "nix (Nix) 2.26.3")
-    record.keep(record.seen(machine, CHOSEN, [COMMAND]))
+    record.save(record.snapshot(machine, CHOSEN, [COMMAND]))
 
 
 def is_complete(machine: Machine) -> bool:
-    return record.is_complete("dev", record.seen(machine, CHOSEN, [COMMAND]), CHOSEN)
+    return record.is_complete("dev", record.snapshot(machine, CHOSEN, [COMMAND]), CHOSEN)
 
 
 def test_a_complete_setup_stays_complete(machine: Machine) -> None:
@@ -49,20 +49,20 @@ def test_a_tool_that_came_is_seen(machine: Machine) -> None:
 def test_a_tool_of_the_cache_is_watched_too(machine: Machine) -> None:
     file = program(paths.cache() / "engine" / "bin", "pulumi", "v3.259.0")
     assert not is_complete(machine)
-    record.keep(record.seen(machine, CHOSEN, [COMMAND]))
+    record.save(record.snapshot(machine, CHOSEN, [COMMAND]))
     file.unlink()
     assert not is_complete(machine)
 
 
 def test_a_plugin_that_is_wanted_too_is_seen(machine: Machine) -> None:
     wanted = [COMMAND, OPENSTACK]
-    assert not record.is_complete("dev", record.seen(machine, CHOSEN, wanted), CHOSEN)
+    assert not record.is_complete("dev", record.snapshot(machine, CHOSEN, wanted), CHOSEN)
 
 
 def test_a_plugin_that_went_away_is_seen(machine: Machine) -> None:
     install(COMMAND)
     assert not is_complete(machine)
-    record.keep(record.seen(machine, CHOSEN, [COMMAND]))
+    record.save(record.snapshot(machine, CHOSEN, [COMMAND]))
     COMMAND.program(Path.home() / ".pulumi").unlink()
     assert not is_complete(machine)
 
@@ -73,7 +73,7 @@ def test_a_file_that_went_away_is_seen(machine: Machine) -> None:
 
 
 def test_another_stack_is_set_up_too(machine: Machine) -> None:
-    view = record.seen(machine, CHOSEN, [COMMAND])
+    view = record.snapshot(machine, CHOSEN, [COMMAND])
     assert record.is_complete("organization/flakeship/dev", view, CHOSEN)
     assert not record.is_complete("prod", view, CHOSEN)
 
@@ -102,13 +102,15 @@ def test_without_the_appliance_no_root_is_needed(
 
 def test_a_login_is_seen(machine: Machine) -> None:
     other = state.Backend("", "yours: logged in to https://api.pulumi.com")
-    assert not record.is_complete("dev", record.seen(machine, other, [COMMAND]), other)
+    assert not record.is_complete("dev", record.snapshot(machine, other, [COMMAND]), other)
 
 
 def test_no_secret_is_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "a-token")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a-phrase")
-    view = str(record.seen(machine, state.backend({"PULUMI_ACCESS_TOKEN": "a-token"}), [COMMAND]))
+    view = str(
+        record.snapshot(machine, state.backend({"PULUMI_ACCESS_TOKEN": "a-token"}), [COMMAND])
+    )
     assert "a-token" not in view
     assert "a-phrase" not in view
 
@@ -120,7 +122,7 @@ def test_a_failure_is_told_in_one_line_and_the_next_run_goes_on(
         raise FlakeshipError("Nix: nix is not on PATH. Run: the official command")
 
     record.FILE.unlink()
-    monkeypatch.setattr(Machine, "here", classmethod(lambda _cls: machine))
+    monkeypatch.setattr(Machine, "detect", classmethod(lambda _cls: machine))
     monkeypatch.setattr(state, "ensure", lambda *_args: None)
     monkeypatch.setattr(environment, "write", lambda *_args: {})
     monkeypatch.setattr(appliance, "fill", lambda _env: None)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dev.setup import paths
-from dev.setup.tools import NIX, PULUMI, QEMU, SSH, Machine, locate, look, older, parse
+from dev.setup.tools import NIX, PULUMI, QEMU, SSH, Machine, locate, older, parse, probe
 from tests.setup.conftest import program
 
 
@@ -35,26 +35,26 @@ def test_compares_versions_as_numbers() -> None:
 def test_finds_a_tool_on_path(folder: Path) -> None:
     for name in NIX.commands:
         program(folder, name, "nix (Nix) 2.26.3")
-    found = look(NIX, str(folder))
+    found = probe(NIX, str(folder))
     assert (found.path, found.version, found.problem) == (folder / "nix", "2.26.3", "")
 
 
 def test_an_old_tool_does_not_serve(folder: Path) -> None:
     for name in NIX.commands:
         program(folder, name, "nix (Nix) 2.8.0")
-    assert look(NIX, str(folder)).problem == "nix on PATH is 2.8.0, older than 2.18"
+    assert probe(NIX, str(folder)).problem == "nix on PATH is 2.8.0, older than 2.18"
 
 
 def test_half_a_tool_does_not_serve(folder: Path) -> None:
     program(folder, "qemu-system-x86_64", "QEMU emulator version 9.0.0")
-    assert look(QEMU, str(folder)).problem == "qemu-img is not on PATH"
+    assert probe(QEMU, str(folder)).problem == "qemu-img is not on PATH"
 
 
 def test_a_broken_tool_does_not_serve(folder: Path) -> None:
     file = program(folder, "pulumi", "")
     program(folder, "pulumi-language-python", "")
     file.write_text("#!/bin/sh\nexit 1\n")
-    assert "does not run" in look(PULUMI, str(folder)).problem
+    assert "does not run" in probe(PULUMI, str(folder)).problem
 
 
 def test_path_goes_before_the_cache_and_the_cache_before_nothing(machine: Machine) -> None:
@@ -81,7 +81,7 @@ def test_what_the_setup_put_on_path_is_not_taken_for_the_users(
 ) -> None:
     ours = paths.cache() / "nix" / "bin"
     monkeypatch.setenv("PATH", os.pathsep.join([str(ours), "/usr/bin"]))
-    assert Machine.here().path == "/usr/bin"
+    assert Machine.detect().path == "/usr/bin"
 
 
 def test_the_cache_follows_xdg_cache_home(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def variables(image: Path, key: Path) -> Mapping[str, str]:
 @contextmanager
 def terraform(image: Path, key: Path) -> Iterator[Terraform]:
     """Give a Terraform project that has not made anything yet; all is removed then."""
-    gobuild.build((gobuild.TERRAFORM,), Machine.here())
+    gobuild.build((gobuild.TERRAFORM,), Machine.detect())
     provider = (gobuild.engine() / gobuild.TERRAFORM.program).parent
     with tempfile.TemporaryDirectory() as directory:
         for name in ("main.tf", "answers.sh"):

@@ -20,7 +20,7 @@ def obstacle() -> str:
         install.require_root()
     except FlakeshipError as error:
         return str(error)
-    if Machine.here().manager != "apt-get":
+    if Machine.detect().manager != "apt-get":
         return "the lab is made of Debian's packages, and there is no apt-get here"
     return ""
 

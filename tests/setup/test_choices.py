@@ -20,26 +20,28 @@ def own_build() -> Found:
 
 
 def test_pulumi_on_path_is_taken() -> None:
-    assert engine.engine_way(ON_PATH, False, unasked).kind == "there"
+    assert engine.choose_engine(ON_PATH, False, unasked).kind == "present"
 
 
 def test_pulumis_installer_comes_before_our_own_build() -> None:
-    way = engine.engine_way(MISSING, False, lambda: True)
-    assert way == engine.Way("installer", "pulumi is not on PATH")
+    choice = engine.choose_engine(MISSING, False, lambda: True)
+    assert choice == engine.Choice("installer", "pulumi is not on PATH")
 
 
 def test_pulumi_is_built_where_its_site_does_not_answer() -> None:
-    way = engine.engine_way(MISSING, False, lambda: False)
-    assert way == engine.Way("build", "pulumi is not on PATH and get.pulumi.com does not answer")
+    choice = engine.choose_engine(MISSING, False, lambda: False)
+    assert choice == engine.Choice(
+        "build", "pulumi is not on PATH and get.pulumi.com does not answer"
+    )
 
 
 def test_an_own_build_stays_without_asking_the_site() -> None:
-    assert engine.engine_way(own_build(), True, unasked).kind == "there"
+    assert engine.choose_engine(own_build(), True, unasked).kind == "present"
 
 
 def test_an_own_build_follows_its_sources() -> None:
-    way = engine.engine_way(own_build(), False, unasked)
-    assert way == engine.Way("build", "dev/engine has changed")
+    choice = engine.choose_engine(own_build(), False, unasked)
+    assert choice == engine.Choice("build", "dev/engine has changed")
 
 
 def test_where_pulumis_installer_fails_pulumi_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,27 +49,27 @@ def test_where_pulumis_installer_fails_pulumi_is_built(monkeypatch: pytest.Monke
         raise CommandError("no route to github.com")
 
     monkeypatch.setattr(engine, "watch", fail)
-    way = engine.by_installer(engine.Way("installer", "pulumi is not on PATH"))
-    assert way == engine.Way("build", "Pulumi's installer failed: no route to github.com")
+    choice = engine.by_installer(engine.Choice("installer", "pulumi is not on PATH"))
+    assert choice == engine.Choice("build", "Pulumi's installer failed: no route to github.com")
 
 
 def test_nix_on_path_is_taken(machine: Machine) -> None:
     found = Found(NIX, Path("/usr/bin/nix"), "2.26.3")
-    assert nix.nix_way(found, machine, keyring=False).kind == "there"
+    assert nix.choose_nix(found, machine, keyring=False).kind == "present"
 
 
 def test_debians_nix_is_for_root_on_debian(machine: Machine) -> None:
     old = Found(NIX, Path("/usr/bin/nix"), "2.8.0", "nix on PATH is 2.8.0, older than 2.18")
-    assert nix.nix_way(old, machine, keyring=True) == nix.Way("debian", old.problem)
+    assert nix.choose_nix(old, machine, keyring=True) == nix.Choice("debian", old.problem)
 
 
 def test_elsewhere_nix_is_for_the_user_to_install(folder: Path) -> None:
-    way = nix.nix_way(
+    choice = nix.choose_nix(
         Found(NIX, problem="nix is not on PATH"), Machine(str(folder), root=False), keyring=False
     )
-    assert way.kind == "stop"
-    assert way.why == (
-        "nix is not on PATH, and to get it here takes root and Debian's apt-get and keyring"
+    assert choice.kind == "stop"
+    assert choice.why == (
+        "nix is not on PATH, and installing it here requires root and Debian's apt-get and keyring"
     )
 
 
