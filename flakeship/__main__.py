@@ -18,10 +18,14 @@ from flakeship.operate import verify as recheck
 from flakeship.state import stack as selected
 from flakeship.system import log
 from flakeship.system.interrupt import install_signal_handlers
-from flakeship.targets.local import cutover, data_disks, machine, orphans
-from flakeship.targets.local.requests import CutoverRequest, DiskRequest, MachineRequest
+from flakeship.targets.local import cutover, data_disks, machine, orphans, verify_machine
+from flakeship.targets.local.requests import (
+    CutoverRequest,
+    DiskRequest,
+    MachineRequest,
+    VerifyMachineRequest,
+)
 from flakeship.verify import verify
-from flakeship.verify.request import VerifyRequest
 
 
 def progress(text: str) -> None:
@@ -68,9 +72,10 @@ def stop(text: str) -> str:
 
 def check(text: str) -> str:
     """Verify a machine; what its last verification printed holds the host keys it pinned."""
-    request = codec.parse(VerifyRequest, text)
-    pinned = verify.pinned_keys(os.environ.get("PULUMI_COMMAND_STDOUT", ""), request.machine)
-    return codec.dump(verify.verify(request, pinned))
+    request = codec.parse(VerifyMachineRequest, text)
+    printed = os.environ.get("PULUMI_COMMAND_STDOUT", "")
+    pinned = verify.pinned_keys(printed, request.verify.machine)
+    return codec.dump(verify_machine.verify_machine(request, pinned))
 
 
 def move(text: str) -> str:

@@ -6,8 +6,7 @@ import pulumi
 
 from flakeship.model import codec
 from flakeship.targets.local.plan import Machine
-from flakeship.targets.local.requests import Running
-from flakeship.verify.request import VerifyRequest
+from flakeship.targets.local.requests import Running, VerifyMachineRequest
 
 from ..command import command_resource
 from ..nix_image import NixImage
@@ -22,7 +21,7 @@ class LocalServer(pulumi.ComponentResource):
     """
 
     running: pulumi.Output[Running]
-    reach: pulumi.Output[VerifyRequest]
+    reach: pulumi.Output[VerifyMachineRequest]
 
     def __init__(
         self, machine: Machine, image: NixImage, opts: pulumi.ResourceOptions | None = None

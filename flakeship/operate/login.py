@@ -55,7 +55,7 @@ def _machine(stack: Stack, servers: Reports, name: str) -> str:
         return ""
     own = there.get(f"verification-{name}")
     alike = own or there[f"verification-{by['machine']}"]
-    request = parse(VerifyServerRequest, alike["inputs"]["stdin"])
+    request = parse(VerifyServerRequest, alike["inputs"]["stdin"]).verify
     keys = parse(Evidence, own["outputs"]["stdout"]).host_keys if own else []
     address = next(each for each in port["outputs"]["allFixedIps"] if ":" not in each)
     here = Endpoint(name, address, 22, request.user, request.identity)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,11 +11,9 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.operate import status
 from flakeship.state.stack import Stack
-from flakeship.targets.local import data_disk_checks
-from flakeship.targets.local.requests import CutoverRequest
+from flakeship.targets.local import data_disk_checks, verify_machine
+from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
 from flakeship.verify import verify
-from flakeship.verify.context import of_a_file
-from flakeship.verify.request import VerifyRequest
 
 Progress = Callable[[str], object]
 
@@ -58,10 +55,9 @@ def _verified(stack: Stack, resource: dict[str, Any], progress: Progress) -> lis
         cloud = import_module("flakeship.targets.openstack.servers.verify_existing")
         evidence = cloud.verify_existing(text, previous, progress, stack.name, active=active)
     else:
-        request = codec.parse(VerifyRequest, text)
+        request = codec.parse(VerifyMachineRequest, text)
         pinned = verify.pinned_keys(previous, machine)
-        target = replace(of_a_file(request), standing=standing(machine, stack.name))
-        evidence = verify.verify(request, pinned, target)
+        evidence = verify_machine.verify_machine(request, pinned, on_failure(machine, stack.name))
     return [machine, *status.table(evidence.checks)]
 
 
@@ -71,7 +67,7 @@ def active_machines(stack: Stack) -> set[str]:
     return {str(server["machine"]) for server in servers.values()}
 
 
-def standing(machine: str, stack: str) -> str:
+def on_failure(machine: str, stack: str) -> str:
     """What a failure means of a machine here, where only active ones run."""
     return (
         "This was only a check: it still has its name and address. If it is sick, go back to a "

@@ -16,14 +16,14 @@ CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 class Console(Protocol):
     """What a server has said since it was started.
 
-    `name` tells a person where to read it. One that `forgets` may hold only the end of it.
+    `name` tells a person where to read it. One that is `truncated` may hold only the end of it.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102
 
     @property
-    def forgets(self) -> bool: ...  # noqa: D102
+    def truncated(self) -> bool: ...  # noqa: D102
 
     def read(self) -> str:
         """All that it holds; empty where it does not exist yet.
@@ -37,7 +37,7 @@ class File:
     """The file that a hypervisor on this machine writes."""
 
     path: Path
-    forgets: bool = False
+    truncated: bool = False
 
     @property
     def name(self) -> str:

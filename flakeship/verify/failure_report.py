@@ -26,15 +26,15 @@ def key_mismatch(
     return "\n".join(lines)
 
 
-def failure_report(target: VerificationContext, keys: Sequence[str], headline: list[str]) -> str:
-    """What happened, what the console said last, and the next step."""
-    said = console.tail(target.console)
-    end = [f"The end of the console ({target.console.name}):", *(f"  | {line}" for line in said)]
+def failure_report(context: VerificationContext, login: list[str], headline: list[str]) -> str:
+    """What happened, what the console said last, and the next step; `login` says how to log in."""
+    said = console.tail(context.console)
+    end = [f"The end of the console ({context.console.name}):", *(f"  | {line}" for line in said)]
     return "\n".join(
         [
             *headline,
-            *(end if said else [f"The console ({target.console.name}) is empty."]),
-            f"{target.standing} To look at this machine:",
-            *target.look(keys),
+            *(end if said else [f"The console ({context.console.name}) is empty."]),
+            f"{context.on_failure} To look at this machine:",
+            *context.inspect_hint(login),
         ]
     )

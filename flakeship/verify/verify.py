@@ -18,15 +18,17 @@ from pydantic import ValidationError
 from flakeship.model.codec import parse
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
-from flakeship.model.ports import Port
+from flakeship.model.ports import SSH, Port
 from flakeship.ssh import connection as ssh
 from flakeship.ssh import host_keys
 from flakeship.verify import announced_keys
 from flakeship.verify.checks import custom, facts, inside, outside
 from flakeship.verify.checks.verdict import Failed, judge
-from flakeship.verify.context import VerificationContext, endpoint, of_a_file
+from flakeship.verify.console import Console
+from flakeship.verify.context import VerificationContext
 from flakeship.verify.failure_report import failure_report, key_mismatch
 from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route, endpoint, login_lines
 
 log = logging.getLogger(__name__)
 
@@ -65,55 +67,63 @@ def pinned_keys(previous: str, machine: str) -> list[str]:
     return evidence.host_keys if evidence.machine == machine else []
 
 
-def verify(
-    request: VerifyRequest, pinned: Sequence[str], target: VerificationContext | None = None
-) -> Evidence:
+def verify(request: VerifyRequest, pinned: Sequence[str], context: VerificationContext) -> Evidence:
     """Wait for the machine, run every check, and return the evidence when all have passed.
 
     `pinned` are the host keys of an earlier verification of this machine: any other key is
-    refused. `target` is that of a machine whose console is a file, unless given. Raises
-    FlakeshipError with the failed checks, the console's end and the next step.
+    refused. Raises FlakeshipError with the failed checks, the console's end and the next step.
     """
+    with context.access.open() as route:
+        return _verify(request, pinned, context, route)
+
+
+def _verify(
+    request: VerifyRequest, pinned: Sequence[str], context: VerificationContext, route: Route
+) -> Evidence:
     started = time.monotonic()
-    target = target or of_a_file(request)
     machine, keys = request.machine, list(pinned)
+
+    def report(headline: list[str]) -> FlakeshipError:
+        lines = login_lines(request, route, keys)
+        return FlakeshipError(failure_report(context, lines, headline))
+
     try:
         log.info("%s: waiting for its host keys on the console", machine)
-        with _connected(request, target, keys, started + request.deadline) as connection:
+        with _connected(request, context.console, route, keys) as connection:
             keys = connection.keys
             seconds = round(time.monotonic() - started, 2)
             log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-            checks = _checks(request, target, list(pinned), connection)
+            checks = _checks(request, context, route, list(pinned), connection)
     except FlakeshipError as error:
         said = str(error).removeprefix(f"{machine}: ")
-        raise FlakeshipError(failure_report(target, keys, [f"{machine}: {said}"])) from error
+        raise report([f"{machine}: {said}"]) from error
     failed = [check for check in checks if not check.passed]
     if failed:
         lines = [f"{machine}: {len(failed)} of {len(checks)} checks failed"]
         lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
-        raise FlakeshipError(failure_report(target, keys, lines))
-    announced = announced_keys.announced(target.console)
-    if not (host_keys.same(announced, keys) or (target.console.forgets and not announced)):
-        raise FlakeshipError(failure_report(target, keys, [key_mismatch(machine, keys, announced)]))
+        raise report(lines)
+    announced = announced_keys.announced(context.console)
+    if not (host_keys.same(announced, keys) or (context.console.truncated and not announced)):
+        raise report([key_mismatch(machine, keys, announced)])
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, checks, at)
 
 
 @contextmanager
 def _connected(
-    request: VerifyRequest, target: VerificationContext, pinned: list[str], end: float
+    request: VerifyRequest, console: Console, route: Route, pinned: list[str]
 ) -> Iterator[ssh.Connection]:
     """A login on a server whose host key the console has announced.
 
-    A console that forgets need not announce again what is pinned.
+    A truncated console need not announce again what is pinned.
     """
-    machine, console = request.machine, target.console
-    known = announced_keys.announced(console) or pinned if console.forgets else []
+    machine, end = request.machine, time.monotonic() + request.deadline
+    known = announced_keys.announced(console) or pinned if console.truncated else []
     keys = known or announced_keys.wait(console, request.deadline)
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise FlakeshipError(key_mismatch(machine, pinned, keys))
-        with ssh.Connection(endpoint(request), keys) as connection:
+        with ssh.Connection(endpoint(request, route), keys) as connection:
             try:
                 connection.connect(end - time.monotonic())
             except ssh.HostKeyRefusedError as error:
@@ -135,28 +145,29 @@ def _connected(
 
 def _checks(
     request: VerifyRequest,
-    target: VerificationContext,
+    context: VerificationContext,
+    route: Route,
     pinned: list[str],
     connection: ssh.Connection,
 ) -> list[CheckResult]:
     """All the evidence, in its stable order."""
-    forgotten = target.console.forgets and not announced_keys.announced(target.console)
+    forgotten = context.console.truncated and not announced_keys.announced(context.console)
     asked = [port for port in request.ports if not port.needs_data and port.protocol != "udp"]
-    ports = {22: Port(port=22, protocol="ssh"), **{port.port: port for port in asked}}
-    with _side_by_side(AT_ONCE + len(target.beside)) as pool:
+    ports = {SSH: Port(port=SSH, protocol="ssh"), **{port.port: port for port in asked}}
+    with _side_by_side(AT_ONCE + len(context.beside)) as pool:
         root = pool.submit(judge, "root-login", partial(outside.root_login, connection))
         looked = pool.submit(_look_inside, connection)
         extra = [
-            pool.submit(judge, name, partial(check, connection, looked))
-            for name, check in target.beside.items()
+            pool.submit(judge, name, partial(check, connection, looked, route))
+            for name, check in context.beside.items()
         ]
         known = looked.result()
         answers = [
-            pool.submit(judge, f"port-{port.port}", partial(outside.port, request, port))
+            pool.submit(judge, f"port-{port.port}", partial(outside.port, route, port))
             for _, port in sorted(ports.items())
         ]
         own = [
-            pool.submit(judge, c.name, partial(custom.check, c, request, connection))
+            pool.submit(judge, c.name, partial(custom.check, c, route, connection))
             for c in request.checks
         ]
         wait_for(answers)
@@ -167,13 +178,15 @@ def _checks(
             root.result(),
             judge("password-login", partial(outside.password_login, connection.login)),
             *(answer.result() for answer in answers),
-            *inside.evidence(known, request),
+            *inside.evidence(known, request, route.subnet),
         ]
         users = [check.result() for check in own]
         # alone on the machine, so that its time is its own
-        built = judge("nix-build", partial(_nix_build, connection))
-        checks += [*(check.result() for check in extra), built]
-    last = [judge(name, partial(c, connection, looked)) for name, c in target.last.items()]
+        built = []
+        if request.promises.nix:
+            built = [judge("nix-build", partial(_nix_build, connection))]
+        checks += [*(check.result() for check in extra), *built]
+    last = [judge(name, partial(c, connection, looked, route)) for name, c in context.last.items()]
     return [*checks, *last, *users]
 
 

@@ -14,11 +14,11 @@ from flakeship.model.ports import Port
 from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Shell
 from flakeship.targets.local import guest, host
-from flakeship.targets.local.requests import CutoverRequest
+from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
 from flakeship.verify.checks import custom, inside, outside
 from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.verdict import judge
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 
 PATIENCE = 60.0
 """Seconds that a port has to answer: what serves it starts only with the disk."""
@@ -27,22 +27,23 @@ AT_ONCE = 4
 """As in the verification."""
 
 
-def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[CheckResult]:
+def check(asked: VerifyMachineRequest | None, shell: Callable[[], Shell]) -> list[CheckResult]:
     """Run what has waited for the data disks; `shell` logs in, and is not called for nothing.
 
     Raises FlakeshipError with the checks that failed.
     """
-    if request is None:
+    if asked is None:
         return []
-    login = shell()
+    login, request = shell(), asked.verify
+    route = Route(host.LOOPBACK, asked.ports, asked.subnet, own=False)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [
-            pool.submit(judge, f"port-{p.port}", partial(outside.port, request, p, PATIENCE))
+        answers = [
+            pool.submit(judge, f"port-{p.port}", partial(outside.port, route, p, PATIENCE))
             for p in request.ports
             if p.needs_data and p.protocol != "udp"
         ]
         own = [
-            pool.submit(judge, each.name, partial(custom.check, each, request, login))
+            pool.submit(judge, each.name, partial(custom.check, each, route, login))
             for each in request.checks
         ]
     # after the ports have answered, and nothing waits any more
@@ -51,7 +52,7 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
     )
     known = inside.listened(Facts(), all_of_it, login, PATIENCE)
     checks = [
-        *(answer.result() for answer in asked),
+        *(answer.result() for answer in answers),
         judge("listeners", partial(inside.listeners, known, all_of_it)),
         *(check.result() for check in own),
     ]
@@ -60,7 +61,7 @@ def check(request: VerifyRequest | None, shell: Callable[[], Shell]) -> list[Che
         count = f"{len(failed)} of {len(checks)} checks"
         lines = [f"{count} of {request.machine} with its data disks failed"]
         lines += [f"  ✗ {check.name}: {check.detail}" for check in failed]
-        lines += [f"{request.machine} still runs; its console is in {request.console}."]
+        lines += [f"{request.machine} still runs; its console is in {asked.console}."]
         raise FlakeshipError("\n".join(lines))
     return checks
 

@@ -14,8 +14,14 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.release import Release
 from flakeship.nix import store
 from flakeship.targets.local import cutover_generation, host, machine
-from flakeship.targets.local.requests import CutoverRequest, DiskRequest, MachineRequest, Running
-from flakeship.verify.request import VerifyRequest
+from flakeship.targets.local.requests import (
+    CutoverRequest,
+    DiskRequest,
+    MachineRequest,
+    Running,
+    VerifyMachineRequest,
+)
+from flakeship.verify.request import Promises, VerifyRequest
 
 
 @dataclass(frozen=True)
@@ -104,30 +110,30 @@ class Machine:
             format=self.release.format,
         )
 
-    def verify(self, running: Running) -> VerifyRequest:
+    def verify(self, running: Running) -> VerifyMachineRequest:
         """The checks of the machine that runs."""
-        return VerifyRequest(
+        request = VerifyRequest(
             machine=self.id,
             boot=running.boot,
-            address="127.0.0.1",
-            reach=running.ports,
             ports=[port.verified for port in self.server.declared],
-            console=f"{self.directory}/console.log",
             user=self.release.user,
             identity=self.identity,
             toplevel=self.release.toplevel,
-            subnet=self.subnet,
             disk=self.server.disk,
             checks=[check for check in self.server.checks if not check.needs_data],
             deadline=self.deadline,
+            promises=Promises(switch=False),
         )
+        console = f"{self.directory}/console.log"
+        return VerifyMachineRequest(request, running.ports, self.subnet, console)
 
-    def serving(self, running: Running) -> VerifyRequest | None:
+    def serving(self, running: Running) -> VerifyMachineRequest | None:
         """What the cut-over checks once the data disks have moved."""
         checks = [check for check in self.server.checks if check.needs_data]
         if not checks and not any(port.needs_data for port in self.server.declared):
             return None
-        return replace(self.verify(running), checks=checks)
+        request = self.verify(running)
+        return replace(request, verify=replace(request.verify, checks=checks))
 
     def cutover(self, running: Running, evidence: Evidence) -> CutoverRequest:
         """The move of the server's stable name, ports and data disks to the verified machine."""

@@ -57,6 +57,20 @@ class Running:
 
 
 @dataclass(frozen=True)
+class VerifyMachineRequest:
+    """Verify a running machine.
+
+    `ports` maps its ports to ports of the workstation, `subnet` is its user network, `console` the
+    file that QEMU writes.
+    """
+
+    verify: VerifyRequest
+    ports: dict[int, int]
+    subnet: str
+    console: str
+
+
+@dataclass(frozen=True)
 class CutoverRequest:
     """Move a server's stable name, forwarded ports and data disks to a verified machine.
 
@@ -81,5 +95,5 @@ class CutoverRequest:
     disks: dict[str, str]
     sizes: dict[str, int]
     lives_on: str
-    serving: VerifyRequest | None = None
+    serving: VerifyMachineRequest | None = None
     move: int = 0

@@ -23,6 +23,7 @@ from flakeship.targets.openstack.requests import (
     VerifyServerRequest,
 )
 from flakeship.targets.openstack.settings import Group, NetworkSettings, Reach
+from flakeship.verify.request import VerifyRequest
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
 
@@ -142,7 +143,6 @@ class Machine:
         """The checks of the server that Nova has made; ids, and its own public address."""
         return VerifyServerRequest(
             cloud=self.cloud,
-            machine=self.id,
             marks=self.marks,
             server=server,
             port=port,
@@ -151,17 +151,20 @@ class Machine:
             reach=self.reach,
             stable=stable,
             pool=self.pool,
-            ports=[port.verified for port in self.server.declared],
-            user=self.release.user,
-            identity=self.identity,
-            toplevel=self.release.toplevel,
-            disk=self.disk,
-            checks=self.server.checks,
+            verify=VerifyRequest(
+                machine=self.id,
+                ports=[port.verified for port in self.server.declared],
+                user=self.release.user,
+                identity=self.identity,
+                toplevel=self.release.toplevel,
+                disk=self.disk,
+                checks=self.server.checks,
+                deadline=self.deadline,
+            ),
             jump=self.jump,
             restricted=sorted(
                 p.port for p in self.server.declared if p.allow_from and p.protocol != "udp"
             ),
-            deadline=self.deadline,
         )
 
     def trial(self, image: str, network: str, security_group: str, flavor: str) -> EphemeralRequest:
@@ -171,9 +174,6 @@ class Machine:
             flavor=flavor,
             network=network,
             security_groups=[security_group],
-            keypair=self.server.keypair,
-            user_data=self.server.user_data,
-            metadata=self.metadata,
         )
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flakeship.model.checks import Check
-from flakeship.model.ports import Port
 from flakeship.targets.openstack.settings import Reach, Visibility
+from flakeship.verify.request import VerifyRequest
 
 
 @dataclass(frozen=True)
@@ -78,16 +77,14 @@ class Owner:
 class VerifyServerRequest:
     """Verify a server of Nova's from outside and inside.
 
-    `server` and `port` are ids, `flavor` is a name, `image` an id; `disk` is the size of the root
-    disk in MiB. `stable` is the server's own public address, empty where it has none; `pool` the id
-    of the external network that a temporary one comes from. `jump` is used with reach `jump` as
-    long as the stable address does not lead to this very server; without one a temporary floating
-    IP is used. `restricted` are the declared ports that are not open to everybody, but to where
-    Pulumi runs at least where it is SSH's. `identity` as in VerifyRequest.
+    `server` and `port` are ids, `flavor` is a name, `image` an id. `stable` is the server's own
+    public address, empty where it has none; `pool` the id of the external network that a temporary
+    one comes from. `jump` is used with reach `jump` as long as the stable address does not lead to
+    this very server; without one a temporary floating IP is used. `restricted` are the declared
+    ports that are not open to everybody, but to where Pulumi runs at least where it is SSH's.
     """
 
     cloud: str
-    machine: str
     marks: Owner
     server: str
     port: str
@@ -96,29 +93,25 @@ class VerifyServerRequest:
     reach: Reach
     stable: str
     pool: str
-    ports: list[Port]
-    user: str
-    identity: str
-    toplevel: str
-    disk: int
-    checks: list[Check] = field(default_factory=list)
+    verify: VerifyRequest
     jump: Bastion | None = None
     restricted: list[int] = field(default_factory=list)
-    deadline: float = 300.0
+
+    @property
+    def machine(self) -> str:
+        """The id of the machine that the server is."""
+        return self.verify.machine
 
 
 @dataclass(frozen=True)
 class EphemeralRequest:
     """Make a test server, verify it and remove it.
 
-    `network`, `security_groups`, `keypair`, `user_data` and `metadata` as for any server; `review`
-    has everything else, with empty ids for what is not there yet.
+    `network` and `security_groups` as for any server; `review` has everything else, with empty ids
+    for what is not there yet.
     """
 
     review: VerifyServerRequest
     flavor: str
     network: str
     security_groups: list[str]
-    keypair: str = ""
-    user_data: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)

@@ -11,12 +11,12 @@ from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks import outside
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 
 SSH_FAILED = 255
 
 
-def check(custom: Check, request: VerifyRequest, shell: Shell) -> str:
+def check(custom: Check, route: Route, shell: Shell) -> str:
     """Run one of them. A probe is tried again until its timeout, a command runs once.
 
     One that needs a data disk is tried again too: what uses the disk starts with it.
@@ -25,12 +25,12 @@ def check(custom: Check, request: VerifyRequest, shell: Shell) -> str:
         return command(custom, shell)
     last = ""
     probe = http if custom.http else tcp
-    number = 0 if custom.port is None else outside.reach(request, custom.port)
+    number = 0 if custom.port is None else outside.reachable(route, custom.port)
     for left in backoff(custom.timeout):
         try:
             if custom.run:
                 return command(custom, shell)
-            return probe(custom, request.address, number, left)
+            return probe(custom, route.address, number, left)
         except (OSError, Failed) as error:
             last = str(error)
     raise Failed(f"not within {custom.timeout:g} s: {last}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from flakeship.model.evidence import CheckResult
+from flakeship.model.ports import SSH
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Listener, probe
@@ -14,7 +15,6 @@ from flakeship.verify.checks.firewall import NONE, Ports
 from flakeship.verify.checks.verdict import Failed, judge
 from flakeship.verify.request import VerifyRequest
 
-SSH = 22
 DHCP_CLIENTS = Ports.of([("udp", 68), ("udp", 546)])
 """Where a DHCP client listens (IPv4, IPv6): the only undeclared ones."""
 
@@ -41,9 +41,9 @@ def sudo(facts: Facts, request: VerifyRequest) -> str:
     return f"{request.user} may use sudo"
 
 
-def dhcp(facts: Facts, request: VerifyRequest) -> str:
-    """The address in the server's subnet is a lease, not written down anywhere."""
-    subnet = ipaddress.ip_network(request.subnet)
+def dhcp(facts: Facts, network: str) -> str:
+    """The address in the machine's network is a lease, not written down anywhere."""
+    subnet = ipaddress.ip_network(network)
     inside = [a for a in facts.addresses if ipaddress.ip_address(a.address) in subnet]
     if not inside:
         others = [a.address for a in facts.addresses if a.interface != "lo"]
@@ -124,7 +124,6 @@ Verdict = Callable[[Facts, VerifyRequest], str]
 CHECKS: dict[str, tuple[Verdict, tuple[str, ...]]] = {
     "toplevel": (toplevel, ("toplevel",)),
     "sudo": (sudo, ("sudo",)),
-    "dhcp": (dhcp, ("addresses",)),
     "listeners": (listeners, ("listeners",)),
     "firewall": (firewall, ("nft", "iptables", "ip6tables")),
     "root-size": (root_size, ("root",)),
@@ -133,12 +132,19 @@ CHECKS: dict[str, tuple[Verdict, tuple[str, ...]]] = {
 """Each check by its name, with the probe's sections that it reads."""
 
 
-def evidence(facts: Facts, request: VerifyRequest) -> list[CheckResult]:
-    """Run all of them. Their milliseconds are the machine's own, to 10 ms."""
-    return [
+def evidence(facts: Facts, request: VerifyRequest, subnet: str) -> list[CheckResult]:
+    """Run all of them. Their milliseconds are the machine's own, to 10 ms.
+
+    `subnet` is the network that the machine's address is in; only a lease is checked for it.
+    """
+    found = [
         judge(name, partial(check, facts, request), facts.milliseconds(*sections))
         for name, (check, sections) in CHECKS.items()
     ]
+    if request.addressing == "dhcp":
+        lease = judge("dhcp", partial(dhcp, facts, subnet), facts.milliseconds("addresses"))
+        found.insert(2, lease)
+    return found
 
 
 def declared_ports(request: VerifyRequest) -> Ports:

@@ -8,7 +8,7 @@ from flakeship.ssh import host_keys
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 
 PATIENCE = 10.0
 """Seconds that a port has to answer once the system is up."""
@@ -64,14 +64,14 @@ def root_login(connection: ssh.Connection) -> str:
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
-def port(request: VerifyRequest, declared: Port, patience: float | None = None) -> str:
+def port(route: Route, declared: Port, patience: float | None = None) -> str:
     """The port answers in its protocol; `patience` is in seconds, PATIENCE unless given."""
     seconds = PATIENCE if patience is None else patience
-    number = reach(request, declared.port)
+    number = reachable(route, declared.port)
     last = ""
     for left in backoff(seconds):
         try:
-            return answer(request.address, number, declared.protocol, min(ANSWER, max(left, HOLD)))
+            return answer(route.address, number, declared.protocol, min(ANSWER, max(left, HOLD)))
         except (OSError, Failed) as error:
             last = str(error)
     raise Failed(f"no {declared.protocol} within {seconds:.0f} s; the last error: {last}")
@@ -98,9 +98,9 @@ def request_line(path: str, host: str) -> bytes:
     return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
 
 
-def reach(request: VerifyRequest, number: int) -> int:
-    """Where a port of the guest is reached; raises Failed for one that is not declared."""
-    if number not in request.reach:
-        declared = ", ".join(map(str, sorted(request.reach)))
+def reachable(route: Route, number: int) -> int:
+    """Where a port of the machine is reached; raises Failed for one that is not declared."""
+    if number not in route.ports:
+        declared = ", ".join(map(str, sorted(route.ports)))
         raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports:`")
-    return request.reach[number]
+    return route.ports[number]

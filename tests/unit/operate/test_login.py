@@ -42,7 +42,8 @@ def port(machine: str) -> dict[str, Any]:
 
 
 def verification(machine: str) -> dict[str, Any]:
-    request = dump(replace(REVIEW, machine=machine, user="nixos", identity="/key"))
+    asked = replace(REVIEW.verify, machine=machine, user="nixos", identity="/key")
+    request = dump(replace(REVIEW, verify=asked))
     done = dump(Evidence(machine, 1, [ED25519], 3.0, []))
     return {
         "urn": f"u::verification-{machine}",

@@ -11,6 +11,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.operate import verify as recheck
 from flakeship.state.stack import Stack
+from flakeship.targets.local.requests import VerifyMachineRequest
 from flakeship.verify.context import VerificationContext
 from tests.unit.verify.machines import REQUEST
 
@@ -62,12 +63,13 @@ def test_a_cloud_is_told_which_server_is_active(
 def test_what_a_failure_of_a_running_machine_means(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
 
-    def verify(_request: object, _pinned: object, target: VerificationContext) -> Evidence:
-        told.append(target.standing)
+    def verify(_request: object, _pinned: object, context: VerificationContext) -> Evidence:
+        told.append(context.on_failure)
         return Evidence(REQUEST.machine, 1, [], 1.0, [])
 
     monkeypatch.setattr("flakeship.verify.verify.verify", verify)
-    looked = resource("verification-test", create="verify", stdin=dump(REQUEST))
+    request = VerifyMachineRequest(REQUEST, {22: 1}, "10.0.2.0/24", "console.log")
+    looked = resource("verification-test", create="verify", stdin=dump(request))
     recheck.verify_stack(Stack("dev", {"resources": [looked]}), str)
     assert "it still has its name and address" in told[0]
     assert "`pulumi up --stack dev --replace '**-test-33333333-abcd'`" in told[0]

@@ -11,6 +11,7 @@ from typing import Any
 from flakeship.model.ports import Port
 from flakeship.verify.checks import facts
 from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 
 Behaviour = Callable[[socket.socket], Any]
 RECORDED = Path(__file__).with_name("recorded")
@@ -19,17 +20,13 @@ FINGERPRINT = "ssh-ed25519 SHA256:l+DxPgPpZ9iqWPMa6nILnl4trXCllPjXTniU8i/pQR8"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFmolcKlrvO0XyBCLazIKb0e3OSbodMiuuJ8Nm3OTAZx"
 REQUEST = VerifyRequest(
     machine="web-6h0ir2lm-a1",
-    boot=1,
-    address="127.0.0.1",
-    reach={22: 22022, 80: 22080},
     ports=[Port(port=22, protocol="ssh"), Port(port=80, protocol="http")],
-    console="console.log",
     user="nixos",
     identity="",
     toplevel="/nix/store/6h0ir2lm2jwxp9z0sp28vk6g3s9flfkv-nixos-system-web-26.11",
-    subnet="10.0.2.0/24",
     disk=4096,
 )
+ROUTE = Route("127.0.0.1", {22: 22022, 80: 22080}, "10.0.2.0/24", own=False)
 
 
 def recorded(name: str) -> str:

@@ -9,13 +9,13 @@ from flakeship.system.process import run
 from flakeship.verify.checks import facts, inside
 from flakeship.verify.checks.facts import Section
 from flakeship.verify.checks.verdict import Failed
-from tests.unit.verify.machines import REQUEST, machine, recorded
+from tests.unit.verify.machines import REQUEST, ROUTE, machine, recorded
 
 HEALTHY = machine()
 
 
 def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
-    return {c.name: (c.passed, c.detail) for c in inside.evidence(known, REQUEST)}
+    return {c.name: (c.passed, c.detail) for c in inside.evidence(known, REQUEST, ROUTE.subnet)}
 
 
 def changed(old: str, new: str) -> str:
@@ -29,8 +29,10 @@ def with_listener(line: str) -> str:
 
 
 def test_a_healthy_nixos_passes_all() -> None:
-    found = inside.evidence(HEALTHY, REQUEST)
-    assert [c.name for c in found] == list(inside.CHECKS)
+    found = inside.evidence(HEALTHY, REQUEST, ROUTE.subnet)
+    assert [c.name for c in found] == [
+        *("toplevel", "sudo", "dhcp", "listeners", "firewall", "root-size", "system")
+    ]
     assert all(c.passed for c in found), found
     assert {c.milliseconds for c in found} == {70, 140}
     details = {c.name: c.detail for c in found}
@@ -108,7 +110,7 @@ def test_a_port_that_waits_for_data_may_listen_and_is_open() -> None:
     silent = machine(listeners="tcp LISTEN 0 1 [::]:22 [::]:*")
     for known in (HEALTHY, silent):
         request = replace(REQUEST, ports=[Port(port=80, protocol="http", needs_data=True)])
-        found = {check.name: check for check in inside.evidence(known, request)}
+        found = {check.name: check for check in inside.evidence(known, request, ROUTE.subnet)}
         assert found["listeners"].passed
         assert "tcp 80" in found["firewall"].detail
 
@@ -124,7 +126,7 @@ def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[
     )
     return {
         c.name: (c.passed, c.detail)
-        for c in inside.evidence(machine(**(wireguard | sections)), request)
+        for c in inside.evidence(machine(**(wireguard | sections)), request, ROUTE.subnet)
     }
 
 

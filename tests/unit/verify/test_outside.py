@@ -13,11 +13,11 @@ from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
 from flakeship.verify.checks import custom, outside
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,
-    REQUEST,
+    ROUTE,
     Behaviour,
     http,
     says,
@@ -162,11 +162,11 @@ def test_a_port_that_is_closed_or_not_declared() -> None:
     with pytest.raises(Failed, match="refused"):
         outside.port(reaching(number), Port(port=80))
     with pytest.raises(Failed, match=r"443 is not reachable, only 22, 80: declare it in `ports:`"):
-        outside.port(REQUEST, Port(port=443))
+        outside.port(ROUTE, Port(port=443))
 
 
-def reaching(number: int) -> VerifyRequest:
-    return replace(REQUEST, reach={22: 1, 80: number})
+def reaching(number: int) -> Route:
+    return replace(ROUTE, ports={22: 1, 80: number})
 
 
 def own(**given: Any) -> Check:
@@ -175,7 +175,7 @@ def own(**given: Any) -> Check:
 
 def test_a_command_passes() -> None:
     passing = Fake(result=Result(0, "one\ntwo\n", ""))
-    assert custom.check(own(run="true"), REQUEST, passing) == "exit code 0: two"
+    assert custom.check(own(run="true"), ROUTE, passing) == "exit code 0: two"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_command_passes() -> None:
 )
 def test_a_command_fails(result: Result | Exception, detail: str) -> None:
     with pytest.raises(Failed, match=detail):
-        custom.check(own(run="x"), REQUEST, Fake(result=result))
+        custom.check(own(run="x"), ROUTE, Fake(result=result))
 
 
 @pytest.mark.parametrize(
@@ -226,4 +226,4 @@ def test_a_probe_fails(check: Check, behave: Behaviour, detail: str) -> None:
 
 def test_a_probe_of_a_port_that_is_not_declared() -> None:
     with pytest.raises(Failed, match=r"^port 81 is not reachable, only 22, 80"):
-        custom.check(own(tcp=81), REQUEST, Fake())
+        custom.check(own(tcp=81), ROUTE, Fake())

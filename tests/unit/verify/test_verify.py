@@ -1,5 +1,6 @@
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from flakeship.system.process import Result
 from flakeship.verify import verify
 from flakeship.verify.checks import facts, outside
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.context import VerificationContext, of_a_file
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.console import File
+from flakeship.verify.context import VerificationContext
+from flakeship.verify.request import Promises, VerifyRequest
+from flakeship.verify.route import Route
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,
     OTHER,
     REQUEST,
+    ROUTE,
     block,
     http,
     recorded,
@@ -74,24 +78,45 @@ def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
     return made
 
 
-@pytest.fixture
-def request_(tmp_path: Path) -> Iterator[VerifyRequest]:
-    console = tmp_path / "console"
-    console.write_text("Booting\x07 \x1b[31mLinux\x1b[0m\n" + block(ED25519))
-    with server(says(b"SSH-2.0-x\r\n")) as first, server(http("200 OK", "")) as second:
-        yield replace(
-            REQUEST,
-            reach={22: first, 80: second},
-            console=str(console),
-            checks=[Check(name="own", run="true")],
-            deadline=1,
+@dataclass(frozen=True)
+class Machine:
+    """What is verified: an access with a route that is open already, and a console in a file."""
+
+    request: VerifyRequest
+    route: Route
+    console: Path
+
+    @contextmanager
+    def open(self) -> Iterator[Route]:
+        yield self.route
+
+    def context(self, **given: Any) -> VerificationContext:
+        return VerificationContext(self, File(self.console), **given)
+
+    def of_a_cloud(self, text: str) -> VerificationContext:
+        return VerificationContext(
+            self,
+            Tail(text),
+            {"beside": lambda _, known, __: known.result().state},
+            {"last": lambda login, *_: login.keys[0]},
+            inspect_hint=lambda lines: [f"  look yourself: {lines[0].strip()}"],
         )
 
+    def verify(self, *pinned: str, **changed: Any) -> Evidence:
+        return verify.verify(replace(self.request, **changed), pinned, self.context())
 
-def test_everything_passes(
-    guest: Guest, request_: VerifyRequest, caplog: pytest.LogCaptureFixture
-) -> None:
-    found = verify.verify(request_, [ED25519])
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Machine]:
+    console = tmp_path / "console"
+    console.write_text("Booting\x07 \x1b[31mLinux\x1b[0m\n" + block(ED25519))
+    request = replace(REQUEST, checks=[Check(name="own", run="true")], deadline=1)
+    with server(says(b"SSH-2.0-x\r\n")) as first, server(http("200 OK", "")) as second:
+        yield Machine(request, replace(ROUTE, ports={22: first, 80: second}), console)
+
+
+def test_everything_passes(guest: Guest, target: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    found = target.verify(ED25519)
     assert [check.name for check in found.checks] == NAMES
     assert all(check.passed for check in found.checks)
     assert (found.machine, found.boot, found.host_keys) == (REQUEST.machine, 1, [ED25519])
@@ -100,102 +125,100 @@ def test_everything_passes(
     assert verify.pinned_keys(dump(found), REQUEST.machine) == [ED25519]
 
 
-def test_the_whole_story_of_a_failure(guest: Guest, request_: VerifyRequest) -> None:
+def test_the_whole_story_of_a_failure(guest: Guest, target: Machine) -> None:
     guest.build = Result(1, "", "error: out of disk\n")
-    wrong = replace(request_, toplevel="/nix/store/new")
     with pytest.raises(FlakeshipError) as failure:
-        verify.verify(wrong, [])
+        target.verify(toplevel="/nix/store/new")
     lines = str(failure.value).splitlines()
     assert lines[0] == f"{REQUEST.machine}: 2 of 14 checks failed"
     assert lines[1].startswith("  ✗ toplevel: /nix/store/6h0ir2lm2jwxp9z0sp28vk6g3s9flfkv-")
     assert lines[2] == "  ✗ nix-build: nix-build ended with exit code 1: error: out of disk"
     assert lines[4] == "  | Booting Linux"
-    assert lines[-2].startswith("Nothing was switched over")
+    assert lines[-2].startswith("No traffic was moved")
     assert lines[-1].startswith("  ssh -F /dev/null -p ")
 
 
-def test_a_failure_says_where_the_server_stands(guest: Guest, request_: VerifyRequest) -> None:
+def test_a_failure_says_where_the_server_stands(guest: Guest, target: Machine) -> None:
     guest.build = Result(1, "", "")
-    target = replace(of_a_file(request_), standing="It is live.")
     with pytest.raises(FlakeshipError) as failure:
-        verify.verify(request_, [], target)
+        verify.verify(target.request, [], target.context(on_failure="It is live."))
     assert "\nIt is live. To look at this machine:\n" in str(failure.value)
-    assert "switched over" not in str(failure.value)
+    assert "No traffic" not in str(failure.value)
 
 
 @pytest.mark.parametrize("build", [Result(0, "", ""), Result(127, "", "nix-build: not found")])
-def test_nix_build_fails(guest: Guest, request_: VerifyRequest, build: Result) -> None:
+def test_nix_build_fails(guest: Guest, target: Machine, build: Result) -> None:
     guest.build = build
     with pytest.raises(FlakeshipError, match=r"1 of 14 checks failed\n  ✗ nix-build: nix-build e"):
-        verify.verify(request_, [])
+        target.verify()
 
 
-def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, request_: VerifyRequest) -> None:
+def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, target: Machine) -> None:
     without = recorded("probe.txt").replace('"hook": "input"', '"hook": "output"')
     guest.probes = [without]
     with pytest.raises(FlakeshipError, match="✗ firewall: no nftables rules refuse anything"):
-        verify.verify(request_, [])
+        target.verify()
     assert facts.command("iptables", "ip6tables") in guest.commands
 
 
-def test_a_service_that_listens_late_is_seen(guest: Guest, request_: VerifyRequest) -> None:
+def test_a_service_that_listens_late_is_seen(guest: Guest, target: Machine) -> None:
     whole = recorded("probe.txt")
     guest.probes = ["\n".join(line for line in whole.splitlines() if ":80  " not in line), whole]
-    assert verify.verify(request_, [])
+    assert target.verify()
     assert facts.command("listeners") in guest.commands
 
 
 @pytest.mark.usefixtures("guest")
-def test_a_port_that_waits_for_data_is_not_asked(request_: VerifyRequest) -> None:
-    waiting = replace(request_, ports=[Port(port=80, protocol="http", needs_data=True)])
-    names = [check.name for check in verify.verify(waiting, []).checks]
+def test_a_port_that_waits_for_data_is_not_asked(target: Machine) -> None:
+    waiting = [Port(port=80, protocol="http", needs_data=True)]
+    names = [check.name for check in target.verify(ports=waiting).checks]
     assert names == [name for name in NAMES if name != "port-80"]
 
 
 @pytest.mark.usefixtures("guest")
-def test_a_udp_port_is_left_to_the_inside(request_: VerifyRequest) -> None:
-    declared = replace(request_, ports=[*request_.ports, Port(port=51820, protocol="udp")])
+def test_a_udp_port_is_left_to_the_inside(target: Machine) -> None:
+    declared = [*target.request.ports, Port(port=51820, protocol="udp")]
     with pytest.raises(FlakeshipError, match="2 of 14 checks failed\n") as failure:
-        verify.verify(declared, [])
+        target.verify(ports=declared)
     assert "✗ listeners: declared, but nothing listens on udp 51820" in str(failure.value)
     assert "✗ firewall: IPv4: declared, but not open: udp 51820" in str(failure.value)
 
 
-def test_a_probe_that_does_not_run(guest: Guest, request_: VerifyRequest) -> None:
+def test_a_probe_that_does_not_run(guest: Guest, target: Machine) -> None:
     guest.probes = ["This account is not available."]
     with pytest.raises(FlakeshipError, match=r"the probe script did not run .* not available"):
-        verify.verify(request_, [])
+        target.verify()
 
 
-def test_another_key_than_the_pinned_one_is_refused(guest: Guest, request_: VerifyRequest) -> None:
+def test_another_key_than_the_pinned_one_is_refused(guest: Guest, target: Machine) -> None:
     with pytest.raises(FlakeshipError, match="its SSH host key has changed: refused") as failure:
-        verify.verify(request_, [OTHER])
+        target.verify(OTHER)
     assert "never learned again" in str(failure.value)
     assert "pulumi up --replace" in str(failure.value)
     assert guest.commands == []
 
 
 def test_a_server_with_another_key_than_the_pinned_one_is_refused(
-    guest: Guest, request_: VerifyRequest
+    guest: Guest, target: Machine
 ) -> None:
     guest.key = "ssh-ed25519 SHA256:other"
     with pytest.raises(FlakeshipError, match="server:    ssh-ed25519 SHA256:other was shown"):
-        verify.verify(request_, [ED25519])
+        target.verify(ED25519)
     assert guest.commands == []
 
 
 def test_a_server_with_another_key_than_the_console_announced(
-    guest: Guest, request_: VerifyRequest
+    guest: Guest, target: Machine
 ) -> None:
     guest.key = "ssh-ed25519 SHA256:other"
     with pytest.raises(FlakeshipError, match="✗ host-key: ssh-ed25519 SHA256:other was shown"):
-        verify.verify(request_, [])
+        target.verify()
     assert guest.commands == []
 
 
 @pytest.mark.usefixtures("guest")
-def test_a_later_announcement_of_this_boot_counts(request_: VerifyRequest) -> None:
-    console = Path(request_.console)
+def test_a_later_announcement_of_this_boot_counts(target: Machine) -> None:
+    console = target.console
     console.write_text(block(OTHER))
     tries: list[list[str]] = []
 
@@ -209,30 +232,38 @@ def test_a_later_announcement_of_this_boot_counts(request_: VerifyRequest) -> No
     connect = ssh.Connection.connect
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssh.Connection, "connect", late)
-        assert verify.verify(request_, []).host_keys == [ED25519]
+        assert target.verify().host_keys == [ED25519]
     assert tries == [[OTHER], [ED25519]]
 
 
 @pytest.mark.usefixtures("guest")
-def test_another_announcement_during_the_checks_is_refused(request_: VerifyRequest) -> None:
+def test_another_announcement_during_the_checks_is_refused(target: Machine) -> None:
     probe = facts.probe
 
     def announce(*of_a_machine: Any) -> facts.Facts:
-        with Path(request_.console).open("a") as console:
+        with target.console.open("a") as console:
             console.write(block(OTHER))
         return probe(*of_a_machine)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(facts, "probe", announce)
         with pytest.raises(FlakeshipError, match="has changed: refused"):
-            verify.verify(request_, [])
+            target.verify()
+
+
+@pytest.mark.usefixtures("guest")
+def test_what_a_host_does_not_promise_is_not_checked(target: Machine) -> None:
+    evidence = target.verify(addressing="static", promises=Promises(nix=False))
+    assert [check.name for check in evidence.checks] == [
+        name for name in NAMES if name not in ("dhcp", "nix-build")
+    ]
 
 
 class Tail:
     """A console of which only the end is left."""
 
     name = "console of web"
-    forgets = True
+    truncated = True
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -241,18 +272,9 @@ class Tail:
         return self.text
 
 
-def of_a_cloud(text: str) -> VerificationContext:
-    return VerificationContext(
-        Tail(text),
-        lambda keys: [f"  look yourself with {len(keys)} keys"],
-        {"beside": lambda _, known: known.result().state},
-        {"last": lambda login, _: login.keys[0]},
-    )
-
-
 @pytest.mark.usefixtures("guest")
-def test_a_console_that_has_forgotten(request_: VerifyRequest) -> None:
-    found = verify.verify(request_, [ED25519], of_a_cloud("much later"))
+def test_a_console_that_has_forgotten(target: Machine) -> None:
+    found = verify.verify(target.request, [ED25519], target.of_a_cloud("much later"))
     assert found.checks[0].detail.endswith("the console no longer holds its announcement")
     names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
     assert [check.name for check in found.checks] == names
@@ -270,32 +292,32 @@ def test_a_console_that_has_forgotten(request_: VerifyRequest) -> None:
     ids=["a first verification", "another key"],
 )
 def test_what_a_forgetful_console_does_not_excuse(
-    request_: VerifyRequest, pinned: list[str], text: str, said: str
+    target: Machine, pinned: list[str], text: str, said: str
 ) -> None:
-    with pytest.raises(FlakeshipError, match=f"{said}(.|\n)*look yourself with"):
-        verify.verify(replace(request_, deadline=0.3), pinned, of_a_cloud(text))
+    with pytest.raises(FlakeshipError, match=f"{said}(.|\n)*look yourself: ssh"):
+        verify.verify(replace(target.request, deadline=0.3), pinned, target.of_a_cloud(text))
 
 
 @pytest.mark.usefixtures("guest")
-def test_checks_of_a_target_fail(request_: VerifyRequest) -> None:
+def test_checks_of_a_target_fail(target: Machine) -> None:
     def fail(*_: object) -> str:
         raise Failed("something else")
 
-    target = replace(of_a_cloud(""), beside={"a": fail}, last={"b": fail})
+    context = replace(target.of_a_cloud(""), beside={"a": fail}, last={"b": fail})
     with pytest.raises(
         FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"
     ):
-        verify.verify(request_, [ED25519], target)
+        verify.verify(target.request, [ED25519], context)
 
 
 @pytest.mark.usefixtures("guest")
-def test_a_machine_that_never_announces(request_: VerifyRequest) -> None:
-    Path(request_.console).write_text("")
+def test_a_machine_that_never_announces(target: Machine) -> None:
+    target.console.write_text("")
     with pytest.raises(
         FlakeshipError,
         match=r"^web-6h0ir2lm-a1: no SSH .* within 0 s: it is empty\nThe console .* is empty",
     ):
-        verify.verify(replace(request_, deadline=0), [])
+        target.verify(deadline=0)
 
 
 def test_pins_of_earlier_evidence() -> None:

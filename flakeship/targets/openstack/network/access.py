@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from flakeship.model.ports import SSH
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint, by_hand
 from flakeship.system.tcp import LOOPBACK
@@ -14,6 +16,7 @@ from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.network import port, temporary_address
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.verify.route import Route
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -21,25 +24,22 @@ if TYPE_CHECKING:
 SECONDS = 10.0
 """For the login on the jump host, which is up."""
 
-SSH = 22
-
 IDLE = 900
 """Seconds that its connection stays: a server that boots uses no forward for a while."""
 
 
 @dataclass(frozen=True)
-class Route:
-    """A way to a server: `address`, and where its declared ports are there.
+class NovaAccess:
+    """The access to a server by its port: by the setting `reach`."""
 
-    `own` tells whether all ports of the address are the server's, `serving` whether it is the
-    stable one. `look` is given the host keys and tells a person how to get there.
-    """
+    network: Proxy
+    request: VerifyServerRequest
+    at: Port
+    progress: Callable[[str], object]
 
-    address: str
-    reach: dict[int, int]
-    look: Callable[[Sequence[str]], list[str]]
-    own: bool = True
-    serving: bool = False
+    def open(self) -> AbstractContextManager[Route]:
+        """Open the route; see open_route."""
+        return open_route(self.network, self.request, self.at, self.progress)
 
 
 @contextmanager
@@ -53,16 +53,17 @@ def open_route(
     """
     with ExitStack() as opened:
         if serving(network, request, at):
-            yield _straight(request, request.stable, serving=True)
+            yield Route(request.stable, _same(request), at.subnet, serving=True)
         elif request.reach == "direct":
-            yield _straight(request, at.ipv4)
+            yield Route(at.ipv4, _same(request), at.subnet)
         elif request.reach == "jump" and (found := _jump(opened, request, at, progress)):
             yield found
         else:
             address = opened.enter_context(
                 temporary_address.temporary(network, request, at, progress)
             )
-            yield Route(address, _same(request), lambda keys: _by_hand(request, at, keys))
+            hint = partial(_by_hand, request, at)
+            yield Route(address, _same(request), at.subnet, login=hint)
 
 
 def serving(network: Proxy, request: VerifyServerRequest, at: Port) -> bool:
@@ -75,26 +76,16 @@ def serving(network: Proxy, request: VerifyServerRequest, at: Port) -> bool:
 
 def endpoint(request: VerifyServerRequest, jump: Bastion) -> Endpoint:
     """The login on a jump host."""
-    return Endpoint(jump.name, jump.address, SSH, jump.user, request.identity)
+    return Endpoint(jump.name, jump.address, SSH, jump.user, request.verify.identity)
 
 
 def declared(request: VerifyServerRequest) -> list[int]:
     """The ports that the checks need."""
-    return sorted({SSH, *(each.port for each in request.ports if each.protocol != "udp")})
+    return sorted({SSH, *(each.port for each in request.verify.ports if each.protocol != "udp")})
 
 
 def _same(request: VerifyServerRequest) -> dict[int, int]:
     return {number: number for number in declared(request)}
-
-
-def _straight(request: VerifyServerRequest, address: str, *, serving: bool = False) -> Route:
-    here = Endpoint(request.machine, address, SSH, request.user, request.identity)
-    return Route(
-        address,
-        _same(request),
-        lambda keys: [f"  {by_hand(here, keys)}"],
-        serving=serving,
-    )
 
 
 def _jump(
@@ -124,14 +115,20 @@ def _jump(
         progress(f"{machine}: {jump.name} cannot be gone through: {error}")
         return None
     progress(f"{machine}: looked at through {jump.name}")
-    here = Endpoint(machine, at.ipv4, SSH, request.user, request.identity)
+    here = _endpoint(request, at.ipv4)
     proxy = f"{by_hand(through, jump.host_keys)} -W {at.ipv4}:{SSH}"
-    return Route(LOOPBACK, reach, lambda keys: [f"  {by_hand(here, keys, proxy)}"], own=False)
+    return Route(
+        LOOPBACK,
+        reach,
+        at.subnet,
+        own=False,
+        login=lambda keys: [f"  {by_hand(here, keys, proxy)}"],
+    )
 
 
 def _by_hand(request: VerifyServerRequest, at: Port, keys: Sequence[str]) -> list[str]:
     """The temporary address is gone by then."""
-    here = Endpoint(request.machine, "ADDRESS", SSH, request.user, request.identity)
+    here = _endpoint(request, "ADDRESS")
     return [
         "  its temporary address has been removed; this gives it another ADDRESS:",
         f"  {client(request.cloud, f'floating ip create --port {at.id} {request.pool}')}",
@@ -139,3 +136,7 @@ def _by_hand(request: VerifyServerRequest, at: Port, keys: Sequence[str]) -> lis
         "  and this removes it afterwards, which nothing else does:",
         f"  {client(request.cloud, 'floating ip delete ADDRESS')}",
     ]
+
+
+def _endpoint(request: VerifyServerRequest, address: str) -> Endpoint:
+    return Endpoint(request.machine, address, SSH, request.verify.user, request.verify.identity)

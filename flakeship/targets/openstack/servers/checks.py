@@ -14,13 +14,12 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.system.process import Shell
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.network import access, port
-from flakeship.targets.openstack.network.access import Route
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.verify import port_scan as scan
 from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -34,7 +33,6 @@ class Case:
     """A server that is verified: what was asked for, its port, and the way to it."""
 
     request: VerifyServerRequest
-    wanted: VerifyRequest
     at: Port
     way: Route
 
@@ -108,7 +106,7 @@ def _from_peer(case: Case, peer: Bastion, known: Future[Facts]) -> str:
 
 def _seen(case: Case, dials: list[scan.Dial], restricted: set[int], known: Future[Facts]) -> str:
     """The verdict on what is open to whoever dials."""
-    tcp = [each for each in case.wanted.ports if each.protocol != "udp"]
+    tcp = [each for each in case.request.verify.ports if each.protocol != "udp"]
     declared = {scan.SSH, *(each.port for each in tcp)}
     optional = restricted | {each.port for each in tcp if each.needs_data}
     found = scan.scan(dials, declared - restricted, lambda: scan.listening(known.result()))
@@ -119,7 +117,7 @@ def switch(case: Case, login: Shell, _known: Future[Facts]) -> str:
     """The release can be activated once more: what `nixos-rebuild switch` does works."""
     if case.way.serving:
         return "skipped: it has the stable address and is serving"
-    toplevel = case.request.toplevel
+    toplevel = case.request.verify.toplevel
     command = f"{toplevel}/bin/switch-to-configuration switch"
     try:
         root = f"PATH=$PATH:/run/wrappers/bin sudo -n {command}"

@@ -26,7 +26,7 @@ CONFLICT = 409
 class Console:
     """What Nova gives of a server's console: maybe only its end, and after a hard reboot anew."""
 
-    forgets = True
+    truncated = True
 
     def __init__(self, compute: Proxy, server: str, cloud: str) -> None:
         self.server = server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -89,12 +88,8 @@ def _make_server(compute: Proxy, request: EphemeralRequest, port: str) -> str:
         "flavorRef": request.flavor,
         "networks": [{"port": port}],
         "config_drive": True,
-        "metadata": {**request.metadata, **ownership_tags.own(request.review.marks)},
+        "metadata": ownership_tags.own(request.review.marks),
     }
-    if request.keypair:
-        wish["key_name"] = request.keypair
-    if request.user_data:
-        wish["user_data"] = base64.b64encode(request.user_data.encode()).decode()
     made: str = rest.ask(compute, "POST", "/servers", json={"server": wish})["server"]["id"]
     return made
 

@@ -6,18 +6,17 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.ports import Port
+from flakeship.model.ports import SSH, Port
 from flakeship.ssh import connection
 from flakeship.system import tcp as wire
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.targets.openstack.network import access
-from flakeship.targets.openstack.network.access import SSH
 from flakeship.targets.openstack.servers.checks import Case
 from flakeship.verify.checks import facts, outside
 from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 
 SLAAC = 60.0
 """Seconds for a server to take its address: it asks for a router less and less often."""
@@ -37,10 +36,10 @@ def check(case: Case, login: Shell, known: Future[Facts]) -> str:
     restricted = case.request.restricted
     if SSH in restricted:
         return f"{address} is set; not looked at: tcp {SSH} is not open to everybody"
-    tcp = (p for p in case.wanted.ports if p.protocol != "udp")
+    tcp = (p for p in case.request.verify.ports if p.protocol != "udp")
     open_ones = (p for p in tcp if not (p.needs_data or p.port in restricted))
     ports = {SSH: Port(port=SSH, protocol="ssh"), **{p.port: p for p in open_ones}}
-    seen = replace(case.wanted, address=address, reach={number: number for number in ports})
+    seen = replace(case.way, address=address, ports={number: number for number in ports})
     try:
         wire.exchange(address, SSH, seconds=KNOCK, enough=wire.a_line)
     except ConnectionRefusedError as error:
@@ -75,14 +74,14 @@ def _from_peer(case: Case, address: str, ports: dict[int, Port]) -> str:
         ) as peer:
             peer.connect(access.SECONDS)
             forwards = {number: peer.forward(address, number) for number in ports}
-            seen = replace(case.wanted, address=wire.LOOPBACK, reach=forwards)
+            seen = replace(case.way, address=wire.LOOPBACK, ports=forwards)
             return f"{address}: {_answers(seen, ports)}; seen from {name}"
     except FlakeshipError as error:
         where = f"not from here, not from {name}: {error}"
         return f"{address} is set; no way to look at it: {where}"
 
 
-def _answers(seen: VerifyRequest, ports: dict[int, Port]) -> str:
+def _answers(seen: Route, ports: dict[int, Port]) -> str:
     for each in ports.values():
         outside.port(seen, each)
     return f"tcp {', '.join(map(str, sorted(ports)))} answer"

@@ -36,11 +36,11 @@ def verify_existing(
     """
     request = codec.parse(VerifyServerRequest, text)
     pinned = verify.pinned_keys(previous, request.machine)
-    standing = serving(request, stack) if active else BEHIND
+    on_failure = serving(request, stack) if active else BEHIND
     with cloud.connected(request.cloud) as connection:
         if active:
             holds(rest.client(connection, "network"), request, stack)
-        return verify_server.examine(connection, request, pinned, progress, standing=standing)
+        return verify_server.examine(connection, request, pinned, progress, on_failure=on_failure)
 
 
 def serving(request: VerifyServerRequest, stack: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from keystoneauth1.exceptions import ClientException
@@ -11,26 +11,26 @@ from openstack.exceptions import SDKException
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.system.process import Shell
 from flakeship.targets.openstack.api import connection as cloud
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.network.access import Route, open_route
-from flakeship.targets.openstack.network.port import Port
+from flakeship.targets.openstack.network.access import NovaAccess
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, ipv6_check
 from flakeship.targets.openstack.servers.checks import Case
 from flakeship.targets.openstack.servers.console import Console
 from flakeship.verify import verify
-from flakeship.verify.context import NEW, ExtraCheck, VerificationContext
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.checks.facts import Facts
+from flakeship.verify.context import NOT_SERVING, ExtraCheck, VerificationContext
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.proxy import Proxy
 
 Progress = Callable[[str], object]
-Look = Callable[[Sequence[str]], list[str]]
+CaseCheck = Callable[[Case, Shell, Future[Facts]], str]
 
 
 def verify_server(
@@ -49,33 +49,35 @@ def examine(
     request: VerifyServerRequest,
     pinned: Sequence[str],
     progress: Progress,
-    look: Look | None = None,
+    inspect_hint: Callable[[list[str]], list[str]] | None = None,
     *,
-    standing: str = NEW,
+    on_failure: str = NOT_SERVING,
 ) -> Evidence:
-    """The same with a login on the cloud; `look` and `standing` as in Target."""
+    """The same with a login on the cloud; `inspect_hint` as in VerificationContext."""
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
     server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
     if server["status"] == "ERROR":
         raise FlakeshipError(f"{request.machine}: {fault(server, request.cloud)}")
     at = port.find(network, request.machine, request.port)
-    with open_route(network, request, at, progress) as found:
-        wanted = _wanted(request, at, found)
-        case = Case(request, wanted, at, found)
-        beside: dict[str, ExtraCheck] = {
-            "api": lambda *_: checks.api(compute, network, case),
-            "port-scan": partial(checks.port_scan, case),
-        }
-        if at.ipv6:
-            beside["ipv6"] = partial(ipv6_check.check, case)
-        target = VerificationContext(
-            Console(compute, request.server, request.cloud),
-            look or (lambda keys: [*found.look(keys), *_state(compute, request)]),
-            beside,
-            {"switch": partial(checks.switch, case)},
-            standing,
-        )
-        return verify.verify(wanted, pinned, target)
+
+    def of_case(check: CaseCheck) -> ExtraCheck:
+        return lambda login, facts, route: check(Case(request, at, route), login, facts)
+
+    beside = {
+        "api": of_case(lambda case, *_: checks.api(compute, network, case)),
+        "port-scan": of_case(checks.port_scan),
+    }
+    if at.ipv6:
+        beside["ipv6"] = of_case(ipv6_check.check)
+    context = VerificationContext(
+        NovaAccess(network, request, at, progress),
+        Console(compute, request.server, request.cloud),
+        beside,
+        {"switch": of_case(checks.switch)},
+        on_failure,
+        inspect_hint or (lambda login: [*login, *_state(compute, request)]),
+    )
+    return verify.verify(request.verify, pinned, context)
 
 
 def fault(server: dict[str, Any], cloud: str) -> str:
@@ -85,24 +87,6 @@ def fault(server: dict[str, Any], cloud: str) -> str:
     return (
         f"Nova has it in ERROR: {said}; `{shown}` tells more. Free "
         "or ask for what is missing, and make it anew"
-    )
-
-
-def _wanted(request: VerifyServerRequest, at: Port, found: Route) -> VerifyRequest:
-    return VerifyRequest(
-        machine=request.machine,
-        boot=1,
-        address=found.address,
-        reach=found.reach,
-        ports=request.ports,
-        console="",
-        user=request.user,
-        identity=request.identity,
-        toplevel=request.toplevel,
-        subnet=at.subnet,
-        disk=request.disk,
-        checks=request.checks,
-        deadline=request.deadline,
     )
 
 

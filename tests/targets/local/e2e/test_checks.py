@@ -65,7 +65,8 @@ def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     script = " ; ".join(SPOILED.values())
     appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/spoiled 2>&1", check=False)
     wrong = {"toplevel": "/nix/store/another", "disk": 8192}
-    seen = failed(verify(appliance, request | wrong, before))
+    spoiled = request | {"verify": request["verify"] | wrong}
+    seen = failed(verify(appliance, spoiled, before))
     assert seen >= {*SPOILED, "toplevel", "root-size", "greeting"}
     assert failed(recheck(appliance)) >= {*SPOILED}
     assert not seen & {"host-key", "port-22", "sudo"}
@@ -80,7 +81,8 @@ def test_without_sudo_nothing_can_be_seen(appliance: Appliance) -> None:
 
 def test_a_machine_that_does_not_answer_names_the_last_error(appliance: Appliance) -> None:
     request, before = stated(appliance)
-    nobody = request | {"reach": {"22": 9, "80": 9}, "deadline": 2}
+    soon = request["verify"] | {"deadline": 2}
+    nobody = request | {"ports": {"22": 9, "80": 9}, "verify": soon}
     said = verify(appliance, nobody, before)
     assert said.code == 1
     assert "refused" in said.stderr

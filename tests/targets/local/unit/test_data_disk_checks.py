@@ -16,8 +16,7 @@ from flakeship.state.stack import Stack
 from flakeship.system.process import Result
 from flakeship.targets.local import cutover, data_disk_checks, guest, host
 from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.requests import CutoverRequest
-from flakeship.verify.request import VerifyRequest
+from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
 from tests.targets.local.unit.qemu_world import World, move, refusal, world
 from tests.unit.verify.machines import REQUEST, http, recorded, says, server
 
@@ -40,11 +39,16 @@ class Guest:
         return Result(int(self.failures >= 0), "", "")
 
 
+def asking(reach: dict[int, int] | None = None, **changed: Any) -> VerifyMachineRequest:
+    request = replace(REQUEST, **changed)
+    return VerifyMachineRequest(request, reach or {22: 1}, "10.0.2.0/24", "console.log")
+
+
 @pytest.fixture
-def request_() -> Iterator[VerifyRequest]:
+def request_() -> Iterator[VerifyMachineRequest]:
     with server(http("200 OK", "")) as number:
         ports = [Port(port=22, protocol="ssh"), Port(port=80, protocol="http", needs_data=True)]
-        yield replace(REQUEST, reach={22: 1, 80: number}, ports=ports, checks=[PG])
+        yield asking({22: 1, 80: number}, ports=ports, checks=[PG])
 
 
 @pytest.fixture
@@ -60,26 +64,25 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
 
 
 def run(here: World, machine: str, *checks: Check) -> Cutover:
-    wanted = replace(REQUEST, machine=machine, checks=list(checks)) if checks else None
+    wanted = asking(machine=machine, checks=list(checks)) if checks else None
     return cutover.cutover(move(machine, serving=wanted), lambda _: None, here.login)
 
 
-def test_the_evidence(request_: VerifyRequest) -> None:
+def test_the_evidence(request_: VerifyMachineRequest) -> None:
     checks = data_disk_checks.check(request_, Guest)
     assert [check.name for check in checks] == ["port-80", "listeners", "schema"]
     assert all(check.passed for check in checks)
 
 
-def test_only_what_waits_for_data_is_asked(request_: VerifyRequest) -> None:
+def test_only_what_waits_for_data_is_asked(request_: VerifyMachineRequest) -> None:
     with server(says(b"no web")) as other:
-        both = replace(
-            request_,
+        both = asking(
+            request_.ports | {81: other},
             ports=[
                 Port(port=22, protocol="ssh"),
                 Port(port=80, protocol="http", needs_data=True),
                 Port(port=81, protocol="http"),
             ],
-            reach=request_.reach | {81: other},
         )
         with pytest.raises(FlakeshipError) as caught:
             data_disk_checks.check(both, Guest)
@@ -89,7 +92,7 @@ def test_only_what_waits_for_data_is_asked(request_: VerifyRequest) -> None:
 
 def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     ports = [*REQUEST.ports, Port(port=51820, protocol="udp", needs_data=True)]
-    request, guest = replace(REQUEST, ports=ports), Guest()
+    request, guest = asking(ports=ports), Guest()
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
     with pytest.raises(FlakeshipError, match="listeners: declared, but nothing listens on udp 518"):
         data_disk_checks.check(request, lambda: guest)
@@ -106,11 +109,11 @@ def test_nobody_logs_in_for_nothing() -> None:
     assert data_disk_checks.check(None, pytest.fail) == []
 
 
-def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyRequest) -> None:
+def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyMachineRequest) -> None:
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
     silent = "\n".join(line for line in recorded("probe.txt").splitlines() if ":80  " not in line)
     with server(says(b"no web\r\n")) as number:
-        wrong = replace(request_, reach={22: 1, 80: number})
+        wrong = replace(request_, ports={22: 1, 80: number})
         with pytest.raises(FlakeshipError) as caught:
             data_disk_checks.check(wrong, lambda: Guest(silent, failures=99))
     lines = str(caught.value).splitlines()
@@ -121,8 +124,9 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyRequest)
     assert lines[4] == f"{REQUEST.machine} still runs; its console is in console.log."
 
 
-def test_a_command_waits_for_what_starts_with_the_disk(request_: VerifyRequest) -> None:
-    patient = replace(request_, checks=[PG.model_copy(update={"timeout": 5})])
+def test_a_command_waits_for_what_starts_with_the_disk(request_: VerifyMachineRequest) -> None:
+    asked = replace(request_.verify, checks=[PG.model_copy(update={"timeout": 5})])
+    patient = replace(request_, verify=asked)
     assert data_disk_checks.check(patient, lambda: Guest(failures=2))[-1].passed
 
 
@@ -153,7 +157,7 @@ def test_one_that_fails_on_the_active_machine_moves_nothing(here: World) -> None
 def test_again_by_make_verify(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guest, "login", here.login)
     state = here.state()
-    moved = move(OLD, serving=replace(REQUEST, machine=OLD, checks=[PG]))
+    moved = move(OLD, serving=asking(machine=OLD, checks=[PG]))
     command = {"urn": "x::cutover-web", "type": "t", "inputs": {"stdin": codec.dump(moved)}}
     said = verify.verify_stack(
         Stack("dev", {"resources": [{"urn": "x::stack", "type": "t"}, command]}), str
@@ -170,5 +174,5 @@ def test_a_request_of_an_earlier_run_is_read() -> None:
     text = codec.dump(move(NEW)).replace(', "serving": null', "")
     assert "serving" not in text
     assert codec.parse(CutoverRequest, text).serving is None
-    whole = move(NEW, serving=replace(REQUEST, checks=[PG]))
+    whole = move(NEW, serving=asking(checks=[PG]))
     assert codec.parse(CutoverRequest, codec.dump(whole)) == whole

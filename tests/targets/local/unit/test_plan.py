@@ -18,6 +18,7 @@ from flakeship.targets.local import host, machine
 from flakeship.targets.local.machine import Probe
 from flakeship.targets.local.plan import Machine, plan
 from flakeship.targets.local.requests import Running
+from flakeship.verify.request import Promises
 from tests.unit.model.test_ledger import release
 
 WEB = Server.model_validate(
@@ -77,7 +78,7 @@ def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
     data = {"name": "vpn", "ports": ports, "data": {"keys": "1G"}}
     (vpn,) = planned(Server.model_validate(data))
     assert vpn.start(BUILT).ports == [22]
-    assert vpn.verify(RUNNING).ports == [
+    assert vpn.verify(RUNNING).verify.ports == [
         Port(port=22, protocol="ssh"),
         Port(port=51820, protocol="udp", needs_data=True),
     ]
@@ -94,15 +95,17 @@ def test_no_two_disks_are_one_file() -> None:
 
 def test_the_request_to_verify() -> None:
     (web,) = planned(WEB)
-    request = web.verify(RUNNING)
-    assert request.reach == RUNNING.ports
+    asked = web.verify(RUNNING)
+    assert (asked.ports, asked.subnet) == (RUNNING.ports, web.subnet)
+    request = asked.verify
     assert request.ports == [
         Port(port=22, protocol="ssh"),
         Port(port=80, protocol="http"),
         Port(port=5432, protocol="tcp", needs_data=True),
     ]
     assert request.toplevel == release(1).toplevel
-    assert (request.subnet, request.deadline) == (web.subnet, 120.0)
+    assert request.deadline == 120.0
+    assert request.promises == Promises(nix=True, switch=False)
     assert [check.name for check in request.checks] == ["page"]
 
 
@@ -114,8 +117,9 @@ def test_the_request_to_cut_over() -> None:
     assert (request.ssh_port, request.host_keys) == (40022, ["ssh-ed25519 AAAA"])
     assert request.directories == ".state/dev/machines"
     assert request.serving
-    assert [check.name for check in request.serving.checks] == ["schema"]
-    assert replace(request.serving, checks=[]) == replace(web.verify(RUNNING), checks=[])
+    assert [check.name for check in request.serving.verify.checks] == ["schema"]
+    without = replace(request.serving.verify, checks=[])
+    assert without == replace(web.verify(RUNNING).verify, checks=[])
     assert web.report(evidence)["ports"] == {"80": "127.0.0.1:8080"}
 
 

@@ -35,6 +35,7 @@ from flakeship.targets.openstack.requests import (
     PublishRequest,
     VerifyServerRequest,
 )
+from flakeship.verify.request import VerifyRequest
 from tests.project import ROOT
 
 FLAVOR = "s1.tiny"
@@ -60,11 +61,10 @@ class World:
             timeout=400,
         )
 
-    def request(self, server: str = "", port: str = "", **given: Any) -> VerifyServerRequest:
+    def request(self, server: str = "", port: str = "", machine: str = "") -> VerifyServerRequest:
         pool = self.cloud.network.find_network("public", ignore_missing=False)
-        asked = VerifyServerRequest(
+        return VerifyServerRequest(
             cloud=CLOUD,
-            machine=self.name,
             marks=Owner(self.name, "web", "appliance-1"),
             server=server,
             port=port,
@@ -73,13 +73,15 @@ class World:
             reach="direct",
             stable="",
             pool=pool.id,
-            ports=[Port(port=80, protocol="http")],
-            user="nixos",
-            identity=str(self.identity),
-            toplevel=self.toplevel,
-            disk=2048,
+            verify=VerifyRequest(
+                machine=machine or self.name,
+                ports=[Port(port=80, protocol="http")],
+                user="nixos",
+                identity=str(self.identity),
+                toplevel=self.toplevel,
+                disk=2048,
+            ),
         )
-        return replace(asked, **given)
 
     def boot(self, name: str) -> VerifyServerRequest:
         """A server on the provider's network, and the request to verify it directly."""
@@ -175,7 +177,7 @@ def second(world: World, first: tuple[VerifyServerRequest, str]) -> tuple[Verify
         for fixed in world.cloud.network.get_port(request.port).fixed_ips
         if "." in fixed["ip_address"]
     ]
-    jump = Bastion(request.machine, address, request.user, evidence.host_keys)
+    jump = Bastion(request.machine, address, request.verify.user, evidence.host_keys)
     through = replace(world.boot("two"), reach="jump", jump=jump)
     done = world.verb("review", through)
     assert done.code == 0, done.stderr
@@ -237,7 +239,8 @@ def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerReq
     known = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
     login = ["ssh", "-F", "/dev/null", *known, "-i", str(world.identity), f"nixos@{address}"]
     run([*login, f"sudo sh -c {json.dumps(script)} </dev/null >/dev/null 2>&1"], timeout=60)
-    wrong = replace(request, flavor="s1.small", toplevel="/nix/store/another")
+    other = replace(request.verify, toplevel="/nix/store/another")
+    wrong = replace(request, flavor="s1.small", verify=other)
     seen = failed(world.verb("review", wrong, said))
     let_in(world.cloud, world.group, 80, "IPv6")
     assert seen >= {"api", "port-scan", "ipv6", "switch"}

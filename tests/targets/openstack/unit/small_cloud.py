@@ -14,13 +14,13 @@ from openstack import exceptions
 
 from flakeship.model.ports import Port
 from flakeship.targets.openstack.requests import Bastion, Owner, VerifyServerRequest
+from flakeship.verify.request import VerifyRequest
 from tests.unit.verify.machines import ED25519
 
 TOPLEVEL = "/nix/store/6h0ir2lm2jwxp9z0sp28vk6g3s9flfkv-nixos-system-web-26.11"
 MARKS = Owner("dev", "web", "web-6h0ir2lm")
 REVIEW = VerifyServerRequest(
     cloud="fake",
-    machine="web-6h0ir2lm-a1",
     marks=MARKS,
     server="server-1",
     port="port-1",
@@ -29,11 +29,14 @@ REVIEW = VerifyServerRequest(
     reach="floating",
     stable="",
     pool="public",
-    ports=[Port(port=80, protocol="http")],
-    user="nixos",
-    identity="",
-    toplevel=TOPLEVEL,
-    disk=4096,
+    verify=VerifyRequest(
+        machine="web-6h0ir2lm-a1",
+        ports=[Port(port=80, protocol="http")],
+        user="nixos",
+        identity="",
+        toplevel=TOPLEVEL,
+        disk=4096,
+    ),
 )
 JUMP = Bastion("web-old", "203.0.113.9", "nixos", [ED25519])
 CIDRS = {"subnet-4": "10.0.2.0/24", "subnet-6": "fd66::/64"}

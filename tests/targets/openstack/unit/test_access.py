@@ -8,8 +8,8 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.network import access, port
-from flakeship.targets.openstack.network.access import Route
 from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.verify.route import Route, login_lines
 from tests.targets.openstack.unit.small_cloud import JUMP, MARKS, REVIEW, SmallCloud
 from tests.unit.verify.machines import ED25519
 
@@ -53,7 +53,7 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
     said: list[str] = []
     with access.open_route(small, REVIEW, at, said.append) as way:  # type: ignore[arg-type]
         (made,) = small.things["floatingips"].values()
-        assert (way.address, way.reach, way.own) == (made["floating_ip_address"], SAME, True)
+        assert (way.address, way.ports, way.own) == (made["floating_ip_address"], SAME, True)
         assert (made["port_id"], made["description"]) == ("port-1", MINE)
         assert made["tags"] == [
             "flakeship_stack=dev",
@@ -63,7 +63,7 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
         ]
     assert not small.things["floatingips"]
     assert said == [f"{REVIEW.machine}: looked at by {way.address}, a temporary floating IP"]
-    first, again, by_hand, then, last = way.look([ED25519])
+    first, again, by_hand, then, last = login_lines(REVIEW.verify, way, [ED25519])
     assert "has been removed" in first
     assert again.strip() == "openstack --os-cloud fake floating ip create --port port-1 public"
     assert by_hand.endswith("nixos@ADDRESS")
@@ -72,8 +72,9 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
 
 
 def test_no_way_leads_to_udp(small: SmallCloud) -> None:
-    ports = [*REVIEW.ports, Port(port=51820, protocol="udp")]
-    assert go(small, replace(REVIEW, ports=ports)).reach == SAME
+    ports = [*REVIEW.verify.ports, Port(port=51820, protocol="udp")]
+    request = replace(REVIEW, verify=replace(REVIEW.verify, ports=ports))
+    assert go(small, request).ports == SAME
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, FlakeshipError, OSError])
@@ -128,8 +129,8 @@ def test_a_cloud_that_has_no_address_left(small: SmallCloud) -> None:
 def test_the_stable_address_is_used_once_it_leads_here(small: SmallCloud, wish: Any) -> None:
     stable = small.floating(port_id="port-1")["floating_ip_address"]
     way = go(small, replace(REVIEW, stable=stable, reach=wish, jump=JUMP))
-    assert (way.address, way.reach, way.serving) == (stable, SAME, True)
-    assert way.look([])[0].endswith(f"nixos@{stable}")
+    assert (way.address, way.ports, way.serving) == (stable, SAME, True)
+    assert login_lines(REVIEW.verify, way, [])[0].endswith(f"nixos@{stable}")
 
 
 def test_a_stable_address_that_leads_elsewhere_is_not_used(small: SmallCloud) -> None:
@@ -141,7 +142,7 @@ def test_a_stable_address_that_leads_elsewhere_is_not_used(small: SmallCloud) ->
 
 def test_directly(small: SmallCloud) -> None:
     way = go(small, replace(REVIEW, reach="direct"))
-    assert (way.address, way.reach, way.own) == ("10.0.2.15", SAME, True)
+    assert (way.address, way.ports, way.own) == ("10.0.2.15", SAME, True)
     assert not [call for call in small.calls if "floating" in call]
 
 
@@ -149,10 +150,10 @@ def test_directly(small: SmallCloud) -> None:
 def test_through_the_active_server(small: SmallCloud) -> None:
     said: list[str] = []
     way = go(small, replace(REVIEW, reach="jump", jump=JUMP), said)
-    assert (way.address, way.reach, way.own) == ("127.0.0.1", {22: 1022, 80: 1080}, False)
+    assert (way.address, way.ports, way.own) == ("127.0.0.1", {22: 1022, 80: 1080}, False)
     assert said == [f"{REVIEW.machine}: looked at through web-old"]
     assert not [call for call in small.calls if "floating" in call]
-    (line,) = way.look([ED25519])
+    (line,) = login_lines(REVIEW.verify, way, [ED25519])
     assert "ProxyCommand=ssh" in line
     assert "nixos@203.0.113.9 -W 10.0.2.15:22' nixos@10.0.2.15" in line
 

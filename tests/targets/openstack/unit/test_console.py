@@ -20,7 +20,7 @@ def test_the_console_of_nova(small: SmallCloud, monkeypatch: pytest.MonkeyPatch)
     small.refusals = {"action": (1, 503, "busy")}
     assert console.read() == "Linux\n"
     assert console.name == "openstack --os-cloud fake console log show server-1"
-    assert console.forgets
+    assert console.truncated
 
 
 @pytest.fixture

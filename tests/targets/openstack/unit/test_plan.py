@@ -253,7 +253,7 @@ def test_a_udp_port_is_another_rule_group_and_machine() -> None:
     assert both.shape != tcp.shape
     review = both.review("server", "port", "image", "")
     assert review.restricted == []
-    assert review.ports[-1] == Port(port=443, protocol="udp")
+    assert review.verify.ports[-1] == Port(port=443, protocol="udp")
 
 
 @pytest.mark.parametrize(

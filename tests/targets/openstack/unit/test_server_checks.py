@@ -11,23 +11,24 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection
 from flakeship.system.process import Result
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.network.access import Route
+from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, ipv6_check
 from flakeship.targets.openstack.servers.checks import Case
 from flakeship.verify import port_scan
 from flakeship.verify.checks import facts, outside
 from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.route import Route
 from tests.targets.openstack.unit.small_cloud import JUMP, REVIEW, TOPLEVEL, SmallCloud
 from tests.unit.verify.machines import REQUEST, machine
 
-WAY = Route("203.0.113.5", {22: 22, 80: 80}, lambda _: ["  go there"])
+WAY = Route("203.0.113.5", {22: 22, 80: 80}, "10.0.2.0/24")
 SIX = "fd66::15"
 
 
 @pytest.fixture
 def case(small: SmallCloud) -> Case:
     at = port.find(small, "web", "port-1")  # type: ignore[arg-type]
-    return Case(REVIEW, replace(REQUEST, toplevel=TOPLEVEL), at, WAY)
+    return Case(replace(REVIEW, verify=replace(REQUEST, toplevel=TOPLEVEL)), at, WAY)
 
 
 def known(**sections: str) -> Future[facts.Facts]:
@@ -87,6 +88,10 @@ def test_an_api_that_does_not_tell(small: SmallCloud, case: Case) -> None:
         api(small, case)
 
 
+def asking(case: Case, ports: list[Port]) -> VerifyServerRequest:
+    return replace(case.request, verify=replace(case.request.verify, ports=ports))
+
+
 def scanned(case: Case) -> str:
     return checks.port_scan(case, Shell(), known())
 
@@ -125,7 +130,7 @@ def test_the_scan_is_of_tcp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None
         Port(port=51820, protocol="udp"),
         Port(port=9999, protocol="udp", needs_data=True),
     ]
-    with_udp = replace(case, wanted=replace(case.wanted, ports=ports))
+    with_udp = replace(case, request=asking(case, ports))
     monkeypatch.setattr(port_scan, "scan", lambda _, expected, __: expected)
     assert scanned(with_udp).startswith("tcp 22, 80, and none of")
     for number in (51820, 9999):
@@ -135,9 +140,8 @@ def test_the_scan_is_of_tcp(case: Case, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def restricted(case: Case, *ports: int) -> Case:
-    wanted = replace(case.wanted, ports=[Port(port=80, protocol="http"), Port(port=5432)])
-    request = replace(REVIEW, jump=JUMP, restricted=[*ports])
-    return replace(case, wanted=wanted, request=request)
+    request = asking(case, [Port(port=80, protocol="http"), Port(port=5432)])
+    return replace(case, request=replace(request, jump=JUMP, restricted=[*ports]))
 
 
 @pytest.mark.parametrize("seen", [{22, 80}, {22, 80, 5432}])
@@ -279,7 +283,7 @@ def test_restricted_ports_are_not_looked_at_over_ipv6(
     knocked(monkeypatch, None)
     assert sixth(restricted(six)).startswith(f"{SIX}: tcp 22, 80, 5432 answer")
     assert sixth(restricted(six, 80)).startswith(f"{SIX}: tcp 22, 5432 answer")
-    udp = replace(six, wanted=replace(six.wanted, ports=[Port(port=51820, protocol="udp")]))
+    udp = replace(six, request=asking(six, [Port(port=51820, protocol="udp")]))
     assert sixth(udp).startswith(f"{SIX}: tcp 22 answer")
     knocked(monkeypatch, TimeoutError("t"))
     direct = replace(restricted(six, 22).request, reach="direct", jump=None)

@@ -62,8 +62,8 @@ def standings(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def connected(_: str) -> Iterator[SmallCloud]:
         yield small
 
-    def examine(*_: object, standing: str) -> Evidence:
-        told.append(standing)
+    def examine(*_: object, on_failure: str) -> Evidence:
+        told.append(on_failure)
         return Evidence(LIVE.machine, 1, [], 1.0, [])
 
     monkeypatch.setattr(connection, "connected", connected)

@@ -21,10 +21,11 @@ from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
 from flakeship.verify.context import VerificationContext
 from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route
 from tests.targets.openstack.unit.small_cloud import MARKS, REVIEW, SmallCloud
 from tests.unit.verify.machines import ED25519
 
-Seen = list[tuple[VerifyRequest, list[str], VerificationContext]]
+Seen = list[tuple[VerifyRequest, list[str], VerificationContext, Route]]
 
 
 @pytest.fixture
@@ -33,8 +34,9 @@ def seen(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Seen:
     found: Seen = []
 
     def take(request: VerifyRequest, pinned: list[str], target: VerificationContext) -> Evidence:
-        found.append((request, pinned, target))
-        small.moment = copy.deepcopy(small.things)
+        with target.access.open() as route:
+            found.append((request, pinned, target, route))
+            small.moment = copy.deepcopy(small.things)
         return Evidence(request.machine, 1, [ED25519], 1, [], "today")
 
     @contextlib.contextmanager
@@ -52,14 +54,14 @@ def test_a_review(small: SmallCloud, seen: Seen) -> None:
         {"ip_address": "fd66::15", "subnet_id": "subnet-6"}
     )
     verify_server.verify_server(REVIEW, [ED25519], str)
-    ((request, pinned, target),) = seen
-    assert (request.machine, request.subnet, request.disk) == (REVIEW.machine, "10.0.2.0/24", 4096)
-    assert (request.address, pinned) == ("203.0.113.2", [ED25519])
+    ((request, pinned, target, route),) = seen
+    assert (request, pinned) == (REVIEW.verify, [ED25519])
+    assert (route.address, route.subnet) == ("203.0.113.2", "10.0.2.0/24")
     assert [*target.beside, *target.last] == ["api", "port-scan", "ipv6", "switch"]
     small.things["servers"]["server-1"]["status"] = "SHUTOFF"
-    assert target.look([])[-1] == "  Nova has it as SHUTOFF."
+    assert target.inspect_hint([])[-1] == "  Nova has it as SHUTOFF."
     small.refusals = {"GET /servers": (1, 500, "oops")}
-    assert target.look([])[-1] == "  Nova does not tell its state: oops"
+    assert target.inspect_hint([])[-1] == "  Nova does not tell its state: oops"
 
 
 @pytest.mark.usefixtures("seen")
@@ -78,8 +80,6 @@ TRIAL = EphemeralRequest(
     flavor="flavor-1",
     network="private",
     security_groups=["group-1"],
-    user_data="#cloud-config",
-    metadata={"owner": "me"},
 )
 
 
@@ -88,17 +88,16 @@ def test_a_trial(small: SmallCloud, seen: Seen) -> None:
     assert ephemeral.verify_ephemeral(TRIAL, str).machine == REVIEW.machine
     made = small.moment["servers"][seen[0][2].console.name.split()[-1]]
     assert made["metadata"] == {
-        "owner": "me",
         "flakeship_stack": "dev",
         "flakeship_name": "web",
         "flakeship_release": "web-6h0ir2lm",
         "flakeship_temporary": "1",
         **ownership_tags.checkout(),
     }
-    assert (made["config_drive"], made["user_data"]) == (True, "I2Nsb3VkLWNvbmZpZw==")
+    assert made["config_drive"]
     assert (made["imageRef"], made["flavorRef"]) == ("image-1", "flavor-1")
     assert {kind: {*things} for kind, things in small.things.items()} == before
-    assert seen[0][2].look([]) == [ephemeral.GONE]
+    assert seen[0][2].inspect_hint([]) == [ephemeral.GONE]
 
 
 @pytest.mark.parametrize(
@@ -181,5 +180,5 @@ def test_make_verify(seen: Seen) -> None:
         REVIEW.machine,
         "  was a test server and is gone; a new release gets another",
     ]
-    ((_, pinned, _),) = seen
+    ((_, pinned, *_),) = seen
     assert pinned == [ED25519]

@@ -1,0 +1,51 @@
+"""How a verification reaches a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from flakeship.model.ports import SSH
+from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.verify.request import VerifyRequest
+
+
+@dataclass(frozen=True)
+class Route:
+    """An open way to a machine.
+
+    `ports` maps its declared TCP ports (22 too) to ports of `address`, `subnet` is the network that
+    its own address belongs to. `own` tells whether all ports of `address` are the machine's,
+    `serving` whether it is the server's stable address. `login` gives the lines that tell a person
+    how to log in with some host keys; None: ssh to the address.
+    """
+
+    address: str
+    ports: Mapping[int, int]
+    subnet: str
+    own: bool = True
+    serving: bool = False
+    login: Callable[[Sequence[str]], list[str]] | None = None
+
+
+class Access(Protocol):
+    """What opens a route to a machine, and takes away afterwards what that needed."""
+
+    def open(self) -> AbstractContextManager[Route]:
+        """Open a route. Raises FlakeshipError where there is none."""
+
+
+def endpoint(request: VerifyRequest, route: Route) -> Endpoint:
+    """Where and as whom to log in."""
+    return Endpoint(
+        request.machine, route.address, route.ports[SSH], request.user, request.identity
+    )
+
+
+def login_lines(request: VerifyRequest, route: Route, keys: Sequence[str]) -> list[str]:
+    """The lines that tell a person how to log in with these host keys."""
+    if route.login:
+        return route.login(keys)
+    return [f"  {by_hand(endpoint(request, route), keys)}"]
