@@ -24,7 +24,7 @@ async def say(
         return
     # imported for a change alone: a preview without one is not to wait for it
     inside = import_module("flakeship.nix.diff.report")
-    pairs = list(inside.changing(running, ledger, wanted))
+    pairs = list(inside.replaced(running, ledger, wanted))
     reports = [beside(inside.report, *pair) for pair in pairs]
     said = await asyncio.gather(*reports, return_exceptions=True)
     for (before, after), report in zip(pairs, said, strict=True):

@@ -105,7 +105,7 @@ def several(made: Repository, path: Path) -> None:
     beside = timed(MANY.format(alone=False), made, path, HOSTS, COLD)
     show(
         f"the evaluation of {len(HOSTS)} hosts, {os.cpu_count()} cores, "
-        f"{workers.available() or 0} MiB of memory to spare",
+        f"{workers.available_memory() or 0} MiB of memory to spare",
         ("what", "seconds", "of CPU", "largest process MB"),
         [
             ("one after the other", *best([alone])),

@@ -1,4 +1,4 @@
-"""Where a flake comes from, as git sees it: its revision, and what Nix will not see."""
+"""The source of a flake, as git sees it: its revision, and the files that Nix ignores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flakeship.system.process import run
 
 HEAD = "# branch.oid "
 
-NAMED = 5
+MAX_NAMES = 5
 """How many files a warning names."""
 
 
@@ -22,38 +22,35 @@ class Source:
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know before building from this source."""
-        said = []
-        if self.untracked:
-            said.append(self.unseen)
+        """What a person should read before a build from this source."""
+        warnings = [self.unseen] if self.untracked else []
         if self.changed:
-            files = some(self.changed)
-            recorded = f"but its revision is recorded as {self.revision}"
-            said.append(
-                f"the flake has uncommitted changes ({files}): they go into the release, "
-                f"{recorded if self.revision else 'and it has no revision before the first commit'}"
+            recorded = f"is recorded as {self.revision}" if self.revision else "has no revision yet"
+            warnings.append(
+                f"the flake has uncommitted changes ({few(self.changed)}); they are part of the "
+                f"release, which {recorded}"
             )
-        return said
+        return warnings
 
     @property
     def unseen(self) -> str:
-        """What to say of files that Nix does not see; empty where there are none."""
+        """The warning about files that Nix ignores; empty where there are none."""
         if not self.untracked:
             return ""
         return (
-            f"Nix does not see files that git does not track: {some(self.untracked)}; "
+            f"Nix ignores files that git does not track: {few(self.untracked)}; "
             "`git add` makes them part of the flake"
         )
 
 
-def some(files: tuple[str, ...]) -> str:
+def few(files: tuple[str, ...]) -> str:
     """The first few files, and how many more there are."""
-    more = len(files) - NAMED
-    return ", ".join(files[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(files) - MAX_NAMES
+    return ", ".join(files[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def inspect(flake: str) -> Source:
-    """The state of a flake that is a directory here; nothing is known of any other."""
+    """The source of a flake in a local directory; an empty Source for any other."""
     if not flake.startswith((".", "/")):
         return Source()
     how = ["--porcelain=v2", "--branch", "--no-renames", "-z"]
@@ -62,7 +59,7 @@ def inspect(flake: str) -> Source:
         return Source()
     entries = status.stdout.split("\0")
     untracked = tuple(entry[2:] for entry in entries if entry.startswith("? "))
-    # Paths follow a fixed number of words: 8 of an ordinary change, 10 of one in a conflict.
+    # The path follows 8 words of an ordinary change, and 10 of one in a conflict.
     words = {"1 ": 8, "u ": 10}
     changed = tuple(e.split(" ", words[e[:2]])[-1] for e in entries if e[:2] in words)
     heads = [entry.removeprefix(HEAD) for entry in entries if entry.startswith(HEAD)]

@@ -1,4 +1,4 @@
-"""How many evaluations this machine holds side by side."""
+"""How many evaluations this workstation runs in parallel."""
 
 from __future__ import annotations
 
@@ -9,32 +9,43 @@ from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
 CGROUPS = Path("/sys/fs/cgroup")
-OWN = Path("/proc/self/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
 EVALUATION = 1024
-"""What the evaluation of one NixOS host takes at its peak, in MiB (0.8 to 1.0 GB measured)."""
+"""The memory that the evaluation of one NixOS host takes at its peak, in MiB (0.8 to 1.0 GB were
+measured)."""
 
 
-def available() -> int | None:
-    """The memory that programs may still take without swapping, in MiB; None: nobody tells."""
-    told = _numbers(MEMINFO).get("MemAvailable:")
-    room = [] if told is None else [told // 1024]
-    return min([*room, *_limits()], default=None)
+def workers(evaluations: int) -> int:
+    """How many evaluations to run at a time: as processors and memory allow, at least one.
+
+    Where the available memory is unknown, the processors alone decide.
+    """
+    memory = available_memory()
+    by_memory = evaluations if memory is None else memory // EVALUATION
+    return max(1, min(evaluations, cores(), by_memory))
+
+
+def available_memory() -> int | None:
+    """The memory that programs may still take without swapping, in MiB; None: unknown."""
+    system = _numbers(MEMINFO).get("MemAvailable:")
+    found = [] if system is None else [system // 1024]
+    return min([*found, *_cgroup_memory()], default=None)
 
 
 def cores() -> int:
-    """The processors that this program may use."""
+    """The processors that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _limits() -> Iterator[int]:
-    """What this program's control group, and each above it, leaves of its limit, in MiB."""
-    own = _text(OWN).partition("0::/")[2].strip()
+def _cgroup_memory() -> Iterator[int]:
+    """What the limits of this process's control group and of those above it leave, in MiB."""
+    own = _text(OWN_CGROUP).partition("0::/")[2].strip()
     for group in (CGROUPS / own, *(CGROUPS / own).parents):
         limit, current = (_text(group / f"memory.{name}").strip() for name in ("max", "current"))
         if limit.isdigit() and current.isdigit():
-            # files in memory are given up for programs, as in MemAvailable
+            # the kernel evicts cached files for programs, as MemAvailable assumes
             files = _numbers(group / "memory.stat").get("inactive_file", 0)
             yield max(0, int(limit) - int(current) + files) // 1024**2
 
@@ -49,13 +60,3 @@ def _text(file: Path) -> str:
         return file.read_text()
     except OSError:
         return ""
-
-
-def workers(wanted: int) -> int:
-    """How many of the wanted evaluations run at a time: what cores and memory allow, at least one.
-
-    Where nobody tells of the memory, the cores alone count.
-    """
-    room = available()
-    fitting = wanted if room is None else room // EVALUATION
-    return max(1, min(wanted, cores(), fitting))

@@ -42,7 +42,7 @@ def diff(stack: Stack, before: str, after: str, progress: Callable[[str], object
     return "\n\n".join(
         f"{new.host}: {new.name} is the same release"
         if old.name == new.name
-        else report(old, new, whole=True)
+        else report(old, new, full=True)
         for old, new in pairs
     )
 

@@ -32,7 +32,7 @@ def test_a_new_commit_alone_changes_nothing(project: Tiny) -> None:
     (project.path / "flake/untracked").write_text("new")
     (project.path / "flake/README").write_text("most")
     said = project.preview("--expect-no-changes")
-    assert "does not see files that git does not track: untracked" in said
+    assert "ignores files that git does not track: untracked" in said
     assert "uncommitted changes (README)" in said
 
 

@@ -1,1 +1,1 @@
-"""What changes inside a host between two releases, from their derivations alone."""
+"""What changes inside a host between two releases, read from their derivations alone."""

@@ -1,134 +1,134 @@
-"""What changes inside a system: how it boots, packages, units, files, and what its build needs."""
+"""What differs between two systems: their boot, packages, units and files, and their builds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
-from flakeship.nix.diff import contents
-from flakeship.nix.diff.contents import Difference, Text
-from flakeship.nix.diff.graph import Derivation, Graph, base
-from flakeship.nix.diff.packages import Packages, changed, needed
+from flakeship.nix.diff import file_diff, packages
+from flakeship.nix.diff.file_diff import FileDiff, Text
+from flakeship.nix.diff.graph import Derivation, Graph, base_name
+from flakeship.nix.diff.packages import Packages
 from flakeship.nix.diff.runtime import closure, versions
-from flakeship.nix.diff.system import Entry, System, system
+from flakeship.nix.diff.system import System, system
 
 BOOT = ("kernel", "kernel-modules", "initrd")
-"""The parts of a system that it boots from."""
+"""The parts that a system boots from."""
 
 
 @dataclass(frozen=True)
 class Changes:
     """Everything that differs between two releases of a host.
 
-    `reboot` tells what takes effect with a reboot. `direct` are packages that the system's path,
-    its units and files name, `dependencies` those that come with these, `build` what is there for
-    the build alone. `files` are below /etc, `other` are scripts and settings beside them.
-    `expected` are the derivations that the later system is expected to have outputs of, each as
-    the base names of these.
+    `reboot` takes effect with a reboot. `direct` are packages that the system's path, units and
+    files name, `dependencies` those that come with these, `build` those that only builds use.
+    `files` are below /etc, `other` are scripts and settings outside of it. `expected` are the
+    derivations of the later system's closure, each as the base names of its outputs.
     """
 
     reboot: list[str]
     direct: Packages
     dependencies: Packages
-    units: Difference
-    files: Difference
-    other: Difference
+    units: FileDiff
+    files: FileDiff
+    other: FileDiff
     build: Packages
     expected: list[tuple[str, ...]]
 
     @property
-    def inside(self) -> bool:
-        """Whether the systems differ at all."""
+    def any_inside(self) -> bool:
+        """Whether the systems differ at all, not only their builds."""
         return bool(
             self.reboot
-            or any(each.changes or each.rebuilt for each in (self.direct, self.dependencies))
+            or any(found.changes or found.rebuilt for found in (self.direct, self.dependencies))
             or any(
-                each.added or each.removed or each.changed or each.moved
-                for each in (self.units, self.files, self.other)
+                found.added or found.removed or found.changed or found.relinked
+                for found in (self.units, self.files, self.other)
             )
         )
 
 
 def compare(graph: Graph, before: Release, after: Release) -> Changes:
-    """Compare two releases; the derivations of both images are in the graph.
+    """Compare two releases; the graph has the derivations of both images.
 
-    Raises FlakeshipError where a release's toplevel is not among what its image is made of.
+    Raises FlakeshipError where a release's toplevel is not among the inputs of its image.
     """
-    systems = [taken(graph, release) for release in (before, after)]
-    old, new = systems
-    lasting = [closure(graph, [each.toplevel]) for each in systems]
-    packages = changed(*(versions(in_use(graph, each)) for each in systems))
-    direct = {name for each in systems for name in versions(shell(graph, each, "sw", "etc"))}
-    stays = {name for each in lasting for name in versions(each)}
-    builds = [needed(graph.below(base(release.drv))) for release in (before, after)]
+    old, new = (release_system(graph, release) for release in (before, after))
+    closures = [closure(graph, [side.toplevel]) for side in (old, new)]
+    running = packages.compare(*(versions(after_boot(graph, side)) for side in (old, new)))
+    direct = {n for side in (old, new) for n in versions(configuration(graph, side, "sw", "etc"))}
+    runtime = {name for found in closures for name in versions(found)}
+    builds = (graph.build_closure(base_name(release.drv)) for release in (before, after))
+    texts = partial(file_diff.entry_texts, graph)
 
-    def said(entry: Entry) -> Mapping[str, Text]:
-        return contents.pieces(graph, entry)
-
-    def written(derivation: Derivation) -> Mapping[str, Text]:
-        return {"": contents.written(derivation)}
+    def one_text(derivation: Derivation) -> Mapping[str, Text]:
+        return {"": file_diff.written_text(derivation)}
 
     return Changes(
-        boot(old, new),
-        packages.only(direct.__contains__),
-        packages.only(lambda name: name not in direct),
-        contents.compare(old.units, new.units, said),
-        contents.compare(old.files, new.files, said),
-        contents.compare(beside(graph, old), beside(graph, new), written),
-        changed(*builds).only(lambda name: name not in stays),
-        [tuple(each.outputs.values()) for each in lasting[1]],
+        boot_changes(old, new),
+        running.only(direct.__contains__),
+        running.only(lambda name: name not in direct),
+        file_diff.compare(old.units, new.units, texts),
+        file_diff.compare(old.files, new.files, texts),
+        file_diff.compare(other_texts(graph, old), other_texts(graph, new), one_text),
+        packages.compare(*map(packages.build_inputs, builds)).only(lambda n: n not in runtime),
+        [tuple(made.outputs.values()) for made in closures[1]],
     )
 
 
-def taken(graph: Graph, release: Release) -> System:
-    """A release's system, taken apart."""
-    toplevel = graph.maker(base(release.toplevel))
+def release_system(graph: Graph, release: Release) -> System:
+    """The system of a release, taken apart."""
+    toplevel = graph.deriver(base_name(release.toplevel))
     if toplevel is None:
         raise FlakeshipError(
-            f"{release.name}: its toplevel {release.toplevel} is not among what {release.drv} is "
-            "made of: the manifest must name the system that is in the image (docs/nix.md)"
+            f"the toplevel {release.toplevel} is not an input of the image {release.drv}",
+            code="toplevel-not-in-image",
+            key=release.name,
+            remedy="name the system that is in the image in the manifest (docs/nix.md)",
         )
     return system(graph, toplevel)
 
 
-def boot(old: System, new: System) -> list[str]:
-    """What of a boot differs; modules and initrd change with every kernel and are not told then."""
-    said = []
+def boot_changes(old: System, new: System) -> list[str]:
+    """What differs in how two systems boot; a new kernel stands for its modules and initrd."""
+    found = []
     differ = [name for name in new.parts if old.parts.get(name) is not new.parts[name]]
     if BOOT[0] in differ:
-        was, is_ = (version(each) for each in (old, new))
-        said.append(f"linux {was} -> {is_}" if was != is_ else f"linux {is_}, built otherwise")
+        before, after = kernel_version(old), kernel_version(new)
+        same = before == after
+        found.append(f"linux {after}, rebuilt" if same else f"linux {before} -> {after}")
     else:
-        said += [name for name in BOOT[1:] if name in differ]
-    less = [f"-{each}" for each in old.parameters if each not in new.parameters]
-    more = [f"+{each}" for each in new.parameters if each not in old.parameters]
+        found += [name for name in BOOT[1:] if name in differ]
     if old.parameters != new.parameters:
-        said.append(" ".join(["kernel parameters", *(less + more or ["in another order"])]))
-    return said
+        words = [f"-{word}" for word in old.parameters if word not in new.parameters]
+        words += [f"+{word}" for word in new.parameters if word not in old.parameters]
+        found.append(" ".join(["kernel parameters", *(words or ["in a different order"])]))
+    return found
 
 
-def version(each: System) -> str:
-    """A kernel's version, or the name of what makes it."""
-    kernel = each.parts.get("kernel")
+def kernel_version(side: System) -> str:
+    """The version of a system's kernel, or the name of its derivation."""
+    kernel = side.parts.get("kernel")
     return str(kernel.attributes.get("version", kernel.name)) if kernel else "none"
 
 
-def in_use(graph: Graph, each: System) -> list[Derivation]:
-    """What is there once a system has booted, without what it has booted from."""
-    booted = [each.parts[name] for name in BOOT if name in each.parts]
-    return closure(graph, [each.toplevel], without=booted)
+def after_boot(graph: Graph, side: System) -> list[Derivation]:
+    """The closure of a system without what it has booted from."""
+    boot = [side.parts[name] for name in BOOT if name in side.parts]
+    return closure(graph, [side.toplevel], exclude=boot)
 
 
-def shell(graph: Graph, each: System, *parts: str) -> list[Derivation]:
-    """What parts of a system name down to the first packages, these included."""
-    start = [each.parts[name] for name in parts if name in each.parts]
-    return closure(graph, start, into=lambda made: not made.package)
+def configuration(graph: Graph, side: System, *parts: str) -> list[Derivation]:
+    """What parts of a system refer to, down to the first packages and with these."""
+    start = [side.parts[name] for name in parts if name in side.parts]
+    return closure(graph, start, descend=lambda made: not made.package)
 
 
-def beside(graph: Graph, each: System) -> Mapping[str, Derivation]:
-    """What the system names that is no package, part of the boot, unit or file of /etc."""
-    told = {each.toplevel, *shell(graph, each, *BOOT, "etc")}
-    found = closure(graph, [each.toplevel], into=lambda made: not made.package, without=told)
-    return {made.name: made for made in found if not made.package and made is not each.toplevel}
+def other_texts(graph: Graph, side: System) -> Mapping[str, Derivation]:
+    """What a system refers to that is no package, no part of its boot and not in /etc."""
+    known = {side.toplevel, *configuration(graph, side, *BOOT, "etc")}
+    found = closure(graph, [side.toplevel], descend=lambda m: not m.package, exclude=known)
+    return {made.name: made for made in found if not made.package and made is not side.toplevel}

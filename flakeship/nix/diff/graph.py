@@ -1,4 +1,4 @@
-"""Derivations and what they are made of, as `nix derivation show --recursive` prints them."""
+"""Derivations and their inputs, as `nix derivation show --recursive` prints them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
 STORE_PATH = re.compile(r"/nix/store/([0-9a-z]{32}-[0-9A-Za-z+._?=-]+)")
-"""A store path in a text; its group is the base name, by which everything here is known."""
+"""A store path in a text; its group is the base name, which identifies a path in this package."""
 
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
     """One derivation. `outputs` are base names by the output's name, `sources` base names.
 
-    An output whose path is known only once it is built is not among them. Only the same object is
-    equal: what two systems share is in a graph once.
+    An output whose path is known only after the build is left out. Derivations are compared by
+    identity: one that two systems share is in a graph once.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Derivation:
     sources: frozenset[str]
     env: Mapping[str, str]
     structured: Mapping[str, Any] | None
-    fixed: bool
+    fixed_output: bool
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """What the builder gets: the structured attributes where there are any, or texts."""
+        """What the builder gets: the structured attributes where there are any, else strings."""
         if self.structured is not None:
             return self.structured
         if "__json" in self.env:
@@ -44,116 +44,118 @@ class Derivation:
 
     @property
     def package(self) -> tuple[str, str] | None:
-        """Name and version, where it says both of itself, as nixpkgs' packages do."""
+        """Name and version, where it has both attributes, as nixpkgs' packages do."""
         name, version = self.attributes.get("pname"), self.attributes.get("version")
         return (str(name), str(version)) if name and version else None
 
     def text(self, name: str) -> str:
-        """An attribute as one text; empty where there is none."""
-        return " ".join(texts(self.attributes.get(name, "")))
+        """An attribute as one string; empty where there is none."""
+        return " ".join(strings(self.attributes.get(name, "")))
 
-    def named(self, which: Callable[[str], bool]) -> Iterator[str]:
-        """The base names of the store paths in those attributes whose names `which` accepts."""
+    def store_paths(self, accept: Callable[[str], bool]) -> Iterator[str]:
+        """The base names of the store paths in those attributes whose names `accept` accepts."""
         for key, value in self.attributes.items():
-            if which(key):
-                for text in texts(value):
+            if accept(key):
+                for text in strings(value):
                     yield from STORE_PATH.findall(text)
 
 
-def texts(value: object) -> Iterator[str]:
-    """All texts in an attribute."""
+def strings(value: object) -> Iterator[str]:
+    """All strings in an attribute."""
     match value:
         case str():
             yield value
         case list():
-            for each in value:
-                yield from texts(each)
+            for item in value:
+                yield from strings(item)
         case dict():
-            for each in value.values():
-                yield from texts(each)
+            for item in value.values():
+                yield from strings(item)
 
 
 class Graph:
     """Derivations by the base names of their outputs.
 
-    `references` is what `runtime` has found of each: it is asked many times.
+    `references` caches what `runtime.references` computes.
     """
 
     def __init__(
-        self, derivations: Mapping[str, Derivation], needs: Mapping[str, list[str]]
+        self, derivations: Mapping[str, Derivation], inputs: Mapping[str, list[str]]
     ) -> None:
-        self._all, self._needs = derivations, needs
+        self._derivations, self._inputs = derivations, inputs
         self.references: dict[Derivation, list[Derivation]] = {}
-        self._makers = {
-            path: each for each in derivations.values() for path in each.outputs.values()
+        self._derivers = {
+            path: derivation
+            for derivation in derivations.values()
+            for path in derivation.outputs.values()
         }
 
-    def maker(self, path: str) -> Derivation | None:
-        """What makes an output; None for a source, and for what is not in this graph."""
-        return self._makers.get(path)
+    def deriver(self, path: str) -> Derivation | None:
+        """The derivation of an output; None for a source and for a path outside the graph."""
+        return self._derivers.get(path)
 
-    def maker_at(self, text: str) -> Derivation | None:
-        """What makes the output that a path or command begins with; None likewise."""
+    def deriver_at(self, text: str) -> Derivation | None:
+        """The derivation of the output that a path or a command begins with; None likewise."""
         found = STORE_PATH.match(text)
-        return self.maker(found[1]) if found else None
+        return self.deriver(found[1]) if found else None
 
-    def below(self, drv: str) -> list[Derivation]:
-        """A derivation, by its base name, with all that it needs to be built."""
+    def build_closure(self, drv: str) -> list[Derivation]:
+        """A derivation, by its base name, and everything that its build needs."""
         seen, todo = {drv}, [drv]
         while todo:
-            new = [each for each in self._needs[todo.pop()] if each not in seen]
+            new = [name for name in self._inputs[todo.pop()] if name not in seen]
             seen.update(new)
             todo += new
-        return [self._all[each] for each in seen]
+        return [self._derivations[name] for name in seen]
 
 
-def read(shown: str) -> Graph:
-    """The graph that Nix has printed, in any of its formats.
+def load(drvs: Iterable[str]) -> Graph:
+    """Ask Nix for derivations and all of their inputs; what they share is printed once."""
+    return parse(run([*NIX, "derivation", "show", "--recursive", *drvs]).stdout)
 
-    Since Nix 2.32 all store paths are base names; since format 4 the derivations are a key beside
-    the format's version, and their inputs are one object. Raises FlakeshipError where it is
-    something else.
+
+def parse(shown: str) -> Graph:
+    """The graph that Nix printed, in any of its formats.
+
+    Since Nix 2.32 store paths are base names; since format 4 the derivations are a key beside the
+    format's version, and their inputs are one object. Raises FlakeshipError for anything else.
     """
-    told = json.loads(shown)
+    printed = json.loads(shown)
     try:
-        all_ = told.get("derivations", told).items()
+        derivations = printed.get("derivations", printed).items()
         return Graph(
-            {base(path): derivation(value) for path, value in all_},
-            {base(path): [base(each) for each in inputs(value)] for path, value in all_},
+            {base_name(path): derivation(value) for path, value in derivations},
+            {base_name(path): [*map(base_name, inputs(value))] for path, value in derivations},
         )
     except (KeyError, TypeError, AttributeError) as error:
-        version = told.get("version", "") if isinstance(told, dict) else ""
+        version = printed.get("version", "") if isinstance(printed, dict) else ""
         raise FlakeshipError(
-            f"this Nix prints derivations in a format {version} that is not understood: {error!r}"
+            f"`nix derivation show` printed an unknown format {version}: {error!r}",
+            code="nix-format-unknown",
         ) from error
 
 
-def show(drvs: Iterable[str]) -> Graph:
-    """Ask Nix for derivations with all that they need: what they share is printed once."""
-    return read(run([*NIX, "derivation", "show", "--recursive", *drvs]).stdout)
-
-
 def derivation(value: Mapping[str, Any]) -> Derivation:
-    """One derivation of either form."""
-    env, made = value["env"], value["outputs"]
-    paths = {name: each.get("path") or env.get(name, "") for name, each in made.items()}
+    """One derivation of either format."""
+    env, outputs = value["env"], value["outputs"]
+    paths = {name: output.get("path") or env.get(name, "") for name, output in outputs.items()}
     sources = value["inputs"]["srcs"] if "inputs" in value else value["inputSrcs"]
     return Derivation(
         name=value["name"],
-        outputs={name: base(path) for name, path in paths.items() if "-" in base(path)},
-        sources=frozenset(map(base, sources)),
+        outputs={name: base_name(path) for name, path in paths.items() if "-" in base_name(path)},
+        sources=frozenset(map(base_name, sources)),
         env=env,
         structured=value.get("structuredAttrs"),
-        fixed=any(each.get("hash") for each in made.values()),
+        fixed_output=any(output.get("hash") for output in outputs.values()),
     )
 
 
 def inputs(value: Mapping[str, Any]) -> Iterable[str]:
-    """The derivations that one of either form needs."""
+    """The derivations that one of either format needs."""
     found: Mapping[str, Any] = value["inputs"]["drvs"] if "inputs" in value else value["inputDrvs"]
     return found
 
 
-def base(path: str) -> str:
-    """A store path, or a base name already, as a base name."""
+def base_name(path: str) -> str:
+    """The base name of a store path, or of a base name."""
     return path.rpartition("/")[2]

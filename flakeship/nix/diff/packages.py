@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from flakeship.nix.diff.contents import VERSION, unversioned
+from flakeship.nix.diff.file_diff import VERSION, strip_versions
 from flakeship.nix.diff.graph import Derivation
 from flakeship.nix.diff.runtime import Versions, versions
 
 
 @dataclass(frozen=True)
-class Change:
-    """A package's versions before and after; none where there is no such package."""
+class PackageChange:
+    """A package's versions before and after; empty where it is new or removed."""
 
     name: str
     before: tuple[str, ...]
@@ -21,38 +21,37 @@ class Change:
 
 @dataclass(frozen=True)
 class Packages:
-    """Those that change; `rebuilt` are the names of those that only come from other builds."""
+    """Packages whose versions change, and the names of those that are only rebuilt."""
 
-    changes: list[Change] = field(default_factory=list)
+    changes: list[PackageChange] = field(default_factory=list)
     rebuilt: list[str] = field(default_factory=list)
 
-    def only(self, which: Callable[[str], bool]) -> Packages:
-        """Those whose names `which` accepts."""
+    def only(self, accept: Callable[[str], bool]) -> Packages:
+        """Those whose names `accept` accepts."""
         return Packages(
-            [each for each in self.changes if which(each.name)],
-            [name for name in self.rebuilt if which(name)],
+            [change for change in self.changes if accept(change.name)],
+            [name for name in self.rebuilt if accept(name)],
         )
 
 
-def changed(before: Versions, after: Versions) -> Packages:
+def compare(before: Versions, after: Versions) -> Packages:
     """Compare two sets of packages."""
     changes, rebuilt = [], []
     for name in sorted({*before, *after}, key=str.lower):
         old, new = before.get(name, {}), after.get(name, {})
         if old.keys() != new.keys():
-            changes.append(Change(name, tuple(sorted(old)), tuple(sorted(new))))
+            changes.append(PackageChange(name, tuple(sorted(old)), tuple(sorted(new))))
         elif old != new:
             rebuilt.append(name)
     return Packages(changes, rebuilt)
 
 
-def needed(derivations: Iterable[Derivation]) -> Versions:
-    """What a build is made with: packages, and sources by the versions in their files' names."""
-    all_ = list(derivations)
-    found = {name: dict(each) for name, each in versions(all_).items()}
-    for each in all_:
-        if each.fixed and not each.package and (version := VERSION.search(each.name)):
-            name = f"source of {unversioned(each.name)}"
-            made = found.setdefault(name, {}).setdefault(version[0][1:], set())
-            made.update(each.outputs.values())
+def build_inputs(derivations: Iterable[Derivation]) -> Versions:
+    """What a build uses: packages, and sources by the versions in their file names."""
+    derivations = list(derivations)
+    found = {name: dict(outputs) for name, outputs in versions(derivations).items()}
+    for made in derivations:
+        if made.fixed_output and not made.package and (version := VERSION.search(made.name)):
+            source = found.setdefault(f"source of {strip_versions(made.name)}", {})
+            source.setdefault(version[0][1:], set()).update(made.outputs.values())
     return found

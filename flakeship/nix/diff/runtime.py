@@ -1,9 +1,9 @@
-"""What of a system is there when it runs, told from what only its build needs.
+"""Which inputs of a system are part of its runtime, and which only of its build.
 
-This is a heuristic (docs/decisions/0009): what an output really refers to is known once it is
-built. Until then it is what the derivation names, less what is for the build by its attribute's
-name. Where it errs it takes too much for runtime (headers, what is linked in), and it misses what
-comes by `stdenv` alone (the compiler's own libraries).
+A heuristic (docs/decisions/0009): what an output refers to is known after the build. Before it,
+what a derivation names counts as a reference, except in attributes that are for the build alone.
+It errs towards the runtime (headers, statically linked libraries), and misses what only `stdenv`
+brings (the compiler's runtime libraries).
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from flakeship.nix.diff.graph import Derivation, Graph
 
-FOR_THE_BUILD = re.compile(
+BUILD_ATTRIBUTES = re.compile(
     "(propagatedNativeBuild|native.*|check|installCheck)Inputs|depsBuild.+|.+Phase"
     "|(pre|post)(Unpack|Patch|Configure|Build|Check|InstallCheck)"
     "|(dis)?allowed(References|Requisites)|outputChecks|passedChecks"
     "|args|bootstrap|builder|patches|setup|srcs?|stdenv"
 )
-"""Attributes of any derivation whose values do not outlive the build."""
+"""Attributes of any derivation that only its build uses."""
 
-OF_A_PACKAGE = re.compile(
+PACKAGE_ATTRIBUTES = re.compile(
     "(propagated)?[bB]uildInputs|depsHostHost(Propagated)?|propagatedUserEnvPkgs|pythonPath"
     "|(pre|post)Fixup|makeWrapperArgs|text|paths|chosenOutputs"
 )
-"""The only attributes of a package whose values do: its phases name its tools all over."""
+"""The only attributes of a package that its runtime uses: its phases name build tools."""
 
 Versions = Mapping[str, Mapping[str, set[str]]]
-"""Packages by name, then version, with the base names of their outputs: one version of a package
-may be there several times."""
+"""Packages by name, then by version, with the base names of their outputs: a package may be there
+several times in one version."""
 
 
-def kept(derivation: Derivation) -> Callable[[str], bool]:
-    """Tells by its name which attribute of a derivation outlives the build."""
+def is_runtime_attribute(derivation: Derivation) -> Callable[[str], bool]:
+    """A predicate: whether the attribute of this name outlives the derivation's build."""
     if derivation.package:
-        return lambda name: bool(OF_A_PACKAGE.fullmatch(name))
-    return lambda name: not FOR_THE_BUILD.fullmatch(name)
+        return lambda name: bool(PACKAGE_ATTRIBUTES.fullmatch(name))
+    return lambda name: not BUILD_ATTRIBUTES.fullmatch(name)
 
 
 def references(graph: Graph, derivation: Derivation) -> list[Derivation]:
-    """What a derivation names for the time after its build, each once."""
+    """The derivations that one refers to at runtime, each once."""
     if derivation not in graph.references:
-        made = map(graph.maker, derivation.named(kept(derivation)))
-        found = dict.fromkeys(each for each in made if each and each is not derivation)
+        derivers = map(graph.deriver, derivation.store_paths(is_runtime_attribute(derivation)))
+        found = dict.fromkeys(made for made in derivers if made and made is not derivation)
         graph.references[derivation] = list(found)
     return graph.references[derivation]
 
@@ -53,18 +53,22 @@ def closure(
     graph: Graph,
     start: Iterable[Derivation],
     *,
-    into: Callable[[Derivation], bool] = lambda _: True,
-    without: Collection[Derivation] = (),
+    descend: Callable[[Derivation], bool] = lambda _: True,
+    exclude: Collection[Derivation] = (),
 ) -> list[Derivation]:
-    """All that is reached from `start`, nearest first, `start` included.
+    """`start` and all that it refers to at runtime, nearest first.
 
-    Goes on below those alone that `into` accepts, and never to those in `without`.
+    Follows the references of those that `descend` accepts, and never into `exclude`.
     """
     found = dict.fromkeys(start)
     todo = list(found)
-    for each in todo:  # grows meanwhile
-        if into(each):
-            new = [r for r in references(graph, each) if r not in found and r not in without]
+    for derivation in todo:  # grows in the loop
+        if descend(derivation):
+            new = [
+                made
+                for made in references(graph, derivation)
+                if made not in found and made not in exclude
+            ]
             found.update(dict.fromkeys(new))
             todo += new
     return todo
@@ -73,8 +77,8 @@ def closure(
 def versions(derivations: Iterable[Derivation]) -> Versions:
     """The packages among derivations."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for each in derivations:
-        if each.package:
-            name, version = each.package
-            found[name][version].update(each.outputs.values())
+    for derivation in derivations:
+        if derivation.package:
+            name, version = derivation.package
+            found[name][version].update(derivation.outputs.values())
     return found

@@ -1,7 +1,8 @@
-"""The parts of a system that a person knows it by, found in the derivation of its toplevel.
+"""The parts of a system, found in the derivation of its toplevel.
 
-NixOS links its parts in the `buildCommand` of the toplevel and writes /etc and its units likewise;
-the appliance has attributes of the same names. What is not found there is not shown.
+NixOS links its parts in the `buildCommand` of the toplevel, and writes /etc and its units likewise.
+A toplevel without one, such as the appliance's, has its parts in attributes of the same names.
+Whatever is in neither is not compared.
 """
 
 from __future__ import annotations
@@ -17,14 +18,12 @@ LINK = re.compile(r"^ln -s (/nix/store/\S+) \$out/([a-z-]+)$", re.MULTILINE)
 ENTRY = "makeEtcEntry "
 UNIT = re.compile(r"^name=(\S+)$", re.MULTILINE)
 UNITS = {"systemd/system": "", "systemd/user": "user "}
-"""Where NixOS' /etc has directories of units, and what is put before their names."""
-SERVICES = "services/"
-"""Where the appliance's has them; `services/order` is the order in which they start."""
+"""The directories of units in NixOS' /etc, and a prefix for the names of their units."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of /etc or a unit: a path in the store, or the very text."""
+    """A file of /etc or a unit: its path in the store, or its text."""
 
     path: str = ""
     text: str = ""
@@ -46,25 +45,22 @@ def system(graph: Graph, toplevel: Derivation) -> System:
     linked = {name: path for path, name in LINK.findall(toplevel.text("buildCommand"))}
     parts = {}
     for name in ("kernel", "initrd", "kernel-modules", "etc", "sw"):
-        if made := graph.maker_at(linked.get(name) or toplevel.text(name)):
+        if made := graph.deriver_at(linked.get(name) or toplevel.text(name)):
             parts[name] = made
     given = toplevel.attributes.get("kernelParams", "")
-    parameters = given.split() if isinstance(given, str) else [str(each) for each in given]
+    parameters = given.split() if isinstance(given, str) else [str(word) for word in given]
     units: dict[str, Entry] = {}
     files: dict[str, Entry] = {}
-    if "etc" in parts:
-        for name, entry in entries(parts["etc"]):
-            if name in UNITS and (made := graph.maker_at(entry.path)):
-                units |= {UNITS[name] + unit: each for unit, each in linked_units(graph, made)}
-            elif name.startswith(SERVICES) and name != f"{SERVICES}order":
-                units[name.removeprefix(SERVICES)] = entry
-            else:
-                files[name] = entry
+    for name, entry in etc_entries(parts["etc"]) if "etc" in parts else ():
+        if name in UNITS and (made := graph.deriver_at(entry.path)):
+            units |= {UNITS[name] + unit: found for unit, found in generated_units(graph, made)}
+        else:
+            files[name] = entry
     return System(toplevel, parts, parameters, units, files)
 
 
-def entries(etc: Derivation) -> Iterator[tuple[str, Entry]]:
-    """The files of /etc: NixOS' as its builder links them, the appliance's as it is given them."""
+def etc_entries(etc: Derivation) -> Iterator[tuple[str, Entry]]:
+    """The files of /etc, from the commands of NixOS' builder or from attributes with the texts."""
     for line in etc.text("buildCommand").splitlines():
         if line.startswith(ENTRY):
             source, target = shlex.split(line)[1:3]
@@ -74,12 +70,12 @@ def entries(etc: Derivation) -> Iterator[tuple[str, Entry]]:
             yield target, Entry(text=etc.text(f"file{number}"))
 
 
-def linked_units(graph: Graph, directory: Derivation) -> Iterator[tuple[str, Entry]]:
-    """The units that NixOS has written; others come as they are in their packages."""
-    for path in dict.fromkeys(directory.named("buildCommand".__eq__)):
-        made = graph.maker(path)
+def generated_units(graph: Graph, directory: Derivation) -> Iterator[tuple[str, Entry]]:
+    """The units that NixOS writes, but not those that packages bring."""
+    for path in dict.fromkeys(directory.store_paths("buildCommand".__eq__)):
+        made = graph.deriver(path)
         if made and made.name.startswith("unit-"):
-            # in the derivation's own name an @ is a dash
+            # an @ is a dash in the name of the derivation
             name = UNIT.search(made.text("buildCommand"))
             unit = shlex.split(name[1])[0] if name else made.name.removeprefix("unit-")
             yield unit, Entry(path=f"/nix/store/{path}")

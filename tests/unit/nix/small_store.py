@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flakeship.model.release import Release
-from flakeship.nix.diff.graph import STORE_PATH, Graph, base, read
+from flakeship.nix.diff.graph import STORE_PATH, Graph, base_name, parse
 from tests.unit.model.test_ledger import release
 
 
@@ -120,16 +120,16 @@ class SmallStore:
             new = {"name": each["name"], "version": 4, "env": env}
             if "__json" in env:
                 new["structuredAttrs"] = json.loads(env.pop("__json"))
-            new["outputs"] = {"out": {"path": base(each["outputs"]["out"]["path"])}}
+            new["outputs"] = {"out": {"path": base_name(each["outputs"]["out"]["path"])}}
             if "hash" in each["outputs"]["out"]:  # its path follows from the hash
                 new["outputs"] = {"out": {"hash": "x", "method": "flat"}}
             new["inputs"] = {
-                "drvs": {base(path): need for path, need in each["inputDrvs"].items()},
-                "srcs": [base(path) for path in each["inputSrcs"]],
+                "drvs": {base_name(path): need for path, need in each["inputDrvs"].items()},
+                "srcs": [base_name(path) for path in each["inputSrcs"]],
             }
-            derivations[base(drv)] = new
+            derivations[base_name(drv)] = new
         return json.dumps({"derivations": derivations, "version": 4})
 
     def graph(self) -> Graph:
         """What Nix says of all of it."""
-        return read(self.shown())
+        return parse(self.shown())

@@ -10,10 +10,10 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
-from flakeship.nix.diff import changes, contents, tell
+from flakeship.nix.diff import changes, file_diff, render
 from flakeship.nix.diff.changes import Changes
-from flakeship.nix.diff.graph import base, read
-from flakeship.nix.diff.packages import Change
+from flakeship.nix.diff.graph import base_name, parse
+from flakeship.nix.diff.packages import PackageChange
 from tests.unit.nix.small_store import SmallStore
 
 
@@ -25,7 +25,7 @@ def store() -> SmallStore:
 def compare(store: SmallStore, before: Release, after: Release) -> Changes:
     """In every format of Nix the same."""
     old, new = (
-        changes.compare(read(told), before, after) for told in (store.shown(), store.newest())
+        changes.compare(parse(told), before, after) for told in (store.shown(), store.newest())
     )
     # in the newest the path of what is fetched is known from its environment alone
     assert dataclasses.asdict(old) == dataclasses.asdict(new)
@@ -34,7 +34,7 @@ def compare(store: SmallStore, before: Release, after: Release) -> Changes:
 
 def test_the_same_system_has_no_changes(store: SmallStore) -> None:
     found = compare(store, store.system(tool="1"), store.system(tool="2"))
-    assert not found.inside
+    assert not found.any_inside
     assert found.build.changes == []
 
 
@@ -56,14 +56,14 @@ def test_packages_are_added_removed_changed_and_rebuilt(store: SmallStore) -> No
     )
     found = compare(store, before, after)
     assert found.direct.changes == [
-        Change("htop", (), ("3",)),
-        Change("openssh", ("10.0",), ("10.1",)),
+        PackageChange("htop", (), ("3",)),
+        PackageChange("openssh", ("10.0",), ("10.1",)),
     ]
     assert found.direct.rebuilt == ["curl"]
-    assert found.dependencies.changes == [Change("openssl", ("3.5.0",), ("3.5.1",))]
+    assert found.dependencies.changes == [PackageChange("openssl", ("3.5.0",), ("3.5.1",))]
     assert found.build.changes == []
     back = compare(store, after, before)
-    assert Change("htop", ("3",), ()) in back.direct.changes
+    assert PackageChange("htop", ("3",), ()) in back.direct.changes
 
 
 def test_what_a_build_alone_needs_is_apart(store: SmallStore) -> None:
@@ -95,7 +95,7 @@ def test_what_a_build_alone_needs_is_apart(store: SmallStore) -> None:
 def test_what_is_fetched_has_a_path_in_every_format(store: SmallStore) -> None:
     path = store.add("openssh-10.0.tar.gz", fixed=True, url="x")
     for told in (store.shown(), store.newest()):
-        assert read(told).maker(base(path)) is not None
+        assert parse(told).deriver(base_name(path)) is not None
 
 
 def test_another_kernel_needs_a_reboot(store: SmallStore) -> None:
@@ -108,7 +108,7 @@ def test_another_kernel_needs_a_reboot(store: SmallStore) -> None:
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        ({"kernel": ("linux", "6.18.37")}, "linux 6.18.37, built otherwise"),
+        ({"kernel": ("linux", "6.18.37")}, "linux 6.18.37, rebuilt"),
         ({"initrd": ("initrd", "2")}, "initrd"),
         ({"modules": ("modules", "2")}, "kernel-modules"),
     ],
@@ -139,7 +139,7 @@ def test_units_are_told_by_what_is_written_in_them(store: SmallStore) -> None:
         )
 
     found = compare(store, system("10.0"), system("10.1", unit("new.timer", ""))).units
-    assert (found.added, found.removed, found.moved) == (["new.timer"], [], ["sshd@.service"])
+    assert (found.added, found.removed, found.relinked) == (["new.timer"], [], ["sshd@.service"])
     assert found.changed == {
         "check.service": ["-exec check --level 10.0", "+exec check --level 10.1"],
         "user agent.service": ["-RestartSec=10.0", "+RestartSec=10.1"],
@@ -158,7 +158,7 @@ def test_a_unit_restarts_with_its_file_which_is_told_itself(store: SmallStore) -
         return store.system(units=(unit,), etc={"ssh/sshd_config": final})
 
     found = compare(store, system(3), system(6))
-    assert found.units.moved == ["sshd.service"]
+    assert found.units.relinked == ["sshd.service"]
     assert found.files.changed == {"ssh/sshd_config": ["-MaxAuthTries 3", "+MaxAuthTries 6"]}
 
 
@@ -167,7 +167,7 @@ def test_files_of_etc_from_packages_move_with_them(store: SmallStore) -> None:
         return store.system(etc={"moduli": f"{store.package('openssh', version)}/etc/moduli"} | etc)
 
     found = compare(store, system("1"), system("2", hello=store.file("etc-hello", "hi")))
-    assert (found.files.added, found.files.moved) == (["hello"], ["moduli"])
+    assert (found.files.added, found.files.relinked) == (["hello"], ["moduli"])
 
 
 def test_a_file_that_names_all_packages_is_not_told_with_them(store: SmallStore) -> None:
@@ -178,13 +178,13 @@ def test_a_file_that_names_all_packages_is_not_told_with_them(store: SmallStore)
         return store.system(etc={"dbus-1": store.add("dbus-1", buildCommand=command)})
 
     found = compare(store, system("one"), system("two"))
-    assert (found.files.changed, found.files.moved) == ({}, ["dbus-1"])
+    assert (found.files.changed, found.files.relinked) == ({}, ["dbus-1"])
 
 
 def test_a_file_of_the_flake_is_read(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no derivation's output, but a source in the store."""
     said = {f"/nix/store/{str(n) * 32}-motd": f"hello\n{n}\n" for n in (1, 2)}
-    monkeypatch.setattr("flakeship.nix.diff.contents.readable", lambda path: said[str(path)])
+    monkeypatch.setattr("flakeship.nix.diff.file_diff.read_source", lambda path: said[str(path)])
     first, second = (store.system(etc={"motd": path}) for path in said)
     assert compare(store, first, second).files.changed == {"motd": ["-1", "+2"]}
 
@@ -205,7 +205,7 @@ def test_what_is_beside_units_and_files_is_told(store: SmallStore) -> None:
 
     found = compare(store, system("ann"), system("ann", "bob"))
     assert '+   "name": "bob",' in found.other.changed["users-groups.json"]
-    assert "$6$" not in tell.whole(found, "unknown")
+    assert "$6$" not in render.full(found, "unknown")
 
 
 def appliance(
@@ -236,39 +236,42 @@ def test_the_appliance_is_told_likewise(store: SmallStore) -> None:
     after = appliance(store, "hello", "command=nginx", "2025.89", "6.12.108-1", order="web sshd")
     found = compare(store, before, after)
     assert found.reboot == ["linux 6.12.107-1 -> 6.12.108-1"]
-    assert found.direct.changes == [Change("dropbear-bin", ("2025.88",), ("2025.89",))]
+    assert found.direct.changes == [PackageChange("dropbear-bin", ("2025.88",), ("2025.89",))]
     assert found.files.changed == {
         "motd": ["-hi", "+hello"],
         "services/order": ["-web", "+web sshd"],
+        "services/web": ["-command=httpd", "+command=nginx"],
     }
-    assert found.units.changed == {"web": ["-command=httpd", "+command=nginx"]}
     assert found.build.changes == []
 
 
 def test_a_toplevel_that_is_not_in_the_image_is_refused(store: SmallStore) -> None:
     release = store.system()
     wrong = dataclasses.replace(release, toplevel=f"/nix/store/{'z' * 32}-system")
-    with pytest.raises(FlakeshipError, match="the manifest must name the system that is in the"):
+    with pytest.raises(FlakeshipError) as raised:
         changes.compare(store.graph(), release, wrong)
+    assert (raised.value.code, raised.value.key) == ("toplevel-not-in-image", release.name)
+    assert "manifest" in raised.value.remedy
 
 
 def test_a_format_that_is_not_understood_is_said() -> None:
-    with pytest.raises(FlakeshipError, match="in a format 9 that is not understood"):
-        read('{"derivations": {"x.drv": {"name": "x"}}, "version": 9}')
+    with pytest.raises(FlakeshipError, match="unknown format 9") as raised:
+        parse('{"derivations": {"x.drv": {"name": "x"}}, "version": 9}')
+    assert raised.value.code == "nix-format-unknown"
 
 
 def test_only_texts_in_the_store_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "STORE", tmp_path / "store")
+    monkeypatch.setattr(file_diff, "STORE", tmp_path / "store")
     file, secret, link = (tmp_path / name for name in ("store/file", "secret", "store/link"))
     file.parent.mkdir()
     file.write_text("text")
     secret.write_text("mine")
     link.symlink_to(secret)
-    assert contents.readable(file) == "text"
+    assert file_diff.read_source(file) == "text"
     for path in (secret, link, tmp_path / "store/gone", file.parent):
-        assert contents.readable(path) == str(path)
+        assert file_diff.read_source(path) == str(path)
     file.write_bytes(b"\xff\xfe")
-    assert contents.readable(file) == str(file)
+    assert file_diff.read_source(file) == str(file)
 
 
 PEM = "-----BEGIN {0}-----\n{1}\n-----END {0}-----"

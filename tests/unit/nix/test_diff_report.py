@@ -13,10 +13,10 @@ import pytest
 from flakeship.model.codec import plain
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.release import Release
-from flakeship.nix.diff import graph, growth, masked, report, tell
+from flakeship.nix.diff import closure_size, graph, redact, render, report
 from flakeship.nix.diff.changes import Changes
-from flakeship.nix.diff.contents import Difference
-from flakeship.nix.diff.packages import Change, Packages
+from flakeship.nix.diff.file_diff import FileDiff
+from flakeship.nix.diff.packages import PackageChange, Packages
 from flakeship.operate import diff as asked
 from flakeship.release import desired
 from flakeship.state import stack as selected
@@ -25,47 +25,47 @@ from flakeship.system.process import Result
 from tests.unit.model.test_ledger import record, release, verified
 from tests.unit.nix.small_store import SmallStore
 
-NOTHING = Changes(
-    [], Packages(), Packages(), Difference(), Difference(), Difference(), Packages(), []
-)
+NOTHING = Changes([], Packages(), Packages(), FileDiff(), FileDiff(), FileDiff(), Packages(), [])
 
 
 def test_the_short_form_never_floods() -> None:
-    many = [Change(f"package{number}", ("1",), ("2",)) for number in range(300)]
+    many = [PackageChange(f"package{number}", ("1",), ("2",)) for number in range(300)]
     some = [f"unit{number}" for number in range(50)]
-    differs = Difference(added=some, changed={name: ["+x"] * 99 for name in some}, moved=some)
+    differs = FileDiff(added=some, changed={name: ["+x"] * 99 for name in some}, relinked=some)
     all_ = Packages(many, some)
-    told = tell.short(
+    told = render.summary(
         Changes(["linux 1 -> 2"], all_, all_, differs, differs, differs, all_, []), "unknown"
     )
     assert len(told.splitlines()) == 8
     assert max(map(len, told.splitlines())) < 220
     assert "package5 1 -> 2, 295 more" in told
-    assert "50 restart or reload with what they use" in told
+    assert "50 more restart because their dependencies changed" in told
 
 
 def test_only_what_differs_has_a_line() -> None:
-    changes = dataclasses.replace(NOTHING, units=Difference(moved=["sshd.service"]))
-    assert tell.short(changes, "1.0 -> 2.0 MiB (+1.0)").splitlines() == [
-        "  units: 1 restart or reload with what they use",
+    changes = dataclasses.replace(NOTHING, units=FileDiff(relinked=["sshd.service"]))
+    assert render.summary(changes, "1.0 -> 2.0 MiB (+1.0)").splitlines() == [
+        "  units: 1 restart because their dependencies changed",
         "  closure: 1.0 -> 2.0 MiB (+1.0)",
     ]
-    said = tell.short(dataclasses.replace(NOTHING, build=Packages([Change("q", (), ("1",))])), "x")
-    assert "nothing inside differs, only the image is made otherwise" in said
+    said = render.summary(
+        dataclasses.replace(NOTHING, build=Packages([PackageChange("q", (), ("1",))])), "x"
+    )
+    assert "the systems are identical; only the build of the image differs" in said
     assert "build only: 1 change\n" in said
 
 
 def test_what_is_built_otherwise_is_named_where_it_is_little() -> None:
     few, many = ["ssh", "curl"], [f"package{number}" for number in range(9)]
-    for names, said in [(few, "2 built otherwise: ssh, curl"), (many, "9 built otherwise")]:
+    for names, said in [(few, "2 rebuilt: ssh, curl"), (many, "9 rebuilt")]:
         changes = dataclasses.replace(NOTHING, direct=Packages([], names))
-        assert tell.short(changes, "x").splitlines()[0] == f"  packages: {said}"
-        assert names[-1] in tell.whole(changes, "x")
+        assert render.summary(changes, "x").splitlines()[0] == f"  packages: {said}"
+        assert names[-1] in render.full(changes, "x")
 
 
-def test_versions_that_stay_are_told_beside() -> None:
+def test_unchanged_versions_are_in_brackets() -> None:
     said = [
-        tell.package(Change("ssl", before, after))
+        render.package_line(PackageChange("ssl", before, after))
         for before, after in [
             ((), ("1",)),
             (("1",), ()),
@@ -74,12 +74,18 @@ def test_versions_that_stay_are_told_beside() -> None:
             (("1", "2"), ("1",)),
         ]
     ]
-    assert said == ["+ssl 1", "-ssl 1", "ssl 1 -> 2", "+ssl 2 beside 1", "-ssl 2 beside 1"]
+    assert said == [
+        "+ssl 1",
+        "-ssl 1",
+        "ssl 1 -> 2",
+        "+ssl 2 (1 unchanged)",
+        "-ssl 2 (1 unchanged)",
+    ]
 
 
 def test_a_terminal_is_not_made_to_obey() -> None:
-    changes = dataclasses.replace(NOTHING, files=Difference(changed={"motd": ["+\x1b[2Jx"]}))
-    assert "+\ufffd[2Jx" in tell.whole(changes, "unknown")
+    changes = dataclasses.replace(NOTHING, files=FileDiff(changed={"motd": ["+\x1b[2Jx"]}))
+    assert "+\ufffd[2Jx" in render.full(changes, "unknown")
 
 
 @pytest.mark.parametrize(
@@ -109,12 +115,12 @@ def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None
     changes = dataclasses.replace(
         NOTHING,
         reboot=[f"kernel parameters +{line}"],
-        files=Difference(changed={"motd": [f"+{line}"]}),
+        files=FileDiff(changed={"motd": [f"+{line}"]}),
     )
-    said = tell.whole(changes, "x").splitlines()
+    said = render.full(changes, "x").splitlines()
     assert f"    kernel parameters +{shown}" in said
     assert f"      +{shown}" in said
-    assert f"kernel parameters +{shown}" in tell.short(changes, "x")
+    assert f"kernel parameters +{shown}" in render.summary(changes, "x")
 
 
 @pytest.mark.parametrize(
@@ -132,13 +138,13 @@ def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None
     ],
 )
 def test_what_does_not_is_shown(line: str) -> None:
-    assert masked.masked(line) == line
+    assert redact.redact(line) == line
 
 
 @pytest.mark.parametrize("text", ["token", "--a-", "-----BEGIN X-----\n", "://", "_key "])
 def test_no_text_takes_long(text: str) -> None:
     begun = time.monotonic()
-    masked.masked(masked.folded(text * 20000))
+    redact.redact(redact.fold_keys(text * 20000))
     assert time.monotonic() - begun < 5
 
 
@@ -148,10 +154,9 @@ def test_a_derivation_that_is_gone_is_one_line(tmp_path: Path) -> None:
     lost = dataclasses.replace(release(1, "abc"), drv=str(tmp_path / "lost.drv"))
     with pytest.raises(FlakeshipError) as raised:
         report.report(lost, dataclasses.replace(release(2), drv=str(there)))
-    assert str(raised.value) == (
-        f"the derivation of web-11111111 is gone from the store ({lost.drv}): "
-        "a `make preview` of the flake at revision abc brings it back"
-    )
+    assert (raised.value.code, raised.value.key) == ("store-path-missing", "web-11111111")
+    assert raised.value.what.startswith(lost.drv)
+    assert "evaluate web at revision abc" in raised.value.remedy
 
 
 def odd(store: SmallStore, **attributes: Any) -> Release:
@@ -176,27 +181,27 @@ def test_a_foreign_system_that_cannot_be_read_is_one_line(
         etc = store.add("etc", buildCommand=attributes["quoted"])
         attributes = {"buildCommand": f"ln -s {etc}/etc $out/etc"}
     before, after = store.system(), odd(store, **attributes)
-    monkeypatch.setattr(graph, "show", lambda _: store.graph())
+    monkeypatch.setattr(graph, "load", lambda _: store.graph())
     monkeypatch.setattr(Path, "exists", lambda _: True)
-    with pytest.raises(
-        FlakeshipError, match=r"^what Nix says of web-.*-image\.drv\) cannot be read"
-    ):
+    with pytest.raises(FlakeshipError) as raised:
         report.report(before, after)
+    assert raised.value.code == "derivation-unreadable"
+    assert before.drv in raised.value.what
 
 
 def test_a_nix_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "run", lambda _: Result(0, "", ""))
     monkeypatch.setattr(Path, "exists", lambda _: True)
-    with pytest.raises(FlakeshipError, match="cannot be read: JSONDecodeError"):
+    with pytest.raises(FlakeshipError, match="JSONDecodeError"):
         report.report(release(1), release(2))
 
 
 def test_a_change_is_one_of_a_host_that_runs() -> None:
     wanted = {"web": release(2), "db": dataclasses.replace(release(3), host="db")}
-    found = list(report.changing({"web": "web-11111111"}, [record(1)], wanted))
+    found = list(report.replaced({"web": "web-11111111"}, [record(1)], wanted))
     assert found == [(release(1), release(2))]
-    assert not list(report.changing({"web": "web-22222222"}, [record(2)], wanted))
-    assert not list(report.changing({}, [], wanted))
+    assert not list(report.replaced({"web": "web-22222222"}, [record(2)], wanted))
+    assert not list(report.replaced({}, [], wanted))
 
 
 @pytest.fixture
@@ -213,7 +218,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
             raise CommandError("is not valid", 1)
         return Result(0, f"{words[-1]}\t{size}\n", "")
 
-    monkeypatch.setattr(growth, "run", run)
+    monkeypatch.setattr(closure_size, "run", run)
     return known
 
 
@@ -224,23 +229,25 @@ def built(tmp_path: Path, digit: int, *, there: bool = True) -> Release:
     return dataclasses.replace(release(digit), toplevel=str(path))
 
 
-def test_growth_is_what_nix_knows(tmp_path: Path, sizes: dict[str, int | None]) -> None:
+def test_the_closure_size_is_what_nix_knows(tmp_path: Path, sizes: dict[str, int | None]) -> None:
     old, new = built(tmp_path, 1), built(tmp_path, 2)
     sizes |= {old.toplevel: 100 << 20, new.toplevel: 120 << 20}
-    assert growth.growth(old, new, [], caches=False) == "100.0 -> 120.0 MiB (+20.0)"
+    assert closure_size.closure_size(old, new, [], caches=False) == "100.0 -> 120.0 MiB (+20.0)"
 
 
-def test_growth_is_unknown_before_a_build(tmp_path: Path, sizes: dict[str, int | None]) -> None:
+def test_the_closure_size_is_unknown_before_a_build(
+    tmp_path: Path, sizes: dict[str, int | None]
+) -> None:
     old, new = built(tmp_path, 1), built(tmp_path, 2, there=False)
     sizes[old.toplevel] = 1
-    said = growth.growth(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
-    assert said == "unknown: 0 of about 2 paths are here"
+    said = closure_size.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
+    assert said == "unknown: 0 of about 2 paths are in the local store"
 
 
 def test_a_cache_may_know_it(tmp_path: Path, sizes: dict[str, int | None]) -> None:
     old, new = built(tmp_path, 1), built(tmp_path, 2, there=False)
     sizes |= {old.toplevel: 5 << 20, "https://b": 2 << 20}
-    assert growth.growth(old, new, [], caches=True) == "5.0 -> 2.0 MiB (-3.0)"
+    assert closure_size.closure_size(old, new, [], caches=True) == "5.0 -> 2.0 MiB (-3.0)"
 
 
 @dataclasses.dataclass
@@ -266,9 +273,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Asked:
     store = SmallStore()
     add = store.package
     now, *ledger = [store.system(packages=(add("nginx", version),)) for version in "321"]
-    monkeypatch.setattr(graph, "show", lambda _: store.graph())
+    monkeypatch.setattr(graph, "load", lambda _: store.graph())
     monkeypatch.setattr(Path, "exists", lambda path: path.suffix == ".drv")
-    monkeypatch.setattr(growth, "known", lambda *_, **__: iter([]))
+    monkeypatch.setattr(closure_size, "known_sizes", lambda *_, **__: iter([]))
     monkeypatch.setattr(asked, "evaluated", lambda *_: {"web": now})
     return Asked(store, ledger, [])
 

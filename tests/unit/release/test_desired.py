@@ -28,7 +28,7 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mebibytes: int, cores:
     file.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {mebibytes * 1024} kB\n")
     monkeypatch.setattr(memory, "MEMINFO", file)
     monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "OWN", tmp_path / "own")
+    monkeypatch.setattr(memory, "OWN_CGROUP", tmp_path / "own")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
 
 
@@ -62,7 +62,7 @@ def test_where_nobody_tells_of_the_memory_cores_decide(
         memory.MEMINFO.unlink()
     else:
         memory.MEMINFO.write_text(text)
-    assert memory.available() is None
+    assert memory.available_memory() is None
     assert memory.workers(9) == 4
 
 
@@ -84,7 +84,7 @@ def test_a_control_group_leaves_less(
     left: int,
 ) -> None:
     told(monkeypatch, tmp_path, 9000, 4)
-    memory.OWN.write_text("0::/user.slice/shell\n")
+    memory.OWN_CGROUP.write_text("0::/user.slice/shell\n")
     own = memory.CGROUPS / "user.slice/shell"
     own.mkdir(parents=True)
     for folder, numbers in ((own, group), (own.parent, above)):
@@ -92,7 +92,7 @@ def test_a_control_group_leaves_less(
             text = mebibytes if mebibytes == "max" else str(int(mebibytes) << 20)
             (folder / f"memory.{name}").write_text(f"{text}\n")
         (folder / "memory.stat").write_text(f"anon 1\ninactive_file {100 << 20}\n")
-    assert memory.available() == left
+    assert memory.available_memory() == left
 
 
 class Flake:

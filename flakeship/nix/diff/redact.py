@@ -1,6 +1,6 @@
-"""What looks like a secret is not repeated in a log.
+"""Redacts what looks like a secret from texts that are shown or logged.
 
-It should not be in a configuration at all. This is a net for what is there all the same.
+No secret belongs in a configuration; this is a safety net for one that is there nevertheless.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ NAMES = (
     r"|bind_?pw|root_?pw|requirepass|masterauth"
     r"|(?:api|access|private|(?:pre-?)?shared|encryption|signing)key|(?<!public)[_-]key\b)"
 )
-"""What names something as a secret."""
+"""Names of secrets."""
 
-# Bounded, for a flake may be anybody's: no text in it is to take long.
+# Every repetition is bounded: a flake may be anybody's, and no text of it may take long.
 SECRET = re.compile(
     rf"""(?xi)
     (?: # a name and its value, an option, a directive: up to the end of the line
@@ -34,16 +34,16 @@ SECRET = re.compile(
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:[^-]|-(?!----))*-----END \1-----")
 
 
-def masked(text: str) -> str:
-    """A text for people, without the values in it that look like secrets."""
+def redact(text: str) -> str:
+    """A text without the values in it that look like secrets."""
     return SECRET.sub(r"\1\2…", text)
 
 
-def folded(text: str) -> str:
-    """A text to be compared, with every PEM block in one line that only tells it from others."""
+def fold_keys(text: str) -> str:
+    """A text with every PEM block as one line, which has a fingerprint in place of the key."""
 
-    def told(match: re.Match[str]) -> str:
+    def line(match: re.Match[str]) -> str:
         digest = hashlib.sha256(match[0].encode()).hexdigest()
         return f"-----BEGIN {match[1]}----- … {digest[:8]}"
 
-    return PEM.sub(told, text)
+    return PEM.sub(line, text)

@@ -1,0 +1,172 @@
+"""The texts of a system's files and units, and how two of them differ in substance.
+
+Texts are compared without the hashes and versions of the store paths in them: those differ whenever
+a dependency does, and packages are compared by themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import unified_diff
+from pathlib import Path
+from typing import TypeVar
+
+from flakeship.nix.diff.graph import STORE_PATH, Derivation, Graph
+from flakeship.nix.diff.redact import fold_keys
+from flakeship.nix.diff.runtime import closure, is_runtime_attribute
+from flakeship.nix.diff.system import Entry
+
+VERSION = re.compile(r"-\d{4}-\d\d-\d\d|-\d[\w+]*(?:\.[\w+]+)+|-\d[\w.+]*$")
+TEXT = ("text", "value", "json")
+"""The attributes in which nixpkgs' writers of files have their content."""
+TRIGGERS = re.compile(r"X-Re(start|load)-Triggers-")
+"""Derivations that make a unit restart with its files, which are compared by themselves."""
+
+T = TypeVar("T")
+
+STORE = Path("/nix/store")
+
+MAX_BYTES = 1 << 16
+"""No larger source file of the flake is read."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, and the base names of the sources that it may name."""
+
+    raw: str
+    sources: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def normalized(self) -> str:
+        """Without hashes, versions and keys; JSON has a line for each value."""
+        return normalize(fold_keys(expand_json(self.raw)), self.sources)
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """Names of files or units; for each that `changed` in substance, its - and + lines.
+
+    `relinked` differ in nothing but the hashes and versions of the store paths that they name.
+    """
+
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    changed: Mapping[str, list[str]] = field(default_factory=dict)
+    relinked: list[str] = field(default_factory=list)
+
+
+def compare(
+    before: Mapping[str, T], after: Mapping[str, T], texts: Callable[[T], Mapping[str, Text]]
+) -> FileDiff:
+    """Compare by name; `texts` gives the texts of one, by the names of their derivations."""
+    changed, relinked = {}, []
+    for name in sorted(before.keys() & after.keys()):
+        if before[name] != after[name]:
+            old, new = texts(before[name]), texts(after[name])
+            if lines := changed_lines(old, new):
+                changed[name] = lines
+            elif old != new or not new:
+                relinked.append(name)
+    return FileDiff(
+        sorted(after.keys() - before.keys()),
+        sorted(before.keys() - after.keys()),
+        changed,
+        relinked,
+    )
+
+
+def changed_lines(before: Mapping[str, Text], after: Mapping[str, Text]) -> list[str]:
+    """The lines that differ, text by text."""
+    lines: list[str] = []
+    for name in dict.fromkeys([*before, *after]):
+        old, new = (side[name].normalized if name in side else "" for side in (before, after))
+        if old != new:
+            diff = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+            lines += list(diff)[2:]
+    return [line for line in lines if not line.startswith("@@")]
+
+
+def entry_texts(graph: Graph, entry: Entry) -> Mapping[str, Text]:
+    """The texts of a file or unit, by the names of the derivations that write them.
+
+    Follows the references of these, up to packages and collections of packages. A source file of
+    the flake is read from the store.
+    """
+    if not entry.path:
+        return {"": Text(entry.text)}
+    made = graph.deriver_at(entry.path)
+    if made is None:
+        return {"": Text(read_source(Path(entry.path)))}
+
+    def is_text(derivation: Derivation) -> bool:
+        collection = "chosenOutputs" in derivation.attributes
+        return not (derivation.package or TRIGGERS.match(derivation.name) or collection)
+
+    found = closure(graph, [made], descend=is_text)
+    return {
+        derivation.name: written_text(derivation) for derivation in found if is_text(derivation)
+    }
+
+
+def written_text(derivation: Derivation) -> Text:
+    """The text that a derivation writes, as far as its attributes hold it."""
+    files = {*TEXT, *derivation.text("passAsFile").split()} - {"buildCommand"}
+    names = [name for name in derivation.attributes if name in files]
+    if names or "buildCommand" in derivation.attributes:
+        text = "\n".join(derivation.text(name) for name in names or ["buildCommand"])
+    else:
+        lasting = is_runtime_attribute(derivation)
+        text = "\n".join(
+            f"{name}={derivation.text(name)}".replace(" /nix/store/", "\n  /nix/store/")
+            for name in derivation.attributes
+            if lasting(name) and name not in derivation.outputs
+        )
+    return Text(text, derivation.sources)
+
+
+def expand_json(text: str) -> str:
+    """JSON with a line for each value; any other text unchanged."""
+    if text.startswith(("{", "[")):
+        with contextlib.suppress(json.JSONDecodeError):
+            return json.dumps(json.loads(text), indent=1)
+    return text
+
+
+def normalize(text: str, sources: frozenset[str]) -> str:
+    """A text without the hashes and versions of its store paths.
+
+    The hash of a single source file stays, because it stands for the file's content. That of a
+    whole tree, which Nix names `source`, does not.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        path = match[1]
+        if path in sources and not path.endswith("-source"):
+            return f"/nix/store/{path[:8]}…{path[32:]}"
+        return f"/nix/store/…-{strip_versions(path[33:])}"
+
+    return STORE_PATH.sub(shown, text)
+
+
+def strip_versions(name: str) -> str:
+    """A name without the versions in it."""
+    return VERSION.sub("", name)
+
+
+def read_source(path: Path) -> str:
+    """The content of a small text file in the store; of anything else its path.
+
+    A flake may be anybody's: a file outside of the store that it links to must not reach a log.
+    """
+    try:
+        real = path.resolve()
+        if real.is_relative_to(STORE) and real.is_file() and real.stat().st_size <= MAX_BYTES:
+            return real.read_text()
+    except (OSError, UnicodeDecodeError):
+        pass
+    return str(path)
