@@ -1,4 +1,4 @@
-"""`python -m dev.openstack VERB`: up, down and env, which the Makefile calls."""
+"""`python -m dev.openstack COMMAND`: up, down and env, which the Makefile calls."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CLOUD = "flakeship-lab"
 
 @contextmanager
 def working_on(site: Site) -> Iterator[None]:
-    """Let one command at a time work on a lab."""
+    """Hold the lock of a lab: one command at a time."""
     install.require_root()
     site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = (site.folder / "lock").open("w")
-    with alone(lock, lambda: say("waiting for another command that works on the lab")):
+    with alone(lock, lambda: say("waiting for another command on this lab to end")):
         yield
 
 
 def bring_up(site: Site) -> None:
-    """Install, start, and say how to go on."""
+    """Install and start it, and print the next step."""
     with working_on(site):
         up.refuse_other_choices(site)
         if not up.is_up(site):
@@ -41,7 +41,7 @@ def bring_up(site: Site) -> None:
 def print_env(site: Site) -> None:
     """Print the shell lines that select the lab's cloud."""
     if not site.clouds.exists():
-        raise FlakeshipError("there is no lab: `make lab-openstack` brings it up")
+        raise FlakeshipError("no lab is set up: run `make lab-openstack`")
     values = {"OS_CLIENT_CONFIG_FILE": str(site.clouds), "OS_CLOUD": CLOUD}
     if any(name.lower() in {"http_proxy", "all_proxy"} for name in os.environ):
         for name in ("no_proxy", "NO_PROXY"):
@@ -51,28 +51,28 @@ def print_env(site: Site) -> None:
         print(f"export {name}={shlex.quote(value)}")
 
 
-def main(verb: str) -> int:
-    """Run one verb."""
+def main(command: str) -> int:
+    """Run one command."""
     os.umask(0o077)
     try:
         site = Site.from_environment()
-        match verb:
+        match command:
             case "up":
                 bring_up(site)
             case "down":
                 with working_on(site):
                     up.down(site)
-                say("nothing of it runs any more")
+                say("stopped and deleted")
             case "env":
                 print_env(site)
             case _:
-                print(f"lab: {verb} is not a verb: up, down and env are", file=sys.stderr)
+                print(f"lab: unknown command {command}: use up, down or env", file=sys.stderr)
                 return 2
     except FlakeshipError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lab: interrupted; `make lab-openstack` goes on, `make lab-down` ends it",
+        print("lab: interrupted; `make lab-openstack` continues, `make lab-down` deletes it",
               file=sys.stderr)  # fmt: skip
         return 130
     return 0

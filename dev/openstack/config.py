@@ -39,7 +39,7 @@ def passwords(site: Site) -> dict[str, str]:
 
 
 def write(site: Site) -> None:
-    """Make the folders and write every file; what is there is written anew."""
+    """Make the folders and write every file, also those that exist."""
     for folder in FOLDERS:
         (site.state / folder).mkdir(parents=True, exist_ok=True)
     values = {
@@ -68,7 +68,7 @@ def fill(template: str, values: dict[str, str]) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Leave a file alone that says the same: a service may be reading it."""
+    """Write a file unless its content is the same: a service may be reading it."""
     if not file.exists() or file.read_text() != text:
         file.write_text(text)
 

@@ -1,4 +1,4 @@
-"""Starts the lab's processes, knows whether they live, and waits until they answer."""
+"""The lab's processes: start them, check that they run, wait until they answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READY_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Daemon:
-    """One long-running process. It is `ready` when what it offers answers."""
+    """One long-running process; `ready` is whether it answers requests."""
 
     name: str
     argv: Sequence[str | Path]
@@ -54,7 +54,7 @@ def command(
     *,
     seconds: float = 600,
 ) -> Result:
-    """Run a command of the lab to its end; what it says goes to the log of commands.
+    """Run a command of the lab to its end; its output goes to the log of commands.
 
     It runs in the namespace, where `down` finds it if we are killed meanwhile.
     """
@@ -73,7 +73,7 @@ def command(
     return done
 
 
-def lives(site: Site, daemon: Daemon) -> bool:
+def is_running(site: Site, daemon: Daemon) -> bool:
     """Whether a process that we started is still that process."""
     try:
         pid, born = _pid_file(site, daemon).read_text().split()
@@ -83,8 +83,8 @@ def lives(site: Site, daemon: Daemon) -> bool:
 
 
 def start(site: Site, daemon: Daemon) -> bool:
-    """Start a process unless it lives; say whether it was started."""
-    if lives(site, daemon):
+    """Start a process unless it runs; whether it was started."""
+    if is_running(site, daemon):
         return False
     for path in daemon.stale:
         path.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def await_ready(site: Site, daemon: Daemon, seconds: float = READY_SECONDS) -> N
     log = site.log / f"{daemon.name}.log"
 
     def ready() -> bool:
-        if not lives(site, daemon):
+        if not is_running(site, daemon):
             raise FlakeshipError(
                 f"{daemon.name} ended as it was started. {progress.end_of(log)}\n"
                 "`make lab-openstack` tries again, `make lab-down` starts over."
@@ -122,7 +122,7 @@ def answers(url: str, seconds: float = 2.0) -> Callable[[], bool]:
     """Whether a web server answers with anything but an error of its own."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def ask() -> bool:
+    def answers() -> bool:
         try:
             with opener.open(url, timeout=seconds) as response:
                 return int(response.status) < 400
@@ -131,7 +131,7 @@ def answers(url: str, seconds: float = 2.0) -> Callable[[], bool]:
         except OSError:
             return False
 
-    return ask
+    return answers
 
 
 def _pid_file(site: Site, daemon: Daemon) -> Path:

@@ -1,4 +1,4 @@
-"""The golden copy: a complete cloud without any user's things; a start from it is quick."""
+"""The golden copy: a complete cloud without user data, for quick starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEFT_OUT = ("./run", "./log", "./etc", "./rabbit", "./nova/instances", "./system
 
 
 def file(site: Site) -> Path:
-    """The copy that fits the sources, the driver and the addresses as they are."""
+    """The copy for the current sources, driver and addresses."""
     digest = hashlib.sha256(site.described().encode())
     for source in sorted(HERE.rglob("*")):
         if source.is_file() and source.suffix in {".py", ".conf", ".lock"}:
@@ -26,7 +26,7 @@ def file(site: Site) -> Path:
 
 
 def restore(site: Site) -> bool:
-    """Start from the copy, if there is one."""
+    """Restore the copy; whether there was one."""
     copy = file(site)
     if not copy.exists():
         return False
@@ -55,4 +55,4 @@ def save(site: Site) -> None:
         for pid in writers:
             os.kill(pid, signal.SIGCONT)
     fresh.replace(copy)
-    say(f"kept a golden copy, {copy.stat().st_size / 2**20:.0f} MiB, for the next start")
+    say(f"saved a golden copy, {copy.stat().st_size / 2**20:.0f} MiB, for the next start")

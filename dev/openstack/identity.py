@@ -80,7 +80,7 @@ def _auth(site: Site, user: str) -> dict[str, str]:
 
 
 def project_id(cloud: Connection, name: str) -> str:
-    """The id of a project that is there."""
+    """The id of an existing project."""
     return str(_project(cast(Proxy, cloud.identity), name).id)
 
 

@@ -32,11 +32,11 @@ TO_BUILD = ("gcc", "libc6-dev", "pkg-config", "libvirt-dev", "libpython3-dev")
 
 
 def ensure(site: Site) -> None:
-    """Install what is missing; where nothing is, look at a few files only."""
+    """Install what is missing. Where nothing is, only a few files are read."""
     built = _made_from(site)
     if not built and netns.processes(site):
         raise FlakeshipError(
-            "the lab runs with other packages than this checkout's: `make lab-down` ends it"
+            "the lab runs with packages of another checkout: run `make lab-down` first"
         )
     _packages(to_build=not built)
     _user()
@@ -45,7 +45,7 @@ def ensure(site: Site) -> None:
 
 
 def require_root() -> None:
-    """Stop a user who may make no network namespace."""
+    """Refuse a user who must not create a network namespace."""
     if os.geteuid() != 0:
         raise FlakeshipError(
             "the lab needs root, for network namespaces and Debian's packages: run it as root, "
@@ -54,15 +54,15 @@ def require_root() -> None:
 
 
 def _packages(*, to_build: bool) -> None:
-    wanted = [*PACKAGES, *(TO_BUILD if to_build else ())]
-    shown = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted],
+    names = [*PACKAGES, *(TO_BUILD if to_build else ())]
+    shown = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names],
                 check=False).stdout.splitlines()  # fmt: skip
-    missing = [name for name in wanted if f"{name} installed" not in shown]
+    missing = [name for name in names if f"{name} installed" not in shown]
     if not missing:
         return
     if not shutil.which("apt-get"):
         raise FlakeshipError(
-            f"the lab is made of Debian's packages, and here is no apt-get for {missing}"
+            f"the lab needs Debian's packages {missing}, and apt-get was not found"
         )
     say(f"installing by apt-get: {' '.join(missing)}")
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -81,7 +81,7 @@ def _packages(*, to_build: bool) -> None:
 
 
 def _user() -> None:
-    """libvirtd ends without a word where this user is missing, though its guests run as root."""
+    """libvirtd exits silently where this user is missing, though its guests run as root."""
     try:
         pwd.getpwnam("libvirt-qemu")
     except KeyError:

@@ -31,7 +31,7 @@ def has_ipv6() -> bool:
 
 
 def exists(site: Site) -> bool:
-    """Whether the namespace is there; after a reboot only an empty file may be."""
+    """Whether the namespace exists; after a reboot there may be only an empty file."""
     file = _file(site)
     return file.exists() and file.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
 
@@ -42,7 +42,7 @@ def inside(site: Site, argv: Sequence[str | Path]) -> list[str | Path]:
 
 
 def ensure(site: Site) -> None:
-    """Make the namespace and the link, or put right what is missing."""
+    """Create the namespace and the link, or repair them."""
     if not exists(site):
         ranges.refuse_used(site)
         _file(site).unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def processes(site: Site) -> list[int]:
 
 
 def kill_all(site: Site) -> None:
-    """End everything in the namespace at once: what it would save is about to be removed."""
+    """Kill every process in the namespace: what it would save is about to be deleted."""
     deadline = time.monotonic() + KILLING_SECONDS
     while pids := [pid for pid in processes(site) if _lives(pid)]:
         if time.monotonic() > deadline:

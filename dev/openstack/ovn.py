@@ -64,7 +64,7 @@ def controllers(site: Site) -> list[Daemon]:
     control = f"--unixctl={site.run}/ovs/northd.ctl"
     return [
         Daemon("northd", [*northd, control, *QUIET]),
-        # Seen once: it was gone without a word and no port came up. Its monitor starts it anew.
+        # Seen once: it exited silently and no port came up. Its monitor restarts it.
         Daemon("ovn-controller", ["ovn-controller", _remote(site), "--monitor", *QUIET]),
     ]
 
@@ -75,7 +75,7 @@ def daemons(site: Site) -> list[Daemon]:
 
 
 def ensure(site: Site) -> None:
-    """Bring up what is missing."""
+    """Start what is missing."""
     for name, (_, _, schema) in SCHEMAS.items():
         if not _database(site, name).exists():
             command(site, ["ovsdb-tool", "create", _database(site, name), schema])

@@ -1,4 +1,4 @@
-"""Says what the lab does and waits for, on standard error."""
+"""Progress of the lab on standard error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flakeship.model.errors import FlakeshipError
 
 LAST_LINES = 15
 IN_LOG = 15.0
-"""Seconds after which a wait says what it waits for."""
+"""Seconds between two lines about the same wait."""
 
 _start = time.monotonic()
 
@@ -32,14 +32,14 @@ def end_of(log: Path) -> str:
 
 
 def wait(seconds: float, what: str, ready: Callable[[], bool], why: Callable[[], str]) -> None:
-    """Wait until `ready`, or raise with what `why` says; `why` may also raise on its own before."""
+    """Wait until `ready`. Raises FlakeshipError with the text of `why`, which may raise itself."""
     begin = time.monotonic()
-    told = begin
+    reported = begin
     while not ready():
         now = time.monotonic()
         if now - begin > seconds:
             raise FlakeshipError(f"{what}: not ready after {seconds:.0f} s. {why()}")
-        if now - told > IN_LOG:
-            told = now
+        if now - reported > IN_LOG:
+            reported = now
             say(f"still waiting for {what}, up to {seconds - (now - begin):.0f} s more")
         time.sleep(0.15)

@@ -1,4 +1,4 @@
-"""Sees to it that the lab takes no addresses that this machine uses."""
+"""Refuses address ranges that this machine uses already."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.system.process import run
 
 REACHED = ("pypi.org", "proxy.golang.org", "deb.debian.org", "github.com", "cache.nixos.org")
-"""Names that this machine goes on to need. A private network may serve them at any address."""
+"""Names that this machine still needs. A private network may serve them at any address."""
 PATIENCE_SECONDS = 3.0
 
 
 def refuse_used(site: Site) -> None:
-    """Stop where a range is routed already, or holds the address of a name that is needed."""
+    """Refuse a range that is routed already, or holds an address that this machine needs."""
     routes, names = _routes(site), _names()
     for key, chosen in site.ranges.items():
         for used, device in routes:
@@ -29,7 +29,7 @@ def refuse_used(site: Site) -> None:
         for address, name in names:
             if ip_address(address) in chosen:
                 raise FlakeshipError(
-                    f"{key}: the lab would use {chosen}, but {name} is {address} here: "
+                    f"{key}: the lab would use {chosen}, but {name} has the address {address}: "
                     f"set {key} to a range that is free"
                 )
 
@@ -46,12 +46,12 @@ def _routes(site: Site) -> list[tuple[Range, str]]:
 
 
 def _names() -> list[tuple[str, str]]:
-    """Addresses of what is reached by name, without waiting for a resolver that is silent."""
+    """Addresses of needed names, without waiting for a silent resolver."""
     pool = ThreadPoolExecutor(len(REACHED))
-    asked = {name: pool.submit(socket.getaddrinfo, name, 443) for name in REACHED}
+    queries = {name: pool.submit(socket.getaddrinfo, name, 443) for name in REACHED}
     pool.shutdown(wait=False)
     found = []
-    for name, answer in asked.items():
+    for name, answer in queries.items():
         try:
             infos = answer.result(PATIENCE_SECONDS)
         except OSError:  # TimeoutError is one

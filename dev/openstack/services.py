@@ -69,8 +69,8 @@ def libvirtd(site: Site) -> Daemon:
     pid = site.run / "libvirtd-inner.pid"
 
     def ready() -> bool:
-        ask = ["virsh", "-c", f"qemu:///system?socket={sock}", "version"]
-        return sock.exists() and run(ask, check=False, timeout=20).code == 0
+        argv = ["virsh", "-c", f"qemu:///system?socket={sock}", "version"]
+        return sock.exists() and run(argv, check=False, timeout=20).code == 0
 
     script = [str(HERE / "bin/libvirtd-private"), str(site.state / "system")]
     argv = [*script, f"--config={site.etc}/libvirtd.conf", f"--pid-file={pid}"]
@@ -101,7 +101,7 @@ def apis(site: Site) -> list[Daemon]:
 
 
 def workers(site: Site) -> list[Daemon]:
-    """What acts behind the APIs. They ask keystone for a token at once, or end."""
+    """The workers behind the APIs. They exit unless Keystone gives them a token at once."""
     nova = f"--config-file={site.etc}/nova.conf"
     return [
         Daemon("nova-conductor", ["nova-conductor", nova]),

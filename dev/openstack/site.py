@@ -42,7 +42,7 @@ class Site:
 
     @classmethod
     def from_environment(cls) -> Site:
-        """Read what the environment says."""
+        """Read the choices from the environment."""
         folder = Path(os.environ.get("FLAKESHIP_LAB") or paths.cache() / "openstack").absolute()
         if len(str(folder)) > LONGEST:
             raise FlakeshipError(
@@ -123,5 +123,5 @@ def _range(key: str, default: str) -> Range:
     except ValueError as error:
         raise FlakeshipError(f"{key}={text}: {error}; such as {default}") from error
     if chosen.version != ip_network(default).version:
-        raise FlakeshipError(f"{key}={text}: an IPv{ip_network(default).version} range is wanted")
+        raise FlakeshipError(f"{key}={text}: must be an IPv{ip_network(default).version} range")
     return chosen

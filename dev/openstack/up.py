@@ -1,4 +1,4 @@
-"""Brings the cloud up, from nothing, from the golden copy, or what a crash has left of it."""
+"""Starts the cloud: from nothing, from the golden copy, or after a crash."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterable
 
 from dev.openstack import config, golden, netns, ovn, progress, resources, schema, services
-from dev.openstack.daemons import Daemon, await_ready, command, lives, start
+from dev.openstack.daemons import Daemon, await_ready, command, is_running, start
 from dev.openstack.progress import say
 from dev.openstack.site import Site
 from flakeship.model.errors import FlakeshipError
 
 WORKERS_SECONDS = 120.0
 COMPLETE = "complete"
-"""The file that is there once the cloud has all that it starts with."""
+"""The file that exists once the cloud has everything that it starts with."""
 MADE_WITH = "made-with"
 
 
@@ -58,10 +58,10 @@ def up(site: Site) -> None:
 
 
 def is_up(site: Site) -> bool:
-    """Whether every process lives and every API answers."""
+    """Whether every process runs and every API answers."""
     if not (site.state / COMPLETE).exists() or not netns.exists(site):
         return False
-    return all(lives(site, daemon) for daemon in daemons(site)) and all(
+    return all(is_running(site, daemon) for daemon in daemons(site)) and all(
         daemon.ready() for daemon in (services.keystone(site), *services.apis(site))
     )
 
@@ -82,40 +82,40 @@ def _adverts(site: Site) -> list[Daemon]:
 
 
 def refuse_other_choices(site: Site) -> None:
-    """Stop where the lab that is there has another driver or other addresses."""
+    """Refuse to change the driver or the addresses of an existing lab."""
     made = site.state / MADE_WITH
     if made.exists() and made.read_text() != site.described():
         raise FlakeshipError(
-            "the lab that is there was made with other choices; `make lab-down` removes it, or "
-            f"choose them again:\n{made.read_text().rstrip()}"
+            "the lab exists with other choices: run `make lab-down` first, or make "
+            f"the same choices again:\n{made.read_text().rstrip()}"
         )
 
 
 def _prepare(site: Site) -> None:
-    """Make the folder, or go on with the one that is there."""
+    """Make the folder, or continue with an existing one."""
     if site.state.exists() and not (site.state / COMPLETE).exists():
         say("the last start was interrupted before the cloud was complete: starting over")
         down(site)
     if site.state.exists():
         say("starting what is missing")
     elif not golden.restore(site):
-        say("from nothing: this takes a minute or two, the next time is quicker")
+        say("starting from nothing: one or two minutes, later starts are quicker")
         site.state.mkdir(mode=0o700, parents=True)
     (site.state / MADE_WITH).write_text(site.described())
     config.write(site)
 
 
 def down(site: Site) -> None:
-    """End everything that runs and forget it."""
+    """Stop every process and delete all state."""
     netns.kill_all(site)
     netns.remove(site)
     if site.state.exists():
         shutil.rmtree(site.state)
 
 
-def _start(site: Site, wanted: Iterable[Daemon]) -> list[Daemon]:
-    """Start what does not live; say what that was."""
-    return [daemon for daemon in wanted if start(site, daemon)]
+def _start(site: Site, daemons: Iterable[Daemon]) -> list[Daemon]:
+    """Start what does not run; those that were started."""
+    return [daemon for daemon in daemons if start(site, daemon)]
 
 
 def _await_workers(site: Site, started: Iterable[Daemon], since: float) -> None:
@@ -128,6 +128,6 @@ def _await_workers(site: Site, started: Iterable[Daemon], since: float) -> None:
         for name in silent:
             await_ready(site, waited[name])
         if time.monotonic() > end:
-            said = progress.end_of(site.log / f"{silent[0]}.log")
-            raise FlakeshipError(f"{silent[0]} has not reported in {WORKERS_SECONDS:.0f} s. {said}")
+            log = progress.end_of(site.log / f"{silent[0]}.log")
+            raise FlakeshipError(f"{silent[0]} has not reported in {WORKERS_SECONDS:.0f} s. {log}")
         time.sleep(0.5)
