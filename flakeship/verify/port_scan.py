@@ -1,17 +1,19 @@
-"""A real port scan: what is open, and whether that is just what is declared."""
+"""A port scan: which TCP ports of an address are open."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from enum import Enum
+from typing import Protocol
 
+from flakeship.model.ports import SSH
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint
 from flakeship.system.tcp import LOOPBACK
-from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.verdict import Failed
 
 LOW = range(1, 1025)
@@ -23,19 +25,19 @@ HIGH = (
     *(9090, 9091, 9092, 9093, 9100, 9200, 9300, 9418, 9999, 10000, 10250, 10255, 11211, 15672),
     *(16509, 19999, 25565, 27017, 28017, 30000, 32400, 50000, 50070, 61616),
 )
-"""What is popular above 1024: data bases, queues, consoles, agents, alternatives of the web."""
+"""What is popular above 1024: databases, queues, consoles, agents, alternative web ports."""
 
 SECONDS = 1.5
-"""For an answer once a port was asked: the kernel asks a second time after one second."""
+"""For an answer once a port was asked: the kernel retransmits after one second."""
 
 PROOF = 10.0
-"""Seconds for an open port to answer when many others were asked: a small machine is busy then."""
+"""Seconds for an open port to answer while many others are asked: a small machine is busy then."""
 
 CHANCES = 3
 """How often a declared port is asked."""
 
-AT_ONCE = 600
-"""Ports that are asked at the same time: a process may often have 1024 files open."""
+BATCH = 600
+"""Ports that are asked at the same time: a process may often have 1024 open files."""
 
 CONNECTS = 64
 """Connections to a SOCKS server at the same time: OpenSSH lets no more than 128 wait."""
@@ -50,143 +52,150 @@ that is not answered blocks its place for two minutes."""
 GRANTED = 90
 """SOCKS 4 for: connected."""
 
-SSH = 22
-"""It is open to whoever scans and proves that those before it were asked."""
 
-Dial = Callable[[int], Awaitable[Awaitable[bool]]]
-"""Asks a port; then the answer can be waited for, whether it is open."""
+class PortState(Enum):
+    """What a port answered."""
+
+    OPEN = "open"
+    CLOSED = "closed"
 
 
 class BlindError(Failed):
-    """Nothing proves that the ports were asked at all: the server is busy, or who asks cannot."""
+    """Nothing proves that the ports were asked at all: the server is busy, or the prober cannot."""
 
 
-def listening(known: Facts) -> set[int]:
-    """The TCP ports with a listener, as the machine itself says."""
-    try:
-        return {each.port for each in known.listeners if each.protocol == "tcp"}
-    except Failed:
-        return set()
+class Prober(Protocol):
+    """One way to connect to the ports of a machine."""
+
+    async def ask(self, port: int) -> asyncio.Task[PortState]:
+        """Send a request to connect, and return what waits for its answer, maybe for ever.
+
+        Raises OSError where nothing could be sent.
+        """
 
 
-def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
-    """Just the declared ports are open; an `optional` one may be. Raises Failed."""
-    if strangers := opened - declared:
-        raise Failed(f"open, but not declared: tcp {numbers(strangers)}")
-    if missing := declared - optional - opened:
-        raise Failed(f"declared, but not open: tcp {numbers(missing)}")
-    return f"tcp {numbers(opened)}, and none of {len({*LOW, *HIGH} - opened)} others"
+class Direct:
+    """Connects from the workstation."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def ask(self, port: int) -> asyncio.Task[PortState]:
+        """Connect in the background."""
+
+        async def connect() -> PortState:
+            try:
+                _, writer = await asyncio.open_connection(self.address, port)
+            except OSError:
+                return PortState.CLOSED
+            writer.close()
+            return PortState.OPEN
+
+        return asyncio.create_task(connect())
 
 
-def scan(dials: list[Dial], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
-    """The ports that are open: of the usual ones, of `more` that are known later, and expected.
+class Socks:
+    """Connects from a peer through a SOCKS 4 server, which answers once the peer has connected."""
 
-    The expected ones come last and over all ways: one that has broken does not answer for them.
-    Raises BlindError where SSH does not answer while others are asked.
-    """
-    return asyncio.run(_scan(dials, expected, more))
+    def __init__(self, server: int, address: str) -> None:
+        self.server = server
+        self.target = ipaddress.IPv4Address(address).packed
+
+    async def ask(self, port: int) -> asyncio.Task[PortState]:
+        """Send the request to the server."""
+        reader, writer = await asyncio.open_connection(LOOPBACK, self.server)
+        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + self.target + b"\x00")
+
+        async def answer() -> PortState:
+            try:
+                granted = (await reader.readexactly(8))[1] == GRANTED
+            except (OSError, EOFError):
+                granted = False
+            finally:
+                writer.close()
+            return PortState.OPEN if granted else PortState.CLOSED
+
+        return asyncio.create_task(answer())
 
 
-def straight(address: str) -> Dial:
-    """Connect from here."""
-
-    async def connect(port: int) -> bool:
-        _, writer = await asyncio.open_connection(address, port)
-        writer.close()
-        return True
-
-    async def dial(port: int) -> Awaitable[bool]:
-        return asyncio.ensure_future(connect(port))
-
-    return dial
-
-
-def through(opened: ExitStack, peer: Endpoint, keys: list[str], address: str) -> list[Dial]:
-    """Connect from a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails."""
+def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str) -> list[Prober]:
+    """Probers on a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails."""
     logins = [opened.enter_context(connection.Connection(peer, keys)) for _ in range(LOGINS)]
     with ThreadPoolExecutor(LOGINS) as pool:
         list(pool.map(lambda login: login.connect(LOGIN), logins))
-    return [_socks(login.socks(), address) for login in logins]
+    return [Socks(login.socks(), address) for login in logins]
 
 
-def numbers(ports: set[int]) -> str:
-    """Ports in a sentence."""
-    return ", ".join(map(str, sorted(ports)))
+def scan(probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
+    """The ports that are open: of the usual ones, of `more` that are known later, and expected.
+
+    The expected ones come last and over all probers: one that has broken does not answer for them.
+    Raises BlindError where SSH does not answer while others are asked.
+    """
+    return asyncio.run(_scan(probers, expected, more))
 
 
-def _socks(here: int, address: str) -> Dial:
-    """Connect by SOCKS 4: OpenSSH answers only when the other side has connected."""
-    target = ipaddress.IPv4Address(address).packed
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        try:
-            return (await reader.readexactly(8))[1] == GRANTED
-        finally:
-            writer.close()
-
-    async def dial(port: int) -> Awaitable[bool]:
-        reader, writer = await asyncio.open_connection(LOOPBACK, here)
-        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + target + b"\x00")
-        return asyncio.ensure_future(answer(reader, writer))
-
-    return dial
-
-
-async def _scan(dials: list[Dial], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
+async def _scan(
+    probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]
+) -> set[int]:
     usual = sorted({*LOW, *HIGH} - expected)
     found: set[int] = set()
-    for start in range(0, len(usual), AT_ONCE):
-        found |= await _wave(dials, usual[start : start + AT_ONCE])
-    found |= await _wave(dials, sorted(await asyncio.to_thread(more) - {*usual} - expected))
+    for start in range(0, len(usual), BATCH):
+        found |= await _probe(probers, usual[start : start + BATCH])
+    found |= await _probe(probers, sorted(await asyncio.to_thread(more) - {*usual} - expected))
     for _ in range(CHANCES):
-        asked = [(port, dial) for port in sorted(expected - found) for dial in dials]
-        answers = await asyncio.gather(*(_open(dial, port) for port, dial in asked))
-        silent = {port for (port, _), opened in zip(asked, answers, strict=True) if not opened}
-        found |= expected - silent
+        asked = [(port, prober) for port in sorted(expected - found) for prober in probers]
+        states = await asyncio.gather(*(_connect(prober, port) for port, prober in asked))
+        closed = {
+            port
+            for (port, _), state in zip(asked, states, strict=True)
+            if state is not PortState.OPEN
+        }
+        found |= expected - closed
     return found
 
 
-async def _wave(dials: list[Dial], ports: list[int]) -> set[int]:
-    """Ask ports all at once, each over one of the ways.
-
-    A slow peer takes its time until it has asked them all. It asks in turn: when it has connected
-    to a last one, which is open, the answers of the others are on their way, or never come.
-    """
+async def _probe(probers: Sequence[Prober], ports: list[int]) -> set[int]:
+    """The open ones of ports that are asked all at once, each by one of the probers."""
     if not ports:
         return set()
     gate = asyncio.Semaphore(CONNECTS)
 
-    async def ask(dial: Dial, port: int) -> Awaitable[bool]:
+    async def ask(prober: Prober, port: int) -> asyncio.Task[PortState]:
         async with gate:
-            return await dial(port)
+            return await prober.ask(port)
 
-    turns = ((dials[turn % len(dials)], port) for turn, port in enumerate(ports))
-    answers = await asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
+    turns = ((probers[turn % len(probers)], port) for turn, port in enumerate(ports))
+    tasks = await asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
     asked = {
-        asyncio.ensure_future(_heard(answer)): port
-        for answer, port in zip(answers, ports, strict=True)
-        if not isinstance(answer, BaseException)
+        task: port
+        for task, port in zip(tasks, ports, strict=True)
+        if not isinstance(task, BaseException)
     }
-    witness = await asyncio.gather(*(_open(dial, SSH) for dial in dials))
-    if not asked or not all(witness):
-        raise BlindError(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
+    if not asked:
+        raise BlindError("no port could be asked")
+    await _prove_alive(probers)
     done, silent = await asyncio.wait(asked, timeout=SECONDS)
-    for each in silent:
-        each.cancel()
-    return {asked[each] for each in done if each.result()}
+    for task in silent:
+        task.cancel()
+    return {asked[task] for task in done if task.result() is PortState.OPEN}
 
 
-async def _open(dial: Dial, port: int) -> bool:
-    """Whether a port that should be open is."""
+async def _prove_alive(probers: Sequence[Prober]) -> None:
+    """Raise BlindError unless SSH, which is open to everybody who probes, answers each prober.
+
+    A peer asks in turn: when it has connected to this last port, the answers of all ports before it
+    are on their way, or never come.
+    """
+    states = await asyncio.gather(*(_connect(prober, SSH) for prober in probers))
+    if any(state is not PortState.OPEN for state in states):
+        raise BlindError(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
+
+
+async def _connect(prober: Prober, port: int) -> PortState:
+    """The state of a port that should be open: no answer in time counts as closed."""
     try:
         async with asyncio.timeout(PROOF):
-            return await _heard(await dial(port))
-    except OSError:  # no answer in time, or nobody who would ask
-        return False
-
-
-async def _heard(answer: Awaitable[bool]) -> bool:
-    try:
-        return await answer
-    except (OSError, EOFError):  # refused, or ended by the peer
-        return False
+            return await (await prober.ask(port))
+    except OSError:  # TimeoutError is one
+        return PortState.CLOSED

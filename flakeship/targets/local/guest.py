@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint
+from flakeship.ssh.root import as_root
 from flakeship.system.process import Shell
 
 LOGIN_SECONDS = 60.0
@@ -87,17 +88,17 @@ def mount(shell: Shell, name: str) -> None:
 
     Fine where it is mounted already. Raises a FlakeshipError with what the guest said.
     """
-    _as_root(shell, MOUNT, name, "mounted")
+    _run(shell, MOUNT, name, "mounted")
 
 
 def unmount(shell: Shell, name: str) -> None:
     """Unmount a disk. Raises a FlakeshipError that names the processes that use it."""
-    _as_root(shell, UNMOUNT, name, "unmounted")
+    _run(shell, UNMOUNT, name, "unmounted")
 
 
-def _as_root(shell: Shell, script: str, name: str, what: str) -> None:
+def _run(shell: Shell, script: str, name: str, what: str) -> None:
     try:
-        shell.run(f"sudo -n sh -s {name}", stdin=script, timeout=SECONDS)
+        shell.run(as_root(f"sh -s {name}"), stdin=script, timeout=SECONDS)
     except CommandError as error:
         said = "; ".join(error.stderr.strip().splitlines()) or str(error)
         raise FlakeshipError(

@@ -25,7 +25,12 @@ class ForwardedPorts:
     @contextmanager
     def open(self) -> Iterator[Route]:
         """The route, which needs nothing."""
-        yield Route(LOOPBACK, self.request.ports, self.request.subnet, own=False)
+        yield route(self.request)
+
+
+def route(request: VerifyMachineRequest) -> Route:
+    """The route through the forwarded ports."""
+    return Route(LOOPBACK, request.ports, request.subnet, own=False)
 
 
 def verify_machine(

@@ -10,27 +10,27 @@ from flakeship.system import tcp as wire
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks import outside
+from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
 
 SSH_FAILED = 255
 
 
-def check(custom: Check, route: Route, shell: Shell) -> str:
+def check(custom: Check, subject: Subject) -> str:
     """Run one of them. A probe is tried again until its timeout, a command runs once.
 
     One that needs a data disk is tried again too: what uses the disk starts with it.
     """
     if custom.run and not custom.needs_data:
-        return command(custom, shell)
+        return command(custom, subject.shell)
     last = ""
     probe = http if custom.http else tcp
-    number = 0 if custom.port is None else outside.reachable(route, custom.port)
+    number = 0 if custom.port is None else outside.reachable(subject.route, custom.port)
     for left in backoff(custom.timeout):
         try:
             if custom.run:
-                return command(custom, shell)
-            return probe(custom, route.address, number, left)
+                return command(custom, subject.shell)
+            return probe(custom, subject.route.address, number, left)
         except (OSError, Failed) as error:
             last = str(error)
     raise Failed(f"not within {custom.timeout:g} s: {last}")

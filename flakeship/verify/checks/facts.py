@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
+from flakeship.ssh.root import as_root
 from flakeship.system.process import Shell
 from flakeship.verify.checks import iptables, nftables
 from flakeship.verify.checks.firewall import PROTOCOLS, Firewall
@@ -25,15 +25,9 @@ SECONDS = 240.0
 MARK = re.compile(r"@@@ (begin|end) (\S+) ([\d.]+) (\S+)")
 
 
-AS_ROOT = "PATH=$PATH:/run/wrappers/bin; sudo -n sh -s {0} || sh -s {0}"
-
-
 def command(*sections: str) -> str:
-    """The command line that runs the script: as root, or without sudo as the user.
-
-    A sudo that refuses leaves standard input as it is.
-    """
-    return f"sh -c {shlex.quote(AS_ROOT.format(' '.join(sections)))}"
+    """The command line that runs the script: as root, or as the user where sudo refuses."""
+    return as_root(f"sh -s {' '.join(sections)}", or_as_user=True)
 
 
 @dataclass(frozen=True)

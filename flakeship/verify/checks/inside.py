@@ -1,18 +1,17 @@
-"""Checks of what a machine says of itself: facts and request in, evidence out."""
+"""Checks of what a machine reports of itself: facts and request in, evidence out."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 
-from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import SSH
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Listener, probe
 from flakeship.verify.checks.firewall import NONE, Ports
-from flakeship.verify.checks.verdict import Failed, judge
+from flakeship.verify.checks.scheduled import ScheduledCheck, Subject
+from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import VerifyRequest
 
 DHCP_CLIENTS = Ports.of([("udp", 68), ("udp", 546)])
@@ -24,26 +23,27 @@ BESIDE_POOL = 1600
 """MiB of the disk that a ZFS pool may lack: 1 GiB for boot, and up to a metaslab of 512 MiB."""
 
 
-def toplevel(facts: Facts, request: VerifyRequest) -> str:
+def toplevel(machine: Subject) -> str:
     """The running system is the release's."""
-    found = facts.text("toplevel")
-    if found != request.toplevel:
-        raise Failed(f"{found} is running, the release is {request.toplevel}")
+    found, wanted = machine.facts().text("toplevel"), machine.request.toplevel
+    if found != wanted:
+        raise Failed(f"{found} is running, the release is {wanted}")
     return found
 
 
-def sudo(facts: Facts, request: VerifyRequest) -> str:
+def sudo(machine: Subject) -> str:
     """The user becomes root without a password."""
+    facts, user = machine.facts(), machine.request.user
     uid = facts.text("sudo")
     if uid != "0":
         said = facts.refusal or f"the user id is {uid}"
-        raise Failed(f"`sudo -n` does not make {request.user} root: {said}")
-    return f"{request.user} may use sudo"
+        raise Failed(f"`sudo -n` does not make {user} root: {said}")
+    return f"{user} may use sudo"
 
 
-def dhcp(facts: Facts, network: str) -> str:
-    """The address in the machine's network is a lease, not written down anywhere."""
-    subnet = ipaddress.ip_network(network)
+def dhcp(machine: Subject) -> str:
+    """The address in the machine's network is a lease, not configured in the machine."""
+    facts, subnet = machine.facts(), ipaddress.ip_network(machine.route.subnet)
     inside = [a for a in facts.addresses if ipaddress.ip_address(a.address) in subnet]
     if not inside:
         others = [a.address for a in facts.addresses if a.interface != "lo"]
@@ -54,12 +54,12 @@ def dhcp(facts: Facts, network: str) -> str:
     return "; ".join(f"{a.address} on {a.interface}, lease of {a.lifetime} s" for a in inside)
 
 
-def listeners(facts: Facts, request: VerifyRequest) -> str:
+def listeners(machine: Subject) -> str:
     """The declared ports have a listener, and nothing else listens beyond loopback.
 
     A port that waits for data disks may have one.
     """
-    declared = declared_ports(request)
+    facts, declared = machine.facts(), declared_ports(machine.request)
     allowed = declared | DHCP_CLIENTS
     outward = [listener for listener in facts.listeners if not listener.loopback]
     strangers = [listener for listener in outward if _ports([listener]) - allowed]
@@ -68,7 +68,7 @@ def listeners(facts: Facts, request: VerifyRequest) -> str:
             f"not declared: {', '.join(map(str, strangers))}: "
             "declare the port, bind it to loopback or switch the service off"
         )
-    if missing := unheard(facts, request):
+    if missing := unheard(facts, machine.request):
         raise Failed(f"declared, but nothing listens on {missing}")
     clients = _ports(outward) - declared
     unasked = " (UDP is not asked from outside)" if declared.udp else ""
@@ -76,9 +76,9 @@ def listeners(facts: Facts, request: VerifyRequest) -> str:
     return f"{_ports(outward) & declared}{unasked}{dhcp_client}"
 
 
-def firewall(facts: Facts, request: VerifyRequest) -> str:
+def firewall(machine: Subject) -> str:
     """The firewall lets in the declared ports and refuses all others, for IPv4 and for IPv6."""
-    declared = declared_ports(request)
+    facts, declared = machine.facts(), declared_ports(machine.request)
     allowed = declared | DHCP_CLIENTS
     families = {"ip": "IPv4"}
     if any(":" in a.address and a.interface != "lo" for a in facts.addresses):
@@ -94,9 +94,10 @@ def firewall(facts: Facts, request: VerifyRequest) -> str:
     return f"{' and '.join(families.values())}: {declared}, all else is refused"
 
 
-def root_size(facts: Facts, request: VerifyRequest) -> str:
+def root_size(machine: Subject) -> str:
     """The root file system has grown to its disk."""
-    pool, disk = facts.pool_mib, request.disk
+    facts, disk = machine.facts(), machine.request.disk
+    pool = facts.pool_mib
     least = disk * FILLED // 100
     if pool is not None:
         least = min(least, disk - BESIDE_POOL)
@@ -107,8 +108,9 @@ def root_size(facts: Facts, request: VerifyRequest) -> str:
     return said
 
 
-def system(facts: Facts, _request: VerifyRequest) -> str:
+def system(machine: Subject) -> str:
     """All units are up."""
+    facts = machine.facts()
     state, failed = facts.state, facts.failed_units
     if failed:
         said = facts.reasons
@@ -119,32 +121,18 @@ def system(facts: Facts, _request: VerifyRequest) -> str:
     return f"running, no failed units, boot {facts.text('boot')}"
 
 
-Verdict = Callable[[Facts, VerifyRequest], str]
+LISTENERS = ScheduledCheck("listeners", "facts", listeners, ("listeners",))
 
-CHECKS: dict[str, tuple[Verdict, tuple[str, ...]]] = {
-    "toplevel": (toplevel, ("toplevel",)),
-    "sudo": (sudo, ("sudo",)),
-    "listeners": (listeners, ("listeners",)),
-    "firewall": (firewall, ("nft", "iptables", "ip6tables")),
-    "root-size": (root_size, ("root",)),
-    "system": (system, ("state", "failed")),
-}
-"""Each check by its name, with the probe's sections that it reads."""
-
-
-def evidence(facts: Facts, request: VerifyRequest, subnet: str) -> list[CheckResult]:
-    """Run all of them. Their milliseconds are the machine's own, to 10 ms.
-
-    `subnet` is the network that the machine's address is in; only a lease is checked for it.
-    """
-    found = [
-        judge(name, partial(check, facts, request), facts.milliseconds(*sections))
-        for name, (check, sections) in CHECKS.items()
-    ]
-    if request.addressing == "dhcp":
-        lease = judge("dhcp", partial(dhcp, facts, subnet), facts.milliseconds("addresses"))
-        found.insert(2, lease)
-    return found
+CHECKS = (
+    ScheduledCheck("toplevel", "facts", toplevel, ("toplevel",)),
+    ScheduledCheck("sudo", "facts", sudo, ("sudo",)),
+    ScheduledCheck("dhcp", "facts", dhcp, ("addresses",)),
+    LISTENERS,
+    ScheduledCheck("firewall", "facts", firewall, ("nft", "iptables", "ip6tables")),
+    ScheduledCheck("root-size", "facts", root_size, ("root",)),
+    ScheduledCheck("system", "facts", system, ("state", "failed")),
+)
+"""All of them, in the order of the evidence."""
 
 
 def declared_ports(request: VerifyRequest) -> Ports:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.ssh import host_keys
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
+from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.route import Route
 
@@ -23,12 +26,12 @@ GUESSABLE = {"password", "keyboard-interactive"}
 """Login methods that one can try one's luck with."""
 
 
-def host_key(connection: ssh.Connection, pinned: list[str], *, forgotten: bool = False) -> str:
-    """The server has shown a key that the console announced, before it has `forgotten` it."""
+def host_key(connection: ssh.Connection, pinned: Sequence[str], *, announced: bool = True) -> str:
+    """The server showed a key that the console announced, or had before it was truncated."""
     shown = connection.login.host_key
     if shown not in map(host_keys.fingerprint, connection.keys):
         raise Failed(f"{shown or 'no key'} was shown, the console announced others")
-    if forgotten:
+    if not announced:
         return f"{shown}, the pinned one; the console no longer holds its announcement"
     before = ", the one that was pinned before" if pinned else ""
     return f"{shown}, as announced on the console{before}"
@@ -64,17 +67,21 @@ def root_login(connection: ssh.Connection) -> str:
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
-def port(route: Route, declared: Port, patience: float | None = None) -> str:
-    """The port answers in its protocol; `patience` is in seconds, PATIENCE unless given."""
-    seconds = PATIENCE if patience is None else patience
-    number = reachable(route, declared.port)
+def answers(port: Port, patience: float, subject: Subject) -> str:
+    """The port answers in its protocol within `patience` seconds."""
+    return answers_on(subject.route, port, patience)
+
+
+def answers_on(route: Route, port: Port, patience: float) -> str:
+    """The port answers over a route."""
+    number = reachable(route, port.port)
     last = ""
-    for left in backoff(seconds):
+    for left in backoff(patience):
         try:
-            return answer(route.address, number, declared.protocol, min(ANSWER, max(left, HOLD)))
+            return answer(route.address, number, port.protocol, min(ANSWER, max(left, HOLD)))
         except (OSError, Failed) as error:
             last = str(error)
-    raise Failed(f"no {declared.protocol} within {seconds:.0f} s; the last error: {last}")
+    raise Failed(f"no {port.protocol} within {patience:.0f} s; the last error: {last}")
 
 
 def answer(address: str, number: int, protocol: str, seconds: float) -> str:

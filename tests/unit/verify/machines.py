@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from flakeship.model.ports import Port
+from flakeship.system import process
+from flakeship.system.process import Result
 from flakeship.verify.checks import facts
+from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.request import VerifyRequest
 from flakeship.verify.route import Route
 
@@ -43,6 +46,32 @@ def machine(**changed: facts.Section | str) -> facts.Facts:
         for name, value in changed.items()
     }
     return known.updated(facts.Facts(newer))
+
+
+class Shell:
+    """A login whose answers are written down."""
+
+    def __init__(self, *results: Result | Exception) -> None:
+        self.results = list(results)
+        self.commands: list[str] = []
+
+    def run(self, command: str, **_: Any) -> Result:
+        self.commands.append(command)
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+def subject(
+    known: facts.Facts | None = None,
+    request: VerifyRequest = REQUEST,
+    route: Route = ROUTE,
+    shell: process.Shell | None = None,
+) -> Subject:
+    """The machine as a check sees it; a healthy one unless its facts are given."""
+    reported = machine() if known is None else known
+    return Subject(request, route, shell or Shell(), lambda: reported)
 
 
 def block(*keys: str) -> str:

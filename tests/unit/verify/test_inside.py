@@ -1,21 +1,31 @@
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
 from flakeship.system.process import run
 from flakeship.verify.checks import facts, inside
 from flakeship.verify.checks.facts import Section
-from flakeship.verify.checks.verdict import Failed
-from tests.unit.verify.machines import REQUEST, ROUTE, machine, recorded
+from flakeship.verify.checks.verdict import Failed, judge
+from flakeship.verify.request import VerifyRequest
+from tests.unit.verify.machines import REQUEST, machine, recorded, subject
 
 HEALTHY = machine()
 
 
 def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
-    return {c.name: (c.passed, c.detail) for c in inside.evidence(known, REQUEST, ROUTE.subnet)}
+    return {c.name: (c.passed, c.detail) for c in results(known)}
+
+
+def results(known: facts.Facts, request: VerifyRequest = REQUEST) -> list[CheckResult]:
+    return [
+        judge(c.name, partial(c.run, subject(known, request)), known.milliseconds(*c.sections))
+        for c in inside.CHECKS
+    ]
 
 
 def changed(old: str, new: str) -> str:
@@ -29,7 +39,7 @@ def with_listener(line: str) -> str:
 
 
 def test_a_healthy_nixos_passes_all() -> None:
-    found = inside.evidence(HEALTHY, REQUEST, ROUTE.subnet)
+    found = results(HEALTHY)
     assert [c.name for c in found] == [
         *("toplevel", "sudo", "dhcp", "listeners", "firewall", "root-size", "system")
     ]
@@ -110,7 +120,7 @@ def test_a_port_that_waits_for_data_may_listen_and_is_open() -> None:
     silent = machine(listeners="tcp LISTEN 0 1 [::]:22 [::]:*")
     for known in (HEALTHY, silent):
         request = replace(REQUEST, ports=[Port(port=80, protocol="http", needs_data=True)])
-        found = {check.name: check for check in inside.evidence(known, request, ROUTE.subnet)}
+        found = {check.name: check for check in results(known, request)}
         assert found["listeners"].passed
         assert "tcp 80" in found["firewall"].detail
 
@@ -125,8 +135,7 @@ def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[
         REQUEST, ports=[*REQUEST.ports, Port(port=udp, protocol="udp", needs_data=data)]
     )
     return {
-        c.name: (c.passed, c.detail)
-        for c in inside.evidence(machine(**(wireguard | sections)), request, ROUTE.subnet)
+        c.name: (c.passed, c.detail) for c in results(machine(**(wireguard | sections)), request)
     }
 
 
@@ -244,7 +253,7 @@ def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:
     assert known.state == "running"
     assert known.sections["sudo"].stderr == "sudo: unable to resolve host"
     with pytest.raises(Failed, match="does not make nixos root: sudo: a password is required"):
-        inside.sudo(known, REQUEST)
+        inside.sudo(subject(known))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.unit.verify.machines import (
     server,
     silent,
     slirp,
+    subject,
 )
 
 LOG = f"""\
@@ -135,7 +136,7 @@ def test_root_login_fails(log: str, detail: str) -> None:
 )
 def test_a_port_answers(protocol: Protocol, behave: Behaviour, detail: str) -> None:
     with server(behave) as number:
-        assert outside.port(reaching(number), Port(port=80, protocol=protocol)) == detail
+        assert outside.answers_on(reaching(number), Port(port=80, protocol=protocol), 0.1) == detail
 
 
 @pytest.mark.parametrize(
@@ -153,16 +154,16 @@ def test_a_port_does_not_answer_in_its_protocol(
     protocol: Protocol, behave: Behaviour, detail: str
 ) -> None:
     with server(behave) as number, pytest.raises(Failed, match=detail):
-        outside.port(reaching(number), Port(port=80, protocol=protocol))
+        outside.answers_on(reaching(number), Port(port=80, protocol=protocol), 0.1)
 
 
 def test_a_port_that_is_closed_or_not_declared() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
     with pytest.raises(Failed, match="refused"):
-        outside.port(reaching(number), Port(port=80))
+        outside.answers_on(reaching(number), Port(port=80), 0.1)
     with pytest.raises(Failed, match=r"443 is not reachable, only 22, 80: declare it in `ports:`"):
-        outside.port(ROUTE, Port(port=443))
+        outside.answers_on(ROUTE, Port(port=443), 0.1)
 
 
 def reaching(number: int) -> Route:
@@ -175,7 +176,7 @@ def own(**given: Any) -> Check:
 
 def test_a_command_passes() -> None:
     passing = Fake(result=Result(0, "one\ntwo\n", ""))
-    assert custom.check(own(run="true"), ROUTE, passing) == "exit code 0: two"
+    assert custom.check(own(run="true"), subject(route=ROUTE, shell=passing)) == "exit code 0: two"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_command_passes() -> None:
 )
 def test_a_command_fails(result: Result | Exception, detail: str) -> None:
     with pytest.raises(Failed, match=detail):
-        custom.check(own(run="x"), ROUTE, Fake(result=result))
+        custom.check(own(run="x"), subject(route=ROUTE, shell=Fake(result=result)))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_a_command_fails(result: Result | Exception, detail: str) -> None:
 )
 def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
     with server(behave) as number:
-        assert custom.check(check, reaching(number), Fake())
+        assert custom.check(check, subject(route=reaching(number), shell=Fake()))
 
 
 @pytest.mark.parametrize(
@@ -221,9 +222,9 @@ def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
 )
 def test_a_probe_fails(check: Check, behave: Behaviour, detail: str) -> None:
     with server(behave) as number, pytest.raises(Failed, match=rf"not within 0.1 s: .*({detail})"):
-        custom.check(check, reaching(number), Fake())
+        custom.check(check, subject(route=reaching(number), shell=Fake()))
 
 
 def test_a_probe_of_a_port_that_is_not_declared() -> None:
     with pytest.raises(Failed, match=r"^port 81 is not reachable, only 22, 80"):
-        custom.check(own(tcp=81), ROUTE, Fake())
+        custom.check(own(tcp=81), subject(route=ROUTE, shell=Fake()))

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from flakeship.verify import port_scan
+from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.verdict import Failed
 from tests.unit.verify.machines import machine, server, silent
 
@@ -18,11 +19,11 @@ def _few_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(port_scan, "HIGH", (5432,))
     monkeypatch.setattr(port_scan, "SECONDS", 0.3)
     monkeypatch.setattr(port_scan, "PROOF", 0.5)
-    monkeypatch.setattr(port_scan, "AT_ONCE", 40)
+    monkeypatch.setattr(port_scan, "BATCH", 40)
 
 
 @contextmanager
-def socks(answers: Answers, asked: list[int]) -> Iterator[port_scan.Dial]:
+def socks(answers: Answers, asked: list[int]) -> Iterator[port_scan.Prober]:
     """A SOCKS server like OpenSSH's: it grants, ends the connection, or (None) is silent."""
     with ExitStack() as kept:
 
@@ -38,36 +39,36 @@ def socks(answers: Answers, asked: list[int]) -> Iterator[port_scan.Dial]:
                     kept.enter_context(connection.dup())
 
         with server(serve) as here:
-            yield port_scan._socks(here, "10.0.0.2")
+            yield port_scan.Socks(here, "10.0.0.2")
 
 
 def test_what_a_peer_sees() -> None:
     asked: list[int] = []
     # silent ones, refused ones, and one that only the machine itself has told of
-    with socks(lambda port: None if port < 20 else port in {22, 25, 80, 31337}, asked) as dial:
-        found = port_scan.scan([dial, dial], {22, 80}, lambda: {31337, 25})
+    with socks(lambda port: None if port < 20 else port in {22, 25, 80, 31337}, asked) as prober:
+        found = port_scan.scan([prober, prober], {22, 80}, lambda: {31337, 25})
     assert found == {22, 25, 80, 31337}
     assert {*asked} == {*range(1, 60), 80, 5432, 31337}
     with pytest.raises(Failed, match="open, but not declared: tcp 25, 31337"):
-        port_scan.verdict(found, {22, 80}, set())
+        open_ports.verdict(found, {22, 80}, set())
 
 
 def test_a_way_that_breaks_proves_nothing() -> None:
     with (
-        socks(lambda port: None if port == 22 else False, []) as dial,
+        socks(lambda port: None if port == 22 else False, []) as prober,
         pytest.raises(
             port_scan.BlindError, match="tcp 22 does not answer within 0 s while others are asked"
         ),
     ):
-        port_scan.scan([dial], {22}, set)
+        port_scan.scan([prober], {22}, set)
 
 
 def test_a_way_that_is_gone_proves_nothing() -> None:
     """Nobody listens there: no port could be asked."""
-    with socks(lambda _: True, []) as dial:
+    with socks(lambda _: True, []) as prober:
         pass
     with pytest.raises(port_scan.BlindError):
-        port_scan.scan([dial], {22}, set)
+        port_scan.scan([prober], {22}, set)
 
 
 def test_declared_ports_are_open_over_all_ways() -> None:
@@ -81,16 +82,16 @@ def test_declared_ports_are_open_over_all_ways() -> None:
 def test_what_is_seen_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(silent) as first, server(silent) as stranger:
         monkeypatch.setattr(port_scan, "SSH", first)
-        found = port_scan.scan([port_scan.straight(ADDRESS)], {first}, lambda: {stranger})
+        found = port_scan.scan([port_scan.Direct(ADDRESS)], {first}, lambda: {stranger})
     assert found - {22, 53, 5432} == {first, stranger}  # what this machine has itself
 
 
 def test_the_verdict() -> None:
-    assert port_scan.verdict({22, 80}, {22, 80, 81}, {81}) == "tcp 22, 80, and none of 59 others"
+    assert open_ports.verdict({22, 80}, {22, 80, 81}, {81}) == "tcp 22, 80, and none of 59 others"
     with pytest.raises(Failed, match=r"^declared, but not open: tcp 81$"):
-        port_scan.verdict({22, 80}, {22, 80, 81}, set())
+        open_ports.verdict({22, 80}, {22, 80, 81}, set())
 
 
 def test_what_the_machine_says_it_listens_on() -> None:
-    assert port_scan.listening(machine()) >= {22, 80}
-    assert port_scan.listening(machine(listeners="what?")) == set()
+    assert open_ports.listening(machine()) >= {22, 80}
+    assert open_ports.listening(machine(listeners="what?")) == set()

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.checks import Check
+from flakeship.model.checks import BUILT_IN, Check
 from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.system.process import Result
-from flakeship.verify import verify
+from flakeship.verify import login, verify
 from flakeship.verify.checks import facts, outside
+from flakeship.verify.checks.scheduled import ScheduledCheck
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.console import File
 from flakeship.verify.context import VerificationContext
@@ -67,6 +68,8 @@ class Guest:
         if argv[-1].startswith("sh -c"):
             probe = self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
             return Result(0, probe, "")
+        if argv[-1].startswith("readlink"):
+            return Result(0, REQUEST.toplevel, "")
         return self.build if argv[-1].startswith("nix-build") else Result(0, "", "")
 
 
@@ -74,7 +77,7 @@ class Guest:
 def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
     monkeypatch.setattr(ssh, "run", made := Guest())
     monkeypatch.setattr(outside, "PATIENCE", 0.1)
-    monkeypatch.setattr(verify, "NEW_KEYS", 0.1)
+    monkeypatch.setattr(login, "NEW_KEYS", 0.1)
     return made
 
 
@@ -97,8 +100,10 @@ class Machine:
         return VerificationContext(
             self,
             Tail(text),
-            {"beside": lambda _, known, __: known.result().state},
-            {"last": lambda login, *_: login.keys[0]},
+            [
+                ScheduledCheck("beside", "start", lambda subject: subject.facts().state),
+                ScheduledCheck("last", "last", lambda subject: subject.request.user),
+            ],
             inspect_hint=lambda lines: [f"  look yourself: {lines[0].strip()}"],
         )
 
@@ -110,7 +115,12 @@ class Machine:
 def target(tmp_path: Path) -> Iterator[Machine]:
     console = tmp_path / "console"
     console.write_text("Booting\x07 \x1b[31mLinux\x1b[0m\n" + block(ED25519))
-    request = replace(REQUEST, checks=[Check(name="own", run="true")], deadline=1)
+    request = replace(
+        REQUEST,
+        checks=[Check(name="own", run="true")],
+        deadline=1,
+        promises=Promises(switch=False),
+    )
     with server(says(b"SSH-2.0-x\r\n")) as first, server(http("200 OK", "")) as second:
         yield Machine(request, replace(ROUTE, ports={22: first, 80: second}), console)
 
@@ -142,7 +152,7 @@ def test_a_failure_says_where_the_server_stands(guest: Guest, target: Machine) -
     guest.build = Result(1, "", "")
     with pytest.raises(FlakeshipError) as failure:
         verify.verify(target.request, [], target.context(on_failure="It is live."))
-    assert "\nIt is live. To look at this machine:\n" in str(failure.value)
+    assert "It is live. To inspect this machine:" in failure.value.details
     assert "No traffic" not in str(failure.value)
 
 
@@ -191,10 +201,10 @@ def test_a_probe_that_does_not_run(guest: Guest, target: Machine) -> None:
 
 
 def test_another_key_than_the_pinned_one_is_refused(guest: Guest, target: Machine) -> None:
-    with pytest.raises(FlakeshipError, match="its SSH host key has changed: refused") as failure:
+    with pytest.raises(FlakeshipError) as failure:
         target.verify(OTHER)
-    assert "never learned again" in str(failure.value)
-    assert "pulumi up --replace" in str(failure.value)
+    assert (failure.value.code, failure.value.key) == ("host-key-changed", REQUEST.machine)
+    assert f"pulumi up --replace '**-{REQUEST.machine}'" in failure.value.remedy
     assert guest.commands == []
 
 
@@ -247,16 +257,19 @@ def test_another_announcement_during_the_checks_is_refused(target: Machine) -> N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(facts, "probe", announce)
-        with pytest.raises(FlakeshipError, match="has changed: refused"):
+        with pytest.raises(FlakeshipError) as failure:
             target.verify()
+    assert failure.value.code == "host-key-changed"
 
 
 @pytest.mark.usefixtures("guest")
 def test_what_a_host_does_not_promise_is_not_checked(target: Machine) -> None:
-    evidence = target.verify(addressing="static", promises=Promises(nix=False))
-    assert [check.name for check in evidence.checks] == [
-        name for name in NAMES if name not in ("dhcp", "nix-build")
-    ]
+    least = target.verify(addressing="static", promises=Promises(nix=False, switch=False))
+    expected = [name for name in NAMES if name not in ("dhcp", "nix-build")]
+    assert [check.name for check in least.checks] == expected
+    most = target.verify(addressing="dhcp", promises=Promises(nix=True, switch=True))
+    assert [check.name for check in most.checks] == [*NAMES[:-1], "reactivation", "own"]
+    assert {*NAMES, "reactivation"} - {"own", "port-22", "port-80"} == BUILT_IN
 
 
 class Tail:
@@ -279,7 +292,7 @@ def test_a_console_that_has_forgotten(target: Machine) -> None:
     names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
     assert [check.name for check in found.checks] == names
     details = {check.name: check.detail for check in found.checks}
-    assert (details["beside"], details["last"]) == ("running", ED25519)
+    assert (details["beside"], details["last"]) == ("running", "nixos")
 
 
 @pytest.mark.usefixtures("guest")
@@ -287,7 +300,7 @@ def test_a_console_that_has_forgotten(target: Machine) -> None:
     ("pinned", "text", "said"),
     [
         ([], "much later", "no SSH host keys were announced on the console .console of web."),
-        ([OTHER], block(ED25519), "its SSH host key has changed: refused"),
+        ([OTHER], block(ED25519), "its SSH host key has changed"),
     ],
     ids=["a first verification", "another key"],
 )
@@ -303,7 +316,8 @@ def test_checks_of_a_target_fail(target: Machine) -> None:
     def fail(*_: object) -> str:
         raise Failed("something else")
 
-    context = replace(target.of_a_cloud(""), beside={"a": fail}, last={"b": fail})
+    checks = [ScheduledCheck("a", "start", fail), ScheduledCheck("b", "last", fail)]
+    context = replace(target.of_a_cloud(""), checks=checks)
     with pytest.raises(
         FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from keystoneauth1.exceptions import ClientException
@@ -11,26 +11,25 @@ from openstack.exceptions import SDKException
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
-from flakeship.system.process import Shell
 from flakeship.targets.openstack.api import connection as cloud
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.network.access import NovaAccess
+from flakeship.targets.openstack.network.access import NovaAccess, endpoint
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, ipv6_check
-from flakeship.targets.openstack.servers.checks import Case
 from flakeship.targets.openstack.servers.console import Console
 from flakeship.verify import verify
-from flakeship.verify.checks.facts import Facts
-from flakeship.verify.context import NOT_SERVING, ExtraCheck, VerificationContext
+from flakeship.verify.checks import open_ports
+from flakeship.verify.checks.open_ports import Neighbour
+from flakeship.verify.checks.scheduled import ScheduledCheck
+from flakeship.verify.context import NOT_SERVING, VerificationContext
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.proxy import Proxy
 
 Progress = Callable[[str], object]
-CaseCheck = Callable[[Case, Shell, Future[Facts]], str]
 
 
 def verify_server(
@@ -60,20 +59,21 @@ def examine(
         raise FlakeshipError(f"{request.machine}: {fault(server, request.cloud)}")
     at = port.find(network, request.machine, request.port)
 
-    def of_case(check: CaseCheck) -> ExtraCheck:
-        return lambda login, facts, route: check(Case(request, at, route), login, facts)
-
-    beside = {
-        "api": of_case(lambda case, *_: checks.api(compute, network, case)),
-        "port-scan": of_case(checks.port_scan),
-    }
+    jump = request.jump
+    neighbour = (
+        Neighbour(endpoint(request, jump), jump.host_keys, at.ipv4) if jump is not None else None
+    )
+    scan = partial(open_ports.check, neighbour, request.restricted)
+    own = [
+        ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
+        ScheduledCheck("port-scan", "start", scan),
+    ]
     if at.ipv6:
-        beside["ipv6"] = of_case(ipv6_check.check)
+        own.append(ScheduledCheck("ipv6", "start", partial(ipv6_check.check, request, at)))
     context = VerificationContext(
         NovaAccess(network, request, at, progress),
         Console(compute, request.server, request.cloud),
-        beside,
-        {"switch": of_case(checks.switch)},
+        own,
         on_failure,
         inspect_hint or (lambda login: [*login, *_state(compute, request)]),
     )

@@ -116,12 +116,12 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyMachineR
         wrong = replace(request_, ports={22: 1, 80: number})
         with pytest.raises(FlakeshipError) as caught:
             data_disk_checks.check(wrong, lambda: Guest(silent, failures=99))
-    lines = str(caught.value).splitlines()
-    assert lines[0] == f"3 of 3 checks of {REQUEST.machine} with its data disks failed"
-    assert lines[1].startswith("  ✗ port-80: no http within 0 s; the last error: ")
-    assert lines[2] == "  ✗ listeners: declared, but nothing listens on tcp 80"
-    assert lines[3] == "  ✗ schema: not within 0.1 s: `mounted pg` ended with exit code 1"
-    assert lines[4] == f"{REQUEST.machine} still runs; its console is in console.log."
+    assert (caught.value.code, caught.value.key) == ("checks-failed", REQUEST.machine)
+    port, listeners, schema, console = caught.value.details
+    assert port.startswith("  ✗ port-80: no http within 0 s; the last error: ")
+    assert listeners == "  ✗ listeners: declared, but nothing listens on tcp 80"
+    assert schema == "  ✗ schema: not within 0.1 s: `mounted pg` ended with exit code 1"
+    assert "console.log" in console
 
 
 def test_a_command_waits_for_what_starts_with_the_disk(request_: VerifyMachineRequest) -> None:
@@ -139,7 +139,7 @@ def test_it_is_the_last_step_of_the_cut_over(here: World) -> None:
 def test_everything_goes_back_when_one_fails(here: World) -> None:
     before = here.state()
     assert refusal(lambda: run(here, NEW, PG, LOST)).splitlines() == [
-        f"the cut-over of web to {NEW} failed: 1 of 3 checks of {NEW} with its data disks failed",
+        f"the cut-over of web to {NEW} failed: {NEW}: 1 of 3 checks with data disks failed",
         "  ✗ schema: not within 0.1 s: `mounted lost` ended with exit code 1",
         f"{NEW} still runs; its console is in console.log.",
         f"{OLD} is active as before",
@@ -165,7 +165,7 @@ def test_again_by_make_verify(here: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert "web with its data disks\n  ✓ listeners" in said
     assert here.state() == state
     here.machines[OLD].mounted.clear()
-    assert f"1 of 2 checks of {OLD} with its data disks failed" in refusal(
+    assert f"{OLD}: 1 of 2 checks with data disks failed" in refusal(
         lambda: verify.verify_stack(Stack("dev", {"resources": [command]}), str)
     )
 

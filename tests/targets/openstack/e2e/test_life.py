@@ -29,7 +29,7 @@ def test_up_publishes_boots_verifies_and_gives_the_address(stack: CloudStack) ->
     stack.up()
     assert "appliance" in stack.page()
     seen = stack.evidence(stack.machine())
-    assert {"host-key", "api", "port-scan", "switch", "nix-build", "greeting"} <= set(seen)
+    assert {"host-key", "api", "port-scan", "reactivation", "nix-build", "greeting"} <= set(seen)
     assert "s1.tiny" in seen["api"]
     (name, server_id), *more = stack.servers().items()
     assert (name, more) == (stack.machine(), [])

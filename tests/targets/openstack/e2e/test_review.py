@@ -199,7 +199,7 @@ def test_directly(world: World, first: tuple[VerifyServerRequest, str]) -> None:
     seen = details(first[1])
     assert seen["ipv6"].endswith("tcp 22, 80 answer; seen from this machine")
     assert seen["port-scan"].endswith("seen from this machine")
-    assert seen["switch"].endswith("the release is still running")
+    assert seen["reactivation"].endswith("the release is still running")
     assert not world.left()
 
 
@@ -210,7 +210,7 @@ def test_again_with_the_keys_that_are_pinned(
     (address,) = re.findall(r"(198\S+) on port", details(said)["api"])
     done = world.verb("review", replace(request, stable=address), said)
     assert details(done.stdout)["host-key"].endswith("the one that was pinned before")
-    assert details(done.stdout)["switch"].startswith("skipped")
+    assert details(done.stdout)["reactivation"].startswith("skipped")
     other = json.dumps(json.loads(said) | {"host_keys": ["ssh-ed25519 AAAA"]})
     assert "its SSH host key has changed: refused" in world.verb("review", request, other).stderr
 
@@ -243,7 +243,7 @@ def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerReq
     wrong = replace(request, flavor="s1.small", verify=other)
     seen = failed(world.verb("review", wrong, said))
     let_in(world.cloud, world.group, 80, "IPv6")
-    assert seen >= {"api", "port-scan", "ipv6", "switch"}
+    assert seen >= {"api", "port-scan", "ipv6", "reactivation"}
 
 
 def test_a_trial_leaves_nothing(world: World) -> None:

@@ -57,7 +57,7 @@ def test_a_review(small: SmallCloud, seen: Seen) -> None:
     ((request, pinned, target, route),) = seen
     assert (request, pinned) == (REVIEW.verify, [ED25519])
     assert (route.address, route.subnet) == ("203.0.113.2", "10.0.2.0/24")
-    assert [*target.beside, *target.last] == ["api", "port-scan", "ipv6", "switch"]
+    assert [check.name for check in target.checks] == ["api", "port-scan", "ipv6"]
     small.things["servers"]["server-1"]["status"] = "SHUTOFF"
     assert target.inspect_hint([])[-1] == "  Nova has it as SHUTOFF."
     small.refusals = {"GET /servers": (1, 500, "oops")}

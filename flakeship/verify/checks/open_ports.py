@@ -1,0 +1,96 @@
+"""The check that just the declared TCP ports are open, seen from outside by a port scan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.ports import SSH
+from flakeship.ssh.options import Endpoint
+from flakeship.verify import port_scan
+from flakeship.verify.checks.facts import Facts
+from flakeship.verify.checks.scheduled import Subject
+from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.port_scan import BlindError, Direct, Prober
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """The server's active machine, which sees more of its successor than the workstation does.
+
+    `address` is the machine's address in the network of both.
+    """
+
+    endpoint: Endpoint
+    host_keys: Sequence[str]
+    address: str
+
+
+def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Subject) -> str:
+    """Every declared TCP port is open, and no other one.
+
+    `restricted` ports are not open to everybody. A neighbour that cannot scan, or may not, is
+    replaced by the workstation: what is wrong with the active machine must not keep its successor
+    out.
+    """
+    why = ""
+    if neighbour and not subject.route.serving:
+        name = neighbour.endpoint.name
+        try:
+            return _from_neighbour(neighbour, {*restricted}, subject)
+        except (FlakeshipError, BlindError) as error:
+            why = f", as {name} could not scan it: {error}"
+    if not subject.route.own:
+        raise Failed(f"no way to scan all its ports{why}")
+    found = _scan(subject, [Direct(subject.route.address)], set())
+    return f"{found}; seen from this machine{why}"
+
+
+def listening(facts: Facts) -> set[int]:
+    """The TCP ports with a listener, as the machine itself reports."""
+    try:
+        return {listener.port for listener in facts.listeners if listener.protocol == "tcp"}
+    except Failed:
+        return set()
+
+
+def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
+    """Just the declared ports are open; an `optional` one may be. Raises Failed."""
+    if undeclared := opened - declared:
+        raise Failed(f"open, but not declared: tcp {numbers(undeclared)}")
+    if missing := declared - optional - opened:
+        raise Failed(f"declared, but not open: tcp {numbers(missing)}")
+    others = len({*port_scan.LOW, *port_scan.HIGH} - opened)
+    return f"tcp {numbers(opened)}, and none of {others} others"
+
+
+def numbers(ports: set[int]) -> str:
+    """Ports in a sentence."""
+    return ", ".join(map(str, sorted(ports)))
+
+
+def _from_neighbour(neighbour: Neighbour, restricted: set[int], subject: Subject) -> str:
+    """What the neighbour sees. It has an inner address: restricted ports may be closed to it.
+
+    Raises FlakeshipError or BlindError where it cannot scan.
+    """
+    if SSH in restricted:
+        raise FlakeshipError(f"tcp {SSH} is not open to everybody")
+    with ExitStack() as opened:
+        probers = port_scan.through(
+            opened, neighbour.endpoint, neighbour.host_keys, neighbour.address
+        )
+        found = _scan(subject, probers, restricted)
+    but = f" (not expected: tcp {numbers(restricted)}, restricted)" if restricted else ""
+    return f"{found}{but}; seen from {neighbour.endpoint.name}, its neighbour"
+
+
+def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> str:
+    """The verdict on what is open to these probers."""
+    tcp = [port for port in subject.request.ports if port.transport == "tcp"]
+    declared = {SSH, *(port.port for port in tcp)}
+    optional = restricted | {port.port for port in tcp if port.needs_data}
+    found = port_scan.scan(probers, declared - restricted, lambda: listening(subject.facts()))
+    return verdict(found, declared, optional)

@@ -1,0 +1,93 @@
+"""The first login on a machine, with the host key that its console announced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.ssh import connection as ssh
+from flakeship.ssh import host_keys
+from flakeship.verify import announced_keys
+from flakeship.verify.console import Console
+from flakeship.verify.request import VerifyRequest
+from flakeship.verify.route import Route, endpoint
+
+NEW_KEYS = 20.0
+"""Seconds for a console to announce the keys of a server that shows others than announced."""
+
+
+@contextmanager
+def log_in(
+    request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
+) -> Iterator[ssh.Connection]:
+    """Log in on a machine whose host key the console has announced.
+
+    Raises FlakeshipError (host-key-changed) for another key than the pinned one, and what
+    Connection.connect raises.
+    """
+    end = time.monotonic() + request.deadline
+    keys = resolve_host_keys(console, pinned, request.deadline)
+    while True:
+        if pinned and not host_keys.same(keys, pinned):
+            raise host_key_changed(request.machine, pinned, keys)
+        with ssh.Connection(endpoint(request, route), keys) as connection:
+            try:
+                connection.connect(end - time.monotonic())
+            except ssh.HostKeyRefusedError as error:
+                refusal = error
+            else:
+                yield connection
+                return
+        if pinned:
+            raise host_key_changed(request.machine, pinned, [], refusal.what) from refusal
+        keys = later_host_keys(request.machine, console, keys, refusal)
+
+
+def resolve_host_keys(console: Console, pinned: Sequence[str], seconds: float) -> list[str]:
+    """The host keys to expect: those that the console announces.
+
+    A truncated console need not announce again what is pinned. Raises FlakeshipError after
+    `seconds` without an announcement.
+    """
+    known = announced_keys.announced(console) or list(pinned) if console.truncated else []
+    return known or announced_keys.wait(console, seconds)
+
+
+def later_host_keys(
+    machine: str, console: Console, keys: list[str], refusal: FlakeshipError
+) -> list[str]:
+    """The keys of a later announcement: the console may still show that of an earlier boot.
+
+    Raises FlakeshipError where there is none.
+    """
+    try:
+        return announced_keys.wait(console, NEW_KEYS, other_than=keys)
+    except FlakeshipError:
+        raise FlakeshipError(
+            "1 check failed",
+            code="checks-failed",
+            key=machine,
+            details=[f"  ✗ host-key: {refusal.what}, and the console announced no other key"],
+        ) from refusal
+
+
+def host_key_changed(
+    machine: str, pinned: Sequence[str], announced: Sequence[str], shown: str = ""
+) -> FlakeshipError:
+    """The refusal of a key that is not the pinned one."""
+    return FlakeshipError(
+        "its SSH host key has changed, so the login is refused",
+        code="host-key-changed",
+        key=machine,
+        remedy="a changed key is never accepted. If you changed it, replace the machine: "
+        f"`pulumi up --replace '**-{machine}'`",
+        details=[
+            *(f"  pinned:    {host_keys.fingerprint(key)}" for key in pinned),
+            *(f"  announced: {host_keys.fingerprint(key)}" for key in announced),
+            *([f"  server:    {shown}"] if shown else []),
+            "A machine keeps its host keys: its disk was replaced, or another machine answers in "
+            "its place.",
+        ],
+    )
