@@ -32,11 +32,6 @@ class Artifact:
     disk: int = 0
 
     @property
-    def size(self) -> int:
-        """The size of all files in bytes."""
-        return sum(file.size for file in self.files)
-
-    @property
     def image(self) -> File:
         """The one file. Raises FlakeshipError where the artifact has several."""
         if len(self.files) != 1:

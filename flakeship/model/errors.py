@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class FlakeshipError(Exception):
@@ -75,3 +76,9 @@ class CommandError(FlakeshipError):
         super().__init__(what, code=code, remedy=remedy, details=details)
         self.exit_code = exit_code
         self.stderr = stderr
+
+
+def did_you_mean(given: str, existing: Iterable[str]) -> str:
+    """The remedy for a name that does not exist; empty where no other is close to it."""
+    near = difflib.get_close_matches(given, list(existing), 1)
+    return f"did you mean {near[0]}?" if near else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
 import textwrap
 from pathlib import Path
 
-from flakeship.model.errors import CommandError, FlakeshipError, SettingError
+from flakeship.model.errors import CommandError, FlakeshipError, SettingError, did_you_mean
 from flakeship.model.release import Release
 from flakeship.nix import manifest, source, store
 from flakeship.nix.store import NIX
@@ -96,11 +95,10 @@ def missing(flake: str, host: str, variant: str, override: list[str]) -> Setting
     kind, given, existing = (
         ("variant", variant, hosts[host]) if host in hosts else ("host", host, list(hosts))
     )
-    near = [f"did you mean {name}?" for name in difflib.get_close_matches(given, existing, 1)]
     return SettingError(
         f"{flake} has no {kind} {given}",
         code=f"{kind}-missing",
         key=f"flakeship:{kind}",
         allowed=", ".join(existing),
-        remedy=" ".join([*near, source.inspect(flake).unseen]).strip(),
+        remedy=f"{did_you_mean(given, existing)} {source.inspect(flake).unseen}".strip(),
     )

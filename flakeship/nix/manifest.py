@@ -3,7 +3,7 @@
 The schema of a manifest is flakeship.model.release.Manifest with the number below. The checks in
 Nix read it as JSON Schema from nix/lib/manifest.schema.json; to rewrite that after a change:
 
-    python -c 'from flakeship.nix import manifest; print(manifest.text())'
+    python -m flakeship.nix.manifest > nix/lib/manifest.schema.json
 """
 
 from __future__ import annotations
@@ -55,11 +55,6 @@ def schema() -> dict[str, Any]:
     }
 
 
-def text() -> str:
-    """The JSON schema as nix/lib/manifest.schema.json holds it, without the last newline."""
-    return json.dumps(schema(), indent=2)
-
-
 def _object(text: str) -> dict[str, Any] | None:
     try:
         value = json.loads(text)
@@ -104,3 +99,7 @@ def _fault(error: ValidationError, attribute: str) -> FlakeshipError:
         given=given,
         allowed=allowed,
     )
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2))

@@ -104,7 +104,7 @@ def test_retention_and_roll_back(project: Tiny) -> None:
 
     project.config("release", "tiny-zzzzzzzz")
     said = project.preview(check=False)
-    assert "tiny-zzzzzzzz is not in the ledger, which holds tiny-" in said
+    assert "tiny-zzzzzzzz is not in the ledger; allowed: tiny-" in said
     assert name in said
 
 

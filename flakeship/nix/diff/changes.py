@@ -41,14 +41,8 @@ class Changes:
     @property
     def any_inside(self) -> bool:
         """Whether the systems differ at all, not only their builds."""
-        return bool(
-            self.reboot
-            or any(found.changes or found.rebuilt for found in (self.direct, self.dependencies))
-            or any(
-                found.added or found.removed or found.changed or found.relinked
-                for found in (self.units, self.files, self.other)
-            )
-        )
+        parts = (self.direct, self.dependencies, self.units, self.files, self.other)
+        return bool(self.reboot) or any(any(vars(part).values()) for part in parts)
 
 
 def compare(graph: Graph, before: Release, after: Release) -> Changes:

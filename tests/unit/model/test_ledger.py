@@ -62,7 +62,7 @@ def test_a_ledger_survives_the_state() -> None:
 
 @pytest.mark.parametrize("wrong", [[{"name": "web"}], [{"artifact": {}}], ["web"], "web", 7])
 def test_a_ledger_of_another_version_is_refused(wrong: Any) -> None:
-    with pytest.raises(FlakeshipError, match="not a ledger of this version"):
+    with pytest.raises(FlakeshipError, match="not a ledger"):
         ledger.read(wrong)
 
 
@@ -114,7 +114,6 @@ def test_what_an_earlier_build_printed_is_read() -> None:
 
 def test_one_image_is_not_asked_of_several_files() -> None:
     several = Artifact((File("/nix/store/x/kernel", 5, "ab"), File("/nix/store/x/initrd", 6, "cd")))
-    assert several.size == 11
     with pytest.raises(FlakeshipError, match="2 files, not one image: /nix/store/x/kernel, "):
         _ = several.image
 
@@ -152,10 +151,10 @@ def test_a_wrong_name_lists_the_ledger() -> None:
     assert ledger.choose(KNOWN, "web-22222222") == record(2)
     with pytest.raises(FlakeshipError) as caught:
         ledger.choose(KNOWN, "web-22222223")
-    assert str(caught.value) == (
-        "flakeship:release: web-22222223 is not in the ledger, which holds "
-        "web-33333333, web-22222222, web-11111111; did you mean web-22222222?"
-    )
+    error = caught.value
+    assert (error.code, error.key) == ("release-not-in-ledger", "flakeship:release")
+    assert error.allowed == "web-33333333, web-22222222, web-11111111"
+    assert error.remedy == "did you mean web-22222222?"
 
 
 def test_an_empty_ledger_has_nothing_to_choose() -> None:
