@@ -1,4 +1,4 @@
-# Sets up and calls: after `eval "$(make env)"` every command below works by hand as well.
+# Sets up and calls: after `eval "$(make env)"` plain `pulumi` and `flakeship` do the same.
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
@@ -13,39 +13,38 @@ PLUGINS ?=
 SETUP  := dev/setup/run
 WITH   := . .state/env.sh; . .state/stacks/$(notdir $(STACK))/env.sh;
 PYTHON := .venv/bin/python
-# a make of another stack beside this one selects that
-VERB   := PULUMI_STACK=$(STACK) $(PYTHON) -m flakeship
+FLAKESHIP := $(PYTHON) -m flakeship --stack $(STACK)
 LOCK   := nix/appliance/debian/lock.json
 
 .PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
-	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> the server of `make ssh`, where it has several'
+	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> one of its servers'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(VERB) summary </dev/null
+	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(FLAKESHIP) status
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
-diff: setup ## Show all that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
-	@$(WITH) pulumi stack select $(STACK) && $(VERB) diff < <(printf '%s\n' '$(FROM)' '$(TO)')
+diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
+	@$(WITH) $(FLAKESHIP) diff '$(FROM)' '$(TO)'
 ssh: setup ## Log in to a server of the stack
-	@$(WITH) pulumi stack select $(STACK) && login=$$($(VERB) ssh <<<'$(SERVER)') && eval "exec $$login"
-destroy: setup ## Remove all that the stack made
-	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(VERB) sweep </dev/null
-verify: setup ## Check the running servers once more, without changing anything
-	@$(WITH) pulumi stack select $(STACK) && $(VERB) recheck </dev/null
-sweep: setup ## Remove what a killed run has left and the state does not know
-	@$(WITH) pulumi stack select $(STACK) && $(VERB) sweep </dev/null
-doctor: ## Show what was found, what is missing and the command that fixes it
+	@$(WITH) exec $(FLAKESHIP) ssh '$(SERVER)'
+destroy: setup ## Remove everything that the stack made
+	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(FLAKESHIP) sweep
+verify: setup ## Check the running servers (SERVER: one of them) once more, without changing anything
+	@$(WITH) $(FLAKESHIP) verify '$(SERVER)'
+sweep: setup ## Remove orphaned resources, which a killed run has left
+	@$(WITH) $(FLAKESHIP) sweep
+doctor: ## Show which tools were found, which are missing and how to install them
 	@$(SETUP) doctor $(STACK) $(PLUGINS)
-test: check ## Run the checks and the whole test suite, that of openstack included
+test: check ## Run the checks and the whole test suite, that of the target openstack included
 	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e
 	@tests/targets/openstack/e2e/run
-test-openstack: setup ## Run the tests of the target openstack, in a cloud that it brings up
+test-openstack: setup ## Run the tests of the target openstack in a cloud that it starts
 	@tests/targets/openstack/e2e/run
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m bench
-bench-openstack: ## Run those of the target openstack, in a cloud that it brings up (PARTS chooses)
+bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)
 	@dev/bench/openstack/run $(PARTS)
 check: setup ## Check style, types, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m dev.setup check
@@ -57,11 +56,11 @@ relock: ## Lock the appliance's newest Debian packages (without a set-up: it may
 env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
 	@$(WITH) pulumi stack select --create $(STACK) >&2
 	@cat .state/env.sh .state/stacks/$(notdir $(STACK))/env.sh
-setup: ## Get all that is needed, without building anything
+setup: ## Install everything that is needed, without deploying anything
 	@$(SETUP) setup $(STACK) $(PLUGINS)
-lab-openstack: setup ## Bring up a real OpenStack on this machine (VIRT=fake: without guests); needs root
+lab-openstack: setup ## Start a real OpenStack on this machine (VIRT=fake: without guests); needs root
 	@$(PYTHON) -m dev.openstack up
-lab-down: setup ## Stop that OpenStack and forget everything in it
+lab-down: setup ## Stop that OpenStack and delete everything in it
 	@$(PYTHON) -m dev.openstack down
 lab-env: setup ## Print the shell lines that select it: eval "$(make lab-env)"
 	@$(PYTHON) -m dev.openstack env

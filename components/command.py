@@ -1,33 +1,46 @@
-"""A command resource that runs one of Flakeship's own verbs."""
+"""A command resource that runs one of Flakeship's internal commands."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_command import local
 
-# Relative, so that the state does not depend on where the checkout lies.
-INTERPRETER = [".venv/bin/python", "-m", "flakeship"]
+
+class CommandArgs(TypedDict):
+    """`create` and `delete` are names of internal commands; `request` is JSON for both."""
+
+    create: str
+    request: pulumi.Input[str]
+    delete: NotRequired[str]
 
 
-def command_resource(
-    name: str,
-    create: str,
-    request: pulumi.Input[str],
-    delete: str | None = None,
-    opts: pulumi.ResourceOptions | None = None,
+def interpreter() -> list[str]:
+    """Python and the module. Relative inside the project, so that the state fits every checkout."""
+    python = Path(sys.prefix, "bin", "python")
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return [str(python), "-m", "flakeship", "internal"]
+
+
+def command(
+    name: str, args: CommandArgs, opts: pulumi.ResourceOptions | None = None
 ) -> local.Command:
     """Run `create` when the resource is made and when its request changes, `delete` at its end.
 
     The request is JSON on standard input: argv shows up in process lists, and needs no quoting
-    here. The verb's standard output is one JSON object; what people read is on standard error.
+    here. The command's standard output is one JSON object; what people read is on standard error.
     Where a user asks to replace it, the old one goes first: both are the same files.
     """
     return local.Command(
         name,
-        create=create,
-        delete=delete,
-        stdin=request,
-        interpreter=INTERPRETER,
+        create=args["create"],
+        delete=args.get("delete"),
+        stdin=args["request"],
+        interpreter=interpreter(),
         logging=local.Logging.STDERR,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
     )

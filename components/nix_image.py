@@ -2,43 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
 import pulumi
 
 from flakeship.model import artifact, codec
 from flakeship.model.artifact import Artifact, File
 from flakeship.model.release import Release
 from flakeship.nix.build import BuildRequest
+from flakeship.state.resources import IMAGE
 
-from .command import command_resource
+from .command import command
+
+
+class NixImageArgs(TypedDict):
+    """`release` is one evaluated host and variant, `stack` the name of the stack that keeps it.
+
+    `verified` are the files of an earlier build: a build with other bytes is refused.
+    `max_image_disk` is the smallest root disk in MiB that is to boot it; 0: any.
+    """
+
+    release: pulumi.Input[Release]
+    stack: pulumi.Input[str]
+    verified: NotRequired[pulumi.Input[tuple[File, ...]]]
+    max_image_disk: NotRequired[pulumi.Input[int]]
 
 
 class NixImage(pulumi.ComponentResource):
-    """A release's image in the Nix store, kept from collection as long as this exists.
+    """A release's files in the Nix store, kept from garbage collection as long as this exists.
 
     The output path is its identity and known at preview. The derivation is only what gets built:
-    it may change without the output, and then nothing happens; so the request is looked at when the
+    it may change without the output, and then nothing happens; so the request counts when the
     image is made and never again.
     """
 
     artifact: pulumi.Output[Artifact]
 
     def __init__(
-        self,
-        release: Release,
-        stack: str,
-        verified: tuple[File, ...] = (),
-        max_image_disk: int = 0,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: NixImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:index:NixImage", release.name, None, opts)
-        root = f".state/{stack}/roots/{release.name}"
-        request = BuildRequest(release, root, verified, max_image_disk)
-        command = command_resource(
-            f"image-{release.name}",
-            "build",
-            codec.dump(request),
-            delete="forget",
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
+        super().__init__("flakeship:index:NixImage", name, None, opts)
+        request = pulumi.Output.all(
+            args["release"], args["stack"], args.get("verified", ()), args.get("max_image_disk", 0)
+        ).apply(lambda given: codec.dump(build_request(*given)))
+        built = command(
+            IMAGE.name(name),
+            {"create": "build-image", "delete": "release-image", "request": request},
+            pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
         )
-        self.artifact = command.stdout.apply(artifact.read)
-        self.register_outputs({"files": release.paths, "toplevel": release.toplevel})
+        self.artifact = built.stdout.apply(artifact.read)
+        release = pulumi.Output.from_input(args["release"])
+        self.register_outputs(
+            {
+                "files": release.apply(lambda known: known.paths),
+                "toplevel": release.apply(lambda known: known.toplevel),
+            }
+        )
+
+
+def build_request(
+    release: Release, stack: str, verified: Sequence[File], max_image_disk: int
+) -> BuildRequest:
+    """The request of the command that builds; its GC root is in the stack's folder."""
+    root = f".state/{stack}/roots/{release.name}"
+    return BuildRequest(release, root, tuple(verified), max_image_disk)

@@ -1,4 +1,4 @@
-"""What the last good run of this stack left in its outputs."""
+"""The stack's outputs inside the program: those of the last good run, and those of this one."""
 
 from __future__ import annotations
 
@@ -8,36 +8,81 @@ from typing import Any
 
 import pulumi
 
+from flakeship.model.release import Record
+from flakeship.state import outputs
+from flakeship.state.outputs import StackOutputs
+
+from .lifecycle import is_known
+from .target import Deployment
+
 
 @dataclass(frozen=True)
 class Previous:
-    """The outputs by name, None where there is none yet, and which of them are secret."""
+    """The outputs of this very stack before this run: typed, and as they are stored."""
 
-    values: Mapping[str, Any]
-    secret: frozenset[str]
+    outputs: StackOutputs
+    raw: Mapping[str, Any]
 
-    def kept(self, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """The same outputs again, with what is `known` by now of single entries of theirs."""
+    async def kept(self, target: str, done: Deployment) -> dict[str, Any]:
+        """The same outputs again, but for the servers whose cutover is done.
+
+        For a run in which not every server was verified: the ledger stays as it was.
+        """
+        if not self.raw:
+            return {}
+        parts = {"servers": done.servers, "machines": done.machines}
+        moved = {
+            name: {server: out for server, out in part.items() if await is_known(out)}
+            for name, part in parts.items()
+        }
         merged = {
-            name: {**value, **known[name]} if name in known and value else value
-            for name, value in self.values.items()
+            name: {**value, **moved[name]} if name in moved and value else value
+            for name, value in self.raw.items()
         }
-        return {
-            name: pulumi.Output.secret(value) if name in self.secret else value
-            for name, value in merged.items()
-        }
+        secret = pulumi.Output.secret(merged.pop("machines")) if "machines" in merged else None
+        return {**merged, "flakeship": outputs.header(target)} | (
+            {"machines": secret} if secret is not None else {}
+        )
 
 
-async def previous_outputs(*names: str) -> Previous:
-    """The named outputs of this very stack before this run.
+async def previous() -> Previous:
+    """Read the outputs of this very stack before this run. Raises FlakeshipError.
 
     A failed run leaves outputs as they were where they come through the verification
-    (docs/decisions/0005).
+    (docs/explanation/decisions/0005).
     """
-    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    stack = pulumi.get_stack()
+    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     reference = pulumi.StackReference("self", stack_name=own)
-    found = {name: await reference.get_output_details(name) for name in names}
-    return Previous(
-        {name: each.value or each.secret_value for name, each in found.items()},
-        frozenset(name for name, each in found.items() if each.secret_value is not None),
-    )
+    raw = await reference.outputs.future() or {}
+    return Previous(outputs.read(raw, stack), raw)
+
+
+def current(
+    target: str,
+    before: StackOutputs,
+    verified: pulumi.Output[list[Record]],
+    ledger: pulumi.Output[list[Record]],
+    done: Deployment,
+) -> dict[str, Any]:
+    """The outputs of a run in which everything was verified."""
+    servers = {name: with_unknown(before, name, out) for name, out in done.servers.items()}
+    machines = pulumi.Output.all(**done.machines).apply(dict) if done.machines else None
+    return {
+        **before.unknown,
+        "flakeship": outputs.header(target),
+        "running": verified.apply(lambda records: {r.release.host: r.name for r in records}),
+        "releases": ledger.apply(outputs.ledger),
+        # of no servers at all it would be a list
+        "servers": pulumi.Output.all(**servers).apply(dict) if servers else {},
+        **({"machines": pulumi.Output.secret(machines)} if machines is not None else {}),
+        **({target: pulumi.Output.all(**done.details)} if done.details else {}),
+    }
+
+
+def with_unknown(
+    before: StackOutputs, server: str, output: pulumi.Output[dict[str, Any]]
+) -> pulumi.Output[dict[str, Any]]:
+    """A server's output with the keys that a newer version has put there."""
+    unknown = before.unknown_of_servers.get(server, {})
+    return output.apply(lambda plain: {**unknown, **plain})

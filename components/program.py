@@ -1,79 +1,109 @@
-"""How the program runs and ends: a user's mistake is one clear error, an interruption is silent."""
+"""The program of a stack: settings, releases, plan, graph, outputs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime.settings import _get_rpc_manager
-from pulumi.runtime.stack import ResourceRegistrationFailed
+from pulumi.runtime.config import CONFIG, is_config_secret
 
-from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.config import settings
+from flakeship.config.settings import AnySettings
+from flakeship.model import ledger
+from flakeship.model.release import Record, Release
+from flakeship.release.desired import Desired, missing_images
+from flakeship.release.sources import Flake, Found, Ledger
+from flakeship.state import passphrase
+from flakeship.state.outputs import StackOutputs, refuse_first_version
+from flakeship.targets import registry
+from flakeship.targets.base import Plan, TargetSpec
 
-SHOWN = 32
-"""The exit code by which a Python program tells its language host that the error has been shown."""
-
-
-def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-    """Run a program's async main.
-
-    When a resource fails the language host interrupts the program, which would then end with a
-    long traceback under the failed check. There is nothing to clean up: so it leaves.
-    """
-    signal.signal(signal.SIGINT, lambda *_: os._exit(SHOWN))
-    os.umask(0o077)  # .state holds keys
-
-    async def program() -> dict[str, Any]:
-        try:
-            outputs = await main()
-        except FlakeshipError as error:
-            file = f" (Pulumi.{pulumi.get_stack()}.yaml)" if isinstance(error, SettingError) else ""
-            pulumi.log.error(f"{error}{file}")
-            raise SystemExit(SHOWN) from error
-        await settle()
-        return outputs
-
-    pulumi.run(program)
+from . import changes, lifecycle, outputs
+from .nix_image import NixImage
+from .target import graph
 
 
-async def is_known(output: pulumi.Output[Any]) -> bool:
-    """Whether an output has come: not where a resource was left out, or has failed."""
-    try:
-        return await output.is_known()
-    except ResourceRegistrationFailed:
-        return False
+async def program() -> dict[str, Any]:
+    """Declare everything that this stack is to be; the outputs for the next run and for people."""
+    stack = pulumi.get_stack()
+    given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
+    spec = registry.spec(schema.name)
+    refuse_secrets(stack, spec)
+    target = spec.open(stack, given)
+    inspecting = asyncio.create_task(target.inspect())
+    reading = asyncio.create_task(outputs.previous())
+    found, pinned = await desired_releases(given, stack, spec, reading)
+    before = await reading
+    refuse_first_version(before.outputs, stack)
+
+    desired = Desired(stack, given, found.releases, before.outputs, pinned)
+    plan = target.plan(desired, await inspecting)
+    await changes.report(before.outputs.running, desired.ledger, found.releases)
+    for fact in plan.facts:
+        pulumi.log.info(fact)
+    for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
+        pulumi.log.warn(warning)
+    images = declare_images(stack, plan, before.outputs)
+    done = graph(spec.name)(plan, images)
+
+    # through the verifications: a failed run leaves the ledger as it was (decision 0005)
+    releases = list(plan.releases.values())
+    artifacts = pulumi.Output.all(*(images[release.name].artifact for release in releases))
+    verified = pulumi.Output.all(artifacts, *done.evidence).apply(
+        lambda known: [Record(r, a) for r, a in zip(releases, known[0], strict=True)]
+    )
+    if not pulumi.runtime.is_dry_run() and not await lifecycle.is_known(verified):
+        pulumi.log.warn("not every server is verified: the ledger stays as it was")
+        return await before.kept(spec.name, done)
+    kept = verified.apply(
+        lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
+    )
+    return outputs.current(spec.name, before.outputs, verified, kept, done)
 
 
-async def known(
-    each: Mapping[str, Mapping[str, pulumi.Output[Any]]],
-) -> dict[str, dict[str, pulumi.Output[Any]]]:
-    """Of outputs by name and server, those that have come."""
+def refuse_secrets(stack: str, spec: TargetSpec) -> None:
+    """Refuse to keep secrets in a stack whose passphrase is public. Raises FlakeshipError."""
+    secrets = [key for key in CONFIG.get() if is_config_secret(key)]
+    if spec.features.standby:
+        secrets.append(f"the records of the target {spec.name}")
+    file = Path(f"Pulumi.{stack}.yaml")
+    passphrase.refuse_public(stack, secrets, file, os.environ)
+
+
+async def desired_releases(
+    given: AnySettings, stack: str, spec: TargetSpec, reading: asyncio.Task[outputs.Previous]
+) -> tuple[Found, frozenset[str]]:
+    """The release of each host: one chosen by name from the ledger, the others from the flake."""
+    records = (await reading).outputs.ledger if given.release else ()
+    pinned = Ledger(given, records, spec).releases(given.hosts)
+    rest = [host for host in given.hosts if host not in pinned.releases]
+    evaluated = await asyncio.to_thread(Flake(given, stack, spec).releases, rest)
+    releases = {**evaluated.releases, **pinned.releases}
+    found = Found(releases, [*pinned.warnings, *evaluated.warnings])
+    return found, frozenset(pinned.releases)
+
+
+def declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, NixImage]:
+    """The image of every release that stays, by the release's name."""
+    known = {record.name: record for record in before.ledger}
+    releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
     return {
-        name: {server: output for server, output in all_.items() if await is_known(output)}
-        for name, all_ in each.items()
+        release.name: NixImage(
+            release.name,
+            {
+                "release": release,
+                "stack": stack,
+                "verified": known[release.name].artifact.files if release.name in known else (),
+                "max_image_disk": plan.max_image_disk.get(release.name, 0),
+            },
+        )
+        for release in releases
     }
 
 
-async def settle() -> None:
-    """Wait for every resource. Where some have failed the program leaves when the others are done.
-
-    With --continue-on-error it goes on after a failure; but the SDK ends it with a traceback as
-    soon as it comes to a resource that depends on the failed one, and what is not registered by
-    then does not happen.
-    """
-    manager = _get_rpc_manager()
-    failed = False
-    while manager.rpcs:
-        await asyncio.sleep(0)
-        try:
-            await manager.rpcs.pop()
-        except ResourceRegistrationFailed:
-            failed = True
-    if isinstance(manager.unhandled_exception, ResourceRegistrationFailed):
-        manager.clear()
-    if failed:
-        raise SystemExit(SHOWN)
+def run() -> None:
+    """Run the program of the selected stack."""
+    lifecycle.run(program)

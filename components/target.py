@@ -1,59 +1,49 @@
-"""What the program hands to a target, and what it gets back."""
+"""What the program hands to a target's graph, and what it gets back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from importlib import import_module
+from typing import Any, Protocol, TypeVar
 
 import pulumi
 
 from flakeship.model.evidence import Evidence
-from flakeship.model.release import Record
-from flakeship.release.desired import Desired
+from flakeship.targets.base import Plan
 
 from .nix_image import NixImage
 
-
-@dataclass(frozen=True)
-class Planned:
-    """The records that stay beside the wanted releases: the others, and what is still needed.
-
-    `max_image_disk` is the smallest root disk in MiB for each release, by name, whose image has an
-    unknown size.
-    """
-
-    records: list[Record]
-    max_image_disk: Mapping[str, int] = field(default_factory=dict)
+PlanT_contra = TypeVar("PlanT_contra", bound=Plan, contravariant=True)
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """The evidence of every verification, and the target's own stack outputs.
+class Deployment:
+    """What a graph has declared.
 
-    `each` are those that have an entry for every server, which is true as soon as its cut-over is
-    done: name of the output, then of the server.
+    `evidence` has every verification: only when all have passed the ledger changes. `servers` are
+    the stack outputs of each server (flakeship.state.outputs.ServerOutput, as plain values), known
+    as soon as its cutover is done; `machines` what each server's machines were made of, secret;
+    `details` are the target's own for the whole stack.
     """
 
-    evidence: list[pulumi.Output[Evidence]]
-    each: Mapping[str, Mapping[str, pulumi.Output[Any]]]
-    outputs: Mapping[str, pulumi.Output[Any]] = field(default_factory=dict)
+    evidence: Sequence[pulumi.Output[Evidence]]
+    servers: Mapping[str, pulumi.Output[dict[str, Any]]]
+    machines: Mapping[str, pulumi.Output[list[dict[str, Any]]]] = field(default_factory=dict)
+    details: Mapping[str, pulumi.Output[Any]] = field(default_factory=dict)
 
 
-class Target(Protocol):
-    """A folder below components/targets: where images and servers live.
+class Graph(Protocol[PlanT_contra]):
+    """`deploy` of components/<target>/graph.py."""
 
-    It is made with the settings, before anything is evaluated, so that it can start to look around.
-    """
-
-    outputs: tuple[str, ...]
-    """The stack outputs that are the target's own; they come back as `Wanted.before`."""
-
-    async def plan(self, wanted: Desired) -> Planned:
-        """Plan everything, without any change; says what a preview should say.
-
-        Raises FlakeshipError.
-        """
-
-    def deploy(self, images: Mapping[str, NixImage]) -> Deployed:
+    def __call__(self, plan: PlanT_contra, images: Mapping[str, NixImage], /) -> Deployment:
         """Declare what was planned, from the images of all releases that stay, by their names."""
+
+
+def graph(target: str) -> Graph[Any]:
+    """The graph of a target. The others are not imported: a cloud's types take a third of a second.
+
+    Each graph.py ends with `GRAPH: Graph[<its plan>] = deploy`, so that mypy compares them.
+    """
+    found: Graph[Any] = import_module(f"{__package__}.{target}.graph").GRAPH
+    return found

@@ -6,8 +6,9 @@ import pulumi
 
 from flakeship.model import codec
 from flakeship.targets.local.plan import Machine
+from flakeship.targets.local.resources import CUTOVER
 
-from ..command import command_resource
+from ..command import command
 from ..verification import Verification
 from .server import LocalServer
 
@@ -32,14 +33,12 @@ class LocalCutover(pulumi.ComponentResource):
         request = pulumi.Output.all(server.running, verification.evidence).apply(
             lambda made: codec.dump(machine.cutover(*made))
         )
-        moved = command_resource(
-            f"cutover-{machine.server.name}",
-            "cutover",
-            request,
-            delete="cutover-remove",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[verification]),
+        moved = command(
+            CUTOVER.name(machine.server.name),
+            {"create": "local.cutover", "delete": "local.remove-cutover", "request": request},
+            pulumi.ResourceOptions(parent=self, depends_on=[verification]),
         )
         self.report = pulumi.Output.all(verification.evidence, moved.stdout).apply(
-            lambda done: machine.report(done[0])
+            lambda done: machine.report(done[0]).plain()
         )
         self.register_outputs({})

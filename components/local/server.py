@@ -7,8 +7,9 @@ import pulumi
 from flakeship.model import codec
 from flakeship.targets.local.plan import Machine
 from flakeship.targets.local.requests import Running, VerifyMachineRequest
+from flakeship.targets.local.resources import DISK, MACHINE
 
-from ..command import command_resource
+from ..command import command
 from ..nix_image import NixImage
 
 
@@ -28,22 +29,26 @@ class LocalServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:local:Server", machine.server.name, None, opts)
         disks = [
-            command_resource(
+            command(
                 # No name has a dot: `web` with `pg-x` is not `web-pg` with `x`.
-                f"disk-{machine.server.name}.{name}",
-                "disk",
-                codec.dump(machine.disk(name)),
-                delete="disk-delete",
-                opts=pulumi.ResourceOptions(parent=self),
+                DISK.name(f"{machine.server.name}.{name}"),
+                {
+                    "create": "local.ensure-data-disk",
+                    "delete": "local.delete-data-disk",
+                    "request": codec.dump(machine.disk(name)),
+                },
+                pulumi.ResourceOptions(parent=self),
             )
             for name in machine.disks
         ]
-        started = command_resource(
-            f"machine-{machine.id}",
-            "start",
-            image.artifact.apply(lambda made: codec.dump(machine.start(made))),
-            delete="stop",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
+        started = command(
+            MACHINE.name(machine.id),
+            {
+                "create": "local.start-machine",
+                "delete": "local.stop-machine",
+                "request": image.artifact.apply(lambda made: codec.dump(machine.start(made))),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
         )
         self.running = started.stdout.apply(lambda text: codec.parse(Running, text))
         self.reach = self.running.apply(machine.verify)

@@ -9,6 +9,7 @@ from pulumi_openstack import networking
 
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.ownership_tags import marked, tags
+from flakeship.targets.openstack.resources import ADDRESS, CUTOVER
 
 from .server import CloudServer
 
@@ -26,9 +27,9 @@ class Address(pulumi.ComponentResource):
     ) -> None:
         name = machine.server.name
         super().__init__("flakeship:openstack:Address", name, None, opts)
-        if machine.server.address == "floating":
+        if machine.server.options.address == "floating":
             made = networking.FloatingIp(
-                f"address-{name}",
+                ADDRESS.name(name),
                 pool=pool,
                 description=f"flakeship {machine.stack} {name}",
                 tags=tags(marked(machine.stack, name)),
@@ -36,7 +37,7 @@ class Address(pulumi.ComponentResource):
             )
             self.value = made.address
         else:
-            named = machine.server.address
+            named = machine.server.options.address
             self.value = pulumi.Output.from_input("" if named == "none" else named)
         self.register_outputs({"address": self.value})
 
@@ -60,9 +61,9 @@ class Cutover(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:Cutover", machine.server.name, None, opts)
         self.moved = server.port
-        if machine.server.address != "none":
+        if machine.server.options.address != "none":
             self.moved = networking.FloatingIpAssociate(
-                f"cutover-{machine.server.name}",
+                CUTOVER.name(machine.server.name),
                 floating_ip=address.value,
                 port_id=server.port,
                 opts=pulumi.ResourceOptions(

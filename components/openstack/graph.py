@@ -19,8 +19,9 @@ from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
 
 from ..nix_image import NixImage
-from ..target import Deployed
-from ..verification import Verification
+from ..target import Deployment
+from ..target import Graph as TargetGraph
+from ..verification import Verification, VerificationArgs
 from . import error_hook
 from .address import Address, Cutover
 from .image import GlanceImage, Shelf
@@ -28,7 +29,7 @@ from .network import PrivateNetwork, SecurityGroup
 from .server import CloudServer, Site
 
 
-def deploy(survey: StackPlan, built: Mapping[str, NixImage]) -> Deployed:
+def deploy(survey: StackPlan, built: Mapping[str, NixImage]) -> Deployment:
     """Declare everything: what is shared, then servers with verification and cut-over."""
     graph = Graph(survey, built)
     for each in survey.plan.active:
@@ -48,7 +49,7 @@ class Graph:
     def __init__(self, survey: StackPlan, built: Mapping[str, NixImage]) -> None:
         self.survey = survey
         self.scene = survey.scene
-        self.wish = survey.scene.settings.openstack
+        self.wish = survey.scene.settings.options
         provider = pulumi_openstack.Provider("cloud", cloud=self.wish.cloud or None)
         self.inside = pulumi.ResourceOptions(providers=[provider])
         machines = [*survey.plan.active, *survey.plan.older]
@@ -96,8 +97,8 @@ class Graph:
         address = Address(planned, self.scene.places.pool_name, self.inside)
         self.addresses[planned.server.name] = address
         # a batch at a time: the next ones boot when the ones before have been verified
-        batch = self.servers[-self.wish.at_once :]
-        after = [batch[0].verification] if len(batch) == self.wish.at_once else []
+        batch = self.servers[-self.wish.boot_concurrency :]
+        after = [batch[0].verification] if len(batch) == self.wish.boot_concurrency else []
         server = self.server(planned, address, after)
         self.servers.append(server)
         cutover = Cutover(planned, address, server, self.ready, self.inside)
@@ -106,7 +107,7 @@ class Graph:
         self.evidence.append(evidence)
         self.reports[planned.server.name] = pulumi.Output.all(
             address.value, server.address, evidence, cutover.moved
-        ).apply(lambda told: server_output.report(planned, *told))
+        ).apply(lambda told: server_output.server_output(planned, *told).plain())
 
     def keep(self, planned: Machine) -> None:
         """An older server: it stays as it is, with the evidence of its verification."""
@@ -121,7 +122,8 @@ class Graph:
             self.flavors[planned.flavor.name],
         ).apply(lambda ids: planned.trial(ids[0].id, *ids[1:]))
         options = pulumi.ResourceOptions(depends_on=self.ready)
-        self.evidence.append(Verification(planned.id, request, "trial", options).evidence)
+        args: VerificationArgs = {"command": "openstack.verify-ephemeral", "request": request}
+        self.evidence.append(Verification(planned.id, args, options).evidence)
 
     def server(
         self, planned: Machine, address: Address, after: Sequence[pulumi.Resource]
@@ -155,8 +157,8 @@ class Graph:
         told = self.reports.get(server, pulumi.Output.all(*self.evidence))
         return pulumi.Output.secret(told.apply(lambda _: machine.plain(machines)[server]))
 
-    def deployed(self) -> Deployed:
-        """What the next run wants to know, and people: through the evidence, like the ledger."""
+    def deployed(self) -> Deployment:
+        """What the next run and people read: through the evidence, like the ledger."""
         published = pulumi.Output.all(
             **{name: image.published for name, image in self.images.items()}
         ).apply(
@@ -166,14 +168,11 @@ class Graph:
             }
         )
         verified = pulumi.Output.all(*self.evidence)
-        servers = self.survey.plan.standing
-        return Deployed(
+        return Deployment(
             self.evidence,
-            each={
-                "servers": self.reports,
-                "standing": {name: self.standing(name) for name in servers},
-            },
-            outputs={
+            servers=self.reports,
+            machines={name: self.standing(name) for name in self.survey.plan.standing},
+            details={
                 "published": pulumi.Output.all(verified, published).apply(lambda both: both[1]),
                 "project": verified.apply(lambda _: self.scene.look.project),
             },
@@ -201,3 +200,6 @@ def server_group(planned: Machine, opts: pulumi.ResourceOptions) -> pulumi.Outpu
     return compute.ServerGroup(
         f"server-group-{planned.release.name}", name=name, policies=planned.group, opts=opts
     ).id
+
+
+GRAPH: TargetGraph[StackPlan] = deploy

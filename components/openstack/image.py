@@ -9,8 +9,9 @@ import pulumi
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
+from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
-from ..command import command_resource
+from ..command import command
 
 
 class GlanceImage(pulumi.ComponentResource):
@@ -29,14 +30,16 @@ class GlanceImage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("flakeship:openstack:GlanceImage", release, None, opts)
-        command = command_resource(
-            f"glance-{release}",
-            "publish",
-            request.apply(codec.dump),
-            delete="withdraw",
-            opts=pulumi.ResourceOptions(parent=self),
+        published = command(
+            GLANCE_IMAGE.name(release),
+            {
+                "create": "openstack.publish-image",
+                "delete": "openstack.withdraw-image",
+                "request": request.apply(codec.dump),
+            },
+            pulumi.ResourceOptions(parent=self),
         )
-        self.published = command.stdout.apply(lambda text: codec.parse(Published, text))
+        self.published = published.stdout.apply(lambda text: codec.parse(Published, text))
         self.register_outputs({"image": self.published.apply(codec.plain)})
 
 
@@ -62,10 +65,12 @@ class Shelf(pulumi.ComponentResource):
         request = pulumi.Output.all(*ids, *evidence).apply(
             lambda known: VisibilityRequest(cloud, known[0], known[1])
         )
-        command_resource(
+        command(
             "shelf",
-            "shelve",
-            request.apply(codec.dump),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*cutovers]),
+            {
+                "create": "openstack.set-image-visibility",
+                "request": request.apply(codec.dump),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[*cutovers]),
         )
         self.register_outputs({})

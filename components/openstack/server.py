@@ -9,6 +9,7 @@ import pulumi
 from pulumi_openstack import compute, networking
 
 from flakeship.targets.openstack.machine import Machine
+from flakeship.targets.openstack.resources import PORT, SERVER
 
 from ..verification import Verification
 from .image import GlanceImage
@@ -49,7 +50,7 @@ class CloudServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:Server", machine.id, None, opts)
         port = networking.Port(
-            f"port-{machine.id}",
+            PORT.name(machine.id),
             name=machine.id,
             network_id=site.network,
             security_group_ids=[site.security_group],
@@ -57,22 +58,21 @@ class CloudServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*site.ready]),
         )
         boots_from = image.published.apply(lambda published: published.id)
+        own = machine.server.options
         server = compute.Instance(
-            f"server-{machine.id}",
+            SERVER.name(machine.id),
             name=machine.id,
             flavor_id=site.flavor,
             networks=[compute.InstanceNetworkArgs(port=port.id)],
             config_drive=True,
             metadata=machine.metadata,
-            key_pair=machine.server.keypair or None,
-            user_data=pulumi.Output.secret(machine.server.user_data)
-            if machine.server.user_data
-            else None,
+            key_pair=own.keypair or None,
+            user_data=pulumi.Output.secret(own.user_data) if own.user_data else None,
             scheduler_hints=[compute.InstanceSchedulerHintArgs(group=site.group)]
             if site.group is not None
             else None,
-            image_id=None if machine.server.volume else boots_from,
-            block_devices=[root_volume(machine, boots_from)] if machine.server.volume else None,
+            image_id=None if own.volume else boots_from,
+            block_devices=[root_volume(machine, boots_from)] if own.volume else None,
             # an image that is published again has another id, and the server is the same
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -81,14 +81,13 @@ class CloudServer(pulumi.ComponentResource):
                 hooks=pulumi.ResourceHookBinding(on_error=[site.fault]),
             ),
         )
-        booted = "" if machine.server.volume else server.image_id
+        booted = "" if own.volume else server.image_id
         request = pulumi.Output.all(server.id, port.id, booted, site.stable).apply(
             lambda ids: machine.review(*ids)
         )
         self.verification = Verification(
             machine.id,
-            request,
-            "review",
+            {"command": "openstack.verify-server", "request": request},
             pulumi.ResourceOptions(parent=self, depends_on=[*site.ready]),
         )
         self.port = port.id

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from flakeship.model.fields import Cidr, Model, Name, PortNumber
 
-__all__ = ["Cidr", "Model", "Name", "PortNumber", "Size", "once"]
+__all__ = ["Cidr", "Model", "Name", "PortNumber", "Size", "refuse_duplicates"]
 
 UNITS = {"M": 1, "MiB": 1, "G": 1024, "GiB": 1024, "T": 1024 * 1024, "TiB": 1024 * 1024}
 
@@ -26,13 +26,13 @@ def mebibytes(value: object) -> object:
                 return int(number) * factor
         if not re.fullmatch(r"-?\d+", value.strip()):
             raise ValueError(
-                f"{json.dumps(value)} is given; a size is a number with M, G or T, or a plain one "
-                "of MiB, as 2G, 2048M or 2048"
+                "must be a size: a number with M, G or T, or a plain number of MiB, such as 2G, "
+                f"2048M or 2048, got {json.dumps(value)}"
             )
     return value
 
 
-def once(kind: str, values: Iterable[object]) -> None:
+def refuse_duplicates(kind: str, values: Iterable[object]) -> None:
     """Refuse a value that is given twice."""
     twice = [str(value) for value, count in Counter(values).items() if count > 1]
     if twice:

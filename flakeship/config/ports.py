@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from flakeship.config.fields import once
+from flakeship.config.fields import refuse_duplicates
 from flakeship.model.checks import Check
 from flakeship.model.ports import SSH, Port
 
@@ -33,8 +33,8 @@ def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) 
     `data_disks` tells whether the server has any. Raises ValueError.
     """
     labels = [port.label for port in with_ssh(ports)]
-    once("port", labels)
-    once("check", [check.name for check in checks])
+    refuse_duplicates("port", labels)
+    refuse_duplicates("check", [check.name for check in checks])
     need_data = [f"port {port.label}" for port in ports if port.needs_data]
     named = [*need_data, *(f"check {check.name}" for check in checks if check.needs_data)]
     if named and not data_disks:

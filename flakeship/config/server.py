@@ -1,27 +1,39 @@
-"""The settings of one server: its shape, what it offers, and the user's own checks."""
+"""The settings of one server: its shape, its ports, and the user's own checks."""
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.fields import Model, Name, Size
 from flakeship.config.ports import Ports, validate_ports, with_ssh
+from flakeship.config.target import ServerOptions
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
-from flakeship.targets.openstack.settings import FlavorPolicy, name_alone
+
+OptionsT = TypeVar("OptionsT", bound=ServerOptions)
+DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+
+TARGET = "@target"
+"""Where the block of the stack's target is while settings are read; no user can write this key."""
 
 
-class Server(Model):
-    """A server: a stable name, the shape of its machines, and what it offers.
+def present(value: object) -> object:
+    """A block that is not there is an empty one."""
+    return {} if value is None else value
+
+
+class Server(Model, Generic[OptionsT]):
+    """A server: a stable name, the shape of its machines, and what it serves.
 
     `host` is its NixOS configuration, where that is not the stack's. On a cloud, vcpus, memory and
-    disk are what its flavor has to offer at least, `address` is `floating` (one of its own), `none`
-    or an existing floating IP, and with `volume` the root disk is a volume.
+    disk are what its flavor has to have at least. `options` are the keys of the stack's target.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"data": "dataDisks"}
 
     name: Name
     host: str = ""
@@ -30,14 +42,11 @@ class Server(Model):
     memory: Size = 512
     disk: Size = 2048
     ports: Ports = []
-    data: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")], Size] = {}
+    data_disks: dict[DiskName, Size] = {}
     checks: list[Check] = []
-    flavor: Annotated[FlavorPolicy, BeforeValidator(name_alone)] = FlavorPolicy()
-    user_data: str = ""
-    metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")], str] = {}
-    keypair: str = ""
-    address: str = "floating"
-    volume: bool = False
+    options: Annotated[OptionsT, BeforeValidator(present)] = Field(
+        default=None, alias=TARGET, validate_default=True
+    )
 
     @property
     def declared(self) -> list[Port]:
@@ -45,7 +54,7 @@ class Server(Model):
         return with_ssh(self.ports)
 
     @property
-    def each(self) -> list[Server]:
+    def instances(self) -> list[Server[OptionsT]]:
         """Itself or, with a count, `<name>-1` and so on."""
         if self.count == 1:
             return [self]
@@ -61,15 +70,10 @@ class Server(Model):
         return hashlib.sha256(text.encode()).hexdigest()[:4]
 
     @model_validator(mode="after")
-    def consistent(self) -> Server:
-        """What it offers holds together, and the address is one."""
-        validate_ports(self.ports, self.checks, data_disks=bool(self.data))
-        if self.address not in ("floating", "none"):
-            try:
-                ipaddress.IPv4Address(self.address)
-            except ValueError:
-                raise ValueError(
-                    f"address is {self.address}; allowed are floating, none and an existing "
-                    "floating IP"
-                ) from None
+    def consistent(self) -> Server[OptionsT]:
+        """Ports, checks and data disks fit each other."""
+        validate_ports(self.ports, self.checks, data_disks=bool(self.data_disks))
         return self
+
+
+AnyServer = Server[Any]

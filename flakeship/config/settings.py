@@ -3,62 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from flakeship.config.fields import Model, once
-from flakeship.config.server import Server
-from flakeship.model.checks import Check
-from flakeship.model.errors import FlakeshipError
-from flakeship.model.ports import Port
-from flakeship.targets.openstack.settings import (
-    FlavorPolicy,
-    NetworkSettings,
-    OpenStackSettings,
-    TestServerSettings,
-)
+from flakeship.config.errors import problem, refused_together
+from flakeship.config.fields import Model, refuse_duplicates
+from flakeship.config.server import TARGET, OptionsT, Server, present
+from flakeship.config.target import TargetOptions, TargetSchema
+from flakeship.model.errors import SettingError
 
 NAMESPACE = "flakeship:"
 
-Target = Literal["local", "openstack"]
-
-VARIANTS: dict[str, str] = {"local": "qemu", "openstack": "openstack"}
-"""What is built for a target where nothing else is asked for."""
-
-ONLY: dict[str, set[str]] = {
-    "local": {"flavor", "user_data", "metadata", "keypair", "address", "volume"},
-    "openstack": {"data"},
-}
-"""The keys of a server that a target does not know."""
+TargetT = TypeVar("TargetT", bound=TargetOptions)
 
 
-class Settings(Model):
-    """One stack. Every key is described in Pulumi.yaml."""
+class Settings(Model, Generic[TargetT, OptionsT]):
+    """One stack. Every key is described in Pulumi.yaml; `options` are those of its target."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "keep": "retainReleases",
+        "rollbackWindow": "standbyReleases",
+    }
 
     flake: str = "./nix/appliance"
     host: str = "appliance"
     variant: str = ""
-    target: Target = "local"
-    servers: list[Server] = [Server(name="web")]
-    keep: Annotated[int, Field(ge=1, le=100)] = 3
-    rollback_window: Annotated[int, Field(ge=0, le=20)] = 1
+    target: str = "local"
+    servers: list[Server[OptionsT]] = Field(default=[{"name": "web"}], validate_default=True)
+    retain_releases: Annotated[int, Field(ge=1, le=100)] = 3
+    standby_releases: Annotated[int, Field(ge=0, le=20)] = 1
     release: str = ""
     authorized_keys: list[str] = []
     identity: str = ""
     boot_timeout: Annotated[int, Field(gt=0, le=3600)] = 300
-    openstack: OpenStackSettings = OpenStackSettings()
+    options: Annotated[TargetT, BeforeValidator(present)] = Field(
+        default=None, alias=TARGET, validate_default=True
+    )
 
     @property
-    def each(self) -> list[Server]:
+    def instances(self) -> list[Server[OptionsT]]:
         """Every single server."""
-        return [single for server in self.servers for single in server.each]
+        return [instance for server in self.servers for instance in server.instances]
 
     @property
     def hosts(self) -> list[str]:
@@ -66,50 +55,18 @@ class Settings(Model):
         used = [server.host or self.host for server in self.servers] or [self.host]
         return list(dict.fromkeys(used))
 
-    @property
-    def format(self) -> str:
-        """The variant, by default that of the target."""
-        return self.variant or VARIANTS[self.target]
-
     @model_validator(mode="after")
-    def distinct(self) -> Settings:
-        """No two servers share a name or a port of this machine."""
-        once("servers: the name", [server.name for server in self.each])
-        named = [s.address for s in self.each if s.address not in ("floating", "none")]
-        once("servers: the address", named)
-        once(
+    def distinct(self) -> Settings[TargetT, OptionsT]:
+        """No two servers share a name or a port of the workstation."""
+        refuse_duplicates("servers: the name", [server.name for server in self.instances])
+        refuse_duplicates(
             "servers: the host port",
-            [p.host_port for s in self.each for p in s.ports if p.host_port is not None],
+            [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
         )
         return self
 
     @model_validator(mode="after")
-    def fits_target(self) -> Settings:
-        """What only another target has is refused rather than ignored."""
-        for number, server in enumerate(self.servers):
-            given = server.model_fields_set & ONLY[self.target]
-            if given:
-                names = ", ".join(to_camel(name) for name in sorted(given))
-                raise ValueError(
-                    f"servers[{number}]: {server.name} has {names}, "
-                    f"which the target {self.target} does not know"
-                )
-        if self.target == "local" and not self.servers:
-            raise ValueError("servers: the target local needs at least one")
-        # Pulumi.yaml gives every stack its defaults
-        if self.target == "local" and (
-            self.openstack != OpenStackSettings() or self.rollback_window != 1
-        ):
-            raise ValueError("openstack and rollbackWindow are for the target openstack")
-        if self.rollback_window >= self.keep and self.target == "openstack":
-            raise ValueError(
-                f"rollbackWindow: {self.rollback_window} releases stay running beside the newest, "
-                f"so keep must be at least {self.rollback_window + 1}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def files(self) -> Settings:
+    def files(self) -> Settings[TargetT, OptionsT]:
         """What is named by a path is there."""
         if not self.flake.startswith((".", "/")) and Path(self.flake).is_dir():
             raise ValueError(f"flake: {self.flake} is a directory: write ./{self.flake}")
@@ -120,30 +77,111 @@ class Settings(Model):
         return self
 
 
+AnySettings = Settings[Any, Any]
+
+
 def read(
-    config: Mapping[str, str], file: str, secret: Callable[[str], bool] = lambda _: False
-) -> Settings:
+    config: Mapping[str, str],
+    find: Callable[[str], TargetSchema],
+    targets: list[str],
+    secret: Callable[[str], bool] = lambda _: False,
+) -> tuple[AnySettings, TargetSchema]:
     """Settings from a stack's whole configuration, as Pulumi hands it over: text by full key.
 
-    Lists and objects come as JSON; `secret` tells which keys are encrypted. Raises FlakeshipError
-    with a line for each thing that is wrong, naming the key, what was given, what is allowed, and
-    `file`.
+    Lists and objects come as JSON; `secret` tells which keys are encrypted. `find` gives the schema
+    of a target by its name, `targets` are all names. Raises SettingError for one thing that is
+    wrong, and SettingsError for several.
     """
     given: dict[str, Any] = {}
     for key, text in config.items():
         if key.startswith(NAMESPACE):
             if secret(key):
-                raise FlakeshipError(
-                    f"{key}: is a secret, and every setting ends in the state as plain text: give "
-                    f"it without --secret, and let the server read its secrets itself ({file})"
+                raise SettingError(
+                    "must not be a secret: settings are stored unencrypted in the stack's state",
+                    code="setting-secret",
+                    key=key,
+                    remedy="set it without --secret, and let the server fetch its own secrets",
                 )
-            name = key.removeprefix(NAMESPACE)
-            given[name] = structured(text)
+            given[key.removeprefix(NAMESPACE)] = structured(text)
+    schema = find(str(given.get("target", "local")))
+    return validated(given, schema, targets), schema
+
+
+def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -> AnySettings:
+    """Settings from plain values. Raises SettingError or SettingsError."""
+    model = Settings[schema.settings, schema.server]  # type: ignore[name-defined]
     try:
-        return Settings.model_validate(given)
+        found: AnySettings = model.model_validate(
+            with_blocks(given, schema, targets), by_name=False
+        )
     except ValidationError as error:
-        lines = [f"{line(problem)} ({file})" for problem in error.errors()]
-        raise FlakeshipError("\n".join(lines)) from error
+        raise refused_together([problem(each, model, schema) for each in error.errors()]) from error
+    found.options.check(found.servers)
+    if refused := list(unsupported(found, schema)):
+        raise refused_together(refused)
+    return found
+
+
+def with_blocks(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -> dict[str, Any]:
+    """The settings with the target's own blocks where the models have them.
+
+    Empty blocks of other targets are left out: Pulumi.yaml gives every stack its defaults. Raises
+    SettingError for any other block of another target.
+    """
+
+    def moved(keys: dict[str, Any], where: str) -> dict[str, Any]:
+        others = [key for key in keys if key in targets and key != schema.name and keys[key] != {}]
+        if others:
+            raise SettingError(
+                f"is a block of the target {others[0]}, and this stack's is {schema.name}",
+                code="setting-other-target",
+                key=f"{NAMESPACE}{where}{others[0]}",
+            )
+        own = {key: value for key, value in keys.items() if key not in targets}
+        return own | ({TARGET: keys[schema.name]} if schema.name in keys else {})
+
+    found = moved(given, "")
+    if isinstance(found.get("servers"), list):
+        found["servers"] = [
+            moved(each, f"servers[{number}].") if isinstance(each, dict) else each
+            for number, each in enumerate(found["servers"])
+        ]
+    return found
+
+
+def unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[SettingError]:
+    """What the settings ask for that the target cannot do."""
+
+    def refuse(key: str, what: str, remedy: str = "") -> SettingError:
+        return SettingError(what, code="setting-unsupported", key=NAMESPACE + key, remedy=remedy)
+
+    can, name = schema.features, schema.name
+    for number, server in enumerate(settings.servers):
+        where = f"servers[{number}]"
+        if server.data_disks and not can.data_disks:
+            yield refuse(f"{where}.dataDisks", f"the target {name} has no data disks")
+        for index, port in enumerate(server.ports):
+            if port.allow_from and not can.sources:
+                key = f"{where}.ports[{index}].allowFrom"
+                yield refuse(key, f"the target {name} cannot restrict a port to networks")
+        taken = sorted({check.name for check in server.checks} & schema.checks)
+        if taken:
+            yield refuse(
+                f"{where}.checks",
+                f"{', '.join(taken)} is the name of a built-in check",
+                "rename it",
+            )
+    if not settings.servers and not can.no_servers:
+        yield refuse("servers", f"the target {name} needs at least one server")
+    if can.standby and settings.standby_releases >= settings.retain_releases:
+        yield refuse(
+            "standbyReleases",
+            f"{settings.standby_releases} older releases stay running, so retainReleases must be "
+            f"at least {settings.standby_releases + 1}",
+        )
+    # Pulumi.yaml gives every stack its defaults, so the default cannot be told from a setting
+    if not can.standby and settings.standby_releases != 1:
+        yield refuse("standbyReleases", f"the target {name} keeps no older machine running")
 
 
 def structured(text: str) -> object:
@@ -152,45 +190,3 @@ def structured(text: str) -> object:
         with contextlib.suppress(json.JSONDecodeError):
             return json.loads(text)
     return text
-
-
-def line(problem: ErrorDetails) -> str:
-    """One problem in the words of the configuration."""
-    where = [part for part in problem["loc"] if part != "[key]"]
-    key = NAMESPACE + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in where)[1:]
-    value = json.dumps(problem["input"], default=str)
-    match problem["type"]:
-        case "extra_forbidden":
-            model = model_at(where[:-1])
-            if new := model.renamed.get(str(where[-1])):
-                return f"{key}: is a key of an earlier version; write {new}"
-            allowed = sorted(field.alias or name for name, field in model.model_fields.items())
-            near = difflib.get_close_matches(str(where[-1]), allowed, 1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(allowed)}"
-            return f"{key}: there is no such key; {hint}"
-        case "missing":
-            return f"{key}: is missing"
-        case "value_error":
-            what = problem["ctx"]["error"]
-            return f"{key}: {what}" if where else f"{NAMESPACE}{what}"
-        case "string_pattern_mismatch":
-            return f"{key}: {value} is given; allowed are lower-case letters, digits and dashes"
-        case _:
-            return (
-                f"{key}: {value} is given; {problem['msg'].replace('Input should be', 'must be')}"
-            )
-
-
-def model_at(where: list[str | int]) -> type[Model]:
-    """The model that a place in the settings is validated by."""
-    kinds: dict[str, type[Model]] = {
-        "servers": Server,
-        "ports": Port,
-        "checks": Check,
-        "flavor": FlavorPolicy,
-        "openstack": OpenStackSettings,
-        "network": NetworkSettings,
-        "test": TestServerSettings,
-    }
-    names = [part for part in where if isinstance(part, str)]
-    return kinds[names[-1]] if names else Settings

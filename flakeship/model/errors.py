@@ -50,9 +50,29 @@ class FlakeshipError(Exception):
 
 
 class SettingError(FlakeshipError):
-    """One setting is wrong. The program adds the name of the stack's file."""
+    """One setting is wrong. `file` is the stack's file, where it is known."""
 
     code = "setting-invalid"
+    file = ""
+
+    def __str__(self) -> str:
+        """The sentence, and the file below which it was read."""
+        text = super().__str__()
+        return f"{text} ({self.file})" if self.file else text
+
+
+class SettingsError(FlakeshipError):
+    """Several settings are wrong: `problems` has them, one line each."""
+
+    code = "settings-invalid"
+
+    def __init__(self, problems: Sequence[SettingError]) -> None:
+        super().__init__(f"{len(problems)} settings are wrong")
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        """A line for each."""
+        return "\n".join(map(str, self.problems))
 
 
 class CommandError(FlakeshipError):

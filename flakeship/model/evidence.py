@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -25,3 +26,13 @@ class Evidence:
     seconds_to_ssh: float
     checks: list[CheckResult]
     at: str = ""
+
+
+def table(checks: Sequence[CheckResult]) -> list[str]:
+    """A line for each check: its name, its time in seconds, and what was seen."""
+    width = max((len(check.name) for check in checks), default=0)
+    return [
+        f"  {'✓' if check.passed else '✗'} {check.name:{width}}"
+        f"  {check.milliseconds / 1000:6.2f} s  {check.detail}".rstrip()
+        for check in checks
+    ]

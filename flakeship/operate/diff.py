@@ -1,44 +1,28 @@
-"""`make diff`: what changes inside, between releases that a person names, or up to the flake."""
+"""`flakeship diff`: what changes inside, between releases of the ledger or up to the flake."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 
 from flakeship.config import settings
 from flakeship.model import ledger
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
 from flakeship.nix.diff.report import report
-from flakeship.release import desired
+from flakeship.operate.target import nothing_verified
+from flakeship.release.sources import Flake
 from flakeship.state.stack import Stack, configuration
+from flakeship.targets import registry
+
+log = logging.getLogger(__name__)
 
 
-def diff(stack: Stack, before: str, after: str, progress: Callable[[str], object]) -> str:
-    """The whole reports, for each host one.
+def diff(stack: Stack, before: str = "", after: str = "") -> str:
+    """The whole reports, one for each host.
 
     `before` and `after` name releases of the ledger. Without `before` it is what runs, without
-    `after` what the flake says now. Raises FlakeshipError where there is nothing to compare.
+    `after` what the flake has now. Raises FlakeshipError where there is nothing to compare.
     """
-    records = ledger.read(stack.outputs.get("releases"))
-
-    def chosen(name: str, variable: str) -> Release:
-        return ledger.choose(records, name, variable).release
-
-    running: dict[str, str] = stack.outputs.get("running") or {}
-    then = [chosen(before or name, "FROM") for name in ([before] if before else running.values())]
-    if not then:
-        raise FlakeshipError("nothing is verified in this stack yet: there is nothing to compare")
-    if after:
-        later = chosen(after, "TO")
-        # of several hosts that run it is the one whose release is asked for
-        then = [each for each in then if before or each.host == later.host] or then[:1]
-        pairs = [(each, later) for each in then]
-    else:
-        now = evaluated(stack, progress)
-        pairs = [(each, now[each.host]) for each in then if each.host in now]
-        for each in then:
-            if each.host not in now:
-                progress(f"{each.host}: no server of this stack is to run it any more")
+    pairs = compared(stack, before, after)
     return "\n\n".join(
         f"{new.host}: {new.name} is the same release"
         if old.name == new.name
@@ -47,15 +31,39 @@ def diff(stack: Stack, before: str, after: str, progress: Callable[[str], object
     )
 
 
-def evaluated(stack: Stack, progress: Callable[[str], object]) -> dict[str, Release]:
-    """The releases that the flake describes now, by host, with the settings that Pulumi has."""
-    told = configuration(stack)
-    given = settings.read(
-        {key: each.get("value", "") for key, each in told.items()},
-        f"Pulumi.{stack.name}.yaml",
-        lambda key: bool(told[key]["secret"]),
+def compared(stack: Stack, before: str, after: str) -> list[tuple[Release, Release]]:
+    """The releases to compare: of each host the older and the newer one."""
+    records = list(stack.outputs.ledger)
+
+    def named(name: str, option: str) -> Release:
+        return ledger.choose(records, name, option).release
+
+    running = list(stack.outputs.running.values())
+    baselines = [named(name, "FROM") for name in ([before] if before else running)]
+    if not baselines:
+        raise nothing_verified(stack)
+    if after:
+        candidate = named(after, "TO")
+        # of several hosts that run, it is the one whose release is asked for
+        same_host = [each for each in baselines if before or each.host == candidate.host]
+        return [(each, candidate) for each in same_host or baselines[:1]]
+    candidates = evaluated(stack)
+    for each in baselines:
+        if each.host not in candidates:
+            log.info("%s: no server of this stack runs it any more", each.host)
+    return [(each, candidates[each.host]) for each in baselines if each.host in candidates]
+
+
+def evaluated(stack: Stack) -> dict[str, Release]:
+    """The releases of the flake as it is now, by host, with the settings that Pulumi has."""
+    known = configuration(stack)
+    given, schema = settings.read(
+        {key: each.get("value", "") for key, each in known.items()},
+        registry.spec,
+        registry.names(),
+        lambda key: bool(known[key]["secret"]),
     )
-    found = desired.evaluate_hosts(given, stack.name, given.hosts)
+    found = Flake(given, stack.name, schema).releases(given.hosts)
     for warning in found.warnings:
-        progress(warning)
+        log.info(warning)
     return dict(found.releases)

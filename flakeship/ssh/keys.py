@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from flakeship.config.settings import Settings
 from flakeship.model.errors import SettingError
 from flakeship.system.process import run
 
@@ -71,18 +71,21 @@ def directory(stack: str, keys: list[str]) -> Path:
     return path
 
 
-def identity(settings: Settings) -> str:
+def identity(file: str, authorized_keys: Sequence[str]) -> str:
     """The private key file to log in with; empty: the keys of the user's agent.
 
-    Raises SettingError where there is neither a file nor an agent.
+    `file` and `authorized_keys` are the settings. Raises SettingError where there is neither a file
+    nor an agent.
     """
-    if settings.identity:
-        return str(Path(settings.identity).expanduser())
-    if not settings.authorized_keys:
+    if file:
+        return str(Path(file).expanduser())
+    if not authorized_keys:
         return str(OWN_KEY)
     if not os.environ.get("SSH_AUTH_SOCK"):
         raise SettingError(
-            "flakeship:identity: is needed with flakeship:authorizedKeys where no SSH agent runs: "
-            "the private key file that the checks log in with"
+            "is needed with flakeship:authorizedKeys where no SSH agent runs",
+            code="identity-missing",
+            key="flakeship:identity",
+            remedy="name the private key file that the checks log in with",
         )
     return ""

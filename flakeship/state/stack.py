@@ -3,81 +3,147 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.state import outputs
+from flakeship.state.outputs import StackOutputs
+from flakeship.state.resources import Kind
 from flakeship.system.process import run
 
-PROVIDER = "pulumi:providers:openstack"
+T = TypeVar("T")
+STACK = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a state."""
+
+    urn: str
+    token: str = ""
+    id: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """The internal command that makes it; empty for a resource of another kind."""
+        return str(self.inputs.get("create", ""))
+
+    @property
+    def printed(self) -> str:
+        """What that command printed the last time."""
+        return str(self.outputs.get("stdout") or "")
+
+    def request(self, kind: type[T]) -> T:
+        """What the command was asked. Raises FlakeshipError where it cannot be read."""
+        return self._parsed(kind, str(self.inputs.get("stdin") or ""))
+
+    def result(self, kind: type[T]) -> T:
+        """What the command answered. Raises FlakeshipError where it cannot be read."""
+        return self._parsed(kind, self.printed)
+
+    def _parsed(self, kind: type[T], text: str) -> T:
+        try:
+            return codec.parse(kind, text)
+        except ValidationError as error:
+            raise FlakeshipError(
+                "its request or result in the state cannot be read",
+                code="state-unreadable",
+                key=self.urn.rpartition("::")[2],
+                remedy=f"Make it anew: `pulumi up --replace '{self.urn}'`",
+            ) from error
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Its name and its state, as `pulumi stack export` writes it."""
+    """A stack's name and its state, as `pulumi stack export` writes it."""
 
     name: str
-    deployment: dict[str, Any]
+    deployment: Mapping[str, Any]
+
+    @cached_property
+    def resources(self) -> list[Resource]:
+        """What the state has; nothing before the first run and after a destroy."""
+        try:
+            return [
+                Resource(
+                    str(each["urn"]),
+                    str(each.get("type") or ""),
+                    str(each.get("id") or ""),
+                    dict(each.get("inputs") or {}),
+                    dict(each.get("outputs") or {}),
+                )
+                for each in self.deployment.get("resources") or []
+            ]
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise FlakeshipError(
+                f"its state cannot be read: {error!r}",
+                code="state-unreadable",
+                key=f"stack {self.name}",
+                remedy="Restore it from a backup (`pulumi stack import`)",
+            ) from error
+
+    @cached_property
+    def raw_outputs(self) -> Mapping[str, Any]:
+        """The stack's outputs as plain values."""
+        return next((each.outputs for each in self.resources if each.token == STACK), {})
+
+    @cached_property
+    def outputs(self) -> StackOutputs:
+        """The stack's outputs. Raises FlakeshipError where they cannot be read."""
+        return outputs.read(self.raw_outputs, self.name)
+
+    def of(self, kind: Kind) -> dict[str, Resource]:
+        """The resources of a kind, by their subjects."""
+        found = ((kind.subject(each.urn), each) for each in self.resources)
+        return {subject: each for subject, each in found if subject is not None}
 
     @property
-    def resources(self) -> list[dict[str, Any]]:
-        """What the state knows; nothing before the first run and after a destroy."""
-        found: list[dict[str, Any]] = self.deployment.get("resources") or []
-        return found
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """The stack's own outputs."""
-        stacks = (each for each in self.resources if each["type"] == "pulumi:pulumi:Stack")
-        return next((each.get("outputs") or {} for each in stacks), {})
+    def pending(self) -> bool:
+        """Whether a run is under way, or was killed: operations were begun and not ended."""
+        return bool(self.deployment.get("pending_operations"))
 
 
 def selected() -> Stack:
-    """Ask Pulumi for it."""
+    """The stack that Pulumi has selected (PULUMI_STACK, or `pulumi stack select`)."""
     name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
-    return Stack(name, json.loads(run(["pulumi", "stack", "export"]).stdout)["deployment"])
+    exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
+    return Stack(name, exported.get("deployment") or {})
 
 
-def settled(stack: Stack) -> Stack:
+def without_pending(stack: Stack) -> Stack:
     """The stack without the operations that a killed run has left half-way in its state.
 
     Only what was recorded as done counts then. Pulumi's lock tells whether a run is under way:
     raises FlakeshipError where it is held. Pulumi's own `up` keeps such operations until they
     succeed, and on a cloud they may not: what the killed run has made is in their way.
     """
-    if not stack.deployment.get("pending_operations"):
+    if not stack.pending:
         return stack
     # of the stack alone: nothing in the state is to change
-    target = [f"--target={each['urn']}" for each in stack.resources[:1]]
+    target = [f"--target={each.urn}" for each in stack.resources[:1]]
     argv = ["pulumi", "refresh", "--yes", "--skip-preview", "--clear-pending-creates"]
     try:
         run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
     except CommandError as error:
         raise FlakeshipError(
-            f"a run of the stack {stack.name} is under way, or was killed: wait for it, or end it "
-            f"by `pulumi cancel`, and sweep then. Pulumi says: {error.stderr.strip() or error}"
+            f"a run is under way, or was killed: {error.stderr.strip() or error}",
+            code="stack-locked",
+            key=f"stack {stack.name}",
+            remedy="Wait for it, or end it by `pulumi cancel`, and sweep then",
         ) from error
     return selected()
 
 
 def configuration(stack: Stack) -> dict[str, Any]:
-    """What Pulumi knows of a stack's settings, the defaults of Pulumi.yaml included, by key."""
-    told: dict[str, Any] = json.loads(
-        run(["pulumi", "config", "--json", "--stack", stack.name]).stdout
-    )
-    return told
-
-
-def cloud(stack: Stack) -> str | None:
-    """The cloud that a stack is on, as flakeship:openstack.cloud names it; None: on this machine.
-
-    The state knows; while it is empty the settings say it.
-    """
-    for resource in stack.resources:
-        if resource["type"] == PROVIDER:
-            return str(resource["inputs"].get("cloud", ""))
-    told = configuration(stack)
-    if told.get("flakeship:target", {}).get("value") != "openstack":
-        return None
-    wish = told.get("flakeship:openstack", {}).get("objectValue") or {}
-    return str(wish.get("cloud", ""))
+    """A stack's settings as `pulumi config --json` shows them, the project's defaults included."""
+    argv = ["pulumi", "config", "--json", "--stack", stack.name]
+    found: dict[str, Any] = json.loads(run(argv).stdout)
+    return found

@@ -39,14 +39,14 @@ class Tiny(Project):
         )
 
     def log(self) -> list[str]:
-        """What the verbs have done since this was last asked."""
+        """What the commands have done since this was last asked."""
         file = self.path / "log"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
         return lines
 
     def fail(self, verb: str, part: str = "") -> None:
-        """From now on a verb fails where its request holds `part`."""
+        """From now on a command fails where its request holds `part`."""
         (self.path / f"fail-{verb}").write_text(part)
 
     def mend(self, verb: str) -> None:

@@ -20,7 +20,7 @@ from tests.engine.conftest import Tiny
         (
             "hots",
             "x",
-            "flakeship:hots: there is no such key; did you mean host? (Pulumi.test.yaml)",
+            "flakeship:hots: there is no such key. Did you mean host? (Pulumi.test.yaml)",
         ),
         ("host", "tinny", "flakeship:host: ./flake has no host tinny; allowed: other, tiny"),
         ("variant", "qemo", "flakeship:variant: ./flake has no variant qemo; allowed: qemu. Did"),

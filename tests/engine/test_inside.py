@@ -13,7 +13,7 @@ from tests.engine.conftest import Tiny
 
 SLOW = 30
 """Seconds that a report takes which nobody waits for."""
-SHOWN = "make diff shows all of it"
+SHOWN = "`flakeship diff` shows all of it"
 
 
 def test_a_changed_release_is_told_and_not_built(project: Tiny) -> None:
@@ -55,7 +55,7 @@ def test_a_derivation_that_is_gone_is_a_line_and_no_failure(project: Tiny) -> No
     project.pulumi("stack", "import", "--file", str(lost))
     project.write("two")
     said = project.preview()
-    assert "what changes inside is not shown: tiny-" in said
+    assert "the changes inside cannot be shown: tiny-" in said
     assert "-lost-tiny.drv is not in the Nix store any more. Evaluate tiny at revision" in said
     assert "image-tiny-" in said
     project.up()
@@ -63,7 +63,7 @@ def test_a_derivation_that_is_gone_is_a_line_and_no_failure(project: Tiny) -> No
 
 
 def test_all_of_it_between_releases_and_the_flake(project: Tiny) -> None:
-    """`make diff`, by its verb; `conftest` has another __main__ in the project."""
+    """`flakeship diff`; `conftest` has another __main__ in the project."""
     project.up()
     project.write("two")
     project.up()
@@ -73,7 +73,7 @@ def test_all_of_it_between_releases_and_the_flake(project: Tiny) -> None:
     asked = (
         "import sys; from flakeship.state import stack as selected;"
         "from flakeship.operate import diff as asked;"
-        "print(asked.diff(selected.selected(), *sys.argv[1:], print))"
+        "print(asked.diff(selected.selected(), *sys.argv[1:]))"
     )
     for words, said in [(["", ""], "tool two -> three"), (names, "tool one -> two")]:
         done = run(

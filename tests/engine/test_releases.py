@@ -82,7 +82,7 @@ def test_a_failed_verification_runs_again(project: Tiny) -> None:
 
 
 def test_retention_and_roll_back(project: Tiny) -> None:
-    project.config("keep", "2")
+    project.config("retainReleases", "2")
     for text in ("one", "two", "three"):
         project.write(text)
         project.up()
@@ -98,7 +98,7 @@ def test_retention_and_roll_back(project: Tiny) -> None:
     assert project.ledger() == ["three", "two"]
     project.preview("--expect-no-changes")
 
-    project.config("keep", "1")
+    project.config("retainReleases", "1")
     project.up()
     assert project.ledger() == ["three", "two"]  # the chosen one does not count against keep
 
@@ -163,7 +163,7 @@ def test_one_of_two_servers_fails(project: Tiny) -> None:
 
 def test_destroy_undoes_in_order(project: Tiny) -> None:
     project.config("servers[0].name", "web")
-    project.config("servers[0].data.pg", "1G")
+    project.config("servers[0].dataDisks.pg", "1G")
     project.up()
     project.log()
     project.pulumi("destroy", "--yes", "--skip-preview")

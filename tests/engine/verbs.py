@@ -1,7 +1,7 @@
-"""Stands in for `python -m flakeship` where a test is about the graph and not about machines.
+"""Stands in for `python -m flakeship internal` where a test is about the graph, not machines.
 
 Builds for real. A start, a verification and a cut-over only take note of themselves in the file
-`log`; a file `fail-<verb>`, holding a part of a request, makes that verb fail.
+`log`; a file `fail-<verb>`, holding a part of a request, makes that command fail.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from flakeship.nix import build, store
 from flakeship.nix.build import BuildRequest
 from flakeship.targets.local.requests import Running
 
-VERB, TEXT = sys.argv[1], sys.stdin.read()
+SHORT = {
+    "build-image": "build",
+    "release-image": "forget",
+    "local.ensure-data-disk": "disk",
+    "local.delete-data-disk": "disk-delete",
+    "local.start-machine": "start",
+    "local.stop-machine": "stop",
+    "local.verify-machine": "verify",
+    "local.cutover": "cutover",
+    "local.remove-cutover": "cutover-remove",
+}
+assert sys.argv[1] == "internal"
+VERB, TEXT = SHORT[sys.argv[2]], sys.stdin.read()
 REQUEST = json.loads(TEXT)
 
 

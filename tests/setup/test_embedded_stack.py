@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 
 from dev.setup import check, paths
 from flakeship.config import settings
+from flakeship.targets import registry
 
 ENVIRONMENT = dict(os.environ)
 """As `make env` made it: the fixtures of this folder hide it from the tests."""
@@ -117,4 +118,5 @@ def test_the_examples_are_valid(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(paths.ROOT)
     config = yaml.safe_load((paths.ROOT / name).read_text())["config"]
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
-    assert settings.read(texts, name).servers[0].name == "web"
+    found, _ = settings.read(texts, registry.spec, registry.names())
+    assert found.servers[0].name == "web"

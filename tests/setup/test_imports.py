@@ -38,11 +38,8 @@ def test_the_imports_are_in_order(checkout: Path) -> None:
         ("flakeship/verify/more.py", "flakeship.targets.local.machine", "Each room"),
         ("flakeship/ssh/more.py", "flakeship.nix.store", "Each room"),
         ("flakeship/another/__init__.py", "flakeship.model.errors", "Each room"),
-        ("flakeship/targets/local/more.py", "flakeship.targets.openstack.machine", "A target"),
-        ("flakeship/operate/more.py", "flakeship.targets.local.machine", "Only the registry"),
         ("flakeship/state/more.py", "pulumi", "Pulumi is imported"),
         ("flakeship/operate/more.py", "components.program", "Pulumi is imported"),
-        ("components/local/more.py", "components.openstack.image", "The components"),
     ],
 )
 def test_an_import_against_the_order_is_refused(

@@ -1,4 +1,4 @@
-"""What every verb has in common: how it is asked, and how it ends."""
+"""What every internal command has in common: how it is called, and how it ends."""
 
 from __future__ import annotations
 
@@ -10,34 +10,56 @@ from pathlib import Path
 
 import pytest
 
+from flakeship import internal
+from flakeship.model.errors import FlakeshipError
 from flakeship.system.interrupt import deferred
 from flakeship.system.process import run
+from flakeship.targets import registry
 
-VERB = [sys.executable, "-m", "flakeship"]
+COMMAND = [sys.executable, "-m", "flakeship", "internal"]
 
 
-def test_an_unknown_verb_is_told_which_there_are() -> None:
-    done = run([*VERB, "biuld"], check=False)
-    assert done.code == 2
-    assert "VERB is one of build, forget, disk" in done.stderr
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("biuld", "build-image, release-image"), ("local.strat", "local.ensure-data-disk")],
+)
+def test_an_unknown_command_is_refused_with_those_there_are(name: str, allowed: str) -> None:
+    with pytest.raises(FlakeshipError) as refused:
+        internal.find(name)
+    assert (refused.value.code, refused.value.given) == ("command-unknown", name)
+    assert refused.value.allowed.startswith(allowed)
+
+
+def test_an_unknown_target_is_refused() -> None:
+    with pytest.raises(FlakeshipError) as refused:
+        internal.find("aws.start")
+    assert refused.value.code == "target-unknown"
+    assert refused.value.allowed == ", ".join(registry.names())
+
+
+@pytest.mark.parametrize(("words", "code"), [(["biuld"], 1), ([], 2)])
+def test_exit_codes(words: list[str], code: int) -> None:
+    assert run([*COMMAND, *words], check=False).code == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_one_line(number: signal.Signals) -> None:
-    with subprocess.Popen([*VERB, "build"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as verb:
-        assert verb.stdin
-        assert verb.stderr
-        status = Path(f"/proc/{verb.pid}/wchan")
+    with subprocess.Popen(
+        [*COMMAND, "build-image"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        assert command.stdin
+        assert command.stderr
+        status = Path(f"/proc/{command.pid}/wchan")
         deadline = time.monotonic() + 20
         while "pipe" not in status.read_text() and time.monotonic() < deadline:
             time.sleep(0.05)  # until it waits for its request
-        verb.send_signal(number)
-        said = verb.stderr.read().decode()
-        assert verb.wait() == 130
-    assert said == "build: interrupted\n"
+        command.send_signal(number)
+        printed = command.stderr.read().decode()
+        assert command.wait() == 130
+    assert printed == "build-image: interrupted\n"
 
 
-def test_what_is_held_goes_to_its_end() -> None:
+def test_a_deferred_interruption_comes_at_the_end() -> None:
     before = signal.getsignal(signal.SIGTERM)
     steps = []
 

@@ -1,7 +1,7 @@
 """How the time of a run grows with its servers, in a cloud where nothing boots (VIRT=fake).
 
 `python -m dev.bench.openstack.many`: Nova's fake driver has no guests, so the verification is off:
-the verb `review` is replaced by one that says at once that all is well. All else is the real thing.
+the verification is replaced by one that says at once that all is well. All else is the real thing.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ def many(stack: CloudStack) -> None:
 
 
 def configure(stack: CloudStack, count: int) -> None:
-    """So many servers; `atOnce` lets all of them boot at the same time."""
-    stack.settings({**WEB, "count": count}, openstack={"atOnce": count, "pool": peers.POOL})
+    """So many servers; `bootConcurrency` lets all of them boot at the same time."""
+    stack.settings(
+        {**WEB, "count": count}, openstack={"bootConcurrency": count, "pool": peers.POOL}
+    )
 
 
 def unverified(path: Path) -> None:
-    """Replace the verb `review` in a project."""
+    """Replace the verification in a project."""
     (path / "flakeship/__main__.py").rename(path / "flakeship/real.py")
     shutil.copy(Path(__file__).with_name("unverified.py"), path / "flakeship/__main__.py")
 

@@ -58,7 +58,7 @@ def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
 
 def configure(stack: CloudStack, release: str = "") -> None:
     """One server, of the flake or of a release; two releases stay, and run."""
-    stack.settings(WEB, keep=2, release=release, openstack={"pool": peers.POOL})
+    stack.settings(WEB, retainReleases=2, release=release, openstack={"pool": peers.POOL})
 
 
 @dataclass

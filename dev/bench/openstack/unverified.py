@@ -1,4 +1,4 @@
-"""Stands in for `python -m flakeship` where nothing boots: a review passes at once, unseen."""
+"""Stands in for `python -m flakeship` where nothing boots: verifications pass at once, unseen."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import VerifyServerRequest
 
-if sys.argv[1:] == ["review"]:
+if sys.argv[1:] == ["internal", "openstack.verify-server"]:
     asked = codec.parse(VerifyServerRequest, sys.stdin.read())
     print(codec.dump(Evidence(asked.machine, 1, ["ssh-ed25519 AAAA"], 0.0, [])))
 else:
-    import_module("flakeship.real")  # it runs the verb and exits
+    import_module("flakeship.real")  # it runs the command and exits

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from flakeship.config.server import Server
-from flakeship.config.settings import Settings
+from flakeship.config.server import AnyServer
+from flakeship.config.settings import AnySettings
 from flakeship.model.artifact import Artifact
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.release import Release
 from flakeship.nix import store
+from flakeship.state.outputs import ServerOutput
+from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import cutover_generation, host, machine
 from flakeship.targets.local.requests import (
     CutoverRequest,
@@ -34,7 +36,7 @@ class Machine:
     """
 
     stack: str
-    server: Server
+    server: AnyServer
     release: Release
     host: str
     boot: int
@@ -62,7 +64,7 @@ class Machine:
     def disks(self) -> dict[str, str]:
         """The files of the server's data disks by name."""
         folder = f".state/{self.stack}/disks/{self.server.name}"
-        return {name: f"{folder}/{name}.qcow2" for name in self.server.data}
+        return {name: f"{folder}/{name}.qcow2" for name in self.server.data_disks}
 
     @property
     def ssh_config(self) -> str:
@@ -89,7 +91,7 @@ class Machine:
 
     def disk(self, name: str) -> DiskRequest:
         """One of the data disks."""
-        return DiskRequest(self.disks[name], self.server.data[name])
+        return DiskRequest(self.disks[name], self.server.data_disks[name])
 
     def start(self, artifact: Artifact) -> MachineRequest:
         """The machine itself, booted from an image file."""
@@ -150,33 +152,34 @@ class Machine:
             host_keys=evidence.host_keys,
             forwards=self.forwards,
             disks=self.disks,
-            sizes=self.server.data,
+            sizes=self.server.data_disks,
             lives_on=self.host,
             serving=self.serving(running),
             move=self.move,
         )
 
-    def report(self, evidence: Evidence) -> dict[str, object]:
-        """What the stack tells of the server: its outputs are the same as long as it is."""
-        return {
-            "machine": self.id,
-            "host": self.host,
-            "ssh": f"ssh -F {self.ssh_config} {self.server.name}",
-            "ports": {
-                str(p.port): f"127.0.0.1:{p.host_port}" for p in self.server.declared if p.host_port
-            },
-            "data": self.server.data,
-            "checks": f"{len(evidence.checks)} passed",
-        }
+    def report(self, evidence: Evidence) -> ServerOutput:
+        """The server as the stack's outputs have it: the same as long as it is the same."""
+        forwarded = [port for port in self.server.declared if port.host_port]
+        return ServerOutput(
+            target="local",
+            machine=self.id,
+            release=self.release.name,
+            address=LOOPBACK,
+            ports={port.label: f"{LOOPBACK}:{port.host_port}" for port in forwarded},
+            ssh=f"ssh -F {self.ssh_config} {self.server.name}",
+            checks=f"{len(evidence.checks)} passed",
+            details={"host": self.host, "data": self.server.data_disks},
+        )
 
 
-def machine_id(server: Server, release: Release) -> str:
+def machine_id(server: AnyServer, release: Release) -> str:
     """The name of a server's machine of a release."""
     return f"{server.name}-{release.name.removeprefix(f'{release.host}-')}-{server.shape}"
 
 
 def plan(
-    settings: Settings,
+    settings: AnySettings,
     releases: Mapping[str, Release],
     stack: str,
     identity: str,
@@ -189,7 +192,7 @@ def plan(
     """
     here = host.this_host()
     machines: list[Machine] = []
-    for server in settings.each:
+    for server in settings.instances:
         release = releases[server.host or settings.host]
         fits(server, release)
         lives_on = lives_here(server.name, before.get(server.name), here)
@@ -221,7 +224,7 @@ def image_is_there(release: Release, root: Path) -> None:
         raise error
 
 
-def fits(server: Server, release: Release) -> None:
+def fits(server: AnyServer, release: Release) -> None:
     """Refuse a server that the image does not fit on."""
     for what, given, least in (
         ("memory", server.memory, release.memory),

@@ -19,7 +19,7 @@ def warnings(machines: list[Machine], before: Mapping[str, Any]) -> list[str]:
     """
     ports_are_free(machines)
     said = [line for each in machines for line in down(each)]
-    wanted = {each.server.name: each.server.data for each in machines}
+    wanted = {each.server.name: each.server.data_disks for each in machines}
     for server, report in before.items():
         gone = sorted(set(report.get("data", {})) - set(wanted.get(server, {})))
         said += [f"the data disk {name} of {server} goes, with all that is on it" for name in gone]

@@ -1,14 +1,16 @@
-"""The verbs of the target openstack: flakeship/__main__.py imports them only where one is run."""
+"""The internal commands of the target: what its command resources run."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import logging
+from collections.abc import Mapping
 
-from flakeship.model import codec
+from flakeship.model.evidence import Evidence
+from flakeship.targets.base import Command
 from flakeship.targets.openstack.images import publish, visibility
 from flakeship.targets.openstack.requests import (
     EphemeralRequest,
+    Published,
     PublishRequest,
     VerifyServerRequest,
     VisibilityRequest,
@@ -16,50 +18,39 @@ from flakeship.targets.openstack.requests import (
 from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
 
-Progress = Callable[[str], object]
+show = logging.getLogger(__name__).info
 
 
-def bring(text: str, progress: Progress) -> str:
-    """See to it that an image is in Glance; what was printed before has its id."""
-    request = codec.parse(PublishRequest, text)
-    previous = publish.earlier(printed(), request.name)
-    return codec.dump(publish.publish(request, previous, progress))
+def publish_image(request: PublishRequest, printed: str) -> Published:
+    """Have an image in Glance; what was printed before has its id."""
+    return publish.publish(request, publish.earlier(printed, request.name), show)
 
 
-def withdraw(text: str, _: Progress) -> str:
+def withdraw_image(request: PublishRequest, printed: str) -> None:
     """Remove an image from Glance."""
-    request = codec.parse(PublishRequest, text)
-    publish.withdraw(request, publish.earlier(printed(), request.name))
-    return "{}"
+    publish.withdraw(request, publish.earlier(printed, request.name))
 
 
-def shelve(text: str, _: Progress) -> str:
+def set_image_visibility(request: VisibilityRequest, _printed: str) -> None:
     """Show the images that are in use and hide the others."""
-    visibility.set_visibility(codec.parse(VisibilityRequest, text))
-    return "{}"
+    visibility.set_visibility(request)
 
 
-def check(text: str, progress: Progress) -> str:
+def verify_machine(request: VerifyServerRequest, printed: str) -> Evidence:
     """Verify a server; what was printed before has the host keys that are pinned."""
-    request = codec.parse(VerifyServerRequest, text)
-    pinned = verify.pinned_keys(printed(), request.machine)
-    return codec.dump(verify_server.verify_server(request, pinned, progress))
+    pinned = verify.pinned_keys(printed, request.machine)
+    return verify_server.verify_server(request, pinned, show)
 
 
-def test(text: str, progress: Progress) -> str:
+def verify_ephemeral(request: EphemeralRequest, _printed: str) -> Evidence:
     """Make a server, verify it and remove it."""
-    return codec.dump(ephemeral.verify_ephemeral(codec.parse(EphemeralRequest, text), progress))
+    return ephemeral.verify_ephemeral(request, show)
 
 
-def printed() -> str:
-    """What the resource's verb printed the last time; empty for the first."""
-    return os.environ.get("PULUMI_COMMAND_STDOUT", "")
-
-
-VERBS: dict[str, Callable[[str, Progress], str]] = {
-    "publish": bring,
-    "withdraw": withdraw,
-    "shelve": shelve,
-    "review": check,
-    "trial": test,
+COMMANDS: Mapping[str, Command] = {
+    "publish-image": Command(PublishRequest, publish_image),
+    "withdraw-image": Command(PublishRequest, withdraw_image),
+    "set-image-visibility": Command(VisibilityRequest, set_image_visibility),
+    "verify-server": Command(VerifyServerRequest, verify_machine),
+    "verify-ephemeral": Command(EphemeralRequest, verify_ephemeral),
 }

@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flakeship.config.server import Server
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Transport
 from flakeship.model.release import Release
@@ -22,7 +21,7 @@ from flakeship.targets.openstack.requests import (
     Owner,
     VerifyServerRequest,
 )
-from flakeship.targets.openstack.settings import Group, NetworkSettings, Reach
+from flakeship.targets.openstack.settings import Access, CloudServer, NetworkSettings, Placement
 from flakeship.verify.request import VerifyRequest
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
@@ -59,16 +58,16 @@ class Machine:
 
     cloud: str
     stack: str
-    server: Server
+    server: CloudServer
     release: Release
     flavor: Flavor
     network: str
     own_network: NetworkSettings
     pool: str
-    reach: Reach
+    reach: Access
     identity: str
     deadline: float
-    group: Group = ""
+    group: Placement = ""
     life: int = 1
     jump: Bastion | None = None
 
@@ -90,7 +89,8 @@ class Machine:
         what = [self.flavor.name, self.place, self.group, self.life]
         what += [sorted(port.port for port in server.declared if port.protocol != "udp")]
         what += sorted(port.label for port in server.declared if port.protocol == "udp")
-        what += [server.user_data, server.keypair, server.volume, server.volume and server.disk]
+        own = server.options
+        what += [own.user_data, own.keypair, own.volume, own.volume and server.disk]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:4]
 
     @property
@@ -106,7 +106,8 @@ class Machine:
     @property
     def metadata(self) -> dict[str, str]:
         """The marks, and the settings' own metadata, which cannot replace them."""
-        return self.server.metadata | marked(self.stack, self.server.name, self.release.name)
+        own = marked(self.stack, self.server.name, self.release.name)
+        return self.server.options.metadata | own
 
     @property
     def tags(self) -> list[str]:
@@ -116,7 +117,7 @@ class Machine:
     @property
     def disk(self) -> int:
         """The root disk in MiB."""
-        return self.server.disk if self.server.volume else self.flavor.disk
+        return self.server.disk if self.server.options.volume else self.flavor.disk
 
     @property
     def rules(self) -> list[Rule]:

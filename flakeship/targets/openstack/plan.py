@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from flakeship.config.settings import Settings
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
@@ -21,9 +20,7 @@ from flakeship.targets.openstack.network import floating_ips, networks
 from flakeship.targets.openstack.plan_machines import Plan
 from flakeship.targets.openstack.planning_context import PlanningContext
 from flakeship.targets.openstack.requests import Bastion
-
-OUTPUTS = ("servers", "standing", "published", "project")
-"""The stack's outputs that only this target has (`servers` like every other)."""
+from flakeship.targets.openstack.settings import CloudSettings
 
 JUMPS = TypeAdapter(dict[str, Bastion])
 PUBLISHED = TypeAdapter(dict[str, Publication])
@@ -34,8 +31,8 @@ class StackPlan:
     """What the components are declared from.
 
     `records` are those that stay beside the wanted `releases`; `counts` tells of every release how
-    often its image will have been uploaded; `max_image_disk` is as in components.target.Planned.
-    `notes` are for the person who reads the preview.
+    often its image will have been uploaded; see flakeship.targets.base.Plan for the
+    others.
     """
 
     scene: PlanningContext
@@ -44,7 +41,7 @@ class StackPlan:
     plan: Plan
     counts: Mapping[str, int]
     max_image_disk: Mapping[str, int]
-    notes: list[str]
+    warnings: list[str]
 
     @property
     def facts(self) -> list[str]:
@@ -73,24 +70,27 @@ def plan_stack(wanted: Desired, look: Inventory) -> StackPlan:
     Raises FlakeshipError for a stack of another project, for what the settings ask that the cloud
     does not have, and where the quota is too small.
     """
-    before = wanted.before
+    before = wanted.outputs.details
     same_project(before.get("project"), look)
     may_change(look)
     known = {record.name: record.release for record in wanted.ledger}
     # as it was verified: another commit with the same release is no change
     releases = {host: known.get(r.name, r) for host, r in wanted.releases.items()}
-    servers = [floating_ips.resolved(s, look, wanted.stack) for s in wanted.settings.each]
+    servers = [floating_ips.resolved(s, look, wanted.stack) for s in wanted.settings.instances]
     settings = wanted.settings.model_copy(update={"servers": servers})
-    wish = settings.openstack
-    floating = wish.reach != "direct" or any(s.address == "floating" for s in servers)
-    reports = before.get("servers") or {}
+    wish = settings.options
+    floating = wish.access != "direct" or any(s.options.address == "floating" for s in servers)
+    reports = {
+        name: {"machine": each.machine, "address": each.address, **each.details}
+        for name, each in wanted.outputs.servers.items()
+    }
     scene = PlanningContext(
         settings=settings,
         stack=wanted.stack,
-        identity=keys.identity(settings),
+        identity=keys.identity(settings.identity, settings.authorized_keys),
         releases=releases,
         ledger=wanted.ledger,
-        standing=machine.read(before.get("standing")),
+        standing=machine.read(wanted.outputs.machines),
         jumps=JUMPS.validate_python(
             {name: report["jump"] for name, report in reports.items() if report.get("jump")}
         ),
@@ -107,7 +107,7 @@ def plan_stack(wanted: Desired, look: Inventory) -> StackPlan:
 
     published = PUBLISHED.validate_python(before.get("published") or {})
     names = {release.name for release in releases.values()}
-    going = [r for r in wanted.ledger if r.name not in names and r not in wanted.others]
+    going = [r for r in wanted.ledger if r.name not in names and r not in wanted.retained]
     staying = {each.id for each in (*planned.active, *planned.older)}
 
     def goes(server: Server) -> bool:
@@ -118,7 +118,7 @@ def plan_stack(wanted: Desired, look: Inventory) -> StackPlan:
     records = [
         record
         for record in wanted.ledger
-        if record in wanted.others or record in rotation.kept or record.name in running - names
+        if record in wanted.retained or record in rotation.kept or record.name in running - names
     ]
     return StackPlan(
         scene=scene,
@@ -133,7 +133,7 @@ def plan_stack(wanted: Desired, look: Inventory) -> StackPlan:
             name: min(m.disk for m in new if m.release.name == name)
             for name in {m.release.name for m in new if m.release.disk == "auto"}
         },
-        notes=[
+        warnings=[
             *planned.notes,
             *floating_ips.moves({m.server.name: m.id for m in planned.active}, reports),
             *floating_ips.leaving(servers, reports),
@@ -165,23 +165,23 @@ def may_change(look: Inventory) -> None:
 
 def needs(scene: PlanningContext, new: list[Machine]) -> Mapping[str, int]:
     """What this run creates, at its peak; `new` are the machines that are not there yet."""
-    wish = scene.settings.openstack
+    wish = scene.settings.options
     running = [each for machines in scene.standing.values() for each in machines]
     groups = {each.security_group for each in running}
     networked = any(net.name == wish.network.named(scene.stack) for net in scene.look.networks)
-    borrowing = wish.reach == "floating" or (wish.reach == "jump" and not scene.jumps)
+    borrowing = wish.access == "floating" or (wish.access == "bastion" and not scene.jumps)
     together = {m.release.name for m in new} - {m.release.name for m in running}
     return quota.needs(
         [each.flavor for each in new],
         groups={m.security_group: len(m.rules) for m in new if m.security_group not in groups},
         network=None if wish.network.name or networked or not new else wish.network,
-        addresses=floating_ips.missing(scene.settings.each, scene.look, scene.stack),
-        temporary=min(len(new), wish.at_once) if borrowing else 0,
-        server_groups=len(together) if wish.group else 0,
+        addresses=floating_ips.missing(scene.settings.instances, scene.look, scene.stack),
+        temporary=min(len(new), wish.boot_concurrency) if borrowing else 0,
+        server_groups=len(together) if wish.placement else 0,
     )
 
 
-def forwards(settings: Settings) -> list[str]:
+def forwards(settings: CloudSettings) -> list[str]:
     """That ports of this machine lead nowhere here."""
     named = [s.name for s in settings.servers if any(port.host_port for port in s.ports)]
     return [

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flakeship.config.server import Server
-from flakeship.config.settings import Settings
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.flavors import sizing
@@ -15,6 +13,7 @@ from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.machine import Machine, Standing
 from flakeship.targets.openstack.planning_context import PlanningContext
 from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.settings import CloudServer, CloudSettings, OpenStackServer
 
 TEST = "test"
 """The name of the test server of a stack without servers."""
@@ -44,8 +43,8 @@ def plan(scene: PlanningContext) -> Plan:
     server to go back to does not run.
     """
     active, older, notes = [], [], []
-    window = scene.settings.rollback_window if scene.settings.servers else 0
-    for server in scene.settings.each or [test_server(scene.settings)]:
+    window = scene.settings.standby_releases if scene.settings.servers else 0
+    for server in scene.settings.instances or [test_server(scene.settings)]:
         known = scene.standing.get(server.name, [])
         flavor, said = sizing.choose(scene, server, known)
         machine = machine_of(scene, server, flavor, known)
@@ -59,27 +58,27 @@ def plan(scene: PlanningContext) -> Plan:
     return Plan(active, older, notes)
 
 
-def test_server(settings: Settings) -> Server:
+def test_server(settings: CloudSettings) -> CloudServer:
     """What a test server asks for: as little as its release can do with."""
-    wish = settings.openstack.test
-    return Server(
+    wish = settings.options.test_server
+    return CloudServer(
         name=TEST,
         vcpus=1,
         memory=1,
         disk=1,
-        address="none",
+        options=OpenStackServer(address="none"),
         ports=wish.ports,
         checks=wish.checks,
     )
 
 
 def machine_of(
-    scene: PlanningContext, server: Server, flavor: Flavor, known: list[Machine]
+    scene: PlanningContext, server: CloudServer, flavor: Flavor, known: list[Machine]
 ) -> Machine:
     """The machine that a server is to have, as if there were none yet."""
-    wish = scene.settings.openstack
+    wish = scene.settings.options
     asked = with_user_data(server)
-    if server.volume:
+    if server.options.volume:
         asked = asked.model_copy(update={"disk": sizing.volume(scene, server, known)})
     return Machine(
         cloud=wish.cloud,
@@ -90,24 +89,26 @@ def machine_of(
         network=scene.places.network,
         own_network=wish.network,
         pool=scene.places.pool,
-        reach=wish.reach,
+        reach=wish.access,
         identity=scene.identity,
         deadline=float(scene.settings.boot_timeout),
-        group=wish.group,
+        group=wish.placement,
         # a server that does not stay is looked at in the same way every time
         jump=None if scene.ephemeral else jump(server.name, scene.jumps),
     )
 
 
-def with_user_data(server: Server) -> Server:
+def with_user_data(server: CloudServer) -> CloudServer:
     """The server with the text of its user data, where that is given as a file."""
-    given = server.user_data
+    given = server.options.user_data
     if not given.startswith(("./", "/", "~/")):
         return server
     path = Path(given).expanduser()
     if not path.is_file():
         raise SettingError(f"flakeship:servers: {server.name}: userData: there is no file {given}")
-    return server.model_copy(update={"user_data": path.read_text()})
+    return server.model_copy(
+        update={"options": server.options.model_copy(update={"user_data": path.read_text()})}
+    )
 
 
 def settled(
@@ -144,7 +145,7 @@ def asleep(scene: PlanningContext, machine: Machine, known: list[Machine]) -> li
     seen = scene.named(machine)
     if machine.id not in {m.id for m in known} or any(s.status == "ACTIVE" for s in seen):
         return []
-    name = scene.settings.openstack.cloud
+    name = scene.settings.options.cloud
     start, show = (client(name, f"server {verb} {seen[0].id}") for verb in ("start", "show"))
     said = (
         f"{machine.server.name}: {machine.id} is {seen[0].status} in Nova: `{start}` (or `{show}` "

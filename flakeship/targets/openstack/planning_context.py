@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flakeship.config.server import Server
-from flakeship.config.settings import Settings
 from flakeship.model.release import Record, Release
 from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.inventory import Server as Seen
 from flakeship.targets.openstack.machine import Machine, Standing
 from flakeship.targets.openstack.network.networks import Networks
 from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.settings import CloudServer, CloudSettings
 
 
 @dataclass(frozen=True)
 class PlanningContext:
-    """Settings, releases by host, one look at the cloud, and what the last good run has left.
+    """CloudSettings, releases by host, one look at the cloud, and what the last good run has left.
 
     `standing` and `jumps` come from the stack's own outputs: its machines by server, and the
     servers that were active then, as ways to others.
     """
 
-    settings: Settings
+    settings: CloudSettings
     stack: str
     identity: str
     releases: Mapping[str, Release]
@@ -36,9 +35,9 @@ class PlanningContext:
     @property
     def ephemeral(self) -> bool:
         """Whether the only server is one that its verification makes and removes."""
-        return not self.settings.servers and self.settings.openstack.test.ephemeral
+        return not self.settings.servers and self.settings.options.test_server.ephemeral
 
-    def release(self, server: Server) -> Release:
+    def release(self, server: CloudServer) -> Release:
         """The release that a server is to run."""
         return self.releases[server.host or self.settings.host]
 

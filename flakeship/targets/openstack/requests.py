@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flakeship.targets.openstack.settings import Reach, Visibility
+from flakeship.targets.openstack.settings import Access, Visibility
 from flakeship.verify.request import VerifyRequest
 
 
@@ -79,8 +79,8 @@ class VerifyServerRequest:
 
     `server` and `port` are ids, `flavor` is a name, `image` an id. `stable` is the server's own
     public address, empty where it has none; `pool` the id of the external network that a temporary
-    one comes from. `jump` is used with reach `jump` as long as the stable address does not lead to
-    this very server; without one a temporary floating IP is used. `restricted` are the declared
+    one comes from. `jump` is used with access `bastion` as long as the stable address does not lead
+    to this very server; without one a temporary floating IP is used. `restricted` are the declared
     ports that are not open to everybody, but to where Pulumi runs at least where it is SSH's.
     """
 
@@ -90,7 +90,7 @@ class VerifyServerRequest:
     port: str
     flavor: str
     image: str
-    reach: Reach
+    reach: Access
     stable: str
     pool: str
     verify: VerifyRequest

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.fields import Cidr, Model
 from flakeship.config.ports import Ports, validate_ports
+from flakeship.config.server import Server
+from flakeship.config.settings import Settings
+from flakeship.config.target import ServerOptions, TargetOptions
 from flakeship.model.checks import Check
+from flakeship.model.errors import SettingError
 
-Reach = Literal["floating", "jump", "direct"]
+Access = Literal["floating", "bastion", "direct"]
 Visibility = Literal["private", "shared", "community", "public"]
-Group = Literal["", "anti-affinity", "soft-anti-affinity"]
+Placement = Literal["", "anti-affinity", "soft-anti-affinity"]
 
 
 def name_alone(value: object) -> object:
@@ -92,21 +97,71 @@ class TestServerSettings(Model):
         return self
 
 
-class OpenStackSettings(Model):
+class OpenStackSettings(TargetOptions):
     """How a stack uses its cloud.
 
     `cloud` is a name in clouds.yaml; empty: OS_CLOUD or the OS_* variables. `pool` is the external
-    network that floating IPs come from; empty: the only one. `reach` is how the checks get to a
+    network that floating IPs come from; empty: the only one. `access` is how the checks reach a
     server that has no public address yet. `prices` orders flavors by their price, of any unit.
-    `group` keeps the servers on different hypervisors. `at_once` servers boot at the same time.
+    `placement` keeps the servers on different hypervisors. `boot_concurrency` servers boot at the
+    same time.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "reach": "access",
+        "group": "placement",
+        "test": "testServer",
+        "atOnce": "bootConcurrency",
+    }
 
     cloud: str = ""
     network: Annotated[NetworkSettings, BeforeValidator(name_alone)] = NetworkSettings()
     pool: str = ""
-    reach: Reach = "floating"
+    access: Access = "floating"
     visibility: Visibility = "private"
-    group: Group = ""
+    placement: Placement = ""
     prices: dict[str, Annotated[float, Field(ge=0)]] = {}
-    test: TestServerSettings = TestServerSettings()
-    at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    test_server: TestServerSettings = TestServerSettings()
+    boot_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+
+    def check(self, servers: Sequence[Server[Any]]) -> None:
+        """No two servers have the same existing address."""
+        addresses = [server.options.address for each in servers for server in each.instances]
+        named = [address for address in addresses if address not in ("floating", "none")]
+        twice = sorted({address for address in named if named.count(address) > 1})
+        if twice:
+            raise SettingError(
+                f"the address {', '.join(twice)} is given more than once",
+                key="flakeship:servers",
+            )
+
+
+class OpenStackServer(ServerOptions):
+    """The keys of a server on a cloud.
+
+    `address` is `floating` (one of its own), `none` or an existing floating IP. With `volume` the
+    root disk is a volume.
+    """
+
+    flavor: Annotated[FlavorPolicy, BeforeValidator(name_alone)] = FlavorPolicy()
+    user_data: str = ""
+    metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")], str] = {}
+    keypair: str = ""
+    address: str = "floating"
+    volume: bool = False
+
+    @model_validator(mode="after")
+    def an_address(self) -> OpenStackServer:
+        """The address is one."""
+        if self.address not in ("floating", "none"):
+            try:
+                ipaddress.IPv4Address(self.address)
+            except ValueError:
+                raise ValueError(
+                    f"address must be floating, none or an existing floating IP, got {self.address}"
+                ) from None
+        return self
+
+
+CloudServer = Server[OpenStackServer]
+CloudSettings = Settings[OpenStackSettings, OpenStackServer]

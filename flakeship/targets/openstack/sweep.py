@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,29 +11,31 @@ from flakeship.rollout import orphans
 from flakeship.rollout.orphans import OwnedResource, Unrecorded
 from flakeship.state import stack as stack_state
 from flakeship.state.stack import Stack
+from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import owned_resources
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
 
-def sweep(stack: Stack, cloud: str) -> list[str]:
-    """Remove what is certainly orphaned, and return lines about that and about the rest.
+def sweep(stack: Stack, cloud: str) -> SweepResult:
+    """Remove what is certainly orphaned, and list the rest with the commands that remove it.
 
     `cloud` is as for `connected`; no run may be under way. Raises FlakeshipError where the cloud
-    cannot be read. With an empty state that is a line instead: nothing proves then that the stack
-    ever was there.
+    cannot be read. With an empty state that is a line of the result instead: nothing proves then
+    that the stack ever was there.
     """
     states = [stack]
 
     def inspect() -> Unrecorded:
         # the first state was read before, every other one is read anew
-        state = states.pop() if states else stack_state.settled(stack_state.selected())
+        state = states.pop() if states else stack_state.without_pending(stack_state.selected())
         return unrecorded(connection, state)
 
     def remove(resource: OwnedResource) -> None:
@@ -55,11 +56,9 @@ def sweep(stack: Stack, cloud: str) -> list[str]:
     except FlakeshipError as error:
         if stack.resources:
             raise
-        return [f"the state is empty, and the cloud was not inspected: {error}"]
-    return [
-        *(f"removed the {each.kind} {each}" for each in swept.removed),
-        *report(stack.name, cloud, where, swept.left),
-    ]
+        return SweepResult(left=[f"the state is empty, and the cloud was not inspected: {error}"])
+    removed = [f"{each.kind} {each}" for each in swept.removed]
+    return SweepResult(removed, report(stack.name, cloud, where, swept.left))
 
 
 def unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
@@ -70,7 +69,7 @@ def unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
     read = datetime.now(UTC)
     token = api.login(connection)
     project = str(token.project_id)
-    expected = stack.outputs.get("project", project)
+    expected = stack.outputs.details.get("project", project)
     if expected != project:
         raise FlakeshipError(
             f"the stack is in the project {expected}, and these credentials are for "
@@ -86,12 +85,9 @@ def unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
 
 def held_ids(stack: Stack) -> set[str]:
     """The ids of everything that the state holds; images are made by commands."""
-    ids = {resource.get("id", "") for resource in stack.resources}
-    for resource in stack.resources:
-        stdout = resource.get("outputs", {}).get("stdout")
-        if stdout and GLANCE_IMAGE.subject(resource["urn"]):
-            ids.add(json.loads(stdout)["id"])
-    return ids | {image["id"] for image in (stack.outputs.get("published") or {}).values()}
+    ids = {resource.id for resource in stack.resources}
+    ids |= {each.result(Published).id for each in stack.of(GLANCE_IMAGE).values() if each.printed}
+    return ids | {image["id"] for image in (stack.outputs.details.get("published") or {}).values()}
 
 
 def report(stack: str, cloud: str, where: str, left: Sequence[OwnedResource]) -> list[str]:

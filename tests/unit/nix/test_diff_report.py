@@ -18,7 +18,8 @@ from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.file_diff import FileDiff
 from flakeship.nix.diff.packages import PackageChange, Packages
 from flakeship.operate import diff as asked
-from flakeship.release import desired
+from flakeship.release.sources import Flake, Found
+from flakeship.state import outputs
 from flakeship.state import stack as selected
 from flakeship.state.stack import Stack
 from flakeship.system.process import Result
@@ -256,16 +257,16 @@ class Asked:
 
     store: SmallStore
     ledger: list[Release]
-    said: list[str]
 
     def diff(self, before: str = "", after: str = "") -> str:
         records = [verified(each, "0") for each in self.ledger]
-        outputs: dict[str, Any] = {
+        stored: dict[str, Any] = {
+            "flakeship": outputs.header("local"),
             "running": {"web": self.ledger[0].name} if self.ledger else {},
             "releases": [plain(each) for each in records],
         }
-        stack = Stack("dev", {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]})
-        return asked.diff(stack, before, after, self.said.append)
+        own = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": stored}
+        return asked.diff(Stack("dev", {"resources": [own]}), before, after)
 
 
 @pytest.fixture
@@ -277,12 +278,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Asked:
     monkeypatch.setattr(Path, "exists", lambda path: path.suffix == ".drv")
     monkeypatch.setattr(closure_size, "known_sizes", lambda *_, **__: iter([]))
     monkeypatch.setattr(asked, "evaluated", lambda *_: {"web": now})
-    return Asked(store, ledger, [])
+    return Asked(store, ledger)
 
 
 def test_without_names_it_is_from_what_runs_to_the_flake(made: Asked) -> None:
     assert "nginx 2 -> 3" in made.diff()
-    assert made.said == []
 
 
 def test_any_two_releases_of_the_ledger(made: Asked) -> None:
@@ -302,31 +302,34 @@ def test_a_release_that_is_not_in_the_ledger_is_said(made: Asked) -> None:
 
 def test_a_stack_without_releases_has_nothing_to_compare(made: Asked) -> None:
     made.ledger.clear()
-    with pytest.raises(FlakeshipError, match="nothing is verified in this stack yet"):
+    with pytest.raises(FlakeshipError, match="nothing is verified yet"):
         made.diff()
 
 
-def test_a_host_that_goes_is_said(made: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_goes_is_logged(
+    made: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setattr(asked, "evaluated", lambda *_: {})
     assert made.diff() == ""
-    assert made.said == ["web: no server of this stack is to run it any more"]
+    assert caplog.messages == ["web: no server of this stack runs it any more"]
 
 
 def test_the_flake_is_evaluated_with_the_stacks_settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     (tmp_path / "flake.nix").touch()
-    told = {"host": "web", "flake": str(tmp_path), "servers": '[{"name": "a", "ports": []}]'}
-    config = {f"flakeship:{key}": {"value": value, "secret": False} for key, value in told.items()}
+    given = {"host": "web", "flake": str(tmp_path), "servers": '[{"name": "a", "ports": []}]'}
+    config = {f"flakeship:{key}": {"value": value, "secret": False} for key, value in given.items()}
     seen = []
 
-    def evaluate(settings: Any, stack: str, hosts: list[str]) -> Any:
-        seen.append((settings.flake, stack, hosts))
-        return desired.Evaluation({"web": release(1)}, ["uncommitted"])
+    def releases(flake: Flake, hosts: list[str]) -> Found:
+        seen.append((flake.settings.flake, flake.stack, hosts))
+        return Found({"web": release(1)}, ["uncommitted"])
 
     monkeypatch.setattr(selected, "run", lambda *_: Result(0, json.dumps(config), ""))
-    monkeypatch.setattr(desired, "evaluate_hosts", evaluate)
-    warned: list[str] = []
-    assert asked.evaluated(Stack("dev", {}), warned.append) == {"web": release(1)}
+    monkeypatch.setattr(Flake, "releases", releases)
+    assert asked.evaluated(Stack("dev", {})) == {"web": release(1)}
     assert seen == [(str(tmp_path), "dev", ["web"])]
-    assert warned == ["uncommitted"]
+    assert caplog.messages == ["uncommitted"]

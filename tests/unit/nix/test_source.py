@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.config import server as servers
-from flakeship.config import settings
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import source
 from flakeship.ssh import keys as access
@@ -123,15 +121,12 @@ def test_who_logs_in(
     monkeypatch: pytest.MonkeyPatch, keys: list[str], identity: str, login: str
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
-    server = servers.Server(name="web")
-    given = settings.Settings.model_construct(
-        authorized_keys=keys, identity=identity, servers=[server]
-    )
-    assert access.identity(given) == login
+    assert access.identity(identity, keys) == login
 
 
 def test_keys_that_nobody_here_can_use_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    given = settings.Settings.model_construct(authorized_keys=[KEY], identity="")
-    with pytest.raises(FlakeshipError, match="flakeship:identity: is needed with"):
-        access.identity(given)
+    with pytest.raises(FlakeshipError) as refused:
+        access.identity("", [KEY])
+    assert refused.value.code == "identity-missing"
+    assert refused.value.key == "flakeship:identity"

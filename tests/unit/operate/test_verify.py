@@ -1,75 +1,100 @@
-"""`make verify` looks at what the state says was verified."""
+"""`flakeship verify` repeats what the state has as verified."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump, parse
+from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import Evidence
-from flakeship.operate import verify as recheck
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.operate import verify
+from flakeship.state import outputs
 from flakeship.state.stack import Stack
+from flakeship.targets.base import Verified
+from flakeship.targets.local.operate import LocalOperator
 from flakeship.targets.local.requests import VerifyMachineRequest
+from flakeship.targets.openstack.operate import OpenStackOperator
+from flakeship.targets.repeat import repeated
 from flakeship.verify.context import VerificationContext
+from tests.targets.openstack.unit.small_cloud import REVIEW
 from tests.unit.verify.machines import REQUEST
 
-
-def resource(name: str, **inputs: str) -> dict[str, Any]:
-    done = dump(Evidence("test-33333333-abcd", 1, ["ssh-ed25519 AAAA"], 3.0, []))
-    return {
-        "urn": f"urn:pulumi:dev::p::t::{name}",
-        "type": "t",
-        "inputs": inputs,
-        "outputs": {"stdout": done},
-    }
+TEST = "test-33333333-abcd"
 
 
-def test_a_cut_over_on_a_cloud_has_nothing_to_check() -> None:
-    # it is an association of Neutron's, and no verb of ours
-    moved = resource("cutover-web", floatingIp="203.0.113.7")
-    with pytest.raises(FlakeshipError, match="nothing is verified in this stack yet"):
-        recheck.verify_stack(Stack("dev", {"resources": [moved]}), str)
+def resource(name: str, machine: str = TEST, **inputs: str) -> dict[str, Any]:
+    done = dump(Evidence(machine, 1, ["ssh-ed25519 AAAA"], 3.0, []))
+    urn = f"urn:pulumi:dev::p::t::{name}"
+    return {"urn": urn, "type": "t", "inputs": inputs, "outputs": {"stdout": done}}
 
 
-def test_a_test_server_that_is_gone_is_told() -> None:
-    tried = resource("verification-test-33333333-abcd", create="trial", stdin="{}")
-    shown = recheck.verify_stack(Stack("dev", {"resources": [tried]}), str)
-    assert "test-33333333-abcd\n  was a test server and is gone" in shown
+def header(target: str, **servers: Any) -> dict[str, Any]:
+    stored = {"flakeship": outputs.header(target), "running": {"x": "r"}, "servers": servers}
+    return {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": stored}
+
+
+@pytest.mark.parametrize("target", ["local", "openstack"])
+def test_where_nothing_is_verified_there_is_nothing_to_repeat(target: str) -> None:
+    # on a cloud the cutover is an association of Neutron's, and no command of ours
+    moved = resource("address-web", floatingIp="203.0.113.7")
+    with pytest.raises(FlakeshipError) as refused:
+        verify.verify(Stack("dev", {"resources": [header(target), moved]}))
+    assert refused.value.code == "nothing-verified"
+
+
+def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
+    machines = ["web-11111111-abcd", "web-db-11111111-abcd", "mail-22222222-abcd"]
+    found = [resource(f"verification-{each}", each) for each in machines]
+    stack = Stack("dev", {"resources": found})
+
+    def repeat(machine: str, _: Evidence) -> Verified:
+        if machine.startswith("web"):
+            raise FlakeshipError("is broken", key=machine)
+        return Verified(machine, [CheckResult("a", passed=True, milliseconds=1, detail="")])
+
+    with pytest.raises(FlakeshipError) as failed:
+        repeated(stack, "", repeat)
+    assert failed.value.code == "checks-failed"
+    assert all(f"{machine}: is broken" in str(failed.value) for machine in machines[:2])
+    done: Sequence[Verified] = repeated(stack, "mail", repeat)
+    assert [each.machine for each in done] == ["mail-22222222-abcd"]
+    assert "mail-22222222-abcd\n  ✓ a    0.00 s" in verify.text(done)
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_a_cloud_is_told_which_server_is_active(
+def test_the_active_server_is_verified_with_its_address(
     monkeypatch: pytest.MonkeyPatch, active: bool
 ) -> None:
     asked: list[bool] = []
 
-    def again(_text: str, previous: str, *_: object, active: bool) -> Evidence:
+    def again(*_: object, active: bool) -> Evidence:
         asked.append(active)
-        return parse(Evidence, previous)
+        return Evidence(TEST, 1, [], 1.0, [])
 
-    monkeypatch.setattr(
-        "flakeship.targets.openstack.servers.verify_existing.verify_existing", again
-    )
-    name = "test-33333333-abcd"
-    servers = {"test": {"machine": name if active else "test-44444444-abcd"}}
-    stack = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": {"servers": servers}}
-    reviewed = resource(f"verification-{name}", create="review", stdin="{}")
-    recheck.verify_stack(Stack("dev", {"resources": [stack, reviewed]}), str)
+    module = "flakeship.targets.openstack.servers.verify_existing.verify_existing"
+    monkeypatch.setattr(module, again)
+    server = {"target": "openstack", "machine": TEST if active else "test-44444444-abcd"}
+    own = resource(f"verification-{TEST}", create="openstack.verify-server", stdin=dump(REVIEW))
+    stack = header("openstack", test={**server, "release": "r"})
+    OpenStackOperator(Stack("dev", {"resources": [stack, own]})).verify()
     assert asked == [active]
 
 
-def test_what_a_failure_of_a_running_machine_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_a_running_machine_names_the_ways_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told: list[str] = []
 
-    def verify(_request: object, _pinned: object, context: VerificationContext) -> Evidence:
+    def verified(_request: object, _pinned: object, context: VerificationContext) -> Evidence:
         told.append(context.on_failure)
         return Evidence(REQUEST.machine, 1, [], 1.0, [])
 
-    monkeypatch.setattr("flakeship.verify.verify.verify", verify)
+    monkeypatch.setattr("flakeship.verify.verify.verify", verified)
     request = VerifyMachineRequest(REQUEST, {22: 1}, "10.0.2.0/24", "console.log")
-    looked = resource("verification-test", create="verify", stdin=dump(request))
-    recheck.verify_stack(Stack("dev", {"resources": [looked]}), str)
+    own = resource(f"verification-{TEST}", create="local.verify-machine", stdin=dump(request))
+    LocalOperator(Stack("dev", {"resources": [own]})).verify()
     assert "it still has its name and address" in told[0]
-    assert "`pulumi up --stack dev --replace '**-test-33333333-abcd'`" in told[0]
+    assert f"`pulumi up --stack dev --replace '**-{TEST}'`" in told[0]

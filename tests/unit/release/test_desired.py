@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.config.settings import Settings
+from flakeship.config.settings import AnySettings
 from flakeship.model.errors import SettingError
 from flakeship.model.release import Firmware, Format, Release
 from flakeship.nix import evaluate
 from flakeship.nix import workers as memory
-from flakeship.release import desired
-from flakeship.targets import image_support
+from flakeship.release.sources import Flake, refuse_unbootable
+from flakeship.targets import registry
 from flakeship.targets.openstack.images import retention
 from tests.unit.model.test_ledger import release
 
@@ -95,7 +95,7 @@ def test_a_control_group_leaves_less(
     assert memory.available_memory() == left
 
 
-class Flake:
+class Evaluator:
     """Notes down how many evaluations there are at a time."""
 
     def __init__(self, kind: Format = "qcow2") -> None:
@@ -114,37 +114,41 @@ class Flake:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnySettings:
     (tmp_path / "flake").mkdir()
     (tmp_path / "flake/flake.nix").touch()
     monkeypatch.chdir(tmp_path)
-    return Settings(flake="./flake", host="web")
+    return AnySettings(flake="./flake", host="web")
 
 
 @pytest.mark.parametrize(("mebibytes", "most"), [(16000, 4), (2500, 2), (100, 1)])
 def test_hosts_are_evaluated_side_by_side(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings, mebibytes: int, most: int
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    settings: AnySettings,
+    mebibytes: int,
+    most: int,
 ) -> None:
     told(monkeypatch, tmp_path, mebibytes, 4)
-    flake = Flake()
+    flake = Evaluator()
     monkeypatch.setattr(evaluate, "evaluate", flake.evaluate)
     hosts = ["web", "db", "mail", "forge"]
-    found = desired.evaluate_hosts(settings, "dev", hosts)
+    found = Flake(settings, "dev", registry.spec("local")).releases(hosts)
     assert list(found.releases) == hosts
     assert flake.most == most
 
 
 def test_a_variant_that_the_target_cannot_boot_is_refused(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
+    monkeypatch: pytest.MonkeyPatch, settings: AnySettings
 ) -> None:
-    monkeypatch.setattr(evaluate, "evaluate", Flake("netboot").evaluate)
+    monkeypatch.setattr(evaluate, "evaluate", Evaluator("netboot").evaluate)
     asked = settings.model_copy(update={"variant": "netboot"})
     with pytest.raises(SettingError) as refused:
-        desired.evaluate_hosts(asked, "dev", ["web"])
-    assert str(refused.value) == (
-        "flakeship:variant: web.netboot is an image of the format netboot, and the target local "
-        "boots qcow2 and raw; variants that would do: qemu, openstack, proxmox, raw"
-    )
+        Flake(asked, "dev", registry.spec("local")).releases(["web"])
+    error = refused.value
+    assert (error.code, error.key) == ("variant-not-bootable", "flakeship:variant")
+    assert (error.given, error.allowed) == ("netboot", "qemu, openstack, proxmox, raw")
+    assert "image format netboot" in error.what
 
 
 @pytest.mark.parametrize(
@@ -164,17 +168,18 @@ def test_a_variant_that_the_target_cannot_boot_is_refused(
 def test_what_a_target_boots(target: str, given: Format, firmware: Firmware, fits: bool) -> None:
     offered = replace(QCOW2, format=given, firmware=firmware)
     if fits:
-        image_support.check(offered, target)
+        refuse_unbootable(offered, registry.spec(target))
         return
-    with pytest.raises(SettingError, match=r"^flakeship:variant: web\.qemu is .* would do: .*raw"):
-        image_support.check(offered, target)
+    with pytest.raises(SettingError) as refused:
+        refuse_unbootable(offered, registry.spec(target))
+    assert refused.value.code == "variant-not-bootable"
 
 
 def test_a_machine_here_has_no_uefi() -> None:
-    with pytest.raises(
-        SettingError, match=r"for the firmware uefi, .* local boots bios and hybrid;"
-    ):
-        image_support.check(replace(QCOW2, firmware="uefi"), "local")
+    with pytest.raises(SettingError) as refused:
+        refuse_unbootable(replace(QCOW2, firmware="uefi"), registry.spec("local"))
+    assert "firmware uefi" in refused.value.what
+    assert "boots bios and hybrid" in refused.value.what
 
 
 @pytest.mark.parametrize(

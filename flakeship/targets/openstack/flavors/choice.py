@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 
-from flakeship.config.server import Server
 from flakeship.model.errors import SettingError
 from flakeship.targets.openstack.flavors.fit import Lack, Need, lacks
 from flakeship.targets.openstack.flavors.special_hardware import OURS
 from flakeship.targets.openstack.inventory import Flavor, Inventory
+from flakeship.targets.openstack.settings import CloudServer
 
 NEAREST = 3
 
@@ -27,7 +27,7 @@ class Choice:
 
 
 def choose(
-    server: Server,
+    server: CloudServer,
     wanted: Need,
     look: Inventory,
     prices: Mapping[str, float],
@@ -47,14 +47,14 @@ def choose(
     a name that is not there or does not fit; and for `create` without the role or the quota.
     """
     doubt = [f"{server.name}: {wanted.doubt}"] if wanted.doubt else []
-    if server.flavor.create:
+    if server.options.flavor.create:
         return Choice(custom(server, wanted, look, before, stack), doubt)
     kept = next((flavor for flavor in look.flavors if flavor.name == before), None)
     short = {each.name: lacks(each, server, wanted, look) for each in look.flavors}
     if kept:
         short[kept.name] = lacks(kept, server, wanted, look, quota=False)
     fitting = sorted((e for e in look.flavors if not short[e.name]), key=lambda e: size(e, prices))
-    if server.flavor.name:
+    if server.options.flavor.name:
         return Choice(explicit(server, look, short, fitting, before), doubt)
     if not fitting:
         raise SettingError(nothing(server, wanted, look, prices, short))
@@ -75,7 +75,9 @@ def size(flavor: Flavor, prices: Mapping[str, float]) -> tuple[float, int, int, 
     return price, flavor.memory, flavor.vcpus, flavor.disk, flavor.ephemeral, flavor.name
 
 
-def smaller(server: Server, kept: Flavor, best: Flavor, prices: Mapping[str, float]) -> list[str]:
+def smaller(
+    server: CloudServer, kept: Flavor, best: Flavor, prices: Mapping[str, float]
+) -> list[str]:
     """What to tell where another flavor would be taken today."""
     ours, other = size(kept, prices)[:-1], size(best, prices)[:-1]
     if other >= ours:
@@ -87,7 +89,9 @@ def smaller(server: Server, kept: Flavor, best: Flavor, prices: Mapping[str, flo
     ]
 
 
-def moved(server: Server, best: Flavor, before: str, short: Mapping[str, list[Lack]]) -> list[str]:
+def moved(
+    server: CloudServer, best: Flavor, before: str, short: Mapping[str, list[Lack]]
+) -> list[str]:
     """What to tell of a server that cannot keep the flavor it has had."""
     if not before:
         return []
@@ -96,14 +100,14 @@ def moved(server: Server, best: Flavor, before: str, short: Mapping[str, list[La
 
 
 def explicit(
-    server: Server,
+    server: CloudServer,
     look: Inventory,
     short: Mapping[str, list[Lack]],
     fitting: list[Flavor],
     before: str,
 ) -> Flavor:
     """The flavor that the settings name. Raises SettingError."""
-    name = server.flavor.name
+    name = server.options.flavor.name
     key = f"flakeship:servers: {server.name}: the flavor {name}"
     for flavor in look.flavors:
         if flavor.name == name and not short[name]:
@@ -121,7 +125,7 @@ def explicit(
 
 
 def nothing(
-    server: Server,
+    server: CloudServer,
     wanted: Need,
     look: Inventory,
     prices: Mapping[str, float],
@@ -158,7 +162,7 @@ def words(short: list[Lack]) -> str:
     return ", ".join(lack.text for lack in short)
 
 
-def custom(server: Server, wanted: Need, look: Inventory, before: str, stack: str) -> Flavor:
+def custom(server: CloudServer, wanted: Need, look: Inventory, before: str, stack: str) -> Flavor:
     """The description of a flavor that fits exactly: it has no id, and whole GiB of disk.
 
     A flavor cannot be changed and its name is the whole cloud's, so the name says all that it is:
@@ -172,11 +176,11 @@ def custom(server: Server, wanted: Need, look: Inventory, before: str, stack: st
             f"{key} needs the role admin, and in {look.project_name} you have "
             f"{', '.join(look.roles) or 'none'}: choose among the flavors there are, or ask for one"
         )
-    open_ones = [name for name, value in server.flavor.extra_specs.items() if value == "*"]
+    open_ones = [name for name, value in server.options.flavor.extra_specs.items() if value == "*"]
     if open_ones:
         raise SettingError(f"{key}: {', '.join(open_ones)} needs a value, `*` is none to create")
-    disk = 0 if server.volume else ceil(wanted.disk / 1024)
-    told = json.dumps([look.project, server.flavor.extra_specs], sort_keys=True)
+    disk = 0 if server.options.volume else ceil(wanted.disk / 1024)
+    told = json.dumps([look.project, server.options.flavor.extra_specs], sort_keys=True)
     mark = hashlib.sha256(told.encode()).hexdigest()[:4]
     flavor = Flavor(
         id="",
@@ -184,9 +188,9 @@ def custom(server: Server, wanted: Need, look: Inventory, before: str, stack: st
         vcpus=wanted.vcpus,
         memory=wanted.memory,
         disk=disk * 1024,
-        extra_specs=server.flavor.extra_specs,
+        extra_specs=server.options.flavor.extra_specs,
     )
     short = lacks(flavor, server, wanted, look, quota=flavor.name != before)
     if short:
         raise SettingError(f"{key}: a flavor that fits exactly {words(short)}")
-    return replace(flavor, extra_specs=server.flavor.extra_specs | {OURS: stack})
+    return replace(flavor, extra_specs=server.options.flavor.extra_specs | {OURS: stack})

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from flakeship.config.server import Server
 from flakeship.model.release import Record, Release
 from flakeship.targets.openstack.flavors.special_hardware import architectures, special
 from flakeship.targets.openstack.inventory import Flavor, Inventory
-from flakeship.targets.openstack.settings import FlavorPolicy
+from flakeship.targets.openstack.settings import CloudServer, FlavorPolicy
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Lack:
     share: float = 1.0
 
 
-def need(server: Server, release: Release, ledger: Sequence[Record]) -> Need:
+def need(server: CloudServer, release: Release, ledger: Sequence[Record]) -> Need:
     """What the settings of a server and its release ask for together, the larger of both.
 
     A release whose image's disk is `auto` has a size once it is built: that of its own record or,
@@ -79,7 +78,7 @@ def image_disk(release: Release, ledger: Sequence[Record]) -> tuple[int, str]:
 
 
 def lacks(
-    flavor: Flavor, server: Server, wanted: Need, look: Inventory, *, quota: bool = True
+    flavor: Flavor, server: CloudServer, wanted: Need, look: Inventory, *, quota: bool = True
 ) -> list[Lack]:
     """Everything that keeps a flavor from a server, nothing where it fits.
 
@@ -88,13 +87,13 @@ def lacks(
     return [
         *sizes(flavor, server, wanted),
         *foreign(flavor, wanted, look),
-        *names(flavor, server.flavor),
-        *specs(flavor, server.flavor),
+        *names(flavor, server.options.flavor),
+        *specs(flavor, server.options.flavor),
         *(exceeded(flavor, look) if quota else ()),
     ]
 
 
-def sizes(flavor: Flavor, server: Server, wanted: Need) -> Iterator[Lack]:
+def sizes(flavor: Flavor, server: CloudServer, wanted: Need) -> Iterator[Lack]:
     """Too few vCPUs, too little memory, too small a root disk.
 
     A root disk of 0 is no disk of any size but Nova's special case "the image's native size": the
@@ -109,7 +108,7 @@ def sizes(flavor: Flavor, server: Server, wanted: Need) -> Iterator[Lack]:
     if flavor.memory < wanted.memory:
         short = wanted.memory - flavor.memory
         yield Lack(f"lacks {short} MiB of memory", short / wanted.memory)
-    if server.volume:
+    if server.options.volume:
         return
     if not flavor.disk:
         yield Lack("has no root disk (only for servers with volume: true)")

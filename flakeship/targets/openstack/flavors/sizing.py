@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flakeship.config.server import Server
 from flakeship.targets.openstack.flavors import choice as flavors
 from flakeship.targets.openstack.flavors import fit
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.planning_context import PlanningContext
+from flakeship.targets.openstack.settings import CloudServer
 
 
 def choose(
-    scene: PlanningContext, server: Server, known: list[Machine]
+    scene: PlanningContext, server: CloudServer, known: list[Machine]
 ) -> tuple[Flavor, list[str]]:
     """The flavor of a server, and what to tell of it.
 
@@ -33,26 +33,28 @@ def choose(
         server,
         need(scene, server),
         look,
-        scene.settings.openstack.prices,
+        scene.settings.options.prices,
         before=flavor_before(scene, server, known),
         stack=scene.stack,
     )
     return choice.flavor, [*said, *choice.notes]
 
 
-def need(scene: PlanningContext, server: Server) -> fit.Need:
+def need(scene: PlanningContext, server: CloudServer) -> fit.Need:
     """What a server's flavor has to offer."""
     return fit.need(server, scene.release(server), scene.ledger)
 
 
-def volume(scene: PlanningContext, server: Server, known: list[Machine]) -> int:
+def volume(scene: PlanningContext, server: CloudServer, known: list[Machine]) -> int:
     """The size of a root disk that is a volume, in MiB; one that there is keeps its size."""
     release = scene.release(server)
-    there = [m.server.disk for m in known if m.release.name == release.name and m.server.volume]
+    there = [
+        m.server.disk for m in known if m.release.name == release.name and m.server.options.volume
+    ]
     return there[0] if there else need(scene, server).disk
 
 
-def flavor_before(scene: PlanningContext, server: Server, known: list[Machine]) -> str:
+def flavor_before(scene: PlanningContext, server: CloudServer, known: list[Machine]) -> str:
     """The name of the flavor that a server has had, best of all with this very release.
 
     A run that failed has left one that no output tells of.

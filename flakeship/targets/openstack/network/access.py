@@ -56,7 +56,7 @@ def open_route(
             yield Route(request.stable, _same(request), at.subnet, serving=True)
         elif request.reach == "direct":
             yield Route(at.ipv4, _same(request), at.subnet)
-        elif request.reach == "jump" and (found := _jump(opened, request, at, progress)):
+        elif request.reach == "bastion" and (found := _jump(opened, request, at, progress)):
             yield found
         else:
             address = opened.enter_context(

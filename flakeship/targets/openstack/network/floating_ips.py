@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flakeship.config.server import Server
 from flakeship.model.errors import SettingError
 from flakeship.targets.openstack.inventory import Address, Inventory
+from flakeship.targets.openstack.settings import CloudServer
 
 REPAIR = "`pulumi refresh` tells the state, and the next `up` puts it right"
 
@@ -18,37 +18,38 @@ def own(look: Inventory, stack: str, server: str) -> Address | None:
     return next(marked, None)
 
 
-def resolved(server: Server, look: Inventory, stack: str) -> Server:
+def resolved(server: CloudServer, look: Inventory, stack: str) -> CloudServer:
     """The server with an existing address that is there; our own for it is `floating` as ever.
 
     Were that one named and no longer declared, it would be released. Raises SettingError for an
     address that the project does not have.
     """
-    if server.address in ("floating", "none"):
+    if server.options.address in ("floating", "none"):
         return server
-    if not any(each.address == server.address for each in look.addresses):
+    if not any(each.address == server.options.address for each in look.addresses):
         there = sorted(each.address for each in look.addresses)
         raise SettingError(
             f"flakeship:servers: {server.name}: address: the project {look.project_name} has no "
-            f"floating IP {server.address}; it has {', '.join(there) or 'none'}"
+            f"floating IP {server.options.address}; it has {', '.join(there) or 'none'}"
         )
     ours = own(look, stack, server.name)
-    if ours and ours.address == server.address:
-        return server.model_copy(update={"address": "floating"})
+    if ours and ours.address == server.options.address:
+        options = server.options.model_copy(update={"address": "floating"})
+        return server.model_copy(update={"options": options})
     return server
 
 
-def missing(servers: list[Server], look: Inventory, stack: str) -> int:
+def missing(servers: list[CloudServer], look: Inventory, stack: str) -> int:
     """How many floating IPs have to be made."""
-    return sum(s.address == "floating" and not own(look, stack, s.name) for s in servers)
+    return sum(s.options.address == "floating" and not own(look, stack, s.name) for s in servers)
 
 
-def drifted(servers: list[Server], reports: Mapping[str, Any], look: Inventory) -> list[str]:
+def drifted(servers: list[CloudServer], reports: Mapping[str, Any], look: Inventory) -> list[str]:
     """What to tell of addresses that do not lead to where the last good run has put them."""
     said = []
     for server in servers:
         before = reports.get(server.name) or {}
-        if server.address == "none" or not before.get("port") or before.get("fixed"):
+        if server.options.address == "none" or not before.get("port") or before.get("fixed"):
             continue
         there = [each for each in look.addresses if each.address == before["address"]]
         if not there:
@@ -62,7 +63,7 @@ def drifted(servers: list[Server], reports: Mapping[str, Any], look: Inventory) 
     return said
 
 
-def leaving(servers: list[Server], reports: Mapping[str, Any]) -> list[str]:
+def leaving(servers: list[CloudServer], reports: Mapping[str, Any]) -> list[str]:
     """What to tell of servers that are in the settings no more."""
     names = {server.name for server in servers}
     return [

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from openstack.exceptions import NotFoundException
 
-from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import connection as cloud
@@ -28,13 +27,12 @@ BEHIND = "Another server has its name and address; this one is there to go back 
 
 
 def verify_existing(
-    text: str, previous: str, progress: Progress, stack: str, *, active: bool
+    request: VerifyServerRequest, previous: str, progress: Progress, stack: str, *, active: bool
 ) -> Evidence:
     """Verify a server as its request says; `previous` is what that printed the last time.
 
     The `active` one of its name must have its stable address. Raises FlakeshipError.
     """
-    request = codec.parse(VerifyServerRequest, text)
     pinned = verify.pinned_keys(previous, request.machine)
     on_failure = serving(request, stack) if active else BEHIND
     with cloud.connected(request.cloud) as connection:

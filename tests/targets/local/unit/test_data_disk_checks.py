@@ -11,11 +11,11 @@ from flakeship.model import codec
 from flakeship.model.checks import Check
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
-from flakeship.operate import verify
 from flakeship.state.stack import Stack
 from flakeship.system.process import Result
 from flakeship.targets.local import cutover, data_disk_checks, guest, host
 from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local.operate import LocalOperator
 from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
 from tests.targets.local.unit.qemu_world import World, move, refusal, world
 from tests.unit.verify.machines import REQUEST, http, recorded, says, server
@@ -159,14 +159,14 @@ def test_again_by_make_verify(here: World, monkeypatch: pytest.MonkeyPatch) -> N
     state = here.state()
     moved = move(OLD, serving=asking(machine=OLD, checks=[PG]))
     command = {"urn": "x::cutover-web", "type": "t", "inputs": {"stdin": codec.dump(moved)}}
-    said = verify.verify_stack(
-        Stack("dev", {"resources": [{"urn": "x::stack", "type": "t"}, command]}), str
-    )
-    assert "web with its data disks\n  ✓ listeners" in said
+    stack = Stack("dev", {"resources": [{"urn": "x::stack", "type": "t"}, command]})
+    (done,) = LocalOperator(stack).verify()
+    assert done.machine == "web with its data disks"
+    assert done.checks[0].name == "listeners"
     assert here.state() == state
     here.machines[OLD].mounted.clear()
     assert f"{OLD}: 1 of 2 checks with data disks failed" in refusal(
-        lambda: verify.verify_stack(Stack("dev", {"resources": [command]}), str)
+        lambda: LocalOperator(stack).verify()
     )
 
 

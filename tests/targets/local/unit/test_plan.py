@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from flakeship.config.server import Server
-from flakeship.config.settings import Settings
+from flakeship.config.server import AnyServer
+from flakeship.config.settings import AnySettings
 from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
@@ -21,14 +22,14 @@ from flakeship.targets.local.requests import Running
 from flakeship.verify.request import Promises
 from tests.unit.model.test_ledger import release
 
-WEB = Server.model_validate(
+WEB = AnyServer.model_validate(
     {
         "name": "web",
         "ports": [
             {"port": 80, "protocol": "http", "hostPort": 8080},
             {"port": 5432, "needsData": True},
         ],
-        "data": {"pg": "1G"},
+        "dataDisks": {"pg": "1G"},
         "checks": [
             {"name": "page", "http": 80},
             {"name": "schema", "run": "test -e /data/pg/PG_VERSION", "needsData": True},
@@ -39,11 +40,11 @@ BUILT = Artifact((File("/nix/store/x/image.qcow2", 5, "abc"),))
 RUNNING = Running("web-11111111-32eb", 1, "kvm", {22: 40022, 80: 40080, 5432: 45432})
 
 
-def settings(*servers: Server) -> Settings:
-    return Settings.model_construct(servers=list(servers), boot_timeout=120)
+def settings(*servers: AnyServer) -> AnySettings:
+    return AnySettings.model_construct(servers=list(servers), boot_timeout=120)
 
 
-def planned(*servers: Server, before: dict[str, object] | None = None) -> list[Machine]:
+def planned(*servers: AnyServer, before: dict[str, Any] | None = None) -> list[Machine]:
     return plan(
         settings(*servers), {"appliance": release(1)}, "dev", ".state/id_ed25519", before or {}
     )
@@ -75,8 +76,8 @@ def test_the_request_to_start() -> None:
 
 def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
     ports = [{"port": 51820, "protocol": "udp", "needsData": True}]
-    data = {"name": "vpn", "ports": ports, "data": {"keys": "1G"}}
-    (vpn,) = planned(Server.model_validate(data))
+    data = {"name": "vpn", "ports": ports, "dataDisks": {"keys": "1G"}}
+    (vpn,) = planned(AnyServer.model_validate(data))
     assert vpn.start(BUILT).ports == [22]
     assert vpn.verify(RUNNING).verify.ports == [
         Port(port=22, protocol="ssh"),
@@ -87,8 +88,8 @@ def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
 
 
 def test_no_two_disks_are_one_file() -> None:
-    one = Server.model_validate({"name": "web", "data": {"pg-x": "1G"}})
-    other = Server.model_validate({"name": "web-pg", "data": {"x": "1G"}})
+    one = AnyServer.model_validate({"name": "web", "dataDisks": {"pg-x": "1G"}})
+    other = AnyServer.model_validate({"name": "web-pg", "dataDisks": {"x": "1G"}})
     files = [file for each in planned(one, other) for file in each.disks.values()]
     assert files == [".state/dev/disks/web/pg-x.qcow2", ".state/dev/disks/web-pg/x.qcow2"]
 
@@ -120,11 +121,11 @@ def test_the_request_to_cut_over() -> None:
     assert [check.name for check in request.serving.verify.checks] == ["schema"]
     without = replace(request.serving.verify, checks=[])
     assert without == replace(web.verify(RUNNING).verify, checks=[])
-    assert web.report(evidence)["ports"] == {"80": "127.0.0.1:8080"}
+    assert web.report(evidence).ports == {"80": "127.0.0.1:8080"}
 
 
 def test_the_cut_over_checks_nothing_where_nothing_waits_for_disks() -> None:
-    (web,) = planned(Server(name="web", data={"pg": 1024}))
+    (web,) = planned(AnyServer(name="web", data_disks={"pg": 1024}))
     assert web.serving(RUNNING) is None
 
 
@@ -155,21 +156,21 @@ def test_an_image_that_was_built_and_is_gone_says_how_to_get_it_back() -> None:
 
 
 def test_every_machine_has_a_subnet_of_its_own() -> None:
-    servers = [Server(name=f"s{number}") for number in range(20)]
+    servers = [AnyServer(name=f"s{number}") for number in range(20)]
     assert len({each.subnet for each in planned(*servers)}) == 20
 
 
 @pytest.mark.parametrize(
     ("server", "said"),
     [
-        (Server(name="web", memory=128), "web has 128 MiB of memory, but web-11111111 needs"),
+        (AnyServer(name="web", memory=128), "web has 128 MiB of memory, but web-11111111 needs"),
         (
-            Server(name="web", disk=100),
+            AnyServer(name="web", disk=100),
             "web has 100 MiB of disk, but web-11111111 needs at least 512",
         ),
     ],
 )
-def test_a_shape_that_is_too_small_is_refused(server: Server, said: str) -> None:
+def test_a_shape_that_is_too_small_is_refused(server: AnyServer, said: str) -> None:
     with pytest.raises(FlakeshipError, match=said):
         planned(server)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.config.server import Server
-from flakeship.config.settings import Settings
+from flakeship.config.server import AnyServer
+from flakeship.config.settings import AnySettings
 from flakeship.model.errors import SettingError
 from flakeship.targets.local import port_moves, preflight
 from flakeship.targets.local.machine_record import MachineRecord, save
@@ -24,8 +24,8 @@ def _in_an_empty_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def planned(**given: object) -> list[Machine]:
-    server = Server.model_validate({"name": "web"} | given)
-    settings = Settings.model_construct(servers=[server], boot_timeout=60)
+    server = AnyServer.model_validate({"name": "web"} | given)
+    settings = AnySettings.model_construct(servers=[server], boot_timeout=60)
     return plan(settings, {"appliance": release(1)}, "dev", "", {})
 
 
@@ -55,7 +55,7 @@ def test_a_dead_machine_that_a_new_release_is_to_follow_is_named() -> None:
 
 def test_data_that_would_be_lost_is_named() -> None:
     before = {"web": {"data": {"pg": 64, "files": 64}}, "old": {"data": {"x": 1}}}
-    assert preflight.warnings(planned(data={"pg": "64M"}), before) == [
+    assert preflight.warnings(planned(data_disks={"pg": "64M"}), before) == [
         "the data disk files of web goes, with all that is on it",
         "the data disk x of old goes, with all that is on it",
     ]

@@ -18,6 +18,7 @@ from dev.openstack.__main__ import CLOUD
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.inventory import STACK
 from tests.project import ROOT, Project, make
+from tests.targets.openstack.unit.blocks import in_block
 
 ADMIN = f"{CLOUD}-admin"
 WEB: dict[str, Any] = {
@@ -44,7 +45,8 @@ class CloudStack(Project):
         """
         wish = {"pool": "public", **given.pop("openstack", {})}
         host = {"flake": "./nix/appliance", "host": "appliance", "target": "openstack"}
-        config = {**host, "servers": list(servers), "openstack": wish, **given}
+        own = [in_block(server, "openstack") for server in servers]
+        config = {**host, "servers": own, "openstack": wish, **given}
         (self.path / f"Pulumi.{self.stack}.yaml").write_text(
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )

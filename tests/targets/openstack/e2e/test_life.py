@@ -21,7 +21,7 @@ USER_DATA = "#cloud-config\n# a token that is nobody's business\n"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudStack]:
     with stack_on_cloud(tmp_path_factory.mktemp("cloud")) as made:
-        made.settings({**WEB, "userData": USER_DATA}, keep=2)
+        made.settings({**WEB, "userData": USER_DATA}, retainReleases=2)
         yield made
 
 
@@ -146,7 +146,9 @@ def test_going_back_boots_nothing(stack: CloudStack) -> None:
 
 def test_a_second_server_and_a_larger_flavor(stack: CloudStack) -> None:
     web = stack.machine()
-    stack.settings({**WEB, "memory": "1G"}, {**WEB, "name": "api"}, keep=2, release=stack.running())
+    stack.settings(
+        {**WEB, "memory": "1G"}, {**WEB, "name": "api"}, retainReleases=2, release=stack.running()
+    )
     stack.up()
     assert stack.machine() != web
     assert stack.outputs()["servers"]["web"]["flavor"] == "s1.plus"
@@ -154,7 +156,7 @@ def test_a_second_server_and_a_larger_flavor(stack: CloudStack) -> None:
     assert "Hello" in stack.page("api")
     assert stack.address("api") != stack.address("web")
     # less again: the flavor stays, and the plan says which smaller one there is
-    stack.settings(WEB, {**WEB, "name": "api"}, keep=2, release=stack.running())
+    stack.settings(WEB, {**WEB, "name": "api"}, retainReleases=2, release=stack.running())
     assert "keeps s1.plus; s1.tiny fits too and is smaller" in stack.preview("--expect-no-changes")
 
 
@@ -164,14 +166,14 @@ def test_one_failing_server_stops_itself_alone(stack: CloudStack) -> None:
     stack.edit("Welcome to the appliance", "Good morning from the appliance")
     stack.edit('services.broken = { command = "false"; oneshot = true; };', "services = { };")
     wrong = {"name": "greeting", "http": 80, "contains": "something else", "timeout": 2}
-    stack.settings(WEB, {**WEB, "name": "api", "checks": [wrong]}, keep=2)
+    stack.settings(WEB, {**WEB, "name": "api", "checks": [wrong]}, retainReleases=2)
     said = stack.fails("--continue-on-error")
     assert "api-" in said
     assert "✗ greeting" in said
     assert "Good morning" in stack.page("web")
     assert "Hello" in stack.page("api")
     assert stack.outputs() == before
-    stack.settings(WEB, {**WEB, "name": "api"}, keep=2)
+    stack.settings(WEB, {**WEB, "name": "api"}, retainReleases=2)
     stack.up()
     assert "Good morning" in stack.page("api")
     stack.preview("--expect-no-changes")
@@ -190,7 +192,7 @@ def test_an_image_in_use_outlives_its_release(stack: CloudStack) -> None:
     )
     try:
         stack.edit("Good morning from the appliance", "Good evening from the appliance")
-        stack.settings(WEB, keep=1, rollbackWindow=0)
+        stack.settings(WEB, retainReleases=1, standbyReleases=0)
         stack.cloud.compute.wait_for_server(stranger)
         said = stack.preview()
         assert f"the image of {name} stays, because servers boot from it: theirs" in said
@@ -221,7 +223,7 @@ def test_a_flavor_deleted_behind_our_back_moves_nobody(stack: CloudStack) -> Non
     with connected(ADMIN) as admin:
         own = admin.compute.create_flavor(name=f"{stack.stack}-f", vcpus=1, ram=512, disk=2)
         try:
-            stack.settings({**WEB, "flavor": own.name}, keep=2)
+            stack.settings({**WEB, "flavor": own.name}, retainReleases=2)
             stack.up()
         finally:
             admin.compute.delete_flavor(own)
@@ -232,7 +234,7 @@ def test_a_flavor_deleted_behind_our_back_moves_nobody(stack: CloudStack) -> Non
 
 
 def test_a_server_deleted_behind_our_back_is_made_anew(stack: CloudStack) -> None:
-    stack.settings(WEB, keep=2)
+    stack.settings(WEB, retainReleases=2)
     stack.up()
     lost = stack.machine()
     server = stack.cloud.compute.get_server(stack.servers()[lost])

@@ -13,6 +13,7 @@ from openstack.exceptions import SDKException
 from dev.openstack.__main__ import CLOUD
 from flakeship.state.stack import Stack
 from flakeship.system.process import run
+from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.requests import Owner
@@ -70,11 +71,11 @@ def left(cloud: Connection) -> Iterator[str]:
 def test_what_it_prints_removes_what_it_leaves(cloud: Connection) -> None:
     empty = Stack(NAME, {})
     with left(cloud) as address:
-        lines = sweep(empty, CLOUD)
-        assert sum(line.startswith("removed the floating ip ") for line in lines) == 1
+        done = sweep(empty, CLOUD)
+        assert sum(line.startswith("floating ip ") for line in done.removed) == 1
         assert cloud.network.find_ip(address) is None
 
-        commands = [line.strip() for line in lines if line.startswith("  openstack ")]
+        commands = [line.strip() for line in done.left if line.startswith("  openstack ")]
         kinds = ["port", "router remove port", "router", "subnet", "network", "security group"]
         assert len(commands) == len(kinds)
         begin = f"openstack --os-cloud {CLOUD} "
@@ -82,4 +83,4 @@ def test_what_it_prints_removes_what_it_leaves(cloud: Connection) -> None:
         assert [w.startswith(kind) for w, kind in zip(words, kinds, strict=True)] == [True] * 6
         # one client for all, as each would take some seconds to start; it fails at the end of input
         run([CLIENT], stdin="\n".join(words) + "\n", check=False)
-        assert sweep(empty, CLOUD) == []
+        assert sweep(empty, CLOUD) == SweepResult([], [])

@@ -178,7 +178,7 @@ def second(world: World, first: tuple[VerifyServerRequest, str]) -> tuple[Verify
         if "." in fixed["ip_address"]
     ]
     jump = Bastion(request.machine, address, request.verify.user, evidence.host_keys)
-    through = replace(world.boot("two"), reach="jump", jump=jump)
+    through = replace(world.boot("two"), reach="bastion", jump=jump)
     done = world.verb("review", through)
     assert done.code == 0, done.stderr
     assert f"looked at through {request.machine}" in done.stderr

@@ -20,7 +20,7 @@ def test_directly_and_over_ipv6(tmp_path: Path) -> None:
     """On a provider network: no router, no floating IP, an address of either kind."""
     with stack_on_cloud(tmp_path) as stack:
         stack.settings(
-            {**WEB, "address": "none"}, openstack={"network": "provider", "reach": "direct"}
+            {**WEB, "address": "none"}, openstack={"network": "provider", "access": "direct"}
         )
         stack.up()
         seen = stack.evidence(stack.machine())
@@ -38,7 +38,7 @@ def test_through_the_active_server(tmp_path: Path) -> None:
     """
     with stack_on_cloud(tmp_path) as stack:
         ports = [{**WEB["ports"][0], "allowFrom": ["0.0.0.0/1", "128.0.0.0/1"]}]
-        wish = {"reach": "jump", "group": "soft-anti-affinity"}
+        wish = {"access": "bastion", "placement": "soft-anti-affinity"}
         stack.settings({**WEB, "ports": ports}, openstack=wish)
         assert "temporary floating IP" in stack.up()
         first = stack.machine()
@@ -58,7 +58,7 @@ def test_through_the_active_server(tmp_path: Path) -> None:
 def test_a_stack_that_only_publishes(tmp_path: Path, *, ephemeral: bool) -> None:
     with stack_on_cloud(tmp_path) as stack:
         test = {"ephemeral": ephemeral, "ports": WEB["ports"], "checks": WEB["checks"]}
-        stack.settings(openstack={"network": "provider", "reach": "direct", "test": test})
+        stack.settings(openstack={"network": "provider", "access": "direct", "testServer": test})
         stack.up()
         (image,) = stack.images().values()
         assert not image["os_hidden"]

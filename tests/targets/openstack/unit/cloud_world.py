@@ -6,15 +6,21 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flakeship.config.settings import Settings
+from flakeship.config.settings import validated
 from flakeship.model import ledger
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
-from flakeship.targets.openstack import machine, server_output
+from flakeship.state import outputs
+from flakeship.targets import registry
+from flakeship.targets.openstack import machine
 from flakeship.targets.openstack.inventory import Address, Image, Inventory, Network, Server
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan, plan_stack
+from flakeship.targets.openstack.server_output import server_output
+from flakeship.targets.openstack.settings import CloudSettings
+from flakeship.targets.openstack.spec import SPEC
+from tests.targets.openstack.unit.blocks import in_block
 from tests.targets.openstack.unit.test_flavors import LOOK
 from tests.unit.model.test_ledger import verified
 
@@ -25,10 +31,11 @@ ADDRESS = "203.0.113.7"
 WEB: dict[str, Any] = {"name": "web", "vcpus": 1, "ports": [80]}
 
 
-def settings(*servers: dict[str, Any], **given: Any) -> Settings:
-    """Settings without the check that the flake is there."""
+def settings(*servers: dict[str, Any], **given: Any) -> CloudSettings:
+    """Settings of a stack whose flake need not be there."""
     whole = {"target": "openstack", "host": "web", "flake": "git+x", **given}
-    return Settings.model_validate({**whole, "servers": list(servers)})
+    own = [in_block(server, "openstack") for server in servers]
+    return validated({**whole, "servers": own}, SPEC, registry.names())
 
 
 @dataclass
@@ -39,14 +46,15 @@ class World:
     ledger: list[Record] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
 
-    def plan(self, given: Settings, *wanted: Release, chosen: tuple[str, ...] = ()) -> StackPlan:
+    def plan(
+        self, given: CloudSettings, *wanted: Release, chosen: tuple[str, ...] = ()
+    ) -> StackPlan:
         releases = {each.host: each for each in wanted}
-        others = ledger.older(self.ledger, releases, given.keep, chosen)
-        return plan_stack(
-            Desired("dev", given, releases, self.ledger, others, self.before), self.look
-        )
+        before = outputs.read(self.before, "dev")
+        before = replace(before, ledger=tuple(self.ledger))
+        return plan_stack(Desired("dev", given, releases, before, frozenset(chosen)), self.look)
 
-    def up(self, given: Settings, *wanted: Release, chosen: tuple[str, ...] = ()) -> StackPlan:
+    def up(self, given: CloudSettings, *wanted: Release, chosen: tuple[str, ...] = ()) -> StackPlan:
         made = self.plan(given, *wanted, chosen=chosen)
         running = [*made.plan.active, *made.plan.older]
         others = [s for s in self.look.servers if s.stack != "dev"]
@@ -54,31 +62,36 @@ class World:
             Server(m.id, m.id, "ACTIVE", f"image-{m.release.name}", stack="dev") for m in running
         ]
         records = [verified(r, "a", 1000, 2048) for r in made.releases.values()]
-        self.ledger = ledger.updated(self.ledger, records, made.records, chosen)
+        self.ledger = ledger.updated(self.ledger, records, list(made.records), chosen)
         names = [record.name for record in self.ledger]
         images = [Image(f"image-{name}", name, "active") for name in names]
         addresses = [
             Address(ADDRESS, f"port-{m.id}", "dev", m.server.name)
             for m in made.plan.active
-            if m.server.address == "floating"
+            if m.server.options.address == "floating"
         ]
         self.look = replace(
             self.look, servers=[*others, *servers], images=images, addresses=addresses
         )
-        outputs = {
-            "project": made.scene.look.project,
-            "standing": machine.plain(made.plan.standing),
-            "published": {n: {"id": f"image-{n}", "count": made.counts[n]} for n in names},
+        stored = {
+            "flakeship": outputs.header("openstack"),
+            "running": {r.host: r.name for r in made.releases.values()},
+            "machines": machine.plain(made.plan.standing),
             "servers": {m.server.name: told(m) for m in made.plan.active},
+            "openstack": {
+                "project": made.scene.look.project,
+                "published": {n: {"id": f"image-{n}", "count": made.counts[n]} for n in names},
+            },
         }
-        self.before = json.loads(json.dumps(outputs))  # as the state gives it back
+        self.before = json.loads(json.dumps(stored))  # as the state gives it back
         return made
 
 
 def told(planned: Machine) -> dict[str, object]:
     checks = [CheckResult("toplevel", passed=True, milliseconds=1, detail="")]
     evidence = Evidence(planned.id, 1, KEYS, 1.0, checks)
-    return server_output.report(planned, ADDRESS, "10.20.0.5", evidence, f"port-{planned.id}")
+    made = server_output(planned, ADDRESS, "10.20.0.5", evidence, f"port-{planned.id}")
+    return made.plain()
 
 
 def ids(machines: list[Machine]) -> list[str]:

@@ -125,7 +125,7 @@ def test_a_cloud_that_has_no_address_left(small: SmallCloud) -> None:
     )
 
 
-@pytest.mark.parametrize("wish", ["floating", "jump", "direct"])
+@pytest.mark.parametrize("wish", ["floating", "bastion", "direct"])
 def test_the_stable_address_is_used_once_it_leads_here(small: SmallCloud, wish: Any) -> None:
     stable = small.floating(port_id="port-1")["floating_ip_address"]
     way = go(small, replace(REVIEW, stable=stable, reach=wish, jump=JUMP))
@@ -149,7 +149,7 @@ def test_directly(small: SmallCloud) -> None:
 @pytest.mark.usefixtures("jump")
 def test_through_the_active_server(small: SmallCloud) -> None:
     said: list[str] = []
-    way = go(small, replace(REVIEW, reach="jump", jump=JUMP), said)
+    way = go(small, replace(REVIEW, reach="bastion", jump=JUMP), said)
     assert (way.address, way.ports, way.own) == ("127.0.0.1", {22: 1022, 80: 1080}, False)
     assert said == [f"{REVIEW.machine}: looked at through web-old"]
     assert not [call for call in small.calls if "floating" in call]
@@ -160,14 +160,14 @@ def test_through_the_active_server(small: SmallCloud) -> None:
 
 def test_the_first_server_has_nobody_to_go_through(small: SmallCloud) -> None:
     said: list[str] = []
-    assert go(small, replace(REVIEW, reach="jump"), said).address == "203.0.113.2"
+    assert go(small, replace(REVIEW, reach="bastion"), said).address == "203.0.113.2"
     assert said[0] == f"{REVIEW.machine}: there is no active server to go through yet"
 
 
 @pytest.mark.usefixtures("jump")
 def test_a_restricted_port_22_is_not_gone_to_from_inside(small: SmallCloud) -> None:
     said: list[str] = []
-    request = replace(REVIEW, reach="jump", jump=JUMP, restricted=[22])
+    request = replace(REVIEW, reach="bastion", jump=JUMP, restricted=[22])
     assert go(small, request, said).address == "203.0.113.2"
     assert "web-old cannot be gone through: tcp 22 is not open to everybody" in said[0]
     assert go(small, replace(request, restricted=[80])).address == "127.0.0.1"
@@ -182,7 +182,7 @@ def test_an_active_server_that_cannot_be_used(
 ) -> None:
     jump.refusal = error("no route")
     said: list[str] = []
-    assert go(small, replace(REVIEW, reach="jump", jump=JUMP), said).address == "203.0.113.2"
+    assert go(small, replace(REVIEW, reach="bastion", jump=JUMP), said).address == "203.0.113.2"
     assert said[0] == f"{REVIEW.machine}: web-old cannot be gone through: no route"
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from dev.openstack.flavors import FLAVORS
-from flakeship.config.server import Server
 from flakeship.model.errors import SettingError
 from flakeship.targets.openstack.flavors.choice import Choice, choose, size
 from flakeship.targets.openstack.flavors.fit import Need, lacks, need
 from flakeship.targets.openstack.flavors.special_hardware import OURS
 from flakeship.targets.openstack.inventory import Flavor, Inventory
+from flakeship.targets.openstack.settings import CloudServer
+from tests.targets.openstack.unit.blocks import in_block
 from tests.unit.model.test_ledger import release, verified
 
 CATALOGUE = [
@@ -37,9 +38,9 @@ NEED = Need(vcpus=1, memory=512, disk=2048, architecture="x86_64")
 ADMIN = replace(LOOK, roles=["admin", "member"])
 
 
-def server(flavor: object = None, **given: Any) -> Server:
+def server(flavor: object = None, **given: Any) -> CloudServer:
     wish = {} if flavor is None else {"flavor": flavor}
-    return Server.model_validate({"name": "web", **wish, **given})
+    return CloudServer.model_validate(in_block({"name": "web", **wish, **given}))
 
 
 def look(*flavors: Flavor, **left: int) -> Inventory:

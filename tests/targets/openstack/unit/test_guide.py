@@ -12,8 +12,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it has no stubs
 
 from flakeship.config import settings
-from flakeship.config.server import Server
-from flakeship.targets.openstack.settings import OpenStackSettings
+from flakeship.config.fields import Model
+from flakeship.config.server import TARGET, Server
+from flakeship.targets import registry
+from flakeship.targets.openstack.settings import CloudSettings, OpenStackServer, OpenStackSettings
+from flakeship.targets.openstack.spec import SPEC
 from tests.project import ROOT
 
 GUIDE = (ROOT / "docs/openstack.md").read_text()
@@ -31,10 +34,11 @@ def flake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def read(config: dict[str, Any]) -> settings.Settings:
+def read(config: dict[str, Any]) -> CloudSettings:
     given = {"flakeship:flake": "./web"} | config
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
-    return settings.read(texts, "Pulumi.prod.yaml")
+    found, _ = settings.read(texts, registry.spec, registry.names())
+    return found
 
 
 @pytest.mark.parametrize("config", STACKS)
@@ -44,13 +48,14 @@ def test_an_example_is_accepted(config: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("flavor", FLAVORS)
 def test_each_way_to_a_flavor_is_accepted(flavor: dict[str, Any]) -> None:
-    assert Server.model_validate({"name": "web", **flavor}).flavor
+    assert OpenStackServer.model_validate(flavor).flavor
 
 
 def test_the_examples_show_every_key() -> None:
     _, whole = STACKS
     shown = whole["flakeship:servers"][0]
-    assert set(keys(Server)) - set(shown) == {"data"}
+    assert set(keys(Server)) - set(shown) == {"dataDisks", TARGET}
+    assert set(keys(OpenStackServer)) == set(shown["openstack"])
     assert set(keys(OpenStackSettings)) == set(whole["flakeship:openstack"])
     assert len(FLAVORS) == 4
 
@@ -58,10 +63,10 @@ def test_the_examples_show_every_key() -> None:
 def test_the_defaults_are_told_as_they_are() -> None:
     told = STACKS[1]
     plain = read({"flakeship:target": "openstack"})
-    assert told["flakeship:keep"] == plain.keep
-    assert told["flakeship:rollbackWindow"] == plain.rollback_window
-    assert told["flakeship:variant"] == plain.format
-    assert told["flakeship:openstack"]["atOnce"] == plain.openstack.at_once
+    assert told["flakeship:retainReleases"] == plain.retain_releases
+    assert told["flakeship:standbyReleases"] == plain.standby_releases
+    assert told["flakeship:variant"] == SPEC.images.variants[0]
+    assert told["flakeship:openstack"]["bootConcurrency"] == plain.options.boot_concurrency
     server = plain.servers[0]
     for key in ("vcpus", "memory", "disk"):
         assert re.search(rf" {key}: .*\(default: {getattr(server, key)}\b", GUIDE)
@@ -74,5 +79,5 @@ def test_the_access_rules_are_rules() -> None:
     assert all(rule["path"].startswith("/") for rule in rules)
 
 
-def keys(model: type[Server] | type[OpenStackSettings]) -> list[str]:
+def keys(model: type[Model]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]

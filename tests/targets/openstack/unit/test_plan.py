@@ -37,7 +37,7 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
     )
     assert made.counts == {"web-11111111": 1}
     assert made.max_image_disk == {}
-    assert made.notes == []
+    assert made.warnings == []
     assert made.facts[0] == (
         f"web: {made.plan.active[0].id} gets s1.tiny (1 vCPUs, 512 MiB of memory, 2048 MiB of root "
         "disk)"
@@ -51,18 +51,18 @@ def test_a_second_run_changes_nothing() -> None:
     again = world.plan(given, release(1, revision="another-commit"))
     assert again.plan == first.plan
     assert again.counts == first.counts
-    assert again.facts == again.notes == []
+    assert again.facts == again.warnings == []
 
 
 def test_a_new_release_stands_beside_the_old_one_for_the_window() -> None:
     world = World()
-    given = settings(WEB, rollbackWindow=1, keep=3)
+    given = settings(WEB, standbyReleases=1, retainReleases=3)
     for digit in (1, 2, 3):
         made = world.up(given, release(digit))
     assert ids(made.plan.active) == ["web-33333333"]
     assert ids(made.plan.older) == ["web-22222222"]
     assert [record.name[-1] for record in world.ledger] == ["3", "2", "1"]
-    assert made.notes == [
+    assert made.warnings == [
         f"web: {made.plan.active[0].id} starts on a new root disk; nothing is taken over from "
         f"that of {made.plan.older[0].id}",
         f"web: {ADDRESS} moves from {made.plan.older[0].id} to {made.plan.active[0].id}",
@@ -84,7 +84,7 @@ def test_the_way_back_boots_nothing_and_the_way_forward_neither() -> None:
 
 def test_no_window_keeps_no_older_machine() -> None:
     world = World()
-    given = settings(WEB, rollbackWindow=0)
+    given = settings(WEB, standbyReleases=0)
     world.up(given, release(1))
     assert world.up(given, release(2)).plan.older == []
 
@@ -148,12 +148,12 @@ def test_the_quota_is_asked_for_what_is_new_at_its_peak() -> None:
     world.look = replace(world.look, left={"floatingips": 0})
     with pytest.raises(FlakeshipError, match="floatingips: 1 needed, 0 left"):
         world.plan(given, release(2))
-    world.plan(settings(WEB, openstack={"reach": "direct"}), release(2))
+    world.plan(settings(WEB, openstack={"access": "direct"}), release(2))
 
 
 def test_the_active_server_is_the_way_to_its_successor_and_stays_so() -> None:
     world = World()
-    given = settings(WEB, openstack={"reach": "jump"})
+    given = settings(WEB, openstack={"access": "bastion"})
     first = world.up(given, release(1)).plan.active[0]
     assert first.jump is None
     second = world.up(given, release(2)).plan.active[0]
@@ -162,10 +162,12 @@ def test_the_active_server_is_the_way_to_its_successor_and_stays_so() -> None:
     assert second.jump.host_keys == KEYS
     # the active one is another now, and what was verified stays verified
     assert world.plan(given, release(2)).plan.active == [second]
-    less = settings({**WEB, "memory": 256}, openstack={"reach": "jump"})
+    less = settings({**WEB, "memory": 256}, openstack={"access": "bastion"})
     assert world.plan(less, release(2)).plan.active[0].jump == second.jump
     # new checks have to find a way that is there
-    more = settings({**WEB, "checks": [{"name": "a", "run": "true"}]}, openstack={"reach": "jump"})
+    more = settings(
+        {**WEB, "checks": [{"name": "a", "run": "true"}]}, openstack={"access": "bastion"}
+    )
     again = world.plan(more, release(2)).plan.active[0].jump
     assert again
     assert again.name == second.id
@@ -186,11 +188,11 @@ def test_a_stack_without_servers_has_a_test_server() -> None:
     world = World()
     made = world.up(settings(), release(1))
     (planned,) = made.plan.active
-    assert (planned.server.name, planned.server.address) == ("test", "none")
+    assert (planned.server.name, planned.server.options.address) == ("test", "none")
     assert planned.flavor.name == "s1.nano"
     assert not made.ephemeral
     assert world.up(settings(), release(2)).plan.older == []
-    assert world.plan(settings(openstack={"test": {"ephemeral": True}}), release(2)).ephemeral
+    assert world.plan(settings(openstack={"testServer": {"ephemeral": True}}), release(2)).ephemeral
 
 
 def test_a_roll_back_goes_to_the_flavor_that_still_runs() -> None:
@@ -204,7 +206,7 @@ def test_an_image_of_unknown_size_is_checked_when_it_is_built() -> None:
     unknown = replace(release(1), disk="auto")
     made = World().plan(settings(WEB), unknown)
     assert made.max_image_disk == {"web-11111111": 2048}
-    assert "is known once it is built" in made.notes[0]
+    assert "is known once it is built" in made.warnings[0]
 
 
 def test_a_volume_is_as_large_as_the_release_needs() -> None:
@@ -216,7 +218,7 @@ def test_user_data_may_be_a_file(tmp_path: Any) -> None:
     file = tmp_path / "user-data"
     file.write_text("#cloud-config\n")
     made = World().plan(settings({**WEB, "userData": str(file)}), release(1))
-    assert made.plan.active[0].server.user_data == "#cloud-config\n"
+    assert made.plan.active[0].server.options.user_data == "#cloud-config\n"
     with pytest.raises(SettingError, match="userData: there is no file"):
         World().plan(settings({**WEB, "userData": "./gone"}), release(1))
 
@@ -284,7 +286,7 @@ def test_networks_that_are_not_what_they_should_be(
 
 def test_an_existing_network_is_used_as_it_is() -> None:
     given = settings(
-        {**WEB, "address": "none"}, openstack={"network": "provider", "reach": "direct"}
+        {**WEB, "address": "none"}, openstack={"network": "provider", "access": "direct"}
     )
     made = World(look=replace(LOOK, networks=[PROVIDER])).plan(given, release(1))
     assert (made.scene.places.network, made.scene.places.external, made.scene.places.pool) == (
@@ -311,7 +313,7 @@ def test_a_volume_of_unknown_size_keeps_the_size_it_got() -> None:
 
 def test_an_ephemeral_test_server_is_the_same_in_every_run() -> None:
     world = World()
-    given = settings(openstack={"test": {"ephemeral": True}})
+    given = settings(openstack={"testServer": {"ephemeral": True}})
     first = world.up(given, release(1)).plan.active
     world.look = replace(world.look, servers=[], left={"instances": 0})
     assert world.plan(given, release(1)).plan.active == first

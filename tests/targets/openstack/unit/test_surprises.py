@@ -22,7 +22,7 @@ def test_a_server_that_is_gone_gets_a_successor_with_another_name() -> None:
     assert lost.plan.active[0].life == 2
     assert lost.plan.active[0].id != first.id
     assert lost.plan.older == []
-    assert lost.notes[0] == (f"web: {first.id} is gone or in error: a new one is made")
+    assert lost.warnings[0] == (f"web: {first.id} is gone or in error: a new one is made")
     second = world.up(given, release(1)).plan.active[0]
     assert world.plan(given, release(1)).plan.active == [second]
     broken = replace(world.look.servers[0], status="ERROR")
@@ -39,10 +39,10 @@ def test_a_deleted_flavor_moves_nobody_until_the_next_release() -> None:
     )
     same = world.plan(given, release(1))
     assert same.plan.active == [first]
-    assert "its flavor s1.tiny is gone from the cloud" in same.notes[0]
+    assert "its flavor s1.tiny is gone from the cloud" in same.warnings[0]
     new = world.plan(given, release(2))
     assert new.plan.active[0].flavor.name == "d1.tiny"
-    assert "s1.tiny is gone from the cloud" in new.notes[0]
+    assert "s1.tiny is gone from the cloud" in new.warnings[0]
 
 
 def test_an_image_that_was_deleted_is_uploaded_again_and_no_server_changes() -> None:
@@ -57,7 +57,7 @@ def test_an_image_that_was_deleted_is_uploaded_again_and_no_server_changes() -> 
 
 def test_an_image_that_somebody_boots_from_stays() -> None:
     world = World()
-    given = settings(WEB, keep=2)
+    given = settings(WEB, retainReleases=2)
     world.up(given, release(1))
     stranger = Server("id-x", "theirs", "ACTIVE", "image-web-11111111")
     world.look = replace(world.look, servers=[*world.look.servers, stranger])
@@ -65,7 +65,8 @@ def test_an_image_that_somebody_boots_from_stays() -> None:
         made = world.up(given, release(digit))
     assert [record.name[-1] for record in made.records] == ["2", "1"]
     assert (
-        "the image of web-11111111 stays, because servers boot from it: theirs (id-x)" in made.notes
+        "the image of web-11111111 stays, because servers boot from it: theirs (id-x)"
+        in made.warnings
     )
     world.look = replace(world.look, servers=[s for s in world.look.servers if s.stack])
     assert [record.name[-1] for record in world.up(given, release(4)).records] == ["3"]
@@ -73,12 +74,12 @@ def test_an_image_that_somebody_boots_from_stays() -> None:
 
 def test_the_plan_says_where_it_cannot_see_who_uses_an_image() -> None:
     world = World()
-    given = settings(WEB, keep=1, rollbackWindow=0, openstack={"visibility": "shared"})
+    given = settings(WEB, retainReleases=1, standbyReleases=0, openstack={"visibility": "shared"})
     world.up(given, release(1))
     made = world.plan(given, release(2))
-    assert "cannot see whether servers of other projects boot from it" in made.notes[-1]
+    assert "cannot see whether servers of other projects boot from it" in made.warnings[-1]
     world.look = replace(world.look, everywhere=True)
-    assert "cannot see" not in " ".join(world.plan(given, release(2)).notes)
+    assert "cannot see" not in " ".join(world.plan(given, release(2)).warnings)
 
 
 def test_a_stack_of_another_project_is_refused() -> None:
@@ -128,8 +129,10 @@ def test_another_network_leaves_the_older_machines_behind() -> None:
     made = world.up(moved, release(1))
     assert made.plan.active[0].id != first.id
     assert made.plan.older == []
-    assert any(f"{first.id} goes in this run, because the network" in note for note in made.notes)
-    assert NetworkSettings().named("dev") != moved.openstack.network.named("dev")
+    assert any(
+        f"{first.id} goes in this run, because the network" in note for note in made.warnings
+    )
+    assert NetworkSettings().named("dev") != moved.options.network.named("dev")
 
 
 def test_what_does_not_run_gets_no_address() -> None:
@@ -147,7 +150,7 @@ def test_what_does_not_run_gets_no_address() -> None:
     world.look = replace(
         world.look, servers=[replace(s, status="SHUTOFF") for s in world.look.servers]
     )
-    assert any("is SHUTOFF in Nova" in note for note in world.plan(given, release(2)).notes)
+    assert any("is SHUTOFF in Nova" in note for note in world.plan(given, release(2)).warnings)
 
 
 def test_a_flavor_made_anew_under_its_name_resizes_nobody() -> None:
@@ -164,7 +167,7 @@ def test_a_flavor_made_anew_under_its_name_resizes_nobody() -> None:
 def test_a_release_that_an_older_machine_runs_keeps_its_image() -> None:
     """Nova does not say what a server with a volume was booted from."""
     world = World()
-    given = settings({**WEB, "volume": True}, keep=2)
+    given = settings({**WEB, "volume": True}, retainReleases=2)
     for digit, chosen in ((1, ()), (2, ()), (1, ("web",)), (3, ())):
         made = world.up(given, release(digit), chosen=chosen)
         world.look = replace(world.look, servers=[replace(s, image="") for s in world.look.servers])
@@ -187,33 +190,33 @@ def test_an_address_of_ones_own_is_named_without_harm() -> None:
     world = World()
     world.up(settings(WEB), release(1))
     named = world.plan(settings({**WEB, "address": ADDRESS}), release(1))
-    assert named.plan.active[0].server.address == "floating"
+    assert named.plan.active[0].server.options.address == "floating"
     with pytest.raises(SettingError, match=f"has no floating IP 192.0.2.1; it has {ADDRESS}"):
         world.plan(settings({**WEB, "address": "192.0.2.1"}), release(1))
     there = [*world.look.addresses, Address("192.0.2.1")]
     world.look = replace(world.look, addresses=there)
     foreign = world.plan(settings({**WEB, "address": "192.0.2.1"}), release(1))
-    assert foreign.plan.active[0].server.address == "192.0.2.1"
+    assert foreign.plan.active[0].server.options.address == "192.0.2.1"
 
 
 def test_an_address_that_leads_elsewhere_is_told() -> None:
     world = World()
     given = settings(WEB)
     first = world.up(given, release(1)).plan.active[0]
-    assert not world.plan(given, release(1)).notes
+    assert not world.plan(given, release(1)).warnings
     world.look = replace(world.look, addresses=[Address(ADDRESS, "", "dev", "web")])
     assert (
         f"its address {ADDRESS} leads nowhere, not to {first.id}"
-        in (world.plan(given, release(1)).notes[0])
+        in (world.plan(given, release(1)).warnings[0])
     )
     world.look = replace(world.look, addresses=[])
-    assert f"its address {ADDRESS} is gone" in world.plan(given, release(1)).notes[0]
+    assert f"its address {ADDRESS} is gone" in world.plan(given, release(1)).warnings[0]
 
 
 def test_a_server_that_leaves_the_settings_is_told_with_its_address() -> None:
     world = World()
     world.up(settings(WEB), release(1))
-    notes = world.plan(settings({**WEB, "count": 2}), release(1)).notes
+    notes = world.plan(settings({**WEB, "count": 2}), release(1)).warnings
     assert (
         f"web is not in the settings any more: its server goes, and its address {ADDRESS} with it"
         in notes

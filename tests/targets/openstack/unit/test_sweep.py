@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 
+from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import Owner
 from flakeship.state import stack
+from flakeship.state.outputs import header
 from flakeship.state.stack import Stack
+from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import sweep as sweeping
+from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.sweep import held_ids
 from tests.targets.openstack.unit.fake_cloud import Cloud
 from tests.targets.openstack.unit.test_owned_resources import WORDS, address, named, port
 
 OLD = "2026-06-01T00:00:00Z"
+PUBLISHED = Published("an-image", "", 1, 1)
 TEMPORARY = Owner("dev", "web", "web-33333333").for_verification().tags
 
 
@@ -25,12 +30,15 @@ def test_the_ids_that_a_state_holds() -> None:
     resources = [
         {"urn": "u::web", "type": "flakeship:openstack:Server"},
         {"urn": "u::server-web", "id": "a-server", "type": "openstack:compute"},
-        {"urn": "u::glance-a", "id": "g", "type": "c", "outputs": {"stdout": '{"id": "an-image"}'}},
+        {"urn": "u::glance-a", "id": "g", "type": "c", "outputs": {"stdout": dump(PUBLISHED)}},
         {"urn": "u::glance-b", "id": "h", "type": "c", "outputs": {}},
         {
             "urn": "u::dev",
             "type": "pulumi:pulumi:Stack",
-            "outputs": {"published": {"b": {"id": "another-image", "count": 1}}},
+            "outputs": {
+                "flakeship": header("openstack"),
+                "openstack": {"published": {"b": {"id": "another-image", "count": 1}}},
+            },
         },
     ]
     ids = held_ids(Stack("dev", {"resources": resources}))
@@ -46,8 +54,12 @@ def on(cloud: Cloud) -> None:
     cloud.networks = [named("dev", tags=WORDS, created_at=OLD)]
 
 
+def lines_of(done: SweepResult) -> list[str]:
+    return [*(f"removed the {each}" for each in done.removed), *done.left]
+
+
 def sweep(**state: Any) -> list[str]:
-    return sweeping.sweep(Stack("dev", state), "fake")
+    return lines_of(sweeping.sweep(Stack("dev", state), "fake"))
 
 
 def test_what_is_over_goes_and_the_rest_is_told(cloud: Cloud) -> None:
@@ -86,7 +98,11 @@ def test_what_cannot_be_removed_is_told(
 
 def test_a_state_of_another_project_is_refused(cloud: Cloud) -> None:
     on(cloud)
-    other = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": {"project": "q"}}
+    other = {
+        "urn": "u::dev",
+        "type": "pulumi:pulumi:Stack",
+        "outputs": {"flakeship": header("openstack"), "openstack": {"project": "q"}},
+    }
     with pytest.raises(FlakeshipError) as raised:
         sweep(resources=[other])
     assert (raised.value.code, raised.value.key) == ("project-mismatch", "dev")
@@ -121,7 +137,7 @@ def test_after_the_wait_the_state_is_read_anew(
 
 @pytest.mark.usefixtures("cloud")
 def test_no_credentials_are_an_error_only_where_there_is_something() -> None:
-    (line,) = sweeping.sweep(Stack("dev", {}), "nowhere")
+    (line,) = sweeping.sweep(Stack("dev", {}), "nowhere").left
     assert line.startswith("the state is empty, and the cloud was not inspected: ")
     held = Stack("dev", {"resources": [{"urn": "u::x", "type": "t"}]})
     with pytest.raises(FlakeshipError) as raised:

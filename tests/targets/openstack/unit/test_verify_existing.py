@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import connection
@@ -73,14 +72,14 @@ def standings(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_active_one_needs_its_address(standings: list[str], small: SmallCloud) -> None:
     with pytest.raises(FlakeshipError, match=f"{STABLE} does not exist"):
-        verify_existing.verify_existing(dump(LIVE), "", str, "prod", active=True)
+        verify_existing.verify_existing(LIVE, "", str, "prod", active=True)
     assert not standings
     small.floating(floating_ip_address=STABLE, port_id="port-1")
-    verify_existing.verify_existing(dump(LIVE), "", str, "prod", active=True)
+    verify_existing.verify_existing(LIVE, "", str, "prod", active=True)
     assert "it still has its name and address" in standings[0]
     assert "`openstack --os-cloud fake server delete server-1`, then `make up" in standings[0]
 
 
 def test_an_older_one_does_not(standings: list[str]) -> None:
-    verify_existing.verify_existing(dump(LIVE), "", str, "prod", active=False)
+    verify_existing.verify_existing(LIVE, "", str, "prod", active=False)
     assert standings == [verify_existing.BEHIND]

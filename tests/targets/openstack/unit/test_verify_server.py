@@ -12,10 +12,10 @@ from openstack.exceptions import SDKException
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
-from flakeship.operate import verify as recheck
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import connection
+from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
@@ -164,21 +164,21 @@ def test_a_busy_nova_does_not_end_a_trial(small: SmallCloud) -> None:
 
 def test_make_verify(seen: Seen) -> None:
     held = codec.dump(Evidence(REVIEW.machine, 1, [ED25519], 1, [], "yesterday"))
+    commands = {
+        REVIEW.machine: ("openstack.verify-server", REVIEW),
+        "test-33333333-abcd": ("openstack.verify-ephemeral", TRIAL),
+    }
     resources = [
         {
-            "urn": f"x::verification-{create}",
+            "urn": f"x::verification-{machine}",
             "type": "command:local:Command",
             "inputs": {"create": create, "stdin": codec.dump(request)},
             "outputs": {"stdout": held},
         }
-        for create, request in {"review": REVIEW, "trial": TRIAL}.items()
+        for machine, (create, request) in commands.items()
     ]
-    assert recheck.verify_stack(Stack("dev", {"resources": resources}), str).splitlines() == [
-        "",
-        REVIEW.machine,
-        "",
-        REVIEW.machine,
-        "  was a test server and is gone; a new release gets another",
-    ]
+    verified, removed = OpenStackOperator(Stack("dev", {"resources": resources})).verify()
+    assert (verified.machine, verified.note) == (REVIEW.machine, "")
+    assert removed.note == "was a test server and is removed; a new release gets another"
     ((_, pinned, *_),) = seen
     assert pinned == [ED25519]

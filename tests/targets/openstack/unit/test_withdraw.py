@@ -68,22 +68,24 @@ def test_what_is_in_use_is_shown_and_the_rest_hidden(
     )
 
 
-def test_the_verbs_remember_the_image_by_what_they_printed(
+def test_the_commands_find_the_image_by_what_they_printed(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
     def verb(name: str, printed: str, request: object = request_) -> process.Result:
         env = {**os.environ, "PULUMI_COMMAND_STDOUT": printed}
-        argv = [sys.executable, "-m", "flakeship", name]
+        argv = [sys.executable, "-m", "flakeship", "internal", f"openstack.{name}"]
         return process.run(argv, stdin=dump(request), env=env, check=False)
 
-    made = verb("publish", "").stdout
+    made = verb("publish-image", "").stdout
     done = earlier(made, "web-1")
     assert done
-    assert verb("publish", made).stdout == made
-    assert verb("shelve", "", VisibilityRequest("fake", [done.id], [])).stdout == "{}\n"
+    assert verb("publish-image", made).stdout == made
+    assert (
+        verb("set-image-visibility", "", VisibilityRequest("fake", [done.id], [])).stdout == "{}\n"
+    )
     assert not only(cloud)["os_hidden"]
-    assert verb("withdraw", made).stdout == "{}\n"
+    assert verb("withdraw-image", made).stdout == "{}\n"
     assert not cloud.images
-    failed = verb("publish", "", replace(request_, cloud="nowhere"))
+    failed = verb("publish-image", "", replace(request_, cloud="nowhere"))
     assert (failed.code, failed.stdout, failed.stderr.count("\n")) == (1, "", 1)
     assert "got nowhere; allowed: fake" in failed.stderr

@@ -1,0 +1,142 @@
+"""The command `flakeship`: what users do with a stack that exists.
+
+Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from flakeship import __version__
+from flakeship.model.errors import FlakeshipError
+from flakeship.operate import diff, doctor, login, status, sweep, verify
+from flakeship.state import stack
+from flakeship.system import log
+from flakeship.system.interrupt import install_signal_handlers
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=__doc__)
+@click.version_option(__version__)
+@click.option(
+    "-s", "--stack", "name", metavar="NAME", help="The stack, instead of the selected one."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log commands and calls, with their times.")
+def commands(name: str | None, verbose: bool) -> None:
+    """From a Nix flake to verified, running NixOS servers.
+
+    `pulumi preview`, `pulumi up` and `pulumi destroy` plan, deploy and remove a stack; these
+    commands look after one. Completion: eval "$(_FLAKESHIP_COMPLETE=bash_source flakeship)", or
+    zsh_source, fish_source.
+    """
+    log.configure(verbose=verbose)
+    if name:
+        os.environ["PULUMI_STACK"] = name
+
+
+def servers(_context: object, _parameter: object, start: str) -> list[str]:
+    """The names of the stack's servers, for completion."""
+    try:
+        return [name for name in stack.selected().outputs.servers if name.startswith(start)]
+    except (FlakeshipError, OSError):
+        return []
+
+
+def releases(_context: object, _parameter: object, start: str) -> list[str]:
+    """The names in the stack's ledger, for completion."""
+    try:
+        return [
+            each.name for each in stack.selected().outputs.ledger if each.name.startswith(start)
+        ]
+    except (FlakeshipError, OSError):
+        return []
+
+
+SERVER = click.argument("server", default="", shell_complete=servers)
+
+
+@commands.command("status")
+@AS_JSON
+def show_status(as_json: bool) -> None:
+    """Show releases, servers, how to log in, and the evidence."""
+    selected = stack.selected()
+    click.echo(json.dumps(status.plain(selected)) if as_json else status.status(selected))
+
+
+@commands.command("ssh")
+@SERVER
+def log_in(server: str) -> None:
+    """Log in to a server, or to a machine by its id."""
+    argv = list(login.command(stack.selected(), server))
+    sys.stdout.flush()
+    os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
+
+
+@commands.command("verify")
+@SERVER
+@AS_JSON
+def verify_again(server: str, as_json: bool) -> None:
+    """Run the checks of running servers once more; nothing changes."""
+    done = verify.verify(stack.selected(), server)
+    click.echo(json.dumps([asdict(each) for each in done]) if as_json else verify.text(done))
+
+
+@commands.command("diff")
+@click.argument("from_", metavar="[FROM]", default="", shell_complete=releases)
+@click.argument("to", default="", shell_complete=releases)
+def show_diff(from_: str, to: str) -> None:
+    """Show what changes inside, from release FROM to TO.
+
+    Without FROM it is what runs, without TO what the flake has now.
+    """
+    click.echo(diff.diff(stack.selected(), from_, to))
+
+
+@commands.command("sweep")
+@AS_JSON
+def remove_orphans(as_json: bool) -> None:
+    """Remove orphaned resources, which a killed run has left."""
+    done = sweep.sweep(stack.selected())
+    click.echo(json.dumps(asdict(done)) if as_json else sweep.text(done))
+
+
+@commands.command("doctor")
+@AS_JSON
+def check_tools(as_json: bool) -> None:
+    """Show the tools that Flakeship runs, and how to get those that are missing."""
+    found = doctor.tools()
+    click.echo(json.dumps([asdict(each) for each in found]) if as_json else doctor.text(found))
+    if any(each.missing for each in found):
+        raise SystemExit(1)
+
+
+def main() -> int:
+    """Run the command line; the exit code."""
+    install_signal_handlers()
+    return guarded(lambda: commands.main(prog_name="flakeship", standalone_mode=False))
+
+
+def guarded(act: Callable[[], Any]) -> int:
+    """Run a command; failures are one message on standard error."""
+    try:
+        act()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (FlakeshipError, OSError) as error:
+        click.echo(str(error), err=True)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 130
+    except SystemExit as done:
+        return int(done.code or 0)
+    return 0

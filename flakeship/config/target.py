@@ -1,0 +1,79 @@
+"""What the core has to know of a target to read its settings and to refuse what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flakeship.config.fields import Model
+
+if TYPE_CHECKING:
+    from flakeship.config.server import Server
+
+
+class ServerOptions(Model):
+    """The keys of a server that one target alone has: the block `<target>:` of a server."""
+
+
+class TargetOptions(Model):
+    """The keys of a stack that one target alone has: `flakeship:<target>`."""
+
+    def check(self, servers: Sequence[Server[Any]]) -> None:
+        """Refuse servers that contradict each other on this target. Raises SettingError."""
+
+
+@dataclass(frozen=True)
+class ImageSupport:
+    """The image formats and the firmware that a target boots, and the variants of nix/ with both.
+
+    The first variant is what is built where the settings name none.
+    """
+
+    formats: tuple[str, ...]
+    firmware: tuple[str, ...]
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What settings may ask of a target; a setting that asks for more is refused.
+
+    `data_disks`: disks that outlive machines. `host_ports`: ports of the workstation that lead to a
+    server. `sources`: ports that only some networks reach (`allowFrom`). `standby`: older machines
+    stay running (`standbyReleases`). `no_servers`: a stack may publish images alone.
+    """
+
+    data_disks: bool = False
+    host_ports: bool = False
+    sources: bool = False
+    standby: bool = False
+    no_servers: bool = False
+
+
+class TargetSchema(Protocol):
+    """The part of a target's specification that concerns settings."""
+
+    @property
+    def name(self) -> str:
+        """The value of flakeship:target, and the key of its own settings."""
+
+    @property
+    def settings(self) -> type[TargetOptions]:
+        """The model of flakeship:<name>."""
+
+    @property
+    def server(self) -> type[ServerOptions]:
+        """The model of the block <name> of a server."""
+
+    @property
+    def features(self) -> Features:
+        """What settings may ask of it."""
+
+    @property
+    def images(self) -> ImageSupport:
+        """What it boots."""
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The names of the checks that it adds; a user's check may not have them."""

@@ -1,0 +1,42 @@
+"""Reads the outputs of version 0.1, which had no schema: every target wrote its own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def target(outputs: Mapping[str, Any]) -> str:
+    """The target that wrote them: only a cloud has a project."""
+    return "openstack" if outputs.get("project") else "local"
+
+
+def upgraded(outputs: Mapping[str, Any], target: str) -> dict[str, Any]:
+    """The same outputs in the shape of schema 1, as far as commands that change nothing need it.
+
+    Records of what machines were made of are left out: nothing is deployed from them.
+    """
+    running = outputs.get("running") or {}
+    servers = {
+        name: _server(report, target, running)
+        for name, report in (outputs.get("servers") or {}).items()
+    }
+    details = {key: outputs[key] for key in ("published", "project") if outputs.get(key)}
+    return {
+        "running": running,
+        "releases": outputs.get("releases") or [],
+        "servers": servers,
+        target: details,
+    }
+
+
+def _server(report: Mapping[str, Any], target: str, running: Mapping[str, str]) -> dict[str, Any]:
+    machine = str(report["machine"])
+    digest = machine.rsplit("-", 2)[1]
+    release = next((name for name in running.values() if name.endswith(f"-{digest}")), "")
+    own: dict[str, Any] = dict(report)
+    common: dict[str, Any] = {
+        key: own.pop(key) for key in ("machine", "ports", "ssh", "checks") if key in own
+    }
+    address = str(own.pop("address", "")) or "127.0.0.1"
+    return {"target": target, "release": release, "address": address, **common, target: own}

@@ -1,0 +1,146 @@
+"""What a target is. Each folder below flakeship/targets/ with a `spec.py` is one.
+
+A target has three faces. Its `TargetSpec` says what it is and is cheap to import. Its `Target`
+inspects and plans inside a Pulumi program; `components/<name>/graph.py` declares what it planned.
+Its `Operator` serves the user's commands on a stack that exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from flakeship.config.target import TargetSchema
+
+if TYPE_CHECKING:
+    # an internal command has no use for them, and starts sooner
+    from flakeship.config.settings import AnySettings
+    from flakeship.model.evidence import CheckResult
+    from flakeship.model.release import Record, Release
+    from flakeship.release.desired import Desired
+    from flakeship.state.outputs import ServerOutput
+    from flakeship.state.stack import Stack
+
+InventoryT = TypeVar("InventoryT")
+PlanT_co = TypeVar("PlanT_co", bound="Plan", covariant=True)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A Pulumi resource plugin that a stack on the target needs beside `command`."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """An internal command: what a command resource runs.
+
+    `request` is the type that its standard input is parsed as. `run` gets the request and what the
+    same resource printed the last time (empty for the first time), and returns what is printed:
+    a dataclass, or None for an empty object.
+    """
+
+    request: type[Any]
+    run: Callable[[Any, str], object]
+
+
+class Plan(Protocol):
+    """What the program needs of a target's plan; the rest is between the target and its graph."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The verified releases that stay beside the desired ones."""
+
+    @property
+    def max_image_disk(self) -> Mapping[str, int]:
+        """The smallest root disk in MiB that is to boot a release whose disk size is unknown."""
+
+    @property
+    def releases(self) -> Mapping[str, Release]:
+        """The desired release of each host, as the ledger has it where it is in there."""
+
+    @property
+    def facts(self) -> Sequence[str]:
+        """What a preview should mention."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a preview should warn of."""
+
+
+class Target(Protocol[InventoryT, PlanT_co]):
+    """A target inside a Pulumi program: one inspection, then a pure plan."""
+
+    async def inspect(self) -> InventoryT:
+        """Read everything that planning needs, once, without changing anything.
+
+        It runs beside the evaluation of the flake. Raises FlakeshipError.
+        """
+
+    def plan(self, desired: Desired, inventory: InventoryT) -> PlanT_co:
+        """Compute what is to be; no input and no output. Raises FlakeshipError (preflight)."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A repeated verification: the machine, and its checks or a note why there are none."""
+
+    machine: str
+    checks: Sequence[CheckResult] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Orphaned resources: what was removed, and lines about what a person has to decide on."""
+
+    removed: Sequence[str] = ()
+    left: Sequence[str] = ()
+
+
+class Operator(Protocol):
+    """A target's part of the user's commands on an existing stack."""
+
+    def login(self, name: str) -> Sequence[str] | None:
+        """The argv that logs in to a server, or to a machine by its id; None where there is none.
+
+        Raises FlakeshipError where it exists and cannot be reached.
+        """
+
+    def verify(self, name: str = "") -> Sequence[Verified]:
+        """Run the checks of the stack's machines once more, of one server where it is named.
+
+        Nothing changes. Raises FlakeshipError with the report of each that fails.
+        """
+
+    def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
+        """Lines of `flakeship status` about a server, beside its login, ports and evidence."""
+
+    def describe_release(self, name: str) -> Sequence[str]:
+        """Lines of `flakeship status` about a release's image in the target."""
+
+    def orphans(self) -> Sequence[str]:
+        """Orphaned resources that can be seen at no cost; a hint to sweep."""
+
+    def sweep(self) -> SweepResult:
+        """Remove orphaned resources that certainly nobody uses. Raises FlakeshipError."""
+
+
+class TargetSpec(TargetSchema, Protocol):
+    """What a target is, without its SDK: importing it costs next to nothing."""
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """What the set-up installs for it."""
+
+    def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
+        """The target for a Pulumi program."""
+
+    def operator(self, stack: Stack) -> Operator:
+        """The target for the user's commands."""
+
+    def commands(self) -> Mapping[str, Command]:
+        """The internal commands by name, without the prefix `<target>.`."""

@@ -1,0 +1,48 @@
+"""The target `local`: every server is a QEMU process on this workstation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flakeship.config.settings import AnySettings
+from flakeship.config.target import Features, ImageSupport, ServerOptions, TargetOptions
+from flakeship.state.stack import Stack
+from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec
+
+
+class Local:
+    """See flakeship.targets.base.TargetSpec."""
+
+    name = "local"
+    settings = TargetOptions
+    server = ServerOptions
+    features = Features(data_disks=True, host_ports=True)
+    images = ImageSupport(
+        formats=("qcow2", "raw"),
+        firmware=("bios", "hybrid"),  # QEMU's machine here is i440fx with its BIOS
+        variants=("qemu", "openstack", "proxmox", "raw"),
+    )
+    checks: frozenset[str] = frozenset()
+    plugins: tuple[Plugin, ...] = ()
+
+    def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
+        """The target for a Pulumi program."""
+        from flakeship.targets.local.target import LocalTarget  # noqa: PLC0415
+
+        return LocalTarget(stack, settings)
+
+    def operator(self, stack: Stack) -> Operator:
+        """The target for the user's commands."""
+        from flakeship.targets.local.operate import LocalOperator  # noqa: PLC0415
+
+        return LocalOperator(stack)
+
+    def commands(self) -> Mapping[str, Command]:
+        """The internal commands."""
+        from flakeship.targets.local.commands import COMMANDS  # noqa: PLC0415
+
+        return COMMANDS
+
+
+SPEC: TargetSpec = Local()

@@ -1,0 +1,122 @@
+"""The user's commands on a stack on a cloud."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Sequence
+
+from flakeship.model.evidence import Evidence
+from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.state.outputs import ServerOutput
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import Stack, configuration
+from flakeship.targets.base import SweepResult, Verified
+from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.resources import PORT
+from flakeship.targets.repeat import repeated
+
+log = logging.getLogger(__name__)
+
+PROVIDER = "pulumi:providers:openstack"
+GONE = "was a test server and is removed; a new release gets another"
+
+
+class OpenStackOperator:
+    """See flakeship.targets.base.Operator."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    @property
+    def cloud(self) -> str:
+        """The cloud's name in clouds.yaml, from the state or, while it is empty, the settings."""
+        for resource in self.stack.resources:
+            if resource.token == PROVIDER:
+                return str(resource.inputs.get("cloud", ""))
+        known = configuration(self.stack).get("flakeship:openstack", {}).get("objectValue") or {}
+        return str(known.get("cloud", ""))
+
+    def login(self, name: str) -> Sequence[str] | None:
+        """Straight to a server with a public address, through a bastion to any other machine."""
+        servers = self.stack.outputs.servers
+        name = next((each for each in servers if servers[each].machine == name), name)
+        if name not in servers:
+            return self._machine(name)
+        server = servers[name]
+        *words, destination = shlex.split(server.ssh)
+        if server.details.get("jump") is None:
+            if bastion := self._bastion():
+                proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:22"
+                return [*words, "-o", proxy, destination]
+            log.info(
+                "%s has only the private address %s, and no server of the stack is a bastion: use "
+                "a VPN, or a floating IP on its port",
+                name,
+                server.address,
+            )
+        return [*words, destination]
+
+    def _bastion(self) -> ServerOutput | None:
+        servers = self.stack.outputs.servers.values()
+        return next((each for each in servers if each.details.get("jump")), None)
+
+    def _machine(self, machine: str) -> Sequence[str] | None:
+        """A standby machine, or one that is not cut over to yet.
+
+        One that has not passed its verification has no pinned host key: OpenSSH asks about its key.
+        """
+        port, bastion = self.stack.of(PORT).get(machine), self._bastion()
+        if port is None or bastion is None:
+            return None
+        verifications = self.stack.of(VERIFICATION)
+        own = verifications.get(machine)
+        request = (own or verifications[bastion.machine]).request(VerifyServerRequest).verify
+        keys = own.result(Evidence).host_keys if own else []
+        address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
+        endpoint = Endpoint(machine, address, 22, request.user, request.identity)
+        return shlex.split(by_hand(endpoint, keys, f"{bastion.ssh} -W {address}:22"))
+
+    def verify(self, name: str = "") -> Sequence[Verified]:
+        """Every machine once more, the active ones with their address."""
+        # openstacksdk takes its time, which the other commands do not pay
+        from flakeship.targets.openstack.servers.verify_existing import (  # noqa: PLC0415
+            verify_existing,
+        )
+
+        active = {server.machine for server in self.stack.outputs.servers.values()}
+
+        def repeat(machine: str, previous: Evidence) -> Verified:
+            resource = self.stack.of(VERIFICATION)[machine]
+            if resource.command.endswith("verify-ephemeral"):
+                return Verified(machine, note=GONE)
+            evidence = verify_existing(
+                resource.request(VerifyServerRequest),
+                resource.printed,
+                log.info,
+                self.stack.name,
+                active=machine in active,
+            )
+            return Verified(previous.machine, evidence.checks)
+
+        return repeated(self.stack, name, repeat)
+
+    def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
+        """Where it is and on which flavor."""
+        flavor = server.details.get("flavor", "")
+        return [f"  {server.machine} at {server.address}, flavor {flavor}"]
+
+    def describe_release(self, name: str) -> Sequence[str]:
+        """The image in Glance."""
+        published = (self.stack.outputs.details.get("published") or {}).get(name)
+        return [f"glance    {published['id']}"] if published else []
+
+    def orphans(self) -> Sequence[str]:
+        """A cloud is not asked for a status."""
+        return []
+
+    def sweep(self) -> SweepResult:
+        """Remove what certainly nobody uses, and list the rest with the commands that remove it."""
+        from flakeship.targets.openstack import sweep  # noqa: PLC0415
+
+        return sweep.sweep(self.stack, self.cloud)

@@ -1,0 +1,49 @@
+"""The target `openstack`: images in Glance, servers in Nova, addresses in Neutron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flakeship.config.settings import AnySettings
+from flakeship.config.target import Features, ImageSupport
+from flakeship.state.stack import Stack
+from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec
+from flakeship.targets.openstack.settings import OpenStackServer, OpenStackSettings
+
+
+class OpenStack:
+    """See flakeship.targets.base.TargetSpec. Whatever needs openstacksdk is imported when used."""
+
+    name = "openstack"
+    settings = OpenStackSettings
+    server = OpenStackServer
+    features = Features(sources=True, standby=True, no_servers=True)
+    images = ImageSupport(
+        formats=("qcow2", "raw"),
+        firmware=("bios", "hybrid", "uefi"),
+        variants=("openstack", "openstack-hybrid", "openstack-uefi", "raw"),
+    )
+    checks = frozenset({"api", "port-scan", "ipv6", "switch", "reactivation"})
+    plugins = (Plugin("openstack", "5.5.1"),)
+
+    def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
+        """The target for a Pulumi program."""
+        from flakeship.targets.openstack.target import OpenStackTarget  # noqa: PLC0415
+
+        return OpenStackTarget(settings)
+
+    def operator(self, stack: Stack) -> Operator:
+        """The target for the user's commands."""
+        from flakeship.targets.openstack.operate import OpenStackOperator  # noqa: PLC0415
+
+        return OpenStackOperator(stack)
+
+    def commands(self) -> Mapping[str, Command]:
+        """The internal commands."""
+        from flakeship.targets.openstack.commands import COMMANDS  # noqa: PLC0415
+
+        return COMMANDS
+
+
+SPEC: TargetSpec = OpenStack()

@@ -1,0 +1,155 @@
+"""Login: which server is meant, and how it is reached; the cloud of a stack."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flakeship.model.codec import dump
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.evidence import Evidence
+from flakeship.operate import login
+from flakeship.state.stack import Stack
+from flakeship.targets.openstack import operate
+from flakeship.targets.openstack.operate import OpenStackOperator
+from tests.targets.openstack.unit.small_cloud import REVIEW
+from tests.unit.verify.machines import ED25519
+
+LOCAL: dict[str, Any] = {
+    "web": {"target": "local", "machine": "web-2", "release": "r", "ssh": "unused"}
+}
+
+
+def server(name: str, ssh: str, address: str, jump: object) -> dict[str, Any]:
+    own = {"jump": jump, "flavor": "m1.small"}
+    common = {"machine": f"{name}-2", "release": "r", "ssh": ssh, "address": address}
+    return {"target": "openstack", **common, "openstack": own}
+
+
+BASTION = "ssh -o 'K=echo web' nixos@203.0.113.7"
+CLOUD: dict[str, Any] = {
+    "web": server("web", BASTION, "203.0.113.7", {"name": "web-2"}),
+    "db": server("db", "ssh -p 22 nixos@10.20.0.5", "10.20.0.5", None),
+}
+
+
+def command(servers: dict[str, Any], name: str, resources: Sequence[dict[str, Any]] = ()) -> str:
+    target = "local" if servers is LOCAL else "openstack"
+    header = {"schema": 1, "version": "0.2.0", "target": target}
+    outputs = {"flakeship": header, "running": {"web": "r"}, "servers": servers}
+    stack = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": outputs}
+    return shlex.join(login.command(Stack("dev", {"resources": [stack, *resources]}), name))
+
+
+def refusal(servers: dict[str, Any], name: str, *resources: dict[str, Any]) -> FlakeshipError:
+    with pytest.raises(FlakeshipError) as refused:
+        command(servers, name, resources)
+    return refused.value
+
+
+def port(machine: str) -> dict[str, Any]:
+    addresses = ["fd00::9", "10.20.0.9"]
+    return {"urn": f"u::port-{machine}", "type": "p", "outputs": {"allFixedIps": addresses}}
+
+
+def verification(machine: str) -> dict[str, Any]:
+    asked = replace(REVIEW.verify, machine=machine, user="nixos", identity="/key")
+    request = dump(replace(REVIEW, verify=asked))
+    done = dump(Evidence(machine, 1, [ED25519], 3.0, []))
+    return {
+        "urn": f"u::verification-{machine}",
+        "type": "c",
+        "inputs": {"stdin": request},
+        "outputs": {"stdout": done},
+    }
+
+
+@pytest.mark.parametrize("name", ["web", "", "web-2"])
+def test_the_only_server_needs_no_name(name: str) -> None:
+    assert command(LOCAL, name) == "ssh -F .state/dev/ssh_config web"
+
+
+def test_a_name_is_needed_among_several() -> None:
+    error = refusal(CLOUD, "")
+    assert (error.code, error.allowed) == ("server-ambiguous", "web, db")
+
+
+def test_a_near_match_is_offered() -> None:
+    error = refusal(CLOUD, "wbe")
+    assert (error.code, error.key, error.allowed) == ("server-unknown", "wbe", "web, db")
+    assert error.remedy == "did you mean web?"
+    assert refusal(LOCAL, "mail").remedy == ""
+
+
+def test_nothing_verified_yet() -> None:
+    assert refusal({}, "web").code == "nothing-verified"
+
+
+def test_a_server_with_a_public_address_needs_no_bastion() -> None:
+    assert command(CLOUD, "web") == CLOUD["web"]["ssh"]
+
+
+def test_a_server_with_a_private_address_is_reached_through_a_bastion() -> None:
+    proxy = f"ProxyCommand={BASTION} -W 10.20.0.5:22"
+    words = ["ssh", "-p", "22", "-o", proxy, "nixos@10.20.0.5"]
+    assert shlex.split(command(CLOUD, "db")) == words
+
+
+def test_without_a_bastion_the_private_address_is_tried(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert command({"db": CLOUD["db"]}, "db") == CLOUD["db"]["ssh"]
+    assert "db has only the private address 10.20.0.5" in caplog.text
+
+
+PROXY = f"ProxyCommand={BASTION} -W 10.20.0.9:22"
+
+
+def test_a_standby_machine_is_reached_through_an_active_server() -> None:
+    state = [port("web-1"), verification("web-1"), verification("web-2")]
+    words = shlex.split(command(CLOUD, "web-1", state))
+    assert words[-2:] == [PROXY, "nixos@10.20.0.9"]
+    assert "HostKeyAlias=web-1" in words
+    assert f"KnownHostsCommand=/usr/bin/env echo web-1 {ED25519}" in words
+    assert words[words.index("-i") + 1] == "/key"
+
+
+def test_an_unverified_machine_has_no_pinned_key() -> None:
+    words = shlex.split(command(CLOUD, "web-3", [port("web-3"), verification("web-2")]))
+    assert words[-2:] == [PROXY, "nixos@10.20.0.9"]
+    assert not any(word.startswith("KnownHosts") for word in words)
+
+
+def test_the_active_machine_is_its_server() -> None:
+    assert command(CLOUD, "web-2", [port("web-2")]) == CLOUD["web"]["ssh"]
+
+
+@pytest.mark.parametrize(("servers", "name"), [(CLOUD, "web-7"), ({"db": CLOUD["db"]}, "web-1")])
+def test_a_machine_that_is_not_there_or_has_no_way_to_it(
+    servers: dict[str, Any], name: str
+) -> None:
+    assert refusal(servers, name, port("web-1"), verification("web-1")).code == "server-unknown"
+
+
+PROVIDER = {"urn": "u::cloud", "type": "pulumi:providers:openstack", "inputs": {"cloud": "lab"}}
+
+
+def cloud_of(monkeypatch: pytest.MonkeyPatch, settings: object, *resources: Any) -> str:
+    known = {} if settings is None else {"flakeship:openstack": {"objectValue": settings}}
+    monkeypatch.setattr(operate, "configuration", lambda _: known)
+    return OpenStackOperator(Stack("dev", {"resources": [*resources]})).cloud
+
+
+def test_the_cloud_is_that_of_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cloud_of(monkeypatch, {"cloud": "prod"}, PROVIDER) == "lab"
+    assert cloud_of(monkeypatch, {"cloud": "prod"}, {**PROVIDER, "inputs": {}}) == ""
+
+
+@pytest.mark.parametrize("settings", [{"cloud": "prod"}, {}, None])
+def test_while_the_state_is_empty_it_is_that_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str] | None
+) -> None:
+    assert cloud_of(monkeypatch, settings) == (settings or {}).get("cloud", "")
