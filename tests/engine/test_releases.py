@@ -274,7 +274,7 @@ def test_a_state_from_before_releases_had_several_files_goes_on(project: Tiny) -
     assert project.log() == []
     assert project.outputs()["releases"] == now
     project.pulumi("stack", "import", "--file", str(old))
-    project.config("keep", "1")
+    project.config("retainReleases", "1")
     project.write("two")
     project.up()
     assert [line.split()[0] for line in project.log()][-1] == "forget"
