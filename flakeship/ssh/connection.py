@@ -13,7 +13,7 @@ from types import TracebackType
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh import host_keys
-from flakeship.ssh.options import HANDSHAKE, Endpoint, arguments
+from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Result, run
@@ -111,7 +111,7 @@ class Connection:
         self._directory = Path(tempfile.mkdtemp(prefix="flakeship-", dir=room))
         known_hosts = self._directory / "known_hosts"
         known_hosts.write_text(host_keys.known_hosts(self.endpoint.name, self.keys))
-        self._ssh = arguments(self.endpoint, self.keys, known_hosts)
+        self._ssh = SshOptions(self.endpoint, self.keys, known_hosts).argv()
         self._control = ["-o", f"ControlPath={self._directory / 'control'}"]
         return self
 

@@ -1,7 +1,8 @@
-"""The command line of OpenSSH for one machine: pinned host keys, no configuration of the user."""
+"""The options of OpenSSH for one machine: pinned host keys, no configuration of the user."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,13 @@ from flakeship.ssh import host_keys
 
 HANDSHAKE = 20
 """Seconds for one key exchange and login: ten slow guests may share two cores."""
+
+UNATTENDED = {
+    "BatchMode": "yes",
+    "PreferredAuthentications": "publickey",
+    "ConnectTimeout": str(HANDSHAKE),
+}
+"""What a program's logins have beside a person's."""
 
 
 @dataclass(frozen=True)
@@ -27,44 +35,82 @@ class Endpoint:
     identity: str = ""
 
 
-def arguments(endpoint: Endpoint, keys: Sequence[str], known_hosts: Path) -> list[str]:
-    """`ssh` and the options that all its uses share: no prompt, no configuration, pinned keys."""
-    settings = {
-        "BatchMode": "yes",
-        "StrictHostKeyChecking": "yes",
-        "UserKnownHostsFile": known_hosts,
-        "GlobalKnownHostsFile": "/dev/null",
-        "HostKeyAlias": endpoint.name,
-        "HostKeyAlgorithms": host_keys.algorithms(keys),
-        "UpdateHostKeys": "no",
-        "PreferredAuthentications": "publickey",
-        "ConnectTimeout": HANDSHAKE,
-        "ServerAliveInterval": 10,
-        "ServerAliveCountMax": 3,
-    }
-    argv = ["ssh", "-F", "/dev/null", "-T", "-p", str(endpoint.port)]
-    if endpoint.identity:
-        argv += ["-i", endpoint.identity, "-o", "IdentitiesOnly=yes"]
-    for name, value in settings.items():
-        argv += ["-o", f"{name}={value}"]
-    return argv
+@dataclass(frozen=True)
+class SshOptions:
+    """One policy for every login on a machine, as arguments or as a part of an ssh_config file.
+
+    The host keys are in the file `known_hosts` or, without one, on the command line; without either
+    OpenSSH asks about the key. `proxy` is a command whose input and output are the connection.
+    """
+
+    endpoint: Endpoint
+    keys: Sequence[str] = ()
+    known_hosts: Path | None = None
+    proxy: str = ""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The options by their names in ssh_config, without those that are arguments of ssh."""
+        found = {
+            "HostKeyAlias": self.endpoint.name,
+            "UpdateHostKeys": "no",
+            "ServerAliveInterval": "10",
+            "ServerAliveCountMax": "3",
+        }
+        if self.known_hosts or self.keys:
+            found["StrictHostKeyChecking"] = "yes"
+            found["UserKnownHostsFile"] = quoted(self.known_hosts or Path("/dev/null"))
+            found["GlobalKnownHostsFile"] = "/dev/null"
+        if self.keys:
+            usable = self.keys if self.known_hosts else self.keys[:1]
+            found["HostKeyAlgorithms"] = host_keys.algorithms(usable)
+        if self.keys and not self.known_hosts:
+            line = f"{self.endpoint.name} {self.keys[0]}"
+            found["KnownHostsCommand"] = f"/usr/bin/env echo {line}"
+        if self.endpoint.identity:
+            found["IdentitiesOnly"] = "yes"
+        if self.proxy:
+            found["ProxyCommand"] = self.proxy
+        return found
+
+    def argv(self) -> list[str]:
+        """`ssh` and the arguments of a program's login, without the destination; it never asks."""
+        return ["ssh", *self._arguments(UNATTENDED | self.settings), "-T"]
+
+    def command_line(self) -> str:
+        """The command line for a person to log in with."""
+        destination = f"{self.endpoint.user}@{self.endpoint.address}"
+        return shlex.join(["ssh", *self._arguments(self.settings), destination])
+
+    def config_block(self, host: str) -> str:
+        """The entry `host` of an ssh_config file; paths in it should be absolute."""
+        options = {
+            "HostName": self.endpoint.address,
+            "Port": str(self.endpoint.port),
+            "User": self.endpoint.user,
+            **self.settings,
+        }
+        if self.endpoint.identity:
+            options["IdentityFile"] = quoted(Path(self.endpoint.identity))
+        return f"Host {host}\n" + "".join(f"  {key} {value}\n" for key, value in options.items())
+
+    def _arguments(self, settings: dict[str, str]) -> list[str]:
+        identity = ["-i", self.endpoint.identity] if self.endpoint.identity else []
+        pairs = (word for key, value in settings.items() for word in ("-o", f"{key}={value}"))
+        return ["-F", "/dev/null", "-p", str(self.endpoint.port), *identity, *pairs]
+
+
+def quoted(path: Path) -> str:
+    """A path as a value in ssh_config, which expands `%` and ends at a blank."""
+    text = str(path).replace("%", "%%")
+    return f'"{text}"' if re.search(r"\s", text) else text
+
+
+def unquoted(value: str) -> str:
+    """The path of a value in ssh_config."""
+    return value.strip('"').replace("%%", "%")
 
 
 def by_hand(endpoint: Endpoint, keys: Sequence[str], proxy: str = "") -> str:
-    """A command line to look at a machine oneself that trusts only its pinned key.
-
-    `proxy` is a command whose input and output are the connection (ProxyCommand).
-    """
-    argv = ["ssh", "-F", "/dev/null", "-p", str(endpoint.port)]
-    if endpoint.identity:
-        argv += ["-i", endpoint.identity, "-o", "IdentitiesOnly=yes"]
-    argv += ["-o", f"HostKeyAlias={endpoint.name}"]
-    if keys:
-        argv += [
-            *("-o", f"HostKeyAlgorithms={host_keys.algorithms(keys[:1])}"),
-            *("-o", f"KnownHostsCommand=/usr/bin/env echo {endpoint.name} {keys[0]}"),
-            *("-o", "UserKnownHostsFile=/dev/null"),
-        ]
-    if proxy:
-        argv += ["-o", f"ProxyCommand={proxy}"]
-    return shlex.join([*argv, f"{endpoint.user}@{endpoint.address}"])
+    """The command line for a person to log in with."""
+    return SshOptions(endpoint, keys, proxy=proxy).command_line()

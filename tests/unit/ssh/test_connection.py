@@ -5,26 +5,12 @@ import pytest
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh import connection as ssh
-from flakeship.ssh.options import Endpoint, arguments, by_hand
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system import tcp
 from flakeship.system.process import Result
 from tests.unit.verify.machines import ED25519, FINGERPRINT, Behaviour, says, server, silent, slirp
 
 ENDPOINT = Endpoint("web-1", "127.0.0.1", 22022, "nixos")
-OPTIONS = [
-    *("-o", "BatchMode=yes"),
-    *("-o", "StrictHostKeyChecking=yes"),
-    *("-o", "UserKnownHostsFile=/d/known_hosts"),
-    *("-o", "GlobalKnownHostsFile=/dev/null"),
-    *("-o", "HostKeyAlias=web-1"),
-    *("-o", "HostKeyAlgorithms=ssh-ed25519"),
-    *("-o", "UpdateHostKeys=no"),
-    *("-o", "PreferredAuthentications=publickey"),
-    *("-o", "ConnectTimeout=20"),
-    *("-o", "ServerAliveInterval=10"),
-    *("-o", "ServerAliveCountMax=3"),
-]
-BASE = ["ssh", "-F", "/dev/null", "-T", "-p"]
 
 
 class Ssh:
@@ -56,25 +42,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     return put
 
 
-def test_the_exact_arguments() -> None:
-    found = arguments(ENDPOINT, [ED25519], Path("/d/known_hosts"))
-    assert found == [*BASE, "22022", *OPTIONS]
-    given = Endpoint("web-1", "127.0.0.1", 22022, "nixos", "/k/id")
-    found = arguments(given, [ED25519], Path("/d/known_hosts"))
-    assert found == [*BASE, "22022", "-i", "/k/id", "-o", "IdentitiesOnly=yes", *OPTIONS]
-
-
-def test_by_hand_trusts_only_the_pin() -> None:
-    assert by_hand(ENDPOINT, [ED25519]) == (
-        "ssh -F /dev/null -p 22022 -o HostKeyAlias=web-1 -o HostKeyAlgorithms=ssh-ed25519 "
-        f"-o 'KnownHostsCommand=/usr/bin/env echo web-1 {ED25519}' "
-        "-o UserKnownHostsFile=/dev/null nixos@127.0.0.1"
-    )
-    assert "KnownHostsCommand" not in by_hand(ENDPOINT, [])
-    through = by_hand(ENDPOINT, [], "ssh old -W 10.0.0.2:22")
-    assert through.endswith("-o 'ProxyCommand=ssh old -W 10.0.0.2:22' nixos@127.0.0.1")
-
-
 def test_one_login_for_all_commands(fake: Fake) -> None:
     run = fake((0, ""))
     with server(says(b"SSH-2.0-x\r\n")) as port:
@@ -88,7 +55,7 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
             assert connection.run("ls -l").stdout == "said"
             connection.attempt("root")
             (directory / "control").touch()
-    base = arguments(endpoint, [ED25519], directory / "known_hosts")
+    base = SshOptions(endpoint, [ED25519], directory / "known_hosts").argv()
     control = ["-o", f"ControlPath={directory}/control"]
     master, command, root, end = run.calls
     log = ["-v", "-E", master[-2]]
@@ -110,7 +77,7 @@ def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) ->
         assert connection.socks() == 4711
         connection._log_in()
         directory = connection._directory
-    base = arguments(ENDPOINT, [ED25519], directory / "known_hosts")
+    base = SshOptions(ENDPOINT, [ED25519], directory / "known_hosts").argv()
     base += ["-o", f"ControlPath={directory}/control"]
     *forwards, master = run.calls
     assert forwards == [
