@@ -1,0 +1,38 @@
+"""The template for `pulumi new`: its settings are valid, its flake is that of nix/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from dev.setup import paths
+from flakeship.config import settings
+
+TEMPLATE = paths.ROOT / "templates/project"
+FLAKE = paths.ROOT / "nix/templates/server"
+
+
+def test_its_flake_is_that_of_nix_flake_init() -> None:
+    files = [file.relative_to(FLAKE) for file in FLAKE.rglob("*") if file.is_file()]
+    assert Path("flake.nix") in files
+    for file in files:
+        assert (TEMPLATE / file).read_text() == (FLAKE / file).read_text(), file
+
+
+def test_its_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(TEMPLATE)
+    config = yaml.safe_load((TEMPLATE / "Pulumi.dev.yaml").read_text())["config"]
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+    read = settings.read(texts, "Pulumi.dev.yaml")
+    assert (read.flake, read.host) == (".", "web")
+    assert (TEMPLATE / "hosts" / f"{read.host}.nix").is_file()
+
+
+def test_it_names_no_version_of_its_own() -> None:
+    text = (TEMPLATE / "pyproject.toml").read_text()
+    assert 'dependencies = ["flakeship"]' in text
+    assert "/path/to/flakeship" in text
+    assert "/path/to/flakeship" in (TEMPLATE / "flake.nix").read_text()
