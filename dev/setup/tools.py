@@ -16,7 +16,6 @@ from flakeship.system.process import run
 
 ENGINE = "3.259.0"
 COMMAND_PLUGIN = "1.2.1"
-OPENSTACK_PLUGIN = "5.5.1"
 
 MANAGERS = {
     "apt-get": "apt-get install -y --no-install-recommends",

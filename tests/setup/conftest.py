@@ -3,10 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from dev.setup import plugins
 from dev.setup.plugins import Plugin
 from dev.setup.tools import Machine
+from flakeship.targets import registry
 
 Program = Callable[[str, str], Path]
+(OPENSTACK,) = (Plugin(p.name, p.version) for p in registry.spec("openstack").plugins)
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(plugins, "CACHE", tmp_path / "plugins.json")
     return home
 
 

@@ -10,6 +10,7 @@ import pytest
 from dev.bench.openstack import peers
 from dev.bench.openstack.probe import STEP, probing, silence
 from dev.setup import gobuild
+from tests.setup.conftest import OPENSTACK
 
 KEY = Path("key")
 
@@ -18,7 +19,7 @@ def test_the_provider_of_the_peer_is_the_one_behind_the_plugin() -> None:
     pattern = r"terraform-provider-openstack/v3 (v\S+)"
     versions = {
         part.name: re.findall(pattern, (gobuild.SOURCES / part.name / "go.mod").read_text())
-        for part in (gobuild.OPENSTACK, gobuild.TERRAFORM)
+        for part in (OPENSTACK.part, gobuild.TERRAFORM)
     }
     assert versions == {"openstack": ["v3.4.0"], "terraform": ["v3.4.0"]}
 

@@ -4,9 +4,9 @@ import pytest
 
 from dev.setup import doctor, nix, paths
 from dev.setup.doctor import Row
-from dev.setup.plugins import COMMAND, OPENSTACK
+from dev.setup.plugins import COMMAND
 from dev.setup.tools import NIX, PULUMI, Machine
-from tests.setup.conftest import install, program
+from tests.setup.conftest import OPENSTACK, install, program
 
 
 @pytest.fixture(autouse=True)

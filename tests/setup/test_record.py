@@ -5,10 +5,10 @@ import pytest
 
 from dev.setup import __main__ as main
 from dev.setup import appliance, engine, environment, nix, packages, paths, plugins, record, state
-from dev.setup.plugins import COMMAND, OPENSTACK
+from dev.setup.plugins import COMMAND
 from dev.setup.tools import Machine
 from flakeship.model.errors import FlakeshipError
-from tests.setup.conftest import install, program
+from tests.setup.conftest import OPENSTACK, install, program
 
 CHOSEN = state.Backend("", "yours")
 
