@@ -43,10 +43,10 @@ test: check ## Run the checks and the whole test suite, that of the target opens
 test-openstack: setup ## Run the tests of the target openstack in a cloud that it starts
 	@tests/targets/openstack/e2e/run
 bench: setup ## Run the benchmarks
-	@$(WITH) $(PYTHON) -m bench
+	@$(WITH) $(PYTHON) -m dev.bench
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)
 	@dev/bench/openstack/run $(PARTS)
-check: setup ## Check style, types, Nix files and shell scripts
+check: setup ## Check style, types, imports, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m dev.setup check
 format: setup ## Format the Python and Nix files
 	@$(WITH) $(PYTHON) -m dev.setup format

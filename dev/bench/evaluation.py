@@ -24,15 +24,18 @@ COLD = os.environ | {"NIX_CONFIG": f"{os.environ.get('NIX_CONFIG', '')}\neval-ca
 RUNS = 3
 
 ONE = """
-from flakeship import nix
+from flakeship.nix import evaluate as nix
 evaluate = lambda: nix.evaluate(flake, hosts[0], variant, Path("access"))
 """
 MANY = """
-from flakeship import memory, wanted
-from flakeship.settings import Settings
-memory.workers = (lambda _: 1) if {alone} else memory.workers
-settings = Settings(flake=flake, host=hosts[0], variant=variant)
-evaluate = lambda: wanted.evaluate(settings, "bench", hosts)
+from flakeship.config import settings
+from flakeship.nix import workers
+from flakeship.release.sources import Flake
+from flakeship.targets import registry
+workers.workers = (lambda _: 1) if {alone} else workers.workers
+config = {{"flakeship:flake": flake, "flakeship:host": hosts[0], "flakeship:variant": variant}}
+given, target = settings.read(config, registry.spec, registry.names())
+evaluate = lambda: Flake(given, "bench", target).releases(hosts)
 """
 TIMED = """
 import sys, time

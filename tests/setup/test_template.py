@@ -10,6 +10,7 @@ import yaml  # type: ignore[import-untyped]
 
 from dev.setup import paths
 from flakeship.config import settings
+from flakeship.targets import registry
 
 TEMPLATE = paths.ROOT / "templates/project"
 FLAKE = paths.ROOT / "nix/templates/server"
@@ -26,7 +27,7 @@ def test_its_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(TEMPLATE)
     config = yaml.safe_load((TEMPLATE / "Pulumi.dev.yaml").read_text())["config"]
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
-    read = settings.read(texts, "Pulumi.dev.yaml")
+    read, _ = settings.read(texts, registry.spec, registry.names())
     assert (read.flake, read.host) == (".", "web")
     assert (TEMPLATE / "hosts" / f"{read.host}.nix").is_file()
 
