@@ -1,17 +1,17 @@
-# The images for plain `nix build`, as <host>.<variant>; the same ones as the flake's:
+# The images of the flake for plain `nix build`, as <host>.<variant>:
 #
 #     nix build --file nix cloud-init.raw
 #     nix build --file nix cloud-init.openstack --arg kernelLatest false --arg diskSize 8192
 #     nix build --file nix golden.proxmox --arg access ~/keys
 #
-# kernelLatest: the latest kernel or nixpkgs' default; diskSize: the image's virtual size in MiB; where
-# they are not given, the host's file decides. access: a directory with the file authorized_keys.
+# kernelLatest: the latest kernel or nixpkgs' default; diskSize: the image's virtual size in MiB; without
+# them the host's file decides. access: a directory with the file authorized_keys.
 {
   kernelLatest ? null,
   diskSize ? null,
   access ? ./access,
   nixpkgs ? (builtins.getFlake (toString ./.)).inputs.nixpkgs,
-  # Nix leaves out, without a word, what a function does not take.
+  # Without `...` Nix silently omits arguments that the function does not take.
   ...
 }@arguments:
 let
@@ -29,7 +29,7 @@ assert
   || throw "no such argument: ${toString (attrNames unknown)}; there are kernelLatest, diskSize and access";
 (flakeship.mkFlake {
   hosts = ./hosts;
-  # As a string: only that file is read, the directory does not get into the store.
+  # A string, so that only the file is read: a path would copy the directory to the store.
   access = toString access;
   modules = [
     {

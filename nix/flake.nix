@@ -3,7 +3,7 @@
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-    # A directory with the file authorized_keys, which Flakeship overrides; the one here has no key.
+    # A directory with the file authorized_keys. Flakeship overrides it; this one has no key.
     access = {
       url = "path:./access";
       flake = false;

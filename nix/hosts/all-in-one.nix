@@ -1,4 +1,4 @@
-# A Kubernetes cluster of one bare machine.
+# A Kubernetes cluster on one machine of bare metal.
 {
   imports = [
     ../profiles/bare-metal.nix

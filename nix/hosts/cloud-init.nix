@@ -1,5 +1,5 @@
-# For every cloud that hands out a key and a name by cloud-init: the user `nixos` with full sudo, root
-# not at all. As raw, qcow2 and all else; which kernel and how large without an edit: ../default.nix.
+# For every cloud that provides a key and a name by cloud-init: the user `nixos` with sudo may log in,
+# root may not. Kernel and image size can be set without an edit, see ../default.nix.
 {
   imports = [
     ../modules/hardened.nix

@@ -1,4 +1,4 @@
-# The control plane of a Kubernetes cluster, for a bare machine.
+# The control plane of a Kubernetes cluster, for bare metal.
 {
   imports = [
     ../profiles/bare-metal.nix

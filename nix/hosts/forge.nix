@@ -1,4 +1,4 @@
-# A Git forge over HTTPS. With ../modules/gateway.nix in `imports` too, one server is both.
+# A Git forge over HTTPS. With ../modules/gateway.nix among its `imports`, it is a gateway too.
 {
   imports = [
     ../modules/hardened.nix

@@ -1,6 +1,6 @@
-# Into the network of this machine by WireGuard. A client:
+# Access to the network of this machine by WireGuard. A client:
 #   flakeship.gateway.peers.laptop = { publicKey = "…"; allowedIPs = [ "10.100.0.2/32" ]; };
-# With ../modules/forge.nix in `imports` too, one server is both.
+# With ../modules/forge.nix among its `imports`, it is a forge too.
 {
   imports = [
     ../modules/hardened.nix

@@ -1,4 +1,4 @@
-# A page behind TLS, and a path that says the server is well: the example for checks of one's own.
+# A page behind TLS, and a path that reports health: the example for your own checks.
 # With a name in DNS: `flakeship.web = { domain = "www.example.org"; acme = true; };`
 { pkgs, ... }:
 {

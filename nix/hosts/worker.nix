@@ -1,5 +1,5 @@
-# A node of the cluster of control-plane.nix, for a bare machine. Another one is a host file of its own
-# that imports this one.
+# A node of the cluster of control-plane.nix, for bare metal. Each further node is a host file that
+# imports this one.
 {
   imports = [
     ../profiles/bare-metal.nix

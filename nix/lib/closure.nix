@@ -1,5 +1,5 @@
-# Builds where a system, with all that it refers to, is within its budget. A derivation of its own:
-# `outputChecks.out.maxClosureSize` of the system is dropped without a word by make-derivation.nix.
+# Fails to build where the closure of a system exceeds its budget. A derivation of its own, because
+# make-derivation.nix silently drops `outputChecks.out.maxClosureSize` of the system.
 { config, pkgs, ... }:
 let
   inherit (config.flakeship) host closureBudget;

@@ -13,9 +13,9 @@ let
       map lib.trim (lib.splitString "\n" (builtins.readFile file))
     );
 
-  # A host in every variant: what `nixosSystem` returns, with `image` and `release` (the manifest's
-  # derivation). Each is evaluated for itself, when it is asked for, and in one pass: through
-  # `image.modules` the host would be evaluated a second time without its variant.
+  # A host in every variant: the result of `nixosSystem`, with `image` and `release` (the derivation of
+  # the manifest). Each variant is evaluated lazily and in one pass; with `image.modules` the host would
+  # be evaluated a second time without its variant.
   mkHost =
     {
       name,
@@ -27,8 +27,8 @@ let
       variant: image:
       let
         host = lib.nixosSystem {
-          # For `imports` in host files that lie in another repository. Not the flake itself: it is
-          # another one with every commit.
+          # For `imports` in host files of another repository. Not the flake itself, which changes with
+          # every commit.
           specialArgs.flakeship.nixosModules = import ../modules/names.nix;
           modules = [
             ../modules
@@ -56,7 +56,7 @@ let
       }
     ) variants;
 
-  # hosts: a directory; each file web.nix in it is the host web. Or a set of modules by name.
+  # `hosts` is a directory, in which a file web.nix is the host web, or a set of modules by name.
   hostsIn =
     hosts:
     if builtins.isAttrs hosts then
@@ -67,8 +67,8 @@ let
         value = hosts + "/${file}";
       }) (lib.filterAttrs (file: _: lib.hasSuffix ".nix" file) (builtins.readDir hosts));
 
-  # The outputs of a flake of hosts. `configurations` says which variant of a host a running
-  # machine is rebuilt as (`nixos-rebuild --flake .#web`): by default the one for OpenStack.
+  # The outputs of a flake of hosts. `configurations` is the variant that each host is rebuilt as
+  # (`nixos-rebuild --flake .#web`), by default `openstack`.
   mkFlake =
     {
       hosts,
@@ -90,7 +90,8 @@ let
       ) (hostsIn hosts);
       unknown = lib.attrNames (removeAttrs configurations (lib.attrNames each));
       machines =
-        assert unknown == [ ] || throw "mkFlake: configurations of no host: ${toString unknown}";
+        assert
+          unknown == [ ] || throw "mkFlake: configurations has names that are not hosts: ${toString unknown}";
         lib.mapAttrs (name: host: host.${configurations.${name} or "openstack"}) each;
     in
     {

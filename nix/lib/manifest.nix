@@ -80,7 +80,7 @@ let
         the manifest of ${toString manifest.host}.${toString manifest.variant} does not fit manifest schema ${toString known.schema.const} (docs/nix.md):
           ${concatStringsSep "\n  " (problems manifest)}'';
 
-  # The paths are names here, and nothing is built for them.
+  # A manifest only names paths: it does not depend on them.
   plain = builtins.unsafeDiscardStringContext;
 
   # The manifest of a host's image; does not evaluate where it does not fit the schema.

@@ -1,4 +1,4 @@
-# Who may log in: one user, by key, with sudo. Nobody by password, root not at all.
+# Logins: one user with sudo, by key. No password works, and root cannot log in.
 { config, lib, ... }:
 let
   cfg = config.flakeship;
@@ -12,7 +12,7 @@ in
 
   config = {
     users.mutableUsers = lib.mkDefault false;
-    # Evaluated without keys it is still a system; nobody can log in to it then.
+    # Without keys the system still evaluates, but nobody can log in to it.
     users.allowNoPasswordLogin = lib.mkDefault (cfg.authorizedKeys == [ ]);
     users.users.${cfg.user} = {
       isNormalUser = true;

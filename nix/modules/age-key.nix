@@ -1,9 +1,9 @@
-# Secrets, with none in the store. At its first boot a machine makes a key of its own and prints the
-# public half on its console: encrypt to it (`age -r age1… -o token.age token`), name the file in
-# `flakeship.age.secrets`, and switch the machine to that. The encrypted file may lie in the store.
+# Secrets that are not in the store. At its first boot a machine creates a key and prints the public
+# half on its console: encrypt to it (`age -r age1… -o token.age token`), name the file in
+# `flakeship.age.secrets`, and switch the machine to that. The encrypted file may be in the store.
 #
-# An image cannot bring a secret to a machine that has no key yet, and a new release is a new machine
-# with a new key, unless the key is on a data disk.
+# An image cannot bring a secret to a machine without a key, and a new release is a new machine with a
+# new key, unless the key is on a data disk.
 {
   config,
   lib,
@@ -19,7 +19,7 @@ in
     key = mkOption {
       type = types.str;
       default = "/var/lib/age/key.txt";
-      description = "The machine's private key; on a data disk it outlives a release.";
+      description = "The machine's private key; on a data disk it survives a release.";
     };
     secrets = mkOption {
       type = types.attrsOf types.path;

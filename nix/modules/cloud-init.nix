@@ -1,6 +1,6 @@
-# Key, user, name and network come from cloud-init, beside the keys that the image has: from a drive
-# (ConfigDrive of OpenStack, NoCloud of Proxmox and others) or OpenStack's metadata service.
-# Whoever the drive names may log in, by key: user data decides that here, not the image.
+# Key, user, name and network come from cloud-init, in addition to the keys in the image: from a drive
+# (ConfigDrive of OpenStack, NoCloud of Proxmox and others) or OpenStack's metadata service. So user
+# data decides who may log in, by key, and not only the image.
 { config, lib, ... }:
 let
   cfg = config.flakeship;
@@ -18,18 +18,18 @@ in
         "OpenStack"
         "None"
       ];
-      # Asked only by a machine whose firmware says it is OpenStack's and that has no drive.
+      # Used only where the firmware reports OpenStack and there is no drive.
       datasource.OpenStack = {
         max_wait = 10;
         timeout = 5;
         retries = 2;
       };
 
-      # nixpkgs' defaults are whole attributes: what is set here in part is said in full.
+      # nixpkgs' defaults are whole attributes: what is changed in part has to be set in full.
       system_info = {
         distro = "nixos";
         network.renderers = [ "networkd" ];
-        # Another name from the drive (`user:`, Proxmox' ciuser) is a user with the same groups.
+        # A user name from the drive (`user:`, Proxmox's ciuser) gets the same groups.
         default_user = {
           name = cfg.user;
           groups = [ "wheel" ];

@@ -1,16 +1,16 @@
-# The serial console: where a cloud keeps the log, and where host keys are read from, because the
-# network cannot forge it.
+# The serial console: clouds record it, and host keys are read from it, because the network cannot
+# forge it.
 { lib, ... }:
 {
   boot.kernelParams = lib.mkAfter [
-    # Nobody sits there to type a password: a machine that finds no root says why and starts again...
+    # Nobody is at the console to type a password: without a root the machine prints why and restarts...
     "panic=10"
     "boot.panic_on_fail"
     # The last one is /dev/console.
     "console=tty0"
     "console=ttyS0,115200"
   ];
-  # ...and one that misses anything else boots without it.
+  # ...and without any other file system it boots nevertheless.
   systemd.enableEmergencyMode = false;
 
   systemd.services.announce-host-keys = {

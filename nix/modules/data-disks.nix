@@ -1,6 +1,6 @@
 # A virtio disk whose serial number is a word, with ext4 on all of it, is mounted at /data/<serial>: at
-# boot, and when it is plugged in later, as in a cut-over (flakeship/targets/local/guest.py may come first).
-# Not a volume of Cinder's: there the number is half an id, a name that nobody gave.
+# boot, and when it is attached later, as in a cutover (flakeship/targets/local/guest.py may be earlier).
+# Not a volume of Cinder, whose serial number is half of an id and not a name.
 {
   config,
   lib,
@@ -41,7 +41,7 @@ in
   };
 
   config = {
-    # Left alone: what others mount by its label, a root without partitions and the disks of base.
+    # Excluded: what others mount by its label, a root without partitions, and the disks of base.
     services.udev.extraRules = ''
       ACTION!="remove", SUBSYSTEM=="block", KERNEL=="vd*", ENV{DEVTYPE}=="disk", \
         ATTR{serial}=="[A-Za-z0-9]*", ATTR{serial}!="*[!A-Za-z0-9._-]*", ATTR{serial}!="${cinder}", \
@@ -49,7 +49,7 @@ in
         TAG+="systemd", ENV{SYSTEMD_WANTS}+="data-disk@.service"
     '';
 
-    # Declared, so that systemd knows what to start with it and to stop before it; nothing waits for it.
+    # Declared, so that systemd starts services with it and stops them before it; boot does not wait.
     systemd.mounts = lib.mapAttrsToList (disk: _: {
       what = "/dev/disk/by-id/virtio-${disk}";
       where = "/data/${disk}";

@@ -1,4 +1,4 @@
-# What every host has: reachable by key alone, and small.
+# What every host has: it is small, and accepts logins by key only.
 {
   imports = [
     ./host.nix

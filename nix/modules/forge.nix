@@ -1,5 +1,5 @@
-# Forgejo behind nginx, on a socket: it listens on no port of its own. Its secrets are made at the
-# first start, and all it knows is in /var/lib/forgejo. A data disk outlives a release:
+# Forgejo behind nginx, on a socket: it has no port of its own. Its secrets are created at the first
+# start, and all of its state is in /var/lib/forgejo. On a data disk it survives a release:
 #
 #     services.forgejo.stateDir = "/data/forge";
 #     flakeship.dataDisks.forge = [ "forgejo" "forgejo-secrets" ];
@@ -26,7 +26,7 @@ in
         PROTOCOL = "http+unix";
         DOMAIN = domain;
         ROOT_URL = "https://${domain}/";
-        # Git goes over HTTPS, with a token: sshd stays for the one who runs the machine.
+        # Git uses HTTPS with a token: sshd is for the administrator alone.
         DISABLE_SSH = true;
       };
       service.DISABLE_REGISTRATION = true;

@@ -1,5 +1,5 @@
-# A WireGuard gateway: who is in the tunnel reaches the networks of this machine under its address.
-# The private key is made at the first boot, and the public half printed on the console.
+# A WireGuard gateway: its peers reach the networks of this machine with its address. The private key
+# is created at the first boot, and the public half is printed on the console.
 {
   config,
   lib,
@@ -16,7 +16,7 @@ in
     address = mkOption {
       type = types.str;
       default = "10.100.0.1/24";
-      description = "The address in the tunnel, and how large its network is.";
+      description = "The address in the tunnel, with the prefix length of its network.";
     };
     port = mkOption {
       type = types.port;
@@ -26,7 +26,7 @@ in
     key = mkOption {
       type = types.str;
       default = "/var/lib/wireguard/private.key";
-      description = "The private key; on a data disk it outlives a release.";
+      description = "The private key; on a data disk it survives a release.";
     };
     peers = mkOption {
       type = types.attrsOf (
@@ -34,17 +34,17 @@ in
           options = {
             publicKey = mkOption {
               type = types.singleLineStr;
-              description = "What `wg pubkey` says on the peer.";
+              description = "The output of `wg pubkey` on the peer.";
             };
             allowedIPs = mkOption {
               type = types.listOf types.str;
-              description = "The addresses that it may have in the tunnel.";
+              description = "The addresses that the peer may use in the tunnel.";
             };
           };
         }
       );
       default = { };
-      description = "Who may come in.";
+      description = "The peers that may connect.";
     };
   };
 
@@ -75,7 +75,7 @@ in
       };
     };
 
-    # What comes out of the tunnel is forwarded, and the answers to it; nothing else is.
+    # Only packets from the tunnel and the replies to them are forwarded.
     networking.nat = {
       enable = true;
       internalInterfaces = [ "wg0" ];

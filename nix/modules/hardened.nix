@@ -1,6 +1,6 @@
-# Less to attack, on a server that runs what its configuration says and nothing else. Left alone: user
-# namespaces, which Nix' sandbox is made of; forwarding in sshd, which a jump host is made of; sshd's
-# algorithms, where nixpkgs' own choice is strict already.
+# A smaller attack surface for a server that runs only its configuration. Unchanged: user namespaces,
+# which Nix's sandbox needs; forwarding in sshd, which a bastion needs; sshd's algorithms, of which
+# nixpkgs' choice is strict already.
 {
   boot.kernel.sysctl = {
     # Kernel addresses and messages are for root, and so is loading programs into the kernel.
@@ -9,7 +9,7 @@
     "kernel.unprivileged_bpf_disabled" = 1;
     "net.core.bpf_jit_harden" = 2;
     "dev.tty.ldisc_autoload" = 0;
-    # Nobody on the wire tells this machine other routes, nor does it tell anybody.
+    # This machine neither accepts nor sends redirects.
     "net.ipv4.conf.all.accept_redirects" = 0;
     "net.ipv4.conf.default.accept_redirects" = 0;
     "net.ipv4.conf.all.secure_redirects" = 0;
@@ -19,9 +19,9 @@
     "net.ipv6.conf.all.accept_redirects" = 0;
     "net.ipv6.conf.default.accept_redirects" = 0;
   };
-  # The running kernel stays the one that was booted.
+  # The running kernel cannot be replaced.
   security.protectKernelImage = true;
-  # Protocols that nobody here speaks, and that any user could otherwise have loaded by a socket.
+  # Unused protocols, which any user could otherwise have loaded by opening a socket.
   boot.blacklistedKernelModules = [
     "ax25"
     "dccp"

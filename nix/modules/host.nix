@@ -1,4 +1,4 @@
-# What a host says of itself to Flakeship: most of it goes into the manifest (docs/nix.md).
+# The options of a host that Flakeship reads, most of them from the manifest (docs/nix.md).
 { config, lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -23,7 +23,7 @@ in
     user = mkOption {
       type = types.str;
       default = "nixos";
-      description = "The user that logs in, with full sudo and no password.";
+      description = "The user that logs in, with sudo and without a password.";
     };
     memory = mkOption {
       type = mebibytes;
@@ -33,18 +33,18 @@ in
     closureBudget = mkOption {
       type = mebibytes;
       default = 1500;
-      description = "What the system may weigh with all it refers to, in MiB; `nix flake check` checks it.";
+      description = "The largest closure of the system, in MiB; `nix flake check` checks it.";
     };
     image = {
       disk = mkOption {
         type = types.either (types.enum [ "auto" ]) mebibytes;
         default = "auto";
-        description = "The image's virtual size in MiB, or `auto`: what is in it and 512 MiB.";
+        description = "The image's virtual size in MiB, or `auto`: its content and 512 MiB.";
       };
       compress = mkOption {
         type = types.bool;
         default = true;
-        description = "Whether the image file is compressed, where its format can be.";
+        description = "Whether the image file is compressed, where its format allows it.";
       };
       format = mkOption {
         type = types.enum [
@@ -54,13 +54,13 @@ in
           "vma.zst"
           "netboot"
         ];
-        description = "What the image is.";
+        description = "The format of the image.";
       };
       files = mkOption {
         type = types.listOf types.str;
         default = [ config.image.filePath ];
         defaultText = lib.literalExpression "[ config.image.filePath ]";
-        description = "What the image consists of, as paths below its output.";
+        description = "The files of the image, as paths below its output.";
       };
       firmware = mkOption {
         type = types.enum [
@@ -69,13 +69,13 @@ in
           "hybrid"
         ];
         default = "bios";
-        description = "What it boots with; a hybrid image boots with either.";
+        description = "The firmware that boots the image; `hybrid` is either.";
       };
       agent = mkOption {
         type = types.bool;
         default = config.services.qemuGuest.enable;
         defaultText = lib.literalExpression "config.services.qemuGuest.enable";
-        description = "Whether the QEMU guest agent is in it.";
+        description = "Whether the QEMU guest agent is in the image.";
       };
     };
   };

@@ -1,4 +1,4 @@
-# What a server has no use for is left out; what it needs to rebuild itself stays.
+# Leaves out what a server does not use, except what it needs to rebuild itself.
 { lib, modulesPath, ... }:
 {
   imports = [ (modulesPath + "/profiles/minimal.nix") ];
@@ -21,7 +21,7 @@
     nixos-generate-config.enable = false;
     nixos-option.enable = false;
   };
-  # Never guess: a pool that another machine has open is not imported by force.
+  # Never forced: another machine may have the pool open.
   boot.zfs.forceImportRoot = lib.mkDefault false;
 
   nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";

@@ -10,7 +10,7 @@ builtins.listToAttrs (
   }) files
 )
 // {
-  # The same path as mkFlake's: what is imported twice is taken once.
+  # The same path as in mkFlake, so that importing it twice has no effect.
   default = ./.;
   bare-metal = ../profiles/bare-metal.nix;
   disk = ../variants/disk.nix;

@@ -1,4 +1,4 @@
-# How a host is netbooted, for the variant netboot; here, so that a host may say it in any variant.
+# Options of the variant netboot, in all variants, so that a host can set them unconditionally.
 { lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -8,12 +8,12 @@ in
     kernelBudget = mkOption {
       type = types.ints.positive;
       default = 30;
-      description = "What the kernel may weigh, in MB; the build fails above it.";
+      description = "The largest kernel, in MB; the build fails above it.";
     };
     initrdBudget = mkOption {
       type = types.ints.positive;
       default = 300;
-      description = "What the initrd, with the whole system in it, may weigh, in MB.";
+      description = "The largest initrd, which holds the whole system, in MB.";
     };
     withoutModules = mkOption {
       type = types.listOf types.str;
@@ -30,16 +30,16 @@ in
         "sound"
       ];
       description = ''
-        What of the kernel's modules stays out, as folders. By default pictures, sound, sensors and
-        radio: a third of the modules' weight, and most of it is nothing without firmware.
+        Folders of kernel modules to leave out. By default graphics, sound, sensors and radio: a third
+        of the modules' size, most of which does not work without firmware.
       '';
     };
     installer = mkOption {
       type = types.bool;
       default = false;
       description = ''
-        Whether nixos-anywhere may install from this very system: then root logs in, with the same
-        keys. Otherwise it boots an installer of its own from here first, with `sudo`.
+        Whether nixos-anywhere may install from this system: then root may log in with the same keys.
+        Otherwise it first boots its own installer from this system, with `sudo`.
       '';
     };
   };

@@ -1,15 +1,15 @@
-# DHCP and router advertisements on whatever interface there is; only SSH comes in.
+# DHCP and router advertisements on every interface; the firewall allows SSH only.
 { config, lib, ... }:
 {
   networking = {
     useNetworkd = true;
     nftables.enable = true;
     firewall.enable = true;
-    # The name comes with DHCP or from cloud-init: the same image serves many machines.
+    # The name comes from DHCP or from cloud-init: many machines use the same image.
     hostName = lib.mkDefault "";
   };
-  # networkd may not take the name from DHCP without polkit (NixOS/nixpkgs#364198), which has systemd's
-  # own rule for that; its setuid pkexec nobody needs. cloud-init sets the name itself.
+  # networkd needs polkit to set the name from DHCP (NixOS/nixpkgs#364198), with a rule that systemd
+  # brings; its setuid pkexec is not needed. cloud-init sets the name itself.
   security = lib.mkIf (config.networking.hostName == "" && !config.services.cloud-init.enable) {
     polkit.enable = true;
     wrappers.pkexec.enable = lib.mkForce false;

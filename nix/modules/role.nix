@@ -1,6 +1,6 @@
-# What a server is there for, held back where the system is only passing through: netbooted, it waits
-# to be installed. The units are in the image, and `systemctl start` runs them, but nothing pulls them
-# in. Installed, they start with the machine: nothing here touches them then.
+# The role of a server, held back in a netbooted system, which is there to be installed: the role's
+# units are in the image, and `systemctl start` starts them, but no target wants them. Installed, they
+# start with the machine, and this module changes nothing.
 { config, lib, ... }:
 let
   cfg = config.flakeship.role;
@@ -24,7 +24,7 @@ in
         "nginx.service"
         "backup.timer"
       ];
-      description = "The units of the role, of whatever modules the host imports.";
+      description = "The units of the role, from any module that the host imports.";
     };
   };
 

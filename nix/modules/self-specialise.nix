@@ -1,10 +1,10 @@
-# At boot, a machine takes its configuration from the disks or shares that are attached to it, and
-# reboots into it (self-specialise.sh says how). What it becomes may have this module too
-# (templates/fleet/common/vm_host_base.nix): then it can follow its disks when they change.
+# At boot, a machine installs the configuration on the disks or shares that are attached to it, and
+# reboots into it (see self-specialise.sh). A configuration that imports this module too
+# (templates/fleet/common/vm_host_base.nix) can follow its disks when they change.
 #
-# Who is trusted: whoever can attach a file system labelled NIXOS-FLEET, or a share of that tag, is root
-# at the next boot. That is the hypervisor and its owner, and with a machine of metal anybody with a USB
-# stick: until it is installed and, with `follow`, for ever.
+# Trust: whoever can attach a file system labelled NIXOS-FLEET, or a share of that tag, is root at the
+# next boot. That is the owner of the hypervisor and, on bare metal, anybody with a USB stick: until a
+# configuration is installed and, with `follow`, permanently.
 {
   config,
   lib,
@@ -14,8 +14,8 @@
 let
   cfg = config.flakeship;
 
-  # Only what a configuration is made of: with the whole flake (`self`), every commit would move the
-  # image. Named `source`, or Nix would copy it once more (NixOS/nix#7075).
+  # Only what configurations use: with the whole flake (`self`), every commit would change the image.
+  # Named `source`, or Nix would copy it once more (NixOS/nix#7075).
   flakeship = lib.fileset.toSource {
     root = ../.;
     fileset = lib.fileset.unions [
@@ -76,10 +76,10 @@ in
     };
   };
 
-  # A netboot system has no disk to become another one on.
+  # A netbooted system has no disk to install on.
   config = lib.mkIf (cfg.variant != "netboot") {
     flakeship.selfSpecialise.inputs = {
-      # Not through the registry: since 2.26 Nix does not look there for the inputs of a flake.
+      # Not in the registry: since 2.26 Nix ignores it for the inputs of a flake.
       nixpkgs = "path:${config.nixpkgs.flake.source}?${lib.concatStringsSep "&" attributes}";
       flakeship = "path:${flakeship}";
     };
@@ -108,7 +108,7 @@ in
         RemainAfterExit = true;
         RuntimeDirectory = "self-specialise";
         StateDirectory = "self-specialise";
-        # What it mounts is gone when it ends, however it ends.
+        # Its mounts end with it, however it ends.
         PrivateMounts = true;
       };
       script = ''

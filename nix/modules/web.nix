@@ -1,6 +1,6 @@
-# nginx with TLS in front of whatever a host serves: it adds its locations to
-# `services.nginx.virtualHosts.web`. Plain HTTP is sent on to HTTPS at `/`; other locations answer on
-# both, so a load balancer may ask for /health without TLS.
+# nginx with TLS in front of what a host serves; the host adds its locations to
+# `services.nginx.virtualHosts.web`. `/` redirects HTTP to HTTPS; other locations answer on both, so a
+# load balancer may request /health without TLS.
 {
   config,
   lib,
@@ -17,7 +17,7 @@ in
     domain = mkOption {
       type = types.str;
       default = "localhost";
-      description = "The name that the certificate is for; every other name is answered too.";
+      description = "The name in the certificate; requests for every other name are answered too.";
     };
     acme = mkOption {
       type = types.bool;
@@ -56,7 +56,7 @@ in
       443
     ];
 
-    # The key is made on the machine, at its first boot.
+    # The key is created on the machine, at its first boot.
     systemd.services.web-certificate = mkIf (!cfg.acme) {
       description = "Make the certificate of the web server";
       requiredBy = [ "nginx.service" ];

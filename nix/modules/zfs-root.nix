@@ -1,6 +1,6 @@
-# Root on ZFS, in a pool that grows with its disk, like nixpkgs' ZFS image for OpenStack
+# A root on ZFS, in a pool that grows with its disk, like nixpkgs' ZFS image for OpenStack
 # (maintainers/scripts/openstack/openstack-image-zfs.nix), in every variant that disk.nix makes.
-# Netbooted the root is in memory and only the tools are there; repart and proxmox-vma cannot do it.
+# Netbooted, the root is in memory and ZFS has only its tools; repart and proxmox-vma do not support it.
 {
   config,
   lib,
@@ -39,13 +39,13 @@ in
         }
       ];
 
-      # With nixpkgs' default kernel: the latest is often one that ZFS does not know yet.
+      # With nixpkgs' default kernel: ZFS often does not support the latest yet.
       boot.supportedFilesystems.zfs = true;
       # One for all servers of an image. A pool is imported by the id that had it open last, so a
       # server that was cut off comes up again by itself.
       networking.hostId = lib.mkDefault (lib.substring 0 8 (builtins.hashString "sha256" cfg.host));
 
-      # By what becomes of them: rolled back together, made again, kept.
+      # By their lifetime: rolled back together, recreated, kept.
       flakeship.zfs.datasets = {
         "system/root" = "/";
         "system/var" = "/var";
@@ -76,7 +76,7 @@ in
         }
       ];
 
-      # The pool grows by itself; growpart takes the root's device for a partition.
+      # The pool grows by itself; growpart would treat the root's device as a partition.
       boot.growPartition = false;
       services.zfs.expandOnBoot = [ pool ];
       # A virtio disk without a serial number has no name in by-id, where ZFS looks by default.

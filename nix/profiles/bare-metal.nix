@@ -1,5 +1,5 @@
-# A bare machine: netbooted, then installed to its disk. The same host is both: the variant netboot
-# is the system that installs, any other the one that is installed.
+# Bare metal: netbooted, then installed to its disk. One host is both: its variant netboot is the
+# system to install from, any other variant the installed one.
 { pkgs, ... }:
 {
   imports = [

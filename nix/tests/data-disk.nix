@@ -1,4 +1,4 @@
-# A data disk is mounted when it is plugged in and at boot, and what lives on it comes and goes with it.
+# A data disk is mounted when it is attached and at boot, and services with data on it start and stop with it.
 {
   name = "data-disk";
 

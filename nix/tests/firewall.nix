@@ -1,4 +1,4 @@
-# From another machine only what is declared answers.
+# Another machine reaches declared ports only.
 {
   name = "firewall";
 

@@ -1,4 +1,4 @@
-# What a server of ours is after its first boot.
+# The state of a server after its first boot.
 { nodes, ... }:
 {
   name = "first-boot";

@@ -1,4 +1,4 @@
-# The root takes the disk that a server is given, by BIOS and by UEFI, once.
+# The root grows to the size of the server's disk, with BIOS and with UEFI, once.
 { nodes, lib, ... }:
 let
   node = variant: {

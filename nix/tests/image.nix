@@ -1,5 +1,5 @@
-# A node that boots its own image through its own boot loader, as a server does, and not from the
-# store and the kernel of the machine that tests. Which disk it has, the test says (boot.nix).
+# A node that boots its own image through its own boot loader, as a server does, and not the store and
+# kernel of the machine that runs the test. The test gives it a disk (boot.nix).
 { config, lib, ... }:
 let
   inherit (config.virtualisation.test) nodeName;
@@ -8,7 +8,7 @@ in
   imports = [ ../modules ];
 
   networking.hostName = nodeName;
-  # By which the test driver knows it, whatever its host name.
+  # The name for the test driver, independent of the host name.
   system.name = nodeName;
   flakeship = {
     host = nodeName;

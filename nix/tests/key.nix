@@ -1,4 +1,4 @@
-# The test suite's key that everybody knows: who logs in with it, and the way to do so as a prefix.
+# A public key pair of the test suite: the user that logs in with it, and the command prefix to do so.
 { pkgs, ... }:
 let
   keys = import (pkgs.path + "/nixos/tests/ssh-keys.nix") pkgs;

@@ -1,5 +1,5 @@
-# A machine made from `base` becomes what a disk and a share say. There is no network: what it
-# becomes is in its store already, evaluated here, so the machine has to come to the very same.
+# A machine made from `base` installs the configuration of a disk and a share. There is no network: the
+# system is in its store already, evaluated by this file, so the machine must evaluate to the same.
 {
   nixpkgs,
   nodes,

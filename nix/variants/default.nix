@@ -1,4 +1,4 @@
-# A variant is an image format: a module that says how the disk looks and what is made of it.
+# A variant is an image format: a module that describes the disk and the image that is made of it.
 {
   openstack = ./openstack.nix;
   openstack-uefi = ./openstack-uefi.nix;

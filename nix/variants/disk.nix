@@ -1,5 +1,5 @@
-# A disk with GRUB and a root that grows, made by nixpkgs' make-disk-image. What runs depends on the
-# firmware alone, so an image for OpenStack and one for QEMU hold the same system.
+# A disk with GRUB and a root that grows, made by nixpkgs' make-disk-image. The system depends on the
+# firmware alone, so an image for OpenStack and one for QEMU hold the same one.
 {
   config,
   lib,
@@ -46,7 +46,7 @@ in
         efiSupport = uefi;
         # There is no NVRAM to write to while an image is built.
         efiInstallAsRemovable = uefi;
-        # Each has its kernel and initrd there, and it is full one day.
+        # Each has its kernel and initrd on it, and space is limited.
         configurationLimit = lib.mkIf (config.fileSystems ? "/boot") (lib.mkDefault 5);
         splashImage = null;
         extraConfig = ''

@@ -1,5 +1,5 @@
-# Kernel, initrd (the system is in it) and an iPXE script, as one folder: they belong together, the
-# script names the system. The root is in memory.
+# Kernel, initrd (which holds the system) and an iPXE script, in one folder, because the script names
+# the system. The root is in memory.
 {
   config,
   lib,
@@ -29,9 +29,9 @@ in
   # The initrd, the system in it, and room to work.
   flakeship.memory = lib.mkDefault 2048;
 
-  # It goes over the network and into memory at every boot: as small as can be.
+  # It is loaded over the network and into memory at every boot: it must be small.
   netboot.squashfsCompression = lib.mkDefault "xz -Xdict-size 100% -Xbcj x86";
-  # In Python, and what is rebuilt here is gone with the next boot.
+  # It needs Python, and a rebuild would not survive the next boot.
   system.tools.nixos-rebuild.enable = lib.mkDefault false;
 
   system.modulesTree = lib.mkForce (

@@ -1,5 +1,5 @@
-# An archive for Proxmox' restore; the image to import is the variant proxmox. nixpkgs' module makes
-# it, with Proxmox' patched QEMU, which it builds itself: that takes its time.
+# An archive for Proxmox's restore; for an import use the variant proxmox. nixpkgs' module makes it with
+# Proxmox's patched QEMU, which has to be built first and takes long.
 {
   config,
   lib,
@@ -12,7 +12,7 @@ in
 {
   imports = [
     (modulesPath + "/profiles/qemu-guest.nix")
-    # It copies all of nixpkgs as a channel, and there is no option against it: here it sees none.
+    # It copies all of nixpkgs as a channel, without an option against it: so it gets an empty one.
     (
       {
         config,

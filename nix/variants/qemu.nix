@@ -1,4 +1,4 @@
-# Booted straight from the store, below an overlay: compressed it would be slow for ever.
+# Booted from the store, below an overlay: compression would slow down every read.
 { lib, ... }:
 {
   imports = [ ./disk.nix ];

@@ -1,4 +1,4 @@
-# To be written to a disk: boots by BIOS and UEFI.
+# To be written to a disk; boots with BIOS and UEFI.
 { config, lib, ... }:
 {
   imports = [ ./disk.nix ];

@@ -1,4 +1,4 @@
-# Made by systemd-repart without a virtual machine, so also where there is no KVM. UEFI only.
+# Made by systemd-repart without a virtual machine, so it needs no KVM. UEFI only.
 {
   config,
   lib,
@@ -27,7 +27,7 @@ in
   boot.loader.grub.enable = false;
   boot.loader.systemd-boot = {
     enable = true;
-    # Each has its kernel and initrd on the ESP, which is full one day.
+    # Each has its kernel and initrd on the ESP, where space is limited.
     configurationLimit = lib.mkDefault 5;
   };
   fileSystems."/" = {
@@ -45,8 +45,8 @@ in
     partitions."10-root".Type = "root";
   };
 
-  # The store comes without Nix's database: it is filled at the first boot, once the root has grown
-  # (there is little room before), or at the next one if that failed. Like nixpkgs' sd-image.nix.
+  # The store comes without Nix's database. It is filled at the first boot, once the root has grown
+  # (before that there is little space), or at the next one if that failed. Like nixpkgs' sd-image.nix.
   systemd.services.register-nix-paths = {
     description = "Fill Nix's database with what the image holds";
     wantedBy = [ "sysinit.target" ];

@@ -1,8 +1,8 @@
 {
-  description = "Machines of ours that become what they are at their first boot";
+  description = "Our machines, which install their configuration at their first boot";
 
-  # A machine made from Flakeship's `base` takes both of them from its image and records that in
-  # /etc/nixos/flake.lock; these addresses are for everybody else.
+  # A machine made from Flakeship's `base` uses both from its image and records that in
+  # /etc/nixos/flake.lock; these addresses are for all others.
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
     flakeship = {
@@ -22,7 +22,7 @@
       hosts = lib.filterAttrs (_: type: type == "directory") (builtins.readDir ./hosts);
     in
     {
-      # hosts/self is there on a machine only: its own configuration.
+      # Only a machine has hosts/self: its own configuration.
       nixosConfigurations = lib.mapAttrs (
         name: _:
         lib.nixosSystem {

@@ -1,4 +1,4 @@
-# What every machine has, beside what Flakeship brings: SSH by key alone, networkd, a firewall.
+# What every machine has in addition to Flakeship's modules (SSH by key alone, networkd, a firewall).
 { flakeship, pkgs, ... }:
 {
   imports = [ flakeship.nixosModules.default ];

@@ -1,6 +1,6 @@
-# A machine of metal. Its boot loader and fileSystems are its own, in hosts/<name>; or ./vm_host_base.nix
-# says them, where the base image was written to its disk; leave `flakeship.selfSpecialise.follow` off
-# there, or a USB stick is enough to be root.
+# Bare metal. Boot loader and fileSystems are in hosts/<name>, or in ./vm_host_base.nix where the base
+# image was written to the disk. Leave `flakeship.selfSpecialise.follow` off: with it, a USB stick is
+# enough to be root.
 {
   lib,
   modulesPath,

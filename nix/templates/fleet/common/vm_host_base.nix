@@ -1,5 +1,5 @@
-# What a virtual machine keeps of the base image that it was: the disk that it boots from, or it has
-# no root, and the service that made it what it is.
+# What a virtual machine needs from the base image that it was made from: the disk that it boots from,
+# without which it has no root, and the service that installed its configuration.
 {
   flakeship,
   machine,
