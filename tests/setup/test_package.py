@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dev.setup import check, paths
+from flakeship import __version__
 
 PROJECT = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())
 
@@ -65,6 +66,7 @@ def test_the_wheel_names_its_licence_and_its_extras(wheel: Path) -> None:
     info = next(name for name in names(wheel) if name.endswith("/METADATA"))
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(info).decode()
+    assert f"Version: {__version__}\n" in metadata
     assert "License-Expression: Apache-2.0\n" in metadata
     assert "Provides-Extra: openstack\n" in metadata
     assert info.replace("METADATA", "licenses/LICENSE") in names(wheel)
