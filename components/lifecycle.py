@@ -13,6 +13,7 @@ from pulumi.runtime.settings import _get_rpc_manager
 from pulumi.runtime.stack import ResourceRegistrationFailed
 
 from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.system import log
 
 SHOWN = 32
 """The exit code by which a Python program tells its language host that the error has been shown."""
@@ -26,6 +27,7 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(SHOWN))
     os.umask(0o077)  # .state holds keys
+    log.configure_debug()
 
     async def program() -> dict[str, Any]:
         try:

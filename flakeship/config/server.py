@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.fields import Model, Name, Size
+from flakeship.config.options import ServerOptions
 from flakeship.config.ports import Ports, validate_ports, with_ssh
-from flakeship.config.target import ServerOptions
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 

@@ -12,8 +12,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from flakeship.config.errors import problem, refused_together
 from flakeship.config.fields import Model, refuse_duplicates
+from flakeship.config.options import TargetOptions
 from flakeship.config.server import TARGET, OptionsT, Server, present
-from flakeship.config.target import TargetOptions, TargetSchema
+from flakeship.config.target import TargetSchema
 from flakeship.model.errors import SettingError
 
 NAMESPACE = "flakeship:"

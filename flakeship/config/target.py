@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-
-from flakeship.config.fields import Model
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from flakeship.config.server import Server
-
-
-class ServerOptions(Model):
-    """The keys of a server that one target alone has: the block `<target>:` of a server."""
-
-
-class TargetOptions(Model):
-    """The keys of a stack that one target alone has: `flakeship:<target>`."""
-
-    def check(self, servers: Sequence[Server[Any]]) -> None:
-        """Refuse servers that contradict each other on this target. Raises SettingError."""
+    # internal commands import a target's specification, and have no use for models of settings
+    from flakeship.config.options import ServerOptions, TargetOptions
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 
@@ -100,5 +99,7 @@ class CommandError(FlakeshipError):
 
 def did_you_mean(given: str, existing: Iterable[str]) -> str:
     """The remedy for a name that does not exist; empty where no other is close to it."""
+    import difflib  # noqa: PLC0415 - internal commands that work have no use for it
+
     near = difflib.get_close_matches(given, list(existing), 1)
     return f"did you mean {near[0]}?" if near else ""

@@ -16,9 +16,20 @@ DEBUG = "%(asctime)s %(name)s: %(message)s"
 
 def configure(*, verbose: bool = False) -> None:
     """Write what Flakeship logs to standard error; `verbose` or FLAKESHIP_LOG=debug: all of it."""
-    verbose = verbose or os.environ.get("FLAKESHIP_LOG", "").lower() == "debug"
+    verbose = verbose or debug_wanted()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(DEBUG if verbose else PLAIN))
     logger = logging.getLogger("flakeship")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def configure_debug() -> None:
+    """Inside a Pulumi program, which has a log of its own: only with FLAKESHIP_LOG=debug."""
+    if debug_wanted():
+        configure()
+
+
+def debug_wanted() -> bool:
+    """Whether the environment asks for the debug log."""
+    return os.environ.get("FLAKESHIP_LOG", "").lower() == "debug"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flakeship.config.settings import AnySettings
-from flakeship.config.target import Features, ImageSupport, ServerOptions, TargetOptions
-from flakeship.state.stack import Stack
+from flakeship.config.target import Features, ImageSupport
 from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec
+
+if TYPE_CHECKING:
+    from flakeship.config.options import ServerOptions, TargetOptions
+    from flakeship.config.settings import AnySettings
+    from flakeship.state.stack import Stack
 
 
 class Local:
     """See flakeship.targets.base.TargetSpec."""
 
     name = "local"
-    settings = TargetOptions
-    server = ServerOptions
     features = Features(data_disks=True, host_ports=True)
     images = ImageSupport(
         formats=("qcow2", "raw"),
@@ -25,6 +26,20 @@ class Local:
     )
     checks: frozenset[str] = frozenset()
     plugins: tuple[Plugin, ...] = ()
+
+    @property
+    def settings(self) -> type[TargetOptions]:
+        """No settings of its own."""
+        from flakeship.config.options import TargetOptions  # noqa: PLC0415
+
+        return TargetOptions
+
+    @property
+    def server(self) -> type[ServerOptions]:
+        """No keys of its own in a server."""
+        from flakeship.config.options import ServerOptions  # noqa: PLC0415
+
+        return ServerOptions
 
     def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
         """The target for a Pulumi program."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flakeship.config.settings import AnySettings
 from flakeship.config.target import Features, ImageSupport
-from flakeship.state.stack import Stack
 from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec
-from flakeship.targets.openstack.settings import OpenStackServer, OpenStackSettings
+
+if TYPE_CHECKING:
+    from flakeship.config.options import ServerOptions, TargetOptions
+    from flakeship.config.settings import AnySettings
+    from flakeship.state.stack import Stack
 
 
 class OpenStack:
     """See flakeship.targets.base.TargetSpec. Whatever needs openstacksdk is imported when used."""
 
     name = "openstack"
-    settings = OpenStackSettings
-    server = OpenStackServer
     features = Features(sources=True, standby=True, no_servers=True)
     images = ImageSupport(
         formats=("qcow2", "raw"),
@@ -26,6 +26,20 @@ class OpenStack:
     )
     checks = frozenset({"api", "port-scan", "ipv6", "switch", "reactivation"})
     plugins = (Plugin("openstack", "5.5.1"),)
+
+    @property
+    def settings(self) -> type[TargetOptions]:
+        """The model of flakeship:openstack."""
+        from flakeship.targets.openstack.settings import OpenStackSettings  # noqa: PLC0415
+
+        return OpenStackSettings
+
+    @property
+    def server(self) -> type[ServerOptions]:
+        """The model of the block `openstack:` of a server."""
+        from flakeship.targets.openstack.settings import OpenStackServer  # noqa: PLC0415
+
+        return OpenStackServer
 
     def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
         """The target for a Pulumi program."""
