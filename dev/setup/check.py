@@ -94,8 +94,11 @@ def run_all() -> int:
 
 
 def format_all() -> int:
-    """Format and fix what programs can."""
+    """Format and fix what programs can, and write the generated pages of the reference."""
+    from dev.reference.pages import write  # noqa: PLC0415 - after the set-up
+
     formatter, why = nixfmt.ensure()
+    write()
     run((BIN / "ruff", "check", "--fix", "--quiet", "."), check=False, cwd=paths.ROOT)
     run((BIN / "ruff", "format", "--quiet", "."), cwd=paths.ROOT)
     if not formatter:

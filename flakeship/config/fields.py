@@ -39,4 +39,8 @@ def refuse_duplicates(kind: str, values: Iterable[object]) -> None:
         raise ValueError(f"{kind} {', '.join(twice)} is given more than once")
 
 
-Size = Annotated[int, BeforeValidator(mebibytes), Field(gt=0, le=64 * 1024 * 1024)]
+Size = Annotated[
+    int,
+    BeforeValidator(mebibytes),
+    Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
+]

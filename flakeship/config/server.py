@@ -29,21 +29,31 @@ def present(value: object) -> object:
 class Server(Model, Generic[OptionsT]):
     """A server: a stable name, the shape of its machines, and what it serves.
 
-    `host` is its NixOS configuration, where that is not the stack's. On a cloud, vcpus, memory and
-    disk are what its flavor has to have at least. `options` are the keys of the stack's target.
+    `options` are the keys of the stack's target.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"data": "dataDisks"}
 
     name: Name
+    """The name that users know."""
     host: str = ""
+    """Its NixOS configuration; empty: the stack's."""
     count: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many servers. More than one are named `<name>-1` and so on."""
     vcpus: Annotated[int, Field(ge=1, le=256)] = 2
+    """The processors; on a cloud the least that the flavor has."""
     memory: Size = 512
+    """The memory; on a cloud the least that the flavor has."""
     disk: Size = 2048
+    """The root disk, which every release starts anew; on a cloud the least that the flavor has."""
     ports: Ports = []
+    """The ports that may listen. Nothing else may, and the firewall must allow exactly these. Port
+    22 is always declared."""
     data_disks: dict[DiskName, Size] = {}
+    """Disks that outlive releases and move with the cutover, by name: up to 16 lower-case letters,
+    digits and dashes, first a letter."""
     checks: list[Check] = []
+    """Checks of the server in addition to the built-in ones."""
     options: Annotated[OptionsT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
     )

@@ -23,7 +23,7 @@ TargetT = TypeVar("TargetT", bound=TargetOptions)
 
 
 class Settings(Model, Generic[TargetT, OptionsT]):
-    """One stack. Every key is described in Pulumi.yaml; `options` are those of its target."""
+    """One stack: the keys `flakeship:<key>`. `options` are those of its target."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "keep": "retainReleases",
@@ -31,16 +31,31 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     }
 
     flake: str = "./nix/appliance"
+    """The flake: a directory (`./servers`) or any flake reference. It has an attribute
+    `flakeship.<host>.<variant>`."""
     host: str = "appliance"
+    """The NixOS configuration in the flake."""
     variant: str = ""
+    """The image format of the host; empty: the target's own."""
     target: str = "local"
+    """Where images and servers live."""
     servers: list[Server[OptionsT]] = Field(default=[{"name": "web"}], validate_default=True)
+    """The servers. Empty: the stack publishes images alone, where its target supports that."""
     retain_releases: Annotated[int, Field(ge=1, le=100)] = 3
+    """How many verified releases stay in the ledger with their images, the running one included."""
     standby_releases: Annotated[int, Field(ge=0, le=20)] = 1
+    """How many older releases stay running besides the newest, where the target supports that;
+    less than `retainReleases`."""
     release: str = ""
+    """A release of the ledger to roll back to, by name. The flake is not evaluated then."""
     authorized_keys: list[str] = []
+    """The public keys that go into the image, or files of them. Empty: the key of this directory,
+    `.state/id_ed25519.pub`."""
     identity: str = ""
-    boot_timeout: Annotated[int, Field(gt=0, le=3600)] = 300
+    """The private key file that the checks log in with. Needed with `authorizedKeys` unless
+    ssh-agent holds the key."""
+    boot_timeout: Annotated[int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})] = 300
+    """The time until a server answers SSH."""
     options: Annotated[TargetT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
     )

@@ -19,26 +19,30 @@ BUILT_IN = frozenset(
 
 
 class Check(Model):
-    """A user's own check: exactly one of `run` (a command inside), `http` and `tcp` (a port).
-
-    `run` passes with exit code 0. `http` passes with `status` and, where given, `contains` in the
-    body. `tcp` sends `send`, where given, and passes when `contains`, where given, comes back.
-    `timeout` is in seconds. With `needs_data` it passes only with the server's data disks, which
-    come with the cutover.
-    """
+    """A check of a user's own: exactly one of `run`, `http` and `tcp`."""
 
     renamed: ClassVar[Mapping[str, str]] = {"data": "needsData"}
 
     name: Name
+    """Its name in the evidence. The names of built-in checks are reserved."""
     run: str = ""
+    """A command on the server, which passes with exit code 0."""
     http: PortNumber | None = None
+    """A declared port, which passes when `path` answers with `status` and with `contains`."""
     tcp: PortNumber | None = None
-    path: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
+    """A declared port, which passes when it answers `send` with `contains`."""
+    path: Annotated[str, Field(pattern=r"^/[!-~]*$", title="begins with /, no spaces")] = "/"
+    """The path of `http`."""
     status: Annotated[int, Field(ge=100, le=599)] = 200
+    """The HTTP status that `http` expects."""
     send: str = ""
+    """What `tcp` sends; empty: nothing."""
     contains: str = ""
-    timeout: Annotated[float, Field(gt=0, le=3600)] = 10
+    """What the answer of `http` or `tcp` must contain; empty: anything."""
+    timeout: Annotated[float, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})] = 10
+    """A command must end in this time; a port is tried again until then."""
     needs_data: bool = False
+    """Whether it passes only with the data disks, which are attached at the cutover."""
 
     @property
     def port(self) -> int | None:

@@ -15,7 +15,13 @@ def network(value: str) -> str:
     return str(ipaddress.ip_network(value))
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$",
+        title="up to 32 lower-case letters, digits and dashes, first a letter",
+    ),
+]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Cidr = Annotated[str, AfterValidator(network)]
 

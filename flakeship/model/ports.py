@@ -16,12 +16,7 @@ Transport = Literal["tcp", "udp"]
 
 
 class Port(Model):
-    """A declared port of a server, and the protocol that has to answer there.
-
-    UDP ports are verified on the server alone: a UDP service need not answer. With `needs_data` the
-    port answers only with the server's data disks, which come with the cutover. `host_port` of the
-    workstation leads to it; `allow_from` are the networks that may reach it, none: all.
-    """
+    """A declared port of a server. A plain number is a TCP port."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "host": "hostPort",
@@ -30,10 +25,16 @@ class Port(Model):
     }
 
     port: PortNumber
+    """The number."""
     protocol: Protocol = "tcp"
+    """The protocol that has to answer. UDP is verified on the server alone, because a UDP service
+    need not answer."""
     needs_data: bool = False
+    """Whether it answers only with the data disks, which are attached at the cutover."""
     host_port: PortNumber | None = None
+    """The port of the workstation that forwards to it; TCP only."""
     allow_from: list[Cidr] = []
+    """The networks that may reach it; empty: all, over IPv4 and IPv6."""
 
     @property
     def transport(self) -> Transport:

@@ -25,7 +25,7 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
     """Evaluate one host and variant; builds nothing.
 
     `nix path-info --derivation` answers from the evaluation cache, `nix eval` does not: so the
-    manifest is the text `manifest` in the environment of a derivation (docs/decisions/0001).
+    manifest is the variable `manifest` of a derivation (docs/explanation/decisions/0001).
     `access` is a directory with the file authorized_keys. Raises SettingError where the flake has
     no such host or variant, and FlakeshipError where it does not evaluate or its manifest is wrong.
     """
@@ -67,7 +67,7 @@ def read(drv: str, attribute: str) -> Release:
             "the derivation has no `manifest` in its environment",
             code="manifest-invalid",
             key=attribute,
-            remedy="see docs/nix.md for what a flake offers",
+            remedy="see docs/reference/manifest.md for what a flake offers",
         )
     return manifest.read(text, attribute)
 
@@ -86,7 +86,7 @@ def missing(flake: str, host: str, variant: str, override: list[str]) -> Setting
     )
     if listed.code != 0:
         return SettingError(
-            "the flake must have an attribute `flakeship` (docs/nix.md)",
+            "the flake must have an attribute `flakeship` (docs/reference/manifest.md)",
             code="flake-without-hosts",
             key="flakeship:flake",
             given=flake,

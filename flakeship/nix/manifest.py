@@ -1,4 +1,4 @@
-"""Reads the manifest of a flake (docs/nix.md).
+"""Reads the manifest of a flake (docs/reference/manifest.md).
 
 The schema of a manifest is flakeship.model.release.Manifest with the number below. The checks in
 Nix read it as JSON Schema from nix/lib/manifest.schema.json; to rewrite that after a change:
@@ -77,7 +77,7 @@ def _other_schema(number: object, attribute: str) -> FlakeshipError:
         key=attribute,
         given="no `schema`" if number is None else json.dumps(number),
         remedy="update Flakeship in the flake (`nix flake update flakeship`), or where the flake "
-        "writes its own manifests, see docs/nix.md",
+        "writes its own manifests, see docs/reference/manifest.md",
     )
 
 
@@ -93,7 +93,7 @@ def _fault(error: ValidationError, attribute: str) -> FlakeshipError:
     if first["type"] == "missing":
         what, given = "is missing in the manifest", ""
     return FlakeshipError(
-        f"{name} {what} (docs/nix.md)",
+        f"{name} {what} (docs/reference/manifest.md)",
         code="manifest-invalid",
         key=attribute,
         given=given,

@@ -77,7 +77,7 @@ let
       manifest
     else
       throw ''
-        the manifest of ${toString manifest.host}.${toString manifest.variant} does not fit manifest schema ${toString known.schema.const} (docs/nix.md):
+        the manifest of ${toString manifest.host}.${toString manifest.variant} does not fit manifest schema ${toString known.schema.const} (docs/reference/manifest.md):
           ${concatStringsSep "\n  " (problems manifest)}'';
 
   # A manifest only names paths: it does not depend on them.

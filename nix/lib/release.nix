@@ -1,5 +1,5 @@
 # What Flakeship evaluates: a derivation whose environment holds the manifest of an image, so that
-# `nix path-info --derivation` answers from the evaluation cache (docs/decisions/0001). Building it
+# `nix path-info --derivation` answers from the evaluation cache (docs/explanation/decisions/0001). Building it
 # builds the image and prints the manifest. Plain builtins: it takes no nixpkgs.
 { image, config }:
 derivation {

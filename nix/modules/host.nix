@@ -1,4 +1,4 @@
-# The options of a host that Flakeship reads, most of them from the manifest (docs/nix.md).
+# The options of a host that Flakeship reads, most of them from the manifest (docs/reference/hosts.md).
 { config, lib, ... }:
 let
   inherit (lib) mkOption types;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Makes this machine the configuration on its disks or shares (docs/nix.md says what is on them):
+# Makes this machine the configuration on its disks or shares (docs/how-to/hosts.md says what is on them):
 # NIXOS-FLEET to /etc/nixos, NIXOS-SELF to /etc/nixos/hosts/self, NIXOS-KEYS to /root/.ssh. Copied,
 # not mounted: they may be read-only, serve many machines, and go once they are read.
 #

@@ -135,7 +135,11 @@ def test_a_manifest_that_lacks_a_key_is_wrong_on_both_sides() -> None:
     [
         (GOOD | {"schema": manifest.SCHEMA + 1}, "manifest-newer", "update this Flakeship"),
         (GOOD | {"schema": 0}, "manifest-older", "nix flake update flakeship"),
-        ({key: GOOD[key] for key in GOOD if key != "schema"}, "manifest-older", "docs/nix.md"),
+        (
+            {key: GOOD[key] for key in GOOD if key != "schema"},
+            "manifest-older",
+            "reference/manifest.md",
+        ),
     ],
 )
 def test_another_schema_is_refused_by_its_number(

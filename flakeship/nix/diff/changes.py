@@ -81,7 +81,7 @@ def release_system(graph: Graph, release: Release) -> System:
             f"the toplevel {release.toplevel} is not an input of the image {release.drv}",
             code="toplevel-not-in-image",
             key=release.name,
-            remedy="name the system that is in the image in the manifest (docs/nix.md)",
+            remedy="name the image's system in the manifest (docs/reference/manifest.md)",
         )
     return system(graph, toplevel)
 

@@ -1,9 +1,9 @@
 """Which inputs of a system are part of its runtime, and which only of its build.
 
-A heuristic (docs/decisions/0009): what an output refers to is known after the build. Before it,
-what a derivation names counts as a reference, except in attributes that are for the build alone.
-It errs towards the runtime (headers, statically linked libraries), and misses what only `stdenv`
-brings (the compiler's runtime libraries).
+A heuristic (docs/explanation/decisions/0009): what an output refers to is known after the build.
+Before it, what a derivation names counts as a reference, except in attributes that are for the
+build alone. It errs towards the runtime (headers, statically linked libraries), and misses what
+only `stdenv` brings (the compiler's runtime libraries).
 """
 
 from __future__ import annotations

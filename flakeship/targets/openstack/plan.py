@@ -159,7 +159,7 @@ def may_change(look: Inventory) -> None:
     if set(look.roles) == {"reader"}:
         raise FlakeshipError(
             f"in the project {look.project_name} you have only the role reader, which may change "
-            "nothing: ask for the role member (docs/openstack.md has what each role may do)"
+            "nothing: ask for the role member (docs/reference/least-privilege.md)"
         )
 
 

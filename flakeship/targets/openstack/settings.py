@@ -28,17 +28,18 @@ def name_alone(value: object) -> object:
 
 
 class FlavorPolicy(Model):
-    """Which flavors a server may have, beside its vcpus, memory and disk.
-
-    `name` asks for one flavor; `include` and `exclude` are shell patterns of names; `extra_specs`
-    must be there with these values (`*`: with any). `create` makes one that fits exactly.
-    """
+    """Which flavors fit a server, besides its vcpus, memory and disk. A text alone is the name."""
 
     name: str = ""
+    """This flavor and no other."""
     include: list[str] = []
+    """Shell patterns; a flavor's name must match one of them."""
     exclude: list[str] = []
+    """Shell patterns; a flavor's name must match none of them."""
     extra_specs: dict[str, str] = {}
+    """The extra specs that a flavor must have, with their values; `*` is any value."""
     create: bool = False
+    """Create a flavor that fits exactly; needs the role admin."""
 
     @model_validator(mode="after")
     def one_way(self) -> FlavorPolicy:
@@ -50,16 +51,21 @@ class FlavorPolicy(Model):
 
 
 class NetworkSettings(Model):
-    """An existing network by `name` (or id), or a private one of the stack's own with a router.
+    """The network of the servers: an existing one, or a private one of the stack with a router.
 
-    `external` is the network that the router leads to; empty: the only external one.
+    A text alone is the name.
     """
 
     name: str = ""
+    """An existing network, by name or id. The other keys are for a network of the stack."""
     cidr: Cidr = "10.20.0.0/24"
+    """The IPv4 subnet."""
     ipv6: Literal[""] | Cidr = ""
+    """The IPv6 subnet, a /64 that is configured by SLAAC; empty: none."""
     external: str = ""
+    """The external network that the router leads to; empty: `pool`, or the only external one."""
     dns: list[str] = []
+    """The DNS servers of the subnet."""
 
     def named(self, stack: str) -> str:
         """The name of the stack's own network: with other addresses it is another network."""
@@ -80,15 +86,14 @@ class NetworkSettings(Model):
 
 
 class TestServerSettings(Model):
-    """The test server of a stack without servers; see docs/openstack.md.
-
-    `ephemeral`: made, verified and removed by the verification itself. `ports` and `checks` are as
-    those of any server.
-    """
+    """The test server of a stack without servers."""
 
     ephemeral: bool = False
+    """Whether the verification creates and removes it itself."""
     ports: Ports = []
+    """The ports that may listen, as those of any server."""
     checks: list[Check] = []
+    """Checks in addition to the built-in ones."""
 
     @model_validator(mode="after")
     def consistent(self) -> TestServerSettings:
@@ -98,14 +103,7 @@ class TestServerSettings(Model):
 
 
 class OpenStackSettings(TargetOptions):
-    """How a stack uses its cloud.
-
-    `cloud` is a name in clouds.yaml; empty: OS_CLOUD or the OS_* variables. `pool` is the external
-    network that floating IPs come from; empty: the only one. `access` is how the checks reach a
-    server that has no public address yet. `prices` orders flavors by their price, of any unit.
-    `placement` keeps the servers on different hypervisors. `boot_concurrency` servers boot at the
-    same time.
-    """
+    """How a stack uses its cloud."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "reach": "access",
@@ -115,14 +113,23 @@ class OpenStackSettings(TargetOptions):
     }
 
     cloud: str = ""
+    """A name in clouds.yaml; empty: OS_CLOUD or the OS_* variables."""
     network: Annotated[NetworkSettings, BeforeValidator(name_alone)] = NetworkSettings()
+    """The network of the servers."""
     pool: str = ""
+    """The external network that floating IPs come from; empty: the only external one."""
     access: Access = "floating"
+    """How the checks reach a server that has no public address yet."""
     visibility: Visibility = "private"
+    """The visibility of the images in Glance."""
     placement: Placement = ""
+    """A policy that keeps the servers on different hypervisors; empty: none."""
     prices: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """The prices of flavors in any unit, by name: the cheapest that fits is chosen."""
     test_server: TestServerSettings = TestServerSettings()
+    """The test server of a stack without servers."""
     boot_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many servers boot at the same time."""
 
     def check(self, servers: Sequence[Server[Any]]) -> None:
         """No two servers have the same existing address."""
@@ -137,18 +144,22 @@ class OpenStackSettings(TargetOptions):
 
 
 class OpenStackServer(ServerOptions):
-    """The keys of a server on a cloud.
-
-    `address` is `floating` (one of its own), `none` or an existing floating IP. With `volume` the
-    root disk is a volume.
-    """
+    """The keys of a server on a cloud."""
 
     flavor: Annotated[FlavorPolicy, BeforeValidator(name_alone)] = FlavorPolicy()
+    """The flavor; left out, the smallest that fits is chosen."""
     user_data: str = ""
+    """User data for cloud-init: the text, or a file that begins with `./`, `/` or `~/`. It is
+    encrypted in the state; every process on the server can read it."""
     metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")], str] = {}
+    """Metadata of the server in Nova."""
     keypair: str = ""
+    """A key pair in Nova, for images that install one."""
     address: str = "floating"
+    """`floating`: a floating IP of its own; `none`: only its private address; or an existing
+    floating IP, such as 203.0.113.7."""
     volume: bool = False
+    """Whether the root disk is a volume."""
 
     @model_validator(mode="after")
     def an_address(self) -> OpenStackServer:

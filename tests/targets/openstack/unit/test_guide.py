@@ -1,4 +1,4 @@
-"""The examples of docs/openstack.md are settings, and they show every key there is."""
+"""The examples of docs/how-to/openstack.md are settings, and they show every key there is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flakeship.targets.openstack.settings import CloudSettings, OpenStackServer,
 from flakeship.targets.openstack.spec import SPEC
 from tests.project import ROOT
 
-GUIDE = (ROOT / "docs/openstack.md").read_text()
+GUIDE = (ROOT / "docs/how-to/openstack.md").read_text()
 BLOCKS = [textwrap.dedent(each) for each in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
 STACKS: list[dict[str, Any]] = [
     yaml.safe_load(block)["config"] for block in BLOCKS if block.startswith("config:")
@@ -73,7 +73,7 @@ def test_the_defaults_are_told_as_they_are() -> None:
 
 
 def test_the_access_rules_are_rules() -> None:
-    rules = json.loads((ROOT / "docs/openstack-access-rules.json").read_text())
+    rules = json.loads((ROOT / "docs/reference/openstack-access-rules.json").read_text())
     assert {tuple(sorted(rule)) for rule in rules} == {("method", "path", "service")}
     assert {rule["service"] for rule in rules} == {"compute", "image", "network"}
     assert all(rule["path"].startswith("/") for rule in rules)
