@@ -1,14 +1,14 @@
 {
-  description = "Servers of ours";
+  description = "Our servers";
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-    # A checkout of Flakeship, or wherever you keep it.
+    # The address of Flakeship, for instance a checkout.
     flakeship = {
       url = "git+file:///path/to/flakeship?dir=nix";
       inputs.nixpkgs.follows = "nixpkgs";
     };
-    # The public keys that may log in: the file authorized_keys in there. Flakeship puts its own.
+    # The public keys that may log in, in the file authorized_keys. Flakeship overrides it.
     access = {
       url = "path:./access";
       flake = false;
@@ -19,7 +19,7 @@
     { flakeship, access, ... }:
     flakeship.lib.mkFlake {
       inherit access;
-      # Every file in there is a host.
+      # Every file in it is a host.
       hosts = ./hosts;
     };
 }

@@ -1,5 +1,5 @@
-# The host web: an ordinary NixOS module. SSH by key, the firewall and DHCP are there already; what
-# only some hosts want is in flakeship.nixosModules.
+# The host web: an ordinary NixOS module. SSH by key, the firewall and DHCP are configured already;
+# flakeship.nixosModules has modules that only some hosts need.
 { flakeship, ... }:
 {
   imports = [ flakeship.nixosModules.hardened ];
