@@ -20,8 +20,8 @@ PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa
 def blocks(text: str) -> list[list[str]]:
     """The keys of every complete block, oldest first.
 
-    Lines may carry a prefix (cloud-init's) and the kernel may write in between. A key that the
-    noise has cut in two does not count, nor does a block without any whole key.
+    Lines may have a prefix (cloud-init's), and the kernel may write in between: a key that is cut
+    in two does not count, nor does a block without any complete key.
     """
     found: list[list[str]] = []
     keys: list[str] | None = None
@@ -33,12 +33,12 @@ def blocks(text: str) -> list[list[str]]:
                 found.append(sorted(set(keys), key=_rank))
             keys = None
         elif keys is not None:
-            keys += [f"{kind} {blob}" for kind, blob in KEY.findall(line) if _whole(kind, blob)]
+            keys += [f"{kind} {blob}" for kind, blob in KEY.findall(line) if _complete(kind, blob)]
     return found
 
 
 def same(one: Iterable[str], other: Iterable[str]) -> bool:
-    """Whether both name the same keys, in any order."""
+    """Whether both are the same keys, in any order."""
     return set(one) == set(other)
 
 
@@ -65,7 +65,7 @@ def _rank(key: str) -> tuple[int, str]:
     return (PREFERRED.index(kind) if kind in PREFERRED else len(PREFERRED), key)
 
 
-def _whole(kind: str, blob: str) -> bool:
+def _complete(kind: str, blob: str) -> bool:
     """Whether the base64 holds complete SSH fields, of which the first names the type."""
     try:
         rest = base64.b64decode(blob, validate=True)

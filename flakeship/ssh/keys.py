@@ -1,4 +1,4 @@
-"""Who may log in: the public keys that become part of every image."""
+"""The login keys: public ones become part of every image, a private one logs in."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from flakeship.model.errors import SettingError
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")
-"""The key pair of this checkout, used where the configuration names no public keys."""
+"""The key pair of this checkout, used where the settings name no public keys."""
 
 
 def public_keys(configured: list[str]) -> list[str]:
-    """The public keys to bake: the configured ones, each a key or a file of keys, or our own.
+    """The public keys of every image: the configured ones, each a key or a file of keys.
 
-    Makes our own key pair where there is none. Raises FlakeshipError for a file that is missing or
-    holds something else.
+    Without any it is the checkout's own, which is made where it is missing. Raises SettingError for
+    a file that is missing or has anything else in it.
     """
     if not configured:
         return [own_key()]
@@ -25,7 +25,7 @@ def public_keys(configured: list[str]) -> list[str]:
 
 
 def own_key() -> str:
-    """The public half of our own key pair; makes the pair, or this half where only it is lost."""
+    """The public key of the checkout; makes the key pair, or this half where only it is missing."""
     public = OWN_KEY.with_suffix(".pub")
     if not OWN_KEY.is_file():
         OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,31 +37,34 @@ def own_key() -> str:
 
 
 def expand(entry: str) -> list[str]:
-    """The keys that one entry of the configuration stands for."""
+    """The keys of one entry of flakeship:authorizedKeys."""
     if " " in entry:
         return [valid(entry.strip())]
     path = Path(entry).expanduser()
     if not path.is_file():
         raise SettingError(
-            f"flakeship:authorizedKeys: {entry} is neither a public key nor a file with public keys"
+            "must be a public key or a file with public keys",
+            key="flakeship:authorizedKeys",
+            given=entry,
         )
     lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
     return [valid(line) for line in lines if line and not line.startswith("#")]
 
 
 def valid(key: str) -> str:
-    """Refuse what is no public key, a private one above all, without repeating it."""
+    """Refuse anything but a public key, above all a private one, without repeating it."""
     kind, _, rest = key.partition(" ")
     if kind.startswith(("ssh-", "ecdsa-", "sk-")) and rest.startswith("AAAA"):
         return key
     raise SettingError(
-        "flakeship:authorizedKeys: an entry is no public key: give the text `ssh-ed25519 AAAA…`, "
-        "or the file whose name ends in .pub"
+        "an entry is not a public key",
+        key="flakeship:authorizedKeys",
+        remedy="write the text `ssh-ed25519 AAAA…`, or the file whose name ends in .pub",
     )
 
 
 def directory(stack: str, keys: list[str]) -> Path:
-    """The directory that the flake gets as its input `access`, with the file authorized_keys."""
+    """The directory with the file authorized_keys, the input `access` of the flake."""
     path = Path(".state", stack, "access")
     file = path / "authorized_keys"
     text = "".join(f"{key}\n" for key in keys)

@@ -1,12 +1,12 @@
-"""Waiting without haste: attempts that come less and less often, until a deadline."""
+"""Attempts with growing pauses, until a deadline."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
-FAIR = 0.5
-"""Seconds that the last attempt gets: it must not fail for the deadline alone."""
+LEAST = 0.5
+"""Seconds that the last attempt gets: it must not fail because of the deadline alone."""
 
 
 def backoff(seconds: float, first: float = 0.1, most: float = 1.0) -> Iterator[float]:
@@ -16,8 +16,8 @@ def backoff(seconds: float, first: float = 0.1, most: float = 1.0) -> Iterator[f
     """
     end = time.monotonic() + seconds
     pause = first
-    yield max(seconds, FAIR)
+    yield max(seconds, LEAST)
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, most)
-        yield max(end - time.monotonic(), FAIR)
+        yield max(end - time.monotonic(), LEAST)

@@ -1,4 +1,4 @@
-"""Interruptions: SIGINT and SIGTERM end a verb in the same way, and never half-way through."""
+"""Interruptions: SIGINT and SIGTERM end a command in the same way, and never within one step."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def install_signal_handlers() -> None:
-    """Be interrupted by both (KeyboardInterrupt).
+    """Let both signals raise KeyboardInterrupt.
 
-    A shell's background jobs ignore SIGINT, and so would we; SIGTERM would leave things behind.
+    A shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup.
     """
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
@@ -21,18 +21,18 @@ def install_signal_handlers() -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """What is inside goes to its end; an interruption comes after it. For the main thread."""
+    """Defer an interruption until the block has ended. Only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[int] = []
+    received: list[int] = []
     former = [
-        signal.signal(number, lambda signum, _frame: heard.append(signum)) for number in SIGNALS
+        signal.signal(number, lambda signum, _frame: received.append(signum)) for number in SIGNALS
     ]
     try:
         yield
     finally:
         for number, handler in zip(SIGNALS, former, strict=True):
             signal.signal(number, handler)
-    if heard:
+    if received:
         raise KeyboardInterrupt

@@ -18,12 +18,12 @@ from flakeship.model.errors import CommandError
 log = logging.getLogger(__name__)
 
 LAST_LINES = 20
-"""How much of a failed command's standard error an error message repeats."""
+"""How much of a failed command's standard error an error repeats."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A command that ended: its exit code and what it wrote."""
+    """A command that has ended: its exit code and what it wrote."""
 
     code: int
     stdout: str
@@ -52,11 +52,14 @@ def run(
     """Run a command to its end, without a shell.
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
-    `timeout` is in seconds, `env` replaces the environment as a whole. With `stream` its standard
-    error goes straight to ours, line by line, for the person who waits, and is not in the result.
-    Raises CommandError when it cannot start or runs too long and, with `check`, when it fails.
+    `timeout` is in seconds, `env` replaces the whole environment. With `stream` the command's
+    standard error goes to ours, line by line, and is not in the result.
+
+    Raises CommandError when the command cannot be started (command-missing) or runs too long
+    (command-timeout) and, with `check`, when it fails (command-failed).
     """
     command = [str(word) for word in argv]
+    shown = shlex.join(command)
     started = time.monotonic()
     try:
         done = subprocess.run(
@@ -72,29 +75,33 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        _trace(command, started, "not found")
-        where = command[0] if cwd is None or cwd.is_dir() else str(cwd)
+        _trace(shown, started, "not found")
+        missing = command[0] if cwd is None or cwd.is_dir() else str(cwd)
         raise CommandError(
-            f"{where} was not found: `make doctor` shows what is missing and how to get it"
+            f"{missing} was not found",
+            code="command-missing",
+            remedy="run `flakeship doctor`: it shows what is missing and how to get it",
         ) from error
     except subprocess.TimeoutExpired as error:
-        _trace(command, started, "timed out")
-        raise CommandError(f"`{shlex.join(command)}` did not end within {timeout:g} s") from error
-    _trace(command, started, f"exit code {done.returncode}")
+        _trace(shown, started, "timed out")
+        raise CommandError(
+            f"`{shown}` did not end within {timeout:g} s", code="command-timeout"
+        ) from error
+    _trace(shown, started, f"exit code {done.returncode}")
     result = Result(done.returncode, done.stdout, done.stderr or "")
     if check and result.code != 0:
-        said = "\n".join(result.stderr.strip().splitlines()[-LAST_LINES:])
+        last = result.stderr.strip().splitlines()[-LAST_LINES:]
         raise CommandError(
-            f"`{shlex.join(command)}` failed (exit code {result.code})"
-            + (f":\n{said}" if said else ""),
+            f"`{shown}` failed (exit code {result.code})",
             result.code,
             result.stderr,
+            details=last,
         )
     return result
 
 
-def _trace(command: Sequence[str], started: float, outcome: str) -> None:
+def _trace(command: str, started: float, outcome: str) -> None:
     """Log a command that has ended, without the credentials that a URL of a flake may hold."""
     if log.isEnabledFor(logging.DEBUG):
-        shown = re.sub(r"(://)[^/@\s]+@", r"\1…@", shlex.join(command))
-        log.debug("%s: %s after %.2f s", shown, outcome, time.monotonic() - started)
+        redacted = re.sub(r"(://)[^/@\s]+@", r"\1…@", command)
+        log.debug("%s: %s after %.2f s", redacted, outcome, time.monotonic() - started)

@@ -1,21 +1,22 @@
-"""Plain TCP: what a port says when one connects to it."""
+"""Plain TCP: connect to a port, and read its answer."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 
 MOST = 1 << 20
-"""The most bytes that are read of an answer."""
+"""The most bytes of an answer that are read."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, and whether the other side closed the connection."""
+    """An answer, and whether the other side closed the connection."""
 
     data: bytes
     closed: bool
@@ -36,8 +37,8 @@ def exchange(
 ) -> Reply:
     """Connect, send, and read until the answer is `enough`, the other side closes or time is up.
 
-    A connection that stays open without a word is no error here. Raises OSError where the
-    connection is not made within `seconds` or breaks.
+    A connection that stays open and silent is no error here. Raises OSError where there is no
+    connection within `seconds`, or it breaks.
     """
     end = time.monotonic() + seconds
     data = b""
@@ -60,17 +61,19 @@ def exchange(
 
 
 def a_line(data: bytes) -> bool:
-    """Whether a whole line has come."""
+    """Whether there is a whole line."""
     return b"\n" in data
 
 
-def free_port() -> int:
-    """A free port of the loopback address; somebody else may take it before it is used."""
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """Different free ports of the loopback address; another process may take one before its use."""
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def bracketed(address: str) -> str:
-    """An address as it stands before a port: an IPv6 one in brackets."""
+    """An address as it is written before a port: an IPv6 one in brackets."""
     return f"[{address}]" if ":" in address else address

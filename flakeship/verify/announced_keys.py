@@ -18,14 +18,14 @@ def announced(console: Console) -> list[str]:
 def wait(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
     """Wait for a complete block (of keys other than those given) and return its keys.
 
-    Raises FlakeshipError when `seconds` have passed without one.
+    Raises FlakeshipError (host-keys-missing) after `seconds`.
     """
     for _ in backoff(seconds, first=0.05, most=0.25):
         if (keys := announced(console)) and not host_keys.same(keys, other_than):
             return keys
-    said = tail(console, 1)
-    last = f"its last line was: {said[0].strip()}" if said else "it is empty"
+    last = tail(console, 1)
+    found = f"its last line is: {last[0].strip()}" if last else "it is empty"
     raise FlakeshipError(
-        f"no SSH host keys were announced on the console ({console.name}) within "
-        f"{seconds:.0f} s: {last}"
+        f"no SSH host keys on the console ({console.name}) within {seconds:.0f} s: {found}",
+        code="host-keys-missing",
     )

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.ssh import connection as ssh
 from flakeship.ssh import host_keys
+from flakeship.ssh.connection import Connection
+from flakeship.ssh.login import HostKeyRefusedError
 from flakeship.verify import announced_keys
 from flakeship.verify.console import Console
 from flakeship.verify.request import VerifyRequest
@@ -21,7 +22,7 @@ NEW_KEYS = 20.0
 @contextmanager
 def log_in(
     request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
-) -> Iterator[ssh.Connection]:
+) -> Iterator[Connection]:
     """Log in on a machine whose host key the console has announced.
 
     Raises FlakeshipError (host-key-changed) for another key than the pinned one, and what
@@ -32,10 +33,10 @@ def log_in(
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise host_key_changed(request.machine, pinned, keys)
-        with ssh.Connection(endpoint(request, route), keys) as connection:
+        with Connection(endpoint(request, route), keys) as connection:
             try:
                 connection.connect(end - time.monotonic())
-            except ssh.HostKeyRefusedError as error:
+            except HostKeyRefusedError as error:
                 refusal = error
             else:
                 yield connection

@@ -11,7 +11,7 @@ from functools import partial
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult
 from flakeship.system.process import Shell
-from flakeship.verify.checks import facts, inside
+from flakeship.verify.checks import inside, probe
 from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.scheduled import Phase, ScheduledCheck, Subject
 from flakeship.verify.checks.verdict import judge
@@ -30,12 +30,12 @@ def run_checks(
     shell: Shell,
     patience: float,
     *,
-    probe: bool = True,
+    probing: bool = True,
 ) -> list[CheckResult]:
     """Run the checks of a schedule and return the evidence in its order.
 
-    `patience` is in seconds, for services that start to listen late. Without `probe` the machine is
-    not asked for facts before its services have answered. Raises CommandError where it has none.
+    `patience` is in seconds, for services that start to listen late. Without `probing` the machine
+    is not asked for facts before its services have answered. Raises CommandError where it has none.
     """
     done: dict[ScheduledCheck, CheckResult] = {}
 
@@ -47,13 +47,13 @@ def run_checks(
         done[check] = judge(check.name, partial(check.run, subject), took)
 
     with _threads(1 + len(of("start"))) as early, _threads(AT_ONCE) as pool:
-        probed = early.submit(_probe, request.machine, shell) if probe else None
+        probed = early.submit(_probe, shell) if probing else None
         subject = Subject(request, route, shell, probed.result if probed else Facts)
         started = {c: early.submit(judge, c.name, partial(c.run, subject)) for c in of("start")}
         known = subject.facts()
         up = {c: pool.submit(judge, c.name, partial(c.run, subject)) for c in of("up")}
         done |= {check: result.result() for check, result in up.items()}
-        if not probe or inside.unheard(known, request):
+        if not probing or inside.unheard(known, request):
             known = inside.listened(known, request, shell, patience)
         subject = replace(subject, facts=lambda: known)
         for check in of("facts", "idle"):
@@ -78,10 +78,10 @@ def refuse_failed(
         )
 
 
-def _probe(machine: str, shell: Shell) -> Facts:
-    known = facts.probe(machine, shell)
+def _probe(shell: Shell) -> Facts:
+    known = probe.run(shell)
     if not known.nft:
-        known = known.updated(facts.probe(machine, shell, "iptables", "ip6tables"))
+        known = known.updated(probe.run(shell, "iptables", "ip6tables"))
     return known
 
 

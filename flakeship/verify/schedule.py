@@ -71,7 +71,7 @@ def verify_data(
     ]
     ports = [Port(port=port.port, protocol=port.protocol) for port in request.ports]
     complete = replace(request, ports=ports)
-    return run_checks(checks, complete, route, shell, patience, probe=False)
+    return run_checks(checks, complete, route, shell, patience, probing=False)
 
 
 def _answering(ports: Iterable[Port], patience: float) -> Iterator[ScheduledCheck]:
@@ -84,7 +84,7 @@ def _answering(ports: Iterable[Port], patience: float) -> Iterator[ScheduledChec
 
 def _custom(checks: Iterable[Check]) -> Iterator[ScheduledCheck]:
     for check in checks:
-        yield ScheduledCheck(check.name, "up", partial(custom.check, check))
+        yield ScheduledCheck(check.name, "up", partial(custom.run, check))
 
 
 def _not_promised(request: VerifyRequest) -> set[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult
-from flakeship.system.files import locked, read, tidy, write
+from flakeship.system.files import read, tidy, write
+from flakeship.system.lock import locked
 from flakeship.targets.local import (
     cutover_generation,
     data_disk_checks,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.nix import image_file, store
-from flakeship.system.files import locked, read, tidy
+from flakeship.system.files import read, tidy
+from flakeship.system.lock import locked
 from flakeship.system.process import run
 from flakeship.targets.local import host, port_forwards, qemu_command, qemu_process
 from flakeship.targets.local.accelerator import Accelerator, accelerator

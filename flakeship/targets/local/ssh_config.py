@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.ssh import host_keys
-from flakeship.system.files import locked, read, tidy, write
+from flakeship.system.files import read, tidy, write
+from flakeship.system.lock import locked
 from flakeship.targets.local.host import LOOPBACK
 
 KNOWN_HOSTS = "known_hosts"

@@ -6,7 +6,7 @@ import re
 
 from flakeship.model.checks import Check
 from flakeship.model.errors import CommandError
-from flakeship.system import tcp as wire
+from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks import outside
@@ -16,75 +16,76 @@ from flakeship.verify.checks.verdict import Failed
 SSH_FAILED = 255
 
 
-def check(custom: Check, subject: Subject) -> str:
-    """Run one of them. A probe is tried again until its timeout, a command runs once.
+def run(check: Check, subject: Subject) -> str:
+    """Run a check. A probe is repeated until its timeout, a command runs once.
 
-    One that needs a data disk is tried again too: what uses the disk starts with it.
+    A command that needs a data disk is repeated too: what uses the disk starts with it.
     """
-    if custom.run and not custom.needs_data:
-        return command(custom, subject.shell)
+    if check.run and not check.needs_data:
+        return command(check, subject.shell)
     last = ""
-    probe = http if custom.http else tcp
-    number = 0 if custom.port is None else outside.reachable(subject.route, custom.port)
-    for left in backoff(custom.timeout):
+    address = subject.route.address
+    number = 0 if check.port is None else outside.reachable(subject.route, check.port)
+    for left in backoff(check.timeout):
         try:
-            if custom.run:
-                return command(custom, subject.shell)
-            return probe(custom, subject.route.address, number, left)
+            if check.run:
+                return command(check, subject.shell)
+            probe = http if check.http else exchange
+            return probe(check, address, number, left)
         except (OSError, Failed) as error:
             last = str(error)
-    raise Failed(f"not within {custom.timeout:g} s: {last}")
+    raise Failed(f"not within {check.timeout:g} s: {last}")
 
 
-def command(custom: Check, shell: Shell) -> str:
+def command(check: Check, shell: Shell) -> str:
     """The command ends with exit code 0 in time."""
     try:
-        result = shell.run(custom.run, timeout=custom.timeout, check=False)
+        result = shell.run(check.run, timeout=check.timeout, check=False)
     except CommandError as error:
-        raise Failed(f"`{custom.run}` did not end within {custom.timeout:g} s") from error
-    said = (result.stdout.strip() or result.stderr.strip()).splitlines()
-    last = f": {said[-1][:200]}" if said else ""
+        raise Failed(f"`{check.run}` did not end within {check.timeout:g} s") from error
+    output = (result.stdout.strip() or result.stderr.strip()).splitlines()
+    last = f": {output[-1][:200]}" if output else ""
     if result.code == SSH_FAILED:
-        raise Failed(f"`{custom.run}`: exit code 255, its own or ssh's{last}")
+        raise Failed(f"`{check.run}`: exit code 255, its own or ssh's{last}")
     if result.code != 0:
-        raise Failed(f"`{custom.run}` ended with exit code {result.code}{last}")
+        raise Failed(f"`{check.run}` ended with exit code {result.code}{last}")
     return f"exit code 0{last}"
 
 
-def http(custom: Check, address: str, number: int, seconds: float) -> str:
-    """The answer has the status and the text that were asked for."""
-    reply = wire.exchange(
+def http(check: Check, address: str, number: int, seconds: float) -> str:
+    """The answer has the expected status and text."""
+    reply = tcp.exchange(
         address,
         number,
         seconds=seconds,
-        send=outside.request_line(custom.path, address),
+        send=outside.request_line(check.path, address),
         enough=lambda _: False,
     )
-    found = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", reply.first_line)
-    if not found:
+    status = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", reply.first_line)
+    if not status:
         raise Failed(f"no HTTP: {reply.first_line[:60]!r}" if reply.data else "no answer")
-    if int(found[1]) != custom.status:
-        raise Failed(f"{custom.path}: {reply.first_line}, expected status {custom.status}")
+    if int(status[1]) != check.status:
+        raise Failed(f"{check.path}: {reply.first_line}, expected status {check.status}")
     body = reply.data.partition(b"\r\n\r\n")[2]
-    if custom.contains.encode() not in body:
-        raise Failed(f"{custom.path}: {custom.contains!r} is not in the answer")
-    return f"{custom.path}: {reply.first_line}"
+    if check.contains.encode() not in body:
+        raise Failed(f"{check.path}: {check.contains!r} is not in the answer")
+    return f"{check.path}: {reply.first_line}"
 
 
-def tcp(custom: Check, address: str, number: int, seconds: float) -> str:
-    """What comes back contains the text, or the connection just stays open."""
-    wanted = custom.contains.encode()
-    if not custom.send and not wanted:
+def exchange(check: Check, address: str, number: int, seconds: float) -> str:
+    """The answer contains the expected text, or the connection just stays open."""
+    expected = check.contains.encode()
+    if not check.send and not expected:
         return outside.answer(address, number, "tcp", seconds)
-    reply = wire.exchange(
+    reply = tcp.exchange(
         address,
         number,
-        seconds=seconds if wanted else outside.HOLD,
-        send=custom.send.encode(),
-        enough=lambda data: wanted in data if wanted else bool(data),
+        seconds=seconds if expected else outside.HOLD,
+        send=check.send.encode(),
+        enough=lambda data: expected in data if expected else bool(data),
     )
-    if wanted not in reply.data:
-        raise Failed(f"{custom.contains!r} is not in the answer {reply.first_line[:60]!r}")
+    if expected not in reply.data:
+        raise Failed(f"{check.contains!r} is not in the answer {reply.first_line[:60]!r}")
     if reply.closed and not reply.data:
         raise Failed("the connection was closed at once")
     return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"

@@ -1,4 +1,4 @@
-"""What probe.sh has found out about a machine, as values. Whatever is missing is a Failed check."""
+"""What a machine reports of itself, as values. A fact that is missing fails its check."""
 
 from __future__ import annotations
 
@@ -7,32 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
-from flakeship.model.errors import CommandError
-from flakeship.ssh.root import as_root
-from flakeship.system.process import Shell
+from flakeship.model.sizes import MIB
 from flakeship.verify.checks import iptables, nftables
 from flakeship.verify.checks.firewall import PROTOCOLS, Firewall
 from flakeship.verify.checks.verdict import Failed
 
-PROBE = Path(__file__).with_name("probe.sh").read_text()
-"""The script, for the standard input of `command`."""
-
-SECONDS = 240.0
-"""For the script, which waits up to 120 s for the system to be done with starting."""
-
-MARK = re.compile(r"@@@ (begin|end) (\S+) ([\d.]+) (\S+)")
-
-
-def command(*sections: str) -> str:
-    """The command line that runs the script: as root, or as the user where sudo refuses."""
-    return as_root(f"sh -s {' '.join(sections)}", or_as_user=True)
-
 
 @dataclass(frozen=True)
 class Section:
-    """One command of the probe: how it ended, what it said, how long it took."""
+    """One command of the probe: its exit code, its output, and how long it took."""
 
     code: int
     stdout: str
@@ -42,7 +26,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Address:
-    """An address of an interface; `lifetime` is in seconds, None is for ever."""
+    """An address of an interface; `lifetime` is that of its lease in seconds, None: unlimited."""
 
     interface: str
     address: str
@@ -52,7 +36,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Listener:
-    """A socket that waits for somebody; `process` names who holds it, where that is known."""
+    """A socket that accepts connections or packets; `process` is its owner, where it is known."""
 
     protocol: str
     address: str
@@ -72,15 +56,15 @@ class Listener:
         return (mapped or found).is_loopback
 
     def __str__(self) -> str:
-        held = f" ({self.process})" if self.process else ""
-        return f"{self.protocol} {self.address}:{self.port}{held}"
+        owner = f" ({self.process})" if self.process else ""
+        return f"{self.protocol} {self.address}:{self.port}{owner}"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The sections of a probe. Reading a fact that is not there raises Failed and says why.
+    """The sections of a probe. Reading a fact that is missing raises Failed with the reason.
 
-    `refusal` is what sudo said where it did not let the user be root.
+    `refusal` is the message of sudo where it refused the user.
     """
 
     sections: Mapping[str, Section] = field(default_factory=dict)
@@ -95,14 +79,14 @@ class Facts:
         return sum(self.sections[name].milliseconds for name in names if name in self.sections)
 
     def text(self, name: str, *, codes: tuple[int, ...] | None = (0,)) -> str:
-        """What a section's command said; `codes` are the good exit codes, None takes any."""
+        """The output of a section's command; `codes` are the good exit codes, None takes any."""
         section = self.sections.get(name)
         if section is None:
-            raise Failed(f"the probe ended before it came to `{name}`")
-        silent = codes is None and not section.stdout.strip()
-        if silent or (codes is not None and section.code not in codes):
-            said = " ".join((section.stderr.strip() or section.stdout).split())
-            raise Failed(f"`{name}` ended with exit code {section.code}: {said or 'no word'}")
+            raise Failed(f"the probe ended before `{name}`")
+        empty = codes is None and not section.stdout.strip()
+        if empty or (codes is not None and section.code not in codes):
+            output = " ".join((section.stderr.strip() or section.stdout).split())
+            raise Failed(f"`{name}` ended with exit code {section.code}: {output or 'no output'}")
         return section.stdout.strip()
 
     @property
@@ -124,12 +108,12 @@ class Facts:
             elif found and (life := re.match(r"\s+valid_lft (\d+)sec", line)):
                 found[-1] = replace(found[-1], lifetime=int(life[1]))
         if not found:
-            raise Failed(f"`ip addr` cannot be read: {self.text('addresses') or 'no word'}")
+            raise Failed(f"`ip addr` cannot be read: {self.text('addresses') or 'no output'}")
         return found
 
     @property
     def listeners(self) -> list[Listener]:
-        """The TCP and UDP sockets that wait for somebody."""
+        """The TCP and UDP sockets that accept connections or packets."""
         found = []
         for line in self.text("listeners").splitlines():
             words = line.split(maxsplit=6)
@@ -152,9 +136,9 @@ class Facts:
 
     @property
     def pool_mib(self) -> int | None:
-        """The size of the ZFS pool that the root is in, in MiB; None where it is on no ZFS."""
+        """The size of the ZFS pool that the root is in, in MiB; None for another file system."""
         found = re.search(r"^(\d+)$", self.text("root"), re.MULTILINE)
-        return int(found[1]) // 1024**2 if found else None
+        return int(found[1]) // MIB if found else None
 
     @property
     def failed_units(self) -> list[str]:
@@ -163,67 +147,24 @@ class Facts:
 
     @property
     def reasons(self) -> str:
-        """What the failed units said last, in one line; empty where nothing is known."""
+        """The last log lines of the failed units, in one line; empty where there are none."""
         section = self.sections.get("reasons")
         lines = section.stdout.splitlines() if section else []
         return " / ".join(line.strip() for line in lines if line.strip())
 
     @cached_property
     def nft(self) -> dict[str, Firewall]:
-        """What nftables lets in, by family (`ip`, `ip6`); empty where nft cannot tell."""
+        """The packet filters of nftables by family (`ip`, `ip6`); empty where it has none."""
         try:
             return nftables.firewalls(self.text("nft"))
         except (Failed, nftables.ForeignError):
             return {}
 
     def firewall(self, family: str) -> Firewall:
-        """What the firewall lets in for `ip` or `ip6`: nftables, or iptables where nft has none."""
+        """The packet filter for `ip` or `ip6`: that of nftables or, without one, of iptables."""
         if self.nft:
             return self.nft[family]
         try:
             return iptables.firewall(self.text("iptables" if family == "ip" else "ip6tables"))
         except Failed as failed:
             raise Failed(f"no nftables rules refuse anything, and {failed}") from failed
-
-
-def probe(machine: str, shell: Shell, *sections: str) -> Facts:
-    """Run the script on a machine, whole or only some sections. Raises CommandError."""
-    result = shell.run(command(*sections), stdin=PROBE, timeout=SECONDS, check=False)
-    found = parse(result.stdout, result.stderr)
-    if not found.sections:
-        said = result.stderr.strip() or result.stdout.strip() or "it said nothing"
-        raise CommandError(
-            f"{machine}: the probe script did not run (exit code {result.code}): {said}",
-            result.code,
-            result.stderr,
-        )
-    return found
-
-
-def parse(stdout: str, stderr: str) -> Facts:
-    """Take apart what probe.sh wrote; a section without its end is left out."""
-    errors = {name: text for name, text, _, _ in _framed(stderr)}
-    return Facts(
-        {
-            name: Section(code, text, errors.get(name, ""), milliseconds)
-            for name, text, code, milliseconds in _framed(stdout)
-        },
-        refusal=" ".join(stderr.partition("@@@ ")[0].split()),
-    )
-
-
-def _framed(stream: str) -> list[tuple[str, str, int, int]]:
-    """(section, text, exit code, milliseconds) for each one that has an end."""
-    found = []
-    begun, since, lines = "", 0.0, list[str]()
-    for line in stream.splitlines():
-        mark = MARK.fullmatch(line)
-        if not mark:
-            lines.append(line)
-        elif mark[1] == "begin":
-            begun, since, lines = mark[2], float(mark[3]), []
-        elif mark[2] == begun:
-            took = round((float(mark[3]) - since) * 1000)
-            found.append((begun, "\n".join(lines).strip("\n"), int(mark[4]), took))
-            begun = ""
-    return found

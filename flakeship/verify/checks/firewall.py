@@ -1,7 +1,7 @@
-"""What a packet filter lets in, whichever program wrote it.
+"""Which ports a packet filter opens, whichever program wrote it.
 
-Everything that is not understood is taken for more open than it is: that fails a check, and never
-passes one.
+What is not understood counts as more open than it may be: that can fail a check, and never passes
+one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PROTOCOLS = ("tcp", "udp")
 
 
 @dataclass(frozen=True)
-class Ports:
+class PortSet:
     """A set of TCP and UDP ports: bit n stands for port n."""
 
     tcp: int = 0
     udp: int = 0
 
     @classmethod
-    def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> Ports:
+    def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> PortSet:
         """The ports from first to last (inclusive) of these protocols; others have no ports."""
         if not 0 <= first <= last <= 65535:
             raise ValueError(f"no ports: {first}-{last}")
@@ -30,21 +30,21 @@ class Ports:
         return cls(mask if "tcp" in protocols else 0, mask if "udp" in protocols else 0)
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, int]]) -> Ports:
+    def of(cls, pairs: Iterable[tuple[str, int]]) -> PortSet:
         """The ports of these protocols and numbers."""
         found = cls()
         for protocol, number in pairs:
             found |= cls.span([protocol], number, number)
         return found
 
-    def __and__(self, other: Ports) -> Ports:
-        return Ports(self.tcp & other.tcp, self.udp & other.udp)
+    def __and__(self, other: PortSet) -> PortSet:
+        return PortSet(self.tcp & other.tcp, self.udp & other.udp)
 
-    def __or__(self, other: Ports) -> Ports:
-        return Ports(self.tcp | other.tcp, self.udp | other.udp)
+    def __or__(self, other: PortSet) -> PortSet:
+        return PortSet(self.tcp | other.tcp, self.udp | other.udp)
 
-    def __sub__(self, other: Ports) -> Ports:
-        return Ports(self.tcp & ~other.tcp, self.udp & ~other.udp)
+    def __sub__(self, other: PortSet) -> PortSet:
+        return PortSet(self.tcp & ~other.tcp, self.udp & ~other.udp)
 
     def __bool__(self) -> bool:
         return bool(self.tcp or self.udp)
@@ -58,28 +58,28 @@ class Ports:
         return ", ".join(spans) or "nothing"
 
 
-ALL = Ports.span(PROTOCOLS)
-NONE = Ports()
+ALL = PortSet.span(PROTOCOLS)
+NONE = PortSet()
 
 Verdict = Literal["accept", "deny", "jump", "goto", "return"]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a rule does with new packets from elsewhere to these ports.
+    """What a rule does with new packets from other machines to these ports.
 
-    `always` is for a rule without any condition; `target` is the chain of a jump or goto.
+    `always` marks a rule without any condition; `target` is the chain of a jump or goto.
     """
 
     verdict: Verdict
-    ports: Ports = ALL
+    ports: PortSet = ALL
     always: bool = False
     target: str = ""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The rules of a chain in their order; a base chain that drops by itself denies."""
+    """The rules of a chain in their order; `denies` marks a base chain whose policy is to drop."""
 
     rules: Sequence[Rule]
     denies: bool = False
@@ -87,13 +87,24 @@ class Chain:
 
 @dataclass(frozen=True)
 class Firewall:
-    """The chains by name, and the names of those that see every incoming packet."""
+    """The chains by name, and the names of those that see every incoming packet.
+
+    Example, in the words of iptables:
+
+        INPUT (policy accept):  jump fw
+        fw:                     tcp 22 accept; tcp 80 return; jump refuse
+        refuse:                 drop
+
+    `INPUT` refuses, since it always jumps to `fw`, which always jumps to `refuse`. What it opens is
+    what `fw` accepts, tcp 22, and what leaves `fw` before the refusal: a packet to tcp 80 returns
+    early to `INPUT`, whose policy accepts it. If that policy were to drop, tcp 80 would be closed.
+    """
 
     chains: Mapping[str, Chain]
     inputs: Sequence[str]
 
-    def opened(self) -> Ports | None:
-        """The ports that are open; None where there is no chain that refuses anything.
+    def opened(self) -> PortSet | None:
+        """The ports that are open; None where no chain refuses anything.
 
         The order of rules does not count: a port that is refused before it is accepted is open.
         """
@@ -116,33 +127,35 @@ class Firewall:
                 names += [r.target for r in self.chains[name].rules if r.target]
         return found
 
-    def _accepts(self, name: str, ports: Ports, way: tuple[str, ...]) -> Ports:
-        if name in way:
+    def _accepts(self, name: str, ports: PortSet, path: tuple[str, ...]) -> PortSet:
+        """Those of `ports` that a chain accepts; `path` are the chains that led to it."""
+        if name in path:
             return NONE
         if name not in self.chains:
             return ports  # a target that is not understood
-        way, accepted = (*way, name), NONE
-        # What leaves a chain early escapes its refusal, but not that of the base chain's policy.
-        escapes = self._denies(name, ()) and not self.chains[way[0]].denies
+        path, accepted = (*path, name), NONE
+        # A packet that returns early is not refused by the chain, but maybe by the base policy.
+        early_is_open = self._denies(name, ()) and not self.chains[path[0]].denies
         for rule in self.chains[name].rules:
-            if rule.verdict == "accept" or (escapes and self._leaves(rule)):
+            if rule.verdict == "accept" or (early_is_open and self._returns_early(rule)):
                 accepted |= ports & rule.ports
             elif rule.target and ports & rule.ports:
-                accepted |= self._accepts(rule.target, ports & rule.ports, way)
+                accepted |= self._accepts(rule.target, ports & rule.ports, path)
         return accepted
 
-    def _leaves(self, rule: Rule) -> bool:
-        """Whether packets leave the rule's chain: nothing comes back to it from a goto."""
+    def _returns_early(self, rule: Rule) -> bool:
+        """Whether packets leave the rule's chain: none comes back to it from a goto."""
         return rule.verdict == "return" or (
             rule.verdict == "goto" and not self._denies(rule.target, ())
         )
 
-    def _denies(self, name: str, way: tuple[str, ...]) -> bool:
-        if name in way or name not in self.chains:
+    def _denies(self, name: str, path: tuple[str, ...]) -> bool:
+        """Whether a chain refuses every packet that no rule of it accepts."""
+        if name in path or name not in self.chains:
             return False
         chain = self.chains[name]
         return chain.denies or any(
-            rule.verdict == "deny" or (rule.target and self._denies(rule.target, (*way, name)))
+            rule.verdict == "deny" or (rule.target and self._denies(rule.target, (*path, name)))
             for rule in chain.rules
             if rule.always
         )

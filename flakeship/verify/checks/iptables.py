@@ -10,7 +10,7 @@ from flakeship.verify.checks.firewall import (
     PROTOCOLS,
     Chain,
     Firewall,
-    Ports,
+    PortSet,
     Rule,
     Verdict,
 )
@@ -35,7 +35,7 @@ NUMBERS = {"6": "tcp", "17": "udp"}
 
 
 def firewall(text: str) -> Firewall:
-    """What the filter table lets in. Raises Failed for unreadable text."""
+    """The packet filter in the filter table. Raises Failed for unreadable text."""
     try:
         return _firewall(text)
     except ValueError as error:
@@ -66,7 +66,7 @@ def _firewall(text: str) -> Firewall:
 
 
 def _rule(words: list[str]) -> Rule | None:
-    """The rule that these options make; None for a target that decides nothing."""
+    """The rule of these options; None for a target that decides nothing."""
     ports, always, target = ALL, True, ""
     jump: Verdict = "jump"
     negated = quiet = False
@@ -89,16 +89,16 @@ def _rule(words: list[str]) -> Rule | None:
     return Rule(jump, ports, always, target) if target and target not in PASSING else None
 
 
-def _matched(option: str, value: str) -> Ports:
-    """The ports of the new packets from elsewhere that an option's value may match."""
+def _matched(option: str, value: str) -> PortSet:
+    """The ports of new packets from other machines that an option's value may match."""
     if option == "-p":
-        return ALL if value in ("all", "0") else Ports.span([NUMBERS.get(value, value)])
+        return ALL if value in ("all", "0") else PortSet.span([NUMBERS.get(value, value)])
     if option in ("--dport", "--dports"):
         ports = NONE
         for part in value.split(","):
             first, colon, last = part.partition(":")
             low = int(first or 0)
-            ports |= Ports.span(PROTOCOLS, low, int(last or 65535) if colon else low)
+            ports |= PortSet.span(PROTOCOLS, low, int(last or 65535) if colon else low)
         return ports
     if option == "-i":
         return NONE if value == "lo" else ALL

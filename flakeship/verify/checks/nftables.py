@@ -12,7 +12,7 @@ from flakeship.verify.checks.firewall import (
     PROTOCOLS,
     Chain,
     Firewall,
-    Ports,
+    PortSet,
     Rule,
     Verdict,
 )
@@ -41,13 +41,13 @@ Sets = Mapping[str, list[Json]]
 
 
 class ForeignError(Exception):
-    """Not nftables' own rules: none refuse anything, or they come from iptables (`xt`)."""
+    """Not nftables' own rules: none refuses anything, or they come from iptables (`xt`)."""
 
 
 def firewalls(text: str) -> dict[str, Firewall]:
-    """What is let in, for IPv4 (`ip`) and for IPv6 (`ip6`).
+    """The packet filters for IPv4 (`ip`) and for IPv6 (`ip6`).
 
-    Raises ForeignError where nftables is not what filters here, and Failed for unreadable text.
+    Raises ForeignError where nftables is not the filter in use, and Failed for unreadable text.
     """
     try:
         items = [next(iter(item.items())) for item in json.loads(text)["nftables"]]
@@ -95,7 +95,7 @@ def _name(item: Mapping[str, Json], *keys: str) -> str:
 
 
 def _rules(expressions: list[dict[str, Json]], table: str, sets: Sets) -> Iterator[Rule]:
-    """A rule as what it does at its end; a verdict map ends in several ways."""
+    """A rule by its verdict; a verdict map has several."""
     ports, always = ALL, True
     for expression in expressions:
         kind, value = next(iter(expression.items()))
@@ -113,27 +113,29 @@ def _rules(expressions: list[dict[str, Json]], table: str, sets: Sets) -> Iterat
             always = False
 
 
-def _verdict(verdict: dict[str, Json], ports: Ports, table: str, *, always: bool) -> Iterator[Rule]:
-    """What is no verdict known here counts as accept: a queue with `bypass` is one."""
+def _verdict(
+    verdict: dict[str, Json], ports: PortSet, table: str, *, always: bool
+) -> Iterator[Rule]:
+    """An unknown verdict counts as accept: a queue with `bypass` is one."""
     kind, value = next(iter(verdict.items()))
     target = f"{table} {value['target']}" if kind in ("jump", "goto") else ""
     if kind != "continue":
         yield Rule(VERDICTS.get(kind, "accept"), ports, always, target)
 
 
-def _matched(op: str, left: Json, right: Json, sets: Sets) -> Ports:
-    """The ports of the new packets from elsewhere that may match."""
+def _matched(op: str, left: Json, right: Json, sets: Sets) -> PortSet:
+    """The ports of new packets from other machines that may match."""
     matched = NONE
     for leaf in _leaves(right, sets):
         matched |= _equal(left, leaf)
     if op in ("==", "in"):
         return matched
-    # any other comparison: all that a packet with such a field may be for
-    return _bearers(left)
+    # any other comparison: all ports of packets with such a field
+    return _with_field(left)
 
 
-def _equal(left: Json, value: Json) -> Ports:
-    """The ports of the new packets from elsewhere that have this value there."""
+def _equal(left: Json, value: Json) -> PortSet:
+    """The ports of new packets from other machines that have this value in that field."""
     match left:
         case {"concat": [*parts]}:
             ports = _all_equal(parts, value)
@@ -141,18 +143,18 @@ def _equal(left: Json, value: Json) -> Ports:
             ports = _span(protocol, value)
         case {"payload": {"field": "protocol" | "nexthdr"}} | {"meta": {"key": "l4proto"}}:
             ports = (
-                ALL if isinstance(value, dict) else Ports.span([NUMBERS.get(value) or str(value)])
+                ALL if isinstance(value, dict) else PortSet.span([NUMBERS.get(value) or str(value)])
             )
         case {"meta": {"key": "iif" | "iifname"}}:
             ports = NONE if value == "lo" else ALL
         case {"ct": {"key": "state"}}:
             ports = NONE if value in KNOWN_STATES else ALL
         case _:
-            ports = _bearers(left)
+            ports = _with_field(left)
     return ports
 
 
-def _all_equal(parts: list[Json], value: Json) -> Ports:
+def _all_equal(parts: list[Json], value: Json) -> PortSet:
     match value:
         case {"concat": [*values]} if len(values) == len(parts):
             ports = ALL
@@ -162,26 +164,26 @@ def _all_equal(parts: list[Json], value: Json) -> Ports:
     return ALL
 
 
-def _bearers(left: Json) -> Ports:
-    """The ports of the packets that have such a field at all."""
+def _with_field(left: Json) -> PortSet:
+    """The ports of packets that have such a field at all."""
     match left:
         case {"payload": {"protocol": "tcp" | "udp" | "icmp" | "icmpv6" as protocol}}:
-            return Ports.span([protocol])
+            return PortSet.span([protocol])
     return ALL
 
 
-def _span(protocol: str, value: Json) -> Ports:
+def _span(protocol: str, value: Json) -> PortSet:
     protocols = PROTOCOLS if protocol == "th" else (protocol,)
     match value:
         case {"range": [int(first), int(last)]}:
-            return Ports.span(protocols, first, last)
+            return PortSet.span(protocols, first, last)
         case int(number):
-            return Ports.span(protocols, number, number)
-    return Ports.span(protocols)
+            return PortSet.span(protocols, number, number)
+    return PortSet.span(protocols)
 
 
 def _leaves(value: Json, sets: Sets) -> Iterator[Any]:
-    """The single values (or pairs of a map) of a value, a list, a set or a set's name."""
+    """The single values (or pairs of a map) in a value, a list, a set or a set's name."""
     if isinstance(value, str) and value.startswith("@"):
         value = sets.get(value[1:], [])
     if isinstance(value, dict) and "set" in value:

@@ -1,12 +1,13 @@
-"""Checks of a machine from where its users are: over the network."""
+"""Checks of a machine over the network, as its users reach it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from flakeship.model.ports import Port
-from flakeship.ssh import connection as ssh
 from flakeship.ssh import host_keys
+from flakeship.ssh.connection import Connection
+from flakeship.ssh.login import Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.verify.checks.scheduled import Subject
@@ -14,7 +15,7 @@ from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.route import Route
 
 PATIENCE = 10.0
-"""Seconds that a port has to answer once the system is up."""
+"""Seconds for a port to answer once the system is up."""
 
 ANSWER = 5.0
 """Seconds for one answer."""
@@ -23,11 +24,11 @@ HOLD = 1.0
 """Seconds that a silent connection has to stay open: QEMU accepts for a guest that refuses."""
 
 GUESSABLE = {"password", "keyboard-interactive"}
-"""Login methods that one can try one's luck with."""
+"""Login methods that an attacker can guess."""
 
 
-def host_key(connection: ssh.Connection, pinned: Sequence[str], *, announced: bool = True) -> str:
-    """The server showed a key that the console announced, or had before it was truncated."""
+def host_key(connection: Connection, pinned: Sequence[str], *, announced: bool = True) -> str:
+    """The server showed a key that the console announced, before it was truncated at least."""
     shown = connection.login.host_key
     if shown not in map(host_keys.fingerprint, connection.keys):
         raise Failed(f"{shown or 'no key'} was shown, the console announced others")
@@ -37,28 +38,28 @@ def host_key(connection: ssh.Connection, pinned: Sequence[str], *, announced: bo
     return f"{shown}, as announced on the console{before}"
 
 
-def password_login(login: ssh.Login) -> str:
+def password_login(login: Login) -> str:
     """The server offers no login by password, and asked for a key."""
     if not login.offered:
-        raise Failed("the server did not say which methods it offers")
+        raise Failed("the server does not list the methods that it offers")
     if guessable := sorted(GUESSABLE & set(login.offered)):
-        raise Failed(f"the server offers {' and '.join(guessable)}: switch it off in sshd")
+        raise Failed(f"the server offers {' and '.join(guessable)}: disable it in sshd")
     if login.method != "publickey":
         raise Failed(f"the login went through by `{login.method}`, not by a key")
     return f"refused, the server offers only {', '.join(login.offered)}"
 
 
-def root_login(connection: ssh.Connection) -> str:
-    """The server refuses to log root in with the key that the user has.
+def root_login(connection: Connection) -> str:
+    """The server refuses a login of root with the user's key.
 
-    Only its own refusal counts, after it has shown the pinned host key: a connection that fails
-    is tried again, and is no refusal in the end.
+    Only its own refusal counts, after it has shown the pinned host key: a connection that fails is
+    repeated, and is not a refusal in the end.
     """
-    login = ssh.Login(-1, "")
+    login = Login(-1, "")
     for _ in backoff(PATIENCE):
         login = connection.attempt("root")
         if login.method:
-            raise Failed(f"root was let in by `{login.method}`")
+            raise Failed(f"root logged in by `{login.method}`")
         if login.denied:
             offered = GUESSABLE & set(login.offered)
             if offered:
@@ -109,5 +110,5 @@ def reachable(route: Route, number: int) -> int:
     """Where a port of the machine is reached; raises Failed for one that is not declared."""
     if number not in route.ports:
         declared = ", ".join(map(str, sorted(route.ports)))
-        raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports:`")
+        raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports`")
     return route.ports[number]

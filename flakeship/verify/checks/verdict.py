@@ -9,13 +9,13 @@ from flakeship.model.evidence import CheckResult
 
 
 class Failed(Exception):  # noqa: N818 - a verdict, not an error
-    """The check has failed; the text says what was seen and what was expected."""
+    """The check has failed; the text is what was found and what was expected."""
 
 
 def judge(name: str, check: Callable[[], str], milliseconds: int | None = None) -> CheckResult:
-    """Run one check and write down the evidence.
+    """Run one check and return its evidence.
 
-    `milliseconds` is the time that getting the facts took, where that was not now.
+    `milliseconds` is the time that its facts took, where they were collected before.
     """
     started = time.monotonic()
     try:

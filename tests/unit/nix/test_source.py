@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.nix import source
 from flakeship.ssh import keys as access
 from flakeship.system.process import run
@@ -93,14 +93,16 @@ def test_configured_keys_and_files(tmp_path: Path) -> None:
 def test_what_is_no_public_key_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
     file = tmp_path / "id"
     file.write_text(text)
-    with pytest.raises(FlakeshipError, match="an entry is no public key") as caught:
+    with pytest.raises(SettingError) as caught:
         access.public_keys([str(file)])
+    assert caught.value.key == "flakeship:authorizedKeys"
     assert "secret" not in str(caught.value)
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(FlakeshipError, match="/gone is neither a public key nor a file"):
+    with pytest.raises(SettingError) as caught:
         access.public_keys(["/gone"])
+    assert (caught.value.key, caught.value.given) == ("flakeship:authorizedKeys", "/gone")
 
 
 def test_the_flakes_input_is_written_only_when_it_changes(

@@ -69,7 +69,7 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
 
 
 def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "free_port", lambda: 4711)
+    monkeypatch.setattr(tcp, "free_ports", lambda count: [4711] * count)
     run = fake((0, ""))
     with ssh.Connection(ENDPOINT, [ED25519], 900) as connection:
         assert connection.forward("10.0.0.2", 80) == 4711
@@ -95,8 +95,9 @@ def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ssh, "run", refuse)
     connection = ssh.Connection(ENDPOINT, [ED25519])
-    with connection, pytest.raises(ssh.UnreachableError, match="web-1 forwards nothing: mux_"):
+    with connection, pytest.raises(ssh.UnreachableError, match="forwards nothing: mux_") as raised:
         connection.socks()
+    assert (raised.value.code, raised.value.key) == ("ssh-unreachable", "web-1")
 
 
 REFUSED_KEY = f"debug1: Server host key: {FINGERPRINT}\r\nHost key verification failed.\r\n"
@@ -108,7 +109,7 @@ DENIED = "nixos@127.0.0.1: Permission denied (publickey).\r\n"
     [
         (REFUSED_KEY, ssh.HostKeyRefusedError, f"{FINGERPRINT} was shown, {FINGERPRINT} was ex", 1),
         ("Unable to negotiate: no matching host key type found", ssh.HostKeyRefusedError, "U", 1),
-        (DENIED, ssh.LoginRefusedError, "refused the login of nixos with the keys of your", 3),
+        (DENIED, ssh.LoginRefusedError, "refuses the login of nixos with the keys of your", 3),
         ("debug1: x\nConnection reset by peer\n", ssh.UnreachableError, "Connection reset by", 0),
         ("", ssh.UnreachableError, "within 0 s; the last error: ssh ended with exit code 255", 0),
     ],
@@ -138,8 +139,8 @@ def test_a_login_that_works_the_second_time(fake: Fake) -> None:
 @pytest.mark.parametrize(
     ("behave", "message"),
     [
-        (slirp, "the port is open, but no SSH server: it closed the connection"),
-        (silent, "the port is open, but no SSH server: silence for 0 s"),
+        (slirp, "the port is open, but no SSH server answers: it closed the connection"),
+        (silent, "the port is open, but no SSH server answers: silence for 0 s"),
     ],
 )
 def test_no_handshake_before_the_banner(
@@ -158,5 +159,7 @@ def test_no_handshake_before_the_banner(
 
 
 def test_an_identity_that_does_not_exist() -> None:
-    with pytest.raises(FlakeshipError, match="private key /no/key does not exist"):
+    with pytest.raises(FlakeshipError) as raised:
         ssh.Connection(Endpoint("web-1", "127.0.0.1", 1, "nixos", "/no/key"), [ED25519])
+    assert (raised.value.code, raised.value.key) == ("identity-missing", "web-1")
+    assert "/no/key" in raised.value.what

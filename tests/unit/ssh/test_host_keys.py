@@ -69,11 +69,12 @@ def test_a_console_that_never_announces_names_its_last_line(tmp_path: Path) -> N
     with pytest.raises(FlakeshipError, match=r"within 0 s: it is empty"):
         announced_keys.wait(File(console), 0)
     console.write_text("Kernel panic - not syncing\n\n")
-    with pytest.raises(FlakeshipError, match=r"last line was: Kernel panic - not syncing"):
+    with pytest.raises(FlakeshipError, match=r"last line is: Kernel panic - not syncing"):
         announced_keys.wait(File(console), 0)
     console.write_text(block(ED25519))
-    with pytest.raises(FlakeshipError, match="no SSH host keys"):
+    with pytest.raises(FlakeshipError, match="no SSH host keys") as raised:
         announced_keys.wait(File(console), 0, other_than=[ED25519])
+    assert raised.value.code == "host-keys-missing"
 
 
 def test_known_hosts_algorithms_and_fingerprint() -> None:

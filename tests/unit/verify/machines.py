@@ -11,7 +11,7 @@ from typing import Any
 from flakeship.model.ports import Port
 from flakeship.system import process
 from flakeship.system.process import Result
-from flakeship.verify.checks import facts
+from flakeship.verify.checks import facts, probe
 from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.request import VerifyRequest
 from flakeship.verify.route import Route
@@ -38,7 +38,7 @@ def recorded(name: str) -> str:
 
 def machine(**changed: facts.Section | str) -> facts.Facts:
     """The facts of a healthy NixOS, with other output (or whole sections) in places."""
-    known = facts.parse(recorded("probe.txt"), "")
+    known = probe.parse(recorded("probe.txt"), "")
     newer = {
         name: value
         if isinstance(value, facts.Section)

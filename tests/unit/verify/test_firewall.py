@@ -3,7 +3,7 @@ import json
 import pytest
 
 from flakeship.verify.checks import iptables, nftables
-from flakeship.verify.checks.firewall import ALL, Ports
+from flakeship.verify.checks.firewall import ALL, PortSet
 from flakeship.verify.checks.verdict import Failed
 from tests.unit.verify.machines import recorded
 
@@ -198,4 +198,21 @@ def test_chains_in_a_circle_end() -> None:
 
 
 def test_ports_as_text() -> None:
-    assert str(Ports.span(["tcp"], 1, 3) | Ports.span(["udp"], 9, 9)) == "tcp 1-3, udp 9"
+    assert str(PortSet.span(["tcp"], 1, 3) | PortSet.span(["udp"], 9, 9)) == "tcp 1-3, udp 9"
+
+
+@pytest.mark.parametrize(("policy", "opened"), [("ACCEPT", "tcp 22, tcp 80"), ("DROP", "tcp 22")])
+def test_the_example_of_an_early_return(policy: str, opened: str) -> None:
+    found = iptables.firewall(f"""\
+*filter
+:INPUT {policy} [0:0]
+:fw - [0:0]
+:refuse - [0:0]
+-A INPUT -j fw
+-A fw -p tcp --dport 22 -j ACCEPT
+-A fw -p tcp --dport 80 -j RETURN
+-A fw -j refuse
+-A refuse -j DROP
+COMMIT
+""")
+    assert str(found.opened()) == opened

@@ -8,7 +8,7 @@ import pytest
 from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
 from flakeship.system.process import run
-from flakeship.verify.checks import facts, inside
+from flakeship.verify.checks import facts, inside, probe
 from flakeship.verify.checks.facts import Section
 from flakeship.verify.checks.verdict import Failed, judge
 from flakeship.verify.request import VerifyRequest
@@ -48,7 +48,7 @@ def test_a_healthy_nixos_passes_all() -> None:
     details = {c.name: c.detail for c in found}
     assert details["dhcp"] == "10.0.2.15 on ens3, lease of 86315 s"
     assert details["listeners"] == "tcp 22, tcp 80, the DHCP client on udp 68, udp 546"
-    assert details["firewall"] == "IPv4 and IPv6: tcp 22, tcp 80, all else is refused"
+    assert details["firewall"] == "IPv4 and IPv6: tcp 22, tcp 80, all others are refused"
     assert details["root-size"] == "3896 MiB of a disk of 4096 MiB"
 
 
@@ -83,12 +83,12 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("listeners", {"listeners": "tcp LISTEN 0 1 *:ssh *:*"}, "cannot be read"),
         ("listeners", {"listeners": "sctp LISTEN 0 1 *:80 *:*"}, "cannot be read"),
         ("listeners", {"listeners": Section(1, "", "sh: ss: not found", 0)}, "ss: not"),
-        ("firewall", {"nft": NO_NFT}, "the probe ended before it came to `iptables`"),
+        ("firewall", {"nft": NO_NFT}, "the probe ended before `iptables`"),
         ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22, 80, 23")}, "tcp 23"),
         ("firewall", {"nft": recorded("nixos-nft.json").replace("22, 80", "22")}, "open: tcp 80"),
         ("firewall", {"nft": recorded("nixos-nft.json").replace('"inet"', '"ip"')}, "IPv6: no "),
         ("firewall", {"nft": NO_NFT, "iptables": "*filter\n:INPUT ACCEPT\nCOMMIT"}, "IPv4: no"),
-        ("firewall", {"nft": NO_NFT, "iptables": IPTABLES}, "came to `ip6tables`"),
+        ("firewall", {"nft": NO_NFT, "iptables": IPTABLES}, "before `ip6tables`"),
         ("root-size", {"root": "/dev/vda 1024000 1 1 1% /"}, "1000 MiB of a disk of 4096 MiB: les"),
         ("root-size", {"root": "df: what"}, "cannot be read"),
         (
@@ -101,7 +101,7 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         (
             "system",
             {"failed": "a.service loaded", "reasons": "  No\n\nspace\n"},
-            "said: No / space",
+            "log lines: No / space",
         ),
         ("system", {"state": Section(1, "maintenance", "", 0)}, "is maintenance, not running"),
         ("system", {"state": Section(127, "", "systemctl: not found", 0)}, "systemctl: not found"),
@@ -141,11 +141,11 @@ def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[
 
 def test_udp() -> None:
     found = of_udp(80)
-    heard = "tcp 22, tcp 80, udp 80 (UDP is not asked from outside), the DHCP client on udp 68, "
-    assert found["listeners"] == (True, f"{heard}udp 546")
+    heard = "tcp 22, tcp 80, udp 80 (UDP ports are not probed over the network)"
+    assert found["listeners"] == (True, f"{heard}, the DHCP client on udp 68, udp 546")
     assert found["firewall"] == (
         True,
-        "IPv4 and IPv6: tcp 22, tcp 80, udp 80, all else is refused",
+        "IPv4 and IPv6: tcp 22, tcp 80, udp 80, all others are refused",
     )
 
 
@@ -167,7 +167,7 @@ def test_udp_that_waits_for_data() -> None:
 def test_iptables_instead_of_nftables() -> None:
     sixth = recorded("nixos-ip6tables.txt").replace("8000:8010", "80")
     found = evidence(machine(nft=NO_NFT, iptables=IPTABLES, ip6tables=sixth))
-    assert found["firewall"] == (True, "IPv4 and IPv6: tcp 22, tcp 80, all else is refused")
+    assert found["firewall"] == (True, "IPv4 and IPv6: tcp 22, tcp 80, all others are refused")
 
 
 def test_without_ipv6_only_ipv4_counts() -> None:
@@ -186,9 +186,9 @@ def test_the_addresses_of_busybox() -> None:
 
 def test_a_probe_cut_short_keeps_what_is_whole() -> None:
     text = recorded("probe.txt")
-    known = facts.parse(text[: text.index("@@@ end listeners")], "")
+    known = probe.parse(text[: text.index("@@@ end listeners")], "")
     assert known.text("sudo") == "0"
-    with pytest.raises(Failed, match="the probe ended before it came to `listeners`"):
+    with pytest.raises(Failed, match="the probe ended before `listeners`"):
         known.listeners  # noqa: B018
 
 
@@ -204,7 +204,7 @@ def test_of_a_root_on_zfs_the_pool_counts() -> None:
 def test_the_probe_asks_zfs_for_its_pool(
     tmp_path: Path, kind: str, source: str, pool: int | None
 ) -> None:
-    known = probe(
+    known = probed(
         tmp_path,
         "root",
         sudo='shift; exec "$@"',
@@ -215,22 +215,22 @@ def test_the_probe_asks_zfs_for_its_pool(
     assert known.root_mib > 0
 
 
-def probe(path: Path, *sections: str, **programs: str) -> facts.Facts:
+def probed(path: Path, *sections: str, **programs: str) -> facts.Facts:
     """Run the real script with these programs before those of this machine."""
     for name, text in programs.items():
         (path / name).write_text(f"#!/bin/sh\n{text}\n")
         (path / name).chmod(0o755)
     done = run(
-        ["sh", "-c", facts.command(*(sections or ("state", "sudo", "no-such")))],
-        stdin=facts.PROBE,
+        ["sh", "-c", probe.command(*(sections or ("state", "sudo", "no-such")))],
+        stdin=probe.SCRIPT,
         env={"PATH": f"{path}:{os.environ['PATH']}"},
     )
-    return facts.parse(done.stdout, done.stderr)
+    return probe.parse(done.stdout, done.stderr)
 
 
 def test_the_probe_waits_until_the_system_has_started(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    known = probe(
+    known = probed(
         tmp_path,
         sudo='shift; exec "$@"',
         sleep=":",
@@ -244,7 +244,7 @@ def test_the_probe_waits_until_the_system_has_started(tmp_path: Path) -> None:
 
 
 def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:
-    known = probe(
+    known = probed(
         tmp_path,
         sudo="echo 'sudo: a password is required' >&2; exit 1",
         id="echo 1000; echo sudo: unable to resolve host >&2",

@@ -97,7 +97,7 @@ def test_password_login() -> None:
         (LOG.replace("continue: publickey", "continue: publickey,password"), "offers password"),
         (LOG.replace("e: publickey", "e: publickey,keyboard-interactive"), "keyboard-interactive"),
         (LOG.replace('using "publickey"', 'using "none"'), "by `none`"),
-        ("", "did not say"),
+        ("", "does not list"),
     ],
 )
 def test_password_login_fails(log: str, detail: str) -> None:
@@ -114,7 +114,7 @@ def test_root_login() -> None:
 @pytest.mark.parametrize(
     ("log", "detail"),
     [
-        (LOG, "root was let in by `publickey`"),
+        (LOG, "root logged in by `publickey`"),
         (DENIED.replace("e: publickey", "e: publickey,password"), "root is offered password"),
         ("ssh: connect to host x: Connection refused\n", "not refused, .*: Connection refused"),
         ("Host key verification failed.\n", "was not refused, the attempt failed: Host key"),
@@ -162,7 +162,7 @@ def test_a_port_that_is_closed_or_not_declared() -> None:
         number = taken.getsockname()[1]
     with pytest.raises(Failed, match="refused"):
         outside.answers_on(reaching(number), Port(port=80), 0.1)
-    with pytest.raises(Failed, match=r"443 is not reachable, only 22, 80: declare it in `ports:`"):
+    with pytest.raises(Failed, match=r"443 is not reachable, only 22, 80: declare it in `ports`"):
         outside.answers_on(ROUTE, Port(port=443), 0.1)
 
 
@@ -176,7 +176,7 @@ def own(**given: Any) -> Check:
 
 def test_a_command_passes() -> None:
     passing = Fake(result=Result(0, "one\ntwo\n", ""))
-    assert custom.check(own(run="true"), subject(route=ROUTE, shell=passing)) == "exit code 0: two"
+    assert custom.run(own(run="true"), subject(route=ROUTE, shell=passing)) == "exit code 0: two"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_command_passes() -> None:
 )
 def test_a_command_fails(result: Result | Exception, detail: str) -> None:
     with pytest.raises(Failed, match=detail):
-        custom.check(own(run="x"), subject(route=ROUTE, shell=Fake(result=result)))
+        custom.run(own(run="x"), subject(route=ROUTE, shell=Fake(result=result)))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_command_fails(result: Result | Exception, detail: str) -> None:
 )
 def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
     with server(behave) as number:
-        assert custom.check(check, subject(route=reaching(number), shell=Fake()))
+        assert custom.run(check, subject(route=reaching(number), shell=Fake()))
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
 )
 def test_a_probe_fails(check: Check, behave: Behaviour, detail: str) -> None:
     with server(behave) as number, pytest.raises(Failed, match=rf"not within 0.1 s: .*({detail})"):
-        custom.check(check, subject(route=reaching(number), shell=Fake()))
+        custom.run(check, subject(route=reaching(number), shell=Fake()))
 
 
 def test_a_probe_of_a_port_that_is_not_declared() -> None:
     with pytest.raises(Failed, match=r"^port 81 is not reachable, only 22, 80"):
-        custom.check(own(tcp=81), subject(route=ROUTE, shell=Fake()))
+        custom.run(own(tcp=81), subject(route=ROUTE, shell=Fake()))

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.system.process import Result
 from flakeship.verify import login, verify
-from flakeship.verify.checks import facts, outside
+from flakeship.verify.checks import facts, outside, probe
 from flakeship.verify.checks.scheduled import ScheduledCheck
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.console import File
@@ -135,7 +135,16 @@ def test_everything_passes(guest: Guest, target: Machine, caplog: pytest.LogCapt
     assert verify.pinned_keys(dump(found), REQUEST.machine) == [ED25519]
 
 
-def test_the_whole_story_of_a_failure(guest: Guest, target: Machine) -> None:
+def failed(check: Callable[[], object]) -> dict[str, str]:
+    """The details of the checks that a verification fails by, by name."""
+    with pytest.raises(FlakeshipError) as failure:
+        check()
+    assert (failure.value.code, failure.value.key) == ("checks-failed", REQUEST.machine)
+    lines = [line.removeprefix("  ✗ ") for line in failure.value.details if "  ✗ " in line]
+    return dict(line.split(": ", 1) for line in lines)
+
+
+def test_the_whole_report_of_a_failure(guest: Guest, target: Machine) -> None:
     guest.build = Result(1, "", "error: out of disk\n")
     with pytest.raises(FlakeshipError) as failure:
         target.verify(toplevel="/nix/store/new")
@@ -148,7 +157,7 @@ def test_the_whole_story_of_a_failure(guest: Guest, target: Machine) -> None:
     assert lines[-1].startswith("  ssh -F /dev/null -p ")
 
 
-def test_a_failure_says_where_the_server_stands(guest: Guest, target: Machine) -> None:
+def test_a_failure_says_what_it_means_for_the_server(guest: Guest, target: Machine) -> None:
     guest.build = Result(1, "", "")
     with pytest.raises(FlakeshipError) as failure:
         verify.verify(target.request, [], target.context(on_failure="It is live."))
@@ -159,23 +168,21 @@ def test_a_failure_says_where_the_server_stands(guest: Guest, target: Machine) -
 @pytest.mark.parametrize("build", [Result(0, "", ""), Result(127, "", "nix-build: not found")])
 def test_nix_build_fails(guest: Guest, target: Machine, build: Result) -> None:
     guest.build = build
-    with pytest.raises(FlakeshipError, match=r"1 of 14 checks failed\n  ✗ nix-build: nix-build e"):
-        target.verify()
+    assert [*failed(target.verify)] == ["nix-build"]
 
 
 def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, target: Machine) -> None:
     without = recorded("probe.txt").replace('"hook": "input"', '"hook": "output"')
     guest.probes = [without]
-    with pytest.raises(FlakeshipError, match="✗ firewall: no nftables rules refuse anything"):
-        target.verify()
-    assert facts.command("iptables", "ip6tables") in guest.commands
+    assert failed(target.verify)["firewall"].startswith("no nftables rules refuse anything")
+    assert probe.command("iptables", "ip6tables") in guest.commands
 
 
 def test_a_service_that_listens_late_is_seen(guest: Guest, target: Machine) -> None:
     whole = recorded("probe.txt")
     guest.probes = ["\n".join(line for line in whole.splitlines() if ":80  " not in line), whole]
     assert target.verify()
-    assert facts.command("listeners") in guest.commands
+    assert probe.command("listeners") in guest.commands
 
 
 @pytest.mark.usefixtures("guest")
@@ -188,16 +195,17 @@ def test_a_port_that_waits_for_data_is_not_asked(target: Machine) -> None:
 @pytest.mark.usefixtures("guest")
 def test_a_udp_port_is_left_to_the_inside(target: Machine) -> None:
     declared = [*target.request.ports, Port(port=51820, protocol="udp")]
-    with pytest.raises(FlakeshipError, match="2 of 14 checks failed\n") as failure:
-        target.verify(ports=declared)
-    assert "✗ listeners: declared, but nothing listens on udp 51820" in str(failure.value)
-    assert "✗ firewall: IPv4: declared, but not open: udp 51820" in str(failure.value)
+    assert failed(lambda: target.verify(ports=declared)) == {
+        "listeners": "declared, but nothing listens on udp 51820",
+        "firewall": "IPv4: declared, but not open: udp 51820",
+    }
 
 
 def test_a_probe_that_does_not_run(guest: Guest, target: Machine) -> None:
     guest.probes = ["This account is not available."]
-    with pytest.raises(FlakeshipError, match=r"the probe script did not run .* not available"):
+    with pytest.raises(FlakeshipError, match="This account is not available") as failure:
         target.verify()
+    assert (failure.value.code, failure.value.key) == ("probe-failed", REQUEST.machine)
 
 
 def test_another_key_than_the_pinned_one_is_refused(guest: Guest, target: Machine) -> None:
@@ -212,8 +220,9 @@ def test_a_server_with_another_key_than_the_pinned_one_is_refused(
     guest: Guest, target: Machine
 ) -> None:
     guest.key = "ssh-ed25519 SHA256:other"
-    with pytest.raises(FlakeshipError, match="server:    ssh-ed25519 SHA256:other was shown"):
+    with pytest.raises(FlakeshipError, match="server:    ssh-ed25519 SHA256:other") as failure:
         target.verify(ED25519)
+    assert failure.value.code == "host-key-changed"
     assert guest.commands == []
 
 
@@ -221,8 +230,8 @@ def test_a_server_with_another_key_than_the_console_announced(
     guest: Guest, target: Machine
 ) -> None:
     guest.key = "ssh-ed25519 SHA256:other"
-    with pytest.raises(FlakeshipError, match="✗ host-key: ssh-ed25519 SHA256:other was shown"):
-        target.verify()
+    (detail,) = failed(target.verify).values()
+    assert detail.startswith("ssh-ed25519 SHA256:other was shown")
     assert guest.commands == []
 
 
@@ -248,15 +257,15 @@ def test_a_later_announcement_of_this_boot_counts(target: Machine) -> None:
 
 @pytest.mark.usefixtures("guest")
 def test_another_announcement_during_the_checks_is_refused(target: Machine) -> None:
-    probe = facts.probe
+    run = probe.run
 
     def announce(*of_a_machine: Any) -> facts.Facts:
         with target.console.open("a") as console:
             console.write(block(OTHER))
-        return probe(*of_a_machine)
+        return run(*of_a_machine)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(facts, "probe", announce)
+        patch.setattr(probe, "run", announce)
         with pytest.raises(FlakeshipError) as failure:
             target.verify()
     assert failure.value.code == "host-key-changed"
@@ -286,7 +295,7 @@ class Tail:
 
 
 @pytest.mark.usefixtures("guest")
-def test_a_console_that_has_forgotten(target: Machine) -> None:
+def test_a_truncated_console(target: Machine) -> None:
     found = verify.verify(target.request, [ED25519], target.of_a_cloud("much later"))
     assert found.checks[0].detail.endswith("the console no longer holds its announcement")
     names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
@@ -297,18 +306,16 @@ def test_a_console_that_has_forgotten(target: Machine) -> None:
 
 @pytest.mark.usefixtures("guest")
 @pytest.mark.parametrize(
-    ("pinned", "text", "said"),
-    [
-        ([], "much later", "no SSH host keys were announced on the console .console of web."),
-        ([OTHER], block(ED25519), "its SSH host key has changed"),
-    ],
+    ("pinned", "text", "code"),
+    [([], "much later", "host-keys-missing"), ([OTHER], block(ED25519), "host-key-changed")],
     ids=["a first verification", "another key"],
 )
-def test_what_a_forgetful_console_does_not_excuse(
-    target: Machine, pinned: list[str], text: str, said: str
+def test_what_a_truncated_console_does_not_excuse(
+    target: Machine, pinned: list[str], text: str, code: str
 ) -> None:
-    with pytest.raises(FlakeshipError, match=f"{said}(.|\n)*look yourself: ssh"):
+    with pytest.raises(FlakeshipError, match="look yourself: ssh") as failure:
         verify.verify(replace(target.request, deadline=0.3), pinned, target.of_a_cloud(text))
+    assert (failure.value.code, failure.value.key) == (code, REQUEST.machine)
 
 
 @pytest.mark.usefixtures("guest")
@@ -318,20 +325,16 @@ def test_checks_of_a_target_fail(target: Machine) -> None:
 
     checks = [ScheduledCheck("a", "start", fail), ScheduledCheck("b", "last", fail)]
     context = replace(target.of_a_cloud(""), checks=checks)
-    with pytest.raises(
-        FlakeshipError, match=r"2 of 16 .*\n  ✗ a: something else\n  ✗ b: something"
-    ):
-        verify.verify(target.request, [ED25519], context)
+    found = failed(lambda: verify.verify(target.request, [ED25519], context))
+    assert found == {"a": "something else", "b": "something else"}
 
 
 @pytest.mark.usefixtures("guest")
 def test_a_machine_that_never_announces(target: Machine) -> None:
     target.console.write_text("")
-    with pytest.raises(
-        FlakeshipError,
-        match=r"^web-6h0ir2lm-a1: no SSH .* within 0 s: it is empty\nThe console .* is empty",
-    ):
+    with pytest.raises(FlakeshipError, match=r"The console .* is empty") as failure:
         target.verify(deadline=0)
+    assert failure.value.code == "host-keys-missing"
 
 
 def test_pins_of_earlier_evidence() -> None:
@@ -339,5 +342,6 @@ def test_pins_of_earlier_evidence() -> None:
     assert verify.pinned_keys("", "web-1") == []
     assert verify.pinned_keys(evidence, "web-1") == [ED25519]
     assert verify.pinned_keys(evidence, "web-2") == []
-    with pytest.raises(FlakeshipError, match="cannot be read, and with it the pinned host keys"):
+    with pytest.raises(FlakeshipError) as failure:
         verify.pinned_keys("{}", "web-1")
+    assert (failure.value.code, failure.value.key) == ("evidence-unreadable", "web-1")

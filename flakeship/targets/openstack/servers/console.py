@@ -9,9 +9,9 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.system.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.client_command import client
-from flakeship.verify import console
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -47,7 +47,7 @@ class Console:
         try:
             wish: dict[str, object] = {"os-getConsoleOutput": {}}
             answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=wish)
-            self._text = console.clean(answer["output"] or "")
+            self._text = clean(answer["output"] or "")
         except (SDKException, ClientException) as error:
             said = f"Nova does not show it: {errors.answer(error)}"
             if not self._passing(error):

@@ -13,7 +13,7 @@ from flakeship.system.backoff import backoff
 from flakeship.targets.openstack.network import access
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
-from flakeship.verify.checks import facts, outside
+from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.route import Route
@@ -60,7 +60,7 @@ def _taken(at: Port, subject: Subject) -> None:
         missing = {*at.ipv6} - {each.address for each in known.addresses}
         if not missing:
             return
-        known = facts.probe(subject.request.machine, subject.shell, "addresses")
+        known = probe.run(subject.shell, "addresses")
     has = [a.address for a in known.addresses if ":" in a.address and a.interface != "lo"]
     raise Failed(f"{', '.join(sorted(missing))} is not set, but {', '.join(has) or 'none'}")
 

@@ -28,7 +28,7 @@ from flakeship.targets.local import (
 from flakeship.targets.local.machine_record import MachineRecord, save
 from flakeship.targets.local.qmp import QmpError
 from flakeship.targets.local.requests import CutoverRequest, MachineRequest
-from flakeship.verify.checks import facts
+from flakeship.verify.checks import probe
 from tests.unit.verify.machines import recorded
 
 MACHINES = Path(".state/dev/machines")
@@ -118,7 +118,7 @@ class Pretended:
         pass
 
     def run(self, command: str, *, stdin: str = "", **_: Any) -> Result:
-        if stdin == facts.PROBE:
+        if stdin == probe.SCRIPT:
             return Result(0, recorded("probe.txt"), "")
         name = command.rpartition(" ")[2].strip("'")
         if command.startswith("mounted"):  # a user's check

@@ -102,7 +102,7 @@ def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     probes = iter([probe, probe.replace("\n@@@ end listeners", late)])
     monkeypatch.setattr(Guest, "run", lambda *_, **__: Result(0, next(probes), ""))
     (check,) = data_disk_checks.check(request, lambda: guest)
-    assert "udp 51820 (UDP is not asked from outside)" in check.detail
+    assert "udp 51820 (UDP ports are not probed over the network)" in check.detail
 
 
 def test_nobody_logs_in_for_nothing() -> None:

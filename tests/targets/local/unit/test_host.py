@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system import files
+from flakeship.system import files, lock
 from flakeship.targets.local import host
 
 
@@ -74,7 +74,7 @@ def test_tidy_goes_up_to_the_state_and_no_further(tmp_path: Path) -> None:
 
 def _count(directory: Path) -> None:
     for _ in range(20):
-        with files.locked(directory):
+        with lock.locked(directory):
             number = int(files.read(directory / "number") or 0)
             files.write(directory / "number", str(number + 1))
 
@@ -99,5 +99,5 @@ def test_a_lock_outlives_its_directory(monkeypatch: pytest.MonkeyPatch, tmp_path
             removed.append(1)
 
     monkeypatch.setattr("fcntl.flock", meanwhile)
-    with files.locked(directory):
+    with lock.locked(directory):
         assert directory.is_dir()

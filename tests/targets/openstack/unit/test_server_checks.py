@@ -10,7 +10,7 @@ from flakeship.ssh import connection
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, ipv6_check
-from flakeship.verify.checks import facts, outside
+from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.route import Route
 from tests.targets.openstack.unit.small_cloud import JUMP, REVIEW, TOPLEVEL, SmallCloud
@@ -162,6 +162,6 @@ def test_a_port_that_does_not_answer_over_ipv6(six: Case, monkeypatch: pytest.Mo
 
 def test_an_ipv6_address_that_is_not_set(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     old = machine(addresses="2: ens3:\n    inet6 fe80::15/64 scope link\n")
-    monkeypatch.setattr(facts, "probe", lambda *_: old)
+    monkeypatch.setattr(probe, "run", lambda *_: old)
     with pytest.raises(Failed, match=f"{SIX} is not set, but fe80::15"):
         sixth(six, there=False)
