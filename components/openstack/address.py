@@ -1,45 +1,56 @@
-"""The stable address of a server, and the cut-over."""
+"""The stable address of a server, and the cutover."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_openstack import networking
 
-from flakeship.targets.openstack.machine import Machine
-from flakeship.targets.openstack.ownership_tags import marked, tags
 from flakeship.targets.openstack.resources import ADDRESS, CUTOVER
 
-from .server import CloudServer
+from ..verification import Verification
+from .server import depends_on
+
+
+class AddressArgs(TypedDict):
+    """The inputs of Address."""
+
+    pool: pulumi.Input[str]
+    """The name of the external network."""
+    description: NotRequired[str]
+    tags: NotRequired[Sequence[str]]
 
 
 class Address(pulumi.ComponentResource):
-    """A floating IP that stays; `value` is empty where the server has none.
+    """A floating IP that stays as long as its server."""
 
-    One that the settings name exists already, and is never released here.
-    """
-
-    value: pulumi.Output[str]
+    address: pulumi.Output[str]
 
     def __init__(
-        self, machine: Machine, pool: str, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: AddressArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        name = machine.server.name
         super().__init__("flakeship:openstack:Address", name, None, opts)
-        if machine.server.options.address == "floating":
-            made = networking.FloatingIp(
-                ADDRESS.name(name),
-                pool=pool,
-                description=f"flakeship {machine.stack} {name}",
-                tags=tags(marked(machine.stack, name)),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            self.value = made.address
-        else:
-            named = machine.server.options.address
-            self.value = pulumi.Output.from_input("" if named == "none" else named)
-        self.register_outputs({"address": self.value})
+        self.address = networking.FloatingIp(
+            ADDRESS.name(name),
+            pool=args["pool"],
+            description=args.get("description"),
+            tags=[*args.get("tags", ())],
+            opts=pulumi.ResourceOptions(parent=self),
+        ).address
+        self.register_outputs({"address": self.address})
+
+
+class CutoverArgs(TypedDict):
+    """The inputs of Cutover."""
+
+    address: pulumi.Input[str]
+    """The floating IP."""
+    port: pulumi.Input[str]
+    """The port of the machine that becomes active."""
+    verification: Verification
+    """The verification of that machine: the address moves only after it has passed."""
 
 
 class Cutover(pulumi.ComponentResource):
@@ -49,27 +60,20 @@ class Cutover(pulumi.ComponentResource):
     0.1 s. Only with another address it is replaced, the old one first: a port takes one alone.
     """
 
-    moved: pulumi.Output[str]
+    port: pulumi.Output[str]
 
     def __init__(
-        self,
-        machine: Machine,
-        address: Address,
-        server: CloudServer,
-        ready: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: CutoverArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:openstack:Cutover", machine.server.name, None, opts)
-        self.moved = server.port
-        if machine.server.options.address != "none":
-            self.moved = networking.FloatingIpAssociate(
-                CUTOVER.name(machine.server.name),
-                floating_ip=address.value,
-                port_id=server.port,
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[server.verification, *ready],
-                    delete_before_replace=True,
-                ),
-            ).port_id
-        self.register_outputs({})
+        super().__init__("flakeship:openstack:Cutover", name, None, opts)
+        self.port = networking.FloatingIpAssociate(
+            CUTOVER.name(name),
+            floating_ip=args["address"],
+            port_id=args["port"],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[args["verification"], *depends_on(opts)],
+                delete_before_replace=True,
+            ),
+        ).port_id
+        self.register_outputs({"port": self.port})

@@ -1,4 +1,4 @@
-"""What a user is told beside the provider's error."""
+"""Nova's reason beside the provider's error, which says only `ERROR`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import pulumi
 from flakeship.model.errors import FlakeshipError
 
 
-def of_server(cloud: str) -> pulumi.ErrorHook:
-    """Tells Nova's fault when a server could not be made; the provider says only `ERROR`.
+def server_fault(cloud: str) -> pulumi.ErrorHook:
+    """A hook that logs Nova's fault when a server could not be made; it never tries again."""
 
-    It never asks for another attempt.
-    """
-
-    async def tell(args: pulumi.ErrorHookArgs) -> bool:
-        # what only a failure needs is not imported for every preview
+    async def log_fault(args: pulumi.ErrorHookArgs) -> bool:
+        # only a failure imports it, not every preview
         from flakeship.targets.openstack.servers import faults  # noqa: PLC0415
 
         name = str((args.new_inputs or {}).get("name", ""))
         try:
-            said = await asyncio.to_thread(faults.of_server, cloud, name)
+            fault = await asyncio.to_thread(faults.find, cloud, name)
         except FlakeshipError as error:
-            said = f"and why could not be asked: {error}"
-        if said:
-            pulumi.log.error(f"{name}: {said}")
+            pulumi.log.error(f"{name}: the reason cannot be read: {error}")
+        else:
+            if fault is not None:
+                pulumi.log.error(str(fault))
         return False
 
-    return pulumi.ErrorHook("fault-of-server", tell)
+    return pulumi.ErrorHook("fault-of-server", log_fault)

@@ -1,205 +1,208 @@
-"""The graph of a stack on a cloud."""
+"""The resources of a stack on a cloud."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_openstack
-from pulumi_openstack import compute
 
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
-from flakeship.targets.openstack import machine, server_output
-from flakeship.targets.openstack.images import retention
-from flakeship.targets.openstack.images.retention import Publication
+from flakeship.rollout.ownership import Owner
+from flakeship.rollout.retention import Publication
 from flakeship.targets.openstack.machine import Machine
+from flakeship.targets.openstack.outputs import StackDetails, plain_machines, server_output
+from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan
 
 from ..nix_image import NixImage
-from ..target import Deployment
-from ..target import Graph as TargetGraph
-from ..verification import Verification, VerificationArgs
-from . import error_hook
+from ..target import Deployment, Graph
 from .address import Address, Cutover
-from .image import GlanceImage, Shelf
-from .network import PrivateNetwork, SecurityGroup
-from .server import CloudServer, Site
+from .glance_image import ImageVisibility
+from .server import Server, ServerArgs, TestServer
+from .shared import Shared, declare_shared
 
 
-def deploy(survey: StackPlan, built: Mapping[str, NixImage]) -> Deployment:
-    """Declare everything: what is shared, then servers with verification and cut-over."""
-    graph = Graph(survey, built)
-    for each in survey.plan.active:
-        if survey.ephemeral:
-            graph.try_out(each)
-        else:
-            graph.serve(each)
-    for each in survey.plan.older:
-        graph.keep(each)
-    graph.shelve()
-    return graph.deployed()
+@dataclass(frozen=True)
+class ServerResources:
+    """What is declared for one server: its address, its active machine, and the cutover to that.
+
+    `active_port` is the port of the active machine, known after the cutover.
+    """
+
+    machine: Machine
+    address: pulumi.Output[str]
+    server: Server
+    active_port: pulumi.Output[str]
+    cutover: Cutover | None
+
+    @property
+    def evidence(self) -> pulumi.Output[Evidence]:
+        """The evidence of the active machine."""
+        return self.server.verification.evidence
+
+    @property
+    def output(self) -> pulumi.Output[dict[str, Any]]:
+        """The server as a stack output."""
+        return pulumi.Output.all(
+            self.address, self.server.address, self.evidence, self.active_port
+        ).apply(lambda known: server_output(self.machine, *known).plain())
 
 
-class Graph:
-    """Everything that a survey's servers share, and what has been declared of them so far."""
+def deploy(plan: StackPlan, images: Mapping[str, NixImage]) -> Deployment:
+    """Declare everything: what is shared, then servers with verification and cutover."""
+    shared = declare_shared(plan, images)
+    if plan.context.ephemeral:
+        servers = []
+        tests = [declare_test_server(machine, shared) for machine in plan.machines.active]
+        evidence = [test.verification.evidence for test in tests]
+    else:
+        servers = declare_servers(plan, shared)
+        evidence = [server.evidence for server in servers]
+    declare_visibility(plan, shared, evidence, [s.cutover for s in servers if s.cutover])
+    return outputs(plan, shared, servers, evidence)
 
-    def __init__(self, survey: StackPlan, built: Mapping[str, NixImage]) -> None:
-        self.survey = survey
-        self.scene = survey.scene
-        self.wish = survey.scene.settings.options
-        provider = pulumi_openstack.Provider("cloud", cloud=self.wish.cloud or None)
-        self.inside = pulumi.ResourceOptions(providers=[provider])
-        machines = [*survey.plan.active, *survey.plan.older]
-        self.network: pulumi.Input[str] = survey.scene.places.network
-        self.ready: list[pulumi.Resource] = []
-        if not survey.scene.places.network:
-            private = PrivateNetwork(
-                self.scene.stack, self.wish.network, survey.scene.places.external, self.inside
+
+def declare_servers(plan: StackPlan, shared: Shared) -> list[ServerResources]:
+    """Declare the machines of every server, and the cutovers."""
+    found: list[ServerResources] = []
+    batch = plan.context.settings.options.boot_concurrency
+    for rollout in plan.machines.rollouts.values():
+        # the next ones boot when the ones before have been verified
+        before = [found[-batch].server.verification] if len(found) >= batch else []
+        active = rollout.active
+        address = declare_address(plan, active, shared)
+        server = declare_machine(active, address, shared, before)
+        cutover = None
+        if active.server.options.address != "none":
+            cutover = Cutover(
+                active.server.name,
+                {"address": address, "port": server.port, "verification": server.verification},
+                shared.after_network,
             )
-            self.network, self.ready = private.id, [private.ready]
-        self.groups = {
-            name: SecurityGroup(each, self.inside)
-            for name, each in {each.security_group: each for each in machines}.items()
+        port = cutover.port if cutover else server.port
+        found.append(ServerResources(active, address, server, port, cutover))
+        for standby in rollout.standby:
+            # it stays as it is, with the evidence of its verification
+            declare_machine(standby, address, shared)
+    return found
+
+
+def declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulumi.Output[str]:
+    """The stable address of a server: its own floating IP, an existing one, or empty."""
+    name = machine.server.name
+    if machine.server.options.address != "floating":
+        given = machine.server.options.address
+        return pulumi.Output.from_input("" if given == "none" else given)
+    return Address(
+        name,
+        {
+            "pool": plan.context.networks.pool_name,
+            "description": f"flakeship {machine.stack} {name}",
+            "tags": words(Owner(machine.stack, name)),
+        },
+        shared.opts,
+    ).address
+
+
+def declare_machine(
+    machine: Machine,
+    address: pulumi.Output[str],
+    shared: Shared,
+    boot_after: Sequence[pulumi.Resource] = (),
+) -> Server:
+    """Declare one machine of a server."""
+    args: ServerArgs = {
+        "image": shared.images[machine.release.name].id,
+        "flavor": shared.flavors[machine.flavor.name].id,
+        "network": shared.network,
+        "security_group": shared.security_groups[machine.security_group].id,
+        "verification": machine.verification("", "", "", ""),
+        "address": address,
+        "metadata": machine.metadata,
+        "tags": machine.tags,
+        "keypair": machine.server.options.keypair,
+        "user_data": machine.server.options.user_data,
+        "volume": -(-machine.disk // 1024) if machine.server.options.volume else 0,
+        "boot_after": boot_after,
+        "on_error": [shared.fault],
+    }
+    if machine.placement:
+        args["server_group"] = shared.server_groups[machine.release.name]
+    return Server(machine.id, args, shared.after_network)
+
+
+def declare_test_server(machine: Machine, shared: Shared) -> TestServer:
+    """Declare a server that its verification creates and removes."""
+    return TestServer(
+        machine.id,
+        {
+            "image": shared.images[machine.release.name].id,
+            "flavor": shared.flavors[machine.flavor.name].id,
+            "network": shared.network,
+            "security_group": shared.security_groups[machine.security_group].id,
+            "verification": machine.verification("", "", "", ""),
+        },
+        pulumi.ResourceOptions(depends_on=[*shared.ready]),
+    )
+
+
+def declare_visibility(
+    plan: StackPlan,
+    shared: Shared,
+    evidence: Sequence[pulumi.Output[Evidence]],
+    cutovers: Sequence[pulumi.Resource],
+) -> None:
+    """Show the desired releases' images and hide older ones, when all is verified."""
+    desired = {release.name for release in plan.releases.values()}
+    verified = pulumi.Output.all(*evidence)
+
+    def ids(*, shown: bool) -> list[pulumi.Output[str]]:
+        images = [image for name, image in shared.images.items() if (name in desired) == shown]
+        return [
+            pulumi.Output.all(verified, image.id).apply(lambda it: str(it[1])) for image in images
+        ]
+
+    ImageVisibility(
+        "image-visibility",
+        {
+            "cloud": plan.context.settings.options.cloud,
+            "shown": ids(shown=True),
+            "hidden": ids(shown=False),
+        },
+        pulumi.ResourceOptions(depends_on=[*cutovers]),
+    )
+
+
+def outputs(
+    plan: StackPlan,
+    shared: Shared,
+    servers: Sequence[ServerResources],
+    evidence: Sequence[pulumi.Output[Evidence]],
+) -> Deployment:
+    """The outputs for people and for the next run: through the evidence, like the ledger."""
+    verified = pulumi.Output.all(*evidence)
+    found = {server.machine.server.name: server.output for server in servers}
+
+    def details(known: list[Any]) -> dict[str, Any]:
+        published = {
+            name: Publication(image, plan.uploads[name]) for name, image in known[1].items()
         }
-        own = pulumi.ResourceOptions(provider=provider)
-        self.flavors: dict[str, pulumi.Input[str]] = {
-            name: each.flavor.id or custom_flavor(each, own)
-            for name, each in {each.flavor.name: each for each in machines}.items()
-        }
-        self.server_groups = {
-            name: server_group(each, own)
-            for name, each in {m.release.name: m for m in machines if m.group}.items()
-        }
-        self.images = {name: self.image(name, each) for name, each in built.items()}
-        self.fault = error_hook.of_server(self.wish.cloud)
-        self.addresses: dict[str, Address] = {}
-        self.servers: list[CloudServer] = []
-        self.evidence: list[pulumi.Output[Evidence]] = []
-        self.cutovers: list[pulumi.Resource] = []
-        self.reports: dict[str, pulumi.Output[dict[str, object]]] = {}
+        return codec.plain(StackDetails(plan.context.inventory.project, published))
 
-    def image(self, name: str, built: NixImage) -> GlanceImage:
-        """The image of a release that stays."""
-        request = partial(
-            retention.publish,
-            self.survey.release(name),
-            wish=self.wish,
-            stack=self.scene.stack,
-            count=self.survey.counts[name],
-        )
-        return GlanceImage(name, built.artifact.apply(request), self.inside)
-
-    def serve(self, planned: Machine) -> None:
-        """The server, its verification, and the cut-over to it."""
-        address = Address(planned, self.scene.places.pool_name, self.inside)
-        self.addresses[planned.server.name] = address
-        # a batch at a time: the next ones boot when the ones before have been verified
-        batch = self.servers[-self.wish.boot_concurrency :]
-        after = [batch[0].verification] if len(batch) == self.wish.boot_concurrency else []
-        server = self.server(planned, address, after)
-        self.servers.append(server)
-        cutover = Cutover(planned, address, server, self.ready, self.inside)
-        self.cutovers.append(cutover)
-        evidence = server.verification.evidence
-        self.evidence.append(evidence)
-        self.reports[planned.server.name] = pulumi.Output.all(
-            address.value, server.address, evidence, cutover.moved
-        ).apply(lambda told: server_output.server_output(planned, *told).plain())
-
-    def keep(self, planned: Machine) -> None:
-        """An older server: it stays as it is, with the evidence of its verification."""
-        self.server(planned, self.addresses[planned.server.name], [])
-
-    def try_out(self, planned: Machine) -> None:
-        """A test server that its verification makes and removes."""
-        request = pulumi.Output.all(
-            self.images[planned.release.name].published,
-            self.network,
-            self.groups[planned.security_group].id,
-            self.flavors[planned.flavor.name],
-        ).apply(lambda ids: planned.trial(ids[0].id, *ids[1:]))
-        options = pulumi.ResourceOptions(depends_on=self.ready)
-        args: VerificationArgs = {"command": "openstack.verify-ephemeral", "request": request}
-        self.evidence.append(Verification(planned.id, args, options).evidence)
-
-    def server(
-        self, planned: Machine, address: Address, after: Sequence[pulumi.Resource]
-    ) -> CloudServer:
-        """A server in its place."""
-        site = Site(
-            network=self.network,
-            security_group=self.groups[planned.security_group].id,
-            flavor=self.flavors[planned.flavor.name],
-            group=self.server_groups.get(planned.release.name) if planned.group else None,
-            stable=address.value,
-            ready=self.ready,
-            fault=self.fault,
-        )
-        return CloudServer(planned, self.images[planned.release.name], site, after, self.inside)
-
-    def shelve(self) -> None:
-        """Show the wanted releases' images and hide the older ones', when all is done."""
-        wanted = {release.name for release in self.survey.releases.values()}
-        Shelf(
-            self.wish.cloud,
-            [image for name, image in self.images.items() if name in wanted],
-            [image for name, image in self.images.items() if name not in wanted],
-            self.evidence,
-            self.cutovers,
-        )
-
-    def standing(self, server: str) -> pulumi.Output[Any]:
-        """A server's machines: user data is in that, and it is for the next run, not for people."""
-        machines = {server: self.survey.plan.standing[server]}
-        told = self.reports.get(server, pulumi.Output.all(*self.evidence))
-        return pulumi.Output.secret(told.apply(lambda _: machine.plain(machines)[server]))
-
-    def deployed(self) -> Deployment:
-        """What the next run and people read: through the evidence, like the ledger."""
-        published = pulumi.Output.all(
-            **{name: image.published for name, image in self.images.items()}
-        ).apply(
-            lambda all_: {
-                name: codec.plain(Publication(image.id, self.survey.counts[name]))
-                for name, image in all_.items()
-            }
-        )
-        verified = pulumi.Output.all(*self.evidence)
-        return Deployment(
-            self.evidence,
-            servers=self.reports,
-            machines={name: self.standing(name) for name in self.survey.plan.standing},
-            details={
-                "published": pulumi.Output.all(verified, published).apply(lambda both: both[1]),
-                "project": verified.apply(lambda _: self.scene.look.project),
-            },
-        )
+    ids = {name: image.id for name, image in shared.images.items()}
+    stored = pulumi.Output.all(verified, pulumi.Output.all(**ids)).apply(details)
+    return Deployment(
+        evidence,
+        servers=found,
+        machines={
+            name: pulumi.Output.all(found.get(name, verified), machines).apply(lambda it: it[1])
+            for name, machines in plain_machines(plan.machines.deployed).items()
+        },
+        details={key: stored[key] for key in ("project", "published")},
+    )
 
 
-def custom_flavor(planned: Machine, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """A flavor that fits exactly; its name says all that it is, so it never changes."""
-    flavor = planned.flavor
-    return compute.Flavor(
-        f"flavor-{flavor.name}",
-        name=flavor.name,
-        vcpus=flavor.vcpus,
-        ram=flavor.memory,
-        disk=flavor.disk // 1024,
-        extra_specs=dict(flavor.extra_specs),
-        is_public=True,
-        opts=opts,
-    ).id
-
-
-def server_group(planned: Machine, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """The servers of one release on different hypervisors; those of two may share one."""
-    name = f"{planned.stack}-{planned.release.name}"
-    return compute.ServerGroup(
-        f"server-group-{planned.release.name}", name=name, policies=planned.group, opts=opts
-    ).id
-
-
-GRAPH: TargetGraph[StackPlan] = deploy
+GRAPH: Graph[StackPlan] = deploy

@@ -1,94 +1,115 @@
-"""A private network of the stack's own, and the security groups of its servers."""
+"""A private network of a stack's own, and the security groups of its servers."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_openstack import networking
 
-from flakeship.targets.openstack.machine import Machine
-from flakeship.targets.openstack.ownership_tags import marked, tags
-from flakeship.targets.openstack.settings import NetworkSettings
+from flakeship.targets.openstack.network.rules import Rule
+from flakeship.targets.openstack.owned_resources import SECURITY_GROUP
+
+
+class PrivateNetworkArgs(TypedDict):
+    """The inputs of PrivateNetwork."""
+
+    external: pulumi.Input[str]
+    """The id of the external network that the router leads to."""
+    cidr: pulumi.Input[str]
+    ipv6: NotRequired[str]
+    """The CIDR of an IPv6 subnet; without it there is none."""
+    dns: NotRequired[Sequence[str]]
+    network_name: NotRequired[str]
+    """The name of all its parts in Neutron; without it that of the component."""
+    tags: NotRequired[Sequence[str]]
 
 
 class PrivateNetwork(pulumi.ComponentResource):
-    """A network with a router to the outside. `ready` is there once traffic can pass.
+    """A network with a router to the outside. `ready` exists once traffic can pass.
 
-    It is named by its addresses: with other ones there is another network, beside the first until
-    the last server has left that.
+    Another network needs another name: it is beside the first until the last server has left that.
     """
 
     id: pulumi.Output[str]
     ready: pulumi.Resource
 
     def __init__(
-        self,
-        stack: str,
-        wish: NetworkSettings,
-        external: str,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: PrivateNetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        name = wish.named(stack)
-        mark = name.removeprefix(f"{stack}-")
         super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
-        marks = tags(marked(stack, "network"))
-        inside = pulumi.ResourceOptions(parent=self)
-        network = networking.Network(f"network-{mark}", name=name, tags=marks, opts=inside)
+        title, tags = args.get("network_name", name), [*args.get("tags", ())]
+        child = pulumi.ResourceOptions(parent=self)
+        network = networking.Network(f"network-{name}", name=title, tags=tags, opts=child)
         router = networking.Router(
-            f"router-{mark}", name=name, external_network_id=external, tags=marks, opts=inside
+            f"router-{name}",
+            name=title,
+            external_network_id=args["external"],
+            tags=tags,
+            opts=child,
         )
         subnet = networking.Subnet(
-            f"subnet-{mark}",
-            name=name,
+            f"subnet-{name}",
+            name=title,
             network_id=network.id,
-            cidr=wish.cidr,
-            dns_nameservers=wish.dns,
-            tags=marks,
-            opts=inside,
+            cidr=args["cidr"],
+            dns_nameservers=[*args.get("dns", ())],
+            tags=tags,
+            opts=child,
         )
         self.ready = networking.RouterInterface(
-            f"router-interface-{mark}", router_id=router.id, subnet_id=subnet.id, opts=inside
+            f"router-interface-{name}", router_id=router.id, subnet_id=subnet.id, opts=child
         )
-        if wish.ipv6:
+        if args.get("ipv6"):
             subnet6 = networking.Subnet(
-                f"subnet6-{mark}",
-                name=f"{name}-ipv6",
+                f"subnet6-{name}",
+                name=f"{title}-ipv6",
                 network_id=network.id,
-                cidr=wish.ipv6,
+                cidr=args["ipv6"],
                 ip_version=6,
                 ipv6_address_mode="slaac",
                 ipv6_ra_mode="slaac",
-                tags=marks,
-                opts=inside,
+                tags=tags,
+                opts=child,
             )
-            # one after the other: a port gets the addresses of the subnets there are
+            # one after the other: a port gets addresses of the subnets that exist
             self.ready = networking.RouterInterface(
-                f"router-interface6-{mark}",
+                f"router-interface6-{name}",
                 router_id=router.id,
                 subnet_id=subnet6.id,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[self.ready]),
             )
         self.id = network.id
-        self.register_outputs({})
+        self.register_outputs({"id": self.id})
+
+
+class SecurityGroupArgs(TypedDict):
+    """The inputs of SecurityGroup."""
+
+    rules: Sequence[Rule]
+    tags: NotRequired[Sequence[str]]
 
 
 class SecurityGroup(pulumi.ComponentResource):
-    """Lets in the declared ports from their sources, and nothing else.
+    """Lets in the ports of its rules, and lets everything out, by Neutron's own two rules.
 
-    The rules come with Neutron's own two that let everything out.
+    `id` is known when all rules are there.
     """
 
     id: pulumi.Output[str]
 
-    def __init__(self, machine: Machine, opts: pulumi.ResourceOptions | None = None) -> None:
-        name = machine.security_group
+    def __init__(
+        self, name: str, args: SecurityGroupArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("flakeship:openstack:SecurityGroup", name, None, opts)
-        inside = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self)
         group = networking.SecGroup(
             f"security-group-{name}",
             name=name,
-            description="The declared ports of servers",
-            tags=tags(marked(machine.stack, "security-group")),
-            opts=inside,
+            description=SECURITY_GROUP,
+            tags=[*args.get("tags", ())],
+            opts=child,
         )
         rules = [
             networking.SecGroupRule(
@@ -100,12 +121,11 @@ class SecurityGroup(pulumi.ComponentResource):
                 port_range_min=rule.port,
                 port_range_max=rule.port,
                 remote_ip_prefix=rule.source,
-                opts=inside,
+                opts=child,
             )
-            for rule in machine.rules
+            for rule in args["rules"]
         ]
-        # whoever uses the group gets it with all its rules
         self.id = pulumi.Output.all(group.id, *(rule.id for rule in rules)).apply(
-            lambda ids: ids[0]
+            lambda ids: str(ids[0])
         )
-        self.register_outputs({})
+        self.register_outputs({"id": self.id})

@@ -13,7 +13,7 @@ class Publication:
     """An image that a stack has published: its id in the target, and how often it was uploaded."""
 
     id: str
-    count: int
+    count: int = 1
 
 
 @dataclass(frozen=True)

@@ -39,4 +39,6 @@ def _server(report: Mapping[str, Any], target: str, running: Mapping[str, str]) 
         key: own.pop(key) for key in ("machine", "ports", "ssh", "checks") if key in own
     }
     address = str(own.pop("address", "")) or "127.0.0.1"
+    if "jump" in own:
+        own["bastion"] = own.pop("jump")
     return {"target": target, "release": release, "address": address, **common, target: own}

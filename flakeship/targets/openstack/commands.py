@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from flakeship.model.evidence import Evidence
@@ -18,17 +17,15 @@ from flakeship.targets.openstack.requests import (
 from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
 
-show = logging.getLogger(__name__).info
-
 
 def publish_image(request: PublishRequest, printed: str) -> Published:
-    """Have an image in Glance; what was printed before has its id."""
-    return publish.publish(request, publish.earlier(printed, request.name), show)
+    """Publish an image; what was printed before has its id."""
+    return publish.publish(request, publish.previous_publication(printed, request.name))
 
 
 def withdraw_image(request: PublishRequest, printed: str) -> None:
     """Remove an image from Glance."""
-    publish.withdraw(request, publish.earlier(printed, request.name))
+    publish.withdraw(request, publish.previous_publication(printed, request.name))
 
 
 def set_image_visibility(request: VisibilityRequest, _printed: str) -> None:
@@ -37,14 +34,14 @@ def set_image_visibility(request: VisibilityRequest, _printed: str) -> None:
 
 
 def verify_machine(request: VerifyServerRequest, printed: str) -> Evidence:
-    """Verify a server; what was printed before has the host keys that are pinned."""
+    """Verify a server; what was printed before has the pinned host keys."""
     pinned = verify.pinned_keys(printed, request.machine)
-    return verify_server.verify_server(request, pinned, show)
+    return verify_server.verify_server(request, pinned)
 
 
 def verify_ephemeral(request: EphemeralRequest, _printed: str) -> Evidence:
-    """Make a server, verify it and remove it."""
-    return ephemeral.verify_ephemeral(request, show)
+    """Create a server, verify it and remove it."""
+    return ephemeral.verify_ephemeral(request)
 
 
 COMMANDS: Mapping[str, Command] = {

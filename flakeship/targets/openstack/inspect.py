@@ -1,4 +1,4 @@
-"""One look at a cloud: every list once, side by side."""
+"""The inspection of a cloud: every list once, all at the same time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.inventory import (
-    NAME,
-    STACK,
     Address,
     Flavor,
     Image,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 TAG = "flakeship"
-"""The tag of every image of ours: Glance finds images by it."""
+"""The tag of every image of ours; Glance finds images by it."""
 
 GIGABYTE = 1024
 """MiB in one of Nova's and Glance's gigabytes."""
@@ -49,26 +48,28 @@ NETWORK_QUOTAS = {
 
 
 def inspect(cloud: str) -> Inventory:
-    """All that is planned from, without changing anything; `cloud` as for `connected`.
+    """Inspect a cloud without changing anything; `cloud` is as for `connected`.
 
-    Raises FlakeshipError as `connected` does, and where the login is for no project.
+    Raises FlakeshipError as `connected` does, and where the credentials are for no project.
     """
     with connected(cloud) as connection:
         access = login(connection)
         project, roles = access.project_id, sorted(access.role_names or [])
         if not project:
             raise FlakeshipError(
-                f"{connection.config.name}: the credentials are for no project: give project_name "
-                "or project_id beside them in clouds.yaml"
+                "the credentials are for no project",
+                code="project-missing",
+                key=connection.config.name,
+                remedy="give project_name or project_id beside them in clouds.yaml",
             )
         compute, image, network = (
             rest.client(connection, name) for name in ("compute", "image", "network")
         )
         with ThreadPoolExecutor(8) as pool:
             flavors = pool.submit(rest.every, compute, "/flavors/detail", "flavors")
-            boots = pool.submit(servers, compute, roles)
+            all_servers = pool.submit(servers, compute, roles)
             limits = pool.submit(rest.ask, compute, "GET", "/limits")
-            # Glance lists either what is hidden or what is not
+            # Glance lists either hidden images or the others
             owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
             shown = pool.submit(rest.every, image, "/images", "images", owned)
             hidden = pool.submit(
@@ -79,7 +80,7 @@ def inspect(cloud: str) -> Inventory:
             quotas = pool.submit(_network_left, network, project)
             mine = {"project_id": project}
             floating = pool.submit(rest.every, network, "/floatingips", "floatingips", mine)
-        found, everywhere = boots.result()
+        found, everywhere = all_servers.result()
         return Inventory(
             project=project,
             project_name=access.project_name or project,
@@ -95,9 +96,9 @@ def inspect(cloud: str) -> Inventory:
 
 
 def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Server], bool]:
-    """The servers, and whether they are those of all projects: as far as the roles allow.
+    """The servers, and whether they are those of all projects, which some roles may see.
 
-    With `image` only those that boot from this one.
+    With `image` only those that boot from it.
     """
     from openstack.exceptions import ForbiddenException
 
@@ -143,7 +144,7 @@ def _server(found: Mapping[str, Any]) -> Server:
         image=image.get("id", ""),
         flavor=found["flavor"].get("original_name", ""),
         project=found.get("tenant_id", ""),
-        stack=found.get("metadata", {}).get(STACK, ""),
+        stack=Owner.read(found.get("metadata", {})).stack,
     )
 
 
@@ -158,12 +159,12 @@ def _network(found: Mapping[str, Any]) -> Network:
 
 def _address(found: Mapping[str, Any]) -> Address:
     # a cloud without the tags extension has none
-    carried = ownership_tags.read(found.get("tags") or [])
+    owner = Owner.read(ownership_tags.read(found.get("tags") or []))
     return Address(
         address=found["floating_ip_address"],
         port=found.get("port_id") or "",
-        stack=carried.get(STACK, ""),
-        name=carried.get(NAME, ""),
+        stack=owner.stack,
+        name=owner.name,
     )
 
 
@@ -177,7 +178,7 @@ def _compute_left(limits: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _network_left(network: Proxy, project: str) -> dict[str, int]:
-    """What Neutron's quotas leave; nothing where a cloud does not tell it."""
+    """What Neutron's quotas leave; empty where a cloud does not show it."""
     from openstack.exceptions import ForbiddenException, NotFoundException
 
     try:

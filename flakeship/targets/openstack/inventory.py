@@ -1,12 +1,9 @@
-"""What a cloud has, as one look at it has shown: plain values, which everything is planned from."""
+"""The inventory: what a cloud had at one inspection, as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-STACK, NAME, RELEASE = "flakeship_stack", "flakeship_name", "flakeship_release"
-"""What every object carries, as metadata or property; as a tag it is `<key>=<value>`."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Flavor:
 
 @dataclass(frozen=True)
 class Image:
-    """An image of ours."""
+    """An image with our tag."""
 
     id: str
     name: str
@@ -56,7 +53,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Address:
-    """A floating IP of the project; `port` is the id of what it leads to, empty: nothing."""
+    """A floating IP of the project; `port` is the id of the port it leads to, or empty."""
 
     address: str
     port: str = ""
@@ -70,7 +67,9 @@ class Inventory:
 
     The names are those of `openstack quota show`: instances, cores, ram (MiB), server_groups,
     networks, subnets, ports, routers, floatingips, security_groups, security_group_rules.
-    `everywhere` tells whether `servers` holds those of all projects, not of ours alone.
+    `everywhere` is true where `servers` has those of all projects, not of ours alone. `identity` is
+    the private key file that the checks log in with, empty: the user's agent. `user_data` has the
+    text of each file that the settings name.
     """
 
     project: str
@@ -83,6 +82,8 @@ class Inventory:
     left: Mapping[str, int]
     everywhere: bool = False
     addresses: list[Address] = field(default_factory=list)
+    identity: str = ""
+    user_data: Mapping[str, str] = field(default_factory=dict)
 
     def users(self, image: str) -> list[Server]:
         """The servers that boot from an image."""

@@ -12,6 +12,7 @@ from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
+from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT
 from flakeship.targets.repeat import repeated
@@ -45,7 +46,7 @@ class OpenStackOperator:
             return self._machine(name)
         server = servers[name]
         *words, destination = shlex.split(server.ssh)
-        if server.details.get("jump") is None:
+        if server_details(server).bastion is None:
             if bastion := self._bastion():
                 proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:22"
                 return [*words, "-o", proxy, destination]
@@ -59,7 +60,7 @@ class OpenStackOperator:
 
     def _bastion(self) -> ServerOutput | None:
         servers = self.stack.outputs.servers.values()
-        return next((each for each in servers if each.details.get("jump")), None)
+        return next((each for each in servers if server_details(each).bastion), None)
 
     def _machine(self, machine: str) -> Sequence[str] | None:
         """A standby machine, or one that is not cut over to yet.
@@ -93,7 +94,6 @@ class OpenStackOperator:
             evidence = verify_existing(
                 resource.request(VerifyServerRequest),
                 resource.printed,
-                log.info,
                 self.stack.name,
                 active=machine in active,
             )
@@ -103,13 +103,13 @@ class OpenStackOperator:
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """Where it is and on which flavor."""
-        flavor = server.details.get("flavor", "")
+        flavor = server_details(server).flavor
         return [f"  {server.machine} at {server.address}, flavor {flavor}"]
 
     def describe_release(self, name: str) -> Sequence[str]:
         """The image in Glance."""
-        published = (self.stack.outputs.details.get("published") or {}).get(name)
-        return [f"glance    {published['id']}"] if published else []
+        published = stack_details(self.stack.outputs, self.stack.name).published.get(name)
+        return [f"glance    {published.id}"] if published else []
 
     def orphans(self) -> Sequence[str]:
         """A cloud is not asked for a status."""

@@ -13,7 +13,7 @@ from flakeship.rollout.orphans import Disposal, OwnedResource
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.flavors.special_hardware import OURS
+from flakeship.targets.openstack.flavors.special_hardware import OWNER_KEY
 from flakeship.targets.openstack.inspect import TAG
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Scope:
 
     def flavor(self, found: Object) -> bool:
         """A flavor that the stack has created."""
-        return bool((found.get("extra_specs") or {}).get(OURS) == self.stack)
+        return bool((found.get("extra_specs") or {}).get(OWNER_KEY) == self.stack)
 
 
 @dataclass(frozen=True)

@@ -1,62 +1,60 @@
-"""Everything that a stack on a cloud is to be, checked before anything happens."""
+"""Everything that a stack on a cloud is to be, checked before anything changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from pydantic import TypeAdapter
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
-from flakeship.ssh import keys
-from flakeship.targets.openstack import machine, plan_machines, quota
-from flakeship.targets.openstack.images import retention
-from flakeship.targets.openstack.images.retention import Publication
-from flakeship.targets.openstack.inventory import Inventory, Server
+from flakeship.rollout import retention
+from flakeship.rollout.replace import removed_servers
+from flakeship.rollout.retention import ImageUse, Publication, Retention
+from flakeship.state.outputs import ServerOutput
+from flakeship.targets.openstack import quota
+from flakeship.targets.openstack.context import PlanningContext
+from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network import floating_ips, networks
-from flakeship.targets.openstack.plan_machines import Plan
-from flakeship.targets.openstack.planning_context import PlanningContext
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.outputs import deployed, server_details, stack_details
+from flakeship.targets.openstack.plan_machines import MachinesPlan, plan_machines
 from flakeship.targets.openstack.settings import CloudSettings
-
-JUMPS = TypeAdapter(dict[str, Bastion])
-PUBLISHED = TypeAdapter(dict[str, Publication])
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """What the components are declared from.
+    """What the components are declared from; see flakeship.targets.base.Plan.
 
-    `records` are those that stay beside the wanted `releases`; `counts` tells of every release how
-    often its image will have been uploaded; see flakeship.targets.base.Plan for the
-    others.
+    `uploads` has for every release that stays how often its image will have been uploaded.
     """
 
-    scene: PlanningContext
-    releases: Mapping[str, Release]
-    records: list[Record]
-    plan: Plan
-    counts: Mapping[str, int]
+    context: PlanningContext
+    machines: MachinesPlan
+    retention: Retention
+    uploads: Mapping[str, int]
     max_image_disk: Mapping[str, int]
-    warnings: list[str]
+    warnings: Sequence[str]
+
+    @property
+    def releases(self) -> Mapping[str, Release]:
+        """The desired release of each host, as the ledger has it where it is in there."""
+        return self.context.releases
+
+    @property
+    def records(self) -> list[Record]:
+        """The verified releases that stay beside the desired ones."""
+        return self.retention.records
 
     @property
     def facts(self) -> list[str]:
-        """What the machines that are not there yet are made of."""
+        """The sizes of new machines."""
         return [
             f"{m.server.name}: {m.id} gets {m.flavor.name} ({m.flavor.vcpus} vCPUs, "
             f"{m.flavor.memory} MiB of memory, {m.disk} MiB of root disk)"
-            for m in self.plan.active
-            if not (self.ephemeral or self.scene.exists(m))
+            for m in self.machines.active
+            if not (self.context.ephemeral or self.context.exists(m))
         ]
-
-    @property
-    def ephemeral(self) -> bool:
-        """Whether the only server is one that its verification makes and removes."""
-        return self.scene.ephemeral
 
     def release(self, name: str) -> Release:
         """A release that stays, by its name."""
@@ -64,127 +62,173 @@ class StackPlan:
         return next(release for release in kept if release.name == name)
 
 
-def plan_stack(wanted: Desired, look: Inventory) -> StackPlan:
-    """Plan it all.
+def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
+    """Plan a stack.
 
-    Raises FlakeshipError for a stack of another project, for what the settings ask that the cloud
-    does not have, and where the quota is too small.
+    Raises FlakeshipError for a stack of another project, for settings that the cloud cannot meet,
+    and where the quota is too small.
     """
-    before = wanted.outputs.details
-    same_project(before.get("project"), look)
-    may_change(look)
-    known = {record.name: record.release for record in wanted.ledger}
-    # as it was verified: another commit with the same release is no change
-    releases = {host: known.get(r.name, r) for host, r in wanted.releases.items()}
-    servers = [floating_ips.resolved(s, look, wanted.stack) for s in wanted.settings.instances]
-    settings = wanted.settings.model_copy(update={"servers": servers})
-    wish = settings.options
-    floating = wish.access != "direct" or any(s.options.address == "floating" for s in servers)
-    reports = {
-        name: {"machine": each.machine, "address": each.address, **each.details}
-        for name, each in wanted.outputs.servers.items()
-    }
-    scene = PlanningContext(
-        settings=settings,
-        stack=wanted.stack,
-        identity=keys.identity(settings.identity, settings.authorized_keys),
-        releases=releases,
-        ledger=wanted.ledger,
-        standing=machine.read(wanted.outputs.machines),
-        jumps=JUMPS.validate_python(
-            {name: report["jump"] for name, report in reports.items() if report.get("jump")}
-        ),
-        look=look,
-        places=networks.places(wish, look, floating=floating),
-    )
-    planned = plan_machines.plan(scene)
-    new = [
-        each
-        for each in planned.active
-        if not scene.exists(each) and not (scene.ephemeral and each.release.name in known)
-    ]
-    quota.check(needs(scene, new), look)
-
-    published = PUBLISHED.validate_python(before.get("published") or {})
-    names = {release.name for release in releases.values()}
-    going = [r for r in wanted.ledger if r.name not in names and r not in wanted.retained]
-    staying = {each.id for each in (*planned.active, *planned.older)}
-
-    def goes(server: Server) -> bool:
-        return server in scene.ours() and server.name not in staying
-
-    rotation = retention.rotation(going, published, look, wish, goes)
-    running = {each.release.name for each in planned.older}
-    records = [
-        record
-        for record in wanted.ledger
-        if record in wanted.retained or record in rotation.kept or record.name in running - names
-    ]
+    before = stack_details(desired.outputs, desired.stack)
+    check_project(before.project, inventory)
+    check_role(inventory)
+    context = planning_context(desired, inventory)
+    machines = plan_machines(context)
+    new = new_machines(context, machines)
+    quota.check(needs(context, new), inventory)
+    retained = retain(context, machines, desired, before.published)
+    names = [release.name for release in context.releases.values()]
+    usable = {image.id for image in inventory.images if image.status == "active"}
     return StackPlan(
-        scene=scene,
-        releases=releases,
-        records=records,
-        plan=planned,
-        counts={
-            name: retention.number(name, published, look)
-            for name in (*names, *(record.name for record in records))
+        context,
+        machines,
+        retained,
+        uploads={
+            name: retention.upload_number(before.published.get(name), usable)
+            for name in (*names, *(record.name for record in retained.records))
         },
         max_image_disk={
             name: min(m.disk for m in new if m.release.name == name)
             for name in {m.release.name for m in new if m.release.disk == "auto"}
         },
         warnings=[
-            *planned.notes,
-            *floating_ips.moves({m.server.name: m.id for m in planned.active}, reports),
-            *floating_ips.leaving(servers, reports),
-            *floating_ips.drifted(servers, reports, look),
-            *rotation.notes,
-            *forwards(settings),
+            *machines.notices,
+            *address_notices(context, machines, desired.outputs.servers),
+            *retained.notices,
+            *port_notices(context.settings),
         ],
     )
 
 
-def same_project(before: str | None, look: Inventory) -> None:
-    """Refuse to plan a stack whose servers live in another project, or another cloud."""
-    if before and before != look.project:
+def check_project(before: str, inventory: Inventory) -> None:
+    """Refuse to plan a stack whose servers are in another project, or another cloud."""
+    if before and before != inventory.project:
         raise FlakeshipError(
-            f"this stack lives in the project {before}, and these credentials are for "
-            f"{look.project_name} ({look.project}): choose the right cloud by OS_CLOUD or "
-            "flakeship:openstack.cloud, or a stack of its own for this one (pulumi stack init)"
+            f"this stack is in the project {before}, and these credentials are for "
+            f"{inventory.project_name} ({inventory.project})",
+            code="project-mismatch",
+            remedy="choose the right cloud by OS_CLOUD or flakeship:openstack.cloud, or make "
+            "another stack for this one (pulumi stack init)",
         )
 
 
-def may_change(look: Inventory) -> None:
-    """Refuse to begin with a role that may only look."""
-    if set(look.roles) == {"reader"}:
+def check_role(inventory: Inventory) -> None:
+    """Refuse to begin with a role that may only read."""
+    if set(inventory.roles) == {"reader"}:
         raise FlakeshipError(
-            f"in the project {look.project_name} you have only the role reader, which may change "
-            "nothing: ask for the role member (docs/reference/least-privilege.md)"
+            "its roles may change nothing",
+            code="role-missing",
+            key=f"project {inventory.project_name}",
+            given="reader",
+            remedy="ask for the role member (docs/reference/least-privilege.md)",
         )
 
 
-def needs(scene: PlanningContext, new: list[Machine]) -> Mapping[str, int]:
-    """What this run creates, at its peak; `new` are the machines that are not there yet."""
-    wish = scene.settings.options
-    running = [each for machines in scene.standing.values() for each in machines]
-    groups = {each.security_group for each in running}
-    networked = any(net.name == wish.network.named(scene.stack) for net in scene.look.networks)
-    borrowing = wish.access == "floating" or (wish.access == "bastion" and not scene.jumps)
-    together = {m.release.name for m in new} - {m.release.name for m in running}
-    return quota.needs(
-        [each.flavor for each in new],
-        groups={m.security_group: len(m.rules) for m in new if m.security_group not in groups},
-        network=None if wish.network.name or networked or not new else wish.network,
-        addresses=floating_ips.missing(scene.settings.instances, scene.look, scene.stack),
-        temporary=min(len(new), wish.boot_concurrency) if borrowing else 0,
-        server_groups=len(together) if wish.placement else 0,
+def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
+    """What the stack is planned from. Raises SettingError for addresses and networks."""
+    known = {record.name: record.release for record in desired.ledger}
+    servers = [
+        floating_ips.resolved(s, inventory, desired.stack) for s in desired.settings.instances
+    ]
+    settings = desired.settings.model_copy(update={"servers": servers})
+    options = settings.options
+    floating = options.access != "direct" or any(s.options.address == "floating" for s in servers)
+    before = desired.outputs.servers
+    return PlanningContext(
+        settings=settings,
+        stack=desired.stack,
+        # as it was verified: another commit with the same release is no change
+        releases={host: known.get(r.name, r) for host, r in desired.releases.items()},
+        ledger=desired.ledger,
+        deployed=deployed(desired.outputs, desired.stack),
+        bastions={
+            name: bastion
+            for name, output in before.items()
+            if (bastion := server_details(output).bastion)
+        },
+        inventory=inventory,
+        networks=networks.find(options, inventory, floating=floating),
     )
 
 
-def forwards(settings: CloudSettings) -> list[str]:
-    """That ports of this machine lead nowhere here."""
-    named = [s.name for s in settings.servers if any(port.host_port for port in s.ports)]
+def new_machines(context: PlanningContext, machines: MachinesPlan) -> list[Machine]:
+    """The machines that this run creates."""
+    verified = {record.name for record in context.ledger} if context.ephemeral else set()
     return [
-        f"{name}: `host` of its ports is for the target local: its address has them all here"
-        for name in named
+        machine
+        for machine in machines.active
+        if not context.exists(machine) and machine.release.name not in verified
+    ]
+
+
+def needs(context: PlanningContext, new: Sequence[Machine]) -> Mapping[str, int]:
+    """What this run uses of the quota at its peak."""
+    options, inventory = context.settings.options, context.inventory
+    running = [machine for machines in context.deployed.values() for machine in machines]
+    groups = {machine.security_group for machine in running}
+    own_network = options.network.named(context.stack)
+    has_network = any(network.name == own_network for network in inventory.networks)
+    temporary = options.access == "floating" or (
+        options.access == "bastion" and not context.bastions
+    )
+    placed = {m.release.name for m in new} - {m.release.name for m in running}
+    return quota.needs(
+        [machine.flavor for machine in new],
+        groups={m.security_group: len(m.rules) for m in new if m.security_group not in groups},
+        network=None if options.network.name or has_network or not new else options.network,
+        addresses=floating_ips.missing(context.settings.instances, inventory, context.stack),
+        temporary=min(len(new), options.boot_concurrency) if temporary else 0,
+        server_groups=len(placed) if options.placement else 0,
+    )
+
+
+def retain(
+    context: PlanningContext,
+    machines: MachinesPlan,
+    desired: Desired,
+    published: Mapping[str, Publication],
+) -> Retention:
+    """The releases whose images stay: those of the settings, and those that are in use."""
+    inventory = context.inventory
+    staying = {machine.id for machine in (*machines.active, *machines.standby)}
+    removed = {server.id for server in context.owned if server.name not in staying}
+    hidden = context.settings.options.visibility != "private" and not inventory.everywhere
+
+    def use(release: str) -> ImageUse:
+        image = published.get(release)
+        if image is None:
+            return ImageUse()
+        users = [user for user in inventory.users(image.id) if user.id not in removed]
+        blind = f"your role in {inventory.project_name} cannot see whether servers of other "
+        return ImageUse(
+            [f"{user.name} ({user.id})" for user in users],
+            f"{blind}projects boot from it" if hidden else "",
+        )
+
+    return retention.retain(
+        desired.ledger,
+        desired.retained,
+        desired={release.name for release in context.releases.values()},
+        standby={machine.release.name for machine in machines.standby},
+        use=use,
+    )
+
+
+def address_notices(
+    context: PlanningContext, machines: MachinesPlan, before: Mapping[str, ServerOutput]
+) -> list[str]:
+    """The notices about addresses that move, are released, or do not lead where they should."""
+    servers = context.settings.instances
+    return [
+        *floating_ips.moves({m.server.name: m.id for m in machines.active}, before),
+        *removed_servers([s.name for s in servers], floating_ips.released(before)),
+        *floating_ips.drifted(servers, before, context.inventory),
+    ]
+
+
+def port_notices(settings: CloudSettings) -> list[str]:
+    """The notices that ports of the workstation lead nowhere on this target."""
+    return [
+        f"{server.name}: hostPort applies to the target local only; all ports are at its address"
+        for server in settings.servers
+        if any(port.host_port for port in server.ports)
     ]

@@ -1,4 +1,4 @@
-"""What the target `openstack` hands to its verbs; see flakeship/requests.py.
+"""The requests of the target's commands, and what they print.
 
 `cloud` is a name in clouds.yaml, empty for OS_CLOUD or the OS_* variables: credentials are never
 part of a request. Ids are those of the cloud's APIs.
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.settings import Access, Visibility
 from flakeship.verify.request import VerifyRequest
 
 
 @dataclass(frozen=True)
 class PublishRequest:
-    """Make an image of Glance's from a file, or bring the one there is up to date.
+    """Publish a file as an image, or update the published one.
 
     `min_ram` is in MiB. `publication` counts the uploads: an image that was deleted behind our back
-    gets the next number. A new image is made hidden
-    (os_hidden), and an update leaves that as it is: ShelfRequest shows what has been verified.
+    gets the next number. A new image is hidden (os_hidden), and an update leaves that as it is: a
+    VisibilityRequest shows verified ones.
     """
 
     cloud: str
@@ -34,7 +35,7 @@ class PublishRequest:
 
 @dataclass(frozen=True)
 class Published:
-    """An image in Glance, active and with the same bytes as its file."""
+    """An image in Glance, active and with the bytes of its file; `disk` is in MiB."""
 
     id: str
     sha512: str
@@ -44,7 +45,7 @@ class Published:
 
 @dataclass(frozen=True)
 class VisibilityRequest:
-    """Show the images that servers are to be made from and hide the others, once all is verified.
+    """Show the images that servers boot from and hide the others, once all is verified.
 
     Both are ids of images of this stack.
     """
@@ -56,7 +57,7 @@ class VisibilityRequest:
 
 @dataclass(frozen=True)
 class Bastion:
-    """The active server, as the way to one that has no public address yet."""
+    """An active server, through which one without a public address can be reached."""
 
     name: str
     address: str
@@ -65,36 +66,28 @@ class Bastion:
 
 
 @dataclass(frozen=True)
-class Owner:
-    """What every object carries, so that what a crash leaves behind can be found."""
-
-    stack: str
-    name: str
-    release: str
-
-
-@dataclass(frozen=True)
 class VerifyServerRequest:
     """Verify a server of Nova's from outside and inside.
 
     `server` and `port` are ids, `flavor` is a name, `image` an id. `stable` is the server's own
     public address, empty where it has none; `pool` the id of the external network that a temporary
-    one comes from. `jump` is used with access `bastion` as long as the stable address does not lead
+    one comes from. `bastion` is used with that access as long as the stable address does not lead
     to this very server; without one a temporary floating IP is used. `restricted` are the declared
-    ports that are not open to everybody, but to where Pulumi runs at least where it is SSH's.
+    TCP ports that only some networks reach; the workstation is in one of them where 22 is among
+    these.
     """
 
     cloud: str
-    marks: Owner
+    owner: Owner
     server: str
     port: str
     flavor: str
     image: str
-    reach: Access
+    access: Access
     stable: str
     pool: str
     verify: VerifyRequest
-    jump: Bastion | None = None
+    bastion: Bastion | None = None
     restricted: list[int] = field(default_factory=list)
 
     @property
@@ -105,13 +98,13 @@ class VerifyServerRequest:
 
 @dataclass(frozen=True)
 class EphemeralRequest:
-    """Make a test server, verify it and remove it.
+    """Create a test server, verify it and remove it.
 
-    `network` and `security_groups` as for any server; `review` has everything else, with empty ids
-    for what is not there yet.
+    `server` is its verification, with empty ids for what does not exist yet; `flavor`, `network`
+    and `security_groups` are ids.
     """
 
-    review: VerifyServerRequest
+    server: VerifyServerRequest
     flavor: str
     network: str
     security_groups: list[str]

@@ -24,7 +24,7 @@ class OpenStack:
         firmware=("bios", "hybrid", "uefi"),
         variants=("openstack", "openstack-hybrid", "openstack-uefi", "raw"),
     )
-    checks = frozenset({"api", "port-scan", "ipv6", "switch", "reactivation"})
+    checks = frozenset({"api", "port-scan", "ipv6"})
     plugins = (Plugin("openstack", "5.5.1"),)
 
     @property

@@ -17,6 +17,7 @@ from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.outputs import stack_details
 from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
@@ -69,7 +70,7 @@ def unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
     read = datetime.now(UTC)
     token = api.login(connection)
     project = str(token.project_id)
-    expected = stack.outputs.details.get("project", project)
+    expected = stack_details(stack.outputs, stack.name).project or project
     if expected != project:
         raise FlakeshipError(
             f"the stack is in the project {expected}, and these credentials are for "
@@ -87,7 +88,8 @@ def held_ids(stack: Stack) -> set[str]:
     """The ids of everything that the state holds; images are made by commands."""
     ids = {resource.id for resource in stack.resources}
     ids |= {each.result(Published).id for each in stack.of(GLANCE_IMAGE).values() if each.printed}
-    return ids | {image["id"] for image in (stack.outputs.details.get("published") or {}).values()}
+    published = stack_details(stack.outputs, stack.name).published
+    return ids | {image.id for image in published.values()}
 
 
 def report(stack: str, cloud: str, where: str, left: Sequence[OwnedResource]) -> list[str]:

@@ -19,7 +19,7 @@ from flakeship.targets.local.requests import VerifyMachineRequest
 from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.repeat import repeated
 from flakeship.verify.context import VerificationContext
-from tests.targets.openstack.unit.small_cloud import REVIEW
+from tests.targets.openstack.unit.samples import REQUEST as REVIEW
 from tests.unit.verify.machines import REQUEST
 
 TEST = "test-33333333-abcd"

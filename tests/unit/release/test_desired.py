@@ -16,7 +16,7 @@ from flakeship.nix import evaluate
 from flakeship.nix import workers as memory
 from flakeship.release.sources import Flake, refuse_unbootable
 from flakeship.targets import registry
-from flakeship.targets.openstack.images import retention
+from flakeship.targets.openstack.images.image_request import properties
 from tests.unit.model.test_ledger import release
 
 QCOW2 = release(1)
@@ -186,5 +186,5 @@ def test_a_machine_here_has_no_uefi() -> None:
     ("firmware", "told"), [("bios", "bios"), ("uefi", "uefi"), ("hybrid", "bios")]
 )
 def test_a_cloud_is_told_of_the_firmware_in_its_own_words(firmware: Firmware, told: str) -> None:
-    made = retention.properties(replace(QCOW2, firmware=firmware), "dev", "0" * 128)
+    made = properties(replace(QCOW2, firmware=firmware), "dev", "0" * 128)
     assert made["hw_firmware_type"] == told

@@ -1,4 +1,4 @@
-"""Whether a flavor fits a server, and if not, what it lacks, in words and by how much."""
+"""What a flavor lacks for a server, in words and by how much; nothing where it fits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from flakeship.targets.openstack.settings import CloudServer, FlavorPolicy
 
 @dataclass(frozen=True)
 class Need:
-    """What a flavor has to offer one server of one release; sizes in MiB, `x86_64` as Nix has it.
+    """What one server of one release needs of a flavor: sizes in MiB, the architecture as in Nix.
 
-    `doubt` says what `disk` rests on where the image's own disk is not known before it is built;
+    `doubt` says what `disk` is based on where the image's own disk is not known before it is built;
     it is empty where it is known.
     """
 
@@ -45,8 +45,8 @@ class Lack:
     share: float = 1.0
 
 
-def need(server: CloudServer, release: Release, ledger: Sequence[Record]) -> Need:
-    """What the settings of a server and its release ask for together, the larger of both.
+def need_of(server: CloudServer, release: Release, ledger: Sequence[Record]) -> Need:
+    """The larger of what the settings of a server and its release ask for.
 
     A release whose image's disk is `auto` has a size once it is built: that of its own record or,
     before, as an estimate, that of the host's newest record in the ledger. With neither the disk
@@ -63,37 +63,37 @@ def need(server: CloudServer, release: Release, ledger: Sequence[Record]) -> Nee
 
 
 def image_disk(release: Release, ledger: Sequence[Record]) -> tuple[int, str]:
-    """The image's disk in MiB (0: unknown), and what to tell of it where it is not certain."""
+    """The image's disk in MiB (0: unknown), and the doubt about it where it is not certain."""
     if release.disk != "auto":
         return release.disk, ""
     for record in ledger:
         if record.name == release.name and record.artifact.disk:
             return record.artifact.disk, ""
-    unknown = f"how much disk {release.name} needs is known once it is built, and checked then"
+    unknown = f"the disk size of {release.name} is checked once it is built"
     for record in ledger:
         disk = record.artifact.disk
         if record.release.host == release.host and disk:
-            return disk, f"{unknown}: until then {disk} MiB, as {record.name} needs"
+            return disk, f"{unknown}; assuming {disk} MiB, as {record.name} has"
     return 0, unknown
 
 
 def lacks(
-    flavor: Flavor, server: CloudServer, wanted: Need, look: Inventory, *, quota: bool = True
+    flavor: Flavor, server: CloudServer, need: Need, inventory: Inventory, *, quota: bool = True
 ) -> list[Lack]:
     """Everything that keeps a flavor from a server, nothing where it fits.
 
     With `quota` also what the quota does not allow for one more such server.
     """
     return [
-        *sizes(flavor, server, wanted),
-        *foreign(flavor, wanted, look),
+        *sizes(flavor, server, need),
+        *foreign(flavor, need, inventory),
         *names(flavor, server.options.flavor),
         *specs(flavor, server.options.flavor),
-        *(exceeded(flavor, look) if quota else ()),
+        *(exceeded(flavor, inventory) if quota else ()),
     ]
 
 
-def sizes(flavor: Flavor, server: CloudServer, wanted: Need) -> Iterator[Lack]:
+def sizes(flavor: Flavor, server: CloudServer, need: Need) -> Iterator[Lack]:
     """Too few vCPUs, too little memory, too small a root disk.
 
     A root disk of 0 is no disk of any size but Nova's special case "the image's native size": the
@@ -102,73 +102,73 @@ def sizes(flavor: Flavor, server: CloudServer, wanted: Need) -> Iterator[Lack]:
     (os_compute_api:servers:create:zero_disk_flavor, https://bugs.launchpad.net/nova/+bug/1739646).
     Of a server with a volume the flavor's root disk is not used at all.
     """
-    if flavor.vcpus < wanted.vcpus:
-        short = wanted.vcpus - flavor.vcpus
-        yield Lack(f"lacks {many(short, 'vCPU')}", short / wanted.vcpus)
-    if flavor.memory < wanted.memory:
-        short = wanted.memory - flavor.memory
-        yield Lack(f"lacks {short} MiB of memory", short / wanted.memory)
+    if flavor.vcpus < need.vcpus:
+        short = need.vcpus - flavor.vcpus
+        yield Lack(f"lacks {many(short, 'vCPU')}", short / need.vcpus)
+    if flavor.memory < need.memory:
+        short = need.memory - flavor.memory
+        yield Lack(f"lacks {short} MiB of memory", short / need.memory)
     if server.options.volume:
         return
     if not flavor.disk:
         yield Lack("has no root disk (only for servers with volume: true)")
-    elif flavor.disk < wanted.disk:
-        short = wanted.disk - flavor.disk
-        yield Lack(f"lacks {short} MiB of root disk", short / wanted.disk)
+    elif flavor.disk < need.disk:
+        short = need.disk - flavor.disk
+        yield Lack(f"lacks {short} MiB of root disk", short / need.disk)
 
 
-def foreign(flavor: Flavor, wanted: Need, look: Inventory) -> Iterator[Lack]:
+def foreign(flavor: Flavor, need: Need, inventory: Inventory) -> Iterator[Lack]:
     """Another architecture.
 
-    A flavor that says none is for x86_64; it is for any where no flavor names the wanted one, as in
-    a cloud that has only ARM.
+    A flavor that names none is for x86_64; it is for any where no flavor names the needed one, as
+    in a cloud that has only ARM.
     """
-    here = architectures(flavor)
-    if not here and wanted.architecture != "x86_64":
-        known = any(wanted.architecture in architectures(other) for other in look.flavors)
-        here = {"x86_64"} if known else set()
-    if here and wanted.architecture not in here:
-        yield Lack(f"is for {' and '.join(sorted(here))}, not {wanted.architecture}")
+    supported = architectures(flavor)
+    if not supported and need.architecture != "x86_64":
+        named = any(need.architecture in architectures(other) for other in inventory.flavors)
+        supported = {"x86_64"} if named else set()
+    if supported and need.architecture not in supported:
+        yield Lack(f"is for {' and '.join(sorted(supported))}, not {need.architecture}")
 
 
-def names(flavor: Flavor, wish: FlavorPolicy) -> Iterator[Lack]:
+def names(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
     """A name outside of `include` or in `exclude`: shell patterns, upper and lower case differ."""
-    if wish.include and not any(fnmatchcase(flavor.name, each) for each in wish.include):
-        yield Lack(f"is not among {', '.join(wish.include)}")
-    for pattern in wish.exclude:
+    if policy.include and not any(fnmatchcase(flavor.name, each) for each in policy.include):
+        yield Lack(f"is not among {', '.join(policy.include)}")
+    for pattern in policy.exclude:
         if fnmatchcase(flavor.name, pattern):
             yield Lack(f"is excluded by {pattern}")
 
 
-def specs(flavor: Flavor, wish: FlavorPolicy) -> Iterator[Lack]:
-    """Extra specs that are wished and not there, and special ones that nobody asked for.
+def specs(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
+    """Extra specs that are asked for and missing, and special hardware that nobody asked for.
 
-    Asking is to wish the extra spec, or to write the flavor's whole name, also in `include`.
+    Asking is to require the extra spec, or to write the flavor's whole name, also in `include`.
     """
-    for key, value in wish.extra_specs.items():
+    for key, value in policy.extra_specs.items():
         has = flavor.extra_specs.get(key)
         if has is None:
             yield Lack(f"lacks the extra spec {key}={value}")
         elif value not in ("*", has):
-            yield Lack(f"has the extra spec {key}={has}, wished is {value}")
-    if flavor.name in (wish.name, *wish.include):
+            yield Lack(f"has the extra spec {key}={has}, not {value}")
+    if flavor.name in (policy.name, *policy.include):
         return
     for key, value in flavor.extra_specs.items():
-        if key not in wish.extra_specs and special(key, value):
-            yield Lack(f"has the special {key}={value}, which is not wished")
+        if key not in policy.extra_specs and special(key, value):
+            yield Lack(f"has special hardware that extraSpecs does not ask for: {key}={value}")
 
 
-def exceeded(flavor: Flavor, look: Inventory) -> Iterator[Lack]:
-    """What one more server of this flavor needs of the quota and does not get."""
+def exceeded(flavor: Flavor, inventory: Inventory) -> Iterator[Lack]:
+    """What one more server of this flavor needs and the quota does not have."""
     for name, unit, needed in (
         ("instances", "server", 1),
         ("cores", "core", flavor.vcpus),
         ("ram", "MiB of memory", flavor.memory),
     ):
-        left = look.left.get(name, needed)
+        left = inventory.left.get(name, needed)
         if left < needed:
-            said = f"needs {many(needed, unit)}, and the quota has {left} left"
-            yield Lack(said, (needed - max(left, 0)) / needed)
+            text = f"needs {many(needed, unit)}, and the quota has {left} left"
+            yield Lack(text, (needed - max(left, 0)) / needed)
 
 
 def many(number: int, unit: str) -> str:

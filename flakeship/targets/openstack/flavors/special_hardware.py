@@ -1,4 +1,4 @@
-"""What a flavor's extra specs say beyond its size: its architecture, and hardware of its own.
+"""What a flavor's extra specs mean beyond its size: its architecture, and special hardware.
 
 The names are those that Nova validates (nova/api/validation/extra_specs; docs.openstack.org/nova,
 configuration/extra-specs); a cloud may have others.
@@ -23,8 +23,8 @@ GROUPED = re.compile(r"(resources|trait)[\w-]*:(\w+)")
 PLAIN_RESOURCES = {"VCPU", "MEMORY_MB", "DISK_GB"}
 
 # with a scope of its own: the scheduler's filters take a key without one for a demand on hosts
-OURS = "flakeship:stack"
-"""On every flavor that a stack has made."""
+OWNER_KEY = "flakeship:stack"
+"""The extra spec of every flavor that a stack has created."""
 
 ORDINARY: Mapping[str, set[str]] = {
     "hw:cpu_policy": {"shared"},
@@ -35,13 +35,13 @@ ORDINARY: Mapping[str, set[str]] = {
     "hw:pmem": set(),
     "pci_passthrough:alias": set(),
     "accel:device_profile": set(),
-    OURS: set(),
+    OWNER_KEY: set(),
 }
 """The extra specs that make a flavor special, with the values that do not."""
 
 
 def architectures(flavor: Flavor) -> set[str]:
-    """The architectures that a flavor is for, as Nix names them; empty where it says none."""
+    """The architectures that a flavor is for, as Nix names them; empty where it names none."""
     return {name for key, value in flavor.extra_specs.items() for name in named(key, value)}
 
 
@@ -63,8 +63,8 @@ def named(key: str, value: str) -> set[str]:
 def special(key: str, value: str) -> bool:
     """Whether an extra spec brings hardware that costs, or hosts that others need more.
 
-    Devices and GPUs, processors and memory pages of one's own, and every trait that is required,
-    which keeps ordinary servers off the hosts that have it. An architecture is none: see `named`.
+    Devices and GPUs, dedicated processors and memory pages, and every required trait, which keeps
+    ordinary servers off the hosts that have it. An architecture is none: see `named`.
     """
     if value.lower() in {"0", "false", "no"} or named(key, value):
         return False

@@ -1,4 +1,4 @@
-"""What a publication asks of Glance, and what Glance's answers mean for an image."""
+"""The calls of Glance that a publication makes, and its refusals as errors of ours."""
 
 from __future__ import annotations
 
@@ -26,36 +26,39 @@ ACTIVE = 900.0
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
 
 WITHIN = {"public": "private, shared and community", "community": "private and shared"}
-"""What is left to those who may not choose a visibility."""
+"""The visibilities that roles without the right to a visibility may choose."""
 
 CHOOSING = "icize_image"
-"""How the rules end that allow a visibility, publicize_image and communitize_image."""
+"""The end of the rules that allow a visibility, publicize_image and communitize_image."""
 
 Found = Mapping[str, Any]
 
 
-def described(request: PublishRequest, call: Callable[[], object]) -> None:
-    """A call that says what an image is to carry."""
+def describe(request: PublishRequest, call: Callable[[], object]) -> None:
+    """Make a call that sets what an image is to carry. Raises FlakeshipError."""
     from openstack.exceptions import BadRequestException, ForbiddenException
 
     try:
         call()
     except BadRequestException as error:
-        raise FlakeshipError(
-            f"image {request.name}: Glance does not take its description: {answer(error)}"
+        raise failure(
+            request, f"Glance refuses its properties: {answer(error)}", "image-refused"
         ) from error
     except ForbiddenException as error:
         said = answer(error)
         if request.visibility in WITHIN and CHOOSING in said:
             raise FlakeshipError(
-                f"image {request.name}: visibility {request.visibility} is not allowed to the "
-                f"roles of these credentials ({said}): {WITHIN[request.visibility]} are"
+                f"the roles of these credentials may not choose this visibility ({said})",
+                code="visibility-forbidden",
+                key="flakeship:openstack.visibility",
+                given=request.visibility,
+                allowed=WITHIN[request.visibility],
             ) from error
         raise
 
 
-def sent(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> None:
-    """The upload itself."""
+def send(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> None:
+    """Upload the bytes. Raises FlakeshipError where Glance refuses them."""
     from openstack.exceptions import HttpException
 
     try:
@@ -72,57 +75,73 @@ def sent(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> 
             raise
         # before the reason there is a sentence about the type of the request
         said = answer(error).rpartition("by this server.: ")[2]
-        raise FlakeshipError(
-            f"image {request.name}: Glance refuses {request.file}, which begins as "
-            f"{image['disk_format']}: {said}; `qemu-img check` and `qemu-img info` tell more"
+        raise failure(
+            request,
+            f"Glance refuses {request.file}, which begins as {image['disk_format']}: {said}",
+            "image-refused",
+            "`qemu-img check` and `qemu-img info` show more",
         ) from error
 
 
+def failure(request: PublishRequest, what: str, code: str, remedy: str = "") -> FlakeshipError:
+    """An error about the image of a request."""
+    return FlakeshipError(what, code=code, key=f"image {request.name}", remedy=remedy)
+
+
 def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
-    """The image, once it is active."""
+    """Wait until the image is active, and return it. Raises FlakeshipError."""
     status = ""
     for image in rest.polled(glance, f"/images/{identity}", ACTIVE):
         status = image["status"]
         if status == "active":
             return image
         if status in {"killed", "deleted", "pending_delete", "deactivated"}:
-            raise FlakeshipError(
-                f"image {request.name}: is {status} after its upload; try again, or ask the "
-                "cloud's administrators why"
+            raise failure(
+                request,
+                f"is {status} after its upload",
+                "image-not-active",
+                "try again, or ask the cloud's administrators for the reason",
             )
-    raise FlakeshipError(
-        f"image {request.name}: is {status}, not active, {ACTIVE:.0f} s after its upload"
+    raise failure(
+        request, f"is {status}, not active, {ACTIVE:.0f} s after its upload", "image-not-active"
     )
 
 
 def same(request: PublishRequest, image: Found) -> bool:
-    """Whether Glance's hash is that of the file, by whichever algorithm the cloud uses."""
+    """Whether Glance's checksum is that of the file, by whichever algorithm the cloud uses.
+
+    Raises FlakeshipError (checksum-missing) where it cannot be compared.
+    """
     algorithm, value = image.get("os_hash_algo"), image.get("os_hash_value")
     if not algorithm or not value:
-        raise FlakeshipError(
-            f"image {request.name}: the cloud tells no hash of {image['id']}: its Glance is older "
-            "than 2018 or does not hash, and nobody can know what it would boot"
+        raise failure(
+            request,
+            f"Glance reports no checksum for {image['id']}, so its contents cannot be verified",
+            "checksum-missing",
+            "Glance must support os_hash_value (Rocky, 2018, or later)",
         )
     if algorithm == "sha512":
         return bool(value == request.sha512)
     if algorithm not in hashlib.algorithms_available:
-        raise FlakeshipError(
-            f"image {request.name}: the cloud's hash is {algorithm}, which Python does not know"
+        raise failure(
+            request, f"Python cannot compute the cloud's checksum, {algorithm}", "checksum-missing"
         )
     with Path(request.file).open("rb") as file:
         return bool(hashlib.file_digest(file, algorithm).hexdigest() == value)
 
 
-def update(glance: Proxy, request: PublishRequest, image: Found, wanted: Mapping[str, Any]) -> None:
-    """Patch what differs from what the image has to carry; what others have added stays."""
+def update(
+    glance: Proxy, request: PublishRequest, image: Found, properties: Mapping[str, Any]
+) -> None:
+    """Patch the properties that differ; those that others have added stay."""
     path = f"/images/{image['id']}"
     changes = [
         {"op": "replace" if key in image else "add", "path": f"/{_pointer(key)}", "value": value}
-        for key, value in wanted.items()
+        for key, value in properties.items()
         if image.get(key) != value
     ]
     if changes:
-        described(request, lambda: rest.ask(glance, "PATCH", path, json=changes, headers=PATCH))
+        describe(request, lambda: rest.ask(glance, "PATCH", path, json=changes, headers=PATCH))
     if TAG not in image["tags"]:
         rest.ask(glance, "PUT", f"{path}/tags/{TAG}")
 

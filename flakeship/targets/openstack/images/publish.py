@@ -1,12 +1,12 @@
 """A release's image in Glance: uploaded, compared, kept up to date, and withdrawn.
 
-A new image is hidden: what is half made, or not yet verified, is offered to nobody.
+A new image is hidden: nobody is offered an image that is incomplete or not yet verified.
 """
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
+from flakeship.rollout.orphans import LONGEST
+from flakeship.rollout.ownership import CHECKOUT, Owner
 from flakeship.system.interrupt import deferred
-from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.connection import connected, login
@@ -25,45 +26,51 @@ from flakeship.targets.openstack.api.errors import answer
 from flakeship.targets.openstack.images import glance
 from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import GIGABYTE, TAG, servers
-from flakeship.targets.openstack.inventory import RELEASE, STACK
 from flakeship.targets.openstack.requests import Published, PublishRequest
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
-Progress = Callable[[str], object]
+log = logging.getLogger(__name__)
 
 
-def earlier(printed: str, name: str) -> Published | None:
-    """What the last publication of an image printed (PULUMI_COMMAND_STDOUT); empty: none."""
+def previous_publication(printed: str, name: str) -> Published | None:
+    """The last publication of an image, from what it printed; empty: there was none.
+
+    Raises FlakeshipError where that cannot be read.
+    """
     if not printed.strip():
         return None
     try:
         return parse(Published, printed)
     except ValidationError as error:
         raise FlakeshipError(
-            f"image {name}: what its publication printed cannot be read, and with it the image's "
-            f"id: {printed[:80]!r}; pulumi refresh, or pulumi up --replace '**{name}'"
+            f"the output of its publication, which has the image's id, cannot be read: "
+            f"{printed[:80]!r}",
+            code="publication-unreadable",
+            key=f"image {name}",
+            remedy=f"run `pulumi refresh`, or `pulumi up --replace '**{name}'`",
         ) from error
 
 
-def publish(request: PublishRequest, previous: Published | None, progress: Progress) -> Published:
-    """See to it that an image is in Glance, with the file's bytes and what it has to carry.
+def publish(request: PublishRequest, previous: Published | None) -> Published:
+    """Publish a file as an image with the properties of the request.
 
-    The image of `previous` stays where it still holds the bytes; otherwise there is a new one,
-    which is hidden.
-    Raises FlakeshipError where the file is gone or has changed, and where the cloud refuses it or
-    has other bytes: then nothing of it is left in Glance.
+    The image of `previous` stays where it still has the bytes; otherwise a new one is uploaded,
+    hidden. Raises FlakeshipError where the file is gone or has changed, and where the cloud refuses
+    it or has other bytes: then nothing of it is left in Glance.
     """
     path = Path(request.file)
     if not path.is_file() or not path.stat().st_size:
-        raise FlakeshipError(
-            f"image {request.name}: {path} is gone from the store or empty: `pulumi refresh` and "
-            "`pulumi up` build it again"
+        raise glance.failure(
+            request,
+            f"{path} is gone from the store or empty",
+            "image-file-missing",
+            "run `pulumi refresh`, then `pulumi up`, to build it again",
         )
     kind, size = image_file.inspect(path)
     disk = image_file.mebibytes(size)
-    wanted: dict[str, Any] = {
+    properties: dict[str, Any] = {
         **request.properties,
         "name": request.name,
         "visibility": request.visibility,
@@ -72,20 +79,20 @@ def publish(request: PublishRequest, previous: Published | None, progress: Progr
     }
     with connected(request.cloud) as connection:
         images = rest.client(connection, "image")
-        image = _standing(images, request, previous)
+        image = _usable(images, request, previous)
         if image:
-            glance.update(images, request, image, wanted)
+            glance.update(images, request, image, properties)
         else:
-            _clear(images, request, str(login(connection).project_id))
-            image = _upload(images, request, {**wanted, "disk_format": kind}, progress)
+            _remove_incomplete(images, request, str(login(connection).project_id))
+            image = _upload(images, request, {**properties, "disk_format": kind})
         return Published(image["id"], request.sha512, path.stat().st_size, disk)
 
 
 def withdraw(request: PublishRequest, previous: Published | None) -> None:
-    """Remove an image from Glance; one that is gone is fine.
+    """Remove an image from Glance, if it is there.
 
-    Raises FlakeshipError where a server boots from it (as far as the roles let us see others'
-    servers), and where the cloud does not let it go.
+    Raises FlakeshipError where a server boots from it (as far as the roles show the servers of
+    others), and where the cloud refuses to remove it.
     """
     from openstack.exceptions import ConflictException, ForbiddenException, NotFoundException
 
@@ -97,32 +104,39 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
         users, _ = servers(rest.client(connection, "compute"), roles, previous.id)
         if users:
             named = ", ".join(f"{user.name} (project {user.project})" for user in users)
-            raise FlakeshipError(
-                f"image {request.name}: {named} boots from it: it stays; remove the server first"
+            raise glance.failure(
+                request,
+                f"{named} boots from it, so it stays",
+                "image-in-use",
+                "remove the server first",
             )
         try:
             rest.ask(images, "DELETE", path)
         except NotFoundException:
             return
         except ConflictException as error:
-            raise FlakeshipError(
-                f"image {request.name}: is in use ({answer(error)}): remove the volumes and "
-                "servers that were made from it first"
+            raise glance.failure(
+                request,
+                f"is in use ({answer(error)})",
+                "image-in-use",
+                "remove the volumes and servers that were made from it first",
             ) from error
         except ForbiddenException as error:
             if rest.ask(images, "GET", path).get("protected"):
                 unprotect = client(request.cloud, f"image set --unprotect {previous.id}")
-                raise FlakeshipError(
-                    f"image {request.name}: is protected and stays; `{unprotect}` allows to remove "
-                    "it"
+                raise glance.failure(
+                    request,
+                    "is protected, so it stays",
+                    "image-protected",
+                    f"`{unprotect}` allows its removal",
                 ) from error
             raise
 
 
-def _standing(
+def _usable(
     images: Proxy, request: PublishRequest, previous: Published | None
 ) -> glance.Found | None:
-    """The image of an earlier publication, where it can stay."""
+    """The image of the previous publication, where it is active and has the bytes."""
     from openstack.exceptions import NotFoundException
 
     if previous is None:
@@ -133,76 +147,82 @@ def _standing(
         return None
     if image["status"] == "deactivated":
         activate = client(request.cloud, f"image set --activate {previous.id}")
-        raise FlakeshipError(
-            f"image {request.name}: an administrator has deactivated {previous.id}: it has to be "
-            f"activated again (`{activate}`), or deleted"
+        raise glance.failure(
+            request,
+            f"an administrator has deactivated {previous.id}",
+            "image-deactivated",
+            f"have it activated again (`{activate}`) or deleted",
         )
     return image if image["status"] == "active" and glance.same(request, image) else None
 
 
-def _clear(images: Proxy, request: PublishRequest, project: str) -> None:
-    """Remove what uploads of this release that were killed have left.
+def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> None:
+    """Remove what killed uploads of this release left.
 
     One of another checkout may be under way, until it is older than any.
     """
-    wanted = {key: request.properties.get(key) for key in (STACK, RELEASE)}
-    if not all(wanted.values()):
+    owner = Owner.read(request.properties)
+    if not (owner.stack and owner.release):
         return
-    here = ownership_tags.checkout().items()
+    ours = owner.of_this_checkout()
     now = datetime.now(UTC)
     query = {"tag": TAG, "owner": project, "os_hidden": "true", "limit": str(rest.PAGE)}
     for image in rest.every(images, "/images", "images", query):
-        half = wanted.items() <= image.items() and image["status"] in {"queued", "saving"}
-        over = now - datetime.fromisoformat(image["created_at"]) > ownership_tags.LONGEST
-        if half and (here <= image.items() or over):
+        incomplete = image["status"] in {"queued", "saving"} and owner.tags.items() <= image.items()
+        over = now - datetime.fromisoformat(image["created_at"]) > LONGEST
+        if incomplete and (ours.tags.items() <= image.items() or over):
             glance.remove(images, image["id"])
 
 
-def _upload(
-    images: Proxy, request: PublishRequest, wanted: dict[str, Any], progress: Progress
-) -> glance.Found:
-    """A new image, hidden, with the file's bytes; nothing of it is left where that fails."""
-    # an id of our own: what is interrupted before Glance answers can be removed too
+def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) -> glance.Found:
+    """Upload a new image, hidden; nothing of it is left where that fails."""
+    # an id of our own: an upload that is interrupted before Glance answers can be removed too
     image = {
-        **wanted,
-        **ownership_tags.checkout(),
+        **properties,
+        CHECKOUT: Owner("").of_this_checkout().checkout,
         "id": str(uuid.uuid4()),
         "os_hidden": True,
         "container_format": "bare",
         "tags": [TAG],
     }
-    body = Upload(Path(request.file), f"image {request.name}", progress)
+    body = Upload(Path(request.file), f"image {request.name}")
     try:
-        glance.described(request, lambda: rest.ask(images, "POST", "/images", json=image))
-        glance.sent(images, request, image, body)
+        glance.describe(request, lambda: rest.ask(images, "POST", "/images", json=image))
+        glance.send(images, request, image, body)
         found = glance.active(images, request, image["id"])
         _compare(request, body.sha512, found)
     except BaseException:
         with deferred():
-            _abandon(images, image["id"], progress)
+            _abandon(images, image["id"])
         raise
     return found
 
 
 def _compare(request: PublishRequest, sha512: str, image: glance.Found) -> None:
-    """Refuse what is not the bytes that were built, here (`sha512` was sent) or there."""
+    """Refuse other bytes than were built, those sent (`sha512`) and those in Glance."""
     if sha512 != request.sha512:
-        raise FlakeshipError(
-            f"image {request.name}: {request.file} is not what was built (sha512 {sha512[:16]}…, "
-            f"built was {request.sha512[:16]}…): `nix store verify --all` finds what else has "
-            "changed, `nix store repair` mends it"
+        raise glance.failure(
+            request,
+            f"{request.file} has changed since it was built (sha512 {sha512[:16]}…, built was "
+            f"{request.sha512[:16]}…)",
+            "image-file-changed",
+            "`nix store verify --all` finds what else has changed, `nix store repair` repairs it",
         )
     if not glance.same(request, image):
-        raise FlakeshipError(
-            f"image {request.name}: Glance has other bytes than {request.file} "
-            f"({image['os_hash_algo']} {image['os_hash_value'][:16]}…): they were changed on the "
-            "way, or the cloud converts images"
+        raise glance.failure(
+            request,
+            f"Glance has other bytes than {request.file} "
+            f"({image['os_hash_algo']} {image['os_hash_value'][:16]}…): they were changed in "
+            "transit, or the cloud converts images",
+            "image-differs",
         )
 
 
-def _abandon(images: Proxy, identity: str, progress: Progress) -> None:
-    """Remove a half-made image, without hiding why it is one."""
+def _abandon(images: Proxy, identity: str) -> None:
+    """Remove an incomplete image, without hiding why it is one."""
     try:
         glance.remove(images, identity)
     except Exception as error:  # noqa: BLE001 - the first error is the one to show
-        progress(f"{identity} is left in Glance ({answer(error)}); the next `up` removes it")
+        log.info(
+            "image %s is left in Glance (%s); the next run removes it", identity, answer(error)
+        )

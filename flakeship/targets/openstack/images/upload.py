@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 BLOCK = 1024**2
 """Bytes at a time: what requests itself takes, 16 KiB, is slower than a network."""
 
 EVERY = 3.0
-"""Seconds between two words about the progress."""
+"""Seconds between two lines about the progress."""
 
 
 class Upload:
-    """The body of a request: `sha512` is known once it has been sent.
+    """The body of a request; `sha512` is set once it has been sent.
 
     It has a length, so requests sends a Content-Length, which more proxies and stores understand
-    than chunks; a second iteration, as after a token that was renewed, begins anew.
+    than chunks; a second iteration, as after a renewed token, starts over.
     """
 
-    def __init__(self, path: Path, name: str, progress: Callable[[str], object]) -> None:
+    def __init__(self, path: Path, name: str) -> None:
         self.path = path
         self.name = name
-        self.progress = progress
         self.size = path.stat().st_size
         self.sha512 = ""
 
@@ -33,7 +35,7 @@ class Upload:
 
     def __iter__(self) -> Iterator[bytes]:
         digest = hashlib.sha512()
-        sent, began, told = 0, time.monotonic(), time.monotonic()
+        sent, began, logged = 0, time.monotonic(), time.monotonic()
         with self.path.open("rb", buffering=0) as file:
             while block := file.read(BLOCK):
                 yield block
@@ -41,12 +43,12 @@ class Upload:
                 digest.update(block)
                 sent += len(block)
                 now = time.monotonic()
-                if now - told >= EVERY:
-                    told = now
-                    self.progress(f"{self.name}: {self._far(sent, now - began)}")
+                if now - logged >= EVERY:
+                    logged = now
+                    log.info("%s: %s", self.name, self._progress(sent, now - began))
         self.sha512 = digest.hexdigest()
 
-    def _far(self, sent: int, seconds: float) -> str:
+    def _progress(self, sent: int, seconds: float) -> str:
         speed = sent / seconds
         left = (self.size - sent) / speed
         return (

@@ -1,4 +1,4 @@
-"""Which of a stack's images are offered to people: those that its servers are made from."""
+"""Showing the images that a stack's servers boot from, and hiding its older ones."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def set_visibility(request: VisibilityRequest) -> None:
                 glance.hide(images, identity, hidden=False)
             except NotFoundException as error:
                 raise FlakeshipError(
-                    f"image {identity}: is gone from Glance: the next `pulumi up` publishes it "
-                    "again"
+                    "is gone from Glance",
+                    code="image-missing",
+                    key=f"image {identity}",
+                    remedy="the next `pulumi up` publishes it again",
                 ) from error

@@ -1,8 +1,9 @@
-"""How the checks get to a server of Nova's that may have no public address yet."""
+"""How a verification reaches a server that may have no public address yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,126 +14,126 @@ from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint, by_hand
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.client_command import client
-from flakeship.targets.openstack.network import port, temporary_address
+from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
+from flakeship.targets.openstack.network.temporary_address import temporary_address
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.verify.route import Route
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
+log = logging.getLogger(__name__)
+
 SECONDS = 10.0
-"""For the login on the jump host, which is up."""
+"""For the login on the bastion, which is up."""
 
 IDLE = 900
-"""Seconds that its connection stays: a server that boots uses no forward for a while."""
+"""Seconds that the connection to the bastion stays idle: a booting server uses no forward."""
 
 
 @dataclass(frozen=True)
 class NovaAccess:
-    """The access to a server by its port: by the setting `reach`."""
+    """The access to a server by its port, as the setting `access` says."""
 
     network: Proxy
     request: VerifyServerRequest
-    at: Port
-    progress: Callable[[str], object]
+    port: Port
 
     def open(self) -> AbstractContextManager[Route]:
         """Open the route; see open_route."""
-        return open_route(self.network, self.request, self.at, self.progress)
+        return open_route(self.network, self.request, self.port)
 
 
 @contextmanager
-def open_route(
-    network: Proxy, request: VerifyServerRequest, at: Port, progress: Callable[[str], object]
-) -> Iterator[Route]:
-    """Open the way that the request asks for; what it needs is gone afterwards.
+def open_route(network: Proxy, request: VerifyServerRequest, server_port: Port) -> Iterator[Route]:
+    """Open the route that the request asks for; what it needs is removed afterwards.
 
-    A jump host that cannot be used is replaced by a temporary floating IP: what is wrong with the
-    server that was active must not keep its successor out. Raises FlakeshipError.
+    A bastion that cannot be used is replaced by a temporary floating IP: what is wrong with the
+    active server must not block its successor. Raises FlakeshipError.
     """
     with ExitStack() as opened:
-        if serving(network, request, at):
-            yield Route(request.stable, _same(request), at.subnet, serving=True)
-        elif request.reach == "direct":
-            yield Route(at.ipv4, _same(request), at.subnet)
-        elif request.reach == "bastion" and (found := _jump(opened, request, at, progress)):
-            yield found
+        ports = {number: number for number in declared(request)}
+        if serving(network, request, server_port):
+            yield Route(request.stable, ports, server_port.subnet, serving=True)
+        elif request.access == "direct":
+            yield Route(server_port.ipv4, ports, server_port.subnet)
+        elif request.access == "bastion" and (
+            route := _through_bastion(opened, request, server_port)
+        ):
+            yield route
         else:
-            address = opened.enter_context(
-                temporary_address.temporary(network, request, at, progress)
-            )
-            hint = partial(_by_hand, request, at)
-            yield Route(address, _same(request), at.subnet, login=hint)
+            address = opened.enter_context(temporary_address(network, request, server_port))
+            login = partial(_by_hand, request, server_port)
+            yield Route(address, ports, server_port.subnet, login=login)
 
 
-def serving(network: Proxy, request: VerifyServerRequest, at: Port) -> bool:
+def serving(network: Proxy, request: VerifyServerRequest, server_port: Port) -> bool:
     """Whether the stable address leads to this very port."""
-    if not request.stable or request.stable == at.ipv4:
+    if not request.stable or request.stable == server_port.ipv4:
         return bool(request.stable)
-    there = port.floating(network, floating_ip_address=request.stable)
-    return any(each["port_id"] == at.id for each in there)
+    found = port.floating(network, floating_ip_address=request.stable)
+    return any(each["port_id"] == server_port.id for each in found)
 
 
-def endpoint(request: VerifyServerRequest, jump: Bastion) -> Endpoint:
-    """The login on a jump host."""
-    return Endpoint(jump.name, jump.address, SSH, jump.user, request.verify.identity)
+def endpoint(request: VerifyServerRequest, bastion: Bastion) -> Endpoint:
+    """The login on a bastion."""
+    return Endpoint(bastion.name, bastion.address, SSH, bastion.user, request.verify.identity)
 
 
 def declared(request: VerifyServerRequest) -> list[int]:
-    """The ports that the checks need."""
+    """The TCP ports that the checks need."""
     return sorted({SSH, *(each.port for each in request.verify.ports if each.protocol != "udp")})
 
 
-def _same(request: VerifyServerRequest) -> dict[int, int]:
-    return {number: number for number in declared(request)}
-
-
-def _jump(
-    opened: ExitStack, request: VerifyServerRequest, at: Port, progress: Callable[[str], object]
+def _through_bastion(
+    opened: ExitStack, request: VerifyServerRequest, server_port: Port
 ) -> Route | None:
-    """Forwards through the jump host; None where it cannot be used, with a line that says why."""
-    machine, jump = request.machine, request.jump
-    if jump is None:
-        progress(f"{machine}: there is no active server to go through yet")
+    """Forwards through the bastion; None, with a line in the log, where it cannot be used."""
+    machine, bastion = request.machine, request.bastion
+    if bastion is None:
+        log.info("%s: the stack has no active server yet to use as a bastion", machine)
         return None
     if SSH in request.restricted:
-        progress(
-            f"{machine}: {jump.name} cannot be gone through: tcp {SSH} is not open to everybody, "
-            "and its inner address may not be among those that it is open to"
+        log.info(
+            "%s: cannot use %s as a bastion: port %d is restricted, and the bastion's private "
+            "address may not be allowed",
+            machine,
+            bastion.name,
+            SSH,
         )
         return None
-    through = endpoint(request, jump)
-    login = opened.enter_context(connection.Connection(through, jump.host_keys, IDLE))
+    through = endpoint(request, bastion)
+    login = opened.enter_context(connection.Connection(through, bastion.host_keys, IDLE))
     try:
         login.connect(SECONDS)
-        reach = {number: login.forward(at.ipv4, number) for number in declared(request)}
+        ports = {number: login.forward(server_port.ipv4, number) for number in declared(request)}
     except (
         connection.UnreachableError,
         connection.LoginRefusedError,
         connection.HostKeyRefusedError,
     ) as error:
-        progress(f"{machine}: {jump.name} cannot be gone through: {error}")
+        log.info("%s: cannot use %s as a bastion: %s", machine, bastion.name, error)
         return None
-    progress(f"{machine}: looked at through {jump.name}")
-    here = _endpoint(request, at.ipv4)
-    proxy = f"{by_hand(through, jump.host_keys)} -W {at.ipv4}:{SSH}"
+    log.info("%s: using %s as a bastion", machine, bastion.name)
+    proxy = f"{by_hand(through, bastion.host_keys)} -W {server_port.ipv4}:{SSH}"
+    behind = _endpoint(request, server_port.ipv4)
     return Route(
         LOOPBACK,
-        reach,
-        at.subnet,
+        ports,
+        server_port.subnet,
         own=False,
-        login=lambda keys: [f"  {by_hand(here, keys, proxy)}"],
+        login=lambda keys: [f"  {by_hand(behind, keys, proxy)}"],
     )
 
 
-def _by_hand(request: VerifyServerRequest, at: Port, keys: Sequence[str]) -> list[str]:
-    """The temporary address is gone by then."""
-    here = _endpoint(request, "ADDRESS")
+def _by_hand(request: VerifyServerRequest, server_port: Port, keys: Sequence[str]) -> list[str]:
+    """The commands that log in once the temporary address has been removed."""
+    create = client(request.cloud, f"floating ip create --port {server_port.id} {request.pool}")
     return [
-        "  its temporary address has been removed; this gives it another ADDRESS:",
-        f"  {client(request.cloud, f'floating ip create --port {at.id} {request.pool}')}",
-        f"  {by_hand(here, keys)}",
+        "  its temporary address has been removed; this creates another ADDRESS:",
+        f"  {create}",
+        f"  {by_hand(_endpoint(request, 'ADDRESS'), keys)}",
         "  and this removes it afterwards, which nothing else does:",
         f"  {client(request.cloud, 'floating ip delete ADDRESS')}",
     ]

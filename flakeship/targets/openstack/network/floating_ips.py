@@ -2,82 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from flakeship.model.errors import SettingError
+from flakeship.state.outputs import ServerOutput
 from flakeship.targets.openstack.inventory import Address, Inventory
+from flakeship.targets.openstack.outputs import server_details
 from flakeship.targets.openstack.settings import CloudServer
 
-REPAIR = "`pulumi refresh` tells the state, and the next `up` puts it right"
+REPAIR = "run `pulumi refresh`, then `pulumi up`, to repair it"
 
 
-def own(look: Inventory, stack: str, server: str) -> Address | None:
-    """The floating IP that a stack has made for a server of this name."""
-    marked = (each for each in look.addresses if (each.stack, each.name) == (stack, server))
-    return next(marked, None)
+def own(inventory: Inventory, stack: str, server: str) -> Address | None:
+    """The floating IP that a stack has created for a server of this name."""
+    owned = (each for each in inventory.addresses if (each.stack, each.name) == (stack, server))
+    return next(owned, None)
 
 
-def resolved(server: CloudServer, look: Inventory, stack: str) -> CloudServer:
-    """The server with an existing address that is there; our own for it is `floating` as ever.
+def resolved(server: CloudServer, inventory: Inventory, stack: str) -> CloudServer:
+    """The server with an address that exists; its own one by name means `floating`.
 
-    Were that one named and no longer declared, it would be released. Raises SettingError for an
-    address that the project does not have.
+    Otherwise the own one would no longer be declared, and so be released. Raises SettingError
+    (address-missing) for an address that the project does not have.
     """
     if server.options.address in ("floating", "none"):
         return server
-    if not any(each.address == server.options.address for each in look.addresses):
-        there = sorted(each.address for each in look.addresses)
+    if not any(each.address == server.options.address for each in inventory.addresses):
+        existing = sorted(each.address for each in inventory.addresses)
         raise SettingError(
-            f"flakeship:servers: {server.name}: address: the project {look.project_name} has no "
-            f"floating IP {server.options.address}; it has {', '.join(there) or 'none'}"
+            f"the project {inventory.project_name} does not have this floating IP",
+            code="address-missing",
+            key=f"flakeship:servers[{server.name}].openstack.address",
+            given=server.options.address,
+            allowed=", ".join(["floating", "none", *existing]),
         )
-    ours = own(look, stack, server.name)
-    if ours and ours.address == server.options.address:
-        options = server.options.model_copy(update={"address": "floating"})
-        return server.model_copy(update={"options": options})
+    mine = own(inventory, stack, server.name)
+    if mine and mine.address == server.options.address:
+        return server.model_copy(
+            update={"options": server.options.model_copy(update={"address": "floating"})}
+        )
     return server
 
 
-def missing(servers: list[CloudServer], look: Inventory, stack: str) -> int:
-    """How many floating IPs have to be made."""
-    return sum(s.options.address == "floating" and not own(look, stack, s.name) for s in servers)
+def missing(servers: Sequence[CloudServer], inventory: Inventory, stack: str) -> int:
+    """How many floating IPs have to be created."""
+    return sum(
+        s.options.address == "floating" and not own(inventory, stack, s.name) for s in servers
+    )
 
 
-def drifted(servers: list[CloudServer], reports: Mapping[str, Any], look: Inventory) -> list[str]:
-    """What to tell of addresses that do not lead to where the last good run has put them."""
-    said = []
+def drifted(
+    servers: Sequence[CloudServer], before: Mapping[str, ServerOutput], inventory: Inventory
+) -> list[str]:
+    """The notices about addresses that no longer lead to where the last good run moved them."""
+    notices = []
     for server in servers:
-        before = reports.get(server.name) or {}
-        if server.options.address == "none" or not before.get("port") or before.get("fixed"):
+        if server.options.address == "none" or server.name not in before:
             continue
-        there = [each for each in look.addresses if each.address == before["address"]]
-        if not there:
-            said.append(f"{server.name}: its address {before['address']} is gone: {REPAIR}")
-        elif there[0].port != before["port"]:
-            where = f"to the port {there[0].port}" if there[0].port else "nowhere"
-            said.append(
-                f"{server.name}: its address {before['address']} leads {where}, not to "
-                f"{before['machine']}: {REPAIR}"
-            )
-    return said
+        output = before[server.name]
+        details = server_details(output)
+        if details.fixed or not details.port:
+            continue
+        name = f"{server.name}: its address {output.address}"
+        found = [each for each in inventory.addresses if each.address == output.address]
+        if not found:
+            notices.append(f"{name} no longer exists: {REPAIR}")
+        elif found[0].port != details.port:
+            where = f"to the port {found[0].port}" if found[0].port else "nowhere"
+            notices.append(f"{name} leads {where}, not to {output.machine}: {REPAIR}")
+    return notices
 
 
-def leaving(servers: list[CloudServer], reports: Mapping[str, Any]) -> list[str]:
-    """What to tell of servers that are in the settings no more."""
-    names = {server.name for server in servers}
+def released(before: Mapping[str, ServerOutput]) -> dict[str, str]:
+    """The servers of the last good run, and the address that is released with each, or empty."""
+    return {
+        name: output.address if server_details(output).released else ""
+        for name, output in before.items()
+    }
+
+
+def moves(active: Mapping[str, str], before: Mapping[str, ServerOutput]) -> list[str]:
+    """The notices about addresses that this run moves; `active` are the new machines by server."""
     return [
-        f"{name} is not in the settings any more: its server goes"
-        + (f", and its address {report['address']} with it" if report.get("released") else "")
-        for name, report in reports.items()
-        if name not in names
-    ]
-
-
-def moves(active: Mapping[str, str], reports: Mapping[str, Any]) -> list[str]:
-    """Which addresses move in this run; `active` are the machines to be by server."""
-    return [
-        f"{name}: {report['address']} moves from {report['machine']} to {active[name]}"
-        for name, report in reports.items()
-        if name in active and report["machine"] != active[name] and not report.get("fixed")
+        f"{name}: {output.address} moves from {output.machine} to {active[name]}"
+        for name, output in before.items()
+        if name in active and output.machine != active[name] and not server_details(output).fixed
     ]

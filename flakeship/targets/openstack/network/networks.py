@@ -12,8 +12,10 @@ from flakeship.targets.openstack.settings import OpenStackSettings
 
 @dataclass(frozen=True)
 class Networks:
-    """Ids of networks: the servers' own, empty for one that is made; where its router leads to;
-    and where floating IPs come from, empty where the stack needs none. `pool_name` is its name.
+    """Ids of networks, empty where the stack needs none.
+
+    `network` is the servers' own, empty for one that the stack creates; `external` is where the
+    router of that leads; `pool` is where floating IPs come from, and `pool_name` its name.
     """
 
     network: str
@@ -22,69 +24,80 @@ class Networks:
     pool_name: str
 
 
-def places(wish: OpenStackSettings, look: Inventory, *, floating: bool) -> Networks:
-    """Find them. `floating`: whether any floating IP is needed, for a server or for its checks.
+def find(options: OpenStackSettings, inventory: Inventory, *, floating: bool) -> Networks:
+    """Find the networks; with `floating` a server or its verification needs a floating IP.
 
-    Raises SettingError for a network that is not there, for a name that two have, and where more
-    than one external network could be meant.
+    Raises SettingError for a network that does not exist (network-missing), and for a name or a
+    default that several networks match (network-ambiguous).
     """
-    network = named(look, "network", wish.network.name) if wish.network.name else None
-    pool = outside(look, "pool", wish.pool) if floating else None
-    external = None
+    own = options.network
+    network = named(inventory, "network", own.name) if own.name else None
+    pool = external(inventory, "pool", options.pool) if floating else None
+    outside = None
     if network is None:
-        asked = wish.network.external
-        external = outside(look, "network.external", asked) if asked else pool
-        external = external or outside(look, "network.external", "")
+        outside = (
+            external(inventory, "network.external", own.external) if own.external else pool
+        ) or external(inventory, "network.external", "")
     return Networks(
         network.id if network else "",
-        external.id if external else "",
+        outside.id if outside else "",
         pool.id if pool else "",
         pool.name if pool else "",
     )
 
 
-def named(look: Inventory, key: str, wanted: str) -> Network:
+def named(inventory: Inventory, key: str, name: str) -> Network:
     """The one network of this name or id."""
-    found = [each for each in look.networks if wanted in (each.name, each.id)]
+    found = [each for each in inventory.networks if name in (each.name, each.id)]
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(each.id for each in found)
-        raise SettingError(
-            f"flakeship:openstack.{key}: {len(found)} networks are called {wanted}: "
-            f"give the id of one of them: {ids}"
+        raise error(
+            f"{len(found)} networks have this name",
+            "network-ambiguous",
+            key,
+            given=name,
+            allowed=", ".join(each.id for each in found),
+            remedy="use the id of one of them",
         )
-    names = sorted(each.name for each in look.networks)
-    near = difflib.get_close_matches(wanted, names, 3) or names
-    raise SettingError(
-        f"flakeship:openstack.{key}: the project {look.project_name} sees no network {wanted}; "
-        f"nearest: {', '.join(near) or 'it sees none at all'}"
+    names = sorted(each.name for each in inventory.networks)
+    near = difflib.get_close_matches(name, names, 3)
+    raise error(
+        f"the project {inventory.project_name} has no access to such a network",
+        "network-missing",
+        key,
+        given=name,
+        allowed=", ".join(near or names),
     )
 
 
-def outside(look: Inventory, key: str, wanted: str) -> Network:
+def external(inventory: Inventory, key: str, name: str) -> Network:
     """The external network of this name or, without one, the only one that there is."""
-    if wanted:
-        network = named(look, key, wanted)
-        if not network.external:
-            raise SettingError(
-                f"flakeship:openstack.{key}: {wanted} is not external: floating IPs and routers "
-                f"need one of {externals(look) or 'which there is none here'}"
-            )
-        return network
-    found = [each for each in look.networks if each.external]
-    if len(found) != 1:
-        raise SettingError(
-            f"flakeship:openstack.{key}: is needed, because there are {len(found)} external "
-            f"networks: {externals(look)}"
-            if found
-            else f"flakeship:openstack.{key}: the project {look.project_name} sees no external "
-            "network: name an existing `network` and `reach: direct`, with `address: none` for "
-            "every server"
-        )
-    return found[0]
+    found = [each for each in inventory.networks if each.external]
+    names = ", ".join(sorted(each.name for each in found))
+    if name:
+        network = named(inventory, key, name)
+        if network.external:
+            return network
+        what = "this network is not external, as floating IPs and routers need one"
+        raise error(what, "network-not-external", key, given=name, allowed=names)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        what = f"must be set, because the cloud has {len(found)} external networks"
+        raise error(what, "network-ambiguous", key, allowed=names)
+    raise error(
+        f"the project {inventory.project_name} has no access to an external network",
+        "network-missing",
+        key,
+        remedy="name an existing `network` and `access: direct`, with `address: none` for every "
+        "server",
+    )
 
 
-def externals(look: Inventory) -> str:
-    """The names of the external networks."""
-    return ", ".join(sorted(each.name for each in look.networks if each.external))
+def error(
+    what: str, code: str, key: str, *, given: str = "", allowed: str = "", remedy: str = ""
+) -> SettingError:
+    """An error about a setting of the target."""
+    key = f"flakeship:openstack.{key}"
+    return SettingError(what, code=code, key=key, given=given, allowed=allowed, remedy=remedy)

@@ -25,13 +25,16 @@ class Port:
 
 
 def find(network: Proxy, machine: str, number: str) -> Port:
-    """Look at a port. Raises FlakeshipError where it has no IPv4 address."""
+    """Read a port. Raises FlakeshipError (port-without-ipv4) where it has no IPv4 address."""
     found = rest.ask(network, "GET", f"/ports/{number}")["port"]
     fixed = {ipaddress.ip_address(each["ip_address"]): each for each in found["fixed_ips"]}
     first = next((address for address in fixed if address.version == 4), None)
     if first is None:
         raise FlakeshipError(
-            f"{machine}: its port {number} has no IPv4 address: its network needs a subnet with one"
+            f"its port {number} has no IPv4 address",
+            code="port-without-ipv4",
+            key=machine,
+            remedy="its network needs an IPv4 subnet",
         )
     subnet = rest.ask(network, "GET", f"/subnets/{fixed[first]['subnet_id']}")["subnet"]
     others = tuple(str(address) for address in fixed if address.version == 6)
@@ -39,5 +42,5 @@ def find(network: Proxy, machine: str, number: str) -> Port:
 
 
 def floating(network: Proxy, **query: str) -> list[dict[str, Any]]:
-    """Our project's floating IPs that are like this (`port_id`, `description`, ...)."""
+    """The project's floating IPs with these values (`port_id`, `description`, ...)."""
     return rest.every(network, "/floatingips", "floatingips", query)

@@ -2,101 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from openstack.exceptions import HttpException
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.interrupt import deferred
-from flakeship.targets.openstack import ownership_tags
+from flakeship.rollout.temporary import temporary
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.deletion import delete
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
+from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import VerifyServerRequest
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
+log = logging.getLogger(__name__)
+
+FloatingIp = dict[str, Any]
+
 
 @contextmanager
-def temporary(
-    network: Proxy, request: VerifyServerRequest, at: Port, progress: Callable[[str], object]
+def temporary_address(
+    network: Proxy, request: VerifyServerRequest, server_port: Port
 ) -> Iterator[str]:
-    """The address of a floating IP on the server's port, which is gone afterwards.
+    """The address of a floating IP on the server's port, which is removed afterwards.
 
-    What a killed run has left for the same server is taken over. One that somebody else has put on
-    the port is used as it is, and stays. Raises FlakeshipError where the cloud gives none, and
-    where it cannot be removed: the server's own address could not be moved here.
+    What a killed run left for the same server is taken over. One that somebody else has put on the
+    port is used as it is, and stays. Raises FlakeshipError where the cloud has none left, and where
+    it cannot be removed: the server's own address could not be moved to the port.
     """
     machine = request.machine
-    carried = ownership_tags.metadata(request.marks)
-    mine = ownership_tags.description(carried)
-    there = port.floating(network, port_id=at.id)
-    if other := next((each for each in there if each["description"] != mine), None):
-        address = other["floating_ip_address"]
-        progress(f"{machine}: looked at by {address}, which leads to its port already")
+    owner = request.owner.for_verification()
+    mine = description(owner)
+    existing = port.floating(network, port_id=server_port.id)
+    if other := next((each for each in existing if each["description"] != mine), None):
+        address: str = other["floating_ip_address"]
+        log.info("%s: using %s, which leads to its port already", machine, address)
         yield address
         return
-    number = ""
-    try:
-        with deferred():  # what is not known cannot be removed
-            made = _take_over(network, at, mine) or _make(network, request, at, mine)
-            number, address = made["id"], made["floating_ip_address"]
-        tags = {"tags": ownership_tags.tags(carried)}
-        rest.ask(network, "PUT", f"/floatingips/{number}/tags", json=tags)
-        progress(f"{machine}: looked at by {address}, a temporary floating IP")
+    with temporary(
+        partial(_create, network, request, server_port, mine),
+        partial(_remove, network, request),
+        partial(_take_over, network, server_port, mine),
+    ) as floating_ip:
+        path = f"/floatingips/{floating_ip['id']}/tags"
+        rest.ask(network, "PUT", path, json={"tags": words(owner)})
+        address = floating_ip["floating_ip_address"]
+        log.info("%s: using %s, a temporary floating IP", machine, address)
         yield address
-    finally:
-        if number:
-            what = f"{machine}: the temporary floating IP {address}"
-            with deferred():
-                delete(
-                    network,
-                    f"/floatingips/{number}",
-                    what,
-                    client(request.cloud, f"floating ip delete {number}"),
-                )
 
 
-def _take_over(network: Proxy, at: Port, mine: str) -> dict[str, Any] | None:
-    """What a killed run has left: on this port, or on none any more."""
+def _take_over(network: Proxy, server_port: Port, mine: str) -> FloatingIp | None:
+    """The floating IP that a killed run left on this port, or on none."""
     for left in port.floating(network, description=mine):
-        if left["port_id"] == at.id:
+        if left["port_id"] == server_port.id:
             return left
         if not left["port_id"]:
-            return _put(network, left["id"], at)
+            body = {"port_id": server_port.id, "fixed_ip_address": server_port.ipv4}
+            path = f"/floatingips/{left['id']}"
+            moved: FloatingIp = rest.ask(network, "PUT", path, json={"floatingip": body})
+            return dict(moved["floatingip"])
     return None
 
 
-def _put(network: Proxy, number: str, at: Port) -> dict[str, Any]:
-    wish = {"floatingip": {"port_id": at.id, "fixed_ip_address": at.ipv4}}
-    answer = rest.ask(network, "PUT", f"/floatingips/{number}", json=wish)
-    found: dict[str, Any] = answer["floatingip"]
-    return found
-
-
-def _make(network: Proxy, request: VerifyServerRequest, at: Port, mine: str) -> dict[str, Any]:
-    wish = {
+def _create(
+    network: Proxy, request: VerifyServerRequest, server_port: Port, mine: str
+) -> FloatingIp:
+    body = {
         "floating_network_id": request.pool,
-        "port_id": at.id,
-        "fixed_ip_address": at.ipv4,
+        "port_id": server_port.id,
+        "fixed_ip_address": server_port.ipv4,
         "description": mine,
     }
     try:
-        answer = rest.ask(network, "POST", "/floatingips", json={"floatingip": wish})
+        answer = rest.ask(network, "POST", "/floatingips", json={"floatingip": body})
     except HttpException as error:
         if error.status_code not in {400, 404, 409}:
             raise
-        said = errors.answer(error).rstrip(".")
         shown = client(request.cloud, "floating ip list")
         raise FlakeshipError(
-            f"{request.machine}: the verification gets no temporary floating IP from the network "
-            f"{request.pool}: {said}. Release one that is not needed (`{shown}`), ask "
-            "for more, or let flakeship:openstack.reach be jump or direct"
+            f"the network {request.pool} has no floating IP for the verification: "
+            f"{errors.answer(error).rstrip('.')}",
+            code="address-unavailable",
+            key=request.machine,
+            remedy=f"release one that is not needed (`{shown}`), ask for more, or set "
+            "flakeship:openstack.access to bastion or direct",
         ) from error
-    found: dict[str, Any] = answer["floatingip"]
-    return found
+    return dict(answer["floatingip"])
+
+
+def _remove(network: Proxy, request: VerifyServerRequest, floating_ip: FloatingIp) -> None:
+    number, address = floating_ip["id"], floating_ip["floating_ip_address"]
+    by_hand = client(request.cloud, f"floating ip delete {number}")
+    what = f"the temporary floating IP {address} of {request.machine}"
+    delete(network, f"/floatingips/{number}", what, by_hand)

@@ -18,28 +18,29 @@ if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 
-def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, at: Port) -> str:
-    """Nova and Neutron have the server as it was asked for."""
+def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_port: Port) -> str:
+    """Nova and Neutron report the server as it was requested."""
     try:
         server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
-        now = port.find(network, request.machine, at.id)
+        now = port.find(network, request.machine, server_port.id)
     except (SDKException, ClientException) as error:
-        raise Failed(f"the API does not tell: {errors.answer(error)}") from error
+        raise Failed(f"the API does not answer: {errors.answer(error)}") from error
     except FlakeshipError as error:
         raise Failed(str(error)) from error
     image = (server["image"] or {"id": "none, but a volume"})["id"]
-    addresses = {each["addr"] for net in server["addresses"].values() for each in net}
-    wishes = [
+    address = server_port.ipv4
+    addresses = {each["addr"] for found in server["addresses"].values() for each in found}
+    expected = [
         ("the status", server["status"], "ACTIVE"),
         ("the flavor", server["flavor"]["original_name"], request.flavor),
         ("the image", image, request.image),
         ("the server of its port", now.device or "none", request.server),
-        ("the address of its port", now.ipv4, at.ipv4),
+        ("the address of its port", now.ipv4, address),
     ]
-    wrong = [f"{what} is {found}, not {wish}" for what, found, wish in wishes if found != wish]
-    if at.ipv4 not in addresses:
+    wrong = [f"{what} is {found}, not {value}" for what, found, value in expected if found != value]
+    if address not in addresses:
         has = ", ".join(sorted(addresses)) or "none"
-        wrong.append(f"{at.ipv4} is not among its addresses: {has}")
+        wrong.append(f"{address} is not among its addresses: {has}")
     if wrong:
         raise Failed("; ".join(wrong))
-    return f"ACTIVE, {request.flavor}, image {request.image}, {at.ipv4} on port {at.id}"
+    return f"ACTIVE, {request.flavor}, image {request.image}, {address} on port {server_port.id}"

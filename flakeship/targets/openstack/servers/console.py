@@ -20,11 +20,11 @@ PACE = 0.5
 """Seconds between two readings: a hypervisor is asked for each."""
 
 CONFLICT = 409
-"""How Nova says that a server is not ready."""
+"""Nova's status code for a server that is not ready."""
 
 
 class Console:
-    """What Nova gives of a server's console: maybe only its end, and after a hard reboot anew."""
+    """A server's console as Nova shows it: maybe only its end, and empty after a hard reboot."""
 
     truncated = True
 
@@ -41,23 +41,27 @@ class Console:
         return client(self.cloud, f"console log show {self.server}")
 
     def read(self) -> str:
-        """What Nova gives, or why it does not; what it gave before, where that is too fresh."""
+        """Nova's text, or why there is none; the one before, where that is very recent."""
         if time.monotonic() - self._at < PACE:
             return self._text
         try:
-            wish: dict[str, object] = {"os-getConsoleOutput": {}}
-            answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=wish)
+            body: dict[str, object] = {"os-getConsoleOutput": {}}
+            answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=body)
             self._text = clean(answer["output"] or "")
         except (SDKException, ClientException) as error:
             said = f"Nova does not show it: {errors.answer(error)}"
             if not self._passing(error):
-                raise FlakeshipError(f"{said}; `{self.name}` tells whether that lasts") from error
+                raise FlakeshipError(
+                    said,
+                    code="console-unavailable",
+                    remedy=f"`{self.name}` shows whether that lasts",
+                ) from error
             self._text = self._text or said
         self._at = time.monotonic()
         return self._text
 
     def _passing(self, error: Exception) -> bool:
-        """Whether it may be shown later: a server that is being made or moved has none."""
+        """Whether it may be shown later: a server that is being created or moved has none."""
         if not isinstance(error, NotFoundException):
             return errors.passing(error) or getattr(error, "status_code", None) == CONFLICT
         try:

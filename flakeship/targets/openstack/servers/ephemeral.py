@@ -1,125 +1,129 @@
-"""A test server: made, verified and removed by one verb."""
+"""A test server that is created, verified and removed by one command."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.rollout.ownership import Owner
+from flakeship.rollout.temporary import temporary
 from flakeship.system.interrupt import deferred
-from flakeship.targets.openstack import ownership_tags
-from flakeship.targets.openstack.api import connection as cloud
+from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
-from flakeship.targets.openstack.servers import verify_server
+from flakeship.targets.openstack.servers import faults, verify_server
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
+log = logging.getLogger(__name__)
+
 BUILD = 600.0
-"""Seconds for Nova to make a server: the first one of an image waits for its copy."""
+"""Seconds for Nova to create a server: the first one of an image waits for its copy."""
 
-GONE = "  the test server has been removed, with all that it had: make a server to look at one"
+REMOVED = "  the test server has been removed; add a server to the settings to inspect one"
 
 
-def verify_ephemeral(request: EphemeralRequest, progress: Callable[[str], object]) -> Evidence:
+def verify_ephemeral(request: EphemeralRequest) -> Evidence:
     """Verify a server that exists only for this; whatever happens, nothing of it is left.
 
-    What a killed trial of the same server and release has left here is removed first: one of
-    another checkout may be under way. Raises FlakeshipError with the story, or with what could not
-    be removed.
+    What a killed run of this checkout left of the same server and release is removed first; one of
+    another checkout may be under way. Raises FlakeshipError with the failed checks, or with what
+    could not be removed.
     """
-    machine = request.review.machine
-    with cloud.connected(request.review.cloud) as connection, ExitStack() as undo:
+    server = request.server
+    owner = server.owner.for_verification().of_this_checkout()
+    with api.connected(server.cloud) as connection:
         compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
-        _sweep(compute, network, request, progress)
-        # what is made is put down for removal before an interruption can come
-        with deferred():
-            port = _make_port(network, request)
-            undo.callback(_drop_port, network, request.review, port)
-        tags = {"tags": ownership_tags.tags(ownership_tags.own(request.review.marks))}
-        rest.ask(network, "PUT", f"/ports/{port}/tags", json=tags)
-        with deferred():
-            server = _make_server(compute, request, port)
-            undo.callback(_drop_server, compute, request.review, server)
-        progress(f"{machine}: a test server, {server}")
-        _wait(compute, request.review, server)
-        asked = replace(request.review, server=server, port=port)
-        return verify_server.examine(connection, asked, [], progress, lambda _: [GONE])
+        remove_server = partial(_remove_server, compute, server)
+        remove_port = partial(_remove_port, network, server)
+        left = _left(compute, network, server.machine, owner)
+        if any(left):
+            log.info("%s: removing what a killed run left", server.machine)
+        for each in left[0]:
+            remove_server(each)
+        for each in left[1]:
+            remove_port(each)
+        with temporary(partial(_create_port, network, request, owner), remove_port) as port:
+            rest.ask(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
+            create = partial(_create_server, compute, request, owner, port)
+            with temporary(create, remove_server) as created:
+                log.info("%s: created the test server %s", server.machine, created)
+                _wait(compute, server, created)
+                return verify_server.examine(
+                    connection,
+                    replace(server, server=created, port=port),
+                    [],
+                    lambda _: [REMOVED],
+                )
 
 
-def _sweep(
-    compute: Proxy, network: Proxy, request: EphemeralRequest, progress: Callable[[str], object]
-) -> None:
-    """Remove what a killed trial has left."""
-    mine = ownership_tags.own(request.review.marks)
-    machine = request.review.machine
+def _left(
+    compute: Proxy, network: Proxy, machine: str, owner: Owner
+) -> tuple[list[str], list[str]]:
+    """The servers and ports that a killed run left."""
     named = rest.every(compute, "/servers/detail", "servers", {"name": f"^{machine}$"})
-    servers = [each["id"] for each in named if mine.items() <= each["metadata"].items()]
-    ports = rest.every(network, "/ports", "ports", {"description": _description(request)})
-    if servers or ports:
-        progress(f"{machine}: removing what a trial that was killed has left")
-    for server in servers:
-        _drop_server(compute, request.review, server)
-    for port in ports:
-        _drop_port(network, request.review, port["id"])
+    servers = [each["id"] for each in named if owner.tags.items() <= each["metadata"].items()]
+    ports = rest.every(network, "/ports", "ports", {"description": description(owner)})
+    return servers, [port["id"] for port in ports]
 
 
-def _make_port(network: Proxy, request: EphemeralRequest) -> str:
-    wish = {
+def _create_port(network: Proxy, request: EphemeralRequest, owner: Owner) -> str:
+    body = {
         "network_id": request.network,
-        "name": request.review.machine,
+        "name": request.server.machine,
         "security_groups": request.security_groups,
-        "description": _description(request),
+        "description": description(owner),
     }
-    made: str = rest.ask(network, "POST", "/ports", json={"port": wish})["port"]["id"]
-    return made
+    created: str = rest.ask(network, "POST", "/ports", json={"port": body})["port"]["id"]
+    return created
 
 
-def _make_server(compute: Proxy, request: EphemeralRequest, port: str) -> str:
-    wish: dict[str, Any] = {
-        "name": request.review.machine,
-        "imageRef": request.review.image,
+def _create_server(compute: Proxy, request: EphemeralRequest, owner: Owner, port: str) -> str:
+    body: dict[str, Any] = {
+        "name": request.server.machine,
+        "imageRef": request.server.image,
         "flavorRef": request.flavor,
         "networks": [{"port": port}],
         "config_drive": True,
-        "metadata": ownership_tags.own(request.review.marks),
+        "metadata": owner.tags,
     }
-    made: str = rest.ask(compute, "POST", "/servers", json={"server": wish})["server"]["id"]
-    return made
+    created: str = rest.ask(compute, "POST", "/servers", json={"server": body})["server"]["id"]
+    return created
 
 
 def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
-    """Wait until Nova has made the server. Raises FlakeshipError with the fault where it fails."""
+    """Wait until Nova has created the server. Raises FlakeshipError where it fails."""
     status = ""
     for answer in rest.polled(compute, f"/servers/{number}", BUILD, first=0.5):
         server = answer["server"]
         status = server["status"]
         if status == "ERROR":
-            raise FlakeshipError(f"{request.machine}: {verify_server.fault(server, request.cloud)}")
+            raise faults.failure(request.machine, server, request.cloud)
         if status == "ACTIVE":
             return
-    raise FlakeshipError(f"{request.machine}: Nova has it as {status} after {BUILD:.0f} s")
+    raise FlakeshipError(
+        f"is still {status} in Nova after {BUILD:.0f} s",
+        code="server-not-created",
+        key=request.machine,
+    )
 
 
-def _drop_server(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
+def _remove_server(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
     by_hand = client(request.cloud, f"server delete {number}")
-    what = f"{request.machine}: the test server"
     with deferred():
+        what = f"the test server of {request.machine}"
         delete(compute, f"/servers/{number}", what, by_hand, wait=True)
 
 
-def _drop_port(network: Proxy, request: VerifyServerRequest, number: str) -> None:
+def _remove_port(network: Proxy, request: VerifyServerRequest, number: str) -> None:
     by_hand = client(request.cloud, f"port delete {number}")
-    what = f"{request.machine}: the port of the test server"
     with deferred():
-        delete(network, f"/ports/{number}", what, by_hand)
-
-
-def _description(request: EphemeralRequest) -> str:
-    return ownership_tags.description(ownership_tags.own(request.review.marks))
+        delete(network, f"/ports/{number}", f"the port of {request.machine}", by_hand)

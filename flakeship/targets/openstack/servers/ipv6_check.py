@@ -19,22 +19,23 @@ from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.route import Route
 
 SLAAC = 60.0
-"""Seconds for a server to take its address: it asks for a router less and less often."""
+"""Seconds for a server to configure its address: it asks for a router less and less often."""
 
 KNOCK = 2.0
-"""Seconds for an answer before another way is tried."""
+"""Seconds for an answer before another route is tried."""
 
 
-def check(request: VerifyServerRequest, at: Port, subject: Subject) -> str:
-    """All declared TCP ports answer, from here or from a peer; or there is no way to look, and why.
+def check(request: VerifyServerRequest, server_port: Port, subject: Subject) -> str:
+    """All declared TCP ports answer over IPv6, to the workstation or to the bastion.
 
-    Restricted ones are left out: they may be open to IPv4 addresses only.
-    A silence is the server's fault where its network leads here (`direct`), or a peer sees it too.
+    Where neither has an IPv6 route the evidence says so. Restricted ports are left out: they may be
+    open to IPv4 addresses only. A silence is the server's fault where its network is routed to the
+    workstation (`direct`), or where the bastion meets it too.
     """
-    _taken(at, subject)
-    address, restricted = at.ipv6[0], request.restricted
+    _configured(server_port, subject)
+    address, restricted = server_port.ipv6[0], request.restricted
     if SSH in restricted:
-        return f"{address} is set; not looked at: tcp {SSH} is not open to everybody"
+        return f"{address} is set; not probed: port {SSH} is restricted"
     tcp = (p for p in subject.request.ports if p.protocol != "udp")
     open_ones = (p for p in tcp if not (p.needs_data or p.port in restricted))
     ports = {SSH: Declared(port=SSH, protocol="ssh"), **{p.port: p for p in open_ones}}
@@ -45,46 +46,46 @@ def check(request: VerifyServerRequest, at: Port, subject: Subject) -> str:
         raise Failed(f"{address}: tcp {SSH} is refused") from error
     except OSError as error:
         why = error.strerror or str(error)
-        if request.jump and not subject.route.serving:
-            return _from_peer(request, request.jump, subject.route, address, ports)
-        if request.reach == "direct" and isinstance(error, TimeoutError):
+        if request.bastion and not subject.route.serving:
+            return _from_bastion(request, request.bastion, subject.route, address, ports)
+        if request.access == "direct" and isinstance(error, TimeoutError):
             raise Failed(f"{address}: tcp {SSH} does not answer: {why}") from error
-        return f"{address} is set; not looked at: this machine has no way there ({why})"
+        return f"{address} is set; not probed: the workstation has no route to it ({why})"
     return f"{address}: {_answers(seen, ports)}; seen from this machine"
 
 
-def _taken(at: Port, subject: Subject) -> None:
-    """The server has set the addresses that its port has: others the cloud lets through nothing."""
-    known = subject.facts()
+def _configured(server_port: Port, subject: Subject) -> None:
+    """Wait until the server has its port's addresses: the cloud lets no others through."""
+    found = subject.facts()
     for _ in backoff(SLAAC):
-        missing = {*at.ipv6} - {each.address for each in known.addresses}
+        missing = {*server_port.ipv6} - {each.address for each in found.addresses}
         if not missing:
             return
-        known = probe.run(subject.shell, "addresses")
-    has = [a.address for a in known.addresses if ":" in a.address and a.interface != "lo"]
+        found = probe.run(subject.shell, "addresses")
+    has = [a.address for a in found.addresses if ":" in a.address and a.interface != "lo"]
     raise Failed(f"{', '.join(sorted(missing))} is not set, but {', '.join(has) or 'none'}")
 
 
-def _from_peer(
+def _from_bastion(
     request: VerifyServerRequest,
-    jump: Bastion,
+    bastion: Bastion,
     route: Route,
     address: str,
     ports: dict[int, Declared],
 ) -> str:
-    name = jump.name
     try:
-        with connection.Connection(access.endpoint(request, jump), jump.host_keys) as peer:
-            peer.connect(access.SECONDS)
-            forwards = {number: peer.forward(address, number) for number in ports}
+        login = access.endpoint(request, bastion)
+        with connection.Connection(login, bastion.host_keys) as through:
+            through.connect(access.SECONDS)
+            forwards = {number: through.forward(address, number) for number in ports}
             seen = replace(route, address=wire.LOOPBACK, ports=forwards)
-            return f"{address}: {_answers(seen, ports)}; seen from {name}"
+            return f"{address}: {_answers(seen, ports)}; seen from {bastion.name}"
     except FlakeshipError as error:
-        where = f"not from here, not from {name}: {error}"
-        return f"{address} is set; no way to look at it: {where}"
+        where = f"neither the workstation nor {bastion.name}: {error}"
+        return f"{address} is set; not probed: no route to it from {where}"
 
 
-def _answers(seen: Route, ports: dict[int, Declared]) -> str:
-    for each in ports.values():
-        outside.answers_on(seen, each, outside.PATIENCE)
+def _answers(route: Route, ports: dict[int, Declared]) -> str:
+    for port in ports.values():
+        outside.answers_on(route, port, outside.PATIENCE)
     return f"tcp {', '.join(map(str, sorted(ports)))} answer"

@@ -15,8 +15,8 @@ from urllib.request import urlopen
 from openstack.connection import Connection
 
 from dev.openstack.__main__ import CLOUD
+from flakeship.rollout.ownership import STACK
 from flakeship.targets.openstack.api.connection import connected
-from flakeship.targets.openstack.inventory import STACK
 from tests.project import ROOT, Project, make
 from tests.targets.openstack.unit.blocks import in_block
 

@@ -1,4 +1,4 @@
-"""Publishing and withdrawing in a real Glance, and one look at the whole cloud."""
+"""Publishing and withdrawing in a real Glance, and the inspection of the whole cloud."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from dev.openstack.__main__ import CLOUD
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
+from flakeship.rollout.ownership import RELEASE, STACK
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.images.publish import publish, withdraw
 from flakeship.targets.openstack.images.visibility import set_visibility
 from flakeship.targets.openstack.inspect import inspect
-from flakeship.targets.openstack.inventory import RELEASE, STACK
 from flakeship.targets.openstack.requests import PublishRequest, VisibilityRequest
 
 BIG = 300 << 20
@@ -67,14 +67,14 @@ def ours(connection: Connection, stack: str) -> list[dict[str, Any]]:
     return found
 
 
-def said(call: Callable[[], object]) -> str:
+def refused(call: Callable[[], object]) -> FlakeshipError:
     with pytest.raises(FlakeshipError) as raised:
         call()
-    return str(raised.value)
+    return raised.value
 
 
 def test_an_image_lives(connection: Connection, stack: str, wanted: PublishRequest) -> None:
-    done = publish(wanted, None, print)
+    done = publish(wanted, None)
     (image,) = ours(connection, stack)
     expected = {
         "id": done.id, "status": "active", "os_hash_algo": "sha512", "disk_format": "raw",
@@ -85,14 +85,14 @@ def test_an_image_lives(connection: Connection, stack: str, wanted: PublishReque
     # what others add stays, what differs is patched
     connection.image.update_image(done.id, theirs="yes")
     changed = replace(wanted, visibility="community", properties={**wanted.properties, "a/b": "c"})
-    assert publish(changed, done, print) == done
+    assert publish(changed, done) == done
     set_visibility(VisibilityRequest(CLOUD, [done.id], []))
     (image,) = ours(connection, stack)
     assert (image["visibility"], image["theirs"], image["a/b"]) == ("community", "yes", "c")
     assert not image["os_hidden"]
     # deleted behind our back
     connection.image.delete_image(done.id)
-    again = publish(wanted, done, print)
+    again = publish(wanted, done)
     assert again.id != done.id
     withdraw(wanted, again)
     withdraw(wanted, again)
@@ -102,8 +102,9 @@ def test_an_image_lives(connection: Connection, stack: str, wanted: PublishReque
 def test_a_wrong_sha512_leaves_nothing(
     connection: Connection, stack: str, wanted: PublishRequest
 ) -> None:
-    assert "is not what was built" in said(
-        lambda: publish(replace(wanted, sha512="0" * 128), None, print)
+    assert (
+        refused(lambda: publish(replace(wanted, sha512="0" * 128), None)).code
+        == "image-file-changed"
     )
     assert not ours(connection, stack)
 
@@ -117,19 +118,22 @@ def test_what_glance_refuses_leaves_nothing(
     data = header + bytes(72) + b"/etc/hostname" + bytes(65536)
     Path(wanted.file).write_bytes(data)
     broken = replace(wanted, sha512=hashlib.sha512(data).hexdigest())
-    text = said(lambda: publish(broken, None, print))
-    assert f"{wanted.file}, which begins as qcow2: Image failed safety checks; `qemu" in text
+    error = refused(lambda: publish(broken, None))
+    assert error.code == "image-refused"
+    assert error.what.endswith(f"{wanted.file}, which begins as qcow2: Image failed safety checks")
     assert not ours(connection, stack)
 
 
 def test_an_image_in_use_is_not_withdrawn(connection: Connection, wanted: PublishRequest) -> None:
-    done = publish(wanted, None, print)
+    done = publish(wanted, None)
     flavor = connection.compute.find_flavor("s1.nano", ignore_missing=False)
     server = connection.compute.create_server(
         name="flakeship-test-user", image_id=done.id, flavor_id=flavor.id, networks="none"
     )
     try:
-        assert "flakeship-test-user (project " in said(lambda: withdraw(wanted, done))
+        error = refused(lambda: withdraw(wanted, done))
+        assert error.code == "image-in-use"
+        assert error.what.startswith("flakeship-test-user (project ")
         seen = inspect(CLOUD)
         assert [user.name for user in seen.users(done.id)] == ["flakeship-test-user"]
         everywhere = inspect(f"{CLOUD}-admin")
@@ -142,10 +146,10 @@ def test_an_image_in_use_is_not_withdrawn(connection: Connection, wanted: Publis
 
 
 def test_a_protected_image_is_not_withdrawn(connection: Connection, wanted: PublishRequest) -> None:
-    done = publish(wanted, None, print)
+    done = publish(wanted, None)
     connection.image.update_image(done.id, is_protected=True)
     try:
-        assert f"--unprotect {done.id}" in said(lambda: withdraw(wanted, done))
+        assert f"--unprotect {done.id}" in refused(lambda: withdraw(wanted, done)).remedy
     finally:
         connection.image.update_image(done.id, is_protected=False)
 
@@ -153,11 +157,12 @@ def test_a_protected_image_is_not_withdrawn(connection: Connection, wanted: Publ
 def test_what_roles_do_not_allow(
     connection: Connection, stack: str, wanted: PublishRequest
 ) -> None:
-    assert "visibility public is not allowed" in said(
-        lambda: publish(replace(wanted, visibility="public"), None, print)
+    assert (
+        refused(lambda: publish(replace(wanted, visibility="public"), None)).code
+        == "visibility-forbidden"
     )
     with pytest.raises(FlakeshipError) as raised:
-        publish(replace(wanted, cloud=f"{CLOUD}-reader"), None, print)
+        publish(replace(wanted, cloud=f"{CLOUD}-reader"), None)
     assert (raised.value.code, raised.value.given) == ("role-missing", "reader")
     assert "it needs the role member" in raised.value.what
     assert not ours(connection, stack)
@@ -191,30 +196,30 @@ def test_an_interrupted_upload(
     with Path(wanted.file).open("rb") as data:
         big = replace(wanted, sha512=hashlib.file_digest(data, "sha512").hexdigest())
     with subprocess.Popen(
-        [sys.executable, "-m", "flakeship", "publish"],
+        [sys.executable, "-m", "flakeship", "internal", "openstack.publish-image"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as verb:  # fmt: skip
-        assert verb.stdin
-        verb.stdin.write(codec.dump(big))
-        verb.stdin.close()
-        verb.stdin = None
+    ) as command:  # fmt: skip
+        assert command.stdin
+        command.stdin.write(codec.dump(big))
+        command.stdin.close()
+        command.stdin = None
         deadline = time.monotonic() + 60
         while "saving" not in [image["status"] for image in ours(connection, stack)]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        verb.send_signal(number)
-        _, errors = verb.communicate(timeout=60)
+        command.send_signal(number)
+        _, errors = command.communicate(timeout=60)
     if number == signal.SIGKILL:
         # what nobody could remove is removed by the next upload of the release
-        done = publish(big, None, print)
+        done = publish(big, None)
         assert [image["id"] for image in ours(connection, stack)] == [done.id]
     else:
-        assert (verb.returncode, errors) == (130, "publish: interrupted\n")
+        assert (command.returncode, errors) == (130, "openstack.publish-image: interrupted\n")
         assert not ours(connection, stack)
 
 
 def test_one_look_shows_what_is_there(wanted: PublishRequest) -> None:
-    done = publish(wanted, None, print)
+    done = publish(wanted, None)
     seen = inspect(CLOUD)
     (image,) = [image for image in seen.images if image.id == done.id]
     assert (image.name, image.status) == (wanted.name, "active")

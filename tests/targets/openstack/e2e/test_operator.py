@@ -11,12 +11,12 @@ from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
 from dev.openstack.__main__ import CLOUD
+from flakeship.rollout.ownership import Owner
 from flakeship.state.stack import Stack
 from flakeship.system.process import run
 from flakeship.targets.base import SweepResult
-from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api.connection import connected
-from flakeship.targets.openstack.requests import Owner
+from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.settings import NetworkSettings
 from flakeship.targets.openstack.sweep import sweep
 from tests.project import ROOT
@@ -52,15 +52,13 @@ def left(cloud: Connection) -> Iterator[str]:
         network.add_interface_to_router(router.id, subnet.id)
         port = network.create_port(network_id=made.id, name="web-33333333-abcd")
         undo.callback(drop, "port", port.id)
-        network.set_tags(port, ownership_tags.tags(ownership_tags.marked(NAME, "web")))
+        network.set_tags(port, words(Owner(NAME, "web")))
         group = network.create_security_group(name=f"{NAME}-0123abcd")
         undo.callback(drop, "security_group", group.id)
-        network.set_tags(group, ownership_tags.tags(ownership_tags.marked(NAME, "security-group")))
+        network.set_tags(group, words(Owner(NAME, "security-group")))
         address = network.create_ip(
             floating_network_id=network.find_network("public", ignore_missing=False).id,
-            description=ownership_tags.description(
-                ownership_tags.metadata(Owner(NAME, "web", "web-33333333"))
-            ),
+            description=description(Owner(NAME, "web", "web-33333333").for_verification()),
         )
         undo.callback(drop, "ip", address.id)
         yield address.id

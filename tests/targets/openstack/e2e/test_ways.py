@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.targets.openstack.inventory import STACK
+from flakeship.rollout.ownership import STACK
 from tests.targets.openstack.e2e.project import WEB, CloudStack, stack_on_cloud
 
 
@@ -32,7 +32,7 @@ def test_directly_and_over_ipv6(tmp_path: Path) -> None:
 
 
 def test_through_the_active_server(tmp_path: Path) -> None:
-    """The first has nobody to jump from and borrows an address; the second borrows none.
+    """The first has no bastion and uses a temporary address; the second does not.
 
     Port 80 is open to halves of the world, which nobody finds out to be the whole.
     """

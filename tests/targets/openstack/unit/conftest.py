@@ -1,7 +1,8 @@
-"""A cloud that tests can log in to, and an image for it."""
+"""A cloud that tests can log in to, the same in memory, and an image to publish."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,22 +12,38 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
-from flakeship.targets.openstack.api import deletion, rest
-from flakeship.targets.openstack.inventory import RELEASE, STACK
+from flakeship.rollout.ownership import Owner
+from flakeship.targets.openstack.api import connection, deletion, rest
 from flakeship.targets.openstack.requests import PublishRequest
 from tests.targets.openstack.unit import fake_cloud
-from tests.targets.openstack.unit.small_cloud import SmallCloud
+from tests.targets.openstack.unit.fake_cloud import Cloud
 
-MARKS = {STACK: "dev", RELEASE: "web-1"}
+TAGS = Owner("dev", release="web-1").tags
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_cloud.Cloud]:
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """The only cloud that is configured, as `fake`."""
     with fake_cloud.running(tmp_path) as (made, file):
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
         monkeypatch.delenv("OS_CLOUD", raising=False)
         yield made
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """A cloud without a network: every login as `fake` leads to it."""
+    made = Cloud()
+
+    @contextlib.contextmanager
+    def connected(name: str) -> Iterator[Cloud]:
+        assert name == "fake"
+        yield made
+
+    monkeypatch.setattr(connection, "connected", connected)
+    monkeypatch.setattr(rest, "client", lambda cloud, service: cloud.service(service))
+    monkeypatch.setattr(deletion, "PATIENCE", 1)
+    return made
 
 
 @pytest.fixture
@@ -40,29 +57,18 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def request_(file: Path) -> PublishRequest:
     digest = hashlib.sha512(file.read_bytes()).hexdigest()
-    properties = {**MARKS, "os_distro": "nixos"}
+    properties = {**TAGS, "os_distro": "nixos"}
     return PublishRequest("fake", "web-1", str(file), digest, 512, properties, "private")
 
 
-def said(call: Callable[[], object]) -> str:
+def refused(call: Callable[[], object]) -> FlakeshipError:
     """The error that a call ends with."""
     with pytest.raises(FlakeshipError) as raised:
         call()
-    return str(raised.value)
+    return raised.value
 
 
-def only(cloud: fake_cloud.Cloud) -> dict[str, Any]:
+def only(cloud: Cloud) -> dict[str, Any]:
     """The one image that there is."""
     (image,) = cloud.images.values()
     return image
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> SmallCloud:
-    """Nova and Neutron, in memory."""
-    made = SmallCloud()
-    monkeypatch.setattr(rest, "ask", made.ask)
-    monkeypatch.setattr(rest, "every", made.every)
-    monkeypatch.setattr(rest, "client", lambda *_: made)
-    monkeypatch.setattr(deletion, "PATIENCE", 1)
-    return made

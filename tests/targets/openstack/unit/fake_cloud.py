@@ -1,20 +1,28 @@
-"""A cloud for tests, on a port of this host: Keystone, Glance, and lists of Nova and Neutron."""
+"""A cloud for tests: Keystone, Nova, Neutron and Glance, over HTTP or in memory.
+
+It has one project of its own, `p` (`ours`), and in it, from the beginning, a server `server-1` with
+its port `port-1` and the subnets of that. Ids of new objects are numbered from 2.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
+import itertools
 import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import requests
 
 PASSWORD = "sesame-for-tests"
 
@@ -24,57 +32,226 @@ LIMITS = {
 }  # fmt: skip
 
 NOW = datetime.now(UTC).isoformat()
+VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
+PLAIN = {"fields", "marker", "limit", "project_id", "all_tenants", "image", "tag", "owner"}
+"""Parts of a query that are no filter by a field."""
 
 Answer = tuple[int, Any]
+Thing = dict[str, Any]
+
+
+def server(number: str = "server-1", **more: Any) -> Thing:
+    return {
+        "id": number,
+        "name": "web-6h0ir2lm-a1",
+        "status": "ACTIVE",
+        "image": {"id": "image-1"},
+        "flavor": {"original_name": "s1.tiny"},
+        "addresses": {"private": [{"addr": "10.0.2.15"}]},
+        "metadata": {},
+        "tenant_id": "p",
+        **more,
+    }
+
+
+def port(number: str = "port-1", device: str = "", *addresses: str, **more: Any) -> Thing:
+    fixed = [
+        {"ip_address": each, "subnet_id": "subnet-6" if ":" in each else "subnet-4"}
+        for each in addresses
+    ]
+    return {
+        "id": number, "device_id": device, "device_owner": "", "fixed_ips": fixed,
+        "network_id": "private", "description": "", "tags": [], "name": "", **more,
+    }  # fmt: skip
 
 
 @dataclass
 class Cloud:
-    """What it has, what it was asked (`calls`), and what it refuses (`refusals`).
+    """Its `things` by collection and id, the `calls` it got, and what it refuses.
 
-    A refusal is a pattern of `METHOD path?query`, and the status and body to answer with.
-    `neutron` has what else Neutron lists. `page` is how many entries a list has at once. `damage`
-    makes Glance hash other bytes. Calls with `slow` in them take half a second.
+    `page` is how many entries a list has at once. `damage` makes Glance hash other bytes. Calls
+    with `slow` in them take half a second. `born` is the status of new servers.
     """
 
-    url: str = ""
+    url: str = "http://cloud.invalid"
     roles: list[str] = field(default_factory=lambda: ["member", "reader"])
     services: list[str] = field(default_factory=lambda: ["compute", "image", "network"])
-    images: dict[str, dict[str, Any]] = field(default_factory=dict)
-    servers: list[dict[str, Any]] = field(default_factory=list)
-    flavors: list[dict[str, Any]] = field(default_factory=list)
-    networks: list[dict[str, Any]] = field(default_factory=list)
-    neutron: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    things: dict[str, dict[str, Thing]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    refusals: dict[str, Answer] = field(default_factory=dict)
+    refusals: list[list[Any]] = field(default_factory=list)
     algorithm: str = "sha512"
     page: int = 1000
     damage: bool = False
     after_upload: str = "active"
     slow: str = ""
+    born: str = "ACTIVE"
+    console: str = ""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
+
+    def __post_init__(self) -> None:
+        self.put("servers", server())
+        self.put("ports", port("port-1", "server-1", "10.0.2.15"))
+        for number, cidr in {"subnet-4": "10.0.2.0/24", "subnet-6": "fd66::/64"}.items():
+            own = {"name": number, "network_id": "private", "description": "", "tags": []}
+            self.put("subnets", {"id": number, "cidr": cidr, **own})
+
+    def put(self, collection: str, *things: Thing) -> None:
+        """Add objects."""
+        self.things.setdefault(collection, {}).update({each["id"]: each for each in things})
+
+    def only(self, collection: str, *things: Thing) -> None:
+        """Let a collection have these objects alone."""
+        self.things[collection] = {}
+        self.put(collection, *things)
+
+    def ids(self, *collections: str) -> dict[str, set[str]]:
+        """The ids of what there is."""
+        chosen = collections or ("servers", "ports", "floatingips")
+        return {name: {*self.things.get(name, {})} for name in chosen}
+
+    def floating(self, **given: Any) -> Thing:
+        """A floating IP that exists."""
+        number = next(self.numbers)
+        made = {
+            "id": f"fip-{number}", "floating_ip_address": f"203.0.113.{number}", "port_id": None,
+            "description": "", "tags": [], **given,
+        }  # fmt: skip
+        self.put("floatingips", made)
+        return made
+
+    @property
+    def images(self) -> dict[str, Thing]:
+        return self.things.setdefault("images", {})
 
     def asked(self, pattern: str) -> list[str]:
         """The calls that match."""
         return [call for call in self.calls if re.search(pattern, call)]
 
-    def refuse(self, pattern: str, status: int, body: Any) -> None:
-        self.refusals[pattern] = status, body
+    def refuse(self, pattern: str, status: int, body: Any, times: float = float("inf")) -> None:
+        """Answer calls that match with a status; a text is an error's message, or HTML."""
+        if isinstance(body, str) and not body.startswith("<"):
+            body = {"error": {"message": body}}
+        self.refusals.append([pattern, status, body, times])
+
+    def service(self, name: str) -> Any:
+        """A service in memory, in the place of an SDK's proxy."""
+        return Service(self, name)
+
+    @property
+    def compute(self) -> Any:
+        return self.service("compute")
+
+    @property
+    def network(self) -> Any:
+        return self.service("network")
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         call = f"{method} {target}"
         self.calls.append(call)
         if self.slow and self.slow in call:
             time.sleep(0.5)
-        for pattern, refusal in self.refusals.items():
-            if re.search(pattern, call):
-                return refusal
+        for refusal in self.refusals:
+            pattern, status, said, times = refusal
+            if times and re.search(pattern, call):
+                refusal[3] = times - 1
+                return status, said
         parts = urlsplit(target)
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         service, _, path = parts.path.lstrip("/").partition("/")
-        route: Callable[..., Answer] = getattr(self, f"_{service}")
-        return route(method, path.rstrip("/"), query, body)
+        path = path.rstrip("/")
+        if service == "identity":
+            return self._identity(method, body)
+        rest = path.removeprefix(VERSIONS[service]).lstrip("/")
+        if rest == "" or path == "v2.17":
+            found = {"version": self._version(f"{service}/{VERSIONS[service]}", VERSIONS[service])}
+            return (200, found) if service == "compute" else (300, {"versions": [*found.values()]})
+        match rest:
+            case "limits":
+                return 200, {"limits": {"absolute": LIMITS}}
+            case "quotas/p/details":
+                plenty = {"limit": 100, "used": 2, "reserved": 1}
+                names = ["network", "subnet", "port", "router", "security_group"]
+                quota = dict.fromkeys(names, plenty)
+                return 200, {"quota": quota | {"floatingip": {**plenty, "limit": -1}}}
+        given: Callable[..., Answer] = self._image if service == "image" else self._thing
+        return given(method, rest, query, body)
 
-    def _identity(self, method: str, _path: str, _query: Any, body: bytes) -> Answer:
+    def _thing(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
+        """An object of Nova's or Neutron's, or a list of them."""
+        name, number, action = [*path.split("/"), "", ""][:3]
+        key = name.removeprefix("os-").replace("-", "_")
+        things, one = self.things.setdefault(key, {}), key[:-1]
+        if number in {"", "detail"}:
+            if method == "POST":
+                made = self._make(key, json.loads(body)[one])
+                return 201, {one: made}
+            return 200, self._paged(key, [t for t in things.values() if listed(t, query)], query)
+        if number not in things:
+            return 404, {"itemNotFound": {"message": f"no {number}"}}
+        found = things[number]
+        match method, action:
+            case "DELETE", _:
+                del things[number]
+                return 204, None
+            case "POST", "action":
+                return 200, {"output": self.console}
+            case "PUT", _:
+                given = json.loads(body)
+                found.update(given if action == "tags" else given[one])
+        return 200, {one: copy.deepcopy(found)}
+
+    def _make(self, key: str, given: Thing) -> Thing:
+        if key == "floatingips":
+            return self.floating(**given)
+        number = f"{key[:-1]}-{next(self.numbers)}"
+        if key == "ports":
+            made = port(number, "", "10.0.2.16", **given)
+        else:
+            fault = {"message": "No valid host was found. "}
+            made = server(number, **given) | {"status": self.born, "fault": fault}
+            self.things["ports"][given["networks"][0]["port"]]["device_id"] = number
+        self.put(key, made)
+        return made
+
+    def _image(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
+        _, number, action, last = [*path.split("/"), "", "", ""][:4]
+        if method == "POST":
+            made = json.loads(body) | {"status": "queued", "owner": "p", "created_at": NOW}
+            self.put("images", made)
+            return 201, made
+        if not number:
+            hidden = query.get("os_hidden") == "true"
+            found = [each for each in self.images.values() if each["os_hidden"] == hidden]
+            return 200, self._paged("images", found, query)
+        if number not in self.images:
+            return 404, "<html><head><title>404 Not Found</title></head></html>"
+        image = self.images[number]
+        match method, action:
+            case "PUT", "file":
+                image["status"] = self.after_upload
+                image["os_hash_algo"] = self.algorithm
+                stored = body + b"!" if self.damage else body
+                image["os_hash_value"] = hashlib.new(self.algorithm, stored).hexdigest()
+            case "PUT", "tags":
+                image["tags"].append(last)
+            case "PATCH", _:
+                for change in json.loads(body):
+                    image[change["path"][1:]] = change["value"]
+            case "DELETE", _:
+                del self.images[number]
+        return (200, image) if method in {"GET", "PATCH"} else (204, None)
+
+    def _paged(self, key: str, entries: list[Any], query: dict[str, str]) -> dict[str, Any]:
+        ids = [entry["id"] for entry in entries]
+        start = ids.index(query["marker"]) + 1 if "marker" in query else 0
+        page: dict[str, Any] = {key: copy.deepcopy(entries[start : start + self.page])}
+        if start + self.page < len(entries):
+            # an address that does not lead anywhere from outside, as behind a wrong proxy
+            page[f"{key}_links"] = [{"rel": "next", "href": "http://inside.invalid/"}]
+            page["next"] = "/v2/elsewhere"
+        return page
+
+    def _identity(self, method: str, body: bytes) -> Answer:
         if method == "GET":
             return 200, {"version": self._version("identity/v3", "v3.14")}
         given = json.loads(body)["auth"]["identity"]["password"]["user"]
@@ -106,101 +283,60 @@ class Cloud:
 
     def _version(self, place: str, number: str) -> dict[str, Any]:
         return {
-            "id": number,
-            "status": "CURRENT",
-            "version": "2.96",
-            "min_version": "2.1",
+            "id": number, "status": "CURRENT", "version": "2.96", "min_version": "2.1",
             "links": [{"rel": "self", "href": f"{self.url}/{place}/"}],
-        }
+        }  # fmt: skip
 
-    def _compute(self, method: str, path: str, query: dict[str, str], _body: bytes) -> Answer:
-        match path.removeprefix("v2.1").lstrip("/"):
-            case "":
-                return 200, {"version": self._version("compute/v2.1", "v2.1")}
-            case "flavors/detail":
-                return 200, self._paged("flavors", self.flavors, query)
-            case "servers/detail":
-                found = [
-                    server
-                    for server in self.servers
-                    if ("all_tenants" in query or server["tenant_id"] == "p")
-                    and query.get("image", "") in {"", (server["image"] or {}).get("id")}
-                ]
-                return 200, self._paged("servers", found, query)
-            case "os-server-groups":
-                return 200, {"server_groups": []}
-            case "limits":
-                return 200, {"limits": {"absolute": LIMITS}}
-            case one:
-                return self._drop(method, self.servers, one)
 
-    def _paged(self, key: str, entries: list[Any], query: dict[str, str]) -> dict[str, Any]:
-        ids = [entry["id"] for entry in entries]
-        start = ids.index(query["marker"]) + 1 if "marker" in query else 0
-        page = {key: entries[start : start + self.page]}
-        if start + self.page < len(entries):
-            # an address that does not lead anywhere from outside, as behind a wrong proxy
-            page[f"{key}_links"] = [{"rel": "next", "href": "http://inside.invalid/"}]
-            page["next"] = "/v2/elsewhere"  # type: ignore[assignment]
-        return page
+def listed(thing: Thing, query: Mapping[str, str]) -> bool:
+    """Whether a list with a query shows an object."""
+    if thing.get("tenant_id", "p") != "p" and "all_tenants" not in query:
+        return False
+    if "image" in query and query["image"] != (thing["image"] or {}).get("id"):
+        return False
+    filters = {key: value for key, value in query.items() if key not in PLAIN}
+    return all(re.fullmatch(value, str(thing.get(key))) for key, value in filters.items())
 
-    def _drop(self, method: str, found: list[dict[str, Any]], path: str) -> Answer:
-        """The removal of one of a list."""
-        there = [each for each in found if each["id"] == path.rpartition("/")[2]]
-        if method == "DELETE" and there:
-            found.remove(there[0])
-            return 204, None
-        return 404, {}
 
-    def _network(self, method: str, path: str, query: dict[str, str], _body: bytes) -> Answer:
-        match path.removeprefix("v2.0/"):
-            case "networks":
-                return 200, self._paged("networks", self.networks, query)
-            case "quotas/p/details":
-                plenty = {"limit": 100, "used": 2, "reserved": 1}
-                names = ["network", "subnet", "port", "router", "security_group"]
-                quota = dict.fromkeys(names, plenty)
-                return 200, {"quota": quota | {"floatingip": {**plenty, "limit": -1}}}
-            case one:
-                kind, _, identity = one.partition("/")
-                found = self.neutron.get(kind.replace("-", "_"), [])
-                if identity:
-                    return self._drop(method, found, one)
-                return 200, self._paged(kind.replace("-", "_"), found, query)
+def encoded(body: Any) -> tuple[str, str]:
+    """The content type and the text of an answer."""
+    if isinstance(body, str):
+        return "text/html", body
+    return "application/json", "" if body is None else json.dumps(body)
 
-    def _image(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
-        _, _, identity, action, last = [*path.split("/"), "", "", "", ""][:5]
-        if path == "":
-            return 300, {"versions": [self._version("image/v2", "v2.17")]}
-        if method == "POST":
-            made = json.loads(body) | {"status": "queued", "owner": "p", "created_at": NOW}
-            self.images[made["id"]] = made
-            return 201, made
-        if identity and identity not in self.images:
-            return 404, "<html><head><title>404 Not Found</title></head></html>"
-        if identity:
-            return self._one(method, self.images[identity], action, last, body)
-        hidden = query.get("os_hidden") == "true"
-        found = [each for each in self.images.values() if each["os_hidden"] == hidden]
-        return 200, self._paged("images", found, query)
 
-    def _one(
-        self, method: str, image: dict[str, Any], action: str, last: str, body: bytes
-    ) -> Answer:
-        match method, action:
-            case "PUT", "file":
-                image["status"] = self.after_upload
-                image["os_hash_algo"] = self.algorithm
-                stored = body + b"!" if self.damage else body
-                image["os_hash_value"] = hashlib.new(self.algorithm, stored).hexdigest()
-            case "PUT", "tags":
-                image["tags"].append(last)
-            case "PATCH", _:
-                for change in json.loads(body):
-                    image[change["path"][1:]] = change["value"]
-            case "DELETE", _:
-                del self.images[image["id"]]
-        return (200, image) if method in {"GET", "PATCH"} else (204, None)
+@dataclass(frozen=True)
+class Service:
+    """One service, as far as flakeship.targets.openstack.api.rest uses a proxy of the SDK's."""
+
+    cloud: Cloud
+    service_type: str
+
+    @property
+    def endpoint_override(self) -> str:
+        return f"{self.cloud.url}/{self.service_type}/{VERSIONS[self.service_type]}"
+
+    def request(
+        self,
+        path: str,
+        method: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: object = None,
+        data: Iterable[bytes] = (),
+        **_: object,
+    ) -> requests.Response:
+        target = urlsplit(self.endpoint_override).path + path
+        target += f"?{urlencode(params, doseq=True)}" if params else ""
+        sent = globals()["json"].dumps(json).encode() if json is not None else b"".join(data)
+        status, body = self.cloud.answer(method, target, sent)
+        response = requests.Response()
+        response.request = requests.Request(method, f"{self.cloud.url}{target}").prepare()
+        response.status_code = status
+        kind, text = encoded(body)
+        response.headers["Content-Type"] = kind
+        response._content = text.encode()
+        return response
 
 
 def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
@@ -210,10 +346,8 @@ def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length", 0))
             status, body = cloud.answer(self.command, self.path, self.rfile.read(size))
-            kind = "text/html" if isinstance(body, str) else "application/json"
-            text = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
             with contextlib.suppress(BrokenPipeError):  # who asked may have given up
-                self._send(status, kind, text)
+                self._send(status, *encoded(body))
 
         def _send(self, status: int, kind: str, text: str) -> None:
             self.send_response(status)
@@ -233,18 +367,18 @@ def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
 
 @contextlib.contextmanager
 def running(directory: Path) -> Iterator[tuple[Cloud, Path]]:
-    """The cloud, and a clouds.yaml in which it is called `fake`."""
+    """The cloud on a port of this host, and a clouds.yaml in which it is called `fake`."""
     cloud = Cloud()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler(cloud)) as server:
-        cloud.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler(cloud)) as http:
+        cloud.url = f"http://127.0.0.1:{http.server_port}"
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
         file = directory / "clouds.yaml"
         file.write_text(json.dumps({"clouds": {"fake": settings(cloud.url)}}))
         try:
             yield cloud, file
         finally:
-            server.shutdown()
+            http.shutdown()
             thread.join()
 
 

@@ -1,3 +1,7 @@
+"""How the checks reach a server: which route is taken, and what is left of it afterwards."""
+
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any
 
@@ -6,18 +10,21 @@ import pytest
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
 from flakeship.ssh import connection
-from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.network import access, port
+from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.verify.route import Route, login_lines
-from tests.targets.openstack.unit.small_cloud import JUMP, MARKS, REVIEW, SmallCloud
+from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.targets.openstack.unit.samples import BASTION, OWNER, REQUEST
 from tests.unit.verify.machines import ED25519
 
-MINE = ownership_tags.description(ownership_tags.metadata(MARKS))
+TEMPORARY = OWNER.for_verification()
+MINE = description(TEMPORARY)
+SAME = {22: 22, 80: 80}
 
 
 class Login(connection.Connection):
-    """A jump host that forwards every port to one that is a thousand higher."""
+    """A bastion that forwards every port to one that is a thousand higher."""
 
     refusal: FlakeshipError | None = None
 
@@ -32,38 +39,35 @@ class Login(connection.Connection):
 
 
 @pytest.fixture
-def jump(monkeypatch: pytest.MonkeyPatch) -> type[Login]:
+def bastion(monkeypatch: pytest.MonkeyPatch) -> type[Login]:
     monkeypatch.setattr(connection, "Connection", Login)
     monkeypatch.setattr(Login, "refusal", None)
     return Login
 
 
-def go(small: Any, request: VerifyServerRequest, said: list[str] | None = None) -> Route:
-    """Open the way, look at it, and close it."""
-    at = port.find(small, request.machine, request.port)
-    with access.open_route(small, request, at, (said if said is not None else []).append) as found:
-        return found
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level("INFO", "flakeship")
+    return caplog
 
 
-SAME = {22: 22, 80: 80}
+def go(memory: Cloud, request: VerifyServerRequest) -> Route:
+    """Open the route, and close it."""
+    server_port = port.find(memory.network, request.machine, request.port)
+    with access.NovaAccess(memory.network, request, server_port).open() as route:
+        return route
 
 
-def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
-    at = port.find(small, "web", "port-1")  # type: ignore[arg-type]
-    said: list[str] = []
-    with access.open_route(small, REVIEW, at, said.append) as way:  # type: ignore[arg-type]
-        (made,) = small.things["floatingips"].values()
-        assert (way.address, way.ports, way.own) == (made["floating_ip_address"], SAME, True)
+def test_a_temporary_address_comes_and_goes(memory: Cloud, log: pytest.LogCaptureFixture) -> None:
+    server_port = port.find(memory.network, "web", "port-1")
+    with access.open_route(memory.network, REQUEST, server_port) as route:
+        (made,) = memory.things["floatingips"].values()
+        assert (route.address, route.ports, route.own) == (made["floating_ip_address"], SAME, True)
         assert (made["port_id"], made["description"]) == ("port-1", MINE)
-        assert made["tags"] == [
-            "flakeship_stack=dev",
-            "flakeship_name=web",
-            "flakeship_release=web-6h0ir2lm",
-            "flakeship_temporary=1",
-        ]
-    assert not small.things["floatingips"]
-    assert said == [f"{REVIEW.machine}: looked at by {way.address}, a temporary floating IP"]
-    first, again, by_hand, then, last = login_lines(REVIEW.verify, way, [ED25519])
+        assert made["tags"] == words(TEMPORARY)
+    assert not memory.things["floatingips"]
+    assert log.messages == [f"{REQUEST.machine}: using {route.address}, a temporary floating IP"]
+    first, again, by_hand, then, last = login_lines(REQUEST.verify, route, [ED25519])
     assert "has been removed" in first
     assert again.strip() == "openstack --os-cloud fake floating ip create --port port-1 public"
     assert by_hand.endswith("nixos@ADDRESS")
@@ -71,106 +75,104 @@ def test_a_temporary_address_comes_and_goes(small: SmallCloud) -> None:
     assert last == "  openstack --os-cloud fake floating ip delete ADDRESS"
 
 
-def test_no_way_leads_to_udp(small: SmallCloud) -> None:
-    ports = [*REVIEW.verify.ports, Port(port=51820, protocol="udp")]
-    request = replace(REVIEW, verify=replace(REVIEW.verify, ports=ports))
-    assert go(small, request).ports == SAME
+def test_no_route_leads_to_udp(memory: Cloud) -> None:
+    ports = [*REQUEST.verify.ports, Port(port=51820, protocol="udp")]
+    request = replace(REQUEST, verify=replace(REQUEST.verify, ports=ports))
+    assert go(memory, request).ports == SAME
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, FlakeshipError, OSError])
-def test_it_goes_whatever_happens(small: SmallCloud, failure: type[BaseException]) -> None:
-    small.refusals = {"DELETE": (2, 503, "busy")}
-    at = port.find(small, "web", "port-1")  # type: ignore[arg-type]
-    with pytest.raises(failure), access.open_route(small, REVIEW, at, str):  # type: ignore[arg-type]
+def test_it_goes_whatever_happens(memory: Cloud, failure: type[BaseException]) -> None:
+    memory.refuse("DELETE", 503, "busy", times=2)
+    server_port = port.find(memory.network, "web", "port-1")
+    with pytest.raises(failure), access.open_route(memory.network, REQUEST, server_port):
         raise failure("x")
-    assert not small.things["floatingips"]
+    assert not memory.things["floatingips"]
 
 
-def test_one_that_cannot_be_removed_is_told(small: SmallCloud) -> None:
-    small.refusals = {"DELETE": (99, 503, "busy")}
+def test_one_that_cannot_be_removed_is_told(memory: Cloud) -> None:
+    memory.refuse("DELETE", 503, "busy")
     with pytest.raises(FlakeshipError) as raised:
-        go(small, REVIEW)
+        go(memory, REQUEST)
     assert raised.value.code == "removal-failed"
-    assert raised.value.key.endswith("203.0.113.2")
+    assert "203.0.113.2" in raised.value.key
     assert raised.value.remedy.startswith("try `openstack --os-cloud fake floating ip delete")
 
 
 @pytest.mark.parametrize("on", ["port-1", None])
-def test_what_a_killed_run_has_left_is_taken_over(small: SmallCloud, on: str | None) -> None:
-    left = small.floating(description=MINE, port_id=on)
-    way = go(small, REVIEW)
-    assert way.address == left["floating_ip_address"]
-    assert not small.things["floatingips"]
-    assert not [call for call in small.calls if call.startswith("POST")]
+def test_what_a_killed_run_has_left_is_taken_over(memory: Cloud, on: str | None) -> None:
+    left = memory.floating(description=MINE, port_id=on)
+    route = go(memory, REQUEST)
+    assert route.address == left["floating_ip_address"]
+    assert not memory.things["floatingips"]
+    assert not memory.asked("^POST")
 
 
-def test_what_belongs_to_others_stays(small: SmallCloud) -> None:
-    small.floating(description=MINE, port_id="port-of-a-server-that-is-verified-now")
-    by_hand = small.floating(port_id="port-1")
-    said: list[str] = []
-    assert go(small, REVIEW, said).address == by_hand["floating_ip_address"]
-    assert said[0].endswith("which leads to its port already")
-    assert len(small.things["floatingips"]) == 2
+def test_what_belongs_to_others_stays(memory: Cloud, log: pytest.LogCaptureFixture) -> None:
+    memory.floating(description=MINE, port_id="port-of-a-server-that-is-verified-now")
+    by_hand = memory.floating(port_id="port-1")
+    assert go(memory, REQUEST).address == by_hand["floating_ip_address"]
+    assert log.messages[0].endswith("which leads to its port already")
+    assert len(memory.things["floatingips"]) == 2
 
 
-def test_a_cloud_that_has_no_address_left(small: SmallCloud) -> None:
+def test_a_cloud_that_has_no_address_left(memory: Cloud) -> None:
     quota = "Quota exceeded for resources: ['floatingip']."
-    small.refusals = {"POST /floatingips": (1, 409, quota)}
+    memory.refuse("POST .*/floatingips", 409, quota, times=1)
     with pytest.raises(FlakeshipError) as raised:
-        go(small, REVIEW)
-    assert str(raised.value) == (
-        "web-6h0ir2lm-a1: the verification gets no temporary floating IP from the network public: "
-        f"{quota} Release one that is not needed (`openstack --os-cloud fake floating "
-        "ip list`), ask for more, or let flakeship:openstack.reach be jump or direct"
-    )
+        go(memory, REQUEST)
+    error = raised.value
+    assert (error.code, error.key) == ("address-unavailable", REQUEST.machine)
+    assert error.what.startswith("the network public has no floating IP")
+    assert error.what.endswith(quota.rstrip("."))
+    assert "`openstack --os-cloud fake floating ip list`" in error.remedy
 
 
 @pytest.mark.parametrize("wish", ["floating", "bastion", "direct"])
-def test_the_stable_address_is_used_once_it_leads_here(small: SmallCloud, wish: Any) -> None:
-    stable = small.floating(port_id="port-1")["floating_ip_address"]
-    way = go(small, replace(REVIEW, stable=stable, reach=wish, jump=JUMP))
-    assert (way.address, way.ports, way.serving) == (stable, SAME, True)
-    assert login_lines(REVIEW.verify, way, [])[0].endswith(f"nixos@{stable}")
+def test_the_stable_address_is_used_once_it_leads_here(memory: Cloud, wish: Any) -> None:
+    stable = memory.floating(port_id="port-1")["floating_ip_address"]
+    route = go(memory, replace(REQUEST, stable=stable, access=wish, bastion=BASTION))
+    assert (route.address, route.ports, route.serving) == (stable, SAME, True)
+    assert login_lines(REQUEST.verify, route, [])[0].endswith(f"nixos@{stable}")
 
 
-def test_a_stable_address_that_leads_elsewhere_is_not_used(small: SmallCloud) -> None:
-    stable = small.floating(port_id="port-of-the-active-server")["floating_ip_address"]
-    way = go(small, replace(REVIEW, stable=stable))
-    assert way.address != stable
-    assert not way.serving
+def test_a_stable_address_that_leads_elsewhere_is_not_used(memory: Cloud) -> None:
+    stable = memory.floating(port_id="port-of-the-active-server")["floating_ip_address"]
+    route = go(memory, replace(REQUEST, stable=stable))
+    assert route.address != stable
+    assert not route.serving
 
 
-def test_directly(small: SmallCloud) -> None:
-    way = go(small, replace(REVIEW, reach="direct"))
-    assert (way.address, way.ports, way.own) == ("10.0.2.15", SAME, True)
-    assert not [call for call in small.calls if "floating" in call]
+def test_directly(memory: Cloud) -> None:
+    route = go(memory, replace(REQUEST, access="direct"))
+    assert (route.address, route.ports, route.own) == ("10.0.2.15", SAME, True)
+    assert not memory.asked("floatingips")
 
 
-@pytest.mark.usefixtures("jump")
-def test_through_the_active_server(small: SmallCloud) -> None:
-    said: list[str] = []
-    way = go(small, replace(REVIEW, reach="bastion", jump=JUMP), said)
-    assert (way.address, way.ports, way.own) == ("127.0.0.1", {22: 1022, 80: 1080}, False)
-    assert said == [f"{REVIEW.machine}: looked at through web-old"]
-    assert not [call for call in small.calls if "floating" in call]
-    (line,) = login_lines(REVIEW.verify, way, [ED25519])
+@pytest.mark.usefixtures("bastion")
+def test_through_the_active_server(memory: Cloud, log: pytest.LogCaptureFixture) -> None:
+    route = go(memory, replace(REQUEST, access="bastion", bastion=BASTION))
+    assert (route.address, route.ports, route.own) == ("127.0.0.1", {22: 1022, 80: 1080}, False)
+    assert log.messages == [f"{REQUEST.machine}: using web-old as a bastion"]
+    assert not memory.asked("floatingips")
+    (line,) = login_lines(REQUEST.verify, route, [ED25519])
     assert "ProxyCommand=ssh" in line
     assert "nixos@203.0.113.9 -W 10.0.2.15:22' nixos@10.0.2.15" in line
 
 
-def test_the_first_server_has_nobody_to_go_through(small: SmallCloud) -> None:
-    said: list[str] = []
-    assert go(small, replace(REVIEW, reach="bastion"), said).address == "203.0.113.2"
-    assert said[0] == f"{REVIEW.machine}: there is no active server to go through yet"
+def test_the_first_server_has_no_bastion(memory: Cloud, log: pytest.LogCaptureFixture) -> None:
+    assert go(memory, replace(REQUEST, access="bastion")).address == "203.0.113.2"
+    assert "no active server yet" in log.messages[0]
 
 
-@pytest.mark.usefixtures("jump")
-def test_a_restricted_port_22_is_not_gone_to_from_inside(small: SmallCloud) -> None:
-    said: list[str] = []
-    request = replace(REVIEW, reach="bastion", jump=JUMP, restricted=[22])
-    assert go(small, request, said).address == "203.0.113.2"
-    assert "web-old cannot be gone through: tcp 22 is not open to everybody" in said[0]
-    assert go(small, replace(request, restricted=[80])).address == "127.0.0.1"
+@pytest.mark.usefixtures("bastion")
+def test_a_restricted_port_22_is_not_reached_from_inside(
+    memory: Cloud, log: pytest.LogCaptureFixture
+) -> None:
+    request = replace(REQUEST, access="bastion", bastion=BASTION, restricted=[22])
+    assert go(memory, request).address == "203.0.113.2"
+    assert "cannot use web-old as a bastion: port 22 is restricted" in log.messages[0]
+    assert go(memory, replace(request, restricted=[80])).address == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -178,15 +180,19 @@ def test_a_restricted_port_22_is_not_gone_to_from_inside(small: SmallCloud) -> N
     [connection.UnreachableError, connection.LoginRefusedError, connection.HostKeyRefusedError],
 )
 def test_an_active_server_that_cannot_be_used(
-    small: SmallCloud, jump: type[Login], error: type[FlakeshipError]
+    memory: Cloud,
+    bastion: type[Login],
+    error: type[FlakeshipError],
+    log: pytest.LogCaptureFixture,
 ) -> None:
-    jump.refusal = error("no route")
-    said: list[str] = []
-    assert go(small, replace(REVIEW, reach="bastion", jump=JUMP), said).address == "203.0.113.2"
-    assert said[0] == f"{REVIEW.machine}: web-old cannot be gone through: no route"
+    bastion.refusal = error("no route")
+    route = go(memory, replace(REQUEST, access="bastion", bastion=BASTION))
+    assert route.address == "203.0.113.2"
+    assert log.messages[0] == f"{REQUEST.machine}: cannot use web-old as a bastion: no route"
 
 
-def test_a_port_without_ipv4(small: SmallCloud) -> None:
-    small.things["ports"]["port-1"]["fixed_ips"] = []
-    with pytest.raises(FlakeshipError, match="its port port-1 has no IPv4 address"):
-        go(small, REVIEW)
+def test_a_port_without_ipv4(memory: Cloud) -> None:
+    memory.things["ports"]["port-1"]["fixed_ips"] = []
+    with pytest.raises(FlakeshipError) as raised:
+        go(memory, REQUEST)
+    assert (raised.value.code, raised.value.key) == ("port-without-ipv4", REQUEST.machine)

@@ -7,36 +7,36 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.servers.console import Console
 from flakeship.verify.console import tail
-from tests.targets.openstack.unit.small_cloud import SmallCloud
+from tests.targets.openstack.unit.fake_cloud import Cloud
 
 
-def test_the_console_of_nova(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_console_of_nova(memory: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flakeship.targets.openstack.servers.console.PACE", 0)
-    console = Console(small, "server-1", "fake")  # type: ignore[arg-type]
-    small.refusals = {"action": (1, 409, "Guest does not have a console available.")}
+    console = Console(memory.compute, "server-1", "fake")
+    memory.refuse("action", 409, "Guest does not have a console available.", times=1)
     assert console.read() == "Nova does not show it: Guest does not have a console available."
-    small.console = "\x1b[31mLinux\x1b[0m\r\n"
+    memory.console = "\x1b[31mLinux\x1b[0m\r\n"
     assert console.read() == "Linux\n"
-    small.refusals = {"action": (1, 503, "busy")}
+    memory.refuse("action", 503, "busy", times=1)
     assert console.read() == "Linux\n"
     assert console.name == "openstack --os-cloud fake console log show server-1"
     assert console.truncated
 
 
 @pytest.fixture
-def console(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Console:
+def console(memory: Cloud, monkeypatch: pytest.MonkeyPatch) -> Console:
     monkeypatch.setattr("flakeship.targets.openstack.servers.console.PACE", 0)
-    return Console(small, "server-1", "fake")  # type: ignore[arg-type]
+    return Console(memory.compute, "server-1", "fake")
 
 
 @pytest.mark.parametrize("error", [ConnectFailure, ConnectTimeout, ServiceUnavailable])
 def test_a_cloud_that_is_away_for_a_moment_is_asked_again(
-    small: SmallCloud, console: Console, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+    memory: Cloud, console: Console, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
         raise error("nobody there")
 
-    small.console = "Linux"
+    memory.console = "Linux"
     with monkeypatch.context() as patch:
         patch.setattr(rest, "ask", away)
         assert console.read().startswith("Nova does not show it: nobody there")
@@ -45,27 +45,28 @@ def test_a_cloud_that_is_away_for_a_moment_is_asked_again(
 
 @pytest.mark.parametrize("status", [401, 403, 501])
 def test_a_console_that_is_never_shown_ends_the_wait(
-    small: SmallCloud, console: Console, status: int
+    memory: Cloud, console: Console, status: int
 ) -> None:
-    small.refusals = {"action": (2, status, "no")}
-    with pytest.raises(
-        FlakeshipError, match="Nova does not show it: no; `openstack --os-cloud fake console log"
-    ):
+    memory.refuse("action", status, "no", times=2)
+    with pytest.raises(FlakeshipError) as raised:
         console.read()
+    assert raised.value.code == "console-unavailable"
+    assert raised.value.what == "Nova does not show it: no"
+    assert raised.value.remedy.startswith("`openstack --os-cloud fake console log show server-1`")
     assert tail(console)[0].startswith("Nova does not show it: no")
 
 
 def test_a_console_is_there_later_unless_its_server_is_gone(
-    small: SmallCloud, console: Console
+    memory: Cloud, console: Console
 ) -> None:
-    small.refusals = {"action": (9, 404, "there is none")}
+    memory.refuse("action", 404, "there is none", times=9)
     assert console.read() == "Nova does not show it: there is none"
-    del small.things["servers"]["server-1"]
+    del memory.things["servers"]["server-1"]
     with pytest.raises(FlakeshipError, match="there is none"):
         console.read()
 
 
-def test_nova_is_asked_gently(small: SmallCloud) -> None:
-    console = Console(small, "server-1", "fake")  # type: ignore[arg-type]
+def test_nova_is_asked_gently(memory: Cloud) -> None:
+    console = Console(memory.compute, "server-1", "fake")
     assert [console.read() for _ in range(9)] == [""] * 9
-    assert len(small.calls) == 1
+    assert len(memory.calls) == 1

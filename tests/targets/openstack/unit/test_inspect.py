@@ -1,4 +1,4 @@
-"""One look at a cloud: what is asked, how often, and what is made of the answers."""
+"""The inspection of a cloud: which calls it makes, how often, and what becomes of the answers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.ownership import NAME, STACK
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.inspect import inspect
 from flakeship.targets.openstack.inventory import (
-    NAME,
-    STACK,
     Address,
     Flavor,
     Image,
@@ -23,7 +22,7 @@ from flakeship.targets.openstack.inventory import (
 from tests.targets.openstack.unit.fake_cloud import Cloud
 
 
-def server(name: str, project: str, image: str = "") -> dict[str, Any]:
+def booted(name: str, project: str, image: str = "") -> dict[str, Any]:
     return {
         "id": name, "name": name, "status": "ACTIVE", "tenant_id": project,
         "image": {"id": image} if image else "", "metadata": {STACK: "dev"},
@@ -34,25 +33,31 @@ def server(name: str, project: str, image: str = "") -> dict[str, Any]:
 @pytest.fixture
 def furnished(cloud: Cloud) -> Cloud:
     flavor = {"vcpus": 2, "ram": 512, "disk": 3, "OS-FLV-EXT-DATA:ephemeral": 1}
-    cloud.flavors = [
+    cloud.only(
+        "flavors",
         {"id": "f1", "name": "s1.small", **flavor, "extra_specs": {"hw:cpu_policy": "shared"}},
         {"id": "f2", "name": "gone", **flavor, "OS-FLV-DISABLED:disabled": True},
-    ]
+    )
     common = {"status": "active", "tags": ["flakeship"], "owner": "p"}
-    cloud.images = {
-        "i1": {"id": "i1", "name": "one", **common, "os_hidden": False},
-        "i2": {"id": "i2", "name": "two", **common, "os_hidden": True},
-    }
-    cloud.servers = [server("web", "p", "i1"), server("volume", "p"), server("theirs", "q", "i1")]
-    cloud.networks = [
+    cloud.put(
+        "images",
+        {"id": "i1", "name": "one", **common, "os_hidden": False},
+        {"id": "i2", "name": "two", **common, "os_hidden": True},
+    )
+    cloud.only(
+        "servers", booted("web", "p", "i1"), booted("volume", "p"), booted("theirs", "q", "i1")
+    )
+    cloud.only(
+        "networks",
         {"id": "n1", "name": "public", "router:external": True, "subnets": ["s"]},
         {"id": "n2", "name": "empty", "router:external": False, "subnets": []},
-    ]
+    )
     floating = {"floating_ip_address": "203.0.113.7", "port_id": "p1"}
-    cloud.neutron["floatingips"] = [
+    cloud.only(
+        "floatingips",
         {"id": "a1", **floating, "tags": [f"{STACK}=dev", f"{NAME}=web", "theirs"]},
         {"id": "a2", "floating_ip_address": "203.0.113.8", "port_id": None},
-    ]
+    )
     return cloud
 
 
@@ -138,8 +143,10 @@ def test_lists_are_read_to_their_end(furnished: Cloud) -> None:
 
 def test_what_fails_in_a_thread_is_told_in_our_words(furnished: Cloud) -> None:
     furnished.refuse("flavors", 503, {"error": {"message": "backend is tired"}})
-    with pytest.raises(FlakeshipError, match="was not served \\(503, backend is tired\\)"):
+    with pytest.raises(FlakeshipError) as raised:
         inspect("fake")
+    assert raised.value.code == "cloud-busy"
+    assert "(503, backend is tired)" in raised.value.what
 
 
 def test_the_sdk_is_not_imported_before_it_is_used() -> None:

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump
+from flakeship.model.codec import dump, plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.operate import login
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import operate
 from flakeship.targets.openstack.operate import OpenStackOperator
-from tests.targets.openstack.unit.small_cloud import REVIEW
+from tests.targets.openstack.unit.samples import BASTION as SAMPLE
+from tests.targets.openstack.unit.samples import REQUEST
 from tests.unit.verify.machines import ED25519
 
 LOCAL: dict[str, Any] = {
@@ -24,15 +25,15 @@ LOCAL: dict[str, Any] = {
 }
 
 
-def server(name: str, ssh: str, address: str, jump: object) -> dict[str, Any]:
-    own = {"jump": jump, "flavor": "m1.small"}
+def server(name: str, ssh: str, address: str, bastion: object) -> dict[str, Any]:
+    own = {"bastion": bastion, "flavor": "m1.memory"}
     common = {"machine": f"{name}-2", "release": "r", "ssh": ssh, "address": address}
     return {"target": "openstack", **common, "openstack": own}
 
 
 BASTION = "ssh -o 'K=echo web' nixos@203.0.113.7"
 CLOUD: dict[str, Any] = {
-    "web": server("web", BASTION, "203.0.113.7", {"name": "web-2"}),
+    "web": server("web", BASTION, "203.0.113.7", plain(replace(SAMPLE, name="web-2"))),
     "db": server("db", "ssh -p 22 nixos@10.20.0.5", "10.20.0.5", None),
 }
 
@@ -57,8 +58,8 @@ def port(machine: str) -> dict[str, Any]:
 
 
 def verification(machine: str) -> dict[str, Any]:
-    asked = replace(REVIEW.verify, machine=machine, user="nixos", identity="/key")
-    request = dump(replace(REVIEW, verify=asked))
+    asked = replace(REQUEST.verify, machine=machine, user="nixos", identity="/key")
+    request = dump(replace(REQUEST, verify=asked))
     done = dump(Evidence(machine, 1, [ED25519], 3.0, []))
     return {
         "urn": f"u::verification-{machine}",

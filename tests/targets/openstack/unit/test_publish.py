@@ -12,25 +12,24 @@ from typing import Any
 
 import pytest
 
-from flakeship.targets.openstack import ownership_tags
+from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, Owner
 from flakeship.targets.openstack.images import glance, upload
 from flakeship.targets.openstack.images.publish import publish
-from flakeship.targets.openstack.inventory import RELEASE, STACK
 from flakeship.targets.openstack.requests import Published, PublishRequest
-from tests.targets.openstack.unit.conftest import MARKS, only, said
+from tests.targets.openstack.unit.conftest import TAGS, only, refused
 from tests.targets.openstack.unit.fake_cloud import NOW, Cloud
 
 
 def test_an_image_has_the_bytes_and_what_it_is_to_carry(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
-    done = publish(request_, None, print)
+    done = publish(request_, None)
     image = only(cloud)
     assert done == Published(image["id"], request_.sha512, 4028, 2049)
     wanted = {
         "name": "web-1", "disk_format": "qcow2", "container_format": "bare", "min_disk": 3,
         "min_ram": 512, "visibility": "private", "os_hidden": True, "tags": ["flakeship"],
-        "os_distro": "nixos", **MARKS, "os_hash_value": request_.sha512,
+        "os_distro": "nixos", **TAGS, "os_hash_value": request_.sha512,
     }  # fmt: skip
     assert {key: image[key] for key in wanted} == wanted
     assert not cloud.asked("PATCH")
@@ -38,21 +37,21 @@ def test_an_image_has_the_bytes_and_what_it_is_to_carry(
 
 def test_a_raw_file_is_published_as_raw(cloud: Cloud, request_: PublishRequest, file: Path) -> None:
     file.write_bytes(b"x" * 4096)
-    publish(replace(request_, sha512=hashlib.sha512(b"x" * 4096).hexdigest()), None, print)
+    publish(replace(request_, sha512=hashlib.sha512(b"x" * 4096).hexdigest()), None)
     assert (only(cloud)["disk_format"], only(cloud)["min_disk"]) == ("raw", 1)
 
 
 def test_again_it_stays_and_only_what_differs_is_patched(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
-    done = publish(request_, None, print)
+    done = publish(request_, None)
     only(cloud).update(theirs="yes", os_hidden=False, tags=[])
     cloud.calls.clear()
-    assert publish(request_, done, print) == done
+    assert publish(request_, done) == done
     assert not cloud.asked("PATCH|POST .*/images|file")
     assert only(cloud)["tags"] == ["flakeship"]
-    changed = replace(request_, visibility="shared", properties={**MARKS, "a/b~c": "new"})
-    assert publish(changed, done, print) == done
+    changed = replace(request_, visibility="shared", properties={**TAGS, "a/b~c": "new"})
+    assert publish(changed, done) == done
     image = only(cloud)
     assert (image["visibility"], image["a~1b~0c"]) == ("shared", "new")  # a pointer's own letters
     assert (image["theirs"], image["os_distro"]) == ("yes", "nixos")
@@ -63,12 +62,12 @@ def test_again_it_stays_and_only_what_differs_is_patched(
 def test_an_image_that_is_not_what_it_was_is_published_again(
     cloud: Cloud, request_: PublishRequest, change: dict[str, Any] | None
 ) -> None:
-    done = publish(request_, None, print)
+    done = publish(request_, None)
     if change:
         cloud.images[done.id].update(change)
     else:
         cloud.images.clear()
-    again = publish(request_, done, print)
+    again = publish(request_, done)
     assert again.id != done.id
     assert cloud.images[again.id]["status"] == "active"
 
@@ -76,30 +75,34 @@ def test_an_image_that_is_not_what_it_was_is_published_again(
 def test_an_administrators_deactivation_is_not_worked_around(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
-    done = publish(request_, None, print)
+    done = publish(request_, None)
     only(cloud)["status"] = "deactivated"
-    assert "has deactivated" in said(lambda: publish(request_, done, print))
+    error = refused(lambda: publish(request_, done))
+    assert error.code == "image-deactivated"
+    assert f"image set --activate {done.id}" in error.remedy
     assert len(cloud.images) == 1
 
 
 def test_a_file_that_is_gone(cloud: Cloud, request_: PublishRequest) -> None:
     for path in ("/gone", os.devnull):
-        text = said(partial(publish, replace(request_, file=path), None, print))
-        assert text.startswith(f"image web-1: {path} is gone from the store or empty")
+        error = refused(partial(publish, replace(request_, file=path), None))
+        assert (error.code, error.key) == ("image-file-missing", "image web-1")
+        assert error.what.startswith(path)
     assert not cloud.calls
 
 
 def test_a_file_that_has_changed_since_it_was_built(cloud: Cloud, request_: PublishRequest) -> None:
-    text = said(lambda: publish(replace(request_, sha512="0" * 128), None, print))
-    assert "is not what was built" in text
-    assert "built was 0000000000000000…" in text
+    error = refused(lambda: publish(replace(request_, sha512="0" * 128), None))
+    assert error.code == "image-file-changed"
+    assert "built was 0000000000000000…" in error.what
     assert not cloud.images
 
 
 def test_other_bytes_in_glance(cloud: Cloud, request_: PublishRequest) -> None:
     cloud.damage = True
-    text = said(lambda: publish(request_, None, print))
-    assert "Glance has other bytes than /" in text
+    error = refused(lambda: publish(request_, None))
+    assert error.code == "image-differs"
+    assert error.what.startswith(f"Glance has other bytes than {request_.file}")
     assert not cloud.images
 
 
@@ -109,21 +112,23 @@ def test_another_algorithm_is_compared_too(
 ) -> None:
     cloud.algorithm, cloud.damage = "sha256", damage
     if damage:
-        assert "(sha256 " in said(lambda: publish(request_, None, print))
+        assert "(sha256 " in refused(lambda: publish(request_, None)).what
     else:
-        assert publish(request_, None, print).sha512 == request_.sha512
+        assert publish(request_, None).sha512 == request_.sha512
     assert len(cloud.images) == (not damage)
 
 
 @pytest.mark.parametrize(
     ("hashed", "text"),
-    [({}, "tells no hash"), ({"os_hash_algo": "crc-9", "os_hash_value": "1"}, "hash is crc-9")],
+    [({}, "reports no checksum"), ({"os_hash_algo": "crc-9", "os_hash_value": "1"}, "crc-9")],
 )
 def test_a_cloud_without_a_known_hash(
     cloud: Cloud, request_: PublishRequest, hashed: dict[str, str], text: str
 ) -> None:
     cloud.refuse("GET /image/v2/images/.", 200, {"id": "x", "status": "active", **hashed})
-    assert text in said(lambda: publish(request_, None, print))
+    error = refused(lambda: publish(request_, None))
+    assert error.code == "checksum-missing"
+    assert text in error.what
     assert not cloud.images
 
 
@@ -131,45 +136,49 @@ def test_a_cloud_without_a_known_hash(
 def test_a_refused_image_is_removed(cloud: Cloud, request_: PublishRequest, status: int) -> None:
     html = "<html>\n<title>415 Not This</title>\n<body>no such &#x27;format&#x27;</body></html>"
     cloud.refuse("PUT .*/file", status, html)
-    text = said(lambda: publish(request_, None, print))
-    assert f"Glance refuses {request_.file}, which begins as qcow2: no such 'format'; " in text
+    error = refused(lambda: publish(request_, None))
+    assert error.code == "image-refused"
+    assert error.what == f"Glance refuses {request_.file}, which begins as qcow2: no such 'format'"
     assert not cloud.images
 
 
 def test_properties_that_glance_does_not_take(cloud: Cloud, request_: PublishRequest) -> None:
     cloud.refuse("POST .*/images", 400, "<html><body>hw_x is wrong</body></html>")
-    text = said(lambda: publish(request_, None, print))
-    assert text == "image web-1: Glance does not take its description: hw_x is wrong"
+    error = refused(lambda: publish(request_, None))
+    assert (error.code, error.key) == ("image-refused", "image web-1")
+    assert error.what == "Glance refuses its properties: hw_x is wrong"
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_visibility_that_is_not_allowed(
     cloud: Cloud, request_: PublishRequest, method: str
 ) -> None:
-    done = publish(request_, None, print) if method == "PATCH" else None
+    done = publish(request_, None) if method == "PATCH" else None
     cloud.refuse(f"{method} .*/images", 403, "<html><body>no publicize_image</body></html>")
-    text = said(lambda: publish(replace(request_, visibility="public"), done, print))
-    assert "image web-1: visibility public is not allowed to the roles" in text
-    assert text.endswith("private, shared and community are")
+    error = refused(lambda: publish(replace(request_, visibility="public"), done))
+    assert (error.code, error.given) == ("visibility-forbidden", "public")
+    assert error.allowed == "private, shared and community"
 
 
 def test_another_prohibition_is_not_blamed_on_the_visibility(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
     cloud.refuse("POST .*/images", 403, "<html><body>no add_image</body></html>")
-    text = said(lambda: publish(replace(request_, visibility="public"), None, print))
-    assert "it needs the role member" in text
+    error = refused(lambda: publish(replace(request_, visibility="public"), None))
+    assert error.code == "role-missing"
+    assert "it needs the role member" in error.what
 
 
 def test_a_state_that_leads_nowhere(
     cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.after_upload = "killed"
-    assert "is killed after its upload" in said(lambda: publish(request_, None, print))
+    assert refused(lambda: publish(request_, None)).what == "is killed after its upload"
     cloud.after_upload = "importing"
     monkeypatch.setattr(glance, "ACTIVE", 0.1)
-    text = said(lambda: publish(request_, None, print))
-    assert "is importing, not active, 0 s after its upload" in text
+    error = refused(lambda: publish(request_, None))
+    assert error.code == "image-not-active"
+    assert error.what == "is importing, not active, 0 s after its upload"
     assert not cloud.images
 
 
@@ -188,9 +197,9 @@ def test_a_busy_glance_is_asked_again(
 
     cloud.answer = answer  # type: ignore[method-assign]
     if status == 503:
-        publish(request_, None, print)
+        publish(request_, None)
     else:
-        said(lambda: publish(request_, None, print))
+        refused(lambda: publish(request_, None))
     assert len(cloud.asked("GET .*/images/")) == called
 
 
@@ -209,27 +218,31 @@ def test_what_an_interruption_leaves_is_removed(
     before = signal.signal(number, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            publish(request_, None, print)
+            publish(request_, None)
     finally:
         signal.signal(number, before)
     assert not cloud.images
 
 
 def test_what_cannot_be_removed_is_told_beside_the_first_error(
-    cloud: Cloud, request_: PublishRequest
+    cloud: Cloud, request_: PublishRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "flakeship")
     cloud.damage = True
     cloud.refuse("DELETE", 500, "<html><body>tired</body></html>")
-    told: list[str] = []
-    assert "has other bytes" in said(lambda: publish(request_, None, told.append))
-    assert told == [f"{only(cloud)['id']} is left in Glance (tired); the next `up` removes it"]
+    assert refused(lambda: publish(request_, None)).code == "image-differs"
+    (message,) = caplog.messages
+    assert message.startswith(f"image {only(cloud)['id']} is left in Glance (tired)")
 
 
-def test_leftovers_of_the_same_release_are_removed(cloud: Cloud, request_: PublishRequest) -> None:
-    common = {"os_hidden": True, "status": "queued", "tags": ["flakeship"], "owner": "p", **MARKS}
-    common |= {"created_at": NOW, **ownership_tags.checkout()}
-    others = {**common, ownership_tags.CHECKOUT: "0123456789ab"}
-    cloud.images = {
+def test_what_killed_uploads_of_the_release_left_is_removed(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    common = {"os_hidden": True, "status": "queued", "tags": ["flakeship"], "owner": "p", **TAGS}
+    checkout = Owner("").of_this_checkout().checkout
+    common |= {"created_at": NOW, CHECKOUT: checkout}
+    others = {**common, CHECKOUT: "0123456789ab"}
+    cloud.things["images"] = {
         "a": {"id": "a", **common},
         "b": {"id": "b", **common, "status": "saving"},
         "old": {"id": "old", **others, "created_at": "2026-01-01T00:00:00Z"},
@@ -238,21 +251,20 @@ def test_leftovers_of_the_same_release_are_removed(cloud: Cloud, request_: Publi
         "d": {"id": "d", **common, STACK: "prod"},
         "e": {"id": "e", **common, "status": "active"},
     }
-    done = publish(request_, None, print)
+    done = publish(request_, None)
     assert sorted(cloud.images) == sorted(["c", "d", "e", "theirs", done.id])
-    assert (
-        cloud.images[done.id][ownership_tags.CHECKOUT]
-        == ownership_tags.checkout()[ownership_tags.CHECKOUT]
-    )
+    assert cloud.images[done.id][CHECKOUT] == checkout
 
 
-def test_a_long_upload_tells_how_far_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_upload_logs_its_progress(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "flakeship")
     monkeypatch.setattr(upload, "EVERY", 0)
     monkeypatch.setattr(upload, "BLOCK", 1024)
-    told: list[str] = []
-    body = upload.Upload(file, "image web-1", told.append)
+    body = upload.Upload(file, "image web-1")
     for _ in range(2):  # after a renewed token the body is sent once more
         assert b"".join(body) == file.read_bytes()
         assert body.sha512 == hashlib.sha512(file.read_bytes()).hexdigest()
     assert len(body) == 4028
-    assert told[0].startswith("image web-1: 0 of 0 MiB uploaded, ")
+    assert caplog.messages[0].startswith("image web-1: 0 of 0 MiB uploaded, ")

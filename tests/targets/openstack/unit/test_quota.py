@@ -9,20 +9,21 @@ import pytest
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.quota import REMEDIES, check, needs
 from flakeship.targets.openstack.settings import NetworkSettings
-from tests.targets.openstack.unit.test_flavors import LOOK, flavor
+from tests.targets.openstack.unit.flavors import INVENTORY, flavor
 
 SMALL, LARGE = flavor("small", 1, 512), flavor("large", 4, 8192)
 
 
-def refused(needed: dict[str, int], left: dict[str, int]) -> str:
+def refused(needed: dict[str, int], left: dict[str, int]) -> FlakeshipError:
     with pytest.raises(FlakeshipError) as caught:
-        check(needed, replace(LOOK, left=left))
-    return str(caught.value)
+        check(needed, replace(INVENTORY, left=left))
+    assert (caught.value.code, caught.value.key) == ("quota-exceeded", "project demo")
+    return caught.value
 
 
 def test_nothing_new_needs_nothing() -> None:
     assert needs([]) == {}
-    check({}, replace(LOOK, left=dict.fromkeys(REMEDIES, 0)))
+    check({}, replace(INVENTORY, left=dict.fromkeys(REMEDIES, 0)))
 
 
 def test_every_new_server_counts() -> None:
@@ -64,34 +65,29 @@ def test_a_network_of_the_stack_s_own(ipv6: str, subnets: int) -> None:
 def test_each_resource_is_refused_alone_and_fits_when_it_is_just_enough(name: str) -> None:
     unit = " MiB" if name == "ram" else ""
     enough = dict.fromkeys(REMEDIES, 5)
-    check(enough, replace(LOOK, left=enough))
-    said = refused(enough, enough | {name: 4})
-    assert said.splitlines()[1:-1] == [
-        f"  {name}: 5{unit} needed, 4 left",
-        f"for these: {REMEDIES[name]}",
-    ]
+    check(enough, replace(INVENTORY, left=enough))
+    error = refused(enough, enough | {name: 4})
+    assert error.details == (f"  {name}: 5{unit} needed, 4 left",)
+    assert error.remedy.startswith(f"{REMEDIES[name]}; or ask the cloud for a larger quota")
 
 
 def test_a_resource_without_a_limit_is_never_short() -> None:
-    check({"cores": 10**6}, replace(LOOK, left={}))
+    check({"cores": 10**6}, replace(INVENTORY, left={}))
 
 
 def test_a_resource_of_another_name_is_told_too() -> None:
-    assert "  trunks: 2 needed, 1 left" in refused({"trunks": 2}, {"trunks": 1})
+    assert refused({"trunks": 2}, {"trunks": 1}).details == ("  trunks: 2 needed, 1 left",)
 
 
 def test_all_that_is_short_is_told_at_once() -> None:
-    said = refused(
+    error = refused(
         needs([LARGE, LARGE], addresses=1),
         {"instances": 9, "ram": 8192, "cores": 4, "floatingips": 0},
     )
-    assert said.splitlines() == [
-        "the quota of the project demo is too small for what this run creates beside what is "
-        "there:",
+    assert error.details == (
         "  cores: 8 needed, 4 left",
         "  ram: 16384 MiB needed, 8192 left",
         "  floatingips: 1 needed, 0 left",
-        f"for these: {REMEDIES['cores']}",
-        f"for these: {REMEDIES['floatingips']}",
-        "or ask the cloud for a larger quota; `openstack quota show` shows it",
-    ]
+    )
+    assert error.remedy.count(REMEDIES["cores"]) == 1
+    assert REMEDIES["floatingips"] in error.remedy

@@ -13,8 +13,10 @@ from flakeship.targets.openstack.servers import checks, ipv6_check
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.route import Route
-from tests.targets.openstack.unit.small_cloud import JUMP, REVIEW, TOPLEVEL, SmallCloud
-from tests.unit.verify.machines import REQUEST, machine, subject
+from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.targets.openstack.unit.samples import BASTION, REQUEST, TOPLEVEL
+from tests.unit.verify.machines import REQUEST as VERIFY
+from tests.unit.verify.machines import machine, subject
 
 ROUTE = Route("203.0.113.5", {22: 22, 80: 80}, "10.0.2.0/24")
 SIX = "fd66::15"
@@ -29,17 +31,17 @@ class Case:
 
 
 @pytest.fixture
-def case(small: SmallCloud) -> Case:
-    at = port.find(small, "web", "port-1")  # type: ignore[arg-type]
-    return Case(replace(REVIEW, verify=replace(REQUEST, toplevel=TOPLEVEL)), at)
+def case(memory: Cloud) -> Case:
+    at = port.find(memory.network, "web", "port-1")
+    return Case(replace(REQUEST, verify=replace(VERIFY, toplevel=TOPLEVEL)), at)
 
 
-def api(small: SmallCloud, case: Case) -> str:
-    return checks.api(small, small, case.request, case.at)  # type: ignore[arg-type]
+def api(memory: Cloud, case: Case) -> str:
+    return checks.api(memory.compute, memory.network, case.request, case.at)
 
 
-def test_the_api_agrees(small: SmallCloud, case: Case) -> None:
-    assert api(small, case) == "ACTIVE, s1.tiny, image image-1, 10.0.2.15 on port port-1"
+def test_the_api_agrees(memory: Cloud, case: Case) -> None:
+    assert api(memory, case) == "ACTIVE, s1.tiny, image image-1, 10.0.2.15 on port port-1"
 
 
 @pytest.mark.parametrize(
@@ -52,22 +54,22 @@ def test_the_api_agrees(small: SmallCloud, case: Case) -> None:
         ({"addresses": {}}, "10.0.2.15 is not among its addresses: none"),
     ],
 )
-def test_the_api_differs(small: SmallCloud, case: Case, changed: Any, said: str) -> None:
-    small.things["servers"]["server-1"].update(changed)
+def test_the_api_differs(memory: Cloud, case: Case, changed: Any, said: str) -> None:
+    memory.things["servers"]["server-1"].update(changed)
     with pytest.raises(Failed, match=f"^{said}$"):
-        api(small, case)
+        api(memory, case)
 
 
-def test_the_port_belongs_to_another(small: SmallCloud, case: Case) -> None:
-    small.things["ports"]["port-1"]["device_id"] = "server-0"
+def test_the_port_belongs_to_another(memory: Cloud, case: Case) -> None:
+    memory.things["ports"]["port-1"]["device_id"] = "server-0"
     with pytest.raises(Failed, match="the server of its port is server-0, not server-1"):
-        api(small, case)
+        api(memory, case)
 
 
-def test_an_api_that_does_not_tell(small: SmallCloud, case: Case) -> None:
-    del small.things["servers"]["server-1"]
-    with pytest.raises(Failed, match="the API does not tell: no server-1"):
-        api(small, case)
+def test_an_api_that_does_not_answer(memory: Cloud, case: Case) -> None:
+    del memory.things["servers"]["server-1"]
+    with pytest.raises(Failed, match="the API does not answer: no server-1"):
+        api(memory, case)
 
 
 def asking(case: Case, ports: list[Port]) -> VerifyServerRequest:
@@ -76,7 +78,7 @@ def asking(case: Case, ports: list[Port]) -> VerifyServerRequest:
 
 def restricted(case: Case, *ports: int) -> Case:
     request = asking(case, [Port(port=80, protocol="http"), Port(port=5432)])
-    return replace(case, request=replace(request, jump=JUMP, restricted=[*ports]))
+    return replace(case, request=replace(request, bastion=BASTION, restricted=[*ports]))
 
 
 @pytest.fixture
@@ -120,8 +122,8 @@ def test_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     knocked(monkeypatch, None)
     assert sixth(six) == f"{SIX}: tcp 22, 80 answer; seen from this machine"
     knocked(monkeypatch, OSError("No route to host"))
-    assert sixth(six).endswith("not looked at: this machine has no way there (No route to host)")
-    with_peer = replace(six, request=replace(REVIEW, jump=JUMP))
+    assert sixth(six).endswith("not probed: the workstation has no route to it (No route to host)")
+    with_peer = replace(six, request=replace(REQUEST, bastion=BASTION))
     assert sixth(with_peer) == f"{SIX}: tcp 22, 80 answer; seen from web-old"
 
 
@@ -134,10 +136,10 @@ def test_ipv6_does_not_answer(
 ) -> None:
     knocked(monkeypatch, error)
     with pytest.raises(Failed, match=f"^{SIX}: .*{said}"):
-        sixth(replace(six, request=replace(REVIEW, reach="direct")))
+        sixth(replace(six, request=replace(REQUEST, access="direct")))
 
 
-def test_restricted_ports_are_not_looked_at_over_ipv6(
+def test_restricted_ports_are_not_probed_over_ipv6(
     six: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knocked(monkeypatch, None)
@@ -146,8 +148,8 @@ def test_restricted_ports_are_not_looked_at_over_ipv6(
     udp = replace(six, request=asking(six, [Port(port=51820, protocol="udp")]))
     assert sixth(udp).startswith(f"{SIX}: tcp 22 answer")
     knocked(monkeypatch, TimeoutError("t"))
-    direct = replace(restricted(six, 22).request, reach="direct", jump=None)
-    assert sixth(replace(six, request=direct)).endswith("tcp 22 is not open to everybody")
+    direct = replace(restricted(six, 22).request, access="direct", bastion=None)
+    assert sixth(replace(six, request=direct)).endswith("port 22 is restricted")
 
 
 def test_a_port_that_does_not_answer_over_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:

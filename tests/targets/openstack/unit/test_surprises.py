@@ -9,39 +9,37 @@ import pytest
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.targets.openstack.inventory import Address, Network, Server
 from flakeship.targets.openstack.settings import NetworkSettings
-from tests.targets.openstack.unit.cloud_world import ADDRESS, WEB, World, ids, settings
+from tests.targets.openstack.unit.world import ADDRESS, WEB, World, ids, settings
 from tests.unit.model.test_ledger import release
 
 
 def test_a_server_that_is_gone_gets_a_successor_with_another_name() -> None:
     world = World()
     given = settings(WEB)
-    first = world.up(given, release(1)).plan.active[0]
-    world.look = replace(world.look, servers=[])
+    first = world.up(given, release(1)).machines.active[0]
+    world.change(servers=[])
     lost = world.plan(given, release(1))
-    assert lost.plan.active[0].life == 2
-    assert lost.plan.active[0].id != first.id
-    assert lost.plan.older == []
-    assert lost.warnings[0] == (f"web: {first.id} is gone or in error: a new one is made")
-    second = world.up(given, release(1)).plan.active[0]
-    assert world.plan(given, release(1)).plan.active == [second]
-    broken = replace(world.look.servers[0], status="ERROR")
-    world.look = replace(world.look, servers=[broken])
-    assert world.plan(given, release(1)).plan.active[0].life == 3
+    assert lost.machines.active[0].incarnation == 2
+    assert lost.machines.active[0].id != first.id
+    assert lost.machines.standby == []
+    assert lost.warnings[0] == f"web: {first.id} is gone or failed: a new machine replaces it"
+    second = world.up(given, release(1)).machines.active[0]
+    assert world.plan(given, release(1)).machines.active == [second]
+    broken = replace(world.inventory.servers[0], status="ERROR")
+    world.change(servers=[broken])
+    assert world.plan(given, release(1)).machines.active[0].incarnation == 3
 
 
 def test_a_deleted_flavor_moves_nobody_until_the_next_release() -> None:
     world = World()
     given = settings(WEB)
-    first = world.up(given, release(1)).plan.active[0]
-    world.look = replace(
-        world.look, flavors=[f for f in world.look.flavors if f.name != first.flavor.name]
-    )
+    first = world.up(given, release(1)).machines.active[0]
+    world.change(flavors=[f for f in world.inventory.flavors if f.name != first.flavor.name])
     same = world.plan(given, release(1))
-    assert same.plan.active == [first]
+    assert same.machines.active == [first]
     assert "its flavor s1.tiny is gone from the cloud" in same.warnings[0]
     new = world.plan(given, release(2))
-    assert new.plan.active[0].flavor.name == "d1.tiny"
+    assert new.machines.active[0].flavor.name == "d1.tiny"
     assert "s1.tiny is gone from the cloud" in new.warnings[0]
 
 
@@ -49,10 +47,10 @@ def test_an_image_that_was_deleted_is_uploaded_again_and_no_server_changes() -> 
     world = World()
     given = settings(WEB)
     first = world.up(given, release(1))
-    world.look = replace(world.look, images=[])
+    world.change(images=[])
     again = world.plan(given, release(1))
-    assert again.counts == {"web-11111111": 2}
-    assert again.plan == first.plan
+    assert again.uploads == {"web-11111111": 2}
+    assert again.machines.deployed == first.machines.deployed
 
 
 def test_an_image_that_somebody_boots_from_stays() -> None:
@@ -60,15 +58,12 @@ def test_an_image_that_somebody_boots_from_stays() -> None:
     given = settings(WEB, retainReleases=2)
     world.up(given, release(1))
     stranger = Server("id-x", "theirs", "ACTIVE", "image-web-11111111")
-    world.look = replace(world.look, servers=[*world.look.servers, stranger])
+    world.change(servers=[*world.inventory.servers, stranger])
     for digit in (2, 3):
         made = world.up(given, release(digit))
     assert [record.name[-1] for record in made.records] == ["2", "1"]
-    assert (
-        "the image of web-11111111 stays, because servers boot from it: theirs (id-x)"
-        in made.warnings
-    )
-    world.look = replace(world.look, servers=[s for s in world.look.servers if s.stack])
+    assert "the image of web-11111111 stays: servers boot from it: theirs (id-x)" in made.warnings
+    world.change(servers=[s for s in world.inventory.servers if s.stack])
     assert [record.name[-1] for record in world.up(given, release(4)).records] == ["3"]
 
 
@@ -78,25 +73,28 @@ def test_the_plan_says_where_it_cannot_see_who_uses_an_image() -> None:
     world.up(given, release(1))
     made = world.plan(given, release(2))
     assert "cannot see whether servers of other projects boot from it" in made.warnings[-1]
-    world.look = replace(world.look, everywhere=True)
+    world.change(everywhere=True)
     assert "cannot see" not in " ".join(world.plan(given, release(2)).warnings)
 
 
 def test_a_stack_of_another_project_is_refused() -> None:
     world = World()
     world.up(settings(WEB), release(1))
-    world.look = replace(world.look, project="other", project_name="elsewhere")
-    with pytest.raises(FlakeshipError, match="lives in the project 0badc0de, and these cred"):
+    world.change(project="other", project_name="elsewhere")
+    with pytest.raises(FlakeshipError) as raised:
         world.plan(settings(WEB), release(1))
+    assert raised.value.code == "project-mismatch"
+    assert "in the project 0badc0de" in raised.value.what
 
 
 def test_the_network_that_a_failed_first_run_has_left_is_not_counted_again() -> None:
     world = World()
-    world.look = replace(world.look, left={"routers": 0})
-    with pytest.raises(FlakeshipError, match="routers: 1 needed, 0 left"):
+    world.change(left={"routers": 0})
+    with pytest.raises(FlakeshipError) as raised:
         world.plan(settings(WEB), release(1))
+    assert raised.value.details == ("  routers: 1 needed, 0 left",)
     left = Network("net-dev", NetworkSettings().named("dev"))
-    world.look = replace(world.look, networks=[*world.look.networks, left])
+    world.change(networks=[*world.inventory.networks, left])
     world.plan(settings(WEB), release(1))
 
 
@@ -105,33 +103,31 @@ def test_a_run_that_failed_has_left_a_server_whose_flavor_is_kept() -> None:
     world = World()
     hash8 = release(1).name.removeprefix("web-")
     left = Server("id-1", f"web-{hash8}-abcd", "ACTIVE", "", "s1.small", stack="dev")
-    world.look = replace(world.look, servers=[left])
+    world.change(servers=[left])
     made = world.plan(settings(WEB), release(1))
-    assert made.plan.active[0].flavor.name == "s1.small"
+    assert made.machines.active[0].flavor.name == "s1.small"
 
 
 def test_a_server_that_could_not_be_made_is_not_taken_for_one() -> None:
     """What a failed run has left in error is in no output; its flavor is no choice either."""
     world = World()
-    planned = world.plan(settings({**WEB, "flavor": "s1.plus"}), release(1)).plan.active[0]
+    planned = world.plan(settings({**WEB, "flavor": "s1.plus"}), release(1)).machines.active[0]
     left = Server("id-1", planned.id, "ERROR", "", "s1.plus", stack="dev")
-    world.look = replace(world.look, servers=[left])
+    world.change(servers=[left])
     again = world.plan(settings({**WEB, "flavor": "s1.plus"}), release(1))
-    assert again.plan.active[0].life == 2
-    assert world.plan(settings(WEB), release(1)).plan.active[0].flavor.name == "s1.tiny"
+    assert again.machines.active[0].incarnation == 2
+    assert world.plan(settings(WEB), release(1)).machines.active[0].flavor.name == "s1.tiny"
 
 
 def test_another_network_leaves_the_older_machines_behind() -> None:
     """Declared in the new one they would be made anew, on empty disks."""
     world = World()
-    first = world.up(settings(WEB), release(1)).plan.active[0]
+    first = world.up(settings(WEB), release(1)).machines.active[0]
     moved = settings(WEB, openstack={"network": {"cidr": "10.30.0.0/24"}})
     made = world.up(moved, release(1))
-    assert made.plan.active[0].id != first.id
-    assert made.plan.older == []
-    assert any(
-        f"{first.id} goes in this run, because the network" in note for note in made.warnings
-    )
+    assert made.machines.active[0].id != first.id
+    assert made.machines.standby == []
+    assert any(f"{first.id} is removed, because the network" in each for each in made.warnings)
     assert NetworkSettings().named("dev") != moved.options.network.named("dev")
 
 
@@ -141,48 +137,49 @@ def test_what_does_not_run_gets_no_address() -> None:
     world.up(given, release(1))
     world.up(given, release(2))
     stopped = [
-        replace(s, status="SHUTOFF") if "11111111" in s.name else s for s in world.look.servers
+        replace(s, status="SHUTOFF") if "11111111" in s.name else s for s in world.inventory.servers
     ]
-    world.look = replace(world.look, servers=stopped)
+    world.change(servers=stopped)
     world.plan(given, release(2))
-    with pytest.raises(FlakeshipError, match=r"is SHUTOFF in Nova: `openstack server start web-1"):
-        world.plan(given, release(1), chosen=("web",))
-    world.look = replace(
-        world.look, servers=[replace(s, status="SHUTOFF") for s in world.look.servers]
-    )
+    with pytest.raises(FlakeshipError) as raised:
+        world.plan(given, release(1), pinned=("web",))
+    assert (raised.value.code, raised.value.key) == ("machine-stopped", "web")
+    assert raised.value.remedy.startswith("start it with `openstack server start web-1")
+    world.change(servers=[replace(s, status="SHUTOFF") for s in world.inventory.servers])
     assert any("is SHUTOFF in Nova" in note for note in world.plan(given, release(2)).warnings)
 
 
 def test_a_flavor_made_anew_under_its_name_resizes_nobody() -> None:
     world = World()
-    first = world.up(settings(WEB), release(1)).plan.active[0]
+    first = world.up(settings(WEB), release(1)).machines.active[0]
     flavors = [
-        replace(f, id="another") if f.name == first.flavor.name else f for f in world.look.flavors
+        replace(f, id="another") if f.name == first.flavor.name else f
+        for f in world.inventory.flavors
     ]
-    world.look = replace(world.look, flavors=flavors)
+    world.change(flavors=flavors)
     changed = settings({**WEB, "checks": [{"name": "a", "run": "true"}]})
-    assert world.plan(changed, release(1)).plan.active[0].flavor == first.flavor
+    assert world.plan(changed, release(1)).machines.active[0].flavor == first.flavor
 
 
 def test_a_release_that_an_older_machine_runs_keeps_its_image() -> None:
     """Nova does not say what a server with a volume was booted from."""
     world = World()
     given = settings({**WEB, "volume": True}, retainReleases=2)
-    for digit, chosen in ((1, ()), (2, ()), (1, ("web",)), (3, ())):
-        made = world.up(given, release(digit), chosen=chosen)
-        world.look = replace(world.look, servers=[replace(s, image="") for s in world.look.servers])
-    assert ids(made.plan.older) == ["web-11111111"]
+    for digit, pinned in ((1, ()), (2, ()), (1, ("web",)), (3, ())):
+        made = world.up(given, release(digit), pinned=pinned)
+        world.change(servers=[replace(s, image="") for s in world.inventory.servers])
+    assert ids(made.machines.standby) == ["web-11111111"]
     assert "web-11111111" in {record.name for record in made.records}
 
 
 def test_another_project_of_the_same_names_is_nobody() -> None:
     world = World()
-    first = world.up(settings(WEB), release(1)).plan.active[0]
-    theirs = replace(world.look.servers[0], status="ERROR", project="elsewhere")
-    world.look = replace(world.look, servers=[*world.look.servers, theirs], everywhere=True)
-    assert world.plan(settings(WEB), release(1)).plan.active == [first]
-    world.look = replace(world.look, servers=[replace(theirs, status="ACTIVE")])
-    assert world.plan(settings(WEB), release(1)).plan.active[0].life == 2
+    first = world.up(settings(WEB), release(1)).machines.active[0]
+    theirs = replace(world.inventory.servers[0], status="ERROR", project="elsewhere")
+    world.change(servers=[*world.inventory.servers, theirs], everywhere=True)
+    assert world.plan(settings(WEB), release(1)).machines.active == [first]
+    world.change(servers=[replace(theirs, status="ACTIVE")])
+    assert world.plan(settings(WEB), release(1)).machines.active[0].incarnation == 2
 
 
 def test_an_address_of_ones_own_is_named_without_harm() -> None:
@@ -190,34 +187,36 @@ def test_an_address_of_ones_own_is_named_without_harm() -> None:
     world = World()
     world.up(settings(WEB), release(1))
     named = world.plan(settings({**WEB, "address": ADDRESS}), release(1))
-    assert named.plan.active[0].server.options.address == "floating"
-    with pytest.raises(SettingError, match=f"has no floating IP 192.0.2.1; it has {ADDRESS}"):
+    assert named.machines.active[0].server.options.address == "floating"
+    with pytest.raises(SettingError) as raised:
         world.plan(settings({**WEB, "address": "192.0.2.1"}), release(1))
-    there = [*world.look.addresses, Address("192.0.2.1")]
-    world.look = replace(world.look, addresses=there)
+    assert (raised.value.code, raised.value.given) == ("address-missing", "192.0.2.1")
+    assert raised.value.allowed == f"floating, none, {ADDRESS}"
+    there = [*world.inventory.addresses, Address("192.0.2.1")]
+    world.change(addresses=there)
     foreign = world.plan(settings({**WEB, "address": "192.0.2.1"}), release(1))
-    assert foreign.plan.active[0].server.options.address == "192.0.2.1"
+    assert foreign.machines.active[0].server.options.address == "192.0.2.1"
 
 
 def test_an_address_that_leads_elsewhere_is_told() -> None:
     world = World()
     given = settings(WEB)
-    first = world.up(given, release(1)).plan.active[0]
+    first = world.up(given, release(1)).machines.active[0]
     assert not world.plan(given, release(1)).warnings
-    world.look = replace(world.look, addresses=[Address(ADDRESS, "", "dev", "web")])
+    world.change(addresses=[Address(ADDRESS, "", "dev", "web")])
     assert (
         f"its address {ADDRESS} leads nowhere, not to {first.id}"
         in (world.plan(given, release(1)).warnings[0])
     )
-    world.look = replace(world.look, addresses=[])
-    assert f"its address {ADDRESS} is gone" in world.plan(given, release(1)).warnings[0]
+    world.change(addresses=[])
+    assert f"its address {ADDRESS} no longer exists" in world.plan(given, release(1)).warnings[0]
 
 
 def test_a_server_that_leaves_the_settings_is_told_with_its_address() -> None:
     world = World()
     world.up(settings(WEB), release(1))
-    notes = world.plan(settings({**WEB, "count": 2}), release(1)).warnings
+    warnings = world.plan(settings({**WEB, "count": 2}), release(1)).warnings
     assert (
-        f"web is not in the settings any more: its server goes, and its address {ADDRESS} with it"
-        in notes
-    )
+        f"web is no longer in the settings: its machines are removed, and its address {ADDRESS} is "
+        "released"
+    ) in warnings

@@ -16,14 +16,15 @@ from flakeship.state.outputs import header
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import sweep as sweeping
+from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.sweep import held_ids
-from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.targets.openstack.unit.fake_cloud import Cloud, server
 from tests.targets.openstack.unit.test_owned_resources import WORDS, address, named, port
 
 OLD = "2026-06-01T00:00:00Z"
 PUBLISHED = Published("an-image", "", 1, 1)
-TEMPORARY = Owner("dev", "web", "web-33333333").for_verification().tags
+TEMPORARY = Owner("dev", "web", "web-33333333").for_verification()
 
 
 def test_the_ids_that_a_state_holds() -> None:
@@ -46,12 +47,10 @@ def test_the_ids_that_a_state_holds() -> None:
 
 
 def on(cloud: Cloud) -> None:
-    """A test server and an address that are over, and a network that is not for us to judge."""
-    server = {"id": "s", "name": "web-1", "status": "ACTIVE", "image": None, "tenant_id": "p"}
-    cloud.servers = [{**server, "metadata": TEMPORARY, "created": OLD}]
-    told = " ".join(f"{key}={value}" for key, value in TEMPORARY.items())
-    cloud.neutron = {"floatingips": [address("203.0.113.9", description=told)]}
-    cloud.networks = [named("dev", tags=WORDS, created_at=OLD)]
+    """An orphaned test server and address, and a network that a person has to decide on."""
+    cloud.only("servers", server("s", name="web-1", metadata=TEMPORARY.tags, created=OLD))
+    cloud.only("floatingips", address("203.0.113.9", description=description(TEMPORARY)))
+    cloud.only("networks", named("dev", tags=WORDS, created_at=OLD))
 
 
 def lines_of(done: SweepResult) -> list[str]:
@@ -62,7 +61,7 @@ def sweep(**state: Any) -> list[str]:
     return lines_of(sweeping.sweep(Stack("dev", state), "fake"))
 
 
-def test_what_is_over_goes_and_the_rest_is_told(cloud: Cloud) -> None:
+def test_what_is_orphaned_is_removed_and_the_rest_is_told(cloud: Cloud) -> None:
     on(cloud)
     lines = sweep()
     assert lines[:2] == [
@@ -118,8 +117,9 @@ def test_after_the_wait_the_state_is_read_anew(
     on(cloud)
     made = datetime.now(UTC) - timedelta(seconds=40)
     young = port("young", tags=WORDS, created_at=f"{made:%Y-%m-%dT%H:%M:%SZ}")
-    cloud.neutron["ports"] = [young]
-    cloud.servers, cloud.neutron["floatingips"], cloud.networks = [], [], []
+    cloud.only("ports", young)
+    for other in ("servers", "floatingips", "networks"):
+        cloud.only(other)
     state = {"resources": [{"urn": "u::n", "type": "t", "id": "shared"}]}
     later = {"resources": [*state["resources"], {"urn": "u::p", "type": "t", "id": young["id"]}]}
     monkeypatch.setattr(stack, "selected", lambda: Stack("dev", later if taken else state))

@@ -1,8 +1,8 @@
-"""Verification of a server of Nova's, and of one that is made for it."""
+"""Verification of a server of Nova's, and of one that is created for it."""
 
-import contextlib
+from __future__ import annotations
+
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,163 +10,162 @@ import pytest
 from openstack.exceptions import SDKException
 
 from flakeship.model import codec
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.rollout.ownership import Owner
 from flakeship.state.stack import Stack
-from flakeship.targets.openstack import ownership_tags
-from flakeship.targets.openstack.api import connection
 from flakeship.targets.openstack.operate import OpenStackOperator
+from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
 from flakeship.verify.context import VerificationContext
 from flakeship.verify.request import VerifyRequest
 from flakeship.verify.route import Route
-from tests.targets.openstack.unit.small_cloud import MARKS, REVIEW, SmallCloud
+from tests.targets.openstack.unit.conftest import refused
+from tests.targets.openstack.unit.fake_cloud import Cloud, Thing, port, server
+from tests.targets.openstack.unit.samples import OWNER, REQUEST
 from tests.unit.verify.machines import ED25519
 
 Seen = list[tuple[VerifyRequest, list[str], VerificationContext, Route]]
+BEFORE = {"servers": {"server-1"}, "ports": {"port-1"}, "floatingips": set[str]()}
 
 
 @pytest.fixture
-def seen(small: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """What comes to flakeship.verify, on the one cloud that there is."""
+def moment() -> dict[str, dict[str, Thing]]:
+    """What the cloud had while the checks ran."""
+    return {}
+
+
+@pytest.fixture
+def seen(
+    memory: Cloud, monkeypatch: pytest.MonkeyPatch, moment: dict[str, dict[str, Thing]]
+) -> Seen:
+    """What comes to flakeship.verify."""
     found: Seen = []
 
-    def take(request: VerifyRequest, pinned: list[str], target: VerificationContext) -> Evidence:
-        with target.access.open() as route:
-            found.append((request, pinned, target, route))
-            small.moment = copy.deepcopy(small.things)
+    def take(request: VerifyRequest, pinned: list[str], context: VerificationContext) -> Evidence:
+        with context.access.open() as route:
+            found.append((request, pinned, context, route))
+            moment.update(copy.deepcopy(memory.things))
         return Evidence(request.machine, 1, [ED25519], 1, [], "today")
 
-    @contextlib.contextmanager
-    def connected(name: str) -> Iterator[SmallCloud]:
-        assert name == "fake"
-        yield small
-
     monkeypatch.setattr(verify, "verify", take)
-    monkeypatch.setattr(connection, "connected", connected)
     return found
 
 
-def test_a_review(small: SmallCloud, seen: Seen) -> None:
-    small.things["ports"]["port-1"]["fixed_ips"].append(
+def test_a_server_is_verified_by_its_route_with_the_checks_of_a_cloud(
+    memory: Cloud, seen: Seen
+) -> None:
+    memory.things["ports"]["port-1"]["fixed_ips"].append(
         {"ip_address": "fd66::15", "subnet_id": "subnet-6"}
     )
-    verify_server.verify_server(REVIEW, [ED25519], str)
-    ((request, pinned, target, route),) = seen
-    assert (request, pinned) == (REVIEW.verify, [ED25519])
+    verify_server.verify_server(REQUEST, [ED25519])
+    ((request, pinned, context, route),) = seen
+    assert (request, pinned) == (REQUEST.verify, [ED25519])
     assert (route.address, route.subnet) == ("203.0.113.2", "10.0.2.0/24")
-    assert [check.name for check in target.checks] == ["api", "port-scan", "ipv6"]
-    small.things["servers"]["server-1"]["status"] = "SHUTOFF"
-    assert target.inspect_hint([])[-1] == "  Nova has it as SHUTOFF."
-    small.refusals = {"GET /servers": (1, 500, "oops")}
-    assert target.inspect_hint([])[-1] == "  Nova does not tell its state: oops"
+    assert [check.name for check in context.checks] == ["api", "port-scan", "ipv6"]
+    memory.things["servers"]["server-1"]["status"] = "SHUTOFF"
+    assert context.inspect_hint(["ssh"]) == ["ssh", "  It is SHUTOFF in Nova."]
+    memory.refuse("GET .*/servers", 500, "oops", times=1)
+    assert context.inspect_hint([])[-1] == "  Nova does not report its state: oops"
 
 
 @pytest.mark.usefixtures("seen")
-def test_a_server_that_nova_could_not_make(small: SmallCloud) -> None:
+def test_a_server_that_nova_could_not_make(memory: Cloud) -> None:
     broken = {"status": "ERROR", "fault": {"message": "No valid host was found. "}}
-    small.things["servers"]["server-1"].update(broken)
-    with pytest.raises(
-        FlakeshipError, match="ERROR: No valid host was found; `openstack --os-cloud fake server"
-    ):
-        verify_server.verify_server(REVIEW, [], str)
-    assert not [call for call in small.calls if "floating" in call]
+    memory.things["servers"]["server-1"].update(broken)
+    error = refused(lambda: verify_server.verify_server(REQUEST, []))
+    assert (error.code, error.key) == ("server-error", REQUEST.machine)
+    assert error.what.endswith("No valid host was found")
+    assert "`openstack --os-cloud fake server show server-1`" in error.remedy
+    assert not memory.asked("floatingips")
 
 
-TRIAL = EphemeralRequest(
-    replace(REVIEW, server="", port=""),
+EPHEMERAL = EphemeralRequest(
+    replace(REQUEST, server="", port=""),
     flavor="flavor-1",
     network="private",
     security_groups=["group-1"],
 )
 
 
-def test_a_trial(small: SmallCloud, seen: Seen) -> None:
-    before = {kind: {*things} for kind, things in small.things.items()}
-    assert ephemeral.verify_ephemeral(TRIAL, str).machine == REVIEW.machine
-    made = small.moment["servers"][seen[0][2].console.name.split()[-1]]
-    assert made["metadata"] == {
-        "flakeship_stack": "dev",
-        "flakeship_name": "web",
-        "flakeship_release": "web-6h0ir2lm",
-        "flakeship_temporary": "1",
-        **ownership_tags.checkout(),
-    }
-    assert made["config_drive"]
+def temporary() -> Owner:
+    return OWNER.for_verification().of_this_checkout()
+
+
+def test_a_test_server_exists_while_it_is_verified(
+    memory: Cloud, seen: Seen, moment: dict[str, dict[str, Thing]]
+) -> None:
+    assert ephemeral.verify_ephemeral(EPHEMERAL).machine == REQUEST.machine
+    made = moment["servers"][seen[0][2].console.name.split()[-1]]
+    assert made["metadata"] == temporary().tags
+    assert made["config_drive"] is True
     assert (made["imageRef"], made["flavorRef"]) == ("image-1", "flavor-1")
-    assert {kind: {*things} for kind, things in small.things.items()} == before
-    assert seen[0][2].inspect_hint([]) == [ephemeral.GONE]
+    assert memory.ids() == BEFORE
+    assert seen[0][2].inspect_hint([]) == [ephemeral.REMOVED]
 
 
 @pytest.mark.parametrize(
-    ("refusals", "born"),
+    ("refusal", "born"),
     [
-        ({}, "ERROR"),
-        ({"POST /servers$": (1, 403, "Quota exceeded for instances")}, "ACTIVE"),
-        ({"PUT /ports": (1, 500, "oops")}, "ACTIVE"),
-        ({"POST /floatingips": (1, 409, "no more addresses")}, "ACTIVE"),
+        (None, "ERROR"),
+        (("POST .*/servers$", 403, "Quota exceeded for instances"), "ACTIVE"),
+        (("PUT .*/ports", 500, "oops"), "ACTIVE"),
+        (("POST .*/floatingips", 409, "no more addresses"), "ACTIVE"),
     ],
 )
 @pytest.mark.usefixtures("seen")
-def test_a_trial_that_fails_leaves_nothing(
-    small: SmallCloud, refusals: dict[str, tuple[int, int, str]], born: str
+def test_a_test_server_that_fails_leaves_nothing(
+    memory: Cloud, refusal: tuple[str, int, str] | None, born: str
 ) -> None:
-    small.refusals, small.born = refusals, born
+    memory.born = born
+    if refusal:
+        memory.refuse(*refusal, times=1)
     with pytest.raises(Exception, match=r"No valid host|Quota|oops|no more addresses"):
-        ephemeral.verify_ephemeral(TRIAL, str)
-    assert [*small.things["servers"]] == ["server-1"]
-    assert [*small.things["ports"]] == ["port-1"]
-    assert not small.things["floatingips"]
+        ephemeral.verify_ephemeral(EPHEMERAL)
+    assert memory.ids() == BEFORE
 
 
 @pytest.mark.usefixtures("seen")
-def test_a_trial_removes_what_a_killed_one_has_left(small: SmallCloud) -> None:
-    left = small.things["servers"]["server-1"]
-    small.things["servers"]["server-3"] = left | {
-        "id": "server-3",
-        "metadata": ownership_tags.own(MARKS),
-    }
-    small.things["ports"]["port-3"] = small.things["ports"]["port-1"] | {
-        "id": "port-3",
-        "description": ownership_tags.description(ownership_tags.own(MARKS)),
-    }
-    said: list[str] = []
-    ephemeral.verify_ephemeral(TRIAL, said.append)
-    assert "removing what a trial that was killed has left" in said[0]
-    assert [*small.things["servers"]] == ["server-1"]
-    assert [*small.things["ports"]] == ["port-1"]
-
-
-@pytest.mark.usefixtures("seen")
-def test_a_trial_of_another_checkout_goes_on(
-    small: SmallCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_killed_run_left_is_removed_first(
+    memory: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
-    theirs = ownership_tags.own(MARKS)
-    small.things["servers"]["server-1"]["metadata"] = theirs
-    small.things["ports"]["port-1"]["description"] = ownership_tags.description(theirs)
-    monkeypatch.chdir(tmp_path)
-    assert ownership_tags.own(MARKS) != theirs
-    ephemeral.verify_ephemeral(TRIAL, str)
-    assert [*small.things["servers"]] == ["server-1"]
-    assert [*small.things["ports"]] == ["port-1"]
+    caplog.set_level("INFO", "flakeship")
+    memory.put("servers", server("server-3", metadata=temporary().tags))
+    memory.put("ports", port("port-3", description=description(temporary())))
+    ephemeral.verify_ephemeral(EPHEMERAL)
+    assert "removing what a killed run left" in caplog.messages[0]
+    assert memory.ids() == BEFORE
 
 
 @pytest.mark.usefixtures("seen")
-def test_a_busy_nova_does_not_end_a_trial(small: SmallCloud) -> None:
-    small.refusals = {"GET /servers/server-3": (1, 503, "busy")}
-    ephemeral.verify_ephemeral(TRIAL, str)
-    small.refusals = {"GET /servers/server-6": (1, 401, "who?")}
+def test_a_test_server_of_another_checkout_goes_on(
+    memory: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = temporary()
+    memory.things["servers"]["server-1"]["metadata"] = theirs.tags
+    memory.things["ports"]["port-1"]["description"] = description(theirs)
+    monkeypatch.chdir(tmp_path)
+    assert temporary() != theirs
+    ephemeral.verify_ephemeral(EPHEMERAL)
+    assert memory.ids() == BEFORE
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_busy_nova_does_not_end_a_verification(memory: Cloud) -> None:
+    memory.refuse("GET .*/servers/server-3", 503, "busy", times=1)
+    ephemeral.verify_ephemeral(EPHEMERAL)
+    memory.refuse("GET .*/servers/server-6", 401, "who?", times=1)
     with pytest.raises(SDKException, match="who"):
-        ephemeral.verify_ephemeral(TRIAL, str)
+        ephemeral.verify_ephemeral(EPHEMERAL)
 
 
-def test_make_verify(seen: Seen) -> None:
-    held = codec.dump(Evidence(REVIEW.machine, 1, [ED25519], 1, [], "yesterday"))
+@pytest.mark.usefixtures("memory")
+def test_an_existing_stack_is_verified_again(seen: Seen) -> None:
+    held = codec.dump(Evidence(REQUEST.machine, 1, [ED25519], 1, [], "yesterday"))
     commands = {
-        REVIEW.machine: ("openstack.verify-server", REVIEW),
-        "test-33333333-abcd": ("openstack.verify-ephemeral", TRIAL),
+        REQUEST.machine: ("openstack.verify-server", REQUEST),
+        "test-33333333-abcd": ("openstack.verify-ephemeral", EPHEMERAL),
     }
     resources = [
         {
@@ -178,7 +177,7 @@ def test_make_verify(seen: Seen) -> None:
         for machine, (create, request) in commands.items()
     ]
     verified, removed = OpenStackOperator(Stack("dev", {"resources": resources})).verify()
-    assert (verified.machine, verified.note) == (REVIEW.machine, "")
+    assert (verified.machine, verified.note) == (REQUEST.machine, "")
     assert removed.note == "was a test server and is removed; a new release gets another"
     ((_, pinned, *_),) = seen
     assert pinned == [ED25519]

@@ -1,4 +1,4 @@
-"""Real servers are verified: every way to them, each check of a cloud spoiled, killed verbs."""
+"""Real servers are verified: every route, each check of a cloud spoiled, killed commands."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.nix import build, evaluate
 from flakeship.nix.build import BuildRequest
+from flakeship.rollout.ownership import Owner
 from flakeship.system.process import Result, run
-from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.images.publish import publish
+from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import (
     Bastion,
     EphemeralRequest,
-    Owner,
     PublishRequest,
     VerifyServerRequest,
 )
@@ -52,9 +52,9 @@ class World:
     identity: Path
     toplevel: str
 
-    def verb(self, verb: str, request: object, before: str = "") -> Result:
+    def run(self, command: str, request: object, before: str = "") -> Result:
         return run(
-            [sys.executable, "-m", "flakeship", verb],
+            [sys.executable, "-m", "flakeship", "internal", command],
             stdin=codec.dump(request),
             env={**os.environ, "PULUMI_COMMAND_STDOUT": before},
             check=False,
@@ -65,12 +65,12 @@ class World:
         pool = self.cloud.network.find_network("public", ignore_missing=False)
         return VerifyServerRequest(
             cloud=CLOUD,
-            marks=Owner(self.name, "web", "appliance-1"),
+            owner=Owner(self.name, "web", "appliance-1"),
             server=server,
             port=port,
             flavor=FLAVOR,
             image=self.image,
-            reach="direct",
+            access="direct",
             stable="",
             pool=pool.id,
             verify=VerifyRequest(
@@ -99,16 +99,15 @@ class World:
         )
         return self.request(server.id, port.id, machine=machine)
 
-    def trial(self) -> EphemeralRequest:
+    def ephemeral(self) -> EphemeralRequest:
         network = self.cloud.network.find_network("provider", ignore_missing=False)
         flavor = self.cloud.compute.find_flavor(FLAVOR, ignore_missing=False)
         return EphemeralRequest(self.request(), flavor.id, network.id, [self.group])
 
     def left(self) -> list[str]:
-        """What a trial or a review has left."""
-        mine = self.request().marks
-        address = ownership_tags.description(ownership_tags.metadata(mine))
-        port = ownership_tags.description(ownership_tags.own(mine))
+        """What verifications have left."""
+        temporary = self.request().owner.for_verification()
+        address, port = description(temporary), description(temporary.of_this_checkout())
         found = [server.id for server in self.cloud.compute.servers(name=f"^{self.name}$")]
         found += [each.id for each in self.cloud.network.ports(description=port)]
         return found + [each.id for each in self.cloud.network.ips(description=address)]
@@ -116,7 +115,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    path = tmp_path_factory.mktemp("review")
+    path = tmp_path_factory.mktemp("verify")
     name = f"r{uuid.uuid4().hex[:8]}"
     identity = path / "id_ed25519"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity])
@@ -125,7 +124,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     built = build.build(BuildRequest(release, str(path / "root")))
     with connected(CLOUD) as cloud:
         wish = PublishRequest(CLOUD, name, built.image.path, built.image.sha512, 64, {}, "private")
-        image = publish(wish, None, print).id
+        image = publish(wish, None).id
         group = cloud.network.create_security_group(name=name).id
         for number in (22, 80):
             for family in ("IPv4", "IPv6"):
@@ -160,16 +159,16 @@ def remove(cloud: Connection, name: str, group: str) -> None:
 
 @pytest.fixture(scope="module")
 def first(world: World) -> tuple[VerifyServerRequest, str]:
-    """A server that has passed, and what the verb printed."""
+    """A server that has passed, and what the command printed."""
     request = world.boot("one")
-    done = world.verb("review", request)
+    done = world.run("openstack.verify-server", request)
     assert done.code == 0, done.stderr
     return request, done.stdout
 
 
 @pytest.fixture(scope="module")
 def second(world: World, first: tuple[VerifyServerRequest, str]) -> tuple[VerifyServerRequest, str]:
-    """A second one, which is looked at through the first."""
+    """A second one, which is reached through the first."""
     request, said = first
     evidence = codec.parse(Evidence, said)
     (address,) = [
@@ -177,11 +176,11 @@ def second(world: World, first: tuple[VerifyServerRequest, str]) -> tuple[Verify
         for fixed in world.cloud.network.get_port(request.port).fixed_ips
         if "." in fixed["ip_address"]
     ]
-    jump = Bastion(request.machine, address, request.verify.user, evidence.host_keys)
-    through = replace(world.boot("two"), reach="bastion", jump=jump)
-    done = world.verb("review", through)
+    bastion = Bastion(request.machine, address, request.verify.user, evidence.host_keys)
+    through = replace(world.boot("two"), access="bastion", bastion=bastion)
+    done = world.run("openstack.verify-server", through)
     assert done.code == 0, done.stderr
-    assert f"looked at through {request.machine}" in done.stderr
+    assert f"using {request.machine} as a bastion" in done.stderr
     return through, done.stdout
 
 
@@ -208,18 +207,21 @@ def test_again_with_the_keys_that_are_pinned(
 ) -> None:
     request, said = first
     (address,) = re.findall(r"(198\S+) on port", details(said)["api"])
-    done = world.verb("review", replace(request, stable=address), said)
+    done = world.run("openstack.verify-server", replace(request, stable=address), said)
     assert details(done.stdout)["host-key"].endswith("the one that was pinned before")
     assert details(done.stdout)["reactivation"].startswith("skipped")
     other = json.dumps(json.loads(said) | {"host_keys": ["ssh-ed25519 AAAA"]})
-    assert "its SSH host key has changed: refused" in world.verb("review", request, other).stderr
+    assert (
+        "its SSH host key has changed: refused"
+        in world.run("openstack.verify-server", request, other).stderr
+    )
 
 
 def test_through_the_active_server(second: tuple[VerifyServerRequest, str]) -> None:
     request, said = second
-    assert request.jump
+    assert request.bastion
     seen = details(said)
-    assert seen["port-scan"].endswith(f"seen from {request.jump.name}, its neighbour")
+    assert seen["port-scan"].endswith(f"seen from {request.bastion.name}, its neighbour")
     assert "tcp 22, 80 answer" in seen["ipv6"]
 
 
@@ -230,7 +232,7 @@ def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerReq
         if (rule.ether_type, rule.port_range_min) == ("IPv6", 80):
             world.cloud.network.delete_security_group_rule(rule)
     let_in(world.cloud, world.group, 9999, "IPv4", remote_group_id=world.group)
-    assert request.jump
+    assert request.bastion
     (address,) = re.findall(r"(198\S+) on port", details(said)["api"])
     script = (
         "nft insert rule inet filter input tcp dport 9999 accept; "
@@ -241,31 +243,31 @@ def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerReq
     run([*login, f"sudo sh -c {json.dumps(script)} </dev/null >/dev/null 2>&1"], timeout=60)
     other = replace(request.verify, toplevel="/nix/store/another")
     wrong = replace(request, flavor="s1.small", verify=other)
-    seen = failed(world.verb("review", wrong, said))
+    seen = failed(world.run("openstack.verify-server", wrong, said))
     let_in(world.cloud, world.group, 80, "IPv6")
     assert seen >= {"api", "port-scan", "ipv6", "reactivation"}
 
 
-def test_a_trial_leaves_nothing(world: World) -> None:
-    done = world.verb("trial", world.trial())
+def test_a_test_server_leaves_nothing(world: World) -> None:
+    done = world.run("openstack.verify-ephemeral", world.ephemeral())
     assert done.code == 0, done.stderr
     assert not world.left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_trial_that_is_ended(world: World, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "flakeship", "trial"]
+def test_a_verification_that_is_ended(world: World, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "flakeship", "internal", "openstack.verify-ephemeral"]
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes) as verb:  # type: ignore[call-overload]
-        verb.stdin.write(codec.dump(world.trial()))
-        verb.stdin.close()
-        assert "a test server" in verb.stderr.readline()
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(codec.dump(world.ephemeral()))
+        process.stdin.close()
+        assert "created the test server" in process.stderr.readline()
         time.sleep(1)
-        verb.send_signal(number)
-        verb.wait(120)
+        process.send_signal(number)
+        process.wait(120)
     if number == signal.SIGKILL:
         assert world.left()
-        again = world.verb("trial", world.trial())
-        assert "removing what a trial that was killed has left" in again.stderr
+        again = world.run("openstack.verify-ephemeral", world.ephemeral())
+        assert "removing what a killed run left" in again.stderr
         assert again.code == 0, again.stderr
     assert not world.left()

@@ -1,0 +1,97 @@
+"""The image of a release in Glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from flakeship.model import codec
+from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
+from flakeship.targets.openstack.resources import GLANCE_IMAGE
+from flakeship.targets.openstack.settings import Visibility
+
+from ..command import command
+
+
+class GlanceImageArgs(TypedDict):
+    """The inputs of GlanceImage; see flakeship.targets.openstack.requests.PublishRequest."""
+
+    file: pulumi.Input[str]
+    """The path of the image file."""
+    sha512: pulumi.Input[str]
+    """The checksum of the file, in hexadecimal."""
+    min_ram: NotRequired[pulumi.Input[int]]
+    """The memory in MiB that a server needs at least."""
+    properties: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
+    visibility: NotRequired[pulumi.Input[Visibility]]
+    publication: NotRequired[int]
+    """How often the image has been uploaded; another number uploads it again."""
+    cloud: NotRequired[pulumi.Input[str]]
+    """The name of the cloud in clouds.yaml; without it OS_CLOUD or the OS_* variables."""
+
+
+class GlanceImage(pulumi.ComponentResource):
+    """An image file in Glance: uploaded and compared in one step, hidden until it is shown.
+
+    The servers that were made from an image do not care when it is published again (they ignore
+    changes of its id).
+    """
+
+    published: pulumi.Output[Published]
+    id: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: GlanceImageArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:openstack:GlanceImage", name, None, opts)
+        defaults = {"min_ram": 0, "properties": {}, "visibility": "private", "cloud": ""}
+        request = pulumi.Output.all(**{**defaults, **args}).apply(
+            lambda given: PublishRequest(name=name, **given)
+        )
+        published = command(
+            GLANCE_IMAGE.name(name),
+            {
+                "create": "openstack.publish-image",
+                "delete": "openstack.withdraw-image",
+                "request": request.apply(codec.dump),
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.published = published.stdout.apply(lambda text: codec.parse(Published, text))
+        self.id = self.published.apply(lambda published: published.id)
+        self.register_outputs({"image": self.published.apply(codec.plain)})
+
+
+class ImageVisibilityArgs(TypedDict):
+    """The inputs of ImageVisibility: ids of images."""
+
+    shown: Sequence[pulumi.Input[str]]
+    hidden: Sequence[pulumi.Input[str]]
+    cloud: NotRequired[pulumi.Input[str]]
+
+
+class ImageVisibility(pulumi.ComponentResource):
+    """Shows the images that active servers boot from and hides older ones.
+
+    It is to depend on the verifications and cutovers: an image that has not passed is not offered
+    to anybody, and a rollback need not wait for an image.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        args: ImageVisibilityArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("flakeship:openstack:ImageVisibility", name, None, opts)
+        request = pulumi.Output.all(
+            cloud=args.get("cloud", ""), shown=[*args["shown"]], hidden=[*args["hidden"]]
+        ).apply(lambda given: VisibilityRequest(**given))
+        command(
+            name,
+            {"create": "openstack.set-image-visibility", "request": request.apply(codec.dump)},
+            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None),
+        )
+        self.register_outputs({})

@@ -1,0 +1,138 @@
+"""What the servers of a stack share: network, groups, flavors and images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_openstack
+from pulumi_openstack import compute
+
+from flakeship.rollout.ownership import Owner
+from flakeship.targets.openstack.flavors.choice import Choice
+from flakeship.targets.openstack.images.image_request import properties
+from flakeship.targets.openstack.ownership_tags import words
+from flakeship.targets.openstack.plan import StackPlan
+from flakeship.targets.openstack.resources import SERVER_GROUP
+
+from ..nix_image import NixImage
+from .error_hook import server_fault
+from .flavor_selection import FlavorSelection, selection
+from .glance_image import GlanceImage
+from .network import PrivateNetwork, SecurityGroup
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What several servers of a stack use: by the names of group, flavor and release."""
+
+    opts: pulumi.ResourceOptions
+    network: pulumi.Input[str]
+    ready: Sequence[pulumi.Resource]
+    security_groups: Mapping[str, SecurityGroup]
+    flavors: Mapping[str, FlavorSelection]
+    server_groups: Mapping[str, pulumi.Output[str]]
+    images: Mapping[str, GlanceImage]
+    fault: pulumi.ErrorHook
+
+    @property
+    def after_network(self) -> pulumi.ResourceOptions:
+        """The options of what needs a network that is ready."""
+        return pulumi.ResourceOptions.merge(
+            self.opts, pulumi.ResourceOptions(depends_on=[*self.ready])
+        )
+
+
+def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
+    """Declare the network, groups, flavors and images."""
+    context, options = plan.context, plan.context.settings.options
+    provider = pulumi_openstack.Provider("cloud", cloud=options.cloud or None)
+    opts = pulumi.ResourceOptions(providers=[provider])
+    all_machines = [*plan.machines.active, *plan.machines.standby]
+    network: pulumi.Input[str] = context.networks.network
+    ready: list[pulumi.Resource] = []
+    if not context.networks.network:
+        private = declare_network(plan, opts)
+        network, ready = private.id, [private.ready]
+    groups = {each.security_group: each for each in all_machines}
+    placed = {each.release.name: each for each in all_machines if each.placement}
+    return Shared(
+        opts,
+        network,
+        ready,
+        security_groups={
+            name: SecurityGroup(
+                name,
+                {"rules": each.rules, "tags": words(Owner(context.stack, "security-group"))},
+                opts,
+            )
+            for name, each in groups.items()
+        },
+        flavors={
+            choice.flavor.name: FlavorSelection(choice.flavor.name, selection(choice), opts)
+            for choice in choices(plan)
+        },
+        server_groups={
+            name: compute.ServerGroup(
+                SERVER_GROUP.name(name),
+                name=f"{context.stack}-{name}",
+                policies=each.placement,
+                opts=pulumi.ResourceOptions(provider=provider),
+            ).id
+            for name, each in placed.items()
+        },
+        images={name: declare_image(plan, name, image, opts) for name, image in images.items()},
+        fault=server_fault(options.cloud),
+    )
+
+
+def choices(plan: StackPlan) -> list[Choice]:
+    """The choices of all flavors, one for each; that of a standby machine was made before."""
+    found = {
+        machine.flavor.name: Choice(machine.flavor, "an older machine has it")
+        for machine in plan.machines.standby
+    }
+    for machine in plan.machines.active:
+        choice = plan.machines.choices[machine.server.name]
+        found[machine.flavor.name] = Choice(machine.flavor, choice.reason, choice.runners_up)
+    return [*found.values()]
+
+
+def declare_network(plan: StackPlan, opts: pulumi.ResourceOptions) -> PrivateNetwork:
+    """Declare the stack's own network, named by its addresses."""
+    stack, own = plan.context.stack, plan.context.settings.options.network
+    name = own.named(stack)
+    return PrivateNetwork(
+        name.removeprefix(f"{stack}-"),
+        {
+            "network_name": name,
+            "external": plan.context.networks.external,
+            "cidr": own.cidr,
+            "ipv6": own.ipv6,
+            "dns": own.dns,
+            "tags": words(Owner(stack, "network")),
+        },
+        opts,
+    )
+
+
+def declare_image(
+    plan: StackPlan, name: str, image: NixImage, opts: pulumi.ResourceOptions
+) -> GlanceImage:
+    """Declare the image of a release that stays."""
+    release, options = plan.release(name), plan.context.settings.options
+    file = image.artifact.apply(lambda artifact: artifact.image)
+    return GlanceImage(
+        name,
+        {
+            "cloud": options.cloud,
+            "file": file.path,
+            "sha512": file.sha512,
+            "min_ram": release.memory,
+            "properties": file.sha512.apply(lambda it: properties(release, plan.context.stack, it)),
+            "visibility": options.visibility,
+            "publication": plan.uploads[name],
+        },
+        opts,
+    )

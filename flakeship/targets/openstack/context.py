@@ -1,0 +1,94 @@
+"""Everything that the plan of a stack on a cloud is computed from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from flakeship.model.machine import MachineId
+from flakeship.model.release import Record, Release
+from flakeship.rollout.replace import ABSENT, Observed
+from flakeship.targets.openstack.api.client_command import client
+from flakeship.targets.openstack.inventory import Inventory
+from flakeship.targets.openstack.inventory import Server as NovaServer
+from flakeship.targets.openstack.machine import Machine
+from flakeship.targets.openstack.network.networks import Networks
+from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.settings import CloudServer, CloudSettings
+
+
+@dataclass(frozen=True)
+class PlanningContext:
+    """Settings, releases by host, the inventory, and the outputs of the last good run.
+
+    `deployed` are the machines of that run by server, the active one first; `bastions` the servers
+    that were active then and can be reached, by name.
+    """
+
+    settings: CloudSettings
+    stack: str
+    releases: Mapping[str, Release]
+    ledger: Sequence[Record]
+    deployed: Mapping[str, Sequence[Machine]]
+    bastions: Mapping[str, Bastion]
+    inventory: Inventory
+    networks: Networks
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether the only server is one that its verification creates and removes."""
+        return not self.settings.servers and self.settings.options.test_server.ephemeral
+
+    def release(self, server: CloudServer) -> Release:
+        """The release that a server is to run."""
+        return self.releases[server.host or self.settings.host]
+
+    @cached_property
+    def owned(self) -> list[NovaServer]:
+        """The servers in this project with the stack's tags."""
+        projects = ("", self.inventory.project)
+        return [
+            server
+            for server in self.inventory.servers
+            if server.stack == self.stack and server.project in projects
+        ]
+
+    @cached_property
+    def observed(self) -> Mapping[str, Observed]:
+        """What Nova has of the stack's machines, by their ids."""
+        named = defaultdict(list)
+        for server in self.owned:
+            named[server.name].append(server)
+        return {name: observe(servers, self.cloud) for name, servers in named.items()}
+
+    @property
+    def cloud(self) -> str:
+        """The name of the cloud in clouds.yaml, or empty."""
+        return self.settings.options.cloud
+
+    def exists(self, machine: Machine) -> bool:
+        """Whether Nova has a machine, and not in ERROR."""
+        return self.observed.get(machine.id, ABSENT).exists
+
+    def of_release(self, server: CloudServer) -> list[NovaServer]:
+        """The usable servers that run a server's release, whatever their shape.
+
+        A run that failed left some that no output has.
+        """
+        prefix = str(MachineId.of(server.name, self.release(server), ""))
+        return [s for s in self.owned if s.status != "ERROR" and s.name.startswith(prefix)]
+
+
+def observe(servers: Sequence[NovaServer], cloud: str) -> Observed:
+    """What a rollout has to know of the servers of one name."""
+    first = servers[0]
+    start, show = (client(cloud, f"server {verb} {first.id}") for verb in ("start", "show"))
+    return Observed(
+        exists=any(server.status != "ERROR" for server in servers),
+        failed=any(server.status == "ERROR" for server in servers),
+        running=any(server.status == "ACTIVE" for server in servers),
+        status=f"{first.status} in Nova",
+        remedy=f"start it with `{start}`; `{show}` shows more",
+    )

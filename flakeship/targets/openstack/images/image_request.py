@@ -1,0 +1,53 @@
+"""The request that publishes a release's image: its name, its bytes and its properties."""
+
+from __future__ import annotations
+
+from flakeship.model.artifact import Artifact
+from flakeship.model.release import Release
+from flakeship.rollout.ownership import Owner
+from flakeship.targets.openstack.requests import PublishRequest
+from flakeship.targets.openstack.settings import OpenStackSettings
+
+
+def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
+    """The image's properties, for Nova and for people.
+
+    The names are those of Glance's metadata definitions (docs.openstack.org/glance, useful image
+    properties).
+    """
+    revision = release.revision.removesuffix("-dirty")
+    found = {
+        "os_distro": "nixos",
+        "os_version": release.version,
+        "architecture": release.system.partition("-")[0],
+        "hw_disk_bus": "virtio",
+        "hw_vif_model": "virtio",
+        "hw_rng_model": "virtio",
+        # Nova has no third type; by BIOS a hybrid image boots on every hypervisor
+        "hw_firmware_type": "uefi" if release.firmware == "uefi" else "bios",
+        "hw_qemu_guest_agent": "yes" if release.agent else "no",
+        **Owner(stack, release=release.name).tags,
+        "flakeship_host": release.host,
+        "flakeship_derivation": release.drv,
+        "flakeship_toplevel": release.toplevel,
+        "flakeship_sha512": sha512,
+        "flakeship_revision": revision,
+        "flakeship_dirty": str(release.revision.endswith("-dirty")).lower() if revision else "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def publish_request(
+    release: Release, artifact: Artifact, settings: OpenStackSettings, stack: str, *, upload: int
+) -> PublishRequest:
+    """The request for a release's image; `upload` is how often it will have been uploaded."""
+    return PublishRequest(
+        cloud=settings.cloud,
+        name=release.name,
+        file=artifact.image.path,
+        sha512=artifact.image.sha512,
+        min_ram=release.memory,
+        properties=properties(release, stack, artifact.image.sha512),
+        visibility=settings.visibility,
+        publication=upload,
+    )

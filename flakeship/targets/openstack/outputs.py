@@ -1,0 +1,111 @@
+"""The target's own part of the stack's outputs: written and read here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from flakeship.model import codec
+from flakeship.model.evidence import Evidence
+from flakeship.model.ports import SSH
+from flakeship.rollout.retention import Publication
+from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.state.outputs import ServerOutput, StackOutputs, unreadable
+from flakeship.targets.openstack.machine import Deployed, Machine
+from flakeship.targets.openstack.requests import Bastion
+
+T = TypeVar("T")
+
+TARGET = "openstack"
+
+
+@dataclass(frozen=True)
+class ServerDetails:
+    """What the target keeps of a server.
+
+    `port` is the id of the active machine's port. `fixed` and `released` tell that the address is
+    the port's own, and that it goes with the server. `bastion` is what the checks of another server
+    need to come through this one, where it can be reached.
+    """
+
+    port: str = ""
+    flavor: str = ""
+    fixed: bool = False
+    released: bool = False
+    bastion: Bastion | None = None
+
+
+@dataclass(frozen=True)
+class StackDetails:
+    """What the target keeps of a stack: its project, and its images by release."""
+
+    project: str = ""
+    published: Mapping[str, Publication] = field(default_factory=dict)
+
+
+def server_output(
+    machine: Machine, stable: str, private: str, evidence: Evidence, port: str
+) -> ServerOutput:
+    """The server as it is now: its output is the same as long as it is.
+
+    `stable` is its public address, empty where it has none, `private` that of its `port`, an id.
+    """
+    address = stable or private
+    user, keys = machine.release.user, evidence.host_keys
+    reachable = stable or machine.access == "direct"
+    details = ServerDetails(
+        port,
+        machine.flavor.name,
+        fixed=not stable,
+        released=machine.server.options.address == "floating",
+        bastion=Bastion(machine.id, address, user, keys) if reachable else None,
+    )
+    return ServerOutput(
+        target=TARGET,
+        machine=machine.id,
+        release=machine.release.name,
+        address=address,
+        ports={port.label: f"{address}:{port.port}" for port in machine.server.declared},
+        ssh=by_hand(Endpoint(machine.id, address, SSH, user, machine.identity), keys),
+        checks=f"{len(evidence.checks)} passed",
+        details=codec.plain(details),
+    )
+
+
+def server_details(server: ServerOutput) -> ServerDetails:
+    """What the target keeps of a server. Raises FlakeshipError where it cannot be read."""
+    return _read(ServerDetails, server.details, server.machine)
+
+
+def stack_details(outputs: StackOutputs, stack: str) -> StackDetails:
+    """What the target keeps of a stack. Raises FlakeshipError where it cannot be read."""
+    return _read(StackDetails, outputs.details, stack)
+
+
+def deployed(outputs: StackOutputs, stack: str) -> dict[str, list[Machine]]:
+    """The machines of the last good run by server, the active one first. Raises FlakeshipError."""
+    return _read(dict[str, list[Machine]], outputs.machines, stack)
+
+
+def plain_machines(machines: Deployed) -> dict[str, list[Any]]:
+    """The machines as a stack output; defaults are left out."""
+    adapter = TypeAdapter(dict[str, list[Machine]])
+    found: dict[str, list[Any]] = adapter.dump_python(
+        {name: [*each] for name, each in machines.items()},
+        mode="json",
+        by_alias=True,
+        exclude_defaults=True,
+    )
+    return found
+
+
+def _read(kind: type[T], value: object, stack: str) -> T:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise unreadable(stack, f"{place}: {first['msg']}") from error

@@ -1,0 +1,92 @@
+"""Pulumi's engine for unit tests of components: what is registered, and what each depends on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.runtime.mocks import MockMonitor, MockResourceArgs
+
+COMMAND = "command:local:Command"
+
+Commands = Mapping[str, Callable[[dict[str, Any]], object]]
+"""What internal commands print for a request, by their names; an exception fails the resource."""
+
+
+class Engine(pulumi.runtime.Mocks, MockMonitor):
+    """Makes everything that is declared; commands answer as `commands` says.
+
+    `outputs` are what a provider adds to the inputs, by type.
+
+    `made` has the inputs by name, in the order of their making, `depends` the names on which a
+    resource waits, through any number of others.
+    """
+
+    def __init__(self, commands: Commands, outputs: Mapping[str, dict[str, Any]]) -> None:
+        MockMonitor.__init__(self, self)
+        self.commands = commands
+        self.outputs = outputs
+        self.made: dict[str, dict[str, Any]] = {}
+        self.types: dict[str, str] = {}
+        self._direct: dict[str, set[str]] = {}
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        outputs = dict(args.inputs)
+        if args.typ == COMMAND and args.inputs["create"] in self.commands:
+            request = json.loads(args.inputs["stdin"])
+            outputs["stdout"] = json.dumps(self.commands[args.inputs["create"]](request))
+        outputs |= self.outputs.get(args.typ, {})
+        self.made[args.name] = args.inputs
+        self.types[args.name] = args.typ
+        return f"id-of-{args.name}", outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        raise AssertionError(args.token)
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        self._direct[request.name] = {urn.rpartition("::")[2] for urn in request.dependencies}
+        loop = asyncio.new_event_loop()  # in a thread of the executor, which would leave one open
+        asyncio.set_event_loop(loop)
+        try:
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def RegisterErrorHook(self, _request: Any) -> Any:  # noqa: N802
+        return None
+
+    def depends(self, name: str) -> set[str]:
+        """All names that have to be made before this one."""
+        found: set[str] = set()
+        waiting = {*self._direct[name]}
+        while waiting:
+            one = waiting.pop()
+            found.add(one)
+            waiting |= self._direct.get(one, set()) - found
+        return found
+
+
+def run(
+    program: Callable[[], object],
+    commands: Commands,
+    outputs: Mapping[str, dict[str, Any]] | None = None,
+) -> tuple[Engine, Any]:
+    """Run a program to its end; the engine, and what the outputs that it returns come to."""
+    engine = Engine(commands, outputs or {})
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    pulumi.runtime.set_mocks(engine, monitor=engine)
+    values: list[Any] = []
+
+    def main() -> pulumi.Output[None]:
+        return pulumi.Output.from_input(program()).apply(values.append)
+
+    try:
+        pulumi.runtime.test(main)()  # type: ignore[no-untyped-call]
+    finally:
+        loop.close()
+    return engine, values[0]
