@@ -10,16 +10,12 @@ from dataclasses import dataclass, replace
 from flakeship.model.machine import MachineId
 from flakeship.model.release import Release
 from flakeship.rollout.ownership import Owner
+from flakeship.targets.openstack.choices import Access, Placement
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.network.rules import Rule, group_name, rules_of
 from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.requests import Bastion, EphemeralRequest, VerifyServerRequest
-from flakeship.targets.openstack.settings import (
-    Access,
-    CloudServer,
-    NetworkSettings,
-    Placement,
-)
+from flakeship.targets.openstack.settings import CloudServer, NetworkSettings
 from flakeship.verify.request import VerifyRequest
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.settings import Access, Visibility
+from flakeship.targets.openstack.choices import Access, Visibility
 from flakeship.verify.request import VerifyRequest
 
 

@@ -16,10 +16,7 @@ from flakeship.config.server import Server
 from flakeship.config.settings import Settings
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
-
-Access = Literal["floating", "bastion", "direct"]
-Visibility = Literal["private", "shared", "community", "public"]
-Placement = Literal["", "anti-affinity", "soft-anti-affinity"]
+from flakeship.targets.openstack.choices import Access, Placement, Visibility
 
 
 def name_alone(value: object) -> object:
