@@ -1,4 +1,4 @@
-"""Units of size, in bytes."""
+"""Units of size."""
 
 MIB = 1024**2
-GIB = 1024**3
+"""Bytes."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from flakeship.model.artifact import File
+from flakeship.model.sizes import MIB
 
-MEBIBYTE = 1024**2
 QCOW2 = b"QFI\xfb"
 """The first bytes of a qcow2; its virtual size is in the 8 bytes at 24 (docs/interop/qcow2.txt of
 QEMU)."""
@@ -32,4 +32,4 @@ def inspect(path: Path) -> tuple[Literal["qcow2", "raw"], int]:
 
 def mebibytes(size: int) -> int:
     """A size in bytes as MiB, rounded up."""
-    return -(-size // MEBIBYTE)
+    return -(-size // MIB)

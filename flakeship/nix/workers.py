@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from flakeship.model.sizes import MIB
+
 MEMINFO = Path("/proc/meminfo")
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -47,7 +49,7 @@ def _cgroup_memory() -> Iterator[int]:
         if limit.isdigit() and current.isdigit():
             # the kernel evicts cached files for programs, as MemAvailable assumes
             files = _numbers(group / "memory.stat").get("inactive_file", 0)
-            yield max(0, int(limit) - int(current) + files) // 1024**2
+            yield max(0, int(limit) - int(current) + files) // MIB
 
 
 def _numbers(file: Path) -> dict[str, int]:

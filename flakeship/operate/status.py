@@ -11,6 +11,7 @@ from flakeship.model import ledger
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence, table
 from flakeship.model.machine import MachineId
+from flakeship.model.sizes import MIB
 from flakeship.operate.target import nothing_verified, operator
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack
@@ -60,7 +61,7 @@ def releases(stack: Stack, serves: Operator) -> list[str]:
         lines += ["", f"release   {record.name} ({record.release.version})"]
         lines += [f"toplevel  {record.release.toplevel}"]
         for file in record.artifact.files:
-            lines += [f"image     {file.path}, {file.size / 1024**2:.1f} MiB"]
+            lines += [f"image     {file.path}, {file.size / MIB:.1f} MiB"]
             lines += [f"sha512    {file.sha512}"]
         lines += serves.describe_release(record.name)
     for number, record in enumerate(records):

@@ -77,10 +77,14 @@ class SshOptions:
         """`ssh` and the arguments of a program's login, without the destination; it never asks."""
         return ["ssh", *self._arguments(UNATTENDED | self.settings), "-T"]
 
-    def command_line(self) -> str:
-        """The command line for a person to log in with."""
+    def login(self) -> list[str]:
+        """The command for a person to log in with."""
         destination = f"{self.endpoint.user}@{self.endpoint.address}"
-        return shlex.join(["ssh", *self._arguments(self.settings), destination])
+        return ["ssh", *self._arguments(self.settings), destination]
+
+    def command_line(self) -> str:
+        """The same as text for a shell."""
+        return shlex.join(self.login())
 
     def config_block(self, host: str) -> str:
         """The entry `host` of an ssh_config file; paths in it should be absolute."""
@@ -109,8 +113,3 @@ def quoted(path: Path) -> str:
 def unquoted(value: str) -> str:
     """The path of a value in ssh_config."""
     return value.strip('"').replace("%%", "%")
-
-
-def by_hand(endpoint: Endpoint, keys: Sequence[str], proxy: str = "") -> str:
-    """The command line for a person to log in with."""
-    return SshOptions(endpoint, keys, proxy=proxy).command_line()

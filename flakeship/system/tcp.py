@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from flakeship.model.sizes import MIB
+
 LOOPBACK = "127.0.0.1"
 
-MOST = 1 << 20
+MOST = MIB
 """The most bytes of an answer that are read."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flakeship.model.ports import SSH
-from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.verify.request import VerifyRequest
 
 
@@ -48,4 +48,4 @@ def login_lines(request: VerifyRequest, route: Route, keys: Sequence[str]) -> li
     """The lines that tell a person how to log in with these host keys."""
     if route.login:
         return route.login(keys)
-    return [f"  {by_hand(endpoint(request, route), keys)}"]
+    return [f"  {SshOptions(endpoint(request, route), keys).command_line()}"]

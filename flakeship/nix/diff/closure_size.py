@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError
 from flakeship.model.release import Release
+from flakeship.model.sizes import MIB
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
@@ -29,7 +30,7 @@ def closure_size(
         if size is None:
             local = sum(any(Path("/nix/store", p).exists() for p in paths) for paths in expected)
             return f"unknown: {local} of about {len(expected)} paths are in the local store"
-        sizes.append(size / 1024**2)
+        sizes.append(size / MIB)
     more = sizes[0] - sizes[1]
     return f"{sizes[1]:.1f} -> {sizes[0]:.1f} MiB ({more:+.1f})"
 

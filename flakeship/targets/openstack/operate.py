@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 from flakeship.model.evidence import Evidence
-from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.model.ports import SSH
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack, configuration
@@ -48,7 +49,7 @@ class OpenStackOperator:
         *words, destination = shlex.split(server.ssh)
         if server_details(server).bastion is None:
             if bastion := self._bastion():
-                proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:22"
+                proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:{SSH}"
                 return [*words, "-o", proxy, destination]
             log.info(
                 "%s has only the private address %s, and no server of the stack is a bastion: use "
@@ -75,8 +76,8 @@ class OpenStackOperator:
         request = (own or verifications[bastion.machine]).request(VerifyServerRequest).verify
         keys = own.result(Evidence).host_keys if own else []
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
-        endpoint = Endpoint(machine, address, 22, request.user, request.identity)
-        return shlex.split(by_hand(endpoint, keys, f"{bastion.ssh} -W {address}:22"))
+        endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
+        return SshOptions(endpoint, keys, proxy=f"{bastion.ssh} -W {address}:{SSH}").login()
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with their address."""

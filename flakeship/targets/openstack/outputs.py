@@ -12,7 +12,7 @@ from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
 from flakeship.rollout.retention import Publication
-from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput, StackOutputs, unreadable
 from flakeship.targets.openstack.machine import Deployed, Machine
 from flakeship.targets.openstack.requests import Bastion
@@ -55,6 +55,7 @@ def server_output(
     """
     address = stable or private
     user, keys = machine.release.user, evidence.host_keys
+    login = SshOptions(Endpoint(machine.id, address, SSH, user, machine.identity), keys)
     reachable = stable or machine.access == "direct"
     details = ServerDetails(
         port,
@@ -69,7 +70,7 @@ def server_output(
         release=machine.release.name,
         address=address,
         ports={port.label: f"{address}:{port.port}" for port in machine.server.declared},
-        ssh=by_hand(Endpoint(machine.id, address, SSH, user, machine.identity), keys),
+        ssh=login.command_line(),
         checks=f"{len(evidence.checks)} passed",
         details=codec.plain(details),
     )

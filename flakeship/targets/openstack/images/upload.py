@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from flakeship.model.sizes import MIB
+
 log = logging.getLogger(__name__)
 
-BLOCK = 1024**2
+BLOCK = MIB
 """Bytes at a time: what requests itself takes, 16 KiB, is slower than a network."""
 
 EVERY = 3.0
@@ -52,6 +54,6 @@ class Upload:
         speed = sent / seconds
         left = (self.size - sent) / speed
         return (
-            f"{sent // 1024**2} of {self.size // 1024**2} MiB uploaded, "
-            f"{speed / 1024**2:.0f} MiB/s, {left:.0f} s to go"
+            f"{sent // MIB} of {self.size // MIB} MiB uploaded, "
+            f"{speed / MIB:.0f} MiB/s, {left:.0f} s to go"
         )

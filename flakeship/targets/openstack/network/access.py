@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flakeship.model.ports import SSH
 from flakeship.ssh import connection
-from flakeship.ssh.options import Endpoint, by_hand
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.network import port
@@ -116,24 +116,26 @@ def _through_bastion(
         log.info("%s: cannot use %s as a bastion: %s", machine, bastion.name, error)
         return None
     log.info("%s: using %s as a bastion", machine, bastion.name)
-    proxy = f"{by_hand(through, bastion.host_keys)} -W {server_port.ipv4}:{SSH}"
+    forward = f"-W {server_port.ipv4}:{SSH}"
+    proxy = f"{SshOptions(through, bastion.host_keys).command_line()} {forward}"
     behind = _endpoint(request, server_port.ipv4)
     return Route(
         LOOPBACK,
         ports,
         server_port.subnet,
         own=False,
-        login=lambda keys: [f"  {by_hand(behind, keys, proxy)}"],
+        login=lambda keys: [f"  {SshOptions(behind, keys, proxy=proxy).command_line()}"],
     )
 
 
 def _by_hand(request: VerifyServerRequest, server_port: Port, keys: Sequence[str]) -> list[str]:
     """The commands that log in once the temporary address has been removed."""
+    login = SshOptions(_endpoint(request, "ADDRESS"), keys).command_line()
     create = client(request.cloud, f"floating ip create --port {server_port.id} {request.pool}")
     return [
         "  its temporary address has been removed; this creates another ADDRESS:",
         f"  {create}",
-        f"  {by_hand(_endpoint(request, 'ADDRESS'), keys)}",
+        f"  {login}",
         "  and this removes it afterwards, which nothing else does:",
         f"  {client(request.cloud, 'floating ip delete ADDRESS')}",
     ]
