@@ -30,7 +30,7 @@ def with_ssh(ports: list[Port]) -> list[Port]:
 def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) -> None:
     """Refuse duplicates, and a check of a port that is not declared or that needs data disks.
 
-    `data_disks` tells whether the server has any. Raises ValueError.
+    `data_disks`: the server has some. Raises ValueError.
     """
     labels = [port.label for port in with_ssh(ports)]
     refuse_duplicates("port", labels)

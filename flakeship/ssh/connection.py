@@ -172,7 +172,7 @@ class Connection:
         raise UnreachableError(login.error)
 
     def _login(self, options: Sequence[str], *words: str) -> Login:
-        # The log goes to a file: a master that stays in the background would keep a pipe open.
+        # The log goes to a file: the master in the background would keep a pipe open.
         file = self._directory / f"log-{time.monotonic_ns()}"
         try:
             argv = [*self._ssh, *options, "-v", "-E", str(file), *words]

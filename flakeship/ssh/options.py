@@ -18,7 +18,7 @@ UNATTENDED = {
     "PreferredAuthentications": "publickey",
     "ConnectTimeout": str(HANDSHAKE),
 }
-"""What a program's logins have beside a person's."""
+"""The options of a program's logins that a person's do not have."""
 
 
 @dataclass(frozen=True)

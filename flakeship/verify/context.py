@@ -17,8 +17,8 @@ NOT_SERVING = "No traffic was moved; the previous machine is still serving."
 class VerificationContext:
     """How to reach a machine, its console, and the checks that its target adds.
 
-    `on_failure` says what a failure means for the server's users. `inspect_hint` is given the lines
-    for logging in to a machine that has failed, and returns what a person reads.
+    `on_failure` explains what a failure means for the server's users. `inspect_hint` is given the
+    lines for logging in to a machine that has failed, and returns what a person reads.
     """
 
     access: Access

@@ -52,8 +52,8 @@ def resolve_host_keys(console: Console, pinned: Sequence[str], seconds: float) -
     A truncated console need not announce again what is pinned. Raises FlakeshipError after
     `seconds` without an announcement.
     """
-    known = announced_keys.announced(console) or list(pinned) if console.truncated else []
-    return known or announced_keys.wait(console, seconds)
+    expected = announced_keys.announced(console) or list(pinned) if console.truncated else []
+    return expected or announced_keys.wait(console, seconds)
 
 
 def later_host_keys(
@@ -61,7 +61,7 @@ def later_host_keys(
 ) -> list[str]:
     """The keys of a later announcement: the console may still show that of an earlier boot.
 
-    Raises FlakeshipError where there is none.
+    Raises FlakeshipError (checks-failed) without one.
     """
     try:
         return announced_keys.wait(console, NEW_KEYS, other_than=keys)

@@ -65,10 +65,10 @@ class BlindError(Failed):
 
 
 class Prober(Protocol):
-    """One way to connect to the ports of a machine."""
+    """Something that connects to the ports of a machine."""
 
     async def ask(self, port: int) -> asyncio.Task[PortState]:
-        """Send a request to connect, and return what waits for its answer, maybe for ever.
+        """Send a request to connect, and return the task that waits for its answer, maybe in vain.
 
         Raises OSError where nothing could be sent.
         """
@@ -127,7 +127,7 @@ def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str
 
 
 def scan(probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
-    """The ports that are open: of the usual ones, of `more` that are known later, and expected.
+    """The ports that are open, of the usual ones, of `more` that come later, and of the expected.
 
     The expected ones come last and over all probers: one that has broken does not answer for them.
     Raises BlindError where SSH does not answer while others are asked.

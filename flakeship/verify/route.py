@@ -14,12 +14,12 @@ from flakeship.verify.request import VerifyRequest
 
 @dataclass(frozen=True)
 class Route:
-    """An open way to a machine.
+    """An open route to a machine.
 
     `ports` maps its declared TCP ports (22 too) to ports of `address`, `subnet` is the network that
-    its own address belongs to. `own` tells whether all ports of `address` are the machine's,
-    `serving` whether it is the server's stable address. `login` gives the lines that tell a person
-    how to log in with some host keys; None: ssh to the address.
+    its own address belongs to. `own`: all ports of `address` are the machine's. `serving`:
+    it is the server's stable address. `login` returns the lines for a person who logs in with these
+    host keys; None: ssh to the address.
     """
 
     address: str
@@ -34,7 +34,7 @@ class Access(Protocol):
     """What opens a route to a machine, and takes away afterwards what that needed."""
 
     def open(self) -> AbstractContextManager[Route]:
-        """Open a route. Raises FlakeshipError where there is none."""
+        """Open a route. Raises FlakeshipError where none can be opened."""
 
 
 def endpoint(request: VerifyRequest, route: Route) -> Endpoint:
@@ -45,7 +45,7 @@ def endpoint(request: VerifyRequest, route: Route) -> Endpoint:
 
 
 def login_lines(request: VerifyRequest, route: Route, keys: Sequence[str]) -> list[str]:
-    """The lines that tell a person how to log in with these host keys."""
+    """The lines for a person who logs in with these host keys."""
     if route.login:
         return route.login(keys)
     return [f"  {SshOptions(endpoint(request, route), keys).command_line()}"]

@@ -50,12 +50,12 @@ def run_checks(
         probed = early.submit(_probe, shell) if probing else None
         subject = Subject(request, route, shell, probed.result if probed else Facts)
         started = {c: early.submit(judge, c.name, partial(c.run, subject)) for c in of("start")}
-        known = subject.facts()
+        reported = subject.facts()
         up = {c: pool.submit(judge, c.name, partial(c.run, subject)) for c in of("up")}
         done |= {check: result.result() for check, result in up.items()}
-        if not probing or inside.unheard(known, request):
-            known = inside.listened(known, request, shell, patience)
-        subject = replace(subject, facts=lambda: known)
+        if not probing or inside.missing_listeners(reported, request):
+            reported = inside.await_listeners(reported, request, shell, patience)
+        subject = replace(subject, facts=lambda: reported)
         for check in of("facts", "idle"):
             alone(check, subject)
         done |= {check: result.result() for check, result in started.items()}
@@ -79,15 +79,15 @@ def refuse_failed(
 
 
 def _probe(shell: Shell) -> Facts:
-    known = probe.run(shell)
-    if not known.nft:
-        known = known.updated(probe.run(shell, "iptables", "ip6tables"))
-    return known
+    reported = probe.run(shell)
+    if not reported.nft:
+        reported = reported.updated(probe.run(shell, "iptables", "ip6tables"))
+    return reported
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for checks. An interruption does not wait for them: there is to be tidied up."""
+    """Threads for checks. An interruption does not wait for them: cleaning up comes first."""
     pool = ThreadPoolExecutor(count)
     try:
         yield pool

@@ -28,8 +28,8 @@ def schedule(
 ) -> list[ScheduledCheck]:
     """The checks of a machine, in the order of the evidence; `extra` are its target's.
 
-    `pinned` are the host keys of an earlier verification; `announced` tells whether the console
-    still holds their announcement.
+    `pinned` are the host keys of an earlier verification; `announced`: the console still has
+    their announcement.
     """
     ports = [port for port in request.ports if not port.needs_data]
     if SSH not in {port.port for port in ports if port.transport == "tcp"}:

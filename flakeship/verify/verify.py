@@ -42,7 +42,7 @@ def pinned_keys(previous: str, machine: str) -> list[str]:
             "keys",
             code="evidence-unreadable",
             key=machine,
-            remedy="look at this verification in `pulumi stack export`",
+            remedy="inspect this verification in `pulumi stack export`",
         ) from error
     return evidence.host_keys if evidence.machine == machine else []
 

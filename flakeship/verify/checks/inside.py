@@ -70,7 +70,7 @@ def listeners(subject: Subject) -> str:
             f"not declared: {', '.join(map(str, undeclared))}: "
             "declare the port, bind it to loopback or disable the service"
         )
-    if missing := unheard(facts, subject.request):
+    if missing := missing_listeners(facts, subject.request):
         raise Failed(f"declared, but nothing listens on {missing}")
     clients = _ports(outward) - declared
     unprobed = " (UDP ports are not probed over the network)" if declared.udp else ""
@@ -142,27 +142,27 @@ def declared_ports(request: VerifyRequest) -> PortSet:
     return PortSet.of([("tcp", SSH), *own])
 
 
-def unheard(facts: Facts, request: VerifyRequest) -> PortSet:
+def missing_listeners(facts: Facts, request: VerifyRequest) -> PortSet:
     """The declared ports that have no listener beyond loopback (yet), and should by now.
 
     None of them where the machine does not report its listeners.
     """
     try:
-        heard = _ports(each for each in facts.listeners if not each.loopback)
+        present = _ports(each for each in facts.listeners if not each.loopback)
     except Failed:
         return NONE
     later = PortSet.of((port.transport, port.port) for port in request.ports if port.needs_data)
-    return declared_ports(request) - later - heard
+    return declared_ports(request) - later - present
 
 
-def listened(facts: Facts, request: VerifyRequest, shell: Shell, patience: float) -> Facts:
+def await_listeners(facts: Facts, request: VerifyRequest, shell: Shell, patience: float) -> Facts:
     """The facts with the current listeners: a service may be up before it listens.
 
     UDP ports, which need not answer, have `patience` seconds. Raises CommandError.
     """
     for _ in backoff(patience):
         facts = facts.updated(probe.run(shell, "listeners"))
-        if not unheard(facts, request).udp:
+        if not missing_listeners(facts, request).udp:
             break
     return facts
 

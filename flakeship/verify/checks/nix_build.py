@@ -21,7 +21,7 @@ DERIVATION = """derivation {{
 
 
 def check(subject: Subject) -> str:
-    """Nix builds a derivation that nobody has built before."""
+    """Nix builds a derivation that was never built before."""
     expression = DERIVATION.format(unique=uuid.uuid4().hex)
     command = f"nix-build --no-out-link -E {shlex.quote(expression)}"
     try:

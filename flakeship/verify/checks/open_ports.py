@@ -43,7 +43,7 @@ def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Sub
         except (FlakeshipError, BlindError) as error:
             why = f", as {name} could not scan it: {error}"
     if not subject.route.own:
-        raise Failed(f"no way to scan all its ports{why}")
+        raise Failed(f"its ports cannot be scanned from anywhere{why}")
     found = _scan(subject, [Direct(subject.route.address)], set())
     return f"{found}; seen from this machine{why}"
 

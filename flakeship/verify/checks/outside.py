@@ -21,7 +21,7 @@ ANSWER = 5.0
 """Seconds for one answer."""
 
 HOLD = 1.0
-"""Seconds that a silent connection has to stay open: QEMU accepts for a guest that refuses."""
+"""Seconds for which a silent connection must be open: QEMU accepts for a guest that refuses."""
 
 GUESSABLE = {"password", "keyboard-interactive"}
 """Login methods that an attacker can guess."""
@@ -86,12 +86,12 @@ def answers_on(route: Route, port: Port, patience: float) -> str:
 
 
 def answer(address: str, number: int, protocol: str, seconds: float) -> str:
-    """What a port says in its protocol; raises Failed for anything else, and OSError."""
+    """The answer of a port in its protocol. Raises Failed for any other answer, and OSError."""
     if protocol == "tcp":
         reply = tcp.exchange(address, number, seconds=HOLD)
         if reply.closed:
             raise Failed("the connection was closed at once")
-        return f"says {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
+        return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
     send = request_line("/", address) if protocol == "http" else b""
     reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
     if not reply.first_line.startswith("HTTP/" if protocol == "http" else "SSH-"):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says what the checks must know about the machine it runs on, in one login and with one sudo:
+# Reports the facts that the checks need, in one login and with one sudo:
 #   sudo -n sh -s [section...] || sh -s [section...]
 # A section is framed, on standard output and on standard error, by
 #   @@@ begin <section> <uptime> -      and      @@@ end <section> <uptime> <exit code>
@@ -23,7 +23,7 @@ section() {
   mark end "$name" $?
 }
 
-# The state once the system is done with starting, or after two minutes.
+# The state when the system has started, or after two minutes.
 settled() {
   tries=0
   while
@@ -38,15 +38,15 @@ settled() {
   return "$code"
 }
 
-# What the failed units said last.
+# The last log lines of the failed units.
 reasons() {
   systemctl --failed --no-legend --plain | while read -r unit _; do
     systemctl status --no-pager --full --lines=3 "$unit" | tail -n 3
   done
 }
 
-# The size of the root file system. ZFS tells of one data set without the others: there the size of
-# the pool as well, in bytes.
+# The size of the root file system. On ZFS, df shows one data set without the others: there it is
+# followed by the size of the pool in bytes.
 root() {
   df -Pk / || return
   case $(findmnt -nro FSTYPE,SOURCE / 2>/dev/null) in
@@ -59,8 +59,8 @@ root() {
 
 [ $# -gt 0 ] || set -- state sudo toplevel addresses listeners nft root failed reasons boot
 
-for wanted; do
-  case $wanted in
+for fact; do
+  case $fact in
     state) section state settled ;;
     sudo) section sudo id -u ;;
     toplevel) section toplevel readlink -f /run/current-system ;;
@@ -73,6 +73,6 @@ for wanted; do
     failed) section failed systemctl --failed --no-legend --plain ;;
     reasons) section reasons reasons ;;
     boot) section boot cat /proc/sys/kernel/random/boot_id ;;
-    *) section "$wanted" false ;;
+    *) section "$fact" false ;;
   esac
 done

@@ -15,8 +15,8 @@ Phase = Literal["start", "up", "facts", "idle", "last"]
 """When a check runs.
 
 `start`: at once, before the system has started; it may wait for the facts. `up`: when the system
-has started, beside the others of this phase. `facts`: on what the machine reports, once all that is
-`up` has passed or failed. `idle`: after that, alone on the machine, so that its time is its own.
+has started, in parallel with the others of this phase. `facts`: on what the machine reports, once
+all of `up` have ended. `idle`: after that, alone on the machine, so that its time is its own.
 `last`: alone, after everything else.
 """
 

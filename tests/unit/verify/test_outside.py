@@ -129,7 +129,7 @@ def test_root_login_fails(log: str, detail: str) -> None:
     ("protocol", "behave", "detail"),
     [
         ("tcp", silent, "stays open, silent"),
-        ("tcp", says(b"220 mail\r\n"), "says '220 mail'"),
+        ("tcp", says(b"220 mail\r\n"), "answers '220 mail'"),
         ("http", http("404 Not Found", ""), "HTTP/1.1 404 Not Found"),
         ("ssh", says(b"SSH-2.0-", b"dropbear\r\n"), "SSH-2.0-dropbear"),
     ],
