@@ -1,1 +1,1 @@
-"""The target local: QEMU on this workstation."""
+"""QEMU on the workstation: images are booted straight from the Nix store."""

@@ -1,44 +1,46 @@
-"""The cut-over on this machine."""
+"""The cutover on the workstation."""
 
 from __future__ import annotations
+
+from typing import TypedDict
 
 import pulumi
 
 from flakeship.model import codec
-from flakeship.targets.local.plan import Machine
+from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local.requests import CutoverRequest
 from flakeship.targets.local.resources import CUTOVER
 
 from ..command import command
-from ..verification import Verification
-from .server import LocalServer
+
+
+class LocalCutoverArgs(TypedDict):
+    """`request` names the verified machine, and what moves to it."""
+
+    request: pulumi.Input[CutoverRequest]
 
 
 class LocalCutover(pulumi.ComponentResource):
-    """Moves a server's stable name, forwarded ports and data disks to its verified machine.
+    """Moves a server's data disks, host ports and stable name to its verified machine.
 
     It is named by the server alone, so it is updated in place and never deleted in between.
-    `report` is what the stack tells of the server once it has moved.
     """
 
-    report: pulumi.Output[dict[str, object]]
+    done: pulumi.Output[Cutover]
+    """The active machine, and the evidence of the checks that need the data disks."""
 
     def __init__(
-        self,
-        machine: Machine,
-        server: LocalServer,
-        verification: Verification,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: LocalCutoverArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:local:Cutover", machine.server.name, None, opts)
-        request = pulumi.Output.all(server.running, verification.evidence).apply(
-            lambda made: codec.dump(machine.cutover(*made))
-        )
+        super().__init__("flakeship:local:Cutover", name, None, opts)
         moved = command(
-            CUTOVER.name(machine.server.name),
-            {"create": "local.cutover", "delete": "local.remove-cutover", "request": request},
-            pulumi.ResourceOptions(parent=self, depends_on=[verification]),
+            CUTOVER.name(name),
+            {
+                "create": "local.cutover",
+                "delete": "local.remove-cutover",
+                "request": pulumi.Output.from_input(args["request"]).apply(codec.dump),
+            },
+            pulumi.ResourceOptions(parent=self),
         )
-        self.report = pulumi.Output.all(verification.evidence, moved.stdout).apply(
-            lambda done: machine.report(done[0]).plain()
-        )
-        self.register_outputs({})
+        self.done = moved.stdout.apply(lambda text: codec.parse(Cutover, text))
+        self.register_outputs({"machine": self.done.apply(lambda done: done.machine)})

@@ -1,55 +1,65 @@
-"""A server on this machine."""
+"""A server on the workstation."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
 
 import pulumi
 
 from flakeship.model import codec
-from flakeship.targets.local.plan import Machine
-from flakeship.targets.local.requests import Running, VerifyMachineRequest
-from flakeship.targets.local.resources import DISK, MACHINE
+from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.requests import DataDiskRequest, MachineRequest
+from flakeship.targets.local.resources import DATA_DISK, MACHINE
 
 from ..command import command
-from ..nix_image import NixImage
+
+
+class LocalServerArgs(TypedDict):
+    """`machine` is what to boot, once its image is built; `machine_id` is known before.
+
+    `data_disks` are those of the server, by name.
+    """
+
+    machine_id: str
+    machine: pulumi.Input[MachineRequest]
+    data_disks: NotRequired[Mapping[str, pulumi.Input[DataDiskRequest]]]
 
 
 class LocalServer(pulumi.ComponentResource):
     """The data disks of a server, and its machine of one release.
 
-    The machine is named by release and shape, so a new one is a new resource: the old one goes
-    after the cut-over, at the end of a run in which everything went well. `reach` says how the
-    verification gets to it.
+    The machine is named by release and shape, so a new one is a new resource: the old one is
+    removed after the cutover, at the end of a run in which everything succeeded.
     """
 
-    running: pulumi.Output[Running]
-    reach: pulumi.Output[VerifyMachineRequest]
+    machine: pulumi.Output[MachineRecord]
+    """The machine that runs."""
 
     def __init__(
-        self, machine: Machine, image: NixImage, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: LocalServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:local:Server", machine.server.name, None, opts)
+        super().__init__("flakeship:local:Server", name, None, opts)
         disks = [
             command(
-                # No name has a dot: `web` with `pg-x` is not `web-pg` with `x`.
-                DISK.name(f"{machine.server.name}.{name}"),
+                DATA_DISK.name(f"{name}.{disk}"),
                 {
                     "create": "local.ensure-data-disk",
                     "delete": "local.delete-data-disk",
-                    "request": codec.dump(machine.disk(name)),
+                    "request": pulumi.Output.from_input(request).apply(codec.dump),
                 },
                 pulumi.ResourceOptions(parent=self),
             )
-            for name in machine.disks
+            for disk, request in args.get("data_disks", {}).items()
         ]
         started = command(
-            MACHINE.name(machine.id),
+            MACHINE.name(args["machine_id"]),
             {
                 "create": "local.start-machine",
                 "delete": "local.stop-machine",
-                "request": image.artifact.apply(lambda made: codec.dump(machine.start(made))),
+                "request": pulumi.Output.from_input(args["machine"]).apply(codec.dump),
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[image, *disks]),
+            pulumi.ResourceOptions(parent=self, depends_on=disks),
         )
-        self.running = started.stdout.apply(lambda text: codec.parse(Running, text))
-        self.reach = self.running.apply(machine.verify)
-        self.register_outputs({})
+        self.machine = started.stdout.apply(lambda text: codec.parse(MachineRecord, text))
+        self.register_outputs({"machine": args["machine_id"]})

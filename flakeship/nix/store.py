@@ -30,13 +30,17 @@ def missing(release: Release, paths: Iterable[str] = ()) -> FlakeshipError | Non
     """
     for path in paths or release.paths:
         if not Path(path).exists():
-            if path != release.drv and Path(release.drv).exists():
-                remedy = f"build it again: nix build '{release.drv}^out'"
-            else:
-                where = f" at revision {release.revision}" if release.revision else ""
-                remedy = f"evaluate {release.host}{where} again (`make preview`), and build it"
-            return gone(release.name, path, remedy)
+            exists = path != release.drv and Path(release.drv).exists()
+            return gone(release.name, path, rebuild(release, derivation_exists=exists))
     return None
+
+
+def rebuild(release: Release, *, derivation_exists: bool) -> str:
+    """What brings the files of a release back."""
+    if derivation_exists:
+        return f"build it again: nix build '{release.drv}^out'"
+    where = f" at revision {release.revision}" if release.revision else ""
+    return f"evaluate {release.host}{where} again (`pulumi preview`), and build it"
 
 
 def gone(name: str, path: str, remedy: str) -> FlakeshipError:

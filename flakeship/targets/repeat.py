@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
@@ -20,13 +21,20 @@ def repeated(
     `repeat` gets the machine's id and its evidence. Raises FlakeshipError with all reports where
     any fails.
     """
+    return complete(
+        partial(repeat, machine, resource.result(Evidence))
+        for machine, resource in stack.of(VERIFICATION).items()
+        if resource.printed and server in ("", MachineId.parse(machine).server)
+    )
+
+
+def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verified]:
+    """Run them all, also after a failure. Raises FlakeshipError with the report of each failure."""
     done: list[Verified] = []
     failed: list[str] = []
-    for machine, resource in stack.of(VERIFICATION).items():
-        if not resource.printed or (server and MachineId.parse(machine).server != server):
-            continue
+    for verify in verifications:
         try:
-            done.append(repeat(machine, resource.result(Evidence)))
+            done.append(verify())
         except FlakeshipError as error:
             failed.append(str(error))
     if failed:

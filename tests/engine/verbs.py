@@ -15,7 +15,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.nix import build, store
 from flakeship.nix.build import BuildRequest
-from flakeship.targets.local.requests import Running
+from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local.machine_record import MachineRecord
 
 SHORT = {
     "build-image": "build",
@@ -42,11 +43,16 @@ def answer() -> str:
         case "start":
             ports = {port: 40000 + port for port in REQUEST["ports"]}
             boot = REQUEST["boot"]
-            return codec.dump(Running(REQUEST["id"], boot, "tcg", ports))
+            return codec.dump(
+                MachineRecord(REQUEST["id"], boot, "tcg", ports, REQUEST["workstation"])
+            )
         case "verify":
             checks = [CheckResult("toplevel", passed=True, milliseconds=1, detail="")]
             keys = ["ssh-ed25519 AAAA"]
             return codec.dump(Evidence(name(), 1, keys, 1.0, checks))
+        case "cutover":
+            host = REQUEST["host"]
+            return codec.dump(Cutover(host["server"], host["machine"], "", {}))
         case _:
             pass
     return "{}"
@@ -55,8 +61,8 @@ def answer() -> str:
 def name() -> str:
     release = REQUEST.get("release", {})
     named = release.get("out", "")[11:19] and f"{release['host']}-{release['out'][11:19]}"
-    machine = REQUEST.get("id") or REQUEST.get("verify", REQUEST).get("machine")
-    return named or machine or Path(REQUEST["path"]).name
+    machine = REQUEST.get("id") or REQUEST.get("host", REQUEST.get("verify", {})).get("machine")
+    return named or machine or f"{REQUEST['name']}.qcow2"
 
 
 fail = Path(f"fail-{VERB}")

@@ -2,51 +2,66 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 from flakeship.model.evidence import Evidence
 from flakeship.nix import store
 from flakeship.targets.base import Command
 from flakeship.targets.local import cutover, data_disks, machine
-from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local.machine_record import MachineRecord
 from flakeship.targets.local.requests import (
     CutoverRequest,
-    DiskRequest,
+    DataDiskRequest,
     MachineRequest,
-    Running,
     VerifyMachineRequest,
 )
 from flakeship.targets.local.verify_machine import verify_machine
-from flakeship.verify import verify
-
-show = logging.getLogger(__name__).info
+from flakeship.verify.verify import pinned_keys
 
 
-def start_machine(request: MachineRequest, _printed: str) -> Running:
-    """Have a machine running, and keep its image as long as it exists."""
-    running = machine.ensure(request, show)
-    store.keep(request.image, Path(request.directory, "image"))
-    return running
+def start_machine(request: MachineRequest, _printed: str) -> MachineRecord:
+    """Start a machine, and keep its image from collection as long as the machine exists."""
+    record = machine.ensure(request)
+    store.keep(request.image, request.files.machine(request.id) / "image")
+    return record
 
 
-def verify_with_pins(request: VerifyMachineRequest, printed: str) -> Evidence:
-    """Verify a machine; what was printed before has the host keys that are pinned."""
-    return verify_machine(request, verify.pinned_keys(printed, request.verify.machine))
+def stop_machine(request: MachineRequest, _printed: str) -> None:
+    """Stop a machine and remove its files."""
+    machine.stop(request)
 
 
-def cut_over(request: CutoverRequest, _printed: str) -> Cutover:
-    """Move a server to its verified machine."""
-    return cutover.cutover(request, show)
+def ensure_data_disk(request: DataDiskRequest, _printed: str) -> None:
+    """Create or grow a data disk."""
+    data_disks.ensure(request)
+
+
+def delete_data_disk(request: DataDiskRequest, _printed: str) -> None:
+    """Delete a data disk with its data."""
+    data_disks.delete(request)
+
+
+def verify(request: VerifyMachineRequest, printed: str) -> Evidence:
+    """Verify a machine; what was printed before has the pinned host keys."""
+    return verify_machine(request, pinned_keys(printed, request.verify.machine))
+
+
+def cut_over(request: CutoverRequest, _printed: str) -> cutover.Cutover:
+    """Move a server to a verified machine."""
+    return cutover.cutover(request)
+
+
+def remove_cutover(request: CutoverRequest, _printed: str) -> None:
+    """Remove a server's stable name and host ports."""
+    cutover.remove(request)
 
 
 COMMANDS: Mapping[str, Command] = {
-    "ensure-data-disk": Command(DiskRequest, lambda request, _: data_disks.ensure(request)),
-    "delete-data-disk": Command(DiskRequest, lambda request, _: data_disks.delete(request)),
+    "ensure-data-disk": Command(DataDiskRequest, ensure_data_disk),
+    "delete-data-disk": Command(DataDiskRequest, delete_data_disk),
     "start-machine": Command(MachineRequest, start_machine),
-    "stop-machine": Command(MachineRequest, lambda request, _: machine.stop(request)),
-    "verify-machine": Command(VerifyMachineRequest, verify_with_pins),
+    "stop-machine": Command(MachineRequest, stop_machine),
+    "verify-machine": Command(VerifyMachineRequest, verify),
     "cutover": Command(CutoverRequest, cut_over),
-    "remove-cutover": Command(CutoverRequest, lambda request, _: cutover.remove(request)),
+    "remove-cutover": Command(CutoverRequest, remove_cutover),
 }

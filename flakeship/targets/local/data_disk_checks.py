@@ -1,4 +1,4 @@
-"""The checks of a machine that has got its data disks: the last step of a cut-over."""
+"""The checks of a machine that has its data disks now: the last step of a cutover."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from flakeship.model.evidence import CheckResult
-from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Shell
-from flakeship.targets.local import guest, host
+from flakeship.targets.local import guest
 from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
 from flakeship.targets.local.verify_machine import route
 from flakeship.verify.run_checks import refuse_failed
@@ -18,25 +17,22 @@ PATIENCE = 60.0
 """Seconds for a port to answer: its service starts only with the disk."""
 
 
-def check(asked: VerifyMachineRequest | None, shell: Callable[[], Shell]) -> list[CheckResult]:
+def check(request: VerifyMachineRequest | None, shell: Callable[[], Shell]) -> list[CheckResult]:
     """Run the checks that need data disks; `shell` logs in, and is called only where there are any.
 
-    Raises FlakeshipError with the checks that failed.
+    Raises FlakeshipError (`checks-failed`) with those that failed.
     """
-    if asked is None:
+    if request is None:
         return []
-    machine = asked.verify.machine
-    results = verify_data(asked.verify, route(asked), shell(), PATIENCE)
-    console = f"{machine} still runs; its console is in {asked.console}."
+    machine = request.verify.machine
+    results = verify_data(request.verify, route(request), shell(), PATIENCE)
+    console = f"{machine} still runs; its console is in {request.console}"
     refuse_failed(machine, results, "checks with data disks", [console])
     return results
 
 
-def again(request: CutoverRequest) -> list[CheckResult]:
-    """The same on the machine that a cut-over has moved to, with a login of its own."""
-    endpoint = Endpoint(
-        request.machine, host.LOOPBACK, request.ssh_port, request.user, request.identity
-    )
+def repeat(request: CutoverRequest) -> list[CheckResult]:
+    """Run them once more on a cutover's machine, with a login of its own."""
     with ExitStack() as opened:
-        login = guest.login(endpoint, request.host_keys)
-        return check(request.serving, lambda: opened.enter_context(login))
+        login = guest.login(request.host.endpoint, request.host.host_keys)
+        return check(request.data_checks, lambda: opened.enter_context(login))

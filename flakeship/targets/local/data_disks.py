@@ -1,4 +1,4 @@
-"""Data disks: files that belong to a server's name and outlive its machines."""
+"""Data disks: files that belong to a server and outlive its machines."""
 
 from __future__ import annotations
 
@@ -10,82 +10,77 @@ from flakeship.system.files import tidy
 from flakeship.system.lock import locked
 from flakeship.system.process import run
 from flakeship.targets.local import hotplug, qemu_process
+from flakeship.targets.local.qemu_command import create_disk, resize_disk
 from flakeship.targets.local.qmp import connect
-from flakeship.targets.local.requests import DiskRequest
+from flakeship.targets.local.requests import DataDiskRequest
+from flakeship.targets.local.stack_files import StackFiles
 
-MIB = 2**20
+SECONDS = 60
+"""How long qemu-img may take."""
 
 
-def ensure(request: DiskRequest) -> None:
-    """Make a disk, or grow it, also under a running guest; its file system grows at the cut-over.
+def ensure(request: DataDiskRequest) -> None:
+    """Create a disk, or grow it, also while a machine has it; the file system grows at the cutover.
 
-    Raises a FlakeshipError when it would shrink.
+    Raises FlakeshipError (`data-disk-shrinks`).
     """
-    path = Path(request.path)
+    path = _path(request)
     with locked(path.parent):
         if not path.exists():
             new = path.with_suffix(".new")
-            run(create(new, request.size), timeout=60)
+            run(create_disk(new, request.size), timeout=SECONDS)
             new.replace(path)
-        size = _size(path)
-        if request.size * MIB < size:
+        size = image_file.mebibytes(image_file.inspect(path)[1])
+        if request.size < size:
             raise FlakeshipError(
-                f"the data disk {_name(path)} has {size // MIB} MiB and cannot shrink to "
-                f"{request.size}: set its size to {size // MIB} or more, or copy the data to a "
-                "disk of another name"
+                "a data disk cannot shrink",
+                code="data-disk-shrinks",
+                key=_name(request),
+                given=f"{request.size} MiB",
+                allowed=f"{size} MiB or more",
+                remedy="keep its size, or copy the data to a disk with another name",
             )
-        if request.size * MIB > size:
-            _grow(path, request.size)
+        if request.size > size:
+            _grow(request)
 
 
-def delete(request: DiskRequest) -> None:
-    """Remove a disk with what is on it. Raises a FlakeshipError while a machine has it."""
-    path = Path(request.path)
-    if used := _used(path):
+def delete(request: DataDiskRequest) -> None:
+    """Delete a disk with its data. Raises FlakeshipError (`disk-busy`) while a machine has it."""
+    path = _path(request)
+    if machine := _user(request):
         raise FlakeshipError(
-            f"the data disk {_name(path)} is not removed: the running machine {used[0].name} "
-            "has it; run `pulumi up` first, which unmounts and detaches a disk that is no longer "
-            "configured"
+            f"it is not deleted: the running machine {machine.name} has it",
+            code="disk-busy",
+            key=_name(request),
+            remedy="run `pulumi up` first: it detaches a disk that is no longer configured",
         )
     path.unlink(missing_ok=True)
     tidy(path.parent)
 
 
-def create(path: Path, size: int) -> list[str]:
-    """qemu-img's argv for an empty disk of `size` MiB."""
-    return ["qemu-img", "create", "-q", "-f", "qcow2", str(path), f"{size}M"]
-
-
-def resize(path: Path, size: int) -> list[str]:
-    """qemu-img's argv to grow a disk that no machine has to `size` MiB."""
-    return ["qemu-img", "resize", "-q", "-f", "qcow2", str(path), f"{size}M"]
-
-
-def _grow(path: Path, size: int) -> None:
-    if used := _used(path):
-        directory, node = used
-        with connect(directory) as monitor:
-            monitor.execute("block_resize", **{"node-name": node, "size": size * MIB})
+def _grow(request: DataDiskRequest) -> None:
+    if machine := _user(request):
+        with connect(machine) as monitor:
+            size = request.size * image_file.MEBIBYTE
+            monitor.execute(
+                "block_resize", **{"node-name": hotplug.node(request.name), "size": size}
+            )
     else:
-        run(resize(path, size), timeout=60)
+        run(resize_disk(_path(request), request.size), timeout=SECONDS)
 
 
-def _name(path: Path) -> str:
-    return f"{path.parent.name}/{path.stem}"
+def _name(request: DataDiskRequest) -> str:
+    return f"data disk {request.name} of {request.server}"
 
 
-def _size(path: Path) -> int:
-    """The size of a disk in bytes, also while a machine has it."""
-    return image_file.inspect(path)[1]
+def _path(request: DataDiskRequest) -> Path:
+    return StackFiles(request.stack).data_disk(request.server, request.name)
 
 
-def _used(path: Path) -> tuple[Path, str] | None:
-    """The directory of the stack's running machine that has a disk, and its node's name there."""
+def _user(request: DataDiskRequest) -> Path | None:
+    """The directory of the stack's running machine that has a disk."""
+    path = _path(request)
     if not path.exists():
         return None
-    # <stack>/disks/<server>/<name>.qcow2
-    stack = next(above.parent for above in path.parents if above.name == "disks")
-    for directory in sorted(stack.glob("machines/*")):
-        if qemu_process.has_open(directory, path):
-            return directory, hotplug.node(path.stem)
-    return None
+    machines = sorted(StackFiles(request.stack).machines.glob("*"))
+    return next((machine for machine in machines if qemu_process.has_open(machine, path)), None)

@@ -1,17 +1,17 @@
-"""The links that keep a stack's images from collection, in a checkout that was moved."""
+"""The links that keep a stack's images from Nix's garbage collection, in a checkout that was moved.
+
+Nix stores their absolute paths.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flakeship.nix import store
+from flakeship.targets.local.stack_files import StackFiles
 
 
-def keep_again(stack: Path) -> None:
-    """Tell Nix where the links are now: it knows them by their absolute paths.
-
-    What has been collected already is no reason to stop here.
-    """
-    for link in sorted([*stack.glob("roots/*"), *stack.glob("machines/*/image")]):
+def renew(files: StackFiles) -> None:
+    """Register the links at their new paths; those whose store path is gone are left alone."""
+    links = [*files.roots.glob("*"), *(path / "image" for path in files.machines.glob("*"))]
+    for link in sorted(links):
         if link.is_symlink() and link.exists():
             store.keep(str(link.readlink()), link)

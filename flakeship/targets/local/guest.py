@@ -1,4 +1,4 @@
-"""Inside a machine, over SSH: data disks are found by serial number and mounted at /data/<name>."""
+"""Mounts data disks inside a machine, over SSH: by serial number, at /data/<name>."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flakeship.system.process import Shell
 
 LOGIN_SECONDS = 60.0
 SECONDS = 120.0
-"""For one script: stopping a data base takes its time, and so does a journal's replay."""
+"""For one script: stopping a database may take long, and so may the replay of a journal."""
 
 MOUNT = r"""
 set -eu
@@ -41,11 +41,11 @@ if ! mountpoint -q "$directory"; then
     unit=$(systemd-escape --path --suffix=mount "$directory")
     systemctl cat "$unit" >/dev/null 2>&1 || unit=
   fi
-  # Where the host declares the mount, what it wants starts with it.
+  # Where the configuration declares the mount, the units that need it start with it.
   if [ "$unit" ]; then
     systemctl start "$unit"
   else
-    # udev may have mounted it in this moment
+    # udev may have mounted it meanwhile
     mount "$device" "$directory" || mountpoint -q "$directory"
   fi
 fi
@@ -57,7 +57,7 @@ set -eu
 directory=/data/$1
 mountpoint -q "$directory" || exit 0
 sync
-# Stops what needs the mount (RequiresMountsFor) first.
+# Stops the units that need the mount (RequiresMountsFor) first.
 if [ -d /run/systemd/system ]; then
   systemctl stop "$(systemd-escape --path --suffix=mount "$directory")" || true
 fi
@@ -84,23 +84,25 @@ def login(endpoint: Endpoint, keys: Sequence[str]) -> Iterator[Shell]:
 
 
 def mount(shell: Shell, name: str) -> None:
-    """Wait for a disk, format it when it is blank, mount it, and let its file system fill it.
+    """Wait for a disk, format it when it is blank, mount it, and grow its file system to its size.
 
-    Fine where it is mounted already. Raises a FlakeshipError with what the guest said.
+    A mounted disk is left as it is. Raises FlakeshipError (`data-disk-failed`).
     """
     _run(shell, MOUNT, name, "mounted")
 
 
 def unmount(shell: Shell, name: str) -> None:
-    """Unmount a disk. Raises a FlakeshipError that names the processes that use it."""
+    """Unmount a disk. Raises FlakeshipError (`data-disk-failed`) with the processes that use it."""
     _run(shell, UNMOUNT, name, "unmounted")
 
 
-def _run(shell: Shell, script: str, name: str, what: str) -> None:
+def _run(shell: Shell, script: str, name: str, done: str) -> None:
     try:
         shell.run(as_root(f"sh -s {name}"), stdin=script, timeout=SECONDS)
     except CommandError as error:
-        said = "; ".join(error.stderr.strip().splitlines()) or str(error)
+        output = "; ".join(error.stderr.strip().splitlines()) or str(error)
         raise FlakeshipError(
-            f"the disk {name} could not be {what} (/data/{name}): {said}"
+            f"it could not be {done} at /data/{name}: {output}",
+            code="data-disk-failed",
+            key=f"data disk {name}",
         ) from error

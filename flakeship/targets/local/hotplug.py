@@ -1,4 +1,4 @@
-"""Data disks put into running machines and taken out of them."""
+"""Attaches data disks to running machines and detaches them."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.local.qmp import Monitor, QmpError
 
 UNPLUG_SECONDS = 15.0
-"""How long a guest may take to let go of a disk; a busy emulated one takes about a second."""
+"""How long a guest may take to release a disk; a busy emulated one takes about a second."""
 
 _DEVICE = "disk-"
 _NODE = "data-"
 
 
 def node(name: str) -> str:
-    """What QEMU calls the file of a disk."""
+    """The name of a disk's block node in QEMU."""
     return f"{_NODE}{name}"
 
 
 def attached(monitor: Monitor) -> dict[str, Path]:
-    """The data disks that a machine has: their names and files."""
+    """A machine's data disks: the file of each name."""
     devices = {device["name"] for device in monitor.execute("qom-list", path="/machine/peripheral")}
     found = {}
-    for each in monitor.execute("query-named-block-nodes", flat=True):
-        name = each["node-name"].removeprefix(_NODE)
-        if node(name) == each["node-name"] and f"{_DEVICE}{name}" in devices:
-            found[name] = Path(each["file"])
+    for block in monitor.execute("query-named-block-nodes", flat=True):
+        name = block["node-name"].removeprefix(_NODE)
+        if node(name) == block["node-name"] and f"{_DEVICE}{name}" in devices:
+            found[name] = Path(block["file"])
     return found
 
 
 def attach(monitor: Monitor, name: str, file: Path) -> None:
-    """Put a disk into a running machine, where it gets `name` as its serial number."""
+    """Attach a disk, with `name` as its serial number; nothing happens where it is attached.
+
+    Raises QmpError, above all where another QEMU has the file.
+    """
     if name in attached(monitor):
         return
     _drop_node(monitor, name)
@@ -50,9 +53,9 @@ def attach(monitor: Monitor, name: str, file: Path) -> None:
 
 
 def detach(monitor: Monitor, name: str) -> None:
-    """Take a disk out of a running machine and close its file; the guest has to let go of it.
+    """Detach a disk and close its file; nothing happens where it is not attached.
 
-    Raises a FlakeshipError when the guest does not within UNPLUG_SECONDS.
+    Raises FlakeshipError (`disk-busy`) when the guest does not release it within UNPLUG_SECONDS.
     """
     if name in attached(monitor):
         monitor.execute("device_del", id=f"{_DEVICE}{name}")
@@ -60,14 +63,16 @@ def detach(monitor: Monitor, name: str) -> None:
             monitor.wait("DEVICE_DELETED", UNPLUG_SECONDS, device=f"{_DEVICE}{name}")
         except QmpError as error:
             raise FlakeshipError(
-                f"the guest did not let go of the disk {name} within {UNPLUG_SECONDS:g} s: its "
-                f"kernel needs PCI hot plug (CONFIG_HOTPLUG_PCI_ACPI): {error}"
+                f"the guest did not release the disk within {UNPLUG_SECONDS:g} s ({error.what})",
+                code="disk-busy",
+                key=f"data disk {name}",
+                remedy="its kernel needs PCI hotplug (CONFIG_HOTPLUG_PCI_ACPI)",
             ) from error
     _drop_node(monitor, name)
 
 
 def _drop_node(monitor: Monitor, name: str) -> None:
     """Close the file of a disk that no device uses; a failed `attach` leaves it open."""
-    nodes = monitor.execute("query-named-block-nodes", flat=True)
-    if node(name) in {each["node-name"] for each in nodes}:
+    blocks = monitor.execute("query-named-block-nodes", flat=True)
+    if node(name) in {block["node-name"] for block in blocks}:
         monitor.execute("blockdev-del", **{"node-name": node(name)})

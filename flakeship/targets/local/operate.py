@@ -1,22 +1,26 @@
-"""The user's commands on a stack on this workstation."""
+"""The target's part of the user's commands on an existing stack."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
-from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import Evidence, table
+from flakeship.model.evidence import table
+from flakeship.model.machine import MachineId
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Resource, Stack
+from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.local import data_disk_checks, orphans
+from flakeship.targets.local import data_disk_checks, machine
 from flakeship.targets.local.cutover import Cutover
 from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
-from flakeship.targets.local.resources import CUTOVER
+from flakeship.targets.local.resources import CUTOVER, MACHINE
+from flakeship.targets.local.stack_files import StackFiles
 from flakeship.targets.local.verify_machine import verify_machine
-from flakeship.targets.repeat import repeated
-from flakeship.verify import verify
+from flakeship.targets.repeat import complete
+from flakeship.verify.verify import pinned_keys
 
 
 class LocalOperator:
@@ -24,60 +28,71 @@ class LocalOperator:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self.files = StackFiles(stack.name)
 
     def login(self, name: str) -> Sequence[str] | None:
-        """By the stable name in the stack's ssh_config."""
-        servers = self.stack.outputs.servers
-        server = next((each for each in servers if name in (each, servers[each].machine)), None)
-        return server and ["ssh", "-F", f".state/{self.stack.name}/ssh_config", server]
+        """By the server's entry in ssh_config; older machines do not run."""
+        for server, output in self.stack.outputs.servers.items():
+            if name in (server, output.machine):
+                return ["ssh", "-F", str(self.files.ssh_config), server]
+        return None
 
     def verify(self, name: str = "") -> Sequence[Verified]:
-        """Every machine once more, and what needs the data disks."""
-        found = self.stack.of(VERIFICATION)
-
-        def repeat(machine: str, _previous: Evidence) -> Verified:
-            resource = found[machine]
-            request = resource.request(VerifyMachineRequest)
-            pinned = verify.pinned_keys(resource.printed, machine)
-            evidence = verify_machine(request, pinned, self._on_failure(machine))
-            return Verified(machine, evidence.checks)
-
-        done = [*repeated(self.stack, name, repeat)]
-        for server, resource in self.stack.of(CUTOVER).items():
-            if name in ("", server):
-                checks = data_disk_checks.again(resource.request(CutoverRequest))
-                if checks:
-                    done.append(Verified(f"{server} with its data disks", checks))
-        return done
-
-    def _on_failure(self, machine: str) -> str:
-        return (
-            "This was only a check: it still has its name and address. If it is broken, roll back "
-            "(flakeship:release), or have it made anew: "
-            f"`pulumi up --stack {self.stack.name} --replace '**-{machine}'`."
-        )
+        """The verifications, and the checks of the cutovers that need data disks."""
+        return complete(self._verifications(name))
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
-        """What the cutover has checked after the data disks had moved."""
-        resource = self.stack.of(CUTOVER).get(name)
-        checks = resource.result(Cutover).checks if resource and resource.printed else []
+        """What the cutover checked after it had moved the data disks."""
+        moved = self.stack.of(CUTOVER).get(name)
+        checks = moved.result(Cutover).checks if moved and moved.printed else []
         return ["  with its data disks:", *table(checks)] if checks else []
 
     def describe_release(self, name: str) -> Sequence[str]:
-        """The image is the file in the store."""
+        """Nothing: an image is in the Nix store alone."""
         return []
 
     def orphans(self) -> Sequence[str]:
-        """Machines that no resource stands for."""
-        return [path.name for path in orphans.machines(self.stack)]
+        """Machines that the state does not have."""
+        return [directory.name for directory in self._orphaned_machines()]
 
     def sweep(self) -> SweepResult:
-        """Stop and remove such machines; data disks stay."""
-        if self.stack.pending:
-            raise FlakeshipError(
-                "a run is under way, or was killed",
-                code="stack-locked",
-                key=f"stack {self.stack.name}",
-                remedy="Wait for it, or clear up after it by `pulumi cancel` and `pulumi up` first",
-            )
-        return SweepResult(orphans.sweep(self.stack))
+        """Stop and remove such machines; their data disks remain."""
+        removed = []
+        for directory in self._orphaned_machines():
+            machine.remove(directory)
+            removed.append(directory.name)
+        tidy(self.files.machines)
+        return SweepResult(removed)
+
+    def _orphaned_machines(self) -> list[Path]:
+        """The directories of machines without a resource, except for active machines."""
+        known = set(self.stack.of(MACHINE))
+        active = {self.files.active_machine(p.name) for p in self.files.active("").glob("*")}
+        found = sorted(self.files.machines.glob("*"))
+        return [directory for directory in found if directory.name not in known | active]
+
+    def _verifications(self, name: str) -> list[Callable[[], Verified]]:
+        """What verifies each machine and each server's data disks once more."""
+        acts: list[Callable[[], Verified]] = []
+        for machine_id, resource in self.stack.of(VERIFICATION).items():
+            if name in ("", machine_id, MachineId.parse(machine_id).server):
+                acts.append(partial(self._verified, machine_id, resource))
+        for server, resource in self.stack.of(CUTOVER).items():
+            request = resource.request(CutoverRequest)
+            if name in ("", server, request.machine) and request.data_checks:
+                acts.append(partial(_verified_with_data_disks, request))
+        return acts
+
+    def _verified(self, machine_id: str, resource: Resource) -> Verified:
+        on_failure = (
+            "Nothing was changed, and the server still has its name and ports. Roll back to a "
+            "release that works (flakeship:release), or recreate the machine: "
+            f"`pulumi up --stack {self.stack.name} --replace '**-{machine_id}'`."
+        )
+        pinned = pinned_keys(resource.printed, machine_id)
+        request = resource.request(VerifyMachineRequest)
+        return Verified(machine_id, verify_machine(request, pinned, on_failure).checks)
+
+
+def _verified_with_data_disks(request: CutoverRequest) -> Verified:
+    return Verified(f"{request.server} with its data disks", data_disk_checks.repeat(request))

@@ -1,47 +1,60 @@
-"""A machine's forwarded ports, as its QEMU has them."""
+"""A machine's port forwards, as its QEMU has them."""
 
 from __future__ import annotations
 
 import re
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.targets.local import host
+from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local import workstation
 from flakeship.targets.local.machine_record import MachineRecord
-from flakeship.targets.local.qemu_command import forward
+from flakeship.targets.local.qemu_command import forward_rule
 from flakeship.targets.local.qmp import Monitor
 
 _RULE = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)")
 
 
 def listed(monitor: Monitor) -> dict[int, int]:
-    """The guest's port for each port of this host."""
-    return {int(here): int(there) for here, there in _RULE.findall(monitor.human("info usernet"))}
+    """The guest port of each forwarded host port."""
+    rules = _RULE.findall(monitor.human("info usernet"))
+    return {int(host_port): int(guest_port) for host_port, guest_port in rules}
 
 
-def declared(monitor: Monitor, saved: MachineRecord) -> dict[int, int]:
-    """The ports that a machine has for its server, beside those of its own."""
-    own = set(saved.ports.values())
-    return {here: there for here, there in listed(monitor).items() if here not in own}
+def of_server(monitor: Monitor, record: MachineRecord) -> dict[int, int]:
+    """The forwards that a machine has for its server, beyond those of its record."""
+    own = set(record.ports.values())
+    return {host: guest for host, guest in listed(monitor).items() if host not in own}
 
 
-def add(monitor: Monitor, here: int, there: int) -> None:
-    """Forward a port of this host. Raises a FlakeshipError when the port is not free."""
-    if said := monitor.human(f"hostfwd_add net0 {forward(here, there)}"):
-        raise FlakeshipError(
-            f"port {here} of {host.LOOPBACK} could not be forwarded to port {there}: {said}; "
-            f"held by {host.holder(here)}: stop it or declare another port"
+def add(monitor: Monitor, host_port: int, guest_port: int) -> None:
+    """Forward a host port. Raises FlakeshipError (`host-port-taken`) when QEMU cannot listen."""
+    if output := monitor.human(f"hostfwd_add net0 {forward_rule(host_port, guest_port)}"):
+        raise port_taken(
+            f"cannot be forwarded to port {guest_port} ({output})",
+            host_port,
+            workstation.port_holder(host_port),
         )
 
 
-def place(monitor: Monitor, here: int, there: int | None) -> None:
-    """See to it that a port of this host leads to the guest's port `there`, or nowhere.
+def place(monitor: Monitor, host_port: int, guest_port: int | None) -> None:
+    """Forward a host port to a guest port, or to none; established connections stay.
 
-    Connections that exist stay. Raises a FlakeshipError when the port is not free.
+    Raises FlakeshipError (`host-port-taken`).
     """
-    now = listed(monitor).get(here)
-    if now == there:
+    current = listed(monitor).get(host_port)
+    if current == guest_port:
         return
-    if now is not None:
-        monitor.human(f"hostfwd_remove net0 tcp:{host.LOOPBACK}:{here}")
-    if there is not None:
-        add(monitor, here, there)
+    if current is not None:
+        monitor.human(f"hostfwd_remove net0 tcp:{LOOPBACK}:{host_port}")
+    if guest_port is not None:
+        add(monitor, host_port, guest_port)
+
+
+def port_taken(what: str, host_port: int, holder: str) -> FlakeshipError:
+    """The error of a host port that another process has."""
+    return FlakeshipError(
+        f"{what}: {holder} listens on it",
+        code="host-port-taken",
+        key=f"port {host_port} of {LOOPBACK}",
+        remedy="stop that process, or declare another hostPort",
+    )

@@ -1,60 +1,110 @@
-"""What a preview should say of this machine before anything happens."""
+"""What a plan refuses before anything changes, and what a preview warns of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from flakeship.model.errors import SettingError
-from flakeship.system.files import read
-from flakeship.targets.local import host, machine, port_moves
-from flakeship.targets.local.plan import Machine
-
-
-def warnings(machines: list[Machine], before: Mapping[str, Any]) -> list[str]:
-    """What a person should know of the servers; `before` is the stack's own output `servers`.
-
-    Raises SettingError for a port of this host that somebody else holds.
-    """
-    ports_are_free(machines)
-    said = [line for each in machines for line in down(each)]
-    wanted = {each.server.name: each.server.data_disks for each in machines}
-    for server, report in before.items():
-        gone = sorted(set(report.get("data", {})) - set(wanted.get(server, {})))
-        said += [f"the data disk {name} of {server} goes, with all that is on it" for name in gone]
-    return said
+from flakeship.config.server import AnyServer
+from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.model.release import Release
+from flakeship.nix import store
+from flakeship.state.outputs import StackOutputs
+from flakeship.targets.local import workstation
+from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
+from flakeship.targets.local.server_plan import ServerPlan
 
 
-def down(planned: Machine) -> list[str]:
-    """Whether the server's machine has died: the planned one, or the one that it is to follow."""
-    name, folder = planned.server.name, Path(planned.directory).parent
-    active = read(Path(planned.active)).strip() or planned.id
-    for identity in dict.fromkeys((planned.id, active)):
-        seen = machine.probe(folder / identity)
-        if seen.boot and not seen.runs and identity == planned.id:
-            return [f"{name} is not running ({identity}): `up` starts it again"]
-        if seen.boot and not seen.runs:
-            return [
-                f"{name} is down: {identity} is not running. `up` brings it back with a release "
-                "that passes its checks, or with its own by flakeship:release"
-            ]
-    return []
-
-
-def ports_are_free(machines: list[Machine]) -> None:
-    """Refuse a host port that neither is free nor has been given to a server of this stack."""
-    taken = [
-        (planned, port.host_port, port.port)
-        for planned in machines
-        for port in planned.server.declared
-        if port.host_port and not host.free(port.host_port)
-    ]
-    ours = port_moves.everybodys(Path(machines[0].directory).parent) if taken else {}
-    for planned, here, there in taken:
-        if here not in ours:
+def check_size(key: str, server: AnyServer, release: Release) -> None:
+    """Refuse a server that is smaller than its image needs. Raises SettingError."""
+    for what, given, least in (
+        ("memory", server.memory, release.memory),
+        ("disk", server.disk, release.disk),
+    ):
+        if least != "auto" and given < least:
             raise SettingError(
-                f"flakeship:servers: the port {here} of this machine, declared by "
-                f"{planned.server.name} as `hostPort` of port {there}, is held by "
-                f"{host.holder(here)}: stop that, or give another `hostPort`"
+                f"{release.name} needs more",
+                code="server-too-small",
+                key=f"{key}.{what}",
+                given=f"{given} MiB",
+                allowed=f"{least} MiB or more",
             )
+
+
+def check_host_ports(key: str, server: AnyServer, held: Mapping[int, str]) -> None:
+    """Refuse a host port that a process outside the stack listens on. Raises SettingError."""
+    for number, port in enumerate(server.ports):
+        if port.host_port and port.host_port in held:
+            raise SettingError(
+                f"{held[port.host_port]} listens on it",
+                code="host-port-taken",
+                key=f"{key}.ports[{number}].hostPort",
+                given=str(port.host_port),
+                remedy="stop that process, or set another hostPort",
+            )
+
+
+def check_image(release: Release, dangling: Collection[str]) -> None:
+    """Refuse to boot an image that was built and is gone: nothing would build it again.
+
+    Raises FlakeshipError (`store-path-missing`).
+    """
+    if release.name in dangling:
+        exists = f"{release.name}-drv" not in dangling
+        raise store.gone(
+            release.name, release.out, store.rebuild(release, derivation_exists=exists)
+        )
+
+
+def owner(server: str, outputs: StackOutputs, current: str) -> str:
+    """The workstation that a server belongs to, by the name that the stack has for it.
+
+    Raises FlakeshipError (`workstation-mismatch`) where it is not the current one.
+    """
+    output = outputs.servers.get(server)
+    recorded = str(output.details.get("workstation", "")) if output else ""
+    if not recorded:
+        return current
+    if not workstation.same(recorded, current):
+        raise FlakeshipError(
+            f"server {server} belongs to another workstation",
+            code="workstation-mismatch",
+            key=server,
+            given=current,
+            allowed=recorded,
+            remedy=f"run Pulumi on {recorded}, or use another stack here (`pulumi stack init`); if "
+            f"{recorded} no longer exists: `pulumi stack rm --force --preserve-config`",
+        )
+    return recorded
+
+
+def warnings(
+    servers: Sequence[ServerPlan], outputs: StackOutputs, inventory: LocalInventory
+) -> list[str]:
+    """Servers that are down, and data disks that will be deleted."""
+    desired = {planned.name: planned.server.data_disks for planned in servers}
+    lines = [line for planned in servers for line in _down(planned, inventory)]
+    for server, output in outputs.servers.items():
+        going = set(output.details.get("dataDisks", {})) - set(desired.get(server, {}))
+        lines += [
+            f"the data disk {disk} of {server} will be deleted with everything on it"
+            for disk in sorted(going)
+        ]
+    return lines
+
+
+def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:
+    """Whether the planned machine has died, or the active one that it replaces."""
+    active = inventory.servers.get(planned.name, ServerState()).active or planned.id
+    for machine in dict.fromkeys((planned.id, active)):
+        state = inventory.machines.get(machine, MachineState())
+        if state.record is None or state.runs:
+            continue
+        if machine == planned.id:
+            yield f"{planned.name}: {machine} is not running; `pulumi up` starts it again"
+        else:
+            yield (
+                f"{planned.name} is down: its active machine {machine} is not running. `pulumi up` "
+                "restores it with a release that passes its checks, or with the previous release "
+                "if flakeship:release names it"
+            )
+        return

@@ -1,12 +1,12 @@
-"""What QEMU and qemu-img are started with. QEMU's working directory is the machine's."""
+"""The command lines of QEMU and qemu-img. QEMU's working directory is the machine's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local.accelerator import Accelerator
-from flakeship.targets.local.host import LOOPBACK
 from flakeship.targets.local.requests import MachineRequest
 
 ROOT = "root.qcow2"
@@ -23,13 +23,13 @@ def command(
 ) -> list[str]:
     """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files.
 
-    Paths in the machine's directory are relative: a socket's path may have 108 bytes only.
+    Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
     """
-    forwards = "".join(f",hostfwd={forward(host, guest)}" for guest, host in ports.items())
+    forwards = "".join(f",hostfwd={forward_rule(host, guest)}" for guest, host in ports.items())
     argv = [
         "qemu-system-x86_64",
         *("-name", request.id),
-        # i440fx: the one BIOS machine whose slots all take a disk while it runs.
+        # i440fx: the BIOS machine type whose slots all support hotplug.
         *("-machine", "pc"),
         *("-accel", "kvm" if accelerator == "kvm" else "tcg,thread=multi"),
         # One vCPU emulated by QEMU 7.2: Linux 6.12 died at a cmpxchg16b in 3 of 10 boots, and in
@@ -40,7 +40,7 @@ def command(
         "-nodefaults",
         "-no-user-config",
         *("-display", "none"),
-        # Its other two switches forbid what -daemonize needs.
+        # -daemonize needs what its other two switches forbid.
         *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
         *("-blockdev", _blockdev("root", Path(ROOT))),
         *("-device", "virtio-blk-pci,id=disk-root,drive=root,bootindex=0"),
@@ -60,15 +60,20 @@ def command(
     return [*argv, "-pidfile", PID, "-daemonize"]
 
 
-def forward(host: int, guest: int) -> str:
-    """A rule for `hostfwd=` and `hostfwd_add`."""
-    return f"tcp:{LOOPBACK}:{host}-:{guest}"
+def forward_rule(host_port: int, guest_port: int) -> str:
+    """A rule for `hostfwd=` and `hostfwd_add`: only the workstation itself reaches the port."""
+    return f"tcp:{LOOPBACK}:{host_port}-:{guest_port}"
 
 
-def overlay(image: Path, kind: str, file: str, size: int) -> list[str]:
-    """qemu-img's argv for a root disk of `size` MiB on top of a read-only image of this format."""
-    return ["qemu-img", "create", "-q", "-f", "qcow2", "-F", kind, "-b", str(image), file,
-            f"{size}M"]  # fmt: skip
+def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> list[str]:
+    """qemu-img's argv for a disk of `size` MiB, on top of an image of a format or empty."""
+    image = ["-b", str(backing[0]), "-F", backing[1]] if backing else []
+    return ["qemu-img", "create", "-q", "-f", "qcow2", *image, str(file), f"{size}M"]
+
+
+def resize_disk(file: Path, size: int) -> list[str]:
+    """qemu-img's argv to grow a disk that no machine has to `size` MiB."""
+    return ["qemu-img", "resize", "-q", "-f", "qcow2", str(file), f"{size}M"]
 
 
 def _blockdev(node: str, file: Path) -> str:

@@ -1,4 +1,4 @@
-"""A QEMU process that nobody is the parent of: is it there, does its guest run, end it."""
+"""A machine's QEMU process: whether it exists, whether its guest runs, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.local.qemu_command import PID
-from flakeship.targets.local.qmp import QmpError, connect
+from flakeship.targets.local.qmp import Monitor, QmpError, connect
 
 PROBE_SECONDS = 1.0
 PATIENCE_SECONDS = 20.0
-"""How long a QEMU that exists may be silent or paused before its machine counts as dead."""
+"""How long an existing QEMU may be unresponsive or paused before its machine counts as dead."""
 POWERDOWN_SECONDS = 20.0
 QUIT_SECONDS = 3.0
 
-_SETTLED = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
+_FINAL = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
 """States that waiting does not change."""
 
 _FLOCK = "hhqqi4x"
@@ -30,54 +30,57 @@ _FLOCK = "hhqqi4x"
 def exists(directory: Path) -> bool:
     """Whether the QEMU of a directory exists.
 
-    QEMU locks its pid file as long as it lives, so a number that another process has by now, or a
-    file that a crash left, deceives nobody.
+    QEMU holds a lock on its pid file until it ends, so a stale file or a reused pid is not mistaken
+    for it.
     """
     try:
         with (directory / PID).open("rb") as file:
-            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            kind = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
+            query = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            lock_type = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, query))[0]
     except FileNotFoundError:
         return False
-    return bool(kind != fcntl.F_UNLCK)
+    return bool(lock_type != fcntl.F_UNLCK)
 
 
 def has_open(directory: Path, file: Path) -> bool:
-    """Whether the QEMU of a directory has a file open, whatever its path was at that time."""
+    """Whether the QEMU of a directory has a file open, under whatever path."""
     if not exists(directory):
         return False
-    wanted = file.stat()
-    for opened in Path("/proc", str(_pid(directory)), "fd").glob("*"):
+    sought = file.stat()
+    for descriptor in Path("/proc", str(_pid(directory)), "fd").glob("*"):
         with suppress(FileNotFoundError):  # closed meanwhile
-            if os.path.samestat(opened.stat(), wanted):
+            if os.path.samestat(descriptor.stat(), sought):
                 return True
     return False
 
 
-def runs(directory: Path) -> bool:
-    """Whether QEMU is there, answers at once, and its guest is neither paused nor crashed."""
-    return _state(directory) == "running"
+def is_running(monitor: Monitor) -> bool:
+    """Whether the guest is neither paused nor crashed. Raises QmpError."""
+    return _status(monitor) == "running"
 
 
 def recovers(directory: Path) -> bool:
-    """Whether it runs, or does again within PATIENCE_SECONDS.
+    """Whether the machine runs, or does again within PATIENCE_SECONDS.
 
-    To be asked before anything is ended: a short stall of this host is no reason to.
+    Call it before ending a machine: a short stall of the workstation is no reason to.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (seen := _state(directory)) not in _SETTLED and time.monotonic() < deadline:
+    while (state := _state(directory)) not in _FINAL and time.monotonic() < deadline:
         time.sleep(0.1)
-    return seen == "running"
+    return state == "running"
+
+
+def _status(monitor: Monitor) -> str:
+    return str(monitor.execute("query-status")["status"])
 
 
 def _state(directory: Path) -> str:
-    """What QEMU says of its guest; `gone` where there is no QEMU, `silent` where it is and says
-    nothing."""
+    """QEMU's status of the guest; `gone` without a QEMU, `silent` where it does not answer."""
     if not exists(directory):
         return "gone"
     try:
         with connect(directory, PROBE_SECONDS) as monitor:
-            return str(monitor.execute("query-status")["status"])
+            return _status(monitor)
     except QmpError:
         return "silent" if exists(directory) else "gone"
 
@@ -85,24 +88,26 @@ def _state(directory: Path) -> str:
 def end(directory: Path, *, gently: bool) -> None:
     """End the QEMU of a directory: `gently` lets the guest shut down first; then quit, then kill.
 
-    Raises a FlakeshipError when the process does not go.
+    Raises FlakeshipError (`qemu-failed`) when the process does not end.
     """
-    if gently and _asked(directory, "system_powerdown") and _gone(directory, POWERDOWN_SECONDS):
+    if gently and _sent(directory, "system_powerdown") and _ended(directory, POWERDOWN_SECONDS):
         return
-    if _asked(directory, "quit") and _gone(directory, QUIT_SECONDS):
+    if _sent(directory, "quit") and _ended(directory, QUIT_SECONDS):
         return
     if exists(directory):
         with suppress(ProcessLookupError, FileNotFoundError):  # it ended meanwhile
             os.kill(_pid(directory), signal.SIGKILL)
-        if not _gone(directory, QUIT_SECONDS):
+        if not _ended(directory, QUIT_SECONDS):
             raise FlakeshipError(
-                f"{directory.name}: QEMU (pid {_pid(directory)}) does not end, not even killed: "
-                "see `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`"
+                f"QEMU (pid {_pid(directory)}) did not end when it was killed",
+                code="qemu-failed",
+                key=directory.name,
+                remedy="look at `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`",
             )
 
 
-def _asked(directory: Path, command: str) -> bool:
-    """Send a command. Whether it was sent: QEMU may end without an answer to `quit`."""
+def _sent(directory: Path, command: str) -> bool:
+    """Send a command, and whether that worked; QEMU may end without an answer to `quit`."""
     if not exists(directory):
         return True
     try:
@@ -113,7 +118,7 @@ def _asked(directory: Path, command: str) -> bool:
     return True
 
 
-def _gone(directory: Path, seconds: float) -> bool:
+def _ended(directory: Path, seconds: float) -> bool:
     """Wait for the process to end."""
     deadline = time.monotonic() + seconds
     while exists(directory):

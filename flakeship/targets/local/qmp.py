@@ -19,18 +19,20 @@ SECONDS = 10.0
 
 
 class QmpError(FlakeshipError):
-    """QEMU refused a command, did not answer in time, or is not there.
+    """QEMU refused a command, did not answer in time, or does not run.
 
     `kind` is QMP's error class (`GenericError`, `DeviceNotFound`), `gone` or `timeout`.
     """
 
-    def __init__(self, message: str, kind: str) -> None:
-        super().__init__(message)
+    code = "qemu-failed"
+
+    def __init__(self, what: str, machine: str, kind: str) -> None:
+        super().__init__(what, key=machine)
         self.kind = kind
 
 
 class Monitor(Protocol):
-    """What the rest of this package asks of a machine's QEMU."""
+    """The part of a QEMU's monitor that this target uses."""
 
     def execute(self, command: str, **arguments: object) -> Any:  # noqa: ANN401
         """Run a QMP command and return its result. Raises QmpError."""
@@ -39,11 +41,11 @@ class Monitor(Protocol):
         """Run a command of the human monitor and return what it prints. Raises QmpError."""
 
     def wait(self, event: str, seconds: float, **data: object) -> None:
-        """Wait for an event with this data, also one that has come already. Raises QmpError."""
+        """Wait for an event with this data, which may have come before. Raises QmpError."""
 
 
 class Qmp:
-    """A conversation with one QEMU. `name` is the machine's, for messages."""
+    """A connection to one QEMU. `name` is the machine's, for messages."""
 
     def __init__(self, channel: socket.socket, name: str, seconds: float = SECONDS) -> None:
         self._channel = channel
@@ -57,19 +59,18 @@ class Qmp:
     def execute(self, command: str, **arguments: object) -> Any:  # noqa: ANN401
         """Run a QMP command and return its result. Raises QmpError."""
         deadline = time.monotonic() + self._seconds
-        text = json.dumps({"execute": command, "arguments": arguments} if arguments
-                          else {"execute": command})  # fmt: skip
+        request = {"execute": command} | ({"arguments": arguments} if arguments else {})
         try:
-            self._channel.sendall(text.encode() + b"\n")
+            self._channel.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
-            raise QmpError(f"{self._name}: QEMU has ended (`{command}`)", "gone") from error
+            raise self._error(f"QEMU ended before `{command}`", "gone") from error
         while True:
             message = self._next(deadline)
             if "event" in message:
                 self._events.append(message)
             elif "error" in message:
                 refusal = message["error"]
-                raise QmpError(f"{self._name}: `{command}`: {refusal['desc']}", refusal["class"])
+                raise self._error(f"QEMU refused `{command}`: {refusal['desc']}", refusal["class"])
             else:
                 return message["return"]
 
@@ -78,7 +79,7 @@ class Qmp:
         return str(self.execute("human-monitor-command", **{"command-line": line})).strip()
 
     def wait(self, event: str, seconds: float, **data: object) -> None:
-        """Wait for an event with this data, also one that has come already. Raises QmpError."""
+        """Wait for an event with this data, which may have come before. Raises QmpError."""
         deadline = time.monotonic() + seconds
         while True:
             while self._events:
@@ -94,20 +95,23 @@ class Qmp:
             try:
                 read = self._channel.recv(65536)
             except TimeoutError as error:
-                raise QmpError(f"{self._name}: QEMU did not answer in time", "timeout") from error
+                raise self._error("QEMU did not answer in time", "timeout") from error
             except OSError:
                 read = b""
             if not read:
-                raise QmpError(f"{self._name}: QEMU has ended", "gone")
+                raise self._error("QEMU ended", "gone")
             self._unread += read
         line, _, self._unread = self._unread.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         return message
 
+    def _error(self, what: str, kind: str) -> QmpError:
+        return QmpError(what, self._name, kind)
+
 
 @contextmanager
 def connect(directory: Path, seconds: float = SECONDS) -> Iterator[Qmp]:
-    """Talk to the machine in a directory; QEMU serves one conversation at a time.
+    """Connect to the QEMU of a machine's directory; it serves one connection at a time.
 
     Raises QmpError where no QEMU listens or it does not answer within `seconds`.
     """
@@ -115,14 +119,14 @@ def connect(directory: Path, seconds: float = SECONDS) -> Iterator[Qmp]:
     try:
         opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError as error:
-        raise QmpError(f"{name} does not exist ({directory})", "gone") from error
+        raise QmpError(f"there is no directory {directory}", name, "gone") from error
     with socket.socket(socket.AF_UNIX) as channel:
         channel.settimeout(seconds)
         try:
             # The directory's own path may be too long for a socket's address.
             channel.connect(f"/proc/self/fd/{opened}/{SOCKET}")
         except OSError as error:
-            raise QmpError(f"{name} does not run ({directory})", "gone") from error
+            raise QmpError(f"no QEMU runs in {directory}", name, "gone") from error
         finally:
             os.close(opened)
         yield Qmp(channel, name, seconds)

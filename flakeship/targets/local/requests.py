@@ -1,38 +1,38 @@
-"""What the target `local` asks its commands to do.
-
-Paths that begin with `.state` are relative to the project's directory, where every command runs, so
-that a checkout may move. Sizes are in MiB.
-"""
+"""What the command resources of the target `local` read on standard input. Sizes are in MiB."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flakeship.targets.local.ssh_config import SshHost
+from flakeship.targets.local.stack_files import StackFiles
 from flakeship.verify.request import VerifyRequest
 
 
 @dataclass(frozen=True)
-class DiskRequest:
-    """A data disk: it belongs to a server's name, not to a machine, and survives releases."""
+class DataDiskRequest:
+    """A data disk: it belongs to a server, not to a machine, and survives releases."""
 
-    path: str
+    stack: str
+    server: str
+    name: str
     size: int
 
 
 @dataclass(frozen=True)
 class MachineRequest:
-    """One QEMU machine of a server: `id` is `<server>-<release's hash>-<shape>`.
+    """One QEMU machine of a server.
 
-    `boot` counts its starts: a machine that has died gets the next number. `ports` are the guest's
-    ports that are to be reached through free ports of this host (22 is always one of them).
-    `disks` maps the names of the server's data disks to their files: they are attached at start
-    only where the machine is its server's active one (`active` holds that machine's id).
-    `lives_on` names the host that the machine belongs to. `format` is the image's.
+    `id` is a model.machine.MachineId. `sha512` and `format` are those of the release's `image`.
+    `ports` are the guest ports that get a free port of the workstation (22 always does).
+    `data_disks` are attached at start only where the machine is its server's active one. `boot`
+    counts the starts: a machine that has died gets the next number. `workstation` is the one that
+    the machine runs on.
     """
 
+    stack: str
+    server: str
     id: str
-    directory: str
-    active: str
     image: str
     sha512: str
     vcpus: int
@@ -40,28 +40,23 @@ class MachineRequest:
     disk: int
     subnet: str
     ports: list[int]
-    disks: dict[str, str]
+    data_disks: list[str]
     boot: int
-    lives_on: str
+    workstation: str
     format: str = "qcow2"
 
-
-@dataclass(frozen=True)
-class Running:
-    """A machine that runs: the host's port for each of the guest's."""
-
-    id: str
-    boot: int
-    accelerator: str
-    ports: dict[int, int]
+    @property
+    def files(self) -> StackFiles:
+        """The stack's files."""
+        return StackFiles(self.stack)
 
 
 @dataclass(frozen=True)
 class VerifyMachineRequest:
     """Verify a running machine.
 
-    `ports` maps its ports to ports of the workstation, `subnet` is its user network, `console` the
-    file that QEMU writes.
+    `ports` maps guest ports to host ports, `subnet` is the machine's user network, `console` the
+    file that QEMU writes its serial console to.
     """
 
     verify: VerifyRequest
@@ -72,28 +67,34 @@ class VerifyMachineRequest:
 
 @dataclass(frozen=True)
 class CutoverRequest:
-    """Move a server's stable name, forwarded ports and data disks to a verified machine.
+    """Move a server's data disks, host ports and stable name to a verified machine.
 
-    `directories` holds the directory of every machine, `active` the id of the active machine of
-    this server, `forwards` maps ports of this host to ports of the guest. `sizes` has the sizes
-    of the data disks: one that has grown is grown inside the guest too. `lives_on` names the host.
-    `serving` has the ports and checks that need the disks; None where there are no such. `move`
-    counts the cut-overs: where something is not as the last one left it, there is another one.
+    `host` is the server's entry in ssh_config, with the machine that becomes active. `forwards`
+    maps host ports to guest ports. `data_disks` maps names to sizes: a file system grows inside
+    the guest. `data_checks` are the ports and checks that need the data disks, None without any.
+    `generation` counts the cutovers: drift from the last one makes another one.
     """
 
-    server: str
-    machine: str
+    stack: str
+    host: SshHost
     boot: int
-    directories: str
-    active: str
-    ssh_config: str
-    ssh_port: int
-    user: str
-    identity: str
-    host_keys: list[str]
     forwards: dict[int, int]
-    disks: dict[str, str]
-    sizes: dict[str, int]
-    lives_on: str
-    serving: VerifyMachineRequest | None = None
-    move: int = 0
+    data_disks: dict[str, int]
+    workstation: str
+    generation: int = 0
+    data_checks: VerifyMachineRequest | None = None
+
+    @property
+    def files(self) -> StackFiles:
+        """The stack's files."""
+        return StackFiles(self.stack)
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self.host.server
+
+    @property
+    def machine(self) -> str:
+        """The id of the machine that becomes active."""
+        return self.host.machine

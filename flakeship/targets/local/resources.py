@@ -1,12 +1,14 @@
-"""The names of the target's resources in a stack."""
+"""The kinds of resources that this target declares beside images and verifications."""
+
+from __future__ import annotations
 
 from flakeship.state.resources import Kind
 
-DISK = Kind("disk")
-"""A data disk; the subject is `<server>.<disk>`."""
+DATA_DISK = Kind("disk")
+"""A data disk; the subject is `<server>.<disk>`: no name has a dot, so no two are the same."""
 
 MACHINE = Kind("machine")
-"""A QEMU machine; the subject is its id."""
+"""A machine; the subject is its id."""
 
 CUTOVER = Kind("cutover")
-"""What moves a server's name, ports and data disks; the subject is the server's name."""
+"""The cutover of a server; the subject is the server's name."""

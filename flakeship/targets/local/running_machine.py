@@ -1,36 +1,36 @@
-"""A running machine that a cut-over talks to: its QEMU, and its guest where disks move."""
+"""A cutover's connections to a running machine: to its QEMU and, where disks move, its guest."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from flakeship.ssh.options import Endpoint
+from flakeship.model.ports import SSH
 from flakeship.system.process import Shell
 from flakeship.targets.local import (
     guest,
-    host,
-    port_forwards,
+    inspect_machine,
     qemu_command,
     qemu_process,
     ssh_config,
+    workstation,
 )
+from flakeship.targets.local.inventory import MachineState
 from flakeship.targets.local.machine_record import MachineRecord, load
 from flakeship.targets.local.qmp import Monitor, connect
 from flakeship.targets.local.requests import CutoverRequest
+from flakeship.targets.local.ssh_config import SshHost
 from flakeship.verify import announced_keys
 from flakeship.verify.console import File
 
 
 @dataclass
 class RunningMachine:
-    """Its conversations; they end with `opened`."""
+    """A machine as it was when the cutover began; its connections end with `opened`."""
 
-    saved: MachineRecord
+    state: MachineState
     monitor: Monitor
-    endpoint: Endpoint
-    host_keys: tuple[str, ...]
+    host: SshHost
     login: guest.Login
     opened: ExitStack
 
@@ -38,39 +38,42 @@ class RunningMachine:
 
     @property
     def shell(self) -> Shell:
-        """A connection to the guest: made once and only when it is needed."""
+        """A connection to the guest, made when it is first needed."""
         if self._shell is None:
-            self._shell = self.opened.enter_context(self.login(self.endpoint, self.host_keys))
+            login = self.login(self.host.endpoint, self.host.host_keys)
+            self._shell = self.opened.enter_context(login)
         return self._shell
 
-    def declared(self) -> dict[int, int]:
-        """The forwarded ports that it has for its server, beside those of its own."""
-        return port_forwards.declared(self.monitor, self.saved)
 
-
-def attach(
+def connect_machine(
     request: CutoverRequest, machine: str, login: guest.Login, opened: ExitStack
 ) -> RunningMachine | None:
-    """A machine to talk to; None where it does not run. One that hangs is ended: it serves nobody.
+    """Connect to a machine; None where it does not run. One that hangs is ended.
 
-    Raises a FlakeshipError for a machine of another host.
+    Raises FlakeshipError for a machine of another workstation (`workstation-mismatch`).
     """
-    directory = Path(request.directories, machine)
-    saved = load(directory)
-    if saved is None:
+    directory = request.files.machine(machine)
+    record = load(directory)
+    if record is None:
         return None
-    host.refuse_foreign(machine, saved.lives_on)
+    workstation.require(record.workstation, machine)
     if not qemu_process.recovers(directory):
         qemu_process.end(directory, gently=True)
         return None
-    name = ssh_config.names(Path(request.ssh_config)).get(request.server)
-    if machine == request.machine:
-        user, identity, keys = request.user, request.identity, tuple(request.host_keys)
-    elif name and name.machine == machine:
-        user, identity, keys = name.user, name.identity, name.host_keys
-    else:
-        keys = tuple(announced_keys.announced(File(directory / qemu_command.CONSOLE)))
-        user, identity = request.user, request.identity
-    endpoint = Endpoint(machine, host.LOOPBACK, saved.ports[22], user, identity)
     monitor = opened.enter_context(connect(directory))
-    return RunningMachine(saved, monitor, endpoint, keys, login, opened)
+    state = inspect_machine.machine_state(monitor, record)
+    return RunningMachine(state, monitor, _host(request, record), login, opened)
+
+
+def _host(request: CutoverRequest, record: MachineRecord) -> SshHost:
+    """How to log in to a machine: by the request, by ssh_config, or with its console's keys."""
+    entry = ssh_config.hosts(request.files.ssh_config).get(request.server)
+    if record.id == request.machine:
+        host = request.host
+    elif entry and entry.machine == record.id:
+        host = entry
+    else:
+        console = File(request.files.machine(record.id) / qemu_command.CONSOLE)
+        keys = tuple(announced_keys.announced(console))
+        host = replace(request.host, machine=record.id, host_keys=keys)
+    return replace(host, port=record.ports[SSH])

@@ -1,4 +1,4 @@
-"""The target `local`: every server is a QEMU process on this workstation."""
+"""The target `local`: each server is a QEMU process on the workstation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Local:
     features = Features(data_disks=True, host_ports=True)
     images = ImageSupport(
         formats=("qcow2", "raw"),
-        firmware=("bios", "hybrid"),  # QEMU's machine here is i440fx with its BIOS
+        firmware=("bios", "hybrid"),  # the machine type is i440fx with its BIOS
         variants=("qemu", "openstack", "proxmox", "raw"),
     )
     checks: frozenset[str] = frozenset()

@@ -7,107 +7,122 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.ssh import host_keys
+from flakeship.ssh.options import Endpoint
 from flakeship.system.files import read, tidy, write
 from flakeship.system.lock import locked
-from flakeship.targets.local.host import LOOPBACK
+from flakeship.system.tcp import LOOPBACK
 
 KNOWN_HOSTS = "known_hosts"
 
-_HEAD = "# Written by flakeship at each cut-over.\n"
+_HEADER = "# Written by flakeship at each cutover.\n"
 
 
 @dataclass(frozen=True)
-class Name:
-    """A server's name and the machine it stands for; without `identity` it is the agent's keys."""
+class SshHost:
+    """A server's entry: its active machine, the host port of the machine's SSH, and its host keys.
+
+    `identity` is a private key file; empty: the keys of the user's agent.
+    """
 
     server: str
     machine: str
     port: int
     user: str
     identity: str
-    host_keys: tuple[str, ...]
+    host_keys: tuple[str, ...] = ()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where and as whom to log in to the machine."""
+        return Endpoint(self.machine, LOOPBACK, self.port, self.user, self.identity)
 
 
-def names(config: Path) -> dict[str, Name]:
-    """The servers in a file."""
-    known = read(config.with_name(KNOWN_HOSTS)).splitlines()
-    found = {}
-    for block in re.split(r"^Host ", read(config), flags=re.MULTILINE)[1:]:
-        server, *lines = block.splitlines()
-        given = dict(line.strip().partition(" ")[::2] for line in lines)
-        machine = given["HostKeyAlias"]
-        found[server] = Name(
-            server,
-            machine,
-            int(given["Port"]),
-            given["User"],
-            _unquoted(given.get("IdentityFile", "")),
-            tuple(key for alias, _, key in (k.partition(" ") for k in known) if alias == machine),
-        )
-    return found
+def block(host: SshHost, config: Path, checkout: Path) -> str:
+    """The text of a server's entry in the file `config`; its paths are absolute.
 
-
-def holds(config: Path, name: Name) -> bool:
-    """Whether the files say just this, and know keys of the machine; which ones is not compared."""
-    if _block(name, config.with_name(KNOWN_HOSTS)) not in read(config):
-        return False
-    return bool(names(config)[name.server].host_keys)
-
-
-def is_moved(config: Path) -> bool:
-    """Whether the file was written while this checkout was elsewhere."""
-    text, here = read(config), _quoted(config.with_name(KNOWN_HOSTS))
-    return bool(text) and f"UserKnownHostsFile {here}\n" not in text
-
-
-def put(config: Path, name: Name) -> None:
-    """Let a server's name stand for a machine."""
-    with locked(config.parent):
-        _save(config, names(config) | {name.server: name})
-
-
-def drop(config: Path, server: str) -> None:
-    """Take a server's name away; with the last one the files go."""
-    with locked(config.parent):
-        _save(config, {name: kept for name, kept in names(config).items() if name != server})
-    tidy(config.parent)
-
-
-def _save(config: Path, wanted: dict[str, Name]) -> None:
-    known_hosts = config.with_name(KNOWN_HOSTS)
-    if not wanted:
-        config.unlink(missing_ok=True)
-        known_hosts.unlink(missing_ok=True)
-        return
-    servers = sorted(wanted.values(), key=lambda name: name.server)
-    keys = "".join(host_keys.known_hosts(each.machine, each.host_keys) for each in servers)
-    # Never a name whose key is not known: the new keys come first, the old ones go last.
-    write(known_hosts, keys + read(known_hosts))
-    write(config, _HEAD + "".join(_block(each, known_hosts) for each in servers))
-    write(known_hosts, keys)
-
-
-def _block(name: Name, known_hosts: Path) -> str:
+    `checkout` is the absolute path that relative paths start from.
+    """
     options = {
         "HostName": LOOPBACK,
-        "Port": str(name.port),
-        "User": name.user,
-        "HostKeyAlias": name.machine,
-        "UserKnownHostsFile": _quoted(known_hosts),
+        "Port": str(host.port),
+        "User": host.user,
+        "HostKeyAlias": host.machine,
+        "UserKnownHostsFile": _known_hosts(config, checkout),
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
     }
-    if name.identity:
-        options["IdentityFile"] = _quoted(Path(name.identity).expanduser())
+    if host.identity:
+        options["IdentityFile"] = _quoted(checkout / host.identity)
         options["IdentitiesOnly"] = "yes"
     lines = "".join(f"  {option} {value}\n" for option, value in options.items())
-    return f"\nHost {name.server}\n{lines}"
+    return f"Host {host.server}\n{lines}"
+
+
+def blocks(config: Path) -> dict[str, str]:
+    """The text of each server's entry in a file."""
+    parts = re.split(r"^Host ", read(config), flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0]: f"Host {part.strip()}\n" for part in parts}
+
+
+def hosts(config: Path) -> dict[str, SshHost]:
+    """The entries of a file by server."""
+    keys = [line.partition(" ") for line in read(config.with_name(KNOWN_HOSTS)).splitlines()]
+    found = {}
+    for server, text in blocks(config).items():
+        options = dict(line.strip().partition(" ")[::2] for line in text.splitlines()[1:])
+        machine = options["HostKeyAlias"]
+        found[server] = SshHost(
+            server,
+            machine,
+            int(options["Port"]),
+            options["User"],
+            _unquoted(options.get("IdentityFile", "")),
+            tuple(key for alias, _, key in keys if alias == machine),
+        )
+    return found
+
+
+def is_moved(config: Path) -> bool:
+    """Whether the checkout was moved after the file was written."""
+    text, known_hosts = read(config), _known_hosts(config, Path.cwd())
+    return bool(text) and f"UserKnownHostsFile {known_hosts}\n" not in text
+
+
+def put(config: Path, host: SshHost) -> None:
+    """Add or replace a server's entry."""
+    with locked(config.parent):
+        _save(config, hosts(config) | {host.server: host})
+
+
+def remove(config: Path, server: str) -> None:
+    """Remove a server's entry, and with the last one the files."""
+    with locked(config.parent):
+        _save(config, {name: host for name, host in hosts(config).items() if name != server})
+    tidy(config.parent)
+
+
+def _save(config: Path, entries: dict[str, SshHost]) -> None:
+    known_hosts = config.with_name(KNOWN_HOSTS)
+    if not entries:
+        config.unlink(missing_ok=True)
+        known_hosts.unlink(missing_ok=True)
+        return
+    ordered = sorted(entries.values(), key=lambda host: host.server)
+    keys = "".join(host_keys.known_hosts(host.machine, host.host_keys) for host in ordered)
+    # Every machine in the file has its keys at any moment: add the new, then remove the old.
+    write(known_hosts, keys + read(known_hosts))
+    write(config, "\n".join([_HEADER, *(block(host, config, Path.cwd()) for host in ordered)]))
+    write(known_hosts, keys)
+
+
+def _known_hosts(config: Path, checkout: Path) -> str:
+    return _quoted(checkout / config.with_name(KNOWN_HOSTS))
 
 
 def _quoted(path: Path) -> str:
-    """A path for any working directory; ssh expands `%`."""
-    return '"' + str(path.absolute()).replace("%", "%%") + '"'
+    """A path as ssh_config takes it: ssh expands `%`."""
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def _unquoted(value: str) -> str:

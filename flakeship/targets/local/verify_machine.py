@@ -1,4 +1,4 @@
-"""The verification of a machine on this workstation, through its forwarded ports."""
+"""The verification of a machine on the workstation, through its forwarded ports."""
 
 from __future__ import annotations
 

@@ -14,13 +14,9 @@ from flakeship.operate import verify
 from flakeship.state import outputs
 from flakeship.state.stack import Stack
 from flakeship.targets.base import Verified
-from flakeship.targets.local.operate import LocalOperator
-from flakeship.targets.local.requests import VerifyMachineRequest
 from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.repeat import repeated
-from flakeship.verify.context import VerificationContext
 from tests.targets.openstack.unit.samples import REQUEST as REVIEW
-from tests.unit.verify.machines import REQUEST
 
 TEST = "test-33333333-abcd"
 
@@ -81,20 +77,3 @@ def test_the_active_server_is_verified_with_its_address(
     stack = header("openstack", test={**server, "release": "r"})
     OpenStackOperator(Stack("dev", {"resources": [stack, own]})).verify()
     assert asked == [active]
-
-
-def test_a_failure_of_a_running_machine_names_the_ways_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told: list[str] = []
-
-    def verified(_request: object, _pinned: object, context: VerificationContext) -> Evidence:
-        told.append(context.on_failure)
-        return Evidence(REQUEST.machine, 1, [], 1.0, [])
-
-    monkeypatch.setattr("flakeship.verify.verify.verify", verified)
-    request = VerifyMachineRequest(REQUEST, {22: 1}, "10.0.2.0/24", "console.log")
-    own = resource(f"verification-{TEST}", create="local.verify-machine", stdin=dump(request))
-    LocalOperator(Stack("dev", {"resources": [own]})).verify()
-    assert "it still has its name and address" in told[0]
-    assert f"`pulumi up --stack dev --replace '**-{TEST}'`" in told[0]

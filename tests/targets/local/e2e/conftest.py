@@ -1,4 +1,4 @@
-"""The appliance on this machine, for real: Nix builds it, QEMU boots it, the checks look at it."""
+"""The appliance on the workstation: Nix builds it, QEMU boots it, and it is verified."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.project import ROOT, Project, make
 
 @dataclass(frozen=True)
 class Appliance(Project):
-    """A stack with the server `web`, whose port 80 is forwarded from `port`."""
+    """A stack with the server `web`, whose port 80 is forwarded from the host port `port`."""
 
     port: int
 
@@ -34,7 +34,7 @@ class Appliance(Project):
         self.commit()
 
     def ssh(self, command: str, *, check: bool = True) -> Result:
-        """Log in by the stable name, as `make ssh` does."""
+        """Log in by the stable name, as `flakeship ssh` does."""
         words = ["ssh", "-F", ".state/test/ssh_config", "web", command]
         return run(words, cwd=self.path, check=check, timeout=60)
 

@@ -32,9 +32,9 @@ def stated(appliance: Appliance) -> tuple[dict[str, Any], str]:
     return json.loads(found["inputs"]["stdin"]), found["outputs"]["stdout"]
 
 
-def verify(appliance: Appliance, request: dict[str, Any], before: str) -> Result:
+def verify_machine(appliance: Appliance, request: dict[str, Any], before: str) -> Result:
     return run(
-        [".venv/bin/python", "-m", "flakeship", "verify"],
+        [".venv/bin/python", "-m", "flakeship", "internal", "local.verify-machine"],
         stdin=json.dumps(request),
         cwd=appliance.path,
         env=appliance.env | {"PULUMI_COMMAND_STDOUT": before},
@@ -43,9 +43,9 @@ def verify(appliance: Appliance, request: dict[str, Any], before: str) -> Result
     )
 
 
-def recheck(appliance: Appliance) -> Result:
-    """As `make verify` does it."""
-    command = [".venv/bin/python", "-m", "flakeship", "recheck"]
+def verify_stack(appliance: Appliance) -> Result:
+    """The checks of every machine of the stack."""
+    command = [".venv/bin/python", "-m", "flakeship", "verify"]
     return run(command, cwd=appliance.path, env=appliance.env, check=False, timeout=300)
 
 
@@ -58,7 +58,7 @@ def failed(result: Result) -> set[str]:
 def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     appliance.up()
     request, before = stated(appliance)
-    again = recheck(appliance)
+    again = verify_stack(appliance)
     assert again.code == 0, again.stderr
     assert "✓ nix-build" in again.stdout
 
@@ -66,16 +66,16 @@ def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/spoiled 2>&1", check=False)
     wrong = {"toplevel": "/nix/store/another", "disk": 8192}
     spoiled = request | {"verify": request["verify"] | wrong}
-    seen = failed(verify(appliance, spoiled, before))
+    seen = failed(verify_machine(appliance, spoiled, before))
     assert seen >= {*SPOILED, "toplevel", "root-size", "greeting"}
-    assert failed(recheck(appliance)) >= {*SPOILED}
+    assert failed(verify_stack(appliance)) >= {*SPOILED}
     assert not seen & {"host-key", "port-22", "sudo"}
 
 
 def test_without_sudo_nothing_can_be_seen(appliance: Appliance) -> None:
     request, before = stated(appliance)
     appliance.ssh("sudo rm /etc/sudoers")
-    seen = failed(verify(appliance, request, before))
+    seen = failed(verify_machine(appliance, request, before))
     assert {"sudo", "firewall"} <= seen
 
 
@@ -83,7 +83,7 @@ def test_a_machine_that_does_not_answer_names_the_last_error(appliance: Applianc
     request, before = stated(appliance)
     soon = request["verify"] | {"deadline": 2}
     nobody = request | {"ports": {"22": 9, "80": 9}, "verify": soon}
-    said = verify(appliance, nobody, before)
+    said = verify_machine(appliance, nobody, before)
     assert said.code == 1
     assert "refused" in said.stderr
     assert "console" in said.stderr

@@ -1,4 +1,4 @@
-"""Machines for the tests of the target `local`: pretended ones, and a real QEMU that only halts."""
+"""Machines for the tests of the target `local`: simulated ones, and a real QEMU that only halts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from flakeship.ssh.options import Endpoint
 from flakeship.system import files
 from flakeship.system.process import Result, run
 from flakeship.targets.local import (
-    cutover,
-    cutover_generation,
-    host,
-    port_moves,
+    cutover_run,
+    inspect_machine,
     qemu_process,
     running_machine,
     ssh_config,
+    workstation,
 )
 from flakeship.targets.local.machine_record import MachineRecord, save
 from flakeship.targets.local.qmp import QmpError
 from flakeship.targets.local.requests import CutoverRequest, MachineRequest
+from flakeship.targets.local.ssh_config import SshHost
+from flakeship.targets.local.stack_files import StackFiles
 from flakeship.verify.checks import probe
 from tests.unit.verify.machines import recorded
 
-MACHINES = Path(".state/dev/machines")
+FILES = StackFiles("dev")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMhjTRbwBV3+ZYQg/Xm4tCzc5MgCk+LN805YI6pDO0NT"
 HALT = bytes.fromhex("f4 ebfd").ljust(510, b"\0") + bytes.fromhex("55aa")
 
@@ -44,9 +45,9 @@ def request(
     machine: str = "web-aaaa-1", image: Path = Path("/nix/store/x-image/disk.qcow2"), **other: Any
 ) -> MachineRequest:
     given: dict[str, Any] = {
+        "stack": "dev",
+        "server": "web",
         "id": machine,
-        "directory": str(MACHINES / machine),
-        "active": ".state/dev/active/web",
         "image": str(image),
         "sha512": hashlib.sha512(image.read_bytes()).hexdigest() if image.exists() else "00",
         "vcpus": 2,
@@ -54,9 +55,9 @@ def request(
         "disk": 16,
         "subnet": "10.3.4.0/24",
         "ports": [80],
-        "disks": {},
+        "data_disks": [],
         "boot": 1,
-        "lives_on": host.this_host(),
+        "workstation": workstation.identity(),
     }
     return MachineRequest(**(given | other))
 
@@ -70,8 +71,8 @@ def raw_image(path: Path) -> Path:
 
 
 @dataclass
-class Pretended:
-    """A QEMU and its guest, as far as a cut-over sees them."""
+class SimulatedMachine:
+    """A QEMU and its guest, as far as a cutover uses them."""
 
     world: World
     name: str
@@ -81,6 +82,8 @@ class Pretended:
     mounted: set[str] = field(default_factory=set)
 
     def execute(self, command: str, **given: Any) -> Any:
+        if command == "query-status":
+            return {"status": "running"}
         if command == "qom-list":
             return [{"name": f"disk-{name}"} for name in ["root", *self.disks]]
         if command == "query-named-block-nodes":
@@ -100,12 +103,12 @@ class Pretended:
         verb, *words = line.split()
         if verb == "info":
             rules = (
-                f"  TCP[HOST_FORWARD]  15  127.0.0.1  {here}  10.3.4.15  {there}  0  0"
-                for here, there in self.forwards.items()
+                f"  TCP[HOST_FORWARD]  15  127.0.0.1  {host_port}  10.3.4.15  {guest_port}  0  0"
+                for host_port, guest_port in self.forwards.items()
             )
             return "\n".join(["Hub -1 (net0):", *rules])
-        _, _, here, *rest = words[1].split(":")
-        port = int(here.rstrip("-"))
+        _, _, rule, *rest = words[1].split(":")
+        port = int(rule.rstrip("-"))
         if verb == "hostfwd_add":
             self.world.step(
                 f"{self.name}: {line}", lambda: self.forwards.update({port: int(rest[0])})
@@ -138,7 +141,7 @@ class Pretended:
 class World:
     """Every pretended machine, and every change in its order; some of them may fail."""
 
-    machines: dict[str, Pretended] = field(default_factory=dict)
+    machines: dict[str, SimulatedMachine] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)
     late: bool = False
@@ -151,79 +154,76 @@ class World:
         if not fails or self.late:
             act()
         if fails:
-            raise QmpError(f"{what} failed", "GenericError")
+            raise QmpError("injected", what, "GenericError")
         self.steps.append(what)
 
-    def add(self, name: str, forwards: dict[int, int] | None = None) -> Pretended:
+    def add(self, name: str, forwards: dict[int, int] | None = None) -> SimulatedMachine:
         own = {22: 61022 + len(self.machines), 80: 61080 + len(self.machines)}
-        (MACHINES / name).mkdir(parents=True)
-        save(MACHINES / name, MachineRecord(name, 1, "tcg", own, host.this_host()))
-        listed = {here: there for there, here in own.items()} | (forwards or {})
-        self.machines[name] = Pretended(self, name, listed)
+        FILES.machine(name).mkdir(parents=True)
+        save(FILES.machine(name), MachineRecord(name, 1, "tcg", own, workstation.identity()))
+        listed = {host: guest for guest, host in own.items()} | (forwards or {})
+        self.machines[name] = SimulatedMachine(self, name, listed)
         return self.machines[name]
 
     @contextmanager
-    def connect(self, directory: Path, _seconds: float = 1.0) -> Iterator[Pretended]:
+    def connect(self, directory: Path, _seconds: float = 1.0) -> Iterator[SimulatedMachine]:
         yield self.machines[directory.name]
 
     @contextmanager
-    def login(self, endpoint: Endpoint, keys: Sequence[str]) -> Iterator[Pretended]:
+    def login(self, endpoint: Endpoint, keys: Sequence[str]) -> Iterator[SimulatedMachine]:
         self.logins.append((endpoint, keys))
         yield self.machines[endpoint.name]
 
     def state(self) -> dict[str, object]:
-        """Everything that a failed cut-over has to leave as it was."""
+        """Everything that a failed cutover has to leave as it was; it may count."""
         kept = {
             name: (m.forwards.copy(), set(m.disks), set(m.nodes), m.mounted.copy())
             for name, m in self.machines.items()
         }
-        files = {path: path.read_text() for path in Path(".state").rglob("*") if path.is_file()}
+        files = {
+            path: path.read_text()
+            for path in Path(".state").rglob("*")
+            if path.is_file() and path.parent.name != "cutovers"
+        }
         return {"machines": kept, "files": files}
 
 
 @contextmanager
 def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
-    """Pretend machines in an empty directory."""
+    """Simulate machines in an empty directory, where every host port is free."""
     patch.chdir(directory)
-    here = World()
-    for module in (running_machine, port_moves, cutover_generation):
-        patch.setattr(module, "connect", here.connect)
-    for asked in ("exists", "runs", "recovers"):
-        patch.setattr(qemu_process, asked, lambda directory: directory.name in here.machines)
+    simulated = World()
+    for module in (running_machine, inspect_machine, cutover_run):
+        patch.setattr(module, "connect", simulated.connect)
+    for query in ("exists", "recovers"):
+        patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
+    patch.setattr(workstation, "is_free", lambda _: True)
     put, write = ssh_config.put, files.write
 
-    def named(config: Path, name: ssh_config.Name) -> None:
-        here.step(f"name {name.server} = {name.machine}", lambda: put(config, name))
+    def put_host(config: Path, host: SshHost) -> None:
+        simulated.step(f"ssh_config {host.server} = {host.machine}", lambda: put(config, host))
 
-    def written(path: Path, text: str) -> None:
-        here.step(f"active = {text.strip()}", lambda: write(path, text))
+    def write_file(path: Path, text: str) -> None:
+        simulated.step(f"{path.parent.name} = {text.strip()}", lambda: write(path, text))
 
-    patch.setattr(ssh_config, "put", named)
-    patch.setattr(cutover, "write", written)
-    yield here
+    patch.setattr(ssh_config, "put", put_host)
+    patch.setattr(cutover_run, "write", write_file)
+    yield simulated
 
 
-def move(machine: str, **other: Any) -> CutoverRequest:
+def cutover_request(machine: str, server: str = "web", **other: Any) -> CutoverRequest:
     given: dict[str, Any] = {
-        "server": "web",
-        "machine": machine,
+        "stack": "dev",
+        "host": SshHost(server, machine, 61022, "nixos", ".state/id", (KEY,)),
         "boot": 1,
-        "directories": str(MACHINES),
-        "active": ".state/dev/active/web",
-        "ssh_config": ".state/dev/ssh_config",
-        "ssh_port": 61022,
-        "user": "nixos",
-        "identity": ".state/id",
-        "host_keys": [KEY],
         "forwards": {18080: 80, 18443: 443},
-        "disks": {"pg": ".state/dev/disks/web/pg.qcow2"},
-        "sizes": {"pg": 64},
-        "lives_on": "",
+        "data_disks": {"pg": 64},
+        "workstation": "",
     }
     return CutoverRequest(**(given | other))
 
 
-def refusal(run: Callable[[], object]) -> str:
-    with pytest.raises(FlakeshipError) as caught:
+def refusal(run: Callable[[], object]) -> FlakeshipError:
+    with pytest.raises(FlakeshipError) as raised:
         run()
-    return str(caught.value)
+    return raised.value

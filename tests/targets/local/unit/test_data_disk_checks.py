@@ -1,5 +1,6 @@
 """What needs the data disks is checked when they have moved."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,12 @@ import pytest
 
 from flakeship.model import codec
 from flakeship.model.checks import Check
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
-from flakeship.state.stack import Stack
 from flakeship.system.process import Result
-from flakeship.targets.local import cutover, data_disk_checks, guest, host
+from flakeship.targets.local import cutover, data_disk_checks, guest
 from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.operate import LocalOperator
 from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
-from tests.targets.local.unit.qemu_world import World, move, refusal, world
+from tests.targets.local.unit.qemu_world import World, cutover_request, refusal, world
 from tests.unit.verify.machines import REQUEST, http, recorded, says, server
 
 OLD, NEW = "web-aaaa-1", "web-bbbb-1"
@@ -26,7 +24,7 @@ LOST = PG.model_copy(update={"run": "mounted lost"})
 
 
 class Guest:
-    """A login on a machine: what its listeners are, and how often a command fails first."""
+    """A login on a machine: its listeners, and how often a command fails first."""
 
     def __init__(self, probe: str = "", failures: int = 0) -> None:
         self.probe = probe or recorded("probe.txt")
@@ -40,22 +38,22 @@ class Guest:
 
 
 def asking(reach: dict[int, int] | None = None, **changed: Any) -> VerifyMachineRequest:
+    """A request whose guest ports have these host ports."""
     request = replace(REQUEST, **changed)
     return VerifyMachineRequest(request, reach or {22: 1}, "10.0.2.0/24", "console.log")
 
 
 @pytest.fixture
-def request_() -> Iterator[VerifyMachineRequest]:
+def verification() -> Iterator[VerifyMachineRequest]:
     with server(http("200 OK", "")) as number:
         ports = [Port(port=22, protocol="ssh"), Port(port=80, protocol="http", needs_data=True)]
         yield asking({22: 1, 80: number}, ports=ports, checks=[PG])
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     """An active old machine and a verified new one."""
     with world(monkeypatch, tmp_path) as made:
-        monkeypatch.setattr(host, "free", lambda _: True)
         made.add(OLD)
         run(made, OLD)
         made.add(NEW)
@@ -63,116 +61,115 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def run(here: World, machine: str, *checks: Check) -> Cutover:
+def run(simulated: World, machine: str, *checks: Check) -> Cutover:
     wanted = asking(machine=machine, checks=list(checks)) if checks else None
-    return cutover.cutover(move(machine, serving=wanted), lambda _: None, here.login)
+    return cutover.cutover(cutover_request(machine, data_checks=wanted), simulated.login)
 
 
-def test_the_evidence(request_: VerifyMachineRequest) -> None:
-    checks = data_disk_checks.check(request_, Guest)
+def failed(details: tuple[str, ...]) -> dict[str, str]:
+    """The failed checks of a report."""
+    found = [re.fullmatch(r"  ✗ ([\w-]+): (.*)", line) for line in details]
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_the_evidence(verification: VerifyMachineRequest) -> None:
+    checks = data_disk_checks.check(verification, Guest)
     assert [check.name for check in checks] == ["port-80", "listeners", "schema"]
     assert all(check.passed for check in checks)
 
 
-def test_only_what_waits_for_data_is_asked(request_: VerifyMachineRequest) -> None:
+def test_only_what_needs_the_disks_is_checked(verification: VerifyMachineRequest) -> None:
     with server(says(b"no web")) as other:
-        both = asking(
-            request_.ports | {81: other},
-            ports=[
-                Port(port=22, protocol="ssh"),
-                Port(port=80, protocol="http", needs_data=True),
-                Port(port=81, protocol="http"),
-            ],
+        ports = [*verification.verify.ports, Port(port=81, protocol="http")]
+        both = replace(
+            verification,
+            verify=replace(verification.verify, ports=ports),
+            ports=verification.ports | {81: other},
         )
-        with pytest.raises(FlakeshipError) as caught:
-            data_disk_checks.check(both, Guest)
-    assert "✗ listeners: declared, but nothing listens on tcp 81" in str(caught.value)
-    assert "port-81" not in str(caught.value)
+        error = refusal(lambda: data_disk_checks.check(both, Guest))
+    assert failed(error.details).keys() == {"listeners"}
+    assert "tcp 81" in failed(error.details)["listeners"]
 
 
 def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     ports = [*REQUEST.ports, Port(port=51820, protocol="udp", needs_data=True)]
-    request, guest = asking(ports=ports), Guest()
+    request, login = asking(ports=ports), Guest()
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
-    with pytest.raises(FlakeshipError, match="listeners: declared, but nothing listens on udp 518"):
-        data_disk_checks.check(request, lambda: guest)
+    error = refusal(lambda: data_disk_checks.check(request, lambda: login))
+    assert "udp 51820" in failed(error.details)["listeners"]
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 5)
     late = "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*\n@@@ end listeners"
     probe = recorded("probe.txt")
     probes = iter([probe, probe.replace("\n@@@ end listeners", late)])
     monkeypatch.setattr(Guest, "run", lambda *_, **__: Result(0, next(probes), ""))
-    (check,) = data_disk_checks.check(request, lambda: guest)
-    assert "udp 51820 (UDP ports are not probed over the network)" in check.detail
+    (check,) = data_disk_checks.check(request, lambda: login)
+    assert "udp 51820" in check.detail
 
 
 def test_nobody_logs_in_for_nothing() -> None:
     assert data_disk_checks.check(None, pytest.fail) == []
 
 
-def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, request_: VerifyMachineRequest) -> None:
+def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, verification: VerifyMachineRequest) -> None:
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
     silent = "\n".join(line for line in recorded("probe.txt").splitlines() if ":80  " not in line)
     with server(says(b"no web\r\n")) as number:
-        wrong = replace(request_, ports={22: 1, 80: number})
-        with pytest.raises(FlakeshipError) as caught:
-            data_disk_checks.check(wrong, lambda: Guest(silent, failures=99))
-    assert (caught.value.code, caught.value.key) == ("checks-failed", REQUEST.machine)
-    port, listeners, schema, console = caught.value.details
-    assert port.startswith("  ✗ port-80: no http within 0 s; the last error: ")
-    assert listeners == "  ✗ listeners: declared, but nothing listens on tcp 80"
-    assert schema == "  ✗ schema: not within 0.1 s: `mounted pg` ended with exit code 1"
-    assert "console.log" in console
+        wrong = replace(verification, ports={22: 1, 80: number})
+        error = refusal(lambda: data_disk_checks.check(wrong, lambda: Guest(silent, failures=99)))
+    assert (error.code, error.key) == ("checks-failed", REQUEST.machine)
+    assert error.what == "3 of 3 checks with data disks failed"
+    assert failed(error.details).keys() == {"port-80", "listeners", "schema"}
+    assert "console.log" in error.details[-1]
 
 
-def test_a_command_waits_for_what_starts_with_the_disk(request_: VerifyMachineRequest) -> None:
-    asked = replace(request_.verify, checks=[PG.model_copy(update={"timeout": 5})])
-    patient = replace(request_, verify=asked)
+def test_a_command_waits_for_what_starts_with_the_disk(verification: VerifyMachineRequest) -> None:
+    checks = [PG.model_copy(update={"timeout": 5})]
+    patient = replace(verification, verify=replace(verification.verify, checks=checks))
     assert data_disk_checks.check(patient, lambda: Guest(failures=2))[-1].passed
 
 
-def test_it_is_the_last_step_of_the_cut_over(here: World) -> None:
-    result = run(here, NEW, PG)
-    assert here.steps[-3:] == [f"name web = {NEW}", f"active = {NEW}", f"{NEW}: mounted pg"]
+def test_they_run_on_the_machine_that_is_active_by_then(simulated: World) -> None:
+    result = run(simulated, NEW, PG)
+    assert simulated.steps[-4:] == [
+        f"ssh_config web = {NEW}",
+        f"active = {NEW}",
+        f"{NEW}: mounted pg",
+        "cutovers = 0",
+    ]
     assert [check.name for check in result.checks] == ["listeners", "schema"]
 
 
-def test_everything_goes_back_when_one_fails(here: World) -> None:
-    before = here.state()
-    assert refusal(lambda: run(here, NEW, PG, LOST)).splitlines() == [
-        f"the cut-over of web to {NEW} failed: {NEW}: 1 of 3 checks with data disks failed",
-        "  ✗ schema: not within 0.1 s: `mounted lost` ended with exit code 1",
-        f"{NEW} still runs; its console is in console.log.",
-        f"{OLD} is active as before",
-    ]
-    assert here.state() == before
+def test_everything_goes_back_when_one_fails(simulated: World) -> None:
+    before = simulated.state()
+    error = refusal(lambda: run(simulated, NEW, PG, LOST))
+    assert (error.code, error.key) == ("cutover-failed", "web")
+    assert "1 of 3 checks with data disks failed" in error.what
+    assert failed(error.details).keys() == {"schema"}
+    assert error.details[-1] == f"{OLD} is active as before"
+    assert simulated.state() == before
 
 
-def test_one_that_fails_on_the_active_machine_moves_nothing(here: World) -> None:
-    before = here.state()
-    said = refusal(lambda: run(here, OLD, LOST))
-    assert said.endswith(f"{OLD} was active already and stays so: there is no former machine")
-    assert here.state() == before
+def test_one_that_fails_on_the_active_machine_moves_nothing(simulated: World) -> None:
+    before = simulated.state()
+    error = refusal(lambda: run(simulated, OLD, LOST))
+    assert error.details[-1].startswith(f"{OLD} is active as before; there is no former machine")
+    assert simulated.state() == before
 
 
-def test_again_by_make_verify(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guest, "login", here.login)
-    state = here.state()
-    moved = move(OLD, serving=asking(machine=OLD, checks=[PG]))
-    command = {"urn": "x::cutover-web", "type": "t", "inputs": {"stdin": codec.dump(moved)}}
-    stack = Stack("dev", {"resources": [{"urn": "x::stack", "type": "t"}, command]})
-    (done,) = LocalOperator(stack).verify()
-    assert done.machine == "web with its data disks"
-    assert done.checks[0].name == "listeners"
-    assert here.state() == state
-    here.machines[OLD].mounted.clear()
-    assert f"{OLD}: 1 of 2 checks with data disks failed" in refusal(
-        lambda: LocalOperator(stack).verify()
-    )
+def test_they_can_be_repeated(simulated: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest, "login", simulated.login)
+    state = simulated.state()
+    request = cutover_request(OLD, data_checks=asking(machine=OLD, checks=[PG]))
+    assert [c.name for c in data_disk_checks.repeat(request)] == ["listeners", "schema"]
+    assert simulated.state() == state
+    simulated.machines[OLD].mounted.clear()
+    error = refusal(lambda: data_disk_checks.repeat(request))
+    assert failed(error.details).keys() == {"schema"}
 
 
-def test_a_request_of_an_earlier_run_is_read() -> None:
-    text = codec.dump(move(NEW)).replace(', "serving": null', "")
-    assert "serving" not in text
-    assert codec.parse(CutoverRequest, text).serving is None
-    whole = move(NEW, serving=asking(checks=[PG]))
+def test_a_request_survives_the_state() -> None:
+    text = codec.dump(cutover_request(NEW)).replace('"data_checks": null, ', "")
+    assert "data_checks" not in text
+    assert codec.parse(CutoverRequest, text) == cutover_request(NEW)
+    whole = cutover_request(NEW, data_checks=asking(checks=[PG]))
     assert codec.parse(CutoverRequest, codec.dump(whole)) == whole

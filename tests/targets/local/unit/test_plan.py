@@ -1,108 +1,165 @@
-"""What the program asks for on this machine, and what it refuses before it declares anything."""
+"""What the program asks for on the workstation, planned without any input or output."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
-from flakeship.config.server import AnyServer
-from flakeship.config.settings import AnySettings
+from flakeship.config.options import ServerOptions, TargetOptions
+from flakeship.config.settings import AnySettings, Settings
 from flakeship.model.artifact import Artifact, File
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
-from flakeship.targets.local import host, machine
-from flakeship.targets.local.machine import Probe
-from flakeship.targets.local.plan import Machine, plan
-from flakeship.targets.local.requests import Running
+from flakeship.release.desired import Desired
+from flakeship.state.outputs import ServerOutput, StackOutputs
+from flakeship.targets.local import ssh_config
+from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
+from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.plan import LocalPlan, plan_servers, subnet
+from flakeship.targets.local.server_plan import ServerPlan
 from flakeship.verify.request import Promises
+from tests.targets.local.unit.qemu_world import FILES, refusal
 from tests.unit.model.test_ledger import release
 
-WEB = AnyServer.model_validate(
-    {
-        "name": "web",
-        "ports": [
-            {"port": 80, "protocol": "http", "hostPort": 8080},
-            {"port": 5432, "needsData": True},
-        ],
-        "dataDisks": {"pg": "1G"},
-        "checks": [
-            {"name": "page", "http": 80},
-            {"name": "schema", "run": "test -e /data/pg/PG_VERSION", "needsData": True},
-        ],
-    }
-)
-BUILT = Artifact((File("/nix/store/x/image.qcow2", 5, "abc"),))
-RUNNING = Running("web-11111111-32eb", 1, "kvm", {22: 40022, 80: 40080, 5432: 45432})
+WEB: dict[str, Any] = {
+    "name": "web",
+    "ports": [
+        {"port": 80, "protocol": "http", "hostPort": 8080},
+        {"port": 5432, "needsData": True},
+    ],
+    "dataDisks": {"pg": "1G"},
+    "checks": [
+        {"name": "page", "http": 80},
+        {"name": "schema", "run": "test -e /data/pg/PG_VERSION", "needsData": True},
+    ],
+}
+HERE, CHECKOUT = "workstation-0123abcd", Path("/home/dev/checkout")
+EMPTY = LocalInventory(HERE, CHECKOUT, ".state/id_ed25519")
 
 
-def settings(*servers: AnyServer) -> AnySettings:
-    return AnySettings.model_construct(servers=list(servers), boot_timeout=120)
+def settings(*servers: dict[str, Any]) -> AnySettings:
+    given = {"servers": list(servers), "flake": "nixpkgs", "bootTimeout": 120}
+    return Settings[TargetOptions, ServerOptions].model_validate(given)
 
 
-def planned(*servers: AnyServer, before: dict[str, Any] | None = None) -> list[Machine]:
-    return plan(
-        settings(*servers), {"appliance": release(1)}, "dev", ".state/id_ed25519", before or {}
+def planned(
+    *servers: dict[str, Any],
+    inventory: LocalInventory = EMPTY,
+    outputs: StackOutputs | None = None,
+) -> LocalPlan:
+    desired = Desired(
+        "dev", settings(*servers), {"appliance": release(1)}, outputs or StackOutputs()
     )
+    return plan_servers(desired, inventory)
 
 
-@pytest.fixture(autouse=True)
-def _in_an_empty_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def web(inventory: LocalInventory = EMPTY, **other: Any) -> ServerPlan:
+    (server,) = planned(WEB | other, inventory=inventory).servers
+    return server
+
+
+def output(server: str, **details: Any) -> StackOutputs:
+    known = ServerOutput("local", f"{server}-1-1", "r", "127.0.0.1", {}, "", "", details)
+    return StackOutputs(servers={server: known})
+
+
+def built() -> Artifact:
+    return Artifact((File("/nix/store/x/image.qcow2", 5, "abc"),))
+
+
+RUNNING = MachineRecord(web().id, 4, "kvm", {22: 40022, 80: 40080, 5432: 45432}, HERE)
+EVIDENCE = Evidence(web().id, 4, ["ssh-ed25519 AAAA"], 1.0, [])
+
+
+def in_place() -> LocalInventory:
+    """A server whose last cutover, the seventh, holds."""
+    plan = web()
+    entry = ssh_config.block(plan.ssh_host(40022), FILES.ssh_config, CHECKOUT)
+    machine = MachineState(RUNNING, True, {8080: 80}, {"pg": FILES.data_disk("web", "pg")})
+    server = ServerState(plan.id, 7, entry, pinned=True)
+    return replace(EMPTY, machines={plan.id: machine}, servers={"web": server})
+
+
+EVENTS: list[str] = []
+"""Files, sockets and processes that this process opened, as Python audits them."""
+
+sys.addaudithook(
+    lambda event, _: (
+        EVENTS.append(event)
+        if event.startswith(("open", "os.", "pathlib.", "socket.", "subprocess."))
+        else None
+    )
+)
+
+
+def test_planning_is_pure() -> None:
+    inventory, outputs = in_place(), output("web", dataDisks={"old": 64})
+    desired = Desired("dev", settings(WEB), {"appliance": release(1)}, outputs)
+    first = plan_servers(desired, inventory)
+    EVENTS.clear()
+    second = plan_servers(desired, inventory)
+    assert EVENTS == []
+    assert first == second
+    assert Path("/").exists()
+    list(Path("/").iterdir())
+    assert EVENTS != []
 
 
 def test_a_machine_is_named_by_server_release_and_shape() -> None:
-    (web,) = planned(WEB)
-    assert web.id == f"web-11111111-{WEB.shape}"
-    assert (web.boot, web.host) == (1, host.this_host())
+    plan = web()
+    assert plan.id == f"web-11111111-{plan.server.shape}"
+    assert (plan.boot, plan.generation, plan.workstation) == (1, 1, HERE)
 
 
 def test_the_request_to_start() -> None:
-    (web,) = planned(WEB)
-    request = web.start(BUILT)
-    assert request.directory == f".state/dev/machines/{web.id}"
-    assert request.active == ".state/dev/active/web"
-    assert request.disks == {"pg": ".state/dev/disks/web/pg.qcow2"}
+    request = web().start(built())
+    assert request.files.machine(request.id) == Path(f".state/dev/machines/{web().id}")
+    assert request.files.active("web") == Path(".state/dev/active/web")
+    assert request.data_disks == ["pg"]
     assert request.ports == [22, 80, 5432]
     assert (request.vcpus, request.memory, request.disk) == (2, 512, 2048)
     assert (request.image, request.sha512) == ("/nix/store/x/image.qcow2", "abc")
-    assert web.disk("pg").size == 1024
+    assert web().data_disk("pg").size == 1024
     assert request.format == release(1).format
 
 
-def test_a_udp_port_is_checked_inside_and_nothing_leads_to_it() -> None:
+def test_a_udp_port_is_verified_inside_and_not_forwarded() -> None:
     ports = [{"port": 51820, "protocol": "udp", "needsData": True}]
-    data = {"name": "vpn", "ports": ports, "dataDisks": {"keys": "1G"}}
-    (vpn,) = planned(AnyServer.model_validate(data))
-    assert vpn.start(BUILT).ports == [22]
-    assert vpn.verify(RUNNING).verify.ports == [
+    (vpn,) = planned({"name": "vpn", "ports": ports, "dataDisks": {"keys": "1G"}}).servers
+    assert vpn.start(built()).ports == [22]
+    assert vpn.verification(RUNNING).verify.ports == [
         Port(port=22, protocol="ssh"),
         Port(port=51820, protocol="udp", needs_data=True),
     ]
-    assert vpn.serving(RUNNING)
+    assert vpn.data_checks(RUNNING)
     assert vpn.forwards == {}
 
 
 def test_no_two_disks_are_one_file() -> None:
-    one = AnyServer.model_validate({"name": "web", "dataDisks": {"pg-x": "1G"}})
-    other = AnyServer.model_validate({"name": "web-pg", "dataDisks": {"x": "1G"}})
-    files = [file for each in planned(one, other) for file in each.disks.values()]
-    assert files == [".state/dev/disks/web/pg-x.qcow2", ".state/dev/disks/web-pg/x.qcow2"]
+    servers = planned(
+        {"name": "web", "dataDisks": {"pg-x": "1G"}}, {"name": "web-pg", "dataDisks": {"x": "1G"}}
+    ).servers
+    files = [s.files.data_disk(s.name, disk) for s in servers for disk in s.server.data_disks]
+    assert files == [
+        Path(".state/dev/disks/web/pg-x.qcow2"),
+        Path(".state/dev/disks/web-pg/x.qcow2"),
+    ]
 
 
 def test_the_request_to_verify() -> None:
-    (web,) = planned(WEB)
-    asked = web.verify(RUNNING)
-    assert (asked.ports, asked.subnet) == (RUNNING.ports, web.subnet)
-    request = asked.verify
+    verification = web().verification(RUNNING)
+    assert (verification.ports, verification.subnet) == (RUNNING.ports, web().subnet)
+    assert verification.console == f".state/dev/machines/{web().id}/console.log"
+    request = verification.verify
     assert request.ports == [
         Port(port=22, protocol="ssh"),
         Port(port=80, protocol="http"),
-        Port(port=5432, protocol="tcp", needs_data=True),
+        Port(port=5432, needs_data=True),
     ]
     assert request.toplevel == release(1).toplevel
     assert request.deadline == 120.0
@@ -111,77 +168,162 @@ def test_the_request_to_verify() -> None:
 
 
 def test_the_request_to_cut_over() -> None:
-    (web,) = planned(WEB)
-    evidence = Evidence(web.id, 1, ["ssh-ed25519 AAAA"], 1.0, [])
-    request = web.cutover(RUNNING, evidence)
+    request = web(in_place()).cutover(RUNNING, EVIDENCE)
     assert request.forwards == {8080: 80}
-    assert (request.ssh_port, request.host_keys) == (40022, ["ssh-ed25519 AAAA"])
-    assert request.directories == ".state/dev/machines"
-    assert request.serving
-    assert [check.name for check in request.serving.verify.checks] == ["schema"]
-    without = replace(request.serving.verify, checks=[])
-    assert without == replace(web.verify(RUNNING).verify, checks=[])
-    assert web.report(evidence).ports == {"80": "127.0.0.1:8080"}
+    assert (request.host.port, request.host.host_keys) == (40022, ("ssh-ed25519 AAAA",))
+    assert (request.data_disks, request.generation) == ({"pg": 1024}, 7)
+    assert request.data_checks
+    checks = request.data_checks.verify
+    assert [check.name for check in checks.checks] == ["schema"]
+    assert replace(checks, checks=[]) == replace(web().verification(RUNNING).verify, checks=[])
 
 
-def test_the_cut_over_checks_nothing_where_nothing_waits_for_disks() -> None:
-    (web,) = planned(AnyServer(name="web", data_disks={"pg": 1024}))
-    assert web.serving(RUNNING) is None
+def test_the_stack_output_of_a_server() -> None:
+    found = web().output(EVIDENCE)
+    assert found.ports == {"80": "127.0.0.1:8080"}
+    assert found.ssh == "ssh -F .state/dev/ssh_config web"
+    assert found.details == {"workstation": HERE, "dataDisks": {"pg": 1024}}
+
+
+def test_the_cutover_checks_nothing_where_nothing_needs_the_disks() -> None:
+    (plan,) = planned({"name": "web", "dataDisks": {"pg": 1024}}).servers
+    assert plan.data_checks(RUNNING) is None
 
 
 @pytest.mark.parametrize(
-    ("seen", "boot"),
+    ("state", "boot"),
     [
-        (Probe(runs=False, boot=0, lives_on=""), 1),
-        (Probe(runs=True, boot=4, lives_on="here"), 4),
-        (Probe(runs=False, boot=4, lives_on="here"), 5),
+        (MachineState(), 1),
+        (MachineState(RUNNING, runs=True), 4),
+        (MachineState(RUNNING, runs=False), 5),
     ],
 )
-def test_a_dead_machine_gets_the_next_start(seen: Probe, boot: int) -> None:
-    with patch.object(machine, "probe", return_value=seen):
-        assert planned(WEB)[0].boot == boot
+def test_a_dead_machine_gets_the_next_start(state: MachineState, boot: int) -> None:
+    assert web(replace(EMPTY, machines={web().id: state})).boot == boot
 
 
-def test_an_image_that_was_built_and_is_gone_says_how_to_get_it_back() -> None:
-    assert planned(WEB)  # not built yet
-    root = Path(f".state/dev/roots/{release(1).name}")
-    root.parent.mkdir(parents=True)
-    root.symlink_to(release(1).out)
-    with pytest.raises(FlakeshipError) as raised:
-        planned(WEB)
-    assert (raised.value.code, raised.value.key) == ("store-path-missing", release(1).name)
-    assert "build it" in raised.value.remedy
-    with patch.object(machine, "probe", return_value=Probe(runs=True, boot=1, lives_on="")):
-        assert planned(WEB)
+MACHINE, SERVER = in_place().machines[web().id], in_place().servers["web"]
+DRIFTS: dict[str, Callable[[LocalInventory], LocalInventory]] = {
+    "no active machine": lambda i: server(i, active=""),
+    "another active machine": lambda i: server(i, active="web-other"),
+    "no entry in ssh_config": lambda i: server(i, ssh_block=""),
+    "another SSH port": lambda i: server(i, ssh_block=SERVER.ssh_block.replace("40022", "1")),
+    "another checkout": lambda i: replace(i, checkout=Path("/moved")),
+    "no host key": lambda i: server(i, pinned=False),
+    "no port": lambda i: machine(i, forwards={}),
+    "one port more": lambda i: machine(i, forwards={8080: 80, 8081: 81}),
+    "a port elsewhere": lambda i: machine(i, forwards={8080: 81}),
+    "no disk": lambda i: machine(i, disks={}),
+    "one disk more": lambda i: machine(i, disks=dict(MACHINE.disks) | {"x": Path("x")}),
+    "QEMU does not answer": lambda i: machine(i, runs=False, forwards={}, disks={}),
+    "never started": lambda i: replace(i, machines={}),
+}
+
+
+def server(inventory: LocalInventory, **other: Any) -> LocalInventory:
+    return replace(inventory, servers={"web": replace(SERVER, **other)})
+
+
+def machine(inventory: LocalInventory, **other: Any) -> LocalInventory:
+    return replace(inventory, machines={web().id: replace(MACHINE, **other)})
+
+
+def test_a_cutover_that_holds_is_not_repeated() -> None:
+    assert web(in_place()).generation == 7
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_any_drift_makes_another_cutover(drift: str) -> None:
+    assert web(DRIFTS[drift](in_place())).generation == 8
+
+
+def test_a_lost_record_makes_another_cutover_of_a_machine_that_was_started() -> None:
+    assert web(server(in_place(), generation=None)).generation == 0
+    assert web(replace(EMPTY, servers={"web": ServerState()})).generation == 1
 
 
 def test_every_machine_has_a_subnet_of_its_own() -> None:
-    servers = [AnyServer(name=f"s{number}") for number in range(20)]
-    assert len({each.subnet for each in planned(*servers)}) == 20
+    servers = planned(*({"name": f"s{number}"} for number in range(20))).servers
+    assert len({server.subnet for server in servers}) == 20
 
 
-@pytest.mark.parametrize(
-    ("server", "said"),
-    [
-        (AnyServer(name="web", memory=128), "web has 128 MiB of memory, but web-11111111 needs"),
-        (
-            AnyServer(name="web", disk=100),
-            "web has 100 MiB of disk, but web-11111111 needs at least 512",
-        ),
-    ],
-)
-def test_a_shape_that_is_too_small_is_refused(server: AnyServer, said: str) -> None:
-    with pytest.raises(FlakeshipError, match=said):
-        planned(server)
+def test_subnets_are_stable_distinct_and_private() -> None:
+    first = subnet("web-aaaa-1", [])
+    assert first == subnet("web-aaaa-1", [])
+    second = subnet("web-aaaa-1", [first])
+    assert second != first
+    for found in (first, second):
+        ten, _, _, rest = found.split(".")
+        assert (ten, rest) == ("10", "0/24")
+        assert not found.startswith("10.0.")
 
 
-def test_a_host_with_another_name_changes_nothing() -> None:
-    former = "former-0123abcd"
-    with patch.object(host, "this_host", return_value="renamed-0123abcd"):
-        assert planned(WEB, before={"web": {"host": former}})[0].host == former
+@pytest.mark.parametrize(("key", "least"), [("memory", 256), ("disk", 512)])
+def test_a_server_that_is_too_small_is_refused(key: str, least: int) -> None:
+    error = refusal(lambda: planned({"name": "web", key: 100}))
+    assert error.code == "server-too-small"
+    assert error.key == f"flakeship:servers[0].{key}"
+    assert (error.given, error.allowed) == ("100 MiB", f"{least} MiB or more")
 
 
-def test_a_server_of_another_machine_is_refused() -> None:
-    assert planned(WEB, before={"web": {"host": host.this_host()}})
-    with pytest.raises(FlakeshipError, match="server web lives on elsewhere, and this is"):
-        planned(WEB, before={"web": {"host": "elsewhere"}})
+def test_an_image_that_was_built_and_is_gone_is_refused_with_what_brings_it_back() -> None:
+    name = release(1).name
+    gone = replace(EMPTY, dangling=frozenset({name}))
+    error = refusal(lambda: planned(WEB, inventory=gone))
+    assert (error.code, error.key) == ("store-path-missing", name)
+    assert f"nix build '{release(1).drv}^out'" in error.remedy
+    lost = replace(EMPTY, dangling=frozenset({name, f"{name}-drv"}))
+    assert "evaluate web" in refusal(lambda: planned(WEB, inventory=lost)).remedy
+    assert web(replace(in_place(), dangling=gone.dangling)).boot == 4
+
+
+def test_a_host_port_of_another_process_is_refused() -> None:
+    held = replace(EMPTY, held_ports={8080: "nginx (pid 42)"})
+    error = refusal(lambda: planned(WEB, inventory=held))
+    assert error.code == "host-port-taken"
+    assert (error.key, error.given) == ("flakeship:servers[0].ports[0].hostPort", "8080")
+    assert "nginx (pid 42)" in error.what
+
+
+def test_a_workstation_with_another_hostname_changes_nothing() -> None:
+    outputs = output("web", workstation="former-0123abcd")
+    (plan,) = planned(WEB, outputs=outputs).servers
+    assert plan.workstation == "former-0123abcd"
+
+
+def test_a_server_of_another_workstation_is_refused() -> None:
+    error = refusal(lambda: planned(WEB, outputs=output("web", workstation="elsewhere")))
+    assert (error.code, error.key) == ("workstation-mismatch", "web")
+    assert (error.given, error.allowed) == (HERE, "elsewhere")
+
+
+def test_a_new_server_needs_no_warning() -> None:
+    assert planned(WEB).warnings == []
+
+
+def test_a_dead_machine_is_warned_of() -> None:
+    (line,) = planned(WEB, inventory=machine(in_place(), runs=False)).warnings
+    assert line.startswith(f"web: {web().id} is not running")
+
+
+def test_a_dead_machine_that_a_new_release_replaces_is_warned_of() -> None:
+    died = replace(
+        EMPTY,
+        machines={"web-old": MachineState(RUNNING)},
+        servers={"web": ServerState(active="web-old")},
+    )
+    (line,) = planned(WEB, inventory=died).warnings
+    assert line.startswith("web is down: its active machine web-old is not running")
+
+
+def test_data_that_will_be_lost_is_warned_of() -> None:
+    outputs = StackOutputs(
+        servers={
+            **output("web", dataDisks={"pg": 64, "files": 64}).servers,
+            **output("old", dataDisks={"x": 1}).servers,
+        }
+    )
+    assert planned(WEB, outputs=outputs).warnings == [
+        "the data disk files of web will be deleted with everything on it",
+        "the data disk x of old will be deleted with everything on it",
+    ]

@@ -4,11 +4,11 @@ import pytest
 
 from flakeship.system.process import run
 from flakeship.targets.local import ssh_config
-from flakeship.targets.local.ssh_config import Name
+from flakeship.targets.local.ssh_config import SshHost
 
 CONFIG = Path(".state/dev/ssh_config")
-WEB = Name("web", "web-aaaa-1", 61022, "nixos", ".state/id_ed25519", ("ssh-ed25519 WEB",))
-DB = Name("db", "db-aaaa-1", 61023, "admin", "", ("ssh-ed25519 DB1", "ssh-rsa DB2"))
+WEB = SshHost("web", "web-aaaa-1", 61022, "nixos", ".state/id_ed25519", ("ssh-ed25519 WEB",))
+DB = SshHost("db", "db-aaaa-1", 61023, "admin", "", ("ssh-ed25519 DB1", "ssh-rsa DB2"))
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def test_several_servers(project: Path) -> None:
     ssh_config.put(CONFIG, WEB)
     there = str(project / ".state").replace("%", "%%")
     assert CONFIG.read_text() == (
-        "# Written by flakeship at each cut-over.\n"
+        "# Written by flakeship at each cutover.\n"
         "\nHost db\n"
         "  HostName 127.0.0.1\n  Port 61023\n  User admin\n  HostKeyAlias db-aaaa-1\n"
         f'  UserKnownHostsFile "{there}/dev/known_hosts"\n  GlobalKnownHostsFile /dev/null\n'
@@ -57,27 +57,45 @@ def test_what_ssh_makes_of_it(project: Path) -> None:
 def test_is_read_back(project: Path) -> None:
     ssh_config.put(CONFIG, WEB)
     ssh_config.put(CONFIG, DB)
-    found = ssh_config.names(CONFIG)
+    found = ssh_config.hosts(CONFIG)
     assert found["db"] == DB
     assert found["web"].identity == str(project / ".state/id_ed25519")
     ssh_config.put(CONFIG, found["web"])
-    assert ssh_config.names(CONFIG) == found
+    assert ssh_config.hosts(CONFIG) == found
+
+
+def test_an_entry_is_compared_as_text(project: Path) -> None:
+    ssh_config.put(CONFIG, WEB)
+    ssh_config.put(CONFIG, DB)
+    assert ssh_config.blocks(CONFIG) == {
+        host.server: ssh_config.block(host, CONFIG, project) for host in (DB, WEB)
+    }
+    CONFIG.write_text(CONFIG.read_text().replace("UpdateHostKeys no", "UpdateHostKeys yes"))
+    assert ssh_config.blocks(CONFIG)["web"] != ssh_config.block(WEB, CONFIG, project)
+
+
+def test_a_moved_checkout_is_noticed(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    assert not ssh_config.is_moved(CONFIG)
+    ssh_config.put(CONFIG, WEB)
+    assert not ssh_config.is_moved(CONFIG)
+    monkeypatch.chdir(project.rename(project.with_name("elsewhere")))
+    assert ssh_config.is_moved(CONFIG)
 
 
 def test_another_machine_takes_the_name_and_the_old_keys_go() -> None:
     ssh_config.put(CONFIG, WEB)
-    new = Name("web", "web-bbbb-1", 61030, "nixos", "", ("ssh-ed25519 NEW",))
+    new = SshHost("web", "web-bbbb-1", 61030, "nixos", "", ("ssh-ed25519 NEW",))
     ssh_config.put(CONFIG, new)
-    assert ssh_config.names(CONFIG) == {"web": new}
+    assert ssh_config.hosts(CONFIG) == {"web": new}
     assert known_hosts() == "web-bbbb-1 ssh-ed25519 NEW\n"
 
 
 def test_nothing_is_left_of_the_last_server() -> None:
     ssh_config.put(CONFIG, WEB)
     ssh_config.put(CONFIG, DB)
-    ssh_config.drop(CONFIG, "web")
-    assert ssh_config.names(CONFIG) == {"db": DB}
-    ssh_config.drop(CONFIG, "db")
+    ssh_config.remove(CONFIG, "web")
+    assert ssh_config.hosts(CONFIG) == {"db": DB}
+    ssh_config.remove(CONFIG, "db")
     assert list(Path().iterdir()) == []
-    ssh_config.drop(CONFIG, "db")
+    ssh_config.remove(CONFIG, "db")
     assert list(Path().iterdir()) == []

@@ -5,52 +5,44 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.model.errors import FlakeshipError
 from flakeship.system import files, lock
-from flakeship.targets.local import host
+from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local import workstation
+from tests.targets.local.unit.qemu_world import refusal
 
 
-def test_this_host_is_stable_and_does_not_tell_its_machine_id() -> None:
-    assert host.this_host() == host.this_host()
-    assert host.this_host().startswith(socket.gethostname())
-    identity = files.read(Path("/etc/machine-id")).strip()
-    assert not identity or identity not in host.this_host()
+def test_the_identity_is_stable_and_does_not_reveal_the_machine_id() -> None:
+    assert workstation.identity() == workstation.identity()
+    assert workstation.identity().startswith(socket.gethostname())
+    machine_id = files.read(Path("/etc/machine-id")).strip()
+    assert not machine_id or machine_id not in workstation.identity()
 
 
-def test_a_host_with_another_name_is_the_same_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "this_host", lambda: "new-0123abcd")
-    host.refuse_foreign("web", "old-0123abcd")
-    host.refuse_foreign("web", "")
+def test_another_hostname_is_the_same_workstation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workstation, "identity", lambda: "new-0123abcd")
+    workstation.require("old-0123abcd", "web")
+    workstation.require("", "web")
     for other in ("new-ffffffff", "new", "old"):
-        with pytest.raises(FlakeshipError, match="pulumi state delete"):
-            host.refuse_foreign("web", other)
-    assert host.same("plain", "plain")
-    assert not host.same("plain", "other")
-
-
-def test_subnets_are_stable_distinct_and_private() -> None:
-    first = host.subnet("web-aaaa-1", [])
-    assert first == host.subnet("web-aaaa-1", [])
-    second = host.subnet("web-aaaa-1", [first])
-    assert second != first
-    for found in (first, second):
-        ten, _, _, rest = found.split(".")
-        assert (ten, rest) == ("10", "0/24")
-        assert not found.startswith("10.0.")
+        error = refusal(lambda other=other: workstation.require(other, "web"))  # type: ignore[misc]
+        assert (error.code, error.key) == ("workstation-mismatch", "web")
+        assert (error.given, error.allowed) == ("new-0123abcd", other)
+        assert "pulumi state delete" in error.remedy
+    assert workstation.same("plain", "plain")
+    assert not workstation.same("plain", "other")
 
 
 def test_former_ports_are_kept_where_they_are_free() -> None:
-    with socket.create_server((host.LOOPBACK, 0)) as listening:
+    with socket.create_server((LOOPBACK, 0)) as listening:
         taken = listening.getsockname()[1]
-        [former] = host.free_ports(1)
-        ports = host.keep_or_choose([80, 22, 22, 443], {22: former, 80: taken})
+        [former] = workstation.free_ports(1)
+        ports = workstation.host_ports([80, 22, 22, 443], {22: former, 80: taken})
         assert list(ports) == [22, 80, 443]
         assert ports[22] == former
         assert ports[80] != taken
         assert len(set(ports.values())) == 3
-        assert host.holder(taken).endswith(f"(pid {os.getpid()})")
-        assert not host.free(taken)
-    assert host.free(taken)
+        assert workstation.port_holder(taken).endswith(f"(pid {os.getpid()})")
+        assert not workstation.is_free(taken)
+    assert workstation.is_free(taken)
 
 
 def test_a_write_is_whole_and_leaves_no_other_file(tmp_path: Path) -> None:

@@ -1,0 +1,168 @@
+"""The steps of a cutover, computed from what each machine has and what the server is to have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flakeship.targets.local.inventory import MachineState
+from flakeship.targets.local.requests import CutoverRequest
+from flakeship.targets.local.ssh_config import SshHost
+
+
+@dataclass(frozen=True)
+class AttachDisk:
+    """Attach a data disk to a running machine and mount it; nothing changes where it has it."""
+
+    machine: str
+    disk: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class DetachDisk:
+    """Unmount a data disk and detach it; nothing changes where the machine does not have it."""
+
+    machine: str
+    disk: str
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Forward a host port to a machine's guest port, whatever the machine forwarded it to."""
+
+    machine: str
+    host_port: int
+    guest_port: int
+
+
+@dataclass(frozen=True)
+class Unforward:
+    """Stop forwarding a host port to a machine; nothing changes where it does not."""
+
+    machine: str
+    host_port: int
+
+
+@dataclass(frozen=True)
+class SetSshHost:
+    """Write a server's entry in ssh_config."""
+
+    host: SshHost
+
+
+@dataclass(frozen=True)
+class RemoveSshHost:
+    """Remove a server's entry from ssh_config."""
+
+    server: str
+
+
+@dataclass(frozen=True)
+class SetActive:
+    """Record a server's active machine, or that there is none."""
+
+    server: str
+    machine: str
+
+
+@dataclass(frozen=True)
+class CheckDataDisks:
+    """Run the checks that need the data disks on the new machine."""
+
+
+@dataclass(frozen=True)
+class SetGeneration:
+    """Record the number of the cutover: everything is as it is to be."""
+
+    server: str
+    number: int
+
+
+Action = (
+    AttachDisk | DetachDisk | Forward | Unforward | SetSshHost | RemoveSshHost | SetActive
+    | CheckDataDisks | SetGeneration
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """An action, and what takes it back.
+
+    Undoing has to work after a `do` that failed half-way, and again where it was done before.
+    """
+
+    do: Action
+    undo: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The server's machines and records before a cutover.
+
+    `old` is the running machine that was active before, None where there is none or it is `new`.
+    `former` is that machine's id also where it does not run. `lenders` are machines of other
+    servers by host port: they still forward a port that this server declares now.
+    """
+
+    new: MachineState
+    old: MachineState | None
+    former: str
+    host: SshHost | None
+    lenders: Mapping[int, tuple[str, int]]
+
+
+def steps(request: CutoverRequest, found: Situation) -> list[Step]:
+    """Data disks, then ports, then the name: in this order the new machine is complete first."""
+    entry = SetSshHost(found.host) if found.host else RemoveSshHost(request.server)
+    return [
+        *_disks(request, found),
+        *_ports(request, found),
+        Step(SetSshHost(request.host), (entry,)),
+        Step(
+            SetActive(request.server, request.machine), (SetActive(request.server, found.former),)
+        ),
+        Step(CheckDataDisks()),
+        Step(SetGeneration(request.server, request.generation)),
+    ]
+
+
+def _disks(request: CutoverRequest, found: Situation) -> Iterator[Step]:
+    new, old = request.machine, found.former
+    new_has, old_has = found.new.disks, found.old.disks if found.old else {}
+    for disk in sorted(new_has.keys() - request.data_disks.keys()):
+        yield Step(DetachDisk(new, disk), (AttachDisk(new, disk, new_has[disk]),))
+    for disk in sorted(request.data_disks):
+        file = request.files.data_disk(request.server, disk)
+        attach, detach = AttachDisk(new, disk, file), DetachDisk(new, disk)
+        if disk in old_has:
+            yield Step(DetachDisk(old, disk), (AttachDisk(old, disk, file),))
+            yield Step(attach, (detach,))
+        elif found.old and disk in new_has:
+            # a killed cutover moved it already
+            yield Step(attach, (detach, AttachDisk(old, disk, file)))
+        else:
+            # attached already: the active machine, which mounts it and grows its file system
+            yield Step(attach, () if disk in new_has else (detach,))
+
+
+def _ports(request: CutoverRequest, found: Situation) -> Iterator[Step]:
+    new, old = request.machine, found.former
+    new_has, old_has = found.new.forwards, found.old.forwards if found.old else {}
+    for port in sorted(new_has.keys() | old_has.keys() | request.forwards.keys()):
+        if port in old_has:
+            yield Step(Unforward(old, port), (Forward(old, port, old_has[port]),))
+        if port in found.lenders:
+            lender, lent = found.lenders[port]
+            yield Step(Unforward(lender, port), (Forward(lender, port, lent),))
+        guest_port = request.forwards.get(port)
+        do = Forward(new, port, guest_port) if guest_port else Unforward(new, port)
+        if port not in new_has:
+            if guest_port:
+                yield Step(do, (Unforward(new, port),))
+        elif found.old:
+            # a killed cutover moved it already
+            yield Step(do, (Unforward(new, port), Forward(old, port, new_has[port])))
+        elif guest_port != new_has[port]:
+            yield Step(do, (Forward(new, port, new_has[port]),))

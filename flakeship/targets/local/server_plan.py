@@ -1,0 +1,145 @@
+"""What a server will be: every request that its resources hand to a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flakeship.config.server import AnyServer
+from flakeship.model.artifact import Artifact
+from flakeship.model.evidence import Evidence
+from flakeship.model.machine import MachineId
+from flakeship.model.ports import SSH
+from flakeship.model.release import Release
+from flakeship.state.outputs import ServerOutput
+from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.qemu_command import CONSOLE
+from flakeship.targets.local.requests import (
+    CutoverRequest,
+    DataDiskRequest,
+    MachineRequest,
+    VerifyMachineRequest,
+)
+from flakeship.targets.local.ssh_config import SshHost
+from flakeship.targets.local.stack_files import StackFiles
+from flakeship.verify.request import Promises, VerifyRequest
+
+TARGET = "local"
+
+
+@dataclass(frozen=True)
+class ServerPlan:
+    """One server with the machine of one release.
+
+    `boot` is the number of the start that the machine is in or gets next, `generation` that of the
+    cutover likewise. `workstation` is the one that the server belongs to. `identity` is the private
+    key file to log in with; empty: the user's agent. `deadline` is in seconds.
+    """
+
+    stack: str
+    server: AnyServer
+    release: Release
+    workstation: str
+    boot: int
+    subnet: str
+    identity: str
+    deadline: float
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return self.server.name
+
+    @property
+    def id(self) -> str:
+        """The id of the machine: another release or shape is another machine."""
+        return str(MachineId.of(self.name, self.release, self.server.shape))
+
+    @property
+    def files(self) -> StackFiles:
+        """The stack's files."""
+        return StackFiles(self.stack)
+
+    @property
+    def forwards(self) -> dict[int, int]:
+        """The guest port of each declared host port."""
+        return {p.host_port: p.port for p in self.server.declared if p.host_port}
+
+    def data_disk(self, name: str) -> DataDiskRequest:
+        """One of the data disks."""
+        return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name])
+
+    def start(self, artifact: Artifact) -> MachineRequest:
+        """The machine itself, booted from the one file of an artifact. Raises FlakeshipError."""
+        return MachineRequest(
+            stack=self.stack,
+            server=self.name,
+            id=self.id,
+            image=artifact.image.path,
+            sha512=artifact.image.sha512,
+            format=self.release.format,
+            vcpus=self.server.vcpus,
+            memory=self.server.memory,
+            disk=self.server.disk,
+            subnet=self.subnet,
+            ports=[port.port for port in self.server.declared if port.protocol != "udp"],
+            data_disks=sorted(self.server.data_disks),
+            boot=self.boot,
+            workstation=self.workstation,
+        )
+
+    def verification(self, machine: MachineRecord) -> VerifyMachineRequest:
+        """The checks of the running machine that need no data disks."""
+        request = VerifyRequest(
+            machine=self.id,
+            boot=machine.boot,
+            ports=[port.verified for port in self.server.declared],
+            user=self.release.user,
+            identity=self.identity,
+            toplevel=self.release.toplevel,
+            disk=self.server.disk,
+            checks=[check for check in self.server.checks if not check.needs_data],
+            deadline=self.deadline,
+            promises=Promises(switch=False),
+        )
+        console = str(self.files.machine(self.id) / CONSOLE)
+        return VerifyMachineRequest(request, machine.ports, self.subnet, console)
+
+    def data_checks(self, machine: MachineRecord) -> VerifyMachineRequest | None:
+        """The checks that need the data disks; None where there are none."""
+        checks = [check for check in self.server.checks if check.needs_data]
+        if not checks and not any(port.needs_data for port in self.server.declared):
+            return None
+        request = self.verification(machine)
+        return replace(request, verify=replace(request.verify, checks=checks))
+
+    def ssh_host(self, port: int, host_keys: tuple[str, ...] = ()) -> SshHost:
+        """The server's entry in ssh_config; `port` is the host port of the machine's SSH."""
+        return SshHost(self.name, self.id, port, self.release.user, self.identity, host_keys)
+
+    def cutover(self, machine: MachineRecord, evidence: Evidence) -> CutoverRequest:
+        """The move of the data disks, host ports and stable name to the verified machine."""
+        return CutoverRequest(
+            stack=self.stack,
+            host=self.ssh_host(machine.ports[SSH], tuple(evidence.host_keys)),
+            boot=machine.boot,
+            forwards=self.forwards,
+            data_disks=self.server.data_disks,
+            workstation=self.workstation,
+            generation=self.generation,
+            data_checks=self.data_checks(machine),
+        )
+
+    def output(self, evidence: Evidence) -> ServerOutput:
+        """The server in the stack's outputs: the same value as long as the server is the same."""
+        return ServerOutput(
+            target=TARGET,
+            machine=self.id,
+            release=self.release.name,
+            address=LOOPBACK,
+            ports={str(guest): f"{LOOPBACK}:{host}" for host, guest in self.forwards.items()},
+            ssh=f"ssh -F {self.files.ssh_config} {self.name}",
+            checks=f"{len(evidence.checks)} passed",
+            details={"workstation": self.workstation, "dataDisks": dict(self.server.data_disks)},
+        )

@@ -1,0 +1,96 @@
+"""The machine that runs Pulumi and QEMU: its identity, and its TCP ports."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.system.files import read
+from flakeship.system.process import run
+from flakeship.system.tcp import LOOPBACK
+
+ABANDON = (
+    "if {} no longer exists, remove what ran there from the state: "
+    "`pulumi state delete --target-dependents URN` (see `pulumi stack --show-urns`)"
+)
+
+
+def identity() -> str:
+    """A stable name that no other workstation has: `<hostname>-<8 hexadecimal digits>`.
+
+    The machine-id itself is confidential (machine-id(5)), so only a hash of it is shown.
+    """
+    name = socket.gethostname()
+    machine_id = read(Path("/etc/machine-id")).strip()
+    return f"{name}-{hashlib.sha256(machine_id.encode()).hexdigest()[:8]}" if machine_id else name
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two identities are of one workstation, whose hostname may have changed."""
+    return one == other or (_digest(one) is not None and _digest(one) == _digest(other))
+
+
+def _digest(name: str) -> str | None:
+    found = re.search(r"-([0-9a-f]{8})$", name)
+    return found and found[1]
+
+
+def require(owner: str, machine: str) -> None:
+    """Refuse to change a machine or server of another workstation; an empty owner is this one.
+
+    Raises FlakeshipError (`workstation-mismatch`).
+    """
+    current = identity()
+    if owner and not same(owner, current):
+        raise FlakeshipError(
+            "belongs to another workstation, and a `local` server is changed only where it runs",
+            code="workstation-mismatch",
+            key=machine,
+            given=current,
+            allowed=owner,
+            remedy=f"run this on {owner}; {ABANDON.format(owner)}",
+        )
+
+
+def is_free(port: int) -> bool:
+    """Whether a port of the loopback address can be listened on."""
+    with socket.socket() as probe:
+        # As QEMU does: closed connections in TIME_WAIT do not keep a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct free ports; another process may take one before it is used."""
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind((LOOPBACK, 0))
+        return [probe.getsockname()[1] for probe in sockets]
+
+
+def host_ports(guest_ports: Iterable[int], former: dict[int, int]) -> dict[int, int]:
+    """A free host port for each guest port: the former one where it is still free."""
+    guests = sorted(set(guest_ports))
+    kept = {guest: former[guest] for guest in guests if guest in former and is_free(former[guest])}
+    missing = [guest for guest in guests if guest not in kept]
+    chosen = zip(missing, free_ports(len(missing)), strict=True)
+    return dict(sorted((kept | dict(chosen)).items()))
+
+
+def port_holder(port: int) -> str:
+    """The process that listens on a port, for messages: `nginx (pid 42)` or `another process`."""
+    listening = run(["ss", "-Hltnp", f"sport = :{port}"], check=False, timeout=5).stdout
+    _, found, users = listening.partition('users:(("')
+    name, _, rest = users.partition('",pid=')
+    return f"{name} (pid {rest.split(',')[0]})" if found and rest else "another process"

@@ -1,0 +1,159 @@
+"""The user's commands on a stack of the target `local`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flakeship.model import codec
+from flakeship.model.errors import FlakeshipError
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.state import outputs
+from flakeship.state.outputs import ServerOutput
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import STACK, Stack
+from flakeship.targets.local import data_disk_checks, operate
+from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local.operate import LocalOperator
+from flakeship.targets.local.requests import VerifyMachineRequest
+from flakeship.targets.local.resources import CUTOVER, MACHINE
+from tests.targets.local.unit.qemu_world import FILES, cutover_request, refusal
+from tests.unit.verify.machines import REQUEST
+
+WEB, DB = "web-33333333-abcd", "db-pg-33333333-abcd"
+PASSED = CheckResult("disk", passed=True, milliseconds=40, detail="exit code 0")
+
+
+def verification(machine: str) -> VerifyMachineRequest:
+    return VerifyMachineRequest(REQUEST, {22: 1}, "10.0.2.0/24", f"{machine}.log")
+
+
+def resource(name: str, request: object = None, printed: object = None) -> dict[str, Any]:
+    return {
+        "urn": f"urn:pulumi:dev::flakeship::command:local:Command::{name}",
+        "type": "command:local:Command",
+        "inputs": {"stdin": codec.dump(request) if request else ""},
+        "outputs": {"stdout": codec.dump(printed) if printed else ""},
+    }
+
+
+def verified(machine: str) -> dict[str, Any]:
+    evidence = Evidence(machine, 1, ["ssh-ed25519 AAAA"], 3.0, [])
+    return resource(VERIFICATION.name(machine), verification(machine), evidence)
+
+
+def cut_over(server: str, machine: str, checks: Sequence[CheckResult] = ()) -> dict[str, Any]:
+    request = cutover_request(machine, server, data_checks=verification(machine))
+    done = Cutover(server, machine, "", {}, list(checks))
+    return resource(CUTOVER.name(server), request, done)
+
+
+def server(machine: str) -> ServerOutput:
+    return ServerOutput("local", machine, "r", "127.0.0.1", {}, "", "")
+
+
+def operator(*resources: dict[str, Any], **servers: str) -> LocalOperator:
+    known = {
+        "flakeship": outputs.header("local"),
+        "running": {"appliance": "appliance-33333333"},
+        "servers": {name: server(machine).plain() for name, machine in servers.items()},
+    }
+    stack = {"urn": "urn:pulumi:dev::flakeship::s::flakeship-dev", "type": STACK, "outputs": known}
+    return LocalOperator(Stack("dev", {"resources": [stack, *resources]}))
+
+
+@pytest.mark.parametrize("name", ["web", WEB])
+def test_login_is_by_the_stable_name(name: str) -> None:
+    assert operator(web=WEB).login(name) == ["ssh", "-F", ".state/dev/ssh_config", "web"]
+
+
+@pytest.mark.parametrize("name", ["mail", "web-22222222-abcd"])
+def test_there_is_no_login_to_what_is_not_active(name: str) -> None:
+    assert operator(web=WEB).login(name) is None
+
+
+@pytest.fixture
+def repeated(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[str], str]]:
+    """What is verified once more: the console's file, the pinned keys, what a failure means."""
+    calls: list[tuple[str, Sequence[str], str]] = []
+
+    def verify(request: VerifyMachineRequest, pinned: Sequence[str], on_failure: str) -> Evidence:
+        calls.append((request.console, pinned, on_failure))
+        return Evidence(request.verify.machine, 1, [], 1.0, [PASSED])
+
+    monkeypatch.setattr(operate, "verify_machine", verify)
+    monkeypatch.setattr(data_disk_checks, "check", lambda *_: [PASSED])
+    return calls
+
+
+def test_every_machine_and_every_servers_data_disks_are_verified_again(
+    repeated: list[tuple[str, Sequence[str], str]],
+) -> None:
+    done = operator(verified(WEB), verified(DB), cut_over("web", WEB)).verify()
+    assert [each.machine for each in done] == [WEB, DB, "web with its data disks"]
+    assert all(each.checks == [PASSED] for each in done)
+    (console, pinned, on_failure), _ = repeated
+    assert (console, pinned) == (f"{WEB}.log", ["ssh-ed25519 AAAA"])
+    assert f"`pulumi up --stack dev --replace '**-{WEB}'`" in on_failure
+
+
+@pytest.mark.parametrize("name", ["web", "db-pg"])
+def test_one_server_is_verified_alone(
+    name: str, repeated: list[tuple[str, Sequence[str], str]]
+) -> None:
+    found = operator(verified(WEB), verified(DB), cut_over("web", WEB), cut_over("db-pg", DB))
+    machine = {"web": WEB, "db-pg": DB}[name]
+    done = [each.machine for each in found.verify(name)]
+    assert done == [machine, f"{name} with its data disks"]
+    assert len(repeated) == 1
+
+
+def test_each_failure_is_reported(
+    monkeypatch: pytest.MonkeyPatch, repeated: list[tuple[str, Sequence[str], str]]
+) -> None:
+    def fail(*_: object) -> None:
+        raise FlakeshipError("broken", key="disk")
+
+    monkeypatch.setattr(data_disk_checks, "check", fail)
+    found = operator(verified(WEB), cut_over("web", WEB), cut_over("db-pg", DB))
+    error = refusal(found.verify)
+    assert error.code == "checks-failed"
+    assert str(error).split("\n\n") == ["disk: broken", "disk: broken"]
+    assert len(repeated) == 1
+
+
+def test_status_shows_what_the_cutover_checked() -> None:
+    found = operator(cut_over("web", WEB, [PASSED]), cut_over("db", DB), web=WEB)
+    head, line = found.describe("web", server(WEB))
+    assert head.endswith("with its data disks:")
+    assert line == "  ✓ disk    0.04 s  exit code 0"
+    assert found.describe("db", server(DB)) == []
+    assert found.describe("new", server(WEB)) == []
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalOperator:
+    """Machines of a stack: one with a resource, one active, and one that a killed run left."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("web-new", "web-active", "web-left"):
+        FILES.machine(name).mkdir(parents=True)
+    FILES.active("web").parent.mkdir()
+    FILES.active("web").write_text("web-active\n")
+    return operator(resource(MACHINE.name("web-new")))
+
+
+def test_only_machines_without_a_resource_are_swept(left: LocalOperator) -> None:
+    assert left.orphans() == ["web-left"]
+    assert left.sweep().removed == ["web-left"]
+    assert {path.name for path in FILES.machines.iterdir()} == {"web-new", "web-active"}
+    assert left.orphans() == left.sweep().removed == []
+
+
+def test_after_a_destroy_every_machine_is_swept(left: LocalOperator) -> None:
+    FILES.active("web").unlink()
+    assert len(operator().sweep().removed) == 3
+    assert left.orphans() == []
+    assert not FILES.machines.exists()
