@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import MIB
 from flakeship.nix import image_file
 from flakeship.system.files import tidy
 from flakeship.system.lock import locked
@@ -61,7 +62,7 @@ def delete(request: DataDiskRequest) -> None:
 def _grow(request: DataDiskRequest) -> None:
     if machine := _user(request):
         with connect(machine) as monitor:
-            size = request.size * image_file.MEBIBYTE
+            size = request.size * MIB
             monitor.execute(
                 "block_resize", **{"node-name": hotplug.node(request.name), "size": size}
             )
