@@ -1,7 +1,4 @@
-"""The command `flakeship`: what users do with a stack that exists.
-
-Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
-"""
+"""The command `flakeship`: what users do with a stack that exists."""
 
 from __future__ import annotations
 
@@ -21,10 +18,14 @@ from flakeship.state import stack
 from flakeship.system import log
 from flakeship.system.interrupt import install_signal_handlers
 
+EXIT_CODES = """
+Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
+"""
+
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=__doc__)
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(__version__)
 @click.option(
     "-s", "--stack", "name", metavar="NAME", help="The stack, instead of the selected one."
@@ -111,7 +112,7 @@ def remove_orphans(as_json: bool) -> None:
 @commands.command("doctor")
 @AS_JSON
 def check_tools(as_json: bool) -> None:
-    """Show the tools that Flakeship runs, and how to get those that are missing."""
+    """Show the needed tools, and how to install missing ones."""
     found = doctor.tools()
     click.echo(json.dumps([asdict(each) for each in found]) if as_json else doctor.text(found))
     if any(each.missing for each in found):

@@ -112,9 +112,23 @@ class Stack:
 
 
 def selected() -> Stack:
-    """The stack that Pulumi has selected (PULUMI_STACK, or `pulumi stack select`)."""
-    name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
-    exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
+    """The stack that Pulumi has selected (PULUMI_STACK, or `pulumi stack select`).
+
+    Raises FlakeshipError where there is none.
+    """
+    try:
+        name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
+        exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
+    except CommandError as error:
+        if error.exit_code is None:
+            raise
+        why = error.stderr.strip().splitlines()[-1:] or [error.what]
+        raise FlakeshipError(
+            why[0].removeprefix("error: "),
+            code="stack-unavailable",
+            key="pulumi",
+            remedy="name a stack with --stack, or choose one with `pulumi stack select`",
+        ) from error
     return Stack(name, exported.get("deployment") or {})
 
 

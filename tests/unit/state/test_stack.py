@@ -46,6 +46,17 @@ def test_a_result_that_cannot_be_read_names_its_resource() -> None:
     assert (caught.value.code, caught.value.key) == ("state-unreadable", "machine-web-1")
 
 
+def test_without_a_stack_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: list[str]) -> Result:
+        raise CommandError("`pulumi stack` failed", 255, "warning: x\nerror: no stack selected")
+
+    monkeypatch.setattr(module, "run", run)
+    with pytest.raises(FlakeshipError) as caught:
+        module.selected()
+    assert (caught.value.code, caught.value.what) == ("stack-unavailable", "no stack selected")
+    assert "--stack" in caught.value.remedy
+
+
 def test_operations_of_a_killed_run_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
     monkeypatch.setattr(module, "run", ran.append)

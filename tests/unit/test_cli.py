@@ -1,0 +1,123 @@
+"""The command line: options, JSON, exit codes, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from flakeship import __version__, cli
+from flakeship.model.errors import FlakeshipError
+from flakeship.state import stack
+from flakeship.state.stack import Stack
+from tests.unit.operate.test_status import resources
+
+STATE = Stack("dev", {"resources": resources()})
+
+
+@pytest.fixture(autouse=True)
+def _selected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "selected", lambda: STATE)
+    monkeypatch.setattr(cli, "install_signal_handlers", lambda: None)
+    monkeypatch.setenv("PULUMI_STACK", "dev")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["flakeship", *words])
+    return cli.main()
+
+
+def test_status_for_people_and_for_scripts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "status") == 0
+    assert "web: flakeship ssh web" in capsys.readouterr().out
+    assert run(monkeypatch, "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["running"] == {"web": "web-33333333"}
+
+
+def test_ssh_becomes_the_command_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[Sequence[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: became.append([file, *argv]))
+    assert run(monkeypatch, "ssh", "web") == 0
+    assert became == [["ssh", "ssh", "-F", ".state/dev/ssh_config", "web"]]
+
+
+def test_a_stack_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "--stack", "prod", "status") == 0
+    assert os.environ["PULUMI_STACK"] == "prod"
+
+
+def fails(error: BaseException) -> Any:
+    def selected() -> Stack:
+        raise error
+
+    return selected
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "printed"),
+    [
+        (FlakeshipError("is broken", key="web"), 1, "web: is broken\n"),
+        (OSError("no space left"), 1, "no space left\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_a_failure_is_one_message_and_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    printed: str,
+) -> None:
+    monkeypatch.setattr(stack, "selected", fails(error))
+    assert run(monkeypatch, "status") == code
+    assert capsys.readouterr().err.lstrip() == printed
+
+
+@pytest.mark.parametrize("words", [["statsu"], ["status", "--jsn"], ["diff", "a", "b", "c"]])
+def test_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert run(monkeypatch, *words) == 2
+    assert "Usage: flakeship" in capsys.readouterr().err
+
+
+def test_help_and_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--help") == 0
+    shown = capsys.readouterr().out
+    for command in ("status", "ssh", "verify", "diff", "sweep", "doctor"):
+        assert f"\n  {command} " in shown
+    assert run(monkeypatch, "--version") == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("complete", "found"), [(cli.servers, "web"), (cli.releases, "web-33")])
+def test_names_are_completed(monkeypatch: pytest.MonkeyPatch, complete: Any, found: str) -> None:
+    assert any(name.startswith(found) for name in complete(None, None, "w"))
+    assert complete(None, None, "x") == []
+    monkeypatch.setattr(stack, "selected", fails(FlakeshipError("no stack")))
+    assert complete(None, None, "w") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_completion_script(shell: str) -> None:
+    env = {**os.environ, "_FLAKESHIP_COMPLETE": f"{shell}_source"}
+    argv = [sys.executable, "-m", "flakeship"]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert "_FLAKESHIP_COMPLETE" in done.stdout
+
+
+@pytest.mark.parametrize(("words", "imported"), [(["internal"], False), (["--version"], True)])
+def test_internal_commands_do_not_import_the_parser(words: list[str], imported: bool) -> None:
+    code = f"import sys; sys.argv[1:] = {words!r}; from flakeship.__main__ import main; main();"
+    code += "print('click' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str(imported)
