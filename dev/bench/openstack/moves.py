@@ -71,16 +71,11 @@ class Seen:
 @contextmanager
 def first_of(address: str, page: str) -> Iterator[Seen]:
     """Look during a block until an address answers with a page."""
-    seen, done = Seen(), threading.Event()
-
-    url = f"http://{address}/"
+    seen, done, url = Seen(), threading.Event(), f"http://{address}/"
 
     def look() -> None:
         while not done.wait(PACE):
-            with (
-                suppress(OSError, HTTPException),
-                urlopen(f"http://{address}/", timeout=1) as answer,
-            ):
+            with suppress(OSError, HTTPException), urlopen(url, timeout=1) as answer:
                 if page in answer.read().decode():
                     seen.at = time.perf_counter()
                     return
