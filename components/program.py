@@ -15,7 +15,7 @@ from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired, missing_images
-from flakeship.release.sources import Flake, Found, Ledger
+from flakeship.release.sources import Flake, Found, Ledger, ReleaseSource
 from flakeship.state import passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.targets import registry
@@ -67,7 +67,7 @@ async def program() -> dict[str, Any]:
 def refuse_secrets(stack: str, spec: TargetSpec) -> None:
     """Refuse to keep secrets in a stack whose passphrase is public. Raises FlakeshipError."""
     secrets = [key for key in CONFIG.get() if is_config_secret(key)]
-    if spec.features.standby:
+    if spec.features.secrets:
         secrets.append(f"the records of the target {spec.name}")
     file = Path(f"Pulumi.{stack}.yaml")
     passphrase.refuse_public(stack, secrets, file, os.environ)
@@ -78,9 +78,11 @@ async def desired_releases(
 ) -> tuple[Found, frozenset[str]]:
     """The release of each host: one chosen by name from the ledger, the others from the flake."""
     records = (await reading).outputs.ledger if given.release else ()
-    pinned = Ledger(given, records, spec).releases(given.hosts)
+    ledger_source: ReleaseSource = Ledger(given, records, spec)
+    flake_source: ReleaseSource = Flake(given, stack, spec)
+    pinned = ledger_source.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
-    evaluated = await asyncio.to_thread(Flake(given, stack, spec).releases, rest)
+    evaluated = await asyncio.to_thread(flake_source.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])
     return found, frozenset(pinned.releases)

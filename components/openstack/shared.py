@@ -11,7 +11,7 @@ from pulumi_openstack import compute
 
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.flavors.choice import Choice
-from flakeship.targets.openstack.images.image_request import properties
+from flakeship.targets.openstack.images.properties import properties
 from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import SERVER_GROUP

@@ -28,7 +28,8 @@ class Features:
 
     `data_disks`: disks that outlive machines. `host_ports`: ports of the workstation that lead to a
     server. `sources`: ports that only some networks reach (`allowFrom`). `standby`: older machines
-    stay running (`standbyReleases`). `no_servers`: a stack may publish images alone.
+    stay running (`standbyReleases`). `no_servers`: a stack may publish images alone. `secrets`:
+    what a run records for the next one may hold secrets, such as user data.
     """
 
     data_disks: bool = False
@@ -36,6 +37,7 @@ class Features:
     sources: bool = False
     standby: bool = False
     no_servers: bool = False
+    secrets: bool = False
 
 
 class TargetSchema(Protocol):

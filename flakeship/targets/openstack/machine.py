@@ -14,7 +14,7 @@ from flakeship.targets.openstack.choices import Access, Placement
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.network.rules import Rule, group_name, rules_of
 from flakeship.targets.openstack.ownership_tags import words
-from flakeship.targets.openstack.requests import Bastion, EphemeralRequest, VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.targets.openstack.settings import CloudServer, NetworkSettings
 from flakeship.verify.request import VerifyRequest
 
@@ -169,14 +169,6 @@ class Machine:
             restricted=sorted(
                 p.port for p in self.server.declared if p.allow_from and p.protocol != "udp"
             ),
-        )
-
-    def ephemeral_verification(
-        self, image: str, network: str, security_group: str, flavor: str
-    ) -> EphemeralRequest:
-        """The request to create a test server, verify it and remove it; all are ids."""
-        return EphemeralRequest(
-            self.verification("", "", image, ""), flavor, network, [security_group]
         )
 
 

@@ -18,7 +18,7 @@ class OpenStack:
     """See flakeship.targets.base.TargetSpec. Whatever needs openstacksdk is imported when used."""
 
     name = "openstack"
-    features = Features(sources=True, standby=True, no_servers=True)
+    features = Features(sources=True, standby=True, no_servers=True, secrets=True)
     images = ImageSupport(
         formats=("qcow2", "raw"),
         firmware=("bios", "hybrid", "uefi"),

@@ -16,7 +16,7 @@ from flakeship.nix import evaluate
 from flakeship.nix import workers as memory
 from flakeship.release.sources import Flake, refuse_unbootable
 from flakeship.targets import registry
-from flakeship.targets.openstack.images.image_request import properties
+from flakeship.targets.openstack.images.properties import properties
 from tests.unit.model.test_ledger import release
 
 QCOW2 = release(1)

@@ -1,12 +1,9 @@
-"""The request that publishes a release's image: its name, its bytes and its properties."""
+"""The properties of a release's image, for Nova and for people."""
 
 from __future__ import annotations
 
-from flakeship.model.artifact import Artifact
 from flakeship.model.release import Release
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.requests import PublishRequest
-from flakeship.targets.openstack.settings import OpenStackSettings
 
 
 def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
@@ -35,19 +32,3 @@ def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
         "flakeship_dirty": str(release.revision.endswith("-dirty")).lower() if revision else "",
     }
     return {name: value for name, value in found.items() if value}
-
-
-def publish_request(
-    release: Release, artifact: Artifact, settings: OpenStackSettings, stack: str, *, upload: int
-) -> PublishRequest:
-    """The request for a release's image; `upload` is how often it will have been uploaded."""
-    return PublishRequest(
-        cloud=settings.cloud,
-        name=release.name,
-        file=artifact.image.path,
-        sha512=artifact.image.sha512,
-        min_ram=release.memory,
-        properties=properties(release, stack, artifact.image.sha512),
-        visibility=settings.visibility,
-        publication=upload,
-    )
