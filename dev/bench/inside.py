@@ -1,4 +1,4 @@
-"""The cost of the report of changes inside a host, compared with `nix derivation show`."""
+"""What the report of changes inside a host costs, beside Nix' own showing of its derivations."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def releases(some: Release, changed: int) -> list[Release]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "system.nix")
         file.write_text(SYSTEM % (SIZE, changed))
-        printed = run([*NIX, "eval", "--json", "--impure", "--file", file]).stdout
-    return [dataclasses.replace(some, **each) for each in json.loads(printed)]
+        told = run([*NIX, "eval", "--json", "--impure", "--file", file]).stdout
+    return [dataclasses.replace(some, **each) for each in json.loads(told)]
 
 
 def show_each(drvs: list[str]) -> None:

@@ -1,1 +1,1 @@
-"""The target openstack, compared with Terraform and a script of the official client."""
+"""What the target openstack is measured beside: Terraform and a script of the official client."""

@@ -58,7 +58,7 @@ class Terraform:
 
 
 def variables(image: Path, key: Path) -> Mapping[str, str]:
-    """The variables of main.tf."""
+    """What main.tf asks for."""
     return {"image": str(image), "key": str(key), "flavor": FLAVOR, "name": NAME}
 
 

@@ -1,4 +1,4 @@
-"""The examples of docs/how-to/openstack.md are settings, and they show every key there is."""
+"""The examples about the target are settings, and those of the reference show every key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from flakeship.targets.openstack.settings import CloudSettings, OpenStackServer,
 from flakeship.targets.openstack.spec import SPEC
 from tests.project import ROOT
 
-GUIDE = (ROOT / "docs/how-to/openstack.md").read_text()
+PAGES = [ROOT / "docs/how-to/openstack.md", ROOT / "docs/reference/openstack.md"]
+GUIDE = "\n".join(page.read_text() for page in PAGES)
 BLOCKS = [textwrap.dedent(each) for each in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
 STACKS: list[dict[str, Any]] = [
     yaml.safe_load(block)["config"] for block in BLOCKS if block.startswith("config:")
