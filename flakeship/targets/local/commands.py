@@ -26,42 +26,17 @@ def start_machine(request: MachineRequest, _printed: str) -> MachineRecord:
     return record
 
 
-def stop_machine(request: MachineRequest, _printed: str) -> None:
-    """Stop a machine and remove its files."""
-    machine.stop(request)
-
-
-def ensure_data_disk(request: DataDiskRequest, _printed: str) -> None:
-    """Create or grow a data disk."""
-    data_disks.ensure(request)
-
-
-def delete_data_disk(request: DataDiskRequest, _printed: str) -> None:
-    """Delete a data disk with its data."""
-    data_disks.delete(request)
-
-
 def verify(request: VerifyMachineRequest, printed: str) -> Evidence:
     """Verify a machine; what was printed before has the pinned host keys."""
     return verify_machine(request, pinned_keys(printed, request.verify.machine))
 
 
-def cut_over(request: CutoverRequest, _printed: str) -> cutover.Cutover:
-    """Move a server to a verified machine."""
-    return cutover.cutover(request)
-
-
-def remove_cutover(request: CutoverRequest, _printed: str) -> None:
-    """Remove a server's stable name and host ports."""
-    cutover.remove(request)
-
-
 COMMANDS: Mapping[str, Command] = {
-    "ensure-data-disk": Command(DataDiskRequest, ensure_data_disk),
-    "delete-data-disk": Command(DataDiskRequest, delete_data_disk),
+    "ensure-data-disk": Command(DataDiskRequest, lambda request, _: data_disks.ensure(request)),
+    "delete-data-disk": Command(DataDiskRequest, lambda request, _: data_disks.delete(request)),
     "start-machine": Command(MachineRequest, start_machine),
-    "stop-machine": Command(MachineRequest, stop_machine),
+    "stop-machine": Command(MachineRequest, lambda request, _: machine.stop(request)),
     "verify-machine": Command(VerifyMachineRequest, verify),
-    "cutover": Command(CutoverRequest, cut_over),
-    "remove-cutover": Command(CutoverRequest, remove_cutover),
+    "cutover": Command(CutoverRequest, lambda request, _: cutover.cutover(request)),
+    "remove-cutover": Command(CutoverRequest, lambda request, _: cutover.remove(request)),
 }

@@ -16,7 +16,6 @@ from flakeship.targets.local.cutover_steps import (
     CheckDataDisks,
     DetachDisk,
     Forward,
-    RemoveSshHost,
     SetActive,
     SetGeneration,
     SetSshHost,
@@ -26,6 +25,7 @@ from flakeship.targets.local.cutover_steps import (
 from flakeship.targets.local.qmp import Monitor, connect
 from flakeship.targets.local.requests import CutoverRequest
 from flakeship.targets.local.running_machine import RunningMachine
+from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import forget
 
 
@@ -91,10 +91,10 @@ class Run:
                 self._released[host_port] = time.monotonic()
                 with self._monitor(machine) as monitor:
                     port_forwards.place(monitor, host_port, None)
-            case SetSshHost(host):
-                ssh_config.put(files.ssh_config, host)
-            case RemoveSshHost(server):
+            case SetSshHost(server, None):
                 ssh_config.remove(files.ssh_config, server)
+            case SetSshHost(_, SshHost() as host):
+                ssh_config.put(files.ssh_config, host)
             case SetActive(server, ""):
                 forget(files.active(server))
             case SetActive(server, machine):

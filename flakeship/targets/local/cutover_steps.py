@@ -47,16 +47,10 @@ class Unforward:
 
 @dataclass(frozen=True)
 class SetSshHost:
-    """Write a server's entry in ssh_config."""
-
-    host: SshHost
-
-
-@dataclass(frozen=True)
-class RemoveSshHost:
-    """Remove a server's entry from ssh_config."""
+    """Write a server's entry in ssh_config; None: remove it."""
 
     server: str
+    host: SshHost | None
 
 
 @dataclass(frozen=True)
@@ -81,8 +75,8 @@ class SetGeneration:
 
 
 Action = (
-    AttachDisk | DetachDisk | Forward | Unforward | SetSshHost | RemoveSshHost | SetActive
-    | CheckDataDisks | SetGeneration
+    AttachDisk | DetachDisk | Forward | Unforward | SetSshHost | SetActive | CheckDataDisks
+    | SetGeneration
 )  # fmt: skip
 
 
@@ -115,16 +109,14 @@ class Situation:
 
 def steps(request: CutoverRequest, found: Situation) -> list[Step]:
     """Data disks, then ports, then the name: in this order the new machine is complete first."""
-    entry = SetSshHost(found.host) if found.host else RemoveSshHost(request.server)
+    server, machine = request.server, request.machine
     return [
         *_disks(request, found),
         *_ports(request, found),
-        Step(SetSshHost(request.host), (entry,)),
-        Step(
-            SetActive(request.server, request.machine), (SetActive(request.server, found.former),)
-        ),
+        Step(SetSshHost(server, request.host), (SetSshHost(server, found.host),)),
+        Step(SetActive(server, machine), (SetActive(server, found.former),)),
         Step(CheckDataDisks()),
-        Step(SetGeneration(request.server, request.generation)),
+        Step(SetGeneration(server, request.generation)),
     ]
 
 
