@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from flakeship.model.evidence import Evidence
+from flakeship.targets.local.outputs import server_output
 from flakeship.targets.local.plan import LocalPlan
 from flakeship.targets.local.server_plan import ServerPlan
 
@@ -57,7 +58,7 @@ def declare(
         pulumi.ResourceOptions(depends_on=[verification]),
     )
     output = pulumi.Output.all(verification.evidence, cutover.done).apply(
-        lambda known: planned.output(known[0]).plain()
+        lambda known: server_output(planned, known[0]).plain()
     )
     return verification.evidence, output
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from flakeship import __version__
 from flakeship.model import codec
@@ -26,6 +26,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.ledger import upgraded
 from flakeship.model.release import Record
 from flakeship.state import first_version
+
+T = TypeVar("T")
 
 SCHEMA = 1
 """Raised by a change that an older reader would misunderstand."""
@@ -173,6 +175,16 @@ def _server(stored: _Server) -> ServerOutput:
     known = {name: getattr(stored, name) for name in _Server.model_fields}
     details = (stored.model_extra or {}).get(stored.target) or {}
     return ServerOutput(**known, details=details)
+
+
+def parsed(kind: type[T], value: object, stack: str) -> T:
+    """A target's own part of the outputs. Raises FlakeshipError where it cannot be read."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise unreadable(stack, f"{place}: {first['msg']}") from error
 
 
 def ledger(records: list[Record]) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.targets.local import preflight, ssh_config
 from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
+from flakeship.targets.local.outputs import ServerDetails, server_details
 from flakeship.targets.local.server_plan import ServerPlan
 
 
@@ -35,6 +36,7 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     `host-port-taken`.
     """
     servers: list[ServerPlan] = []
+    before = server_details(desired.outputs, desired.stack)
     configured = [
         (f"flakeship:servers[{number}]", instance)
         for number, server in enumerate(desired.settings.servers)
@@ -46,7 +48,8 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
         state = inventory.machines.get(machine, MachineState())
         preflight.check_size(key, server, release)
         preflight.check_host_ports(key, server, inventory.held_ports)
-        owner = preflight.owner(server.name, desired.outputs, inventory.workstation)
+        recorded = before.get(server.name, ServerDetails()).workstation
+        owner = preflight.owner(server.name, recorded, inventory.workstation)
         if not state.runs:
             preflight.check_image(release, inventory.dangling)
         planned = ServerPlan(
@@ -60,7 +63,7 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
             deadline=desired.settings.boot_timeout,
         )
         servers.append(replace(planned, generation=next_generation(planned, inventory)))
-    warnings = preflight.warnings(servers, desired.outputs, inventory)
+    warnings = preflight.warnings(servers, before, inventory)
     return LocalPlan(servers, desired.retained, desired.releases, warnings)
 
 

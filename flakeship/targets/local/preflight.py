@@ -8,9 +8,9 @@ from flakeship.config.server import AnyServer
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.release import Release
 from flakeship.nix import store
-from flakeship.state.outputs import StackOutputs
 from flakeship.targets.local import workstation
 from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
+from flakeship.targets.local.outputs import ServerDetails
 from flakeship.targets.local.server_plan import ServerPlan
 
 
@@ -55,13 +55,11 @@ def check_image(release: Release, dangling: Collection[str]) -> None:
         )
 
 
-def owner(server: str, outputs: StackOutputs, current: str) -> str:
-    """The workstation that a server belongs to, by the name that the stack has for it.
+def owner(server: str, recorded: str, current: str) -> str:
+    """The workstation that a server belongs to: as recorded, also under another hostname.
 
     Raises FlakeshipError (`workstation-mismatch`) where it is not the current one.
     """
-    output = outputs.servers.get(server)
-    recorded = str(output.details.get("workstation", "")) if output else ""
     if not recorded:
         return current
     if not workstation.same(recorded, current):
@@ -78,18 +76,16 @@ def owner(server: str, outputs: StackOutputs, current: str) -> str:
 
 
 def warnings(
-    servers: Sequence[ServerPlan], outputs: StackOutputs, inventory: LocalInventory
+    servers: Sequence[ServerPlan], before: Mapping[str, ServerDetails], inventory: LocalInventory
 ) -> list[str]:
     """Servers that are down, and data disks that will be deleted."""
     desired = {planned.name: planned.server.data_disks for planned in servers}
     lines = [line for planned in servers for line in _down(planned, inventory)]
-    for server, output in outputs.servers.items():
-        going = set(output.details.get("dataDisks", {})) - set(desired.get(server, {}))
-        lines += [
-            f"the data disk {disk} of {server} will be deleted with everything on it"
-            for disk in sorted(going)
-        ]
-    return lines
+    return lines + [
+        f"the data disk {disk} of {server} will be deleted with everything on it"
+        for server, details in before.items()
+        for disk in sorted(details.data_disks.keys() - desired.get(server, {}).keys())
+    ]
 
 
 def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:

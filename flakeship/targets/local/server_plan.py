@@ -10,8 +10,6 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.model.release import Release
-from flakeship.state.outputs import ServerOutput
-from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local.machine_record import MachineRecord
 from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.requests import (
@@ -23,8 +21,6 @@ from flakeship.targets.local.requests import (
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.verify.request import Promises, VerifyRequest
-
-TARGET = "local"
 
 
 @dataclass(frozen=True)
@@ -129,17 +125,4 @@ class ServerPlan:
             workstation=self.workstation,
             generation=self.generation,
             data_checks=self.data_checks(machine),
-        )
-
-    def output(self, evidence: Evidence) -> ServerOutput:
-        """The server in the stack's outputs: the same value as long as the server is the same."""
-        return ServerOutput(
-            target=TARGET,
-            machine=self.id,
-            release=self.release.name,
-            address=LOOPBACK,
-            ports={str(guest): f"{LOOPBACK}:{host}" for host, guest in self.forwards.items()},
-            ssh=f"ssh -F {self.files.ssh_config} {self.name}",
-            checks=f"{len(evidence.checks)} passed",
-            details={"workstation": self.workstation, "dataDisks": dict(self.server.data_disks)},
         )

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
 from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
-from flakeship.state.outputs import ServerOutput, StackOutputs, unreadable
+from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
 from flakeship.targets.openstack.machine import Deployed, Machine
 from flakeship.targets.openstack.requests import Bastion
-
-T = TypeVar("T")
 
 TARGET = "openstack"
 
@@ -78,17 +76,17 @@ def server_output(
 
 def server_details(server: ServerOutput) -> ServerDetails:
     """What the target keeps of a server. Raises FlakeshipError where it cannot be read."""
-    return _read(ServerDetails, server.details, server.machine)
+    return parsed(ServerDetails, server.details, server.machine)
 
 
 def stack_details(outputs: StackOutputs, stack: str) -> StackDetails:
     """What the target keeps of a stack. Raises FlakeshipError where it cannot be read."""
-    return _read(StackDetails, outputs.details, stack)
+    return parsed(StackDetails, outputs.details, stack)
 
 
 def deployed(outputs: StackOutputs, stack: str) -> dict[str, list[Machine]]:
     """The machines of the last good run by server, the active one first. Raises FlakeshipError."""
-    return _read(dict[str, list[Machine]], outputs.machines, stack)
+    return parsed(dict[str, list[Machine]], outputs.machines, stack)
 
 
 def plain_machines(machines: Deployed) -> dict[str, list[Any]]:
@@ -101,12 +99,3 @@ def plain_machines(machines: Deployed) -> dict[str, list[Any]]:
         exclude_defaults=True,
     )
     return found
-
-
-def _read(kind: type[T], value: object, stack: str) -> T:
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise unreadable(stack, f"{place}: {first['msg']}") from error

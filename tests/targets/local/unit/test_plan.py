@@ -20,6 +20,7 @@ from flakeship.state.outputs import ServerOutput, StackOutputs
 from flakeship.targets.local import ssh_config
 from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
 from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.outputs import server_output
 from flakeship.targets.local.plan import LocalPlan, plan_servers, subnet
 from flakeship.targets.local.server_plan import ServerPlan
 from flakeship.verify.request import Promises
@@ -98,7 +99,7 @@ sys.addaudithook(
 
 
 def test_planning_is_pure() -> None:
-    inventory, outputs = in_place(), output("web", dataDisks={"old": 64})
+    inventory, outputs = in_place(), output("web", data_disks={"old": 64})
     desired = Desired("dev", settings(WEB), {"appliance": release(1)}, outputs)
     first = plan_servers(desired, inventory)
     EVENTS.clear()
@@ -179,10 +180,10 @@ def test_the_request_to_cut_over() -> None:
 
 
 def test_the_stack_output_of_a_server() -> None:
-    found = web().output(EVIDENCE)
+    found = server_output(web(), EVIDENCE)
     assert found.ports == {"80": "127.0.0.1:8080"}
     assert found.ssh == "ssh -F .state/dev/ssh_config web"
-    assert found.details == {"workstation": HERE, "dataDisks": {"pg": 1024}}
+    assert found.details == {"workstation": HERE, "data_disks": {"pg": 1024}}
 
 
 def test_the_cutover_checks_nothing_where_nothing_needs_the_disks() -> None:
@@ -297,6 +298,12 @@ def test_a_server_of_another_workstation_is_refused() -> None:
     assert (error.given, error.allowed) == (HERE, "elsewhere")
 
 
+def test_outputs_that_cannot_be_read_are_refused() -> None:
+    error = refusal(lambda: planned(WEB, outputs=output("web", data_disks=["pg"])))
+    assert (error.code, error.key) == ("outputs-unreadable", "stack dev")
+    assert "web.data_disks" in error.what
+
+
 def test_a_new_server_needs_no_warning() -> None:
     assert planned(WEB).warnings == []
 
@@ -319,8 +326,8 @@ def test_a_dead_machine_that_a_new_release_replaces_is_warned_of() -> None:
 def test_data_that_will_be_lost_is_warned_of() -> None:
     outputs = StackOutputs(
         servers={
-            **output("web", dataDisks={"pg": 64, "files": 64}).servers,
-            **output("old", dataDisks={"x": 1}).servers,
+            **output("web", data_disks={"pg": 64, "files": 64}).servers,
+            **output("old", data_disks={"x": 1}).servers,
         }
     )
     assert planned(WEB, outputs=outputs).warnings == [
