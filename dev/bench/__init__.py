@@ -1,1 +1,1 @@
-"""Speed and memory, each beside a peer in the same run; printed as tables, never asserted."""
+"""Speed and memory, compared with a peer in the same run; printed as tables, never asserted."""

@@ -1,4 +1,4 @@
-"""What evaluating NixOS hosts costs, beside asking Nix for less and for the same in more steps."""
+"""The cost of evaluating NixOS hosts, compared with less, and with the same in more steps."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ COLD = os.environ | {"NIX_CONFIG": f"{os.environ.get('NIX_CONFIG', '')}\neval-ca
 RUNS = 3
 
 ONE = """
-from flakeship.nix import evaluate as nix
-evaluate = lambda: nix.evaluate(flake, hosts[0], variant, Path("access"))
+from flakeship.nix import evaluate as host
+evaluate = lambda: host.evaluate(flake, hosts[0], variant, Path("access"))
 """
 MANY = """
 from flakeship.config import settings
@@ -85,8 +85,8 @@ def one(made: Repository, path: Path) -> None:
     ours, peer, three = [], [], []
     for _ in range(RUNS):  # in turn: what else the machine does meets them all
         ours.append(timed(ONE, made, path, (HOST,), COLD))
-        peer.append(asked(("eval", "--raw", f"{toplevel}.drvPath"), COLD))
-        three.append([asked(words, COLD) for words in rebuild])
+        peer.append(nix(("eval", "--raw", f"{toplevel}.drvPath"), COLD))
+        three.append([nix(words, COLD) for words in rebuild])
     timed(ONE, made, path, (HOST,), dict(os.environ))
     cached = [timed(ONE, made, path, (HOST,), dict(os.environ)) for _ in range(RUNS)]
     whole = [total(each) for each in three]
@@ -105,14 +105,14 @@ def one(made: Repository, path: Path) -> None:
 def several(made: Repository, path: Path) -> None:
     """Several hosts at once, and one after the other."""
     alone = timed(MANY.format(alone=True), made, path, HOSTS, COLD)
-    beside = timed(MANY.format(alone=False), made, path, HOSTS, COLD)
+    together = timed(MANY.format(alone=False), made, path, HOSTS, COLD)
     show(
         f"the evaluation of {len(HOSTS)} hosts, {os.cpu_count()} cores, "
         f"{workers.available_memory() or 0} MiB of memory to spare",
         ("what", "seconds", "of CPU", "largest process MB"),
         [
             ("one after the other", *best([alone])),
-            (f"{workers.workers(len(HOSTS))} at a time", *best([beside])),
+            (f"{workers.workers(len(HOSTS))} at a time", *best([together])),
         ],
     )
 
@@ -134,30 +134,30 @@ def timed(
 ) -> Cost:
     """What one evaluation by Flakeship costs, without the start of Python."""
     argv = [sys.executable, "-c", TIMED.format(code), made.hosts, VARIANT, *hosts]
-    said, cost = measured(argv, path, env | {"PYTHONPATH": str(ROOT)})
-    return Cost(float(said), cost.busy, cost.peak)
+    printed, cost = measured(argv, path, env | {"PYTHONPATH": str(ROOT)})
+    return Cost(float(printed), cost.busy, cost.peak)
 
 
-def asked(words: Sequence[str], env: dict[str, str]) -> Cost:
+def nix(words: Sequence[str], env: dict[str, str]) -> Cost:
     """What one call of Nix costs."""
     return measured([*NIX, *words, "--no-write-lock-file"], ROOT, env)[1]
 
 
 def measured(argv: Sequence[str], cwd: Path, env: dict[str, str]) -> tuple[str, Cost]:
-    """What a command prints and what it costs, with all that it waited for."""
+    """The output of a command and its cost, children included."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as errors:
         with subprocess.Popen(
             argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process:
             assert process.stdout
-            said = process.stdout.read()
+            printed = process.stdout.read()
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
         assert process.returncode == 0, errors.read()
     seconds = time.perf_counter() - start
-    return said, Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+    return printed, Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the report of changes inside a host costs, beside Nix' own showing of its derivations."""
+"""The cost of the report of changes inside a host, compared with `nix derivation show`."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def releases(some: Release, changed: int) -> list[Release]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "system.nix")
         file.write_text(SYSTEM % (SIZE, changed))
-        told = run([*NIX, "eval", "--json", "--impure", "--file", file]).stdout
-    return [dataclasses.replace(some, **each) for each in json.loads(told)]
+        printed = run([*NIX, "eval", "--json", "--impure", "--file", file]).stdout
+    return [dataclasses.replace(some, **each) for each in json.loads(printed)]
 
 
 def show_each(drvs: list[str]) -> None:

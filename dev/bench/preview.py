@@ -1,4 +1,4 @@
-"""What a preview that changes nothing costs beside the same resources with literal inputs."""
+"""The cost of a preview that changes nothing, compared with the same resources as literals."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
     package, module, cls = kind
     if package != "flakeship":
         module = f".{module.partition('/')[0]}" if module else ""
-    stated = told(resource.get("inputs") or {})
+    stated = without_notes(resource.get("inputs") or {})
     assert isinstance(stated, dict)
     return {
         "urn": urn,
@@ -121,11 +121,11 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
     }
 
 
-def told(value: object) -> object:
+def without_notes(value: object) -> object:
     """An input without the engine's own notes."""
     if isinstance(value, dict):
-        return {key: told(each) for key, each in value.items() if not key.startswith("__")}
-    return [told(each) for each in value] if isinstance(value, list) else value
+        return {key: without_notes(each) for key, each in value.items() if not key.startswith("__")}
+    return [without_notes(each) for each in value] if isinstance(value, list) else value
 
 
 def peak(project: Project) -> float:

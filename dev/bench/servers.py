@@ -1,4 +1,4 @@
-"""From a built image to verified servers, beside a shell loop that only waits for SSH."""
+"""From a built image to verified servers, compared with a shell loop that waits for SSH."""
 
 from __future__ import annotations
 

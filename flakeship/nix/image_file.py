@@ -10,7 +10,7 @@ from flakeship.model.artifact import File
 from flakeship.model.sizes import MIB
 
 QCOW2 = b"QFI\xfb"
-"""The first bytes of a qcow2; its virtual size is in the 8 bytes at 24 (QEMU's interop/qcow2.txt)."""
+"""The first bytes of a qcow2; its virtual size is in bytes 24 to 31 (QEMU's interop/qcow2.txt)."""
 
 
 def describe(path: Path) -> File:

@@ -1,1 +1,1 @@
-"""What the target openstack is measured beside: Terraform and a script of the official client."""
+"""The target openstack, compared with Terraform and a script of the official client."""

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dev.bench.openstack.asked import asked
+from dev.bench.openstack.calls import calls
 from dev.bench.openstack.first import first
 from dev.bench.openstack.moves import configure, moves
 from dev.bench.openstack.uploads import uploads
@@ -39,7 +39,7 @@ def measure(stack: CloudStack, parts: list[str]) -> None:
     pages, images = {stack.running(): HELLO}, [image(stack)]
     if "preview" in parts:
         preview(stack)
-        asked(stack)
+        calls(stack)
     if "moves" in parts:
         print("a second release…", flush=True)
         stack.edit(HELLO, WELCOME)

@@ -1,4 +1,4 @@
-"""From a built image to a verified server, beside Terraform and a script of the client."""
+"""From a built image to a verified server, compared with Terraform and the official client."""
 
 from __future__ import annotations
 

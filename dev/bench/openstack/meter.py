@@ -65,7 +65,7 @@ async def _run(meter: Meter, opened: threading.Event, done: threading.Event) -> 
         try:
             await _forward(meter, reader, writer)
         except (OSError, EOFError, asyncio.CancelledError):
-            pass  # the client says what it thinks of that
+            pass  # the client reports it
         finally:
             writer.close()
 

@@ -24,7 +24,7 @@ PACE = 0.05
 
 
 def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
-    """Measure; `pages` tells what each of two running releases answers, the running one last."""
+    """Measure; `pages` are the answers of the two running releases, the active one last."""
     theirs: list[tuple[object, ...]] = []
     if shutil.which("terraform"):
         silence, seconds = in_place(stack, images)
@@ -57,7 +57,7 @@ def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
 
 
 def configure(stack: CloudStack, release: str = "") -> None:
-    """One server, of the flake or of a release; two releases stay, and run."""
+    """One server, of the flake or of a release; two releases keep running."""
     stack.settings(WEB, retainReleases=2, release=release, openstack={"pool": peers.POOL})
 
 
@@ -71,12 +71,12 @@ class Seen:
 @contextmanager
 def first_of(address: str, page: str) -> Iterator[Seen]:
     """Look during a block until an address answers with a page."""
-    seen, done = Seen(), threading.Event()
+    seen, done, url = Seen(), threading.Event(), f"http://{address}/"
 
     def look() -> None:
         while not done.wait(PACE):
-            with suppress(OSError, HTTPException), urlopen(f"http://{address}/", timeout=1) as told:
-                if page in told.read().decode():
+            with suppress(OSError, HTTPException), urlopen(url, timeout=1) as answer:
+                if page in answer.read().decode():
                     seen.at = time.perf_counter()
                     return
 

@@ -58,7 +58,7 @@ class Terraform:
 
 
 def variables(image: Path, key: Path) -> Mapping[str, str]:
-    """What main.tf asks for."""
+    """The variables of main.tf."""
     return {"image": str(image), "key": str(key), "flavor": FLAVOR, "name": NAME}
 
 

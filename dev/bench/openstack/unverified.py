@@ -1,4 +1,4 @@
-"""Stands in for `python -m flakeship` where nothing boots: verifications pass at once, unseen."""
+"""Replaces `python -m flakeship` where nothing boots: verifications pass at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import VerifyServerRequest
 
 if sys.argv[1:] == ["internal", "openstack.verify-server"]:
-    asked = codec.parse(VerifyServerRequest, sys.stdin.read())
-    print(codec.dump(Evidence(asked.machine, 1, ["ssh-ed25519 AAAA"], 0.0, [])))
+    request = codec.parse(VerifyServerRequest, sys.stdin.read())
+    print(codec.dump(Evidence(request.machine, 1, ["ssh-ed25519 AAAA"], 0.0, [])))
 else:
-    import_module("flakeship.real")  # it runs the command and exits
+    sys.exit(import_module("flakeship.real").main())

@@ -1,4 +1,4 @@
-"""The verb `publish` beside curl's upload of the same file to the same Glance."""
+"""Publishing an image, compared with curl's upload of the same file to the same Glance."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def randomly(file: Path, size: int) -> str:
 
 
 def publish(stack: CloudStack, file: Path, digest: str) -> tuple[float, float]:
-    """The seconds and the peak memory of the whole verb, as Pulumi runs it."""
+    """The seconds and the peak memory of the whole internal command, as Pulumi runs it."""
     request = PublishRequest("", NAME, str(file), digest, 0, {}, "private")
     argv = [sys.executable, "-m", "flakeship", "internal", "openstack.publish-image"]
-    seconds, peak, said = measured(argv, codec.dump(request), stack.path, stack.env)
-    remove(stack.cloud, json.loads(said)["id"])
+    seconds, peak, printed = measured(argv, codec.dump(request), stack.path, stack.env)
+    remove(stack.cloud, json.loads(printed)["id"])
     return seconds, peak
 
 
@@ -77,7 +77,7 @@ def curl(cloud: Connection, file: Path) -> float:
         "/images",
         json={"name": NAME, "disk_format": "raw", "container_format": "bare", "os_hidden": True},
     ).json()
-    # by standard input: a command line is for everybody to see
+    # by standard input: everybody can read a command line
     glance = str(cloud.image.get_endpoint()).rstrip("/")
     settings = (
         f'url = "{glance}/images/{image["id"]}/file"\n'
@@ -96,7 +96,7 @@ def remove(cloud: Connection, image: str) -> None:
 
 
 def measured(
-    argv: Sequence[str], told: str, directory: Path, env: Mapping[str, str]
+    argv: Sequence[str], stdin: str, directory: Path, env: Mapping[str, str]
 ) -> tuple[float, float, str]:
     """The seconds of a command, the most memory that it held, in MB, and what it printed."""
     most = [0]
@@ -116,8 +116,8 @@ def measured(
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        said, complaint = child.communicate(told)
+        printed, errors = child.communicate(stdin)
         seconds = time.perf_counter() - start
         watcher.join()
-    assert child.returncode == 0, complaint
-    return seconds, max(most) / 1000, said
+    assert child.returncode == 0, errors
+    return seconds, max(most) / 1000, printed

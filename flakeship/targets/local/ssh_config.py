@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flakeship.ssh import host_keys
-from flakeship.ssh.options import Endpoint
+from flakeship.ssh.options import Endpoint, SshOptions, quoted, unquoted
 from flakeship.system.files import read, tidy, write
 from flakeship.system.lock import locked
 from flakeship.system.tcp import LOOPBACK
@@ -42,21 +42,10 @@ def block(host: SshHost, config: Path, checkout: Path) -> str:
 
     `checkout` is the absolute path that relative paths start from.
     """
-    options = {
-        "HostName": LOOPBACK,
-        "Port": str(host.port),
-        "User": host.user,
-        "HostKeyAlias": host.machine,
-        "UserKnownHostsFile": _known_hosts(config, checkout),
-        "GlobalKnownHostsFile": "/dev/null",
-        "StrictHostKeyChecking": "yes",
-        "UpdateHostKeys": "no",
-    }
-    if host.identity:
-        options["IdentityFile"] = _quoted(checkout / host.identity)
-        options["IdentitiesOnly"] = "yes"
-    lines = "".join(f"  {option} {value}\n" for option, value in options.items())
-    return f"Host {host.server}\n{lines}"
+    identity = str(checkout / host.identity) if host.identity else ""
+    endpoint = replace(host.endpoint, identity=identity)
+    known_hosts = checkout / config.with_name(KNOWN_HOSTS)
+    return SshOptions(endpoint, known_hosts=known_hosts).config_block(host.server)
 
 
 def blocks(config: Path) -> dict[str, str]:
@@ -77,7 +66,7 @@ def hosts(config: Path) -> dict[str, SshHost]:
             machine,
             int(options["Port"]),
             options["User"],
-            _unquoted(options.get("IdentityFile", "")),
+            unquoted(options.get("IdentityFile", "")),
             tuple(key for alias, _, key in keys if alias == machine),
         )
     return found
@@ -85,7 +74,7 @@ def hosts(config: Path) -> dict[str, SshHost]:
 
 def is_moved(config: Path) -> bool:
     """Whether the checkout was moved after the file was written."""
-    text, known_hosts = read(config), _known_hosts(config, Path.cwd())
+    text, known_hosts = read(config), quoted(Path.cwd() / config.with_name(KNOWN_HOSTS))
     return bool(text) and f"UserKnownHostsFile {known_hosts}\n" not in text
 
 
@@ -114,16 +103,3 @@ def _save(config: Path, entries: dict[str, SshHost]) -> None:
     write(known_hosts, keys + read(known_hosts))
     write(config, "\n".join([_HEADER, *(block(host, config, Path.cwd()) for host in ordered)]))
     write(known_hosts, keys)
-
-
-def _known_hosts(config: Path, checkout: Path) -> str:
-    return _quoted(checkout / config.with_name(KNOWN_HOSTS))
-
-
-def _quoted(path: Path) -> str:
-    """A path as ssh_config takes it: ssh expands `%`."""
-    return '"' + str(path).replace("%", "%%") + '"'
-
-
-def _unquoted(value: str) -> str:
-    return value.strip('"').replace("%%", "%")

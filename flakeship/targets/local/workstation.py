@@ -6,13 +6,12 @@ import hashlib
 import re
 import socket
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.files import read
 from flakeship.system.process import run
-from flakeship.system.tcp import LOOPBACK
+from flakeship.system.tcp import LOOPBACK, free_ports
 
 ABANDON = (
     "if {} no longer exists, remove what ran there from the state: "
@@ -68,15 +67,6 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct free ports; another process may take one before it is used."""
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind((LOOPBACK, 0))
-        return [probe.getsockname()[1] for probe in sockets]
 
 
 def host_ports(guest_ports: Iterable[int], former: dict[int, int]) -> dict[int, int]:

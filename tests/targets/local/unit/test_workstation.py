@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.system import files, lock
-from flakeship.system.tcp import LOOPBACK
+from flakeship.system.tcp import LOOPBACK, free_ports
 from flakeship.targets.local import workstation
 from tests.targets.local.unit.qemu_world import refusal
 
@@ -34,7 +34,7 @@ def test_another_hostname_is_the_same_workstation(monkeypatch: pytest.MonkeyPatc
 def test_former_ports_are_kept_where_they_are_free() -> None:
     with socket.create_server((LOOPBACK, 0)) as listening:
         taken = listening.getsockname()[1]
-        [former] = workstation.free_ports(1)
+        [former] = free_ports(1)
         ports = workstation.host_ports([80, 22, 22, 443], {22: former, 80: taken})
         assert list(ports) == [22, 80, 443]
         assert ports[22] == former

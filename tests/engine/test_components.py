@@ -1,0 +1,53 @@
+"""The components in a program of somebody else's: Inputs in, Outputs out, no plan needed."""
+
+from __future__ import annotations
+
+from tests.engine.conftest import Tiny
+
+PROGRAM = '''\
+"""A page that is verified before anything points to it."""
+
+from pathlib import Path
+
+import pulumi
+
+from components.local.cutover import LocalCutover
+from components.local.server import LocalServer
+from components.nix_image import NixImage
+from components.verification import Verification
+from flakeship.nix.evaluate import evaluate
+from flakeship.targets.local.requests import CutoverRequest, MachineRequest, VerifyMachineRequest
+from flakeship.targets.local.ssh_config import SshHost
+from flakeship.verify.request import VerifyRequest
+
+ID, STACK = "page-00000000-aaaa", pulumi.get_stack()
+tiny = evaluate("./flake", "tiny", "qemu", Path("access"))
+check = VerifyRequest(ID, [], tiny.user, "", tiny.toplevel, 2048)
+image = NixImage(tiny.name, {"release": tiny, "stack": STACK})
+boot = image.artifact.apply(lambda a: MachineRequest(
+    STACK, "page", ID, a.image.path, a.image.sha512, 1, 512, 2048, "10.9.9.0/24", [22], [], 1, ""))
+server = LocalServer("page", {"machine_id": ID, "machine": boot})
+verified = Verification(ID, {"command": "local.verify-machine", "request": server.machine.apply(
+    lambda m: VerifyMachineRequest(check, m.ports, "10.9.9.0/24", "console.log"))})
+moved = LocalCutover("page", {"request": verified.evidence.apply(lambda e: CutoverRequest(
+    STACK, SshHost("page", ID, 22, tiny.user, "", tuple(e.host_keys)), 1, {}, {}, ""))})
+pulumi.export("active", moved.done.apply(lambda done: done.machine))
+'''
+
+
+def test_a_program_of_ones_own_uses_the_components(project: Tiny) -> None:
+    (project.path / "access").mkdir()
+    (project.path / "access/authorized_keys").write_text("")
+    (project.path / "__main__.py").unlink()
+    (project.path / "__main__.py").write_text(PROGRAM)
+    preview = project.preview()
+    for token in ("index:NixImage", "local:Server", "index:Verification", "local:Cutover"):
+        assert f"flakeship:{token}" in preview
+    project.up()
+    assert [line.split()[0] for line in project.log()] == ["build", "start", "verify", "cutover"]
+    assert project.outputs() == {"active": "page-00000000-aaaa"}
+    project.preview("--expect-no-changes")
+    project.fail("verify")
+    project.write("two")
+    assert "1 of 9 checks failed" in project.up(check=False)
+    assert "cutover" not in " ".join(project.log())
