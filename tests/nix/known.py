@@ -70,8 +70,8 @@ class Repository:
         done = run(argv, env=env(), check=False)
         if done.code:
             # an error is followed by a long way to it, and a warning has no other words
-            said = [line for line in done.stderr.splitlines() if "warning:" in line]
-            raise CommandError("\n".join([*said, done.stderr[-1000:]]), done.code, done.stderr)
+            warnings = [line for line in done.stderr.splitlines() if "warning:" in line]
+            raise CommandError("\n".join([*warnings, done.stderr[-1000:]]), done.code, done.stderr)
         return done.stdout.strip()
 
 

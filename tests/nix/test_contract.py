@@ -150,7 +150,7 @@ def test_every_template_is_offered(stubbed: Path) -> None:
 
 
 def test_every_module_has_the_name_of_its_file(stubbed: Path) -> None:
-    there = "builtins.mapAttrs (_: module: builtins.pathExists module)"
-    argv = [*NIX, "eval", "--json", f"{stubbed}#nixosModules", "--apply", there]
+    exist = "builtins.mapAttrs (_: module: builtins.pathExists module)"
+    argv = [*NIX, "eval", "--json", f"{stubbed}#nixosModules", "--apply", exist]
     files = {file.stem for file in (ROOT / "nix/modules").glob("*.nix")} - {"names"}
     assert json.loads(run(argv).stdout) == dict.fromkeys(files | {"bare-metal", "disk"}, True)

@@ -218,10 +218,10 @@ def test_it_says_which_image_it_is(host: Known) -> None:
 
 
 def test_it_has_budgets(host: Known) -> None:
-    told = host.facts["flakeship"]
-    assert told["closureBudget"] <= CLOSURE.get(host.host, 1500)
+    options = host.facts["flakeship"]
+    assert options["closureBudget"] <= CLOSURE.get(host.host, 1500)
     if host.variant == "netboot":
-        budgets = told["netboot"]["kernelBudget"], told["netboot"]["initrdBudget"]
+        budgets = options["netboot"]["kernelBudget"], options["netboot"]["initrdBudget"]
         assert budgets[0] <= 30
         assert budgets[1] <= INITRD.get(host.host, 300)
         # and the build fails beyond them

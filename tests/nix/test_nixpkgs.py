@@ -17,7 +17,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that FLAKESHIP_NIXPKGS names."""
     path = tmp_path / "tree"
     path.mkdir()
-    (path / "flake.nix").write_text('{ outputs = _: { said = "a tree"; }; }')
+    (path / "flake.nix").write_text('{ outputs = _: { text = "a tree"; }; }')
     monkeypatch.setenv(nixpkgs.VARIABLE, str(path))
     return path
 
@@ -28,8 +28,8 @@ def test_a_tree_is_in_the_store_as_long_as_its_link(tree: Path, tmp_path: Path) 
     assert found.startswith(f"path:{root.resolve()}?lastModified={nixpkgs.LOCK['lastModified']}&")
     assert root.resolve().name.endswith("-source")
     assert nixpkgs.reference(root) == found
-    said = run([*NIX, "eval", "--json", f"{found}#said"]).stdout
-    assert json.loads(said) == "a tree"
+    text = run([*NIX, "eval", "--json", f"{found}#text"]).stdout
+    assert json.loads(text) == "a tree"
     assert tree.is_dir()
 
 

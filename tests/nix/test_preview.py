@@ -20,17 +20,17 @@ def test_a_host_is_previewed_without_a_build(repository: Repository, tmp_path: P
         ("servers[0].disk", "8G"),
     ):
         project.config(key, value)
-    seconds, said = [], ""
+    seconds, preview = [], ""
     for _ in range(2):
         start = time.monotonic()
-        said = project.preview()
+        preview = project.preview()
         seconds.append(time.monotonic() - start)
     release = evaluate.evaluate(
         str(project.flake), "web", "qemu", project.path / ".state/test/access"
     )
-    assert f"image-{release.name}" in said
-    assert f"machine-{release.name}" in said
-    assert "create" in said
+    assert f"image-{release.name}" in preview
+    assert f"machine-{release.name}" in preview
+    assert "create" in preview
     assert Path(release.drv).is_file()
     assert not Path(release.out).exists()
     assert not Path(release.toplevel).exists()

@@ -22,7 +22,7 @@ def test_a_warning_and_a_failed_assertion_fail(repository: Repository, what: str
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "problem"),
     [
         ("registry", "is the source of nixpkgs"),
         ("channel", "is the source of nixpkgs"),
@@ -34,6 +34,6 @@ def test_a_warning_and_a_failed_assertion_fail(repository: Repository, what: str
         ("yescrypt", "holds a private key"),
     ],
 )
-def test_it_is_seen_in_the_graph(repository: Repository, what: str, said: str) -> None:
-    (problem,) = graph.problems(wrong(repository, what).release_drv)
-    assert problem.endswith(said)
+def test_it_is_seen_in_the_graph(repository: Repository, what: str, problem: str) -> None:
+    (found,) = graph.problems(wrong(repository, what).release_drv)
+    assert found.endswith(problem)

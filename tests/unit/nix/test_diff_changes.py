@@ -1,4 +1,4 @@
-"""Each kind of change inside a system is told, and told apart from what only moved."""
+"""Each kind of change inside a system is found, and kept apart from what is only relinked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store() -> SmallStore:
 def compare(store: SmallStore, before: Release, after: Release) -> Changes:
     """In every format of Nix the same."""
     old, new = (
-        changes.compare(parse(told), before, after) for told in (store.shown(), store.newest())
+        changes.compare(parse(shown), before, after) for shown in (store.shown(), store.newest())
     )
     # in the newest the path of what is fetched is known from its environment alone
     assert dataclasses.asdict(old) == dataclasses.asdict(new)
@@ -94,8 +94,8 @@ def test_what_a_build_alone_needs_is_apart(store: SmallStore) -> None:
 
 def test_what_is_fetched_has_a_path_in_every_format(store: SmallStore) -> None:
     path = store.add("openssh-10.0.tar.gz", fixed=True, url="x")
-    for told in (store.shown(), store.newest()):
-        assert parse(told).deriver(base_name(path)) is not None
+    for shown in (store.shown(), store.newest()):
+        assert parse(shown).deriver(base_name(path)) is not None
 
 
 def test_another_kernel_needs_a_reboot(store: SmallStore) -> None:
@@ -106,7 +106,7 @@ def test_another_kernel_needs_a_reboot(store: SmallStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "text"),
     [
         ({"kernel": ("linux", "6.18.37")}, "linux 6.18.37, rebuilt"),
         ({"initrd": ("initrd", "2")}, "initrd"),
@@ -114,11 +114,11 @@ def test_another_kernel_needs_a_reboot(store: SmallStore) -> None:
     ],
 )
 def test_other_parts_of_a_boot_need_one(
-    store: SmallStore, part: dict[str, tuple[str, str]], said: str
+    store: SmallStore, part: dict[str, tuple[str, str]], text: str
 ) -> None:
     ((name, package),) = part.items()
     after = store.system(**{name: store.package(*package, patch="x")})  # type: ignore[arg-type]
-    assert compare(store, store.system(), after).reboot == [said]
+    assert compare(store, store.system(), after).reboot == [text]
 
 
 def test_units_are_told_by_what_is_written_in_them(store: SmallStore) -> None:
@@ -171,8 +171,8 @@ def test_files_of_etc_from_packages_move_with_them(store: SmallStore) -> None:
 
 
 def test_a_file_that_names_all_packages_is_not_told_with_them(store: SmallStore) -> None:
-    def system(said: str) -> Release:
-        tool = store.file("tool", f"echo {said}")
+    def system(text: str) -> Release:
+        tool = store.file("tool", f"echo {text}")
         path = store.add("system-path", chosenOutputs=[{"paths": [tool]}], buildCommand="perl")
         command = f"xsltproc --stringparam serviceDirectories {path}"
         return store.system(etc={"dbus-1": store.add("dbus-1", buildCommand=command)})
@@ -183,9 +183,9 @@ def test_a_file_that_names_all_packages_is_not_told_with_them(store: SmallStore)
 
 def test_a_file_of_the_flake_is_read(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no derivation's output, but a source in the store."""
-    said = {f"/nix/store/{str(n) * 32}-motd": f"hello\n{n}\n" for n in (1, 2)}
-    monkeypatch.setattr("flakeship.nix.diff.file_diff.read_source", lambda path: said[str(path)])
-    first, second = (store.system(etc={"motd": path}) for path in said)
+    text = {f"/nix/store/{str(n) * 32}-motd": f"hello\n{n}\n" for n in (1, 2)}
+    monkeypatch.setattr("flakeship.nix.diff.file_diff.read_source", lambda path: text[str(path)])
+    first, second = (store.system(etc={"motd": path}) for path in text)
     assert compare(store, first, second).files.changed == {"motd": ["-1", "+2"]}
 
 

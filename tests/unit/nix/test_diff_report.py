@@ -1,4 +1,4 @@
-"""What a person reads of changes, and what is said where they cannot be told."""
+"""What a report of changes contains, and the errors where there is none."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_the_short_form_never_floods() -> None:
     some = [f"unit{number}" for number in range(50)]
     differs = FileDiff(added=some, changed={name: ["+x"] * 99 for name in some}, relinked=some)
     all_ = Packages(many, some)
-    told = render.summary(
+    text = render.summary(
         Changes(["linux 1 -> 2"], all_, all_, differs, differs, differs, all_, []), "unknown"
     )
-    assert len(told.splitlines()) == 8
-    assert max(map(len, told.splitlines())) < 220
-    assert "package5 1 -> 2, 295 more" in told
-    assert "50 more restart because their dependencies changed" in told
+    assert len(text.splitlines()) == 8
+    assert max(map(len, text.splitlines())) < 220
+    assert "package5 1 -> 2, 295 more" in text
+    assert "50 more restart because their dependencies changed" in text
 
 
 def test_only_what_differs_has_a_line() -> None:
@@ -49,23 +49,23 @@ def test_only_what_differs_has_a_line() -> None:
         "  units: 1 restart because their dependencies changed",
         "  closure: 1.0 -> 2.0 MiB (+1.0)",
     ]
-    said = render.summary(
+    text = render.summary(
         dataclasses.replace(NOTHING, build=Packages([PackageChange("q", (), ("1",))])), "x"
     )
-    assert "the systems are identical; only the build of the image differs" in said
-    assert "build only: 1 change\n" in said
+    assert "the systems are identical; only the build of the image differs" in text
+    assert "build only: 1 change\n" in text
 
 
 def test_what_is_built_otherwise_is_named_where_it_is_little() -> None:
     few, many = ["ssh", "curl"], [f"package{number}" for number in range(9)]
-    for names, said in [(few, "2 rebuilt: ssh, curl"), (many, "9 rebuilt")]:
+    for names, text in [(few, "2 rebuilt: ssh, curl"), (many, "9 rebuilt")]:
         changes = dataclasses.replace(NOTHING, direct=Packages([], names))
-        assert render.summary(changes, "x").splitlines()[0] == f"  packages: {said}"
+        assert render.summary(changes, "x").splitlines()[0] == f"  packages: {text}"
         assert names[-1] in render.full(changes, "x")
 
 
 def test_unchanged_versions_are_in_brackets() -> None:
-    said = [
+    text = [
         render.package_line(PackageChange("ssl", before, after))
         for before, after in [
             ((), ("1",)),
@@ -75,7 +75,7 @@ def test_unchanged_versions_are_in_brackets() -> None:
             (("1", "2"), ("1",)),
         ]
     ]
-    assert said == [
+    assert text == [
         "+ssl 1",
         "-ssl 1",
         "ssl 1 -> 2",
@@ -118,9 +118,9 @@ def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None
         reboot=[f"kernel parameters +{line}"],
         files=FileDiff(changed={"motd": [f"+{line}"]}),
     )
-    said = render.full(changes, "x").splitlines()
-    assert f"    kernel parameters +{shown}" in said
-    assert f"      +{shown}" in said
+    text = render.full(changes, "x").splitlines()
+    assert f"    kernel parameters +{shown}" in text
+    assert f"      +{shown}" in text
     assert f"kernel parameters +{shown}" in render.summary(changes, "x")
 
 
@@ -150,11 +150,11 @@ def test_no_text_takes_long(text: str) -> None:
 
 
 def test_a_derivation_that_is_gone_is_one_line(tmp_path: Path) -> None:
-    there = tmp_path / "x.drv"
-    there.touch()
+    existing = tmp_path / "x.drv"
+    existing.touch()
     lost = dataclasses.replace(release(1, "abc"), drv=str(tmp_path / "lost.drv"))
     with pytest.raises(FlakeshipError) as raised:
-        report.report(lost, dataclasses.replace(release(2), drv=str(there)))
+        report.report(lost, dataclasses.replace(release(2), drv=str(existing)))
     assert (raised.value.code, raised.value.key) == ("store-path-missing", "web-11111111")
     assert raised.value.what.startswith(lost.drv)
     assert "evaluate web at revision abc" in raised.value.remedy
@@ -198,11 +198,11 @@ def test_a_nix_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_change_is_one_of_a_host_that_runs() -> None:
-    wanted = {"web": release(2), "db": dataclasses.replace(release(3), host="db")}
-    found = list(report.replaced({"web": "web-11111111"}, [record(1)], wanted))
+    desired = {"web": release(2), "db": dataclasses.replace(release(3), host="db")}
+    found = list(report.replaced({"web": "web-11111111"}, [record(1)], desired))
     assert found == [(release(1), release(2))]
-    assert not list(report.replaced({"web": "web-22222222"}, [record(2)], wanted))
-    assert not list(report.replaced({}, [], wanted))
+    assert not list(report.replaced({"web": "web-22222222"}, [record(2)], desired))
+    assert not list(report.replaced({}, [], desired))
 
 
 @pytest.fixture
@@ -223,9 +223,9 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     return known
 
 
-def built(tmp_path: Path, digit: int, *, there: bool = True) -> Release:
+def built(tmp_path: Path, digit: int, *, exists: bool = True) -> Release:
     path = tmp_path / f"{digit}-system"
-    if there:
+    if exists:
         path.touch()
     return dataclasses.replace(release(digit), toplevel=str(path))
 
@@ -239,14 +239,14 @@ def test_the_closure_size_is_what_nix_knows(tmp_path: Path, sizes: dict[str, int
 def test_the_closure_size_is_unknown_before_a_build(
     tmp_path: Path, sizes: dict[str, int | None]
 ) -> None:
-    old, new = built(tmp_path, 1), built(tmp_path, 2, there=False)
+    old, new = built(tmp_path, 1), built(tmp_path, 2, exists=False)
     sizes[old.toplevel] = 1
-    said = closure_size.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
-    assert said == "unknown: 0 of about 2 paths are in the local store"
+    text = closure_size.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
+    assert text == "unknown: 0 of about 2 paths are in the local store"
 
 
 def test_a_cache_may_know_it(tmp_path: Path, sizes: dict[str, int | None]) -> None:
-    old, new = built(tmp_path, 1), built(tmp_path, 2, there=False)
+    old, new = built(tmp_path, 1), built(tmp_path, 2, exists=False)
     sizes |= {old.toplevel: 5 << 20, "https://b": 2 << 20}
     assert closure_size.closure_size(old, new, [], caches=True) == "5.0 -> 2.0 MiB (-3.0)"
 
