@@ -61,15 +61,7 @@ def evaluate(flake: str, host: str, variant: str, access: Path) -> Release:
 
 def read(drv: str, attribute: str) -> Release:
     """The release that a manifest's derivation describes; `attribute` names it in errors."""
-    text = store.derivation(drv)["env"].get("manifest")
-    if text is None:
-        raise FlakeshipError(
-            "the derivation has no `manifest` in its environment",
-            code="manifest-invalid",
-            key=attribute,
-            remedy="see docs/reference/manifest.md for what a flake offers",
-        )
-    return manifest.read(text, attribute)
+    return manifest.read(store.derivation(drv)["env"].get("manifest", ""), attribute)
 
 
 def cause(stderr: str) -> str:

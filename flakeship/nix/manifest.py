@@ -26,11 +26,11 @@ def read(text: str, attribute: str) -> Release:
 
     Raises FlakeshipError where the manifest has another schema or does not fit it.
     """
-    given = _object(text)
-    if given is None:
-        raise FlakeshipError(
-            "the manifest is not a JSON object", code="manifest-invalid", key=attribute
-        )
+    try:
+        given = TypeAdapter(dict[str, Any]).validate_json(text)
+    except ValidationError as error:
+        what = "the manifest is not a JSON object"
+        raise FlakeshipError(what, code="manifest-invalid", key=attribute) from error
     number = given.pop("schema", None)
     if type(number) is not int or number != SCHEMA:
         raise _other_schema(number, attribute)
@@ -55,29 +55,17 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def _other_schema(number: object, attribute: str) -> FlakeshipError:
-    if isinstance(number, int) and number > SCHEMA:
-        return FlakeshipError(
-            f"the manifest is written for schema {number}, this Flakeship reads up to {SCHEMA}",
-            code="manifest-newer",
-            key=attribute,
-            remedy="update this Flakeship",
-        )
+    newer = isinstance(number, int) and number > SCHEMA
+    written = "without a schema" if number is None else f"for schema {json.dumps(number)}"
     return FlakeshipError(
-        f"the manifest must say `schema: {SCHEMA}`",
-        code="manifest-older",
+        f"the manifest is written {written}, this Flakeship reads schema {SCHEMA}",
+        code="manifest-newer" if newer else "manifest-older",
         key=attribute,
-        given="no `schema`" if number is None else json.dumps(number),
-        remedy="update Flakeship in the flake (`nix flake update flakeship`), or where the flake "
-        "writes its own manifests, see docs/reference/manifest.md",
+        remedy="update this Flakeship"
+        if newer
+        else "update Flakeship in the flake (`nix flake update flakeship`), or write the manifest "
+        "by docs/reference/manifest.md",
     )
 
 
