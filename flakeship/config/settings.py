@@ -30,16 +30,16 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         "rollbackWindow": "standbyReleases",
     }
 
-    flake: str = "./nix/appliance"
+    flake: str
     """The flake: a directory (`./servers`) or any flake reference. It has an attribute
     `flakeship.<host>.<variant>`."""
-    host: str = "appliance"
+    host: str
     """The NixOS configuration in the flake."""
     variant: str = ""
     """The image format of the host; empty: the target's own."""
     target: str = "local"
     """Where images and servers live."""
-    servers: list[Server[OptionsT]] = Field(default=[{"name": "web"}], validate_default=True)
+    servers: list[Server[OptionsT]]
     """The servers. Empty: the stack publishes images alone, where its target supports that."""
     retain_releases: Annotated[int, Field(ge=1, le=100)] = 3
     """How many verified releases stay in the ledger with their images, the running one included."""

@@ -22,10 +22,13 @@ def flake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+EXAMPLE = {"flake": "./nix/appliance", "host": "appliance", "servers": [WEB]}
+
+
 def read(**config: object) -> settings.AnySettings:
     texts = {
         f"flakeship:{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in config.items()
+        for key, value in (EXAMPLE | config).items()
     }
     found, _ = settings.read(texts | {"other:key": "1"}, registry.spec, registry.names())
     return found
@@ -37,7 +40,15 @@ def refusal(**config: object) -> FlakeshipError:
     return refused.value
 
 
-def test_nothing_given_is_the_embedded_default() -> None:
+def test_flake_host_and_servers_have_no_defaults() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read({}, registry.spec, registry.names())
+    missing = [(each.key, each.code) for each in refused.value.problems]
+    keys = ("flake", "host", "servers")
+    assert missing == [(f"flakeship:{key}", "setting-missing") for key in keys]
+
+
+def test_the_defaults_of_the_others() -> None:
     found = read()
     assert (found.host, found.target, found.retain_releases) == ("appliance", "local", 3)
     assert [server.name for server in found.servers] == ["web"]

@@ -118,7 +118,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnySettings:
     (tmp_path / "flake").mkdir()
     (tmp_path / "flake/flake.nix").touch()
     monkeypatch.chdir(tmp_path)
-    return AnySettings(flake="./flake", host="web")
+    return AnySettings(flake="./flake", host="web", servers=[])
 
 
 @pytest.mark.parametrize(("mebibytes", "most"), [(16000, 4), (2500, 2), (100, 1)])

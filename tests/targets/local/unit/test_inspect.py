@@ -27,7 +27,7 @@ PORTS = [{"port": 80, "hostPort": 18080}, {"port": 443, "hostPort": 18443}]
 
 def settings(ports: object = PORTS) -> AnySettings:
     server = {"name": "web", "ports": ports, "dataDisks": {"pg": "64M"}}
-    given = {"servers": [server], "flake": "nixpkgs"}
+    given = {"servers": [server], "flake": "nixpkgs", "host": "appliance"}
     return Settings[TargetOptions, ServerOptions].model_validate(given)
 
 

@@ -44,7 +44,7 @@ EMPTY = LocalInventory(HERE, CHECKOUT, ".state/id_ed25519")
 
 
 def settings(*servers: dict[str, Any]) -> AnySettings:
-    given = {"servers": list(servers), "flake": "nixpkgs", "bootTimeout": 120}
+    given = {"flake": "nixpkgs", "host": "appliance", "bootTimeout": 120, "servers": list(servers)}
     return Settings[TargetOptions, ServerOptions].model_validate(given)
 
 

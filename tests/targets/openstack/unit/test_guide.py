@@ -36,7 +36,8 @@ def flake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(config: dict[str, Any]) -> CloudSettings:
-    given = {"flakeship:flake": "./web"} | config
+    web = {"flake": "./web", "host": "web", "servers": [{"name": "web"}]}
+    given = {f"flakeship:{key}": value for key, value in web.items()} | config
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
     found, _ = settings.read(texts, registry.spec, registry.names())
     return found
