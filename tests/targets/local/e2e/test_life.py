@@ -105,7 +105,7 @@ def test_a_run_killed_after_the_cut_over_can_be_taken_back(appliance: Appliance)
     )
     cutovers = appliance.path / ".state/test/cutovers/web"
     count = cutovers.read_text()
-    while cutovers.read_text() == count:  # the cut-over's last step
+    while cutovers.read_text() == count:  # the last step of the cutover
         assert engine.poll() is None
         time.sleep(0.001)
     os.killpg(engine.pid, signal.SIGKILL)
