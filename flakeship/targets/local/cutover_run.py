@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult
 from flakeship.system.files import write
-from flakeship.targets.local import data_disk_checks, guest, hotplug, port_forwards, ssh_config
+from flakeship.targets.local import guest, hotplug, port_forwards, ssh_config
 from flakeship.targets.local.cutover_steps import (
     Action,
     AttachDisk,
@@ -99,9 +99,12 @@ class Run:
                 forget(files.active(server))
             case SetActive(server, machine):
                 write(files.active(server), f"{machine}\n")
-            case CheckDataDisks():
+            case CheckDataDisks() if self.request.data_checks:
+                # few cutovers have such checks, and importing them takes a while
+                from flakeship.targets.local import data_disk_checks  # noqa: PLC0415
+
                 new = self.machines[self.request.machine]
-                self.checks = data_disk_checks.check(self.request.data_checks, lambda: new.shell)
+                self.checks = data_disk_checks.check(self.request.data_checks, new.shell)
             case SetGeneration(server, number):
                 write(files.generation(server), f"{number}\n")
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-
 from flakeship.model.evidence import CheckResult
 from flakeship.system.process import Shell
 from flakeship.targets.local import guest
@@ -17,22 +14,18 @@ PATIENCE = 60.0
 """Seconds for a port to answer: its service starts only with the disk."""
 
 
-def check(request: VerifyMachineRequest | None, shell: Callable[[], Shell]) -> list[CheckResult]:
-    """Run the checks that need data disks; `shell` logs in, and is called only where there are any.
-
-    Raises FlakeshipError (`checks-failed`) with those that failed.
-    """
-    if request is None:
-        return []
+def check(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
+    """Run the checks that need data disks. Raises FlakeshipError (`checks-failed`)."""
     machine = request.verify.machine
-    results = verify_data(request.verify, route(request), shell(), PATIENCE)
+    results = verify_data(request.verify, route(request), shell, PATIENCE)
     console = f"{machine} still runs; its console is in {request.console}"
     refuse_failed(machine, results, "checks with data disks", [console])
     return results
 
 
 def repeat(request: CutoverRequest) -> list[CheckResult]:
-    """Run them once more on a cutover's machine, with a login of its own."""
-    with ExitStack() as opened:
-        login = guest.login(request.host.endpoint, request.host.host_keys)
-        return check(request.data_checks, lambda: opened.enter_context(login))
+    """Run them once more on a cutover's machine, with a login of its own, where there are any."""
+    if request.data_checks is None:
+        return []
+    with guest.login(request.host.endpoint, request.host.host_keys) as shell:
+        return check(request.data_checks, shell)

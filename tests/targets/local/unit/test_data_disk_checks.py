@@ -73,7 +73,7 @@ def failed(details: tuple[str, ...]) -> dict[str, str]:
 
 
 def test_the_evidence(verification: VerifyMachineRequest) -> None:
-    checks = data_disk_checks.check(verification, Guest)
+    checks = data_disk_checks.check(verification, Guest())
     assert [check.name for check in checks] == ["port-80", "listeners", "schema"]
     assert all(check.passed for check in checks)
 
@@ -86,7 +86,7 @@ def test_only_what_needs_the_disks_is_checked(verification: VerifyMachineRequest
             verify=replace(verification.verify, ports=ports),
             ports=verification.ports | {81: other},
         )
-        error = refusal(lambda: data_disk_checks.check(both, Guest))
+        error = refusal(lambda: data_disk_checks.check(both, Guest()))
     assert failed(error.details).keys() == {"listeners"}
     assert "tcp 81" in failed(error.details)["listeners"]
 
@@ -95,19 +95,23 @@ def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     ports = [*REQUEST.ports, Port(port=51820, protocol="udp", needs_data=True)]
     request, login = asking(ports=ports), Guest()
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
-    error = refusal(lambda: data_disk_checks.check(request, lambda: login))
+    error = refusal(lambda: data_disk_checks.check(request, login))
     assert "udp 51820" in failed(error.details)["listeners"]
     monkeypatch.setattr(data_disk_checks, "PATIENCE", 5)
     late = "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*\n@@@ end listeners"
     probe = recorded("probe.txt")
     probes = iter([probe, probe.replace("\n@@@ end listeners", late)])
     monkeypatch.setattr(Guest, "run", lambda *_, **__: Result(0, next(probes), ""))
-    (check,) = data_disk_checks.check(request, lambda: login)
+    (check,) = data_disk_checks.check(request, login)
     assert "udp 51820" in check.detail
 
 
-def test_nobody_logs_in_for_nothing() -> None:
-    assert data_disk_checks.check(None, pytest.fail) == []
+def test_nobody_logs_in_for_nothing(monkeypatch: pytest.MonkeyPatch, simulated: World) -> None:
+    simulated.logins.clear()
+    run(simulated, OLD)
+    assert len(simulated.logins) == 1  # to mount the disk
+    monkeypatch.setattr(guest, "login", pytest.fail)
+    assert data_disk_checks.repeat(cutover_request(OLD)) == []
 
 
 def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, verification: VerifyMachineRequest) -> None:
@@ -115,7 +119,7 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, verification: VerifyMach
     silent = "\n".join(line for line in recorded("probe.txt").splitlines() if ":80  " not in line)
     with server(says(b"no web\r\n")) as number:
         wrong = replace(verification, ports={22: 1, 80: number})
-        error = refusal(lambda: data_disk_checks.check(wrong, lambda: Guest(silent, failures=99)))
+        error = refusal(lambda: data_disk_checks.check(wrong, Guest(silent, failures=99)))
     assert (error.code, error.key) == ("checks-failed", REQUEST.machine)
     assert error.what == "3 of 3 checks with data disks failed"
     assert failed(error.details).keys() == {"port-80", "listeners", "schema"}
@@ -125,7 +129,7 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, verification: VerifyMach
 def test_a_command_waits_for_what_starts_with_the_disk(verification: VerifyMachineRequest) -> None:
     checks = [PG.model_copy(update={"timeout": 5})]
     patient = replace(verification, verify=replace(verification.verify, checks=checks))
-    assert data_disk_checks.check(patient, lambda: Guest(failures=2))[-1].passed
+    assert data_disk_checks.check(patient, Guest(failures=2))[-1].passed
 
 
 def test_they_run_on_the_machine_that_is_active_by_then(simulated: World) -> None:

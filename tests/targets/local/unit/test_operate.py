@@ -85,7 +85,7 @@ def repeated(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[str], 
         return Evidence(request.verify.machine, 1, [], 1.0, [PASSED])
 
     monkeypatch.setattr(operate, "verify_machine", verify)
-    monkeypatch.setattr(data_disk_checks, "check", lambda *_: [PASSED])
+    monkeypatch.setattr(data_disk_checks, "repeat", lambda *_: [PASSED])
     return calls
 
 
@@ -117,7 +117,7 @@ def test_each_failure_is_reported(
     def fail(*_: object) -> None:
         raise FlakeshipError("broken", key="disk")
 
-    monkeypatch.setattr(data_disk_checks, "check", fail)
+    monkeypatch.setattr(data_disk_checks, "repeat", fail)
     found = operator(verified(WEB), cut_over("web", WEB), cut_over("db-pg", DB))
     error = refusal(found.verify)
     assert error.code == "checks-failed"
