@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import pulumi
 from pulumi_command import local
 
+from flakeship.model import codec
+
+T = TypeVar("T")
+
 
 class CommandArgs(TypedDict):
-    """`create` and `delete` are names of internal commands; `request` is JSON for both."""
+    """`create` and `delete` are names of internal commands.
+
+    `request` is for both: JSON, or a value of the type that they read.
+    """
 
     create: str
-    request: pulumi.Input[str]
+    request: pulumi.Input[Any]
     delete: NotRequired[str]
 
 
@@ -35,12 +42,20 @@ def command(
     here. The command's standard output is one JSON object; what people read is on standard error.
     Where a user asks to replace it, the old one goes first: both are the same files.
     """
+    request = pulumi.Output.from_input(args["request"]).apply(
+        lambda given: given if isinstance(given, str) else codec.dump(given)
+    )
     return local.Command(
         name,
         create=args["create"],
         delete=args.get("delete"),
-        stdin=args["request"],
+        stdin=request,
         interpreter=interpreter(),
         logging=local.Logging.STDERR,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
     )
+
+
+def answer(resource: local.Command, kind: type[T]) -> pulumi.Output[T]:
+    """What a command has printed, as a value."""
+    return resource.stdout.apply(lambda text: codec.parse(kind, text))

@@ -32,6 +32,21 @@ class Desired:
         return list(self.outputs.ledger)
 
     @property
+    def as_verified(self) -> Mapping[str, Release]:
+        """The release of each host, as the ledger has it where it is in there.
+
+        Another commit with the same release is no change.
+        """
+        known = {record.name: record.release for record in self.outputs.ledger}
+        return {host: known.get(each.name, each) for host, each in self.releases.items()}
+
+    @property
+    def available(self) -> frozenset[str]:
+        """The names of all releases that there are: desired ones, and those of the ledger."""
+        desired = (release.name for release in self.releases.values())
+        return frozenset((*desired, *(record.name for record in self.outputs.ledger)))
+
+    @property
     def retained(self) -> list[Record]:
         """What of the ledger stays beside the desired releases by `retainReleases`."""
         return older(self.ledger, self.releases, self.settings.retain_releases, self.pinned)

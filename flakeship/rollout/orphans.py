@@ -15,6 +15,8 @@ from enum import Enum
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import Owner
+from flakeship.state import stack as state
+from flakeship.state.stack import Stack
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +152,20 @@ class Swept:
 
     removed: Sequence[OwnedResource]
     left: Sequence[OwnedResource]
+
+
+def sweep_stack(
+    stack: Stack,
+    unrecorded: Callable[[Stack], Unrecorded],
+    remove: Callable[[OwnedResource], object],
+) -> Swept:
+    """As `sweep`, of a stack whose state has just been read; later it is read anew."""
+    states = [stack]
+
+    def inspect() -> Unrecorded:
+        return unrecorded(states.pop() if states else state.without_pending(state.selected()))
+
+    return sweep(inspect, remove)
 
 
 def sweep(inspect: Callable[[], Unrecorded], remove: Callable[[OwnedResource], object]) -> Swept:

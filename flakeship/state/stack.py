@@ -19,6 +19,8 @@ from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key of every object in a state that stands for a value of another kind, such as a secret."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ class Stack:
 
     @cached_property
     def raw_outputs(self) -> Mapping[str, Any]:
-        """The stack's outputs as plain values."""
-        return next((each.outputs for each in self.resources if each.token == STACK), {})
+        """The stack's outputs as plain values, but for the secret ones: they are encrypted here."""
+        found = next((each.outputs for each in self.resources if each.token == STACK), {})
+        return {name: value for name, value in found.items() if not encrypted(value)}
 
     @cached_property
     def outputs(self) -> StackOutputs:
@@ -109,6 +112,11 @@ class Stack:
     def pending(self) -> bool:
         """Whether a run is under way, or was killed: operations were begun and not ended."""
         return bool(self.deployment.get("pending_operations"))
+
+
+def encrypted(value: object) -> bool:
+    """Whether a value is one that Pulumi has encrypted."""
+    return isinstance(value, Mapping) and SIGNATURE in value
 
 
 def selected() -> Stack:

@@ -125,7 +125,6 @@ def check_role(inventory: Inventory) -> None:
 
 def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
     """What the stack is planned from. Raises SettingError for addresses and networks."""
-    known = {record.name: record.release for record in desired.ledger}
     servers = [
         floating_ips.resolved(s, inventory, desired.stack) for s in desired.settings.instances
     ]
@@ -136,8 +135,7 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
     return PlanningContext(
         settings=settings,
         stack=desired.stack,
-        # as it was verified: another commit with the same release is no change
-        releases={host: known.get(r.name, r) for host, r in desired.releases.items()},
+        releases=desired.as_verified,
         ledger=desired.ledger,
         deployed=deployed(desired.outputs, desired.stack),
         bastions={

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout import orphans
 from flakeship.rollout.orphans import OwnedResource, Unrecorded
-from flakeship.state import stack as stack_state
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import owned_resources
@@ -32,12 +32,6 @@ def sweep(stack: Stack, cloud: str) -> SweepResult:
     cannot be read. With an empty state that is a line of the result instead: nothing proves then
     that the stack ever was there.
     """
-    states = [stack]
-
-    def inspect() -> Unrecorded:
-        # the first state was read before, every other one is read anew
-        state = states.pop() if states else stack_state.without_pending(stack_state.selected())
-        return unrecorded(connection, state)
 
     def remove(resource: OwnedResource) -> None:
         kind = next(kind for kind in owned_resources.KINDS if kind.name == resource.kind)
@@ -51,7 +45,7 @@ def sweep(stack: Stack, cloud: str) -> SweepResult:
 
     try:
         with api.connected(cloud) as connection:
-            swept = orphans.sweep(inspect, remove)
+            swept = orphans.sweep_stack(stack, partial(unrecorded, connection), remove)
             project = api.login(connection).project_name
             where = f"the project {project} of {connection.config.name}"
     except FlakeshipError as error:

@@ -31,6 +31,15 @@ def test_a_stack_that_never_ran_has_no_outputs(deployment: dict[str, Any]) -> No
     assert Stack("dev", deployment).outputs.running == {}
 
 
+def test_secret_outputs_are_left_out() -> None:
+    """In a state they are encrypted; only the program gets them decrypted."""
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    held = {"running": {}, "machines": {**secret, "ciphertext": "v1:abc"}}
+    found = stack({**MACHINE, "type": "pulumi:pulumi:Stack", "outputs": held})
+    assert found.raw_outputs == {"running": {}}
+    assert found.outputs.machines == {}
+
+
 @pytest.mark.parametrize("resource", [{"type": "t"}, "text", {"urn": "u", "inputs": 3}])
 def test_a_state_that_cannot_be_read_is_one_error(resource: Any) -> None:
     with pytest.raises(FlakeshipError) as caught:

@@ -1,0 +1,82 @@
+"""The graph of a stack on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from flakeship.model import codec
+from flakeship.rollout.ownership import Owner
+from flakeship.rollout.retention import Publication
+from flakeship.targets.fake.machine import Machine
+from flakeship.targets.fake.plan import FakePlan
+from flakeship.targets.fake.requests import Existing, PublishRequest
+from flakeship.targets.fake.resources import CUTOVER, IMAGE
+
+from ..command import answer, command
+from ..nix_image import NixImage
+from ..target import Deployment, Graph
+from .server import Server
+
+
+def deploy(plan: FakePlan, images: Mapping[str, NixImage]) -> Deployment:
+    """The images, then the machines of every server with verification and cutover."""
+    published = {name: publish(plan, name, image) for name, image in images.items()}
+    evidence, servers, machines = [], {}, {}
+    for name, rollout in plan.rollouts.items():
+        # standby machines stay as they were made
+        active, *_ = [
+            Server(machine.id, {"machine": machine, "image": published[machine.release_name]})
+            for machine in rollout.machines
+        ]
+        evidence.append(active.verification.evidence)
+        servers[name] = cut_over(rollout.active, active)
+        stored = [codec.plain(machine) for machine in rollout.machines]
+        machines[name] = pulumi.Output.all(stored, servers[name]).apply(lambda it: it[0])
+    # through the evidence, like the ledger
+    ids = pulumi.Output.all(pulumi.Output.all(**published), *evidence).apply(lambda it: it[0])
+    numbered = ids.apply(
+        lambda known: {
+            name: codec.plain(Publication(image, plan.publications[name]))
+            for name, image in known.items()
+        }
+    )
+    return Deployment(evidence, servers, machines, {"published": numbered})
+
+
+def publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str]:
+    """Publish the image of a release; its id."""
+    owner, number = Owner(plan.stack, release=release), plan.publications[release]
+    made = command(
+        IMAGE.name(release),
+        {
+            "create": "fake.publish-image",
+            "delete": "fake.withdraw-image",
+            "request": image.artifact.apply(lambda built: PublishRequest(owner, built, number)),
+        },
+        pulumi.ResourceOptions(parent=image),
+    )
+    return answer(made, Existing).apply(lambda published: published.id)
+
+
+def cut_over(machine: Machine, server: Server) -> pulumi.Output[dict[str, Any]]:
+    """The cutover to a machine, once it is verified; the server as a stack output.
+
+    It is named by the server alone, so it is updated in place and never deleted in between.
+    """
+    moved = command(
+        CUTOVER.name(machine.server_name),
+        {
+            "create": "fake.cutover",
+            "delete": "fake.release-address",
+            "request": server.id.apply(machine.cutover),
+        },
+        pulumi.ResourceOptions(depends_on=[server.verification]),
+    )
+    known = pulumi.Output.all(answer(moved, Existing), server.verification.evidence)
+    return known.apply(lambda it: machine.output(it[0].id, it[1]).plain())
+
+
+GRAPH: Graph[FakePlan] = deploy

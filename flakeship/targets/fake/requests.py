@@ -1,0 +1,53 @@
+"""What the target's commands are asked to do, and what they answer; ids are those of the cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flakeship.model.artifact import Artifact
+from flakeship.rollout.ownership import Owner
+from flakeship.verify.request import VerifyRequest
+
+
+@dataclass(frozen=True)
+class PublishRequest:
+    """Have an image of these files. A lost one is published again, with the next number."""
+
+    owner: Owner
+    artifact: Artifact
+    publication: int
+
+
+@dataclass(frozen=True)
+class MachineRequest:
+    """Create a machine from an image, and wait until it runs."""
+
+    owner: Owner
+    name: str
+    image: str
+    boot_seconds: float
+
+
+@dataclass(frozen=True)
+class VerifyMachineRequest:
+    """Verify a machine; the checks in `fail` fail."""
+
+    owner: Owner
+    machine: str
+    fail: list[str]
+    verify: VerifyRequest
+
+
+@dataclass(frozen=True)
+class CutoverRequest:
+    """Move the address of the owner's server to a machine."""
+
+    owner: Owner
+    machine: str
+
+
+@dataclass(frozen=True)
+class Existing:
+    """An object that exists now; the id of an address is the address itself."""
+
+    id: str

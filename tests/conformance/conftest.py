@@ -1,0 +1,23 @@
+"""Every test runs once for each registered target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flakeship.targets import registry
+from tests.conformance.stack import Deployed
+
+
+@pytest.fixture(params=registry.names())
+def target(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def deployed(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """The target's example stack, in an empty directory, before its first run."""
+    monkeypatch.chdir(tmp_path)
+    return Deployed(target, monkeypatch)

@@ -1,0 +1,217 @@
+"""A small engine on Pulumi's mocks: it compares a run with the one before, as the real one does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import rpc
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.mocks import MockMonitor, MockResourceArgs
+
+from tests.pulumi_mocks import COMMAND
+
+STACK = "dev"
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+Command = Callable[[dict[str, Any]], object]
+
+
+@dataclass
+class Resource:
+    """A resource of a state. `change` is what the last run did: create, update or same."""
+
+    urn: str
+    type: str
+    name: str
+    id: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    parent: str = ""
+    dependencies: frozenset[str] = frozenset()
+    change: str = "create"
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a command is asked."""
+        found: dict[str, Any] = json.loads(self.inputs["stdin"])
+        return found
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As `pulumi stack export` has it."""
+        return {
+            "urn": self.urn,
+            "type": self.type,
+            "id": self.id,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+        }
+
+
+@dataclass
+class Run:
+    """A run: the state that it has left, its outputs, and what a preview would have said."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    error: BaseException | None = None
+
+    def named(self, name: str, kind: str = COMMAND) -> Resource:
+        """The resource of a name; a component may have the same one."""
+        (found,) = [r for r in self.resources.values() if (r.name, r.type) == (name, kind)]
+        return found
+
+    def closure(self, resource: Resource) -> set[str]:
+        """The names of all that has to be made before a resource."""
+        urns: set[str] = set()
+        waiting = [*resource.dependencies]
+        while waiting:
+            urn = waiting.pop()
+            if urn not in urns:
+                urns.add(urn)
+                waiting += self.resources[urn].dependencies if urn in self.resources else []
+        return {urn.rpartition("::")[2] for urn in urns}
+
+    def deployment(self) -> dict[str, Any]:
+        """The state as `pulumi stack export` has it."""
+        stored = json.loads(json.dumps(self.outputs))
+        if "machines" in stored:
+            stored["machines"] = {**SECRET, "ciphertext": "v1:abc"}
+        urn = f"urn:pulumi:{STACK}::flakeship::pulumi:pulumi:Stack::flakeship-{STACK}"
+        stack = {"urn": urn, "type": "pulumi:pulumi:Stack", "outputs": stored}
+        return {"resources": [stack, *(each.plain for each in self.resources.values())]}
+
+
+class Engine(pulumi.runtime.Mocks, MockMonitor):
+    """Makes what is declared and is not there yet; the rest stays as it is."""
+
+    def __init__(
+        self,
+        before: Run,
+        commands: Mapping[str, Command],
+        provided: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        MockMonitor.__init__(self, self)
+        self.before, self.commands, self.provided = before, commands, provided
+        self.made: dict[str, Resource] = {}
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        reference = {"outputs": self.before.outputs, "secretOutputNames": []}
+        return args.name, {**args.inputs, **reference}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        raise AssertionError(args.token)
+
+    def RegisterErrorHook(self, _request: Any) -> Any:  # noqa: N802
+        return None
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802
+        read: Callable[[Any], Any] = super().ReadResource
+        return in_a_loop(lambda: read(request))
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        if request.type == "pulumi:pulumi:Stack":
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        return in_a_loop(lambda: self.register(request))
+
+    def register(self, request: Any) -> Any:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs = dict(rpc.deserialize_properties(request.object))
+        made = Resource(
+            urn,
+            request.type,
+            request.name,
+            f"id-of-{request.name}",
+            inputs,
+            {},
+            request.parent,
+            frozenset(request.dependencies),
+        )
+        assert urn not in self.made, urn
+        old = self.before.resources.get(urn)
+        if old is not None:
+            ignored = {*request.ignoreChanges}
+            inputs |= {key: old.inputs.get(key) for key in ignored if key in old.inputs}
+            made.change = "same" if inputs == old.inputs else "update"
+        made.outputs = old.outputs if old and made.change == "same" else self.outputs(made)
+        self.made[urn] = made
+        properties = asyncio.get_event_loop().run_until_complete(
+            rpc.serialize_properties(made.outputs, {})
+        )
+        return pulumi.runtime.proto.resource_pb2.RegisterResourceResponse(
+            urn=urn, id=made.id, object=properties
+        )
+
+    def outputs(self, made: Resource) -> dict[str, Any]:
+        found = {**made.inputs, **self.provided.get(made.type, {})}
+        if made.type == COMMAND:
+            found["stdout"] = json.dumps(self.commands[made.inputs["create"]](made.request) or {})
+        return found
+
+    def delete_rest(self) -> None:
+        """Delete what is not declared any more, the newest first."""
+        for urn, old in reversed([*self.before.resources.items()]):
+            delete = str(old.inputs.get("delete"))
+            if urn not in self.made and delete in self.commands:
+                self.commands[delete]({**old.request, "printed": old.outputs["stdout"]})
+
+
+def in_a_loop(act: Callable[[], Any]) -> Any:
+    """Call what needs an event loop in a thread of the executor, and leave none behind."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return act()
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+class Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def run(
+    program: Callable[[], Any],
+    config: Mapping[str, str],
+    before: Run,
+    commands: Mapping[str, Command],
+    provided: Mapping[str, Mapping[str, Any]],
+) -> Run:
+    """Run an async program. Where it fails the state has what was made, and the outputs stay."""
+    engine, seen = Engine(before, commands, provided), Warnings()
+    values: list[Any] = []
+    logger = logging.Logger("pulumi")
+    logger.addHandler(seen)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # of outputs that nobody waits for
+    asyncio.set_event_loop(loop)
+    pulumi.runtime.set_mocks(engine, "flakeship", STACK, False, logger, engine, "organization")
+
+    def main() -> pulumi.Output[None]:
+        set_all_config(dict(config), [])
+        return pulumi.Output.from_input(program()).apply(values.append)
+
+    error: BaseException | None = None
+    try:
+        pulumi.runtime.test(main)()  # type: ignore[no-untyped-call]
+    except Exception as failed:  # noqa: BLE001 - the caller looks at it
+        error = failed
+    finally:
+        loop.close()
+    if error is None:
+        engine.delete_rest()
+        return Run(engine.made, json.loads(json.dumps(values[0])), seen.lines)
+    return Run({**before.resources, **engine.made}, before.outputs, seen.lines, error)

@@ -1,0 +1,137 @@
+"""The example stack of a target, deployed by the real program on the small engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from components import changes, program
+from flakeship.model.artifact import Artifact, File
+from flakeship.model.codec import plain
+from flakeship.model.release import Release
+from flakeship.release.sources import Found
+from flakeship.state.stack import Stack
+from flakeship.targets import registry
+from flakeship.targets.base import TargetSpec
+from tests.conformance import small_engine
+from tests.conformance.case import Case, case
+from tests.conformance.small_engine import STACK, Run
+from tests.unit.model.test_ledger import release
+
+Command = Callable[[dict[str, Any]], object]
+
+
+def build(request: dict[str, Any]) -> dict[str, Any]:
+    """What a build of a release prints."""
+    path = f"{request['release']['out']}/image.qcow2"
+    digit = request["release"]["out"].removeprefix("/nix/store/")[0]
+    return plain(Artifact((File(path, 1000, digit * 128),), 512))
+
+
+@dataclass
+class Deployed:
+    """A stack of a target; each `up` is a run after the one before."""
+
+    target: str
+    patch: pytest.MonkeyPatch
+    last: Run = field(default_factory=Run)
+
+    @property
+    def spec(self) -> TargetSpec:
+        return registry.spec(self.target)
+
+    @property
+    def case(self) -> Case:
+        return case(self.target)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings, as a user writes them."""
+        host = {"flake": "git+https://example.org/flake", "host": "web"}
+        return {"target": self.target, **host, **self.case.settings}
+
+    @property
+    def stack(self) -> Stack:
+        """The stack for the user's commands."""
+        return Stack(STACK, self.last.deployment())
+
+    def inventory(self) -> Any:
+        return self.case.inventory([*self.last.resources.values()])
+
+    def up(self, wanted: Release | None = None, fail: str = "", **settings: Any) -> Run:
+        """Deploy a release, the first one by default; a command whose name has `fail` in it fails.
+
+        Settings may be changed. A run that fails raises its error.
+        """
+        found = Found({"web": wanted or release(1)})
+        spec, inventory = self.spec, self.inventory()
+        opened = spec.open
+
+        def open_(*given: Any) -> Any:
+            return Inspected(opened(*given), inventory)
+
+        with self.patch.context() as patch:
+            patch.setattr(spec, "open", open_, raising=False)
+            patch.setattr(program, "Flake", lambda *_: Evaluated(found))
+            patch.setattr(program, "missing_images", lambda _: [])
+            patch.setattr(changes, "report", nothing)
+            self.last = small_engine.run(
+                program.program,
+                config({**self.settings, **settings}),
+                self.last,
+                self.commands(fail),
+                self.case.provided,
+            )
+        if self.last.error is not None:
+            raise self.last.error
+        return self.last
+
+    def commands(self, fail: str) -> Mapping[str, Command]:
+        """What all commands print."""
+        own = {f"{self.target}.{name}": run for name, run in self.case.commands.items()}
+        every = {"build-image": build, "release-image": lambda _: {}, **own}
+
+        def refuse(_: dict[str, Any]) -> object:
+            raise RuntimeError("a check failed")
+
+        return {name: refuse if fail and fail in name else run for name, run in every.items()}
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A target whose inspection is over."""
+
+    target: Any
+    inventory: Any
+
+    async def inspect(self) -> Any:
+        return self.inventory
+
+    def plan(self, *given: Any) -> Any:
+        return self.target.plan(*given)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A flake that is evaluated."""
+
+    found: Found
+
+    def releases(self, hosts: list[str]) -> Found:
+        return Found({host: self.found.releases[host] for host in hosts})
+
+
+async def nothing(*_: object) -> None:
+    """No report of changes."""
+
+
+def config(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as Pulumi hands them over."""
+    return {
+        f"flakeship:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in settings.items()
+    }

@@ -1,0 +1,183 @@
+"""A whole life on the target fake: the real engine and the real commands, and no machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flakeship.system.process import Result, run
+from flakeship.targets.fake.cloud import STORED, Cloud, Object
+from tests.engine.conftest import HERE, Tiny
+from tests.project import make
+
+KINDS = ["address", "image", "machine"]
+
+
+class FakeStack(Tiny):
+    """A stack of the tiny flake on the target fake."""
+
+    @property
+    def file(self) -> Path:
+        return self.path / ".state/test/fake.json"
+
+    def cloud(self) -> Cloud:
+        return STORED.validate_json(self.file.read_text())
+
+    def machines(self) -> dict[str, Object]:
+        """The machines by their names, which are unique while nothing is orphaned."""
+        return {machine.name: machine for machine in self.cloud().of("machine")}
+
+    def serving(self) -> str:
+        """The name of the machine that the one address leads to."""
+        (address,) = self.cloud().of("address")
+        return self.cloud().objects[address.uses].name
+
+    def change(self, cloud: Cloud) -> None:
+        """As if somebody else had changed the cloud."""
+        self.file.write_text(STORED.dump_json(cloud).decode())
+
+    def flakeship(self, *words: str) -> Result:
+        argv = [".venv/bin/python", "-m", "flakeship", *words]
+        return run(argv, cwd=self.path, env=self.env, check=False, timeout=120)
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)["deployment"]
+        return found
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[FakeStack]:
+    nix = "sandbox = false\n" + os.environ.get("NIX_CONFIG", "")
+    made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix)
+    for key, value in {"flake": "./flake", "host": "tiny", "target": "fake"}.items():
+        made.config(key, value)
+    yield FakeStack(made.path, made.flake, made.env)
+    for pid in processes(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+
+
+def processes(directory: Path) -> list[int]:
+    """Those that run in a directory: a plugin and its command outlive a killed engine."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").readlink() == directory:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_life(stack: FakeStack) -> None:
+    assert "cutover-web" in stack.preview()
+    assert not stack.file.exists()
+    stack.up()
+    first, web = stack.serving(), stack.outputs()["servers"]["web"]
+    assert (web["machine"], web["ports"]["80"]) == (first, f"{web['address']}:80")
+    stack.up("--expect-no-changes")
+    # nothing is left of the verification
+    assert sorted(each.kind for each in stack.cloud().objects.values()) == KINDS
+
+    stack.write("two")
+    assert f"nothing is copied from that of {first}" in stack.up()
+    second = stack.serving()
+    assert set(stack.machines()) == {first, second}
+    assert stack.outputs()["servers"]["web"]["address"] == web["address"]
+    stack.preview("--expect-no-changes")
+
+    older = stack.outputs()["releases"][1]["release"]["out"]
+    stack.config("release", f"tiny-{Path(older).name[:8]}")
+    ids = {machine.id for machine in stack.machines().values()}
+    stack.up()
+    assert (stack.serving(), stack.ledger()) == (first, ["two", "one"])
+    assert {machine.id for machine in stack.machines().values()} == ids
+    stack.preview("--expect-no-changes")
+
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    assert not stack.file.exists()
+
+
+def test_a_failing_verification_moves_nothing(stack: FakeStack) -> None:
+    stack.up()
+    first, before = stack.serving(), stack.outputs()
+    stack.write("two")
+    stack.config("servers[0].fake.fail[0]", "greeting")
+    said = stack.up(check=False)
+    assert "1 of 4 checks failed" in said
+    assert "✗ greeting: the settings make it fail" in said
+    assert "the previous machine is still serving" in said
+    assert (stack.serving(), stack.outputs()) == (first, before)
+    assert len(stack.machines()) == 2
+    stack.pulumi("config", "rm", "--path", "flakeship:servers[0].fake.fail")
+    stack.up()
+    assert stack.serving() != first
+    assert stack.ledger() == ["two", "one"]
+
+
+def test_the_users_commands_and_a_lost_machine(stack: FakeStack) -> None:
+    stack.up()
+    machine, address = stack.serving(), stack.outputs()["servers"]["web"]["address"]
+    status = stack.flakeship("status").stdout
+    assert f"  {machine} at {address}\n" in status
+    assert "✓ greeting" in status
+    assert "orphaned" not in status
+    verified = json.loads(stack.flakeship("verify", "--json").stdout)
+    assert [each["machine"] for each in verified] == [machine]
+    assert "no orphaned resources" in stack.flakeship("sweep").stdout
+    login = stack.flakeship("ssh", "web")
+    assert (login.code, login.stderr.split(": ")[0]) == (1, "web")
+
+    lost = stack.cloud()
+    del lost.objects[stack.machines()[machine].id]
+    stack.change(lost)
+    assert "is gone" in stack.flakeship("verify").stderr
+    assert f"{machine} is gone or failed: a new machine replaces it" in stack.up()
+    assert stack.serving() != machine
+    stack.preview("--expect-no-changes")
+
+
+def test_what_a_killed_run_has_left_is_swept(stack: FakeStack) -> None:
+    stack.up()
+    first = stack.serving()
+    stack.config("servers[0].fake.bootSeconds", "600")
+    stack.write("two")
+    engine = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview"],
+        cwd=stack.path,
+        env=stack.env,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while "starting" not in stack.file.read_text():
+        assert engine.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(engine.pid, signal.SIGKILL)
+    engine.wait()
+    for pid in processes(stack.path):
+        os.kill(pid, signal.SIGKILL)
+    stack.pulumi("cancel", "--yes")
+    killed = stack.cloud()
+    for machine in killed.of("machine"):  # it is certain only of what is older than a minute
+        machine.created = datetime.now(UTC) - timedelta(minutes=5)
+    stack.change(killed)
+    (orphan,) = [each for each in killed.of("machine") if each.name != first]
+
+    assert (
+        f"orphaned resources, left by a killed run: {orphan.id}" in stack.flakeship("status").stdout
+    )
+    assert f"removed {orphan.id}" in stack.flakeship("sweep").stdout
+    assert set(stack.machines()) == {first}
+    stack.config("servers[0].fake.bootSeconds", "0")
+    stack.up()
+    assert set(stack.machines()) > {first}
+    assert "no orphaned resources" in stack.flakeship("sweep").stdout

@@ -1,0 +1,66 @@
+"""What the target brings to the conformance suite: its real commands and its real file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from flakeship.model import codec
+from flakeship.rollout.ownership import Owner
+from flakeship.state.stack import Stack
+from flakeship.targets.fake import cloud
+from flakeship.targets.fake.commands import COMMANDS
+from tests.conformance.case import Case
+from tests.conformance.small_engine import STACK, Resource
+
+
+class FakeCase:
+    """See tests.conformance.case.Case."""
+
+    settings: Mapping[str, Any] = {
+        "servers": [
+            {
+                "name": "web",
+                "ports": [{"port": 80, "protocol": "http"}],
+                "checks": [{"name": "page", "http": 80}],
+            },
+            {"name": "db", "fake": {"bootSeconds": 0}},
+        ],
+        "fake": {"zone": "b"},
+    }
+    provided: Mapping[str, Mapping[str, Any]] = {}
+
+    @property
+    def commands(self) -> Mapping[str, Callable[[dict[str, Any]], object]]:
+        return {name: partial(run, name) for name in COMMANDS}
+
+    def inventory(self, resources: Sequence[Resource]) -> cloud.Cloud:
+        return cloud.read(STACK)
+
+    def world(
+        self, patch: pytest.MonkeyPatch, resources: Sequence[Resource]
+    ) -> Callable[[], set[str]]:
+        return lambda: set(cloud.read(STACK).objects)
+
+    def orphan(self, stack: Stack) -> str:
+        with cloud.changing(stack.name) as found:
+            (image, *_) = found.of("image")
+            made = found.create("machine", Owner(stack.name, "web"), "web-left", uses=image.id)
+            made.created = datetime.now(UTC) - timedelta(hours=1)
+        return made.id
+
+
+def run(name: str, request: dict[str, Any]) -> object:
+    """Run a command as Pulumi does."""
+    printed = request.pop("printed", "")
+    command = COMMANDS[name]
+    answer = command.run(codec.parse(command.request, json.dumps(request)), printed)
+    return codec.plain(answer)
+
+
+CASE: Case = FakeCase()
