@@ -66,20 +66,20 @@ def inspect(cloud: str) -> Inventory:
             rest.client(connection, name) for name in ("compute", "image", "network")
         )
         with ThreadPoolExecutor(8) as pool:
-            flavors = pool.submit(rest.every, compute, "/flavors/detail", "flavors")
+            flavors = pool.submit(rest.list_all, compute, "/flavors/detail", "flavors")
             all_servers = pool.submit(servers, compute, roles)
-            limits = pool.submit(rest.ask, compute, "GET", "/limits")
+            limits = pool.submit(rest.call, compute, "GET", "/limits")
             # Glance lists either hidden images or the others
             owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
-            shown = pool.submit(rest.every, image, "/images", "images", owned)
+            shown = pool.submit(rest.list_all, image, "/images", "images", owned)
             hidden = pool.submit(
-                rest.every, image, "/images", "images", {**owned, "os_hidden": "true"}
+                rest.list_all, image, "/images", "images", {**owned, "os_hidden": "true"}
             )
             fields = {"fields": ["id", "name", "router:external", "subnets"]}
-            networks = pool.submit(rest.every, network, "/networks", "networks", fields)
+            networks = pool.submit(rest.list_all, network, "/networks", "networks", fields)
             quotas = pool.submit(_network_left, network, project)
             mine = {"project_id": project}
-            floating = pool.submit(rest.every, network, "/floatingips", "floatingips", mine)
+            floating = pool.submit(rest.list_all, network, "/floatingips", "floatingips", mine)
         found, everywhere = all_servers.result()
         return Inventory(
             project=project,
@@ -106,11 +106,13 @@ def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Ser
     if "admin" in roles:
         # on some clouds an admin is one of a project or domain only
         try:
-            wide = rest.every(compute, "/servers/detail", "servers", {**query, "all_tenants": "1"})
+            wide = rest.list_all(
+                compute, "/servers/detail", "servers", {**query, "all_tenants": "1"}
+            )
             return [_server(each) for each in wide], True
         except ForbiddenException:
             pass
-    own = rest.every(compute, "/servers/detail", "servers", query)
+    own = rest.list_all(compute, "/servers/detail", "servers", query)
     return [_server(each) for each in own], False
 
 
@@ -182,7 +184,7 @@ def _network_left(network: Proxy, project: str) -> dict[str, int]:
     from openstack.exceptions import ForbiddenException, NotFoundException
 
     try:
-        found = rest.ask(network, "GET", f"/quotas/{project}/details")["quota"]
+        found = rest.call(network, "GET", f"/quotas/{project}/details")["quota"]
     except (ForbiddenException, NotFoundException):
         return {}
     return {

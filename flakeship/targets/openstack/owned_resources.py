@@ -145,7 +145,7 @@ def list_all(connection: Connection, project: str) -> Lists:
     with ThreadPoolExecutor(8) as pool:
         calls = {
             kind.key: [
-                pool.submit(rest.every, services[kind.service], kind.path, kind.key, query)
+                pool.submit(rest.list_all, services[kind.service], kind.path, kind.key, query)
                 for query in queries[kind.service]
             ]
             for kind in {kind.key: kind for kind in KINDS}.values()

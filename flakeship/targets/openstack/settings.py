@@ -66,19 +66,22 @@ class NetworkSettings(Model):
 
     def named(self, stack: str) -> str:
         """The name of the stack's own network: with other addresses it is another network."""
-        told = f"{self.cidr} {self.ipv6}".encode()
-        return f"{stack}-{hashlib.sha256(told).hexdigest()[:4]}"
+        addresses = f"{self.cidr} {self.ipv6}".encode()
+        return f"{stack}-{hashlib.sha256(addresses).hexdigest()[:4]}"
 
     @model_validator(mode="after")
     def one_kind(self) -> NetworkSettings:
-        """What belongs to a network of the stack's own is not given beside a name."""
+        """The keys of a network that Flakeship creates exclude the name of an existing one."""
         own = sorted(self.model_fields_set - {"name"})
         if self.name and own:
-            raise ValueError(f"{', '.join(own)} is of a network that is made; {self.name} exists")
+            raise ValueError(
+                f"{', '.join(own)} applies only to a network that Flakeship creates; remove it, or "
+                f"remove name: {self.name}"
+            )
         if ipaddress.ip_network(self.cidr).version != 4:
-            raise ValueError("cidr is an IPv4 network; the IPv6 one goes into ipv6")
+            raise ValueError("cidr must be an IPv4 network; ipv6 is for the IPv6 one")
         if self.ipv6 and ipaddress.ip_network(self.ipv6).prefixlen != 64:
-            raise ValueError("ipv6 needs a /64: addresses are configured by SLAAC")
+            raise ValueError("ipv6 must be a /64: addresses are configured by SLAAC")
         return self
 
 
@@ -94,7 +97,7 @@ class TestServerSettings(Model):
 
     @model_validator(mode="after")
     def consistent(self) -> TestServerSettings:
-        """What it offers holds together."""
+        """Its ports and checks fit each other."""
         validate_ports(self.ports, self.checks, data_disks=False)
         return self
 

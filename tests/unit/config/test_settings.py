@@ -156,7 +156,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             cloud(network={"name": "a", "cidr": "10.0.0.0/8"}),
             "openstack.network",
-            "cidr is of a network that is made; a exists",
+            "cidr applies only to a network that Flakeship creates; remove it, or remove name: a",
         ),
         (
             {"target": "openstack", **web(checks=[{"name": "api", "run": "true"}])},

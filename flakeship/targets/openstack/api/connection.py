@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api.clouds_yaml import PLACES, VARIABLE, shared
-from flakeship.targets.openstack.api.errors import Whose, explained
+from flakeship.targets.openstack.api.errors import Caller, explained
 
 if TYPE_CHECKING:
     from keystoneauth1.access import AccessInfo
@@ -53,7 +53,7 @@ def connected(cloud: str) -> Iterator[Connection]:
 
     # its warnings are errors of ours a moment later
     logging.getLogger("keystoneauth").setLevel(logging.ERROR)
-    who = Whose(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
+    caller = Caller(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
     try:
         config = OpenStackConfig(
             app_name="flakeship", override_defaults={"api_timeout": TIMEOUT, "auth": {}}
@@ -61,23 +61,23 @@ def connected(cloud: str) -> Iterator[Connection]:
         name = _chosen(config, cloud)
         if config.config_filename and name != config.envvar_key:
             shared(config.config_filename)
-        who = Whose(name, _source(config, name), secrets=_secrets(config, name))
+        caller = Caller(name, _source(config, name), secrets=_secrets(config, name))
         region = config.get_one(name)
         started = time.monotonic()
         with Connection(config=region) as connection:
             token = login(connection)
-            who = replace(who, roles=tuple(token.role_names or []))
+            caller = replace(caller, roles=tuple(token.role_names or []))
             log.debug(
                 "%s: a token of project %s with the roles %s after %.2f s",
                 name,
                 token.project_name,
-                ", ".join(who.roles),
+                ", ".join(caller.roles),
                 time.monotonic() - started,
             )
-            _complete(region, who)
+            _complete(region, caller)
             yield connection
     except (SDKException, ClientException, RequestException) as error:
-        raise explained(error, who) from error
+        raise explained(error, caller) from error
 
 
 def login(connection: Connection) -> AccessInfo:
@@ -89,29 +89,28 @@ def login(connection: Connection) -> AccessInfo:
 
 def _chosen(config: OpenStackConfig, cloud: str) -> str:
     """The name of the cloud that is meant. Raises FlakeshipError where none is, or none exists."""
-    names = sorted(config.get_cloud_names())
+    names = sorted(name for name in config.get_cloud_names() if name != "defaults")
     # the SDK would take the only one that there is, Pulumi's provider does not
     variables = config.envvar_key if config.default_cloud == config.envvar_key else None
     name = cloud or os.environ.get("OS_CLOUD", "") or variables or ""
-    if name in names and name != "defaults":
+    if name in names:
         return name
-    known = [name for name in names if name != "defaults"]
     unnamed = not name or name == "defaults"
     where = _looked(config)
-    if not known:
+    if not names:
         what = f"no cloud is configured in {where}"
     elif unnamed:
         what = f"no cloud is chosen of those in {where}"
     else:
         what = f"there is no cloud of this name in {where}"
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name, names, 1)
     choose = "name one there or in OS_CLOUD, or set OS_AUTH_URL and the other OS_* variables"
     raise FlakeshipError(
         what,
         code="cloud-not-chosen" if unnamed else "cloud-unknown",
         key="flakeship:openstack.cloud",
         given="" if unnamed else name,
-        allowed=", ".join(known),
+        allowed=", ".join(names),
         remedy=f"did you mean {near[0]}?" if near else choose,
     )
 
@@ -120,7 +119,7 @@ def _looked(config: OpenStackConfig) -> str:
     """Where the configuration came from, or was looked for."""
     if config.config_filename:
         return config.config_filename
-    # a file that cannot be read, or is no YAML, is passed over without a word
+    # the SDK ignores a file that cannot be read, or is not YAML
     given = os.environ.get(VARIABLE, "")
     broken = [path for path in (given, *_usual()) if path and Path(path).exists()]
     if broken:
@@ -148,7 +147,7 @@ def _secrets(config: OpenStackConfig, name: str) -> tuple[str, ...]:
     return tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
 
 
-def _complete(region: CloudRegion, who: Whose) -> None:
+def _complete(region: CloudRegion, caller: Caller) -> None:
     """Refuse a cloud that lacks a service: later errors would not be as clear."""
     lacking = [
         service
@@ -160,6 +159,6 @@ def _complete(region: CloudRegion, who: Whose) -> None:
             f"the catalogue has no {', '.join(lacking)} service for region "
             f"{region.region_name or 'any'}, interface {region.get_interface()}",
             code="service-missing",
-            key=who.cloud,
-            remedy=f"region_name and interface in {who.source} must be those of the cloud",
+            key=caller.cloud,
+            remedy=f"region_name and interface in {caller.source} must be those of the cloud",
         )

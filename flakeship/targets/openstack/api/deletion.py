@@ -29,11 +29,11 @@ def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = F
     for _ in backoff(PATIENCE, first=0.3):
         try:
             if not asked:
-                rest.ask(service, "DELETE", path)
+                rest.call(service, "DELETE", path)
                 asked = True
             if not wait:
                 return
-            rest.ask(service, "GET", path)
+            rest.call(service, "GET", path)
         except NotFoundException:
             return
         except (SDKException, ClientException) as error:

@@ -17,7 +17,7 @@ ADMIN = re.compile(r"all_tenants|(POST|PUT|DELETE) .*/flavors")
 """Calls that a cloud allows to its administrators only."""
 
 OVER = re.compile(r"quota|over[ _]?limit|over a limit|OverQuota", re.IGNORECASE)
-"""How Nova (403), Neutron (409), Cinder and Glance (413) say that a quota is used up."""
+"""What Nova (403), Neutron (409), Cinder and Glance (413) answer when a quota is used up."""
 
 STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")
 """How an answer in HTML begins."""
@@ -25,12 +25,12 @@ STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")
 USER = re.compile(r"//[^/@\s]*@")
 """A name and a password in a URL."""
 
-SAID = 500
+LONGEST = 500
 """Characters of an answer that a message repeats: some proxies answer with whole pages."""
 
 
 @dataclass(frozen=True)
-class Whose:
+class Caller:
     """Who calls: the cloud's name, where its credentials come from, the roles of the token.
 
     `secrets` are words that must not be in a message, whatever the cloud answers.
@@ -42,15 +42,15 @@ class Whose:
     secrets: tuple[str, ...] = ()
 
 
-def explained(error: Exception, who: Whose) -> FlakeshipError:
+def explained(error: Exception, caller: Caller) -> FlakeshipError:
     """An exception of openstacksdk, keystoneauth1 or requests as an error of ours."""
     from keystoneauth1 import exceptions as auth
     from openstack import exceptions as sdk
 
-    said, source = without(answer(error), who.secrets), who.source
+    reason, source = without(answer(error), caller.secrets), caller.source
     match error:
         case sdk.HttpException(status_code=int(status)) | auth.HttpError(http_status=int(status)):
-            return _refused(status, shown(error.method, error.url), said, who)
+            return _refused(status, shown(error.method, error.url), reason, caller)
         case auth.MissingAuthMethods():
             code, what = (
                 "credentials-incomplete",
@@ -58,37 +58,37 @@ def explained(error: Exception, who: Whose) -> FlakeshipError:
             )
             remedy = "use an application credential (`openstack application credential create`)"
         case auth.SSLError():
-            code, what = "certificate-untrusted", f"the certificate is not trusted: {said}"
+            code, what = "certificate-untrusted", f"the certificate is not trusted: {reason}"
             remedy = f"name its authority as cacert in {source}"
         case auth.ConnectTimeout() | sdk.ResourceTimeout():
-            code, what = "cloud-unreachable", f"no answer in time: {said}"
+            code, what = "cloud-unreachable", f"no answer in time: {reason}"
             remedy = f"try again, or raise api_timeout (seconds) in {source}"
         case auth.EndpointNotFound() | sdk.EndpointNotFound() | sdk.ServiceDiscoveryException():
-            code, what = "service-missing", f"the catalogue has no such service: {said}"
+            code, what = "service-missing", f"the catalogue has no such service: {reason}"
             remedy = f"region_name and interface in {source} must be those of the cloud"
         case auth.ConnectionError() | auth.DiscoveryFailure():
-            code, what = "cloud-unreachable", f"cannot be reached: {said}"
+            code, what = "cloud-unreachable", f"cannot be reached: {reason}"
             remedy = f"check auth_url in {source}, and the network"
         case auth.AuthPluginException() | sdk.ConfigException():
             code, what = (
                 "credentials-incomplete",
-                f"the settings in {source} are incomplete: {said}",
+                f"the settings in {source} are incomplete: {reason}",
             )
             remedy = ""
         case _:
-            code, what, remedy = "cloud-refused", said, ""
-    return FlakeshipError(what, code=code, key=who.cloud, remedy=remedy)
+            code, what, remedy = "cloud-refused", reason, ""
+    return FlakeshipError(what, code=code, key=caller.cloud, remedy=remedy)
 
 
-def _refused(status: int, call: str, said: str, who: Whose) -> FlakeshipError:
+def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipError:
     """An answer that is no success."""
     given = ""
-    if status in {403, 409, 413} and OVER.search(said):
-        code, what = "quota-exceeded", f"a quota of the project does not allow {call}: {said}"
+    if status in {403, 409, 413} and OVER.search(reason):
+        code, what = "quota-exceeded", f"a quota of the project does not allow {call}: {reason}"
         remedy = "free something or ask for more: `openstack quota show --usage` shows the quotas"
     elif status == 401 or (status in {403, 404} and call.endswith("/auth/tokens")):
         code = "credentials-refused"
-        what = f"the credentials in {who.source} are not accepted ({status}, {said})"
+        what = f"the credentials in {caller.source} are not accepted ({status}, {reason})"
         remedy = (
             "they are wrong, expired or revoked; `openstack application credential create` makes "
             "new ones"
@@ -97,15 +97,15 @@ def _refused(status: int, call: str, said: str, who: Whose) -> FlakeshipError:
         role = "admin" if ADMIN.search(call) else "member"
         if call.startswith(("GET", "HEAD")) and role != "admin":
             role = "reader"
-        code, what = "role-missing", f"{call} is forbidden ({said}): it needs the role {role}"
-        given = ", ".join(who.roles) or "no role"
-        remedy = f"ask for that role, or use other credentials than those in {who.source}"
+        code, what = "role-missing", f"{call} is forbidden ({reason}): it needs the role {role}"
+        given = ", ".join(caller.roles) or "no role"
+        remedy = f"ask for that role, or use other credentials than those in {caller.source}"
     elif status in {408, 429, 502, 503, 504}:
-        code, what = "cloud-busy", f"{call} was not served ({status}, {said})"
+        code, what = "cloud-busy", f"{call} was not served ({status}, {reason})"
         remedy = "the cloud is busy or under maintenance: try again later"
     else:
-        code, what, remedy = "cloud-refused", f"{call} failed with {status}: {said}", ""
-    return FlakeshipError(what, code=code, key=who.cloud, given=given, remedy=remedy)
+        code, what, remedy = "cloud-refused", f"{call} failed with {status}: {reason}", ""
+    return FlakeshipError(what, code=code, key=caller.cloud, given=given, remedy=remedy)
 
 
 def passing(error: Exception) -> bool:
@@ -135,7 +135,7 @@ def answer(error: Exception) -> str:
     text = getattr(error, "details", "") or _unanswered(error) or type(error).__name__
     plain = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", str(text))).split())
     plain = USER.sub("//", STATUS.sub("", plain, count=1))
-    return plain if len(plain) <= SAID else f"{plain[:SAID]}…"
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
 
 
 def _unanswered(error: Exception) -> str:

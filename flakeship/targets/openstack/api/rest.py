@@ -55,7 +55,7 @@ def versioned(url: str, version: str) -> str | None:
     return url if named == [version] else None
 
 
-def ask(
+def call(
     service: Proxy,
     method: str,
     path: str,
@@ -80,8 +80,8 @@ def ask(
         response = service.request(path, method, params=dict(query or {}), **options)
         outcome = str(response.status_code)
     finally:
-        call = shown(method, f"{service.endpoint_override or service.service_type}{path}")
-        log.debug("%s: %s after %.2f s", call, outcome, time.monotonic() - started)
+        shown_call = shown(method, f"{service.endpoint_override or service.service_type}{path}")
+        log.debug("%s: %s after %.2f s", shown_call, outcome, time.monotonic() - started)
     raise_from_response(response)
     has_json = response.content and "json" in response.headers.get("Content-Type", "")
     answer = response.json() if has_json else {}
@@ -89,13 +89,11 @@ def ask(
     return answer
 
 
-def polled(
-    service: Proxy, path: str, seconds: float, first: float = 0.1
-) -> Iterator[dict[str, Any]]:
+def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Iterator[dict[str, Any]]:
     """What is at a path, repeatedly until the seconds have passed; see `backoff`.
 
-    A call that fails for a moment is repeated. Raises what `ask` does where that lasts, and at once
-    for a lasting failure.
+    A failure that may pass is tolerated until then. Raises what `call` does where it lasts, and at
+    once for any other failure.
     """
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException
@@ -103,7 +101,7 @@ def polled(
     failure: Exception | None = None
     for _ in backoff(seconds, first):
         try:
-            found = ask(service, "GET", path)
+            found = call(service, "GET", path)
         except (SDKException, ClientException) as error:
             if not passing(error):
                 raise
@@ -115,12 +113,14 @@ def polled(
         raise failure
 
 
-def every(service: Proxy, path: str, key: str, query: Query | None = None) -> list[dict[str, Any]]:
+def list_all(
+    service: Proxy, path: str, key: str, query: Query | None = None
+) -> list[dict[str, Any]]:
     """The whole list below `key`, page after page."""
     found: list[dict[str, Any]] = []
     asked = dict(query or {})
     while True:
-        page = ask(service, "GET", path, asked)
+        page = call(service, "GET", path, asked)
         found += page[key]
         links = page.get(f"{key}_links") or []
         further = page.get("next") or any(link.get("rel") == "next" for link in links)

@@ -45,10 +45,10 @@ def describe(request: PublishRequest, call: Callable[[], object]) -> None:
             request, f"Glance refuses its properties: {answer(error)}", "image-refused"
         ) from error
     except ForbiddenException as error:
-        said = answer(error)
-        if request.visibility in WITHIN and CHOOSING in said:
+        reason = answer(error)
+        if request.visibility in WITHIN and CHOOSING in reason:
             raise FlakeshipError(
-                f"the roles of these credentials may not choose this visibility ({said})",
+                f"the roles of these credentials may not choose this visibility ({reason})",
                 code="visibility-forbidden",
                 key="flakeship:openstack.visibility",
                 given=request.visibility,
@@ -62,7 +62,7 @@ def send(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> 
     from openstack.exceptions import HttpException
 
     try:
-        rest.ask(
+        rest.call(
             glance,
             "PUT",
             f"/images/{image['id']}/file",
@@ -74,10 +74,10 @@ def send(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> 
         if error.status_code not in {400, 415}:
             raise
         # before the reason there is a sentence about the type of the request
-        said = answer(error).rpartition("by this server.: ")[2]
+        reason = answer(error).rpartition("by this server.: ")[2]
         raise failure(
             request,
-            f"Glance refuses {request.file}, which begins as {image['disk_format']}: {said}",
+            f"Glance refuses {request.file}, which begins as {image['disk_format']}: {reason}",
             "image-refused",
             "`qemu-img check` and `qemu-img info` show more",
         ) from error
@@ -91,7 +91,7 @@ def failure(request: PublishRequest, what: str, code: str, remedy: str = "") -> 
 def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
     """Wait until the image is active, and return it. Raises FlakeshipError."""
     status = ""
-    for image in rest.polled(glance, f"/images/{identity}", ACTIVE):
+    for image in rest.poll(glance, f"/images/{identity}", ACTIVE):
         status = image["status"]
         if status == "active":
             return image
@@ -141,15 +141,15 @@ def update(
         if image.get(key) != value
     ]
     if changes:
-        describe(request, lambda: rest.ask(glance, "PATCH", path, json=changes, headers=PATCH))
+        describe(request, lambda: rest.call(glance, "PATCH", path, json=changes, headers=PATCH))
     if TAG not in image["tags"]:
-        rest.ask(glance, "PUT", f"{path}/tags/{TAG}")
+        rest.call(glance, "PUT", f"{path}/tags/{TAG}")
 
 
 def hide(glance: Proxy, identity: str, *, hidden: bool) -> None:
     """Hide an image from lists, or show it."""
     change = [{"op": "replace", "path": "/os_hidden", "value": hidden}]
-    rest.ask(glance, "PATCH", f"/images/{identity}", json=change, headers=PATCH)
+    rest.call(glance, "PATCH", f"/images/{identity}", json=change, headers=PATCH)
 
 
 def _pointer(key: str) -> str:
@@ -162,6 +162,6 @@ def remove(glance: Proxy, identity: str) -> None:
     from openstack.exceptions import NotFoundException
 
     try:
-        rest.ask(glance, "DELETE", f"/images/{identity}")
+        rest.call(glance, "DELETE", f"/images/{identity}")
     except NotFoundException:
         return

@@ -111,7 +111,7 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
                 "remove the server first",
             )
         try:
-            rest.ask(images, "DELETE", path)
+            rest.call(images, "DELETE", path)
         except NotFoundException:
             return
         except ConflictException as error:
@@ -122,7 +122,7 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
                 "remove the volumes and servers that were made from it first",
             ) from error
         except ForbiddenException as error:
-            if rest.ask(images, "GET", path).get("protected"):
+            if rest.call(images, "GET", path).get("protected"):
                 unprotect = client(request.cloud, f"image set --unprotect {previous.id}")
                 raise glance.failure(
                     request,
@@ -142,7 +142,7 @@ def _usable(
     if previous is None:
         return None
     try:
-        image = rest.ask(images, "GET", f"/images/{previous.id}")
+        image = rest.call(images, "GET", f"/images/{previous.id}")
     except NotFoundException:
         return None
     if image["status"] == "deactivated":
@@ -167,7 +167,7 @@ def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> 
     ours = owner.of_this_checkout()
     now = datetime.now(UTC)
     query = {"tag": TAG, "owner": project, "os_hidden": "true", "limit": str(rest.PAGE)}
-    for image in rest.every(images, "/images", "images", query):
+    for image in rest.list_all(images, "/images", "images", query):
         incomplete = image["status"] in {"queued", "saving"} and owner.tags.items() <= image.items()
         over = now - datetime.fromisoformat(image["created_at"]) > LONGEST
         if incomplete and (ours.tags.items() <= image.items() or over):
@@ -187,7 +187,7 @@ def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) 
     }
     body = Upload(Path(request.file), f"image {request.name}")
     try:
-        glance.describe(request, lambda: rest.ask(images, "POST", "/images", json=image))
+        glance.describe(request, lambda: rest.call(images, "POST", "/images", json=image))
         glance.send(images, request, image, body)
         found = glance.active(images, request, image["id"])
         _compare(request, body.sha512, found)

@@ -26,7 +26,7 @@ class Port:
 
 def find(network: Proxy, machine: str, number: str) -> Port:
     """Read a port. Raises FlakeshipError (port-without-ipv4) where it has no IPv4 address."""
-    found = rest.ask(network, "GET", f"/ports/{number}")["port"]
+    found = rest.call(network, "GET", f"/ports/{number}")["port"]
     fixed = {ipaddress.ip_address(each["ip_address"]): each for each in found["fixed_ips"]}
     first = next((address for address in fixed if address.version == 4), None)
     if first is None:
@@ -36,11 +36,11 @@ def find(network: Proxy, machine: str, number: str) -> Port:
             key=machine,
             remedy="its network needs an IPv4 subnet",
         )
-    subnet = rest.ask(network, "GET", f"/subnets/{fixed[first]['subnet_id']}")["subnet"]
+    subnet = rest.call(network, "GET", f"/subnets/{fixed[first]['subnet_id']}")["subnet"]
     others = tuple(str(address) for address in fixed if address.version == 6)
     return Port(number, found["device_id"], str(first), subnet["cidr"], others)
 
 
 def floating(network: Proxy, **query: str) -> list[dict[str, Any]]:
     """The project's floating IPs with these values (`port_id`, `description`, ...)."""
-    return rest.every(network, "/floatingips", "floatingips", query)
+    return rest.list_all(network, "/floatingips", "floatingips", query)

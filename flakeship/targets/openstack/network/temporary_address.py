@@ -53,7 +53,7 @@ def temporary_address(
         partial(_take_over, network, server_port, mine),
     ) as floating_ip:
         path = f"/floatingips/{floating_ip['id']}/tags"
-        rest.ask(network, "PUT", path, json={"tags": words(owner)})
+        rest.call(network, "PUT", path, json={"tags": words(owner)})
         address = floating_ip["floating_ip_address"]
         log.info("%s: using %s, a temporary floating IP", machine, address)
         yield address
@@ -67,7 +67,7 @@ def _take_over(network: Proxy, server_port: Port, mine: str) -> FloatingIp | Non
         if not left["port_id"]:
             body = {"port_id": server_port.id, "fixed_ip_address": server_port.ipv4}
             path = f"/floatingips/{left['id']}"
-            moved: FloatingIp = rest.ask(network, "PUT", path, json={"floatingip": body})
+            moved: FloatingIp = rest.call(network, "PUT", path, json={"floatingip": body})
             return dict(moved["floatingip"])
     return None
 
@@ -82,7 +82,7 @@ def _create(
         "description": mine,
     }
     try:
-        answer = rest.ask(network, "POST", "/floatingips", json={"floatingip": body})
+        answer = rest.call(network, "POST", "/floatingips", json={"floatingip": body})
     except HttpException as error:
         if error.status_code not in {400, 404, 409}:
             raise

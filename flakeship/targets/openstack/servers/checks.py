@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_port: Port) -> str:
     """Nova and Neutron report the server as it was requested."""
     try:
-        server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+        server = rest.call(compute, "GET", f"/servers/{request.server}")["server"]
         now = port.find(network, request.machine, server_port.id)
     except (SDKException, ClientException) as error:
         raise Failed(f"the API does not answer: {errors.answer(error)}") from error

@@ -46,17 +46,17 @@ class Console:
             return self._text
         try:
             body: dict[str, object] = {"os-getConsoleOutput": {}}
-            answer = rest.ask(self._compute, "POST", f"/servers/{self.server}/action", json=body)
+            answer = rest.call(self._compute, "POST", f"/servers/{self.server}/action", json=body)
             self._text = clean(answer["output"] or "")
         except (SDKException, ClientException) as error:
-            said = f"Nova does not show it: {errors.answer(error)}"
+            reason = f"Nova does not show it: {errors.answer(error)}"
             if not self._passing(error):
                 raise FlakeshipError(
-                    said,
+                    reason,
                     code="console-unavailable",
                     remedy=f"`{self.name}` shows whether that lasts",
                 ) from error
-            self._text = self._text or said
+            self._text = self._text or reason
         self._at = time.monotonic()
         return self._text
 
@@ -65,7 +65,7 @@ class Console:
         if not isinstance(error, NotFoundException):
             return errors.passing(error) or getattr(error, "status_code", None) == CONFLICT
         try:
-            rest.ask(self._compute, "GET", f"/servers/{self.server}")
+            rest.call(self._compute, "GET", f"/servers/{self.server}")
         except (SDKException, ClientException) as failure:
             return errors.passing(failure)
         return True

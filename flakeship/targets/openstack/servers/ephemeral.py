@@ -52,7 +52,7 @@ def verify_ephemeral(request: EphemeralRequest) -> Evidence:
         for each in left[1]:
             remove_port(each)
         with temporary(partial(_create_port, network, request, owner), remove_port) as port:
-            rest.ask(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
+            rest.call(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
             create = partial(_create_server, compute, request, owner, port)
             with temporary(create, remove_server) as created:
                 log.info("%s: created the test server %s", server.machine, created)
@@ -69,9 +69,9 @@ def _left(
     compute: Proxy, network: Proxy, machine: str, owner: Owner
 ) -> tuple[list[str], list[str]]:
     """The servers and ports that a killed run left."""
-    named = rest.every(compute, "/servers/detail", "servers", {"name": f"^{machine}$"})
+    named = rest.list_all(compute, "/servers/detail", "servers", {"name": f"^{machine}$"})
     servers = [each["id"] for each in named if owner.tags.items() <= each["metadata"].items()]
-    ports = rest.every(network, "/ports", "ports", {"description": description(owner)})
+    ports = rest.list_all(network, "/ports", "ports", {"description": description(owner)})
     return servers, [port["id"] for port in ports]
 
 
@@ -82,7 +82,7 @@ def _create_port(network: Proxy, request: EphemeralRequest, owner: Owner) -> str
         "security_groups": request.security_groups,
         "description": description(owner),
     }
-    created: str = rest.ask(network, "POST", "/ports", json={"port": body})["port"]["id"]
+    created: str = rest.call(network, "POST", "/ports", json={"port": body})["port"]["id"]
     return created
 
 
@@ -95,14 +95,14 @@ def _create_server(compute: Proxy, request: EphemeralRequest, owner: Owner, port
         "config_drive": True,
         "metadata": owner.tags,
     }
-    created: str = rest.ask(compute, "POST", "/servers", json={"server": body})["server"]["id"]
+    created: str = rest.call(compute, "POST", "/servers", json={"server": body})["server"]["id"]
     return created
 
 
 def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
     """Wait until Nova has created the server. Raises FlakeshipError where it fails."""
     status = ""
-    for answer in rest.polled(compute, f"/servers/{number}", BUILD, first=0.5):
+    for answer in rest.poll(compute, f"/servers/{number}", BUILD, first=0.5):
         server = answer["server"]
         status = server["status"]
         if status == "ERROR":

@@ -31,9 +31,9 @@ def find(cloud: str, name: str) -> FlakeshipError | None:
     with connected(cloud) as connection:
         compute = rest.client(connection, "compute")
         query = f"/servers/detail?name=^{name}$&status=ERROR&sort_key=created_at&sort_dir=desc"
-        found = rest.ask(compute, "GET", query)["servers"]
+        found = rest.call(compute, "GET", query)["servers"]
         if not found:
             return None
         # the list does not always have the fault
-        server = rest.ask(compute, "GET", f"/servers/{found[0]['id']}")["server"]
+        server = rest.call(compute, "GET", f"/servers/{found[0]['id']}")["server"]
         return failure(name, server, cloud)

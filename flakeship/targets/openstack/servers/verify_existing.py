@@ -73,7 +73,7 @@ def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> N
 def _server(network: Proxy, number: str) -> str:
     """The server of a port, as far as it is visible."""
     try:
-        device = rest.ask(network, "GET", f"/ports/{number}")["port"]["device_id"]
+        device = rest.call(network, "GET", f"/ports/{number}")["port"]["device_id"]
     except NotFoundException:
         return ""
     return f" of the server {device}" if device else ""

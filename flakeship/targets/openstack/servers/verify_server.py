@@ -47,7 +47,7 @@ def examine(
 ) -> Evidence:
     """The same with a login on the cloud; `inspect_hint` is as in VerificationContext."""
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
-    server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+    server = rest.call(compute, "GET", f"/servers/{request.server}")["server"]
     if server["status"] == "ERROR":
         raise faults.failure(request.machine, server, request.cloud)
     server_port = port.find(network, request.machine, request.port)
@@ -79,7 +79,7 @@ def examine(
 def _state(compute: Proxy, request: VerifyServerRequest) -> list[str]:
     """Nova's state of a server that has failed, where it is not simply ACTIVE."""
     try:
-        server = rest.ask(compute, "GET", f"/servers/{request.server}")["server"]
+        server = rest.call(compute, "GET", f"/servers/{request.server}")["server"]
     except (SDKException, ClientException) as error:  # the failure itself is the one to show
         return [f"  Nova does not report its state: {errors.answer(error)}"]
     if server["status"] == "ERROR":

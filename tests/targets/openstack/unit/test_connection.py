@@ -36,7 +36,7 @@ def asking(method: str, path: str) -> FlakeshipError:
     with connected("fake") as connection:
         compute = rest.client(connection, "compute")
     with pytest.raises(FlakeshipError) as raised, connected("fake"):
-        rest.ask(compute, method, path)
+        rest.call(compute, method, path)
     assert PASSWORD not in str(raised.value)
     return raised.value
 
@@ -238,8 +238,8 @@ def test_every_call_is_in_the_debug_log_without_a_secret(
     caplog.set_level(logging.DEBUG, "flakeship")
     with connected("fake") as connection:
         compute = rest.client(connection, "compute")
-        rest.every(compute, "/servers/detail", "servers", {"name": "web"})
-        rest.ask(compute, "GET", "/limits")
+        rest.list_all(compute, "/servers/detail", "servers", {"name": "web"})
+        rest.call(compute, "GET", "/limits")
     login_, *calls = [re.sub(r"\d+\.\d\d s", "T", message) for message in caplog.messages]
     assert login_ == "fake: a token of project ours with the roles member, reader after T"
     assert calls == [
@@ -255,5 +255,5 @@ def test_a_call_without_an_answer_is_in_the_debug_log(
     caplog.set_level(logging.DEBUG, "flakeship")
     cloud.slow = "/limits"
     with pytest.raises(FlakeshipError), connected("fake") as connection:
-        rest.ask(rest.client(connection, "compute"), "GET", "/limits", timeout=0.1)
+        rest.call(rest.client(connection, "compute"), "GET", "/limits", timeout=0.1)
     assert "/limits: no answer after 0." in caplog.messages[-1]

@@ -38,7 +38,7 @@ def test_a_cloud_that_is_away_for_a_moment_is_asked_again(
 
     memory.console = "Linux"
     with monkeypatch.context() as patch:
-        patch.setattr(rest, "ask", away)
+        patch.setattr(rest, "call", away)
         assert console.read().startswith("Nova does not show it: nobody there")
     assert console.read() == "Linux"
 
