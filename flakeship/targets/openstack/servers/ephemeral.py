@@ -11,7 +11,6 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner
 from flakeship.rollout.temporary import temporary
-from flakeship.system.interrupt import deferred
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.client_command import client
@@ -118,12 +117,10 @@ def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
 
 def _remove_server(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
     by_hand = client(request.cloud, f"server delete {number}")
-    with deferred():
-        what = f"the test server of {request.machine}"
-        delete(compute, f"/servers/{number}", what, by_hand, wait=True)
+    what = f"the test server of {request.machine}"
+    delete(compute, f"/servers/{number}", what, by_hand, wait=True)
 
 
 def _remove_port(network: Proxy, request: VerifyServerRequest, number: str) -> None:
     by_hand = client(request.cloud, f"port delete {number}")
-    with deferred():
-        delete(network, f"/ports/{number}", f"the port of {request.machine}", by_hand)
+    delete(network, f"/ports/{number}", f"the port of {request.machine}", by_hand)
