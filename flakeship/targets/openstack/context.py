@@ -8,29 +8,31 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flakeship.model.machine import MachineId
-from flakeship.model.release import Record, Release
+from flakeship.model.release import Release
+from flakeship.release.desired import Desired
 from flakeship.rollout.replace import ABSENT, Observed
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.inventory import Server as NovaServer
 from flakeship.targets.openstack.machine import Machine
+from flakeship.targets.openstack.network import floating_ips, networks
 from flakeship.targets.openstack.network.networks import Networks
+from flakeship.targets.openstack.outputs import deployed, server_details
 from flakeship.targets.openstack.requests import Bastion
 from flakeship.targets.openstack.settings import CloudServer, CloudSettings
 
 
 @dataclass(frozen=True)
 class PlanningContext:
-    """Settings, releases by host, the inventory, and the outputs of the last good run.
+    """What is desired, the inventory, and what the outputs of the last good run have.
 
-    `deployed` are the machines of that run by server, the active one first; `bastions` the servers
-    that were active then and can be reached, by name.
+    The `settings` are those desired, with addresses that exist. `deployed` are the machines of that
+    run by server, the active one first; `bastions` the servers that were active then and can be
+    reached, by name.
     """
 
+    desired: Desired
     settings: CloudSettings
-    stack: str
-    releases: Mapping[str, Release]
-    ledger: Sequence[Record]
     deployed: Mapping[str, Sequence[Machine]]
     bastions: Mapping[str, Bastion]
     inventory: Inventory
@@ -40,6 +42,16 @@ class PlanningContext:
     def ephemeral(self) -> bool:
         """Whether the only server is one that its verification creates and removes."""
         return not self.settings.servers and self.settings.options.test_server.ephemeral
+
+    @property
+    def stack(self) -> str:
+        """The name of the stack."""
+        return self.desired.stack
+
+    @cached_property
+    def releases(self) -> Mapping[str, Release]:
+        """The desired release of each host, as the ledger has it where it is in there."""
+        return self.desired.as_verified
 
     def release(self, server: CloudServer) -> Release:
         """The release that a server is to run."""
@@ -79,6 +91,29 @@ class PlanningContext:
         """
         prefix = str(MachineId.of(server.name, self.release(server), ""))
         return [s for s in self.owned if s.status != "ERROR" and s.name.startswith(prefix)]
+
+
+def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
+    """What the stack is planned from. Raises SettingError for addresses and networks."""
+    servers = [
+        floating_ips.resolved(s, inventory, desired.stack) for s in desired.settings.instances
+    ]
+    settings = desired.settings.model_copy(update={"servers": servers})
+    options = settings.options
+    floating = options.access != "direct" or any(s.options.address == "floating" for s in servers)
+    before = desired.outputs.servers
+    return PlanningContext(
+        desired=desired,
+        settings=settings,
+        deployed=deployed(desired.outputs, desired.stack),
+        bastions={
+            name: bastion
+            for name, output in before.items()
+            if (bastion := server_details(output).bastion)
+        },
+        inventory=inventory,
+        networks=networks.find(options, inventory, floating=floating),
+    )
 
 
 def observe(servers: Sequence[NovaServer], cloud: str) -> Observed:

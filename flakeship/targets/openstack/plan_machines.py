@@ -57,8 +57,6 @@ def plan_machines(context: PlanningContext) -> MachinesPlan:
     """
     rollouts, choices = {}, {}
     settings = context.settings
-    available = {record.name for record in context.ledger}
-    available |= {release.name for release in context.releases.values()}
     for server in settings.instances or [test_server(settings)]:
         deployed = context.deployed.get(server.name, [])
         choices[server.name] = choose_flavor(context, server, deployed)
@@ -71,7 +69,7 @@ def plan_machines(context: PlanningContext) -> MachinesPlan:
                 deployed,
                 context.observed,
                 standby_releases=settings.standby_releases if settings.servers else 0,
-                available=available,
+                available=context.desired.available,
             )
         )
     return MachinesPlan(rollouts, choices)
@@ -111,7 +109,7 @@ def choose_flavor(
     ]
     choice = flavors.choose(
         server,
-        need_of(server, release, context.ledger),
+        need_of(server, release, context.desired.ledger),
         replace(inventory, flavors=[*inventory.flavors, *deleted]),
         context.settings.options.prices,
         before=before[0] if before else "",
@@ -164,4 +162,4 @@ def volume_size(context: PlanningContext, server: CloudServer, deployed: Sequenc
         for m in deployed
         if m.release_name == release.name and m.server.options.volume
     ]
-    return sizes[0] if sizes else need_of(server, release, context.ledger).disk
+    return sizes[0] if sizes else need_of(server, release, context.desired.ledger).disk
