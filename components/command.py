@@ -26,11 +26,15 @@ class CommandArgs(TypedDict):
 
 
 def interpreter() -> list[str]:
-    """Python and the module. Relative inside the project, so that the state fits every checkout."""
-    python = Path(sys.prefix, "bin", "python")
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
-    return [str(python), "-m", "flakeship", "internal"]
+    """Python and the module. Relative inside the project, so that the state fits every checkout.
+
+    The directory may have been reached by a symbolic link, and the environment may be one.
+    """
+    environment = Path(sys.prefix)
+    environment = environment.parent.resolve() / environment.name
+    if environment.is_relative_to(Path.cwd().resolve()):
+        environment = environment.relative_to(Path.cwd().resolve())
+    return [str(environment / "bin" / "python"), "-m", "flakeship", "internal"]
 
 
 def command(

@@ -18,10 +18,14 @@ from .target import Deployment
 
 @dataclass(frozen=True)
 class Previous:
-    """The outputs of this very stack before this run: typed, and as they are stored."""
+    """The outputs of this very stack before this run: typed, and as they are stored.
+
+    `secret` names those that the state has encrypted; `raw` has them in plain.
+    """
 
     outputs: StackOutputs
     raw: Mapping[str, Any]
+    secret: frozenset[str] = frozenset()
 
     async def kept(self, target: str, done: Deployment) -> dict[str, Any]:
         """The same outputs again, but for the servers whose cutover is done.
@@ -39,10 +43,17 @@ class Previous:
             name: {**value, **moved[name]} if name in moved and value else value
             for name, value in self.raw.items()
         }
-        secret = pulumi.Output.secret(merged.pop("machines")) if "machines" in merged else None
-        return {**merged, "flakeship": outputs.header(target)} | (
-            {"machines": secret} if secret is not None else {}
-        )
+        return {**self.encrypted(merged), "flakeship": outputs.header(target)}
+
+    @property
+    def unknown(self) -> Mapping[str, Any]:
+        """The outputs that this version does not know, which survive its writing."""
+        return self.encrypted(self.outputs.unknown)
+
+    def encrypted(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Outputs with those secret that were, so that they are encrypted again."""
+        secret = self.secret | {"machines"}
+        return {k: pulumi.Output.secret(v) if k in secret else v for k, v in plain.items()}
 
 
 async def previous() -> Previous:
@@ -55,18 +66,19 @@ async def previous() -> Previous:
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     reference = pulumi.StackReference("self", stack_name=own)
     raw = await reference.outputs.future() or {}
-    return Previous(outputs.read(raw, stack), raw)
+    secret = await reference.secret_output_names.future() or []
+    return Previous(outputs.read(raw, stack), raw, frozenset(secret))
 
 
 def current(
     target: str,
-    before: StackOutputs,
+    before: Previous,
     verified: pulumi.Output[list[Record]],
     ledger: pulumi.Output[list[Record]],
     done: Deployment,
 ) -> dict[str, Any]:
     """The outputs of a run in which everything was verified."""
-    servers = {name: with_unknown(before, name, out) for name, out in done.servers.items()}
+    servers = {name: with_unknown(before.outputs, name, out) for name, out in done.servers.items()}
     machines = pulumi.Output.all(**done.machines).apply(dict) if done.machines else None
     return {
         **before.unknown,

@@ -61,7 +61,7 @@ async def program() -> dict[str, Any]:
     kept = verified.apply(
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
-    return outputs.current(spec.name, before.outputs, verified, kept, done)
+    return outputs.current(spec.name, before, verified, kept, done)
 
 
 def refuse_secrets(stack: str, spec: TargetSpec) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,26 +40,43 @@ def commands(name: str | None, verbose: bool) -> None:
     zsh_source, fish_source.
     """
     log.configure(verbose=verbose)
+    choose(name)
+
+
+def choose(name: str | None) -> None:
+    """Work in the project's directory, which Pulumi looks for upwards, and on a named stack."""
+    here = Path.cwd()
+    project = next(
+        (each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file()), here
+    )
+    os.chdir(project)
     if name:
         os.environ["PULUMI_STACK"] = name
 
 
-def servers(_context: object, _parameter: object, start: str) -> list[str]:
+def servers(context: click.Context, _parameter: object, start: str) -> list[str]:
     """The names of the stack's servers, for completion."""
+    completing(context)
     try:
         return [name for name in stack.selected().outputs.servers if name.startswith(start)]
     except (FlakeshipError, OSError):
         return []
 
 
-def releases(_context: object, _parameter: object, start: str) -> list[str]:
+def releases(context: click.Context, _parameter: object, start: str) -> list[str]:
     """The names in the stack's ledger, for completion."""
+    completing(context)
     try:
         return [
             each.name for each in stack.selected().outputs.ledger if each.name.startswith(start)
         ]
     except (FlakeshipError, OSError):
         return []
+
+
+def completing(context: click.Context) -> None:
+    """Do what the group does: it is not run for a completion."""
+    choose(context.parent.params.get("name") if context.parent else None)
 
 
 SERVER = click.argument("server", default="", shell_complete=servers)
@@ -121,6 +139,7 @@ def check_tools(as_json: bool) -> None:
 
 def main() -> int:
     """Run the command line; the exit code."""
+    os.umask(0o077)  # keys, and files with addresses, are for their owner alone
     install_signal_handlers()
     return guarded(lambda: commands.main(prog_name="flakeship", standalone_mode=False))
 
@@ -133,6 +152,7 @@ def guarded(act: Callable[[], Any]) -> int:
         error.show()
         return error.exit_code
     except (FlakeshipError, OSError) as error:
+        log.failure(error)
         click.echo(str(error), err=True)
         return 1
     except (KeyboardInterrupt, click.Abort):

@@ -48,10 +48,21 @@ def find(name: str) -> Command:
 
 def run(name: str, text: str) -> str:
     """Run a command on a request; what it prints. Raises FlakeshipError."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
     from flakeship.model import codec  # noqa: PLC0415
 
     command = find(name)
-    request = codec.parse(command.request, text)
+    try:
+        request = codec.parse(command.request, text)
+    except ValidationError as error:
+        raise FlakeshipError(
+            "its request cannot be read",
+            code="state-unreadable",
+            key=name,
+            remedy="a stack that was deployed by another version is destroyed by that version",
+            details=[f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()],
+        ) from error
     answer = command.run(request, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
     return "{}" if answer is None else codec.dump(answer)
 
@@ -67,6 +78,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         print(run(argv[0], "" if sys.stdin.isatty() else sys.stdin.read()))
     except (FlakeshipError, OSError) as error:
+        log.failure(error)
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -116,7 +116,7 @@ def declare_machine(
     """Declare one machine of a server."""
     args: ServerArgs = {
         "image": shared.images[machine.release.name].id,
-        "flavor": shared.flavors[machine.flavor.name].id,
+        "flavor": shared.flavor(machine),
         "network": shared.network,
         "security_group": shared.security_groups[machine.security_group].id,
         "verification": machine.verification("", "", "", ""),
@@ -140,7 +140,7 @@ def declare_test_server(machine: Machine, shared: Shared) -> TestServer:
         machine.id,
         {
             "image": shared.images[machine.release.name].id,
-            "flavor": shared.flavors[machine.flavor.name].id,
+            "flavor": shared.flavor(machine),
             "network": shared.network,
             "security_group": shared.security_groups[machine.security_group].id,
             "verification": machine.verification("", "", "", ""),

@@ -12,6 +12,7 @@ from pulumi_openstack import compute
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.images.properties import properties
+from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import SERVER_GROUP
@@ -35,6 +36,14 @@ class Shared:
     server_groups: Mapping[str, pulumi.Output[str]]
     images: Mapping[str, GlanceImage]
     fault: pulumi.ErrorHook
+
+    def flavor(self, machine: Machine) -> pulumi.Input[str]:
+        """The id of a machine's flavor.
+
+        A standby machine keeps its own: one that was created anew under the same name is another
+        flavor, and would resize the server.
+        """
+        return machine.flavor.id or self.flavors[machine.flavor.name].id
 
     @property
     def after_network(self) -> pulumi.ResourceOptions:

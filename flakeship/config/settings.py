@@ -180,13 +180,14 @@ def unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[Setting
             if port.allow_from and not can.sources:
                 key = f"{where}.ports[{index}].allowFrom"
                 yield refuse(key, f"the target {name} cannot restrict a port to networks")
-        taken = sorted({check.name for check in server.checks} & schema.checks)
+    for key, checks in (
+        *((f"servers[{n}].checks", server.checks) for n, server in enumerate(settings.servers)),
+        *((f"{name}.{key}", checks) for key, checks in settings.options.further_checks.items()),
+    ):
+        taken = sorted({check.name for check in checks} & schema.checks)
         if taken:
-            yield refuse(
-                f"{where}.checks",
-                f"{', '.join(taken)} is the name of a built-in check",
-                "rename it",
-            )
+            what = f"{', '.join(taken)} is the name of a built-in check"
+            yield refuse(key, what, "rename it")
     if not settings.servers and not can.no_servers:
         yield refuse("servers", f"the target {name} needs at least one server")
     if can.standby and settings.standby_releases >= settings.retain_releases:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate.target import nothing_verified, operator
+from flakeship.operate.target import nothing_verified, operator, unknown_server
 from flakeship.state.stack import Stack
 
 
@@ -30,12 +29,5 @@ def command(stack: Stack, name: str = "") -> Sequence[str]:
         )
     argv = operator(stack).login(name)
     if argv is None:
-        near = difflib.get_close_matches(name, servers, 1)
-        raise FlakeshipError(
-            "there is no such server",
-            code="server-unknown",
-            key=name,
-            allowed=", ".join(servers),
-            remedy=f"did you mean {near[0]}?" if near else "",
-        )
+        raise unknown_server(stack, name)
     return argv

@@ -36,7 +36,7 @@ def status(stack: Stack) -> str:
             lines += verified(each)
     if orphans := serves.orphans():
         lines += ["", f"orphaned resources, left by a killed run: {', '.join(orphans)}"]
-        lines += ["`flakeship sweep` removes them"]
+        lines += [f"`flakeship --stack {stack.name} sweep` removes them"]
     return "\n".join(lines)
 
 
@@ -57,7 +57,9 @@ def releases(stack: Stack, serves: Operator) -> list[str]:
     records = list(stack.outputs.ledger)
     running = list(stack.outputs.running.values())
     lines = []
-    for record in (ledger.choose(records, name) for name in running):
+    for record in (
+        ledger.choose(records, name, f"stack {stack.name}, output running") for name in running
+    ):
         lines += ["", f"release   {record.name} ({record.release.version})"]
         lines += [f"toplevel  {record.release.toplevel}"]
         for file in record.artifact.files:
@@ -92,7 +94,7 @@ def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evide
         if each.machine != output.machine and MachineId.parse(each.machine).server == name
     ]
     return [
-        f"{name}: flakeship ssh {name}{ports}",
+        f"{name}: {output.ssh}{ports}",
         *serves.describe(name, output),
         *verified(proven[output.machine]),
         *standby,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import FlakeshipError, did_you_mean
+from flakeship.state.outputs import newer
 from flakeship.state.stack import Stack, configuration
 from flakeship.targets import registry
 from flakeship.targets.base import Operator, TargetSpec
@@ -13,15 +14,30 @@ def spec(stack: Stack) -> TargetSpec:
 
     Raises FlakeshipError for outputs that cannot be read.
     """
-    name = stack.outputs.target
-    if not name:
-        name = str(configuration(stack).get("flakeship:target", {}).get("value", "local"))
-    return registry.spec(name)
+    outputs = stack.outputs
+    if not outputs.target:
+        configured = configuration(stack).get("flakeship:target", {})
+        return registry.spec(str(configured.get("value", "local")))
+    if outputs.target not in registry.names():
+        raise newer(stack.name, outputs.version, f"which has no target {outputs.target}")
+    return registry.spec(outputs.target)
 
 
 def operator(stack: Stack) -> Operator:
     """What serves the user's commands on a stack."""
     return spec(stack).operator(stack)
+
+
+def unknown_server(stack: Stack, name: str) -> FlakeshipError:
+    """The stack has no server, and no machine, of that name."""
+    servers = stack.outputs.servers
+    return FlakeshipError(
+        "there is no such server",
+        code="server-unknown",
+        key=name,
+        allowed=", ".join(servers),
+        remedy=did_you_mean(name, servers),
+    )
 
 
 def nothing_verified(stack: Stack) -> FlakeshipError:

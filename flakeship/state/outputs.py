@@ -72,6 +72,7 @@ class StackOutputs:
     """
 
     schema: int | None = None
+    version: str = ""
     target: str = ""
     running: Mapping[str, str] = field(default_factory=dict)
     ledger: tuple[Record, ...] = ()
@@ -127,7 +128,7 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
     try:
         head = _Header.model_validate(_renamed(given.pop("flakeship", None) or {}))
         if head.schema_ > SCHEMA:
-            raise newer(stack, head.version, head.schema_)
+            raise newer(stack, head.version, f"outputs schema {head.schema_}, here {SCHEMA}")
         if head.schema_ == 0:
             head = head.model_copy(update={"target": first_version.target(given)})
             given = first_version.upgraded(given, head.target)
@@ -149,6 +150,7 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         raise unreadable(stack, repr(error)) from error
     return StackOutputs(
         schema=head.schema_,
+        version=head.version,
         target=head.target,
         running=stored.running,
         ledger=tuple(stored.releases),
@@ -192,11 +194,11 @@ def ledger(records: list[Record]) -> list[dict[str, object]]:
     return [codec.plain(record) for record in records]
 
 
-def newer(stack: str, version: str, schema: int) -> FlakeshipError:
+def newer(stack: str, version: str, why: str) -> FlakeshipError:
     """The outputs were written by a version that this one does not understand."""
     return FlakeshipError(
-        f"was last deployed by Flakeship {version} (outputs schema {schema}), and this is "
-        f"{__version__} (schema {SCHEMA})",
+        f"was last deployed by Flakeship {version or 'of unknown version'}, and this is "
+        f"{__version__} ({why})",
         code="outputs-newer",
         key=f"stack {stack}",
         remedy="Update this checkout or package",

@@ -104,8 +104,15 @@ class Stack:
         return outputs.read(self.raw_outputs, self.name)
 
     def of(self, kind: Kind) -> dict[str, Resource]:
-        """The resources of a kind, by their subjects."""
-        found = ((kind.subject(each.urn), each) for each in self.resources)
+        """The resources of a kind, by their subjects.
+
+        Components are of no kind: their names are the user's, such as `verification`.
+        """
+        found = (
+            (kind.subject(each.urn), each)
+            for each in self.resources
+            if not each.token.startswith("flakeship:")
+        )
         return {subject: each for subject, each in found if subject is not None}
 
     @property

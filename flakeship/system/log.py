@@ -30,6 +30,11 @@ def configure_debug() -> None:
         configure()
 
 
+def failure(error: Exception) -> None:
+    """Log the code of a failure, which tells it apart from others."""
+    logging.getLogger(__name__).debug("code: %s", getattr(error, "code", type(error).__name__))
+
+
 def debug_wanted() -> bool:
     """Whether the environment asks for the debug log."""
     return os.environ.get("FLAKESHIP_LOG", "").lower() == "debug"

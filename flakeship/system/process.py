@@ -17,6 +17,10 @@ from flakeship.model.errors import CommandError
 
 log = logging.getLogger(__name__)
 
+SECRET_PARAMETER = re.compile(
+    r"([?&][\w.-]*(?:token|secret|passw|key|sig|cred)[\w.-]*=)[^&\s'\"]+", re.IGNORECASE
+)
+
 LAST_LINES = 20
 """How much of a failed command's standard error an error repeats."""
 
@@ -85,14 +89,14 @@ def run(
     except subprocess.TimeoutExpired as error:
         _trace(shown, started, "timed out")
         raise CommandError(
-            f"`{shown}` did not end within {timeout:g} s", code="command-timeout"
+            f"`{redacted(shown)}` did not end within {timeout:g} s", code="command-timeout"
         ) from error
     _trace(shown, started, f"exit code {done.returncode}")
     result = Result(done.returncode, done.stdout, done.stderr or "")
     if check and result.code != 0:
-        last = result.stderr.strip().splitlines()[-LAST_LINES:]
+        last = redacted(result.stderr).strip().splitlines()[-LAST_LINES:]
         raise CommandError(
-            f"`{shown}` failed (exit code {result.code})",
+            f"`{redacted(shown)}` failed (exit code {result.code})",
             result.code,
             result.stderr,
             details=last,
@@ -100,8 +104,12 @@ def run(
     return result
 
 
+def redacted(text: str) -> str:
+    """A text without the credentials that a URL in it may hold: of the user, and in its query."""
+    return SECRET_PARAMETER.sub(r"\1…", re.sub(r"(://)[^/@\s]+@", r"\1…@", text))
+
+
 def _trace(command: str, started: float, outcome: str) -> None:
-    """Log a command that has ended, without the credentials that a URL of a flake may hold."""
+    """Log a command that has ended."""
     if log.isEnabledFor(logging.DEBUG):
-        redacted = re.sub(r"(://)[^/@\s]+@", r"\1…@", command)
-        log.debug("%s: %s after %.2f s", redacted, outcome, time.monotonic() - started)
+        log.debug("%s: %s after %.2f s", redacted(command), outcome, time.monotonic() - started)

@@ -16,7 +16,7 @@ from flakeship.targets.base import Verified
 def repeated(
     stack: Stack, server: str, repeat: Callable[[str, Evidence], Verified]
 ) -> Sequence[Verified]:
-    """Repeat each verification that has passed, of one server where it is named.
+    """Repeat each verification that has passed, of one server or machine where it is named.
 
     `repeat` gets the machine's id and its evidence. Raises FlakeshipError with all reports where
     any fails.
@@ -24,7 +24,7 @@ def repeated(
     return complete(
         partial(repeat, machine, resource.result(Evidence))
         for machine, resource in stack.of(VERIFICATION).items()
-        if resource.printed and server in ("", MachineId.parse(machine).server)
+        if resource.printed and server in ("", machine, MachineId.parse(machine).server)
     )
 
 

@@ -9,7 +9,7 @@ from flakeship.verify.checks.scheduled import ScheduledCheck
 from flakeship.verify.console import Console
 from flakeship.verify.route import Access
 
-NOT_SERVING = "No traffic was moved; the previous machine is still serving."
+NOT_SERVING = "No traffic was moved: what served before still does."
 """What a failed verification means before the cutover."""
 
 

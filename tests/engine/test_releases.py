@@ -279,3 +279,26 @@ def test_a_state_from_before_releases_had_several_files_goes_on(project: Tiny) -
     project.up()
     assert [line.split()[0] for line in project.log()][-1] == "forget"
     assert project.ledger() == ["two"]
+
+
+def test_a_secret_that_a_newer_version_has_put_there_stays_one(project: Tiny) -> None:
+    project.up()
+    state = json.loads(project.pulumi("stack", "export", "--show-secrets").stdout)
+    (stack,) = (r for r in state["deployment"]["resources"] if r["type"] == "pulumi:pulumi:Stack")
+    signed = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    stack["outputs"]["vault"] = signed | {"plaintext": json.dumps("hunter2")}
+    (project.path / "state.json").write_text(json.dumps(state))
+    project.pulumi("stack", "import", "--file", str(project.path / "state.json"))
+
+    def kept() -> None:
+        assert "hunter2" not in project.pulumi("stack", "export").stdout
+        shown = project.pulumi("stack", "output", "--json", "--show-secrets").stdout
+        assert json.loads(shown)["vault"] == "hunter2"
+
+    project.write("two")
+    project.up()
+    kept()
+    project.fail("verify")
+    project.write("three")
+    project.up("--continue-on-error", check=False)
+    kept()

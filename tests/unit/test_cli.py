@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from flakeship import __version__, cli
@@ -18,6 +20,10 @@ from flakeship.state.stack import Stack
 from tests.unit.operate.test_status import resources
 
 STATE = Stack("dev", {"resources": resources()})
+PROD = click.Context(
+    cli.commands.commands["ssh"], parent=click.Context(cli.commands, info_name="flakeship")
+)
+PROD.parent.params["name"] = "prod"  # type: ignore[union-attr]
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +42,7 @@ def test_status_for_people_and_for_scripts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "status") == 0
-    assert "web: flakeship ssh web" in capsys.readouterr().out
+    assert "web: ssh -F .state/dev/ssh_config web" in capsys.readouterr().out
     assert run(monkeypatch, "status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["running"] == {"web": "web-33333333"}
 
@@ -51,6 +57,30 @@ def test_ssh_becomes_the_command_without_a_shell(monkeypatch: pytest.MonkeyPatch
 def test_a_stack_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "--stack", "prod", "status") == 0
     assert os.environ["PULUMI_STACK"] == "prod"
+
+
+def test_it_works_in_the_directory_of_the_project_and_for_its_owner_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "Pulumi.yaml").touch()
+    (tmp_path / "servers/web").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "servers/web")
+    former = os.umask(0o022)
+    try:
+        assert run(monkeypatch, "status") == 0
+        assert Path.cwd() == tmp_path
+    finally:
+        assert os.umask(former) == 0o077
+
+
+@pytest.mark.parametrize("words", [("ssh", "wbe"), ("verify", "wbe")])
+def test_an_unknown_server_is_told_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str]
+) -> None:
+    assert run(monkeypatch, "-v", *words) == 1
+    shown = capsys.readouterr().err
+    assert "code: server-unknown" in shown
+    assert "wbe: there is no such server; allowed: web. Did you mean web?" in shown
 
 
 def fails(error: BaseException) -> Any:
@@ -101,10 +131,11 @@ def test_help_and_version(
 
 @pytest.mark.parametrize(("complete", "found"), [(cli.servers, "web"), (cli.releases, "web-33")])
 def test_names_are_completed(monkeypatch: pytest.MonkeyPatch, complete: Any, found: str) -> None:
-    assert any(name.startswith(found) for name in complete(None, None, "w"))
-    assert complete(None, None, "x") == []
+    assert any(name.startswith(found) for name in complete(PROD, None, "w"))
+    assert os.environ["PULUMI_STACK"] == "prod"
+    assert complete(PROD, None, "x") == []
     monkeypatch.setattr(stack, "selected", fails(FlakeshipError("no stack")))
-    assert complete(None, None, "w") == []
+    assert complete(PROD, None, "w") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

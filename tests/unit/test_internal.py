@@ -37,6 +37,13 @@ def test_an_unknown_target_is_refused() -> None:
     assert refused.value.allowed == ", ".join(registry.names())
 
 
+def test_a_request_of_another_version_is_told_in_one_message() -> None:
+    done = run([*COMMAND, "local.stop-machine"], stdin="{}", check=False)
+    assert done.code == 1
+    assert done.stderr.startswith("local.stop-machine: its request cannot be read")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("words", "code"), [(["biuld"], 1), ([], 2)])
 def test_exit_codes(words: list[str], code: int) -> None:
     assert run([*COMMAND, *words], check=False).code == code

@@ -131,6 +131,11 @@ class OpenStackSettings(TargetOptions):
     boot_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """How many servers boot at the same time."""
 
+    @property
+    def further_checks(self) -> Mapping[str, Sequence[Check]]:
+        """Those of the test server."""
+        return {"testServer.checks": self.test_server.checks}
+
     def check(self, servers: Sequence[Server[Any]]) -> None:
         """No two servers have the same existing address."""
         addresses = [server.options.address for each in servers for server in each.instances]

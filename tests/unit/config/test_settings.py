@@ -159,6 +159,11 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
             "cidr applies only to a network that Flakeship creates; remove it, or remove name: a",
         ),
         (
+            cloud(testServer={"checks": [{"name": "api", "run": "true"}]}) | {"servers": []},
+            "openstack.testServer.checks",
+            "api is the name of a built-in check",
+        ),
+        (
             {"target": "openstack", **web(checks=[{"name": "api", "run": "true"}])},
             "servers[0].checks",
             "api is the name of a built-in check",

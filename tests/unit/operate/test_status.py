@@ -74,7 +74,7 @@ ledger    web-33333333, running
           web-22222222
           web-11111111
 
-web: flakeship ssh web, 80 at 127.0.0.1:8080"""
+web: ssh -F .state/dev/ssh_config web, 80 at 127.0.0.1:8080"""
         + EVIDENCE
     )
 

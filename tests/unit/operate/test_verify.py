@@ -41,6 +41,12 @@ def test_where_nothing_is_verified_there_is_nothing_to_repeat(target: str) -> No
     assert refused.value.code == "nothing-verified"
 
 
+def test_a_target_that_this_version_does_not_have_means_that_it_is_older() -> None:
+    with pytest.raises(FlakeshipError) as refused:
+        verify.verify(Stack("dev", {"resources": [header("proxmox")]}))
+    assert (refused.value.code, refused.value.key) == ("outputs-newer", "stack dev")
+
+
 def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
     machines = ["web-11111111-abcd", "web-db-11111111-abcd", "mail-22222222-abcd"]
     found = [resource(f"verification-{each}", each) for each in machines]
@@ -55,6 +61,7 @@ def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
         repeated(stack, "", repeat)
     assert failed.value.code == "checks-failed"
     assert all(f"{machine}: is broken" in str(failed.value) for machine in machines[:2])
+    assert repeated(stack, "mail-22222222-abcd", repeat) == repeated(stack, "mail", repeat)
     done: Sequence[Verified] = repeated(stack, "mail", repeat)
     assert [each.machine for each in done] == ["mail-22222222-abcd"]
     assert "mail-22222222-abcd\n  ✓ a    0.00 s" in verify.text(done)

@@ -9,11 +9,12 @@ import pytest
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.state import stack as module
+from flakeship.state.outputs import header
 from flakeship.state.resources import Kind
 from flakeship.state.stack import Stack
 from flakeship.system.process import Result
 
-MACHINE: dict[str, Any] = {"urn": "urn::t::machine-web-1", "type": "flakeship:local:Machine"}
+MACHINE: dict[str, Any] = {"urn": "urn::t::machine-web-1", "type": "command:local:Command"}
 
 
 def stack(*resources: Any) -> Stack:
@@ -21,9 +22,20 @@ def stack(*resources: Any) -> Stack:
 
 
 def test_resources_are_found_by_kind_and_subject() -> None:
-    found = stack(MACHINE, {"urn": "urn::t::machinery-x"}).of(Kind("machine"))
+    server_of_that_name = {"urn": "urn::t::machine-x", "type": "flakeship:local:Server"}
+    other = {"urn": "urn::t::machinery-x"}
+    found = stack(MACHINE, other, server_of_that_name).of(Kind("machine"))
     assert list(found) == ["web-1"]
     assert Kind("machine").name("web-1") == "machine-web-1"
+
+
+def test_secret_outputs_are_left_out_as_they_are_encrypted() -> None:
+    encrypted = {"4dabf18193072939515e22adb298388d": "1b47", "ciphertext": "v1:x"}
+    state = {"urn": "u", "type": "pulumi:pulumi:Stack"}
+    outputs = {"flakeship": header("local"), "running": {"web": "web-1"}, "machines": encrypted}
+    found = stack({**state, "outputs": outputs})
+    assert found.outputs.running == {"web": "web-1"}
+    assert "machines" not in found.raw_outputs
 
 
 @pytest.mark.parametrize("deployment", [{}, {"resources": None}, {"resources": [MACHINE]}])

@@ -50,6 +50,13 @@ def test_the_debug_log_shows_commands_with_their_end(
 
 def test_the_debug_log_hides_what_a_url_holds(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "flakeship")
-    run(["true", "git+https://me:hunter2@example.org/flake", "https://hunter3@example.org/"])
+    urls = ["git+https://me:hunter2@example.org/flake", "https://hunter3@example.org/"]
+    token = "tarball+https://example.org/a?access_token=hunter4&dir=sub"
+    run(["true", *urls, token])
     assert "git+https://…@example.org/flake https://…@example.org/" in caplog.text
+    assert "access_token=…&dir=sub" in caplog.text
     assert "hunter" not in caplog.text
+    with pytest.raises(CommandError) as failed:
+        run(["sh", "-c", 'echo "cannot fetch $0" >&2; exit 1', token])
+    assert "cannot fetch tarball+https://example.org/a?access_token=…" in str(failed.value)
+    assert "hunter" not in str(failed.value)
