@@ -42,6 +42,10 @@
           path = ./templates/fleet;
           description = "Machines that become, at their first boot, what their disks say";
         };
+        project = {
+          path = ./templates/project;
+          description = "A Pulumi project with a flake of its own, for `pulumi new`";
+        };
       };
 
       checks.${system} =

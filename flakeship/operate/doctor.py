@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from flakeship.model.errors import CommandError
 from flakeship.system.process import run
+from flakeship.targets import registry
+from flakeship.targets.base import Tool
 
 
 @dataclass(frozen=True)
-class Tool:
-    """A command, its version and path as found here (empty: missing), and how to get it."""
+class Found:
+    """A tool, its version and path as found here (empty: missing), and how to get it."""
 
     command: str
     needed_for: str
@@ -26,31 +28,40 @@ class Tool:
         """Whether it is not on PATH."""
         return not self.path
 
+    @property
+    def required(self) -> bool:
+        """Whether every stack needs it, and not those of one target alone."""
+        return self.needed_for == EVERY
+
+
+EVERY = "every stack"
 
 TOOLS = (
-    Tool("pulumi", "every stack", "https://www.pulumi.com/docs/iac/download-install/"),
-    Tool("nix", "every stack", "https://nixos.org/download/"),
-    Tool("git", "flakes in a git repository", "the package git"),
-    Tool("ssh", "verification and login", "the package openssh-client or openssh"),
-    Tool("qemu-system-x86_64", "the target local", "the package qemu-system-x86 or qemu-base"),
-    Tool("qemu-img", "the target local", "the package qemu-utils or qemu-img"),
+    Tool("pulumi", "https://www.pulumi.com/docs/iac/download-install/"),
+    Tool("nix", "https://nixos.org/download/"),
+    Tool("git", "the package git"),
+    Tool("ssh", "the package openssh-client or openssh"),
+    Tool("ssh-keygen", "the package openssh-client or openssh"),
 )
 
 
-def tools() -> list[Tool]:
-    """Every tool as it is on PATH."""
-    return [located(tool) for tool in TOOLS]
+def tools() -> list[Found]:
+    """Every tool as it is on PATH: those of every stack, and those of each target."""
+    found = [located(tool, EVERY) for tool in TOOLS]
+    for name in registry.names():
+        found += [located(tool, f"the target {name}") for tool in registry.spec(name).tools]
+    return found
 
 
-def located(tool: Tool) -> Tool:
+def located(tool: Tool, needed_for: str) -> Found:
     """A tool with its path and version."""
     path = shutil.which(tool.command) or ""
-    return Tool(tool.command, tool.needed_for, tool.get, path, version(path) if path else "")
+    return Found(tool.command, needed_for, tool.get, path, version(path) if path else "")
 
 
 def version(path: str) -> str:
     """The first version number that a command prints; empty where it prints none."""
-    words = {"ssh": "-V", "pulumi": "version"}
+    words = {"ssh": "-V", "ssh-keygen": "-?", "pulumi": "version"}
     try:
         done = run([path, words.get(path.rpartition("/")[2], "--version")], timeout=20, check=False)
     except CommandError:
@@ -59,7 +70,7 @@ def version(path: str) -> str:
     return found[0] if found else ""
 
 
-def text(found: Sequence[Tool]) -> str:
+def text(found: Sequence[Found]) -> str:
     """A table for a person."""
     width = max(len(tool.command) for tool in found)
     return "\n".join(

@@ -35,6 +35,14 @@ class Plugin:
 
 
 @dataclass(frozen=True)
+class Tool:
+    """A command that is run, and how to get it."""
+
+    command: str
+    get: str
+
+
+@dataclass(frozen=True)
 class Command:
     """An internal command: what a command resource runs.
 
@@ -135,6 +143,10 @@ class TargetSpec(TargetSchema, Protocol):
     @property
     def plugins(self) -> tuple[Plugin, ...]:
         """What the set-up installs for it."""
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The commands that it runs beside those of every stack."""
 
     def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
         """The target for a Pulumi program."""

@@ -20,7 +20,7 @@ from flakeship.targets import registry
 from tests.docs.markdown import PAGES, blocks, code, name
 from tests.project import ROOT
 
-FOLDERS = ("flakeship", "components", "nix", "docs", "dev", "tests", "templates")
+FOLDERS = ("flakeship", "components", "nix", "docs", "dev", "tests")
 
 
 def test_the_readme_is_short() -> None:

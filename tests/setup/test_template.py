@@ -12,7 +12,7 @@ from dev.setup import paths
 from flakeship.config import settings
 from flakeship.targets import registry
 
-TEMPLATE = paths.ROOT / "templates/project"
+TEMPLATE = paths.ROOT / "nix/templates/project"
 FLAKE = paths.ROOT / "nix/templates/server"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
-from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec
+from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
 
 if TYPE_CHECKING:
     from flakeship.config.options import ServerOptions, TargetOptions
@@ -26,6 +26,10 @@ class Local:
     )
     checks: frozenset[str] = frozenset()
     plugins: tuple[Plugin, ...] = ()
+    tools = (
+        Tool("qemu-system-x86_64", "the package qemu-system-x86 or qemu-base"),
+        Tool("qemu-img", "the package qemu-utils or qemu-img"),
+    )
 
     @property
     def settings(self) -> type[TargetOptions]:

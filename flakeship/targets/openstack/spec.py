@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
-from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec
+from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
 
 if TYPE_CHECKING:
     from flakeship.config.options import ServerOptions, TargetOptions
@@ -26,6 +26,7 @@ class OpenStack:
     )
     checks = frozenset({"api", "port-scan", "ipv6"})
     plugins = (Plugin("openstack", "5.5.1"),)
+    tools: tuple[Tool, ...] = ()
 
     @property
     def settings(self) -> type[TargetOptions]:

@@ -15,7 +15,7 @@ from flakeship.system.process import run
 from tests.project import ROOT, Project, commit
 from tests.targets.local.e2e.conftest import end_plugins, free_port, qemus
 
-TEMPLATE = ROOT / "templates/project"
+TEMPLATE = ROOT / "nix/templates/project"
 
 
 @dataclass(frozen=True)
