@@ -21,8 +21,8 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
 
     `outputs` are what a provider adds to the inputs, by type.
 
-    `made` has the inputs by name, in the order of their making, `depends` the names on which a
-    resource waits, through any number of others.
+    `made` has the inputs by name, in the order of their making, `declared` every type and name,
+    `depends` the names on which a resource waits, through any number of others.
     """
 
     def __init__(self, commands: Commands, outputs: Mapping[str, dict[str, Any]]) -> None:
@@ -31,6 +31,7 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         self.outputs = outputs
         self.made: dict[str, dict[str, Any]] = {}
         self.types: dict[str, str] = {}
+        self.declared: list[tuple[str, str]] = []
         self._direct: dict[str, set[str]] = {}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -41,6 +42,7 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         outputs |= self.outputs.get(args.typ, {})
         self.made[args.name] = args.inputs
         self.types[args.name] = args.typ
+        self.declared.append((args.typ, args.name))
         return f"id-of-{args.name}", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
