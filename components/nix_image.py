@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from flakeship.model import artifact, codec
+from flakeship.model import codec
 from flakeship.model.artifact import Artifact, File
 from flakeship.model.release import Release
 from flakeship.nix.build import BuildRequest
@@ -51,7 +51,7 @@ class NixImage(pulumi.ComponentResource):
             {"create": "build-image", "delete": "release-image", "request": request},
             pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
         )
-        self.artifact = built.stdout.apply(artifact.read)
+        self.artifact = built.stdout.apply(lambda text: codec.parse(Artifact, text))
         release = pulumi.Output.from_input(args["release"])
         self.register_outputs(
             {

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from flakeship.model.errors import FlakeshipError
 
@@ -38,16 +34,3 @@ class Artifact:
             names = ", ".join(file.path for file in self.files)
             raise FlakeshipError(f"the release has {len(self.files)} files, not one image: {names}")
         return self.files[0]
-
-
-def upgraded(artifact: dict[str, Any]) -> dict[str, Any]:
-    """An artifact as JSON; one that was written when an artifact was a single file is converted."""
-    if "files" in artifact:
-        return artifact
-    file = {"path": artifact["file"], "size": artifact["size"], "sha512": artifact["sha512"]}
-    return {"files": [file], "disk": artifact.get("disk", 0)}
-
-
-def read(text: str) -> Artifact:
-    """The artifact that a build printed as JSON, at any version."""
-    return TypeAdapter(Artifact).validate_python(upgraded(json.loads(text)))

@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from pydantic import TypeAdapter, ValidationError
-
-from flakeship.model import artifact
-from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
+from flakeship.model.errors import SettingError, did_you_mean
 from flakeship.model.release import Record, Release
-
-
-def read(value: Iterable[dict[str, Any]] | None) -> list[Record]:
-    """The ledger from the stack's output `releases`; empty where the stack has none.
-
-    Raises FlakeshipError where the output is not a ledger.
-    """
-    try:
-        return TypeAdapter(list[Record]).validate_python([upgraded(each) for each in value or []])
-    except (ValidationError, LookupError, TypeError) as error:
-        raise FlakeshipError(
-            f"the stack's output `releases` is not a ledger: {error}", code="ledger-invalid"
-        ) from error
-
-
-def upgraded(record: dict[str, Any]) -> dict[str, Any]:
-    """A record as JSON; one that was written when a release was a single file is converted."""
-    if "artifact" in record:
-        return record
-    release = dict(record["release"])
-    file = release.pop("file") or "."
-    image = {**record, "file": str(PurePosixPath(release["out"], file))}
-    return {"release": {**release, "files": [file]}, "artifact": artifact.upgraded(image)}
 
 
 def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 
@@ -24,10 +25,20 @@ def upgraded(outputs: Mapping[str, Any], target: str) -> dict[str, Any]:
     details = {key: outputs[key] for key in ("published", "project") if outputs.get(key)}
     return {
         "running": running,
-        "releases": outputs.get("releases") or [],
+        "releases": [_record(record) for record in outputs.get("releases") or []],
         "servers": servers,
         target: details,
     }
+
+
+def _record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the ledger, whose release was a single file."""
+    release = dict(record["release"])
+    file = release.pop("file") or "."
+    path = str(PurePosixPath(release["out"], file))
+    image = {"path": path, "size": record["size"], "sha512": record["sha512"]}
+    artifact = {"files": [image], "disk": record.get("disk", 0)}
+    return {"release": {**release, "files": [file]}, "artifact": artifact}
 
 
 def _server(report: Mapping[str, Any], target: str, running: Mapping[str, str]) -> dict[str, Any]:

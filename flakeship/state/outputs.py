@@ -23,7 +23,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from flakeship import __version__
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.ledger import upgraded
 from flakeship.model.release import Record
 from flakeship.state import first_version
 
@@ -137,7 +136,7 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             {
                 **given,
                 "running": given.get("running") or {},
-                "releases": [upgraded(each) for each in given.get("releases") or []],
+                "releases": given.get("releases") or [],
                 "servers": given.get("servers") or {},
                 "machines": given.get("machines") or {},
             }

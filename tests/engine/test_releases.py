@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from tests.engine.conftest import Tiny
 
@@ -228,57 +226,6 @@ def test_every_host_has_releases_of_its_own(project: Tiny) -> None:
     assert project.outputs()["running"] == first["running"]
     assert project.ledger() == ["two", "one", "other"]
     project.preview("--expect-no-changes")
-
-
-def single_file(state: dict[str, Any]) -> None:
-    """Turn a state into one from when a release was a single file."""
-
-    def release(now: dict[str, Any]) -> None:
-        (file,) = now.pop("files")
-        now["file"] = "" if file == "." else file
-
-    def artifact(now: dict[str, Any]) -> dict[str, Any]:
-        (file,) = now["files"]
-        return {"disk": now["disk"], "size": file["size"], "sha512": file["sha512"]} | (
-            {"file": file["path"]}
-        )
-
-    for resource in state["deployment"]["resources"]:
-        held = resource.get("outputs", {})
-        for record in held.get("releases", []):
-            release(record["release"])
-            record |= {k: v for k, v in artifact(record.pop("artifact")).items() if k != "file"}
-        if "::image-" in resource["urn"]:
-            printed = json.dumps(artifact(json.loads(held["stdout"])))
-            request = json.loads(held["stdin"])
-            release(request["release"])
-            request["sha512"], request["room"] = "", request.pop("max_image_disk")
-            del request["verified"]
-            for side in (resource["inputs"], held):
-                side["stdin"] = json.dumps(request, sort_keys=True)
-            held["stdout"] = printed
-
-
-def test_a_state_from_before_releases_had_several_files_goes_on(project: Tiny) -> None:
-    project.up()
-    now = project.outputs()["releases"]
-    state = json.loads(project.pulumi("stack", "export").stdout)
-    single_file(state)
-    old = project.path / "old.json"
-    old.write_text(json.dumps(state))
-    project.pulumi("stack", "import", "--file", str(old))
-    assert "file" in project.outputs()["releases"][0]["release"]
-    project.preview("--expect-no-changes")
-    project.log()
-    project.up("--expect-no-changes")
-    assert project.log() == []
-    assert project.outputs()["releases"] == now
-    project.pulumi("stack", "import", "--file", str(old))
-    project.config("retainReleases", "1")
-    project.write("two")
-    project.up()
-    assert [line.split()[0] for line in project.log()][-1] == "forget"
-    assert project.ledger() == ["two"]
 
 
 def test_a_secret_that_a_newer_version_has_put_there_stays_one(project: Tiny) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
-from flakeship.model import artifact, codec, ledger
+from flakeship.model import ledger
 from flakeship.model.artifact import Artifact, File
-from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Record, Release
 
@@ -51,65 +49,6 @@ def names(records: list[Record]) -> list[str]:
 def test_the_name_is_known_before_the_build() -> None:
     assert release(7).name == "web-77777777"
     assert release(7).paths == [f"/nix/store/{'7' * 32}-image/image.qcow2"]
-
-
-def test_a_ledger_survives_the_state() -> None:
-    stored: list[dict[str, Any]] = [plain(entry) for entry in KNOWN]
-    stored[0]["artifact"]["files"][0]["size"] = 1003.0  # the state has one kind of number
-    assert ledger.read(stored) == KNOWN
-    assert ledger.read(None) == []
-
-
-@pytest.mark.parametrize("wrong", [[{"name": "web"}], [{"artifact": {}}], ["web"], "web", 7])
-def test_a_ledger_of_another_version_is_refused(wrong: Any) -> None:
-    with pytest.raises(FlakeshipError, match="not a ledger"):
-        ledger.read(wrong)
-
-
-SINGLE_FILE: dict[str, Any] = {
-    "disk": 1024,
-    "release": {
-        "agent": False,
-        "disk": 1024,
-        "drv": "/nix/store/0yh6lyyqxd1n7gv7ckqxwqrjlybjh8yb-appliance-image.drv",
-        "file": "appliance.qcow2",
-        "firmware": "bios",
-        "format": "qcow2",
-        "host": "appliance",
-        "memory": 256,
-        "out": "/nix/store/69x5rsicqbfbkvb7gvrsmn6hg3bd6pr4-appliance-image",
-        "revision": "4f54865-dirty",
-        "system": "x86_64-linux",
-        "toplevel": "/nix/store/p8hsw6bkd2vvzxb8yslw9x3bysy9v4lb-nixos-system-appliance",
-        "user": "nixos",
-        "variant": "qemu",
-        "version": "12.7",
-    },
-    "sha512": "ab" * 64,
-    "size": 41943040.0,
-}
-"""A record as stacks have it from when a release was a single file."""
-
-
-@pytest.mark.parametrize(("file", "below"), [("appliance.qcow2", "/appliance.qcow2"), ("", "")])
-def test_a_record_of_a_single_file_is_read(file: str, below: str) -> None:
-    old = {**SINGLE_FILE, "release": {**SINGLE_FILE["release"], "file": file}}
-    (found,) = ledger.read([old])
-    path = f"/nix/store/69x5rsicqbfbkvb7gvrsmn6hg3bd6pr4-appliance-image{below}"
-    assert found.name == "appliance-69x5rsic"
-    assert found.release.paths == [path]
-    assert found.release.revision == "4f54865-dirty"
-    assert found.artifact == Artifact((File(path, 41943040, "ab" * 64),), 1024)
-    # what is written now is read as it is
-    assert ledger.read([plain(found)]) == [found]
-
-
-def test_what_an_earlier_build_printed_is_read() -> None:
-    """It is in the state as long as the image is."""
-    printed = '{"disk": 64, "file": "/nix/store/x/a.qcow2", "sha512": "ab", "size": 5}'
-    assert artifact.read(printed) == Artifact((File("/nix/store/x/a.qcow2", 5, "ab"),), 64)
-    now = codec.dump(Artifact((File("/nix/store/x/a", 5, "ab"), File("/nix/store/x/b", 6, "cd"))))
-    assert artifact.read(now).files[1] == File("/nix/store/x/b", 6, "cd")
 
 
 def test_one_image_is_not_asked_of_several_files() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import FlakeshipError
 from flakeship.state import outputs
 from flakeship.state.outputs import SCHEMA, ServerOutput
@@ -50,7 +51,11 @@ def test_what_is_written_is_read() -> None:
 
 def test_the_state_has_only_one_kind_of_number() -> None:
     header = {"schema": float(SCHEMA), "version": "0.2.0", "target": "local"}
-    assert outputs.read(written(flakeship=header), "dev").schema == SCHEMA
+    given = written(flakeship=header)
+    given["releases"][0]["artifact"]["files"][0]["size"] = 1003.0
+    found = outputs.read(given, "dev")
+    assert found.schema == SCHEMA
+    assert list(found.ledger) == KNOWN
 
 
 def test_a_new_stack_has_none() -> None:
@@ -82,6 +87,9 @@ def test_a_newer_version_is_refused_by_name() -> None:
         {"releases": [{"name": "web"}]},
         {"releases": 3},
         {"releases": [None]},
+        {"releases": [{"artifact": {}}]},
+        {"releases": "web"},
+        {"flakeship": None, "releases": ["web"]},
         {"servers": {"web": "here"}},
         {"servers": {"web": {"target": "local"}}},
         {"servers": "web"},
@@ -97,3 +105,39 @@ def test_what_nobody_has_written_is_one_line_with_the_remedy(wrong: dict[str, An
     assert (caught.value.code, caught.value.key) == ("outputs-unreadable", "stack dev")
     assert "pulumi stack import" in caught.value.remedy
     assert "\n" not in str(caught.value)
+
+
+SINGLE_FILE: dict[str, Any] = {
+    "disk": 1024,
+    "release": {
+        "agent": False,
+        "disk": 1024,
+        "drv": "/nix/store/0yh6lyyqxd1n7gv7ckqxwqrjlybjh8yb-appliance-image.drv",
+        "file": "appliance.qcow2",
+        "firmware": "bios",
+        "format": "qcow2",
+        "host": "appliance",
+        "memory": 256,
+        "out": "/nix/store/69x5rsicqbfbkvb7gvrsmn6hg3bd6pr4-appliance-image",
+        "revision": "4f54865-dirty",
+        "system": "x86_64-linux",
+        "toplevel": "/nix/store/p8hsw6bkd2vvzxb8yslw9x3bysy9v4lb-nixos-system-appliance",
+        "user": "nixos",
+        "variant": "qemu",
+        "version": "12.7",
+    },
+    "sha512": "ab" * 64,
+    "size": 41943040.0,
+}
+"""A record as stacks have it from when a release was a single file."""
+
+
+@pytest.mark.parametrize(("file", "below"), [("appliance.qcow2", "/appliance.qcow2"), ("", "")])
+def test_a_record_of_a_single_file_is_read(file: str, below: str) -> None:
+    old = {**SINGLE_FILE, "release": {**SINGLE_FILE["release"], "file": file}}
+    (found,) = outputs.read({"running": {"appliance": "x"}, "releases": [old]}, "dev").ledger
+    path = f"/nix/store/69x5rsicqbfbkvb7gvrsmn6hg3bd6pr4-appliance-image{below}"
+    assert found.name == "appliance-69x5rsic"
+    assert found.release.paths == [path]
+    assert found.release.revision == "4f54865-dirty"
+    assert found.artifact == Artifact((File(path, 41943040, "ab" * 64),), 1024)
