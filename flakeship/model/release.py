@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from flakeship.model.artifact import Artifact
 
@@ -38,45 +38,62 @@ MiB = Annotated[int, Field(ge=1, title="a whole number from 1")]
 class Manifest:
     """What a flake says of one host and variant.
 
-    These fields and their docstrings are the JSON schema that nix/lib/manifest.schema.json holds
-    (flakeship.nix.manifest writes it).
+    nix/lib/manifest.schema.json holds these fields as a JSON schema (flakeship.nix.manifest writes
+    it). Descriptions are no docstrings, which pydantic would parse in every process.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
-
-    host: Word
-    """The host's name in the flake."""
-    variant: Word
-    """The variant's name in the flake."""
-    drv: StorePath
-    """The derivation of the image."""
-    out: StorePath
-    """The output path of that derivation; two derivations may have the same output."""
+    host: Annotated[Word, Field(description="The host's name in the flake.")]
+    variant: Annotated[Word, Field(description="The variant's name in the flake.")]
+    drv: Annotated[StorePath, Field(description="The derivation of the image.")]
+    out: Annotated[
+        StorePath,
+        Field(
+            description="The output path of that derivation; two derivations may have the same "
+            "output."
+        ),
+    ]
     files: Annotated[
         tuple[Below, ...],
         Field(
-            min_length=1, title="one or more paths below `out`, in which no part begins with a dot"
+            min_length=1,
+            title="one or more paths below `out`, in which no part begins with a dot",
+            description="The image's files, as paths below `out`; `.` where the output itself is "
+            "the file.",
         ),
     ]
-    """The image's files, as paths below `out`; `.` where the output itself is the file."""
-    format: Format
-    """The format of the image; `netboot` is a kernel, an initrd and an iPXE script."""
-    toplevel: StorePath
-    """What /run/current-system is in a machine that runs the image."""
-    version: Line
-    """The version of the release, for people."""
-    system: Word
-    """The platform, such as `x86_64-linux`."""
-    disk: Annotated[MiB | Literal["auto"], Field(title="a whole number from 1, or auto")]
-    """The virtual size of the image in MiB; `auto` where only the build tells it."""
-    memory: MiB
-    """The least memory to boot with, in MiB."""
-    user: Word
-    """The user that the checks log in as, who has `sudo` without a password."""
-    firmware: Firmware = "bios"
-    """The firmware that boots the image; `hybrid` is either."""
-    agent: Annotated[bool, Field(title="true or false")] = False
-    """Whether the QEMU guest agent is in the image."""
+    format: Annotated[
+        Format,
+        Field(
+            description="The format of the image; `netboot` is a kernel, an initrd and an iPXE "
+            "script."
+        ),
+    ]
+    toplevel: Annotated[
+        StorePath,
+        Field(description="What /run/current-system is in a machine that runs the image."),
+    ]
+    version: Annotated[Line, Field(description="The version of the release, for people.")]
+    system: Annotated[Word, Field(description="The platform, such as `x86_64-linux`.")]
+    disk: Annotated[
+        MiB | Literal["auto"],
+        Field(
+            title="a whole number from 1, or auto",
+            description="The virtual size of the image in MiB; `auto` where only the build tells "
+            "it.",
+        ),
+    ]
+    memory: Annotated[MiB, Field(description="The least memory to boot with, in MiB.")]
+    user: Annotated[
+        Word,
+        Field(description="The user that the checks log in as, who has `sudo` without a password."),
+    ]
+    firmware: Annotated[
+        Firmware, Field(description="The firmware that boots the image; `hybrid` is either.")
+    ] = "bios"
+    agent: Annotated[
+        bool,
+        Field(title="true or false", description="Whether the QEMU guest agent is in the image."),
+    ] = False
 
 
 @dataclass(frozen=True)
