@@ -50,13 +50,8 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         self._direct[request.name] = {urn.rpartition("::")[2] for urn in request.dependencies}
-        loop = asyncio.new_event_loop()  # in a thread of the executor, which would leave one open
-        asyncio.set_event_loop(loop)
-        try:
-            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
+        register: Callable[[Any], Any] = super().RegisterResource
+        return in_a_loop(lambda: register(request))
 
     def RegisterErrorHook(self, _request: Any) -> Any:  # noqa: N802
         return None
@@ -70,6 +65,26 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
             found.add(one)
             waiting |= self._direct.get(one, set()) - found
         return found
+
+
+def in_a_loop(act: Callable[[], Any]) -> Any:
+    """Call what needs an event loop in a thread of the executor, and leave none behind."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return act()
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def end(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop; after a failure some outputs are still waited for."""
+    while waiting := asyncio.all_tasks(loop):
+        for task in waiting:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    loop.close()
 
 
 def run(
@@ -90,5 +105,5 @@ def run(
     try:
         pulumi.runtime.test(main)()  # type: ignore[no-untyped-call]
     finally:
-        loop.close()
+        end(loop)
     return engine, values[0]

@@ -23,9 +23,8 @@ class Case(Protocol):
     def commands(self) -> Mapping[str, Callable[[dict[str, Any]], object]]:
         """What each internal command prints for a request, by its name without the prefix."""
 
-    @property
-    def provided(self) -> Mapping[str, Mapping[str, Any]]:
-        """What a provider adds to the inputs of a resource, by its type."""
+    def provided(self, resource: Resource) -> Mapping[str, Any]:
+        """What a provider adds to the inputs of a resource that is no command."""
 
     def inventory(self, resources: Sequence[Resource]) -> Any:
         """What an inspection finds where these resources exist, none before the first run."""

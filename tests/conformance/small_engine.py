@@ -14,7 +14,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs
 
-from tests.pulumi_mocks import COMMAND
+from tests.pulumi_mocks import COMMAND, end, in_a_loop
 
 STACK = "dev"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -96,7 +96,7 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         self,
         before: Run,
         commands: Mapping[str, Command],
-        provided: Mapping[str, Mapping[str, Any]],
+        provided: Callable[[Resource], Mapping[str, Any]],
     ) -> None:
         MockMonitor.__init__(self, self)
         self.before, self.commands, self.provided = before, commands, provided
@@ -150,10 +150,10 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         )
 
     def outputs(self, made: Resource) -> dict[str, Any]:
-        found = {**made.inputs, **self.provided.get(made.type, {})}
         if made.type == COMMAND:
-            found["stdout"] = json.dumps(self.commands[made.inputs["create"]](made.request) or {})
-        return found
+            answer = self.commands[made.inputs["create"]](made.request)
+            return {**made.inputs, "stdout": json.dumps(answer or {})}
+        return {**made.inputs, **self.provided(made)}
 
     def delete_rest(self) -> None:
         """Delete what is not declared any more, the newest first."""
@@ -161,17 +161,6 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
             delete = str(old.inputs.get("delete"))
             if urn not in self.made and delete in self.commands:
                 self.commands[delete]({**old.request, "printed": old.outputs["stdout"]})
-
-
-def in_a_loop(act: Callable[[], Any]) -> Any:
-    """Call what needs an event loop in a thread of the executor, and leave none behind."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        return act()
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
 
 
 class Warnings(logging.Handler):
@@ -188,7 +177,7 @@ def run(
     config: Mapping[str, str],
     before: Run,
     commands: Mapping[str, Command],
-    provided: Mapping[str, Mapping[str, Any]],
+    provided: Callable[[Resource], Mapping[str, Any]],
 ) -> Run:
     """Run an async program. Where it fails the state has what was made, and the outputs stay."""
     engine, seen = Engine(before, commands, provided), Warnings()
@@ -210,7 +199,7 @@ def run(
     except Exception as failed:  # noqa: BLE001 - the caller looks at it
         error = failed
     finally:
-        loop.close()
+        end(loop)
     if error is None:
         engine.delete_rest()
         return Run(engine.made, json.loads(json.dumps(values[0])), seen.lines)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pulumi
 import pytest
 
 from components import changes, program
@@ -79,6 +80,9 @@ class Deployed:
             patch.setattr(program, "Flake", lambda *_: Evaluated(found))
             patch.setattr(program, "missing_images", lambda _: [])
             patch.setattr(changes, "report", nothing)
+            # mocks have no server that hooks could call back
+            patch.setattr(pulumi, "ErrorHook", lambda *_: None)
+            patch.setattr(pulumi, "ResourceHookBinding", lambda **_: None)
             self.last = small_engine.run(
                 program.program,
                 config({**self.settings, **settings}),

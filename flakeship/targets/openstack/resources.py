@@ -16,8 +16,8 @@ SERVER = Kind("server")
 FLAVOR = Kind("flavor")
 """A flavor that the stack has created; the subject is its name."""
 
-SERVER_GROUP = Kind("server-group")
-"""The server group of a release; the subject is the release's name."""
+SERVER_GROUP = Kind("placement")
+"""The server group of a release; the subject is the release's name. No server has the prefix."""
 
 ADDRESS = Kind("address")
 """The floating IP of a server; the subject is the server's name."""

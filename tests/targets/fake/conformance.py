@@ -33,11 +33,13 @@ class FakeCase:
         ],
         "fake": {"zone": "b"},
     }
-    provided: Mapping[str, Mapping[str, Any]] = {}
 
     @property
     def commands(self) -> Mapping[str, Callable[[dict[str, Any]], object]]:
         return {name: partial(run, name) for name in COMMANDS}
+
+    def provided(self, resource: Resource) -> Mapping[str, Any]:
+        return {}
 
     def inventory(self, resources: Sequence[Resource]) -> cloud.Cloud:
         return cloud.read(STACK)

@@ -1,0 +1,115 @@
+"""What the target brings to the conformance suite: an example, and answers without QEMU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flakeship.model import codec
+from flakeship.model.codec import plain
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.state.stack import Stack
+from flakeship.targets.local import data_disk_checks, machine, operate, ssh_config
+from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
+from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
+from flakeship.targets.local.resources import CUTOVER, MACHINE
+from flakeship.targets.local.stack_files import StackFiles
+from tests.conformance.case import Case
+from tests.conformance.small_engine import STACK, Resource
+
+HERE, CHECKOUT = "workstation-0123abcd", Path("/home/dev/checkout")
+KEY = "ssh-ed25519 AAAA"
+PASSED = CheckResult("toplevel", passed=True, milliseconds=1, detail="")
+FILES = StackFiles(STACK)
+
+
+def start(request: dict[str, Any]) -> object:
+    ports = {port: 40000 + port for port in request["ports"]}
+    return plain(MachineRecord(request["id"], request["boot"], "tcg", ports, HERE))
+
+
+def verify(request: dict[str, Any]) -> object:
+    return plain(Evidence(request["verify"]["machine"], 1, [KEY], 1.0, [PASSED]))
+
+
+def cut_over(request: dict[str, Any]) -> object:
+    host, ports = request["host"], request["forwards"]
+    forwards = {int(port): guest for port, guest in ports.items()}
+    return plain(Cutover(host["server"], host["machine"], "", forwards, [PASSED]))
+
+
+class LocalCase:
+    """See tests.conformance.case.Case."""
+
+    settings: Mapping[str, Any] = {
+        "servers": [
+            {
+                "name": "web",
+                "ports": [{"port": 80, "protocol": "http", "hostPort": 8080}],
+                "dataDisks": {"pg": "1G"},
+                "checks": [{"name": "disk", "run": "test -d /data/pg", "needsData": True}],
+            },
+            {"name": "db"},
+        ]
+    }
+    commands: Mapping[str, Callable[[dict[str, Any]], object]] = {
+        "ensure-data-disk": lambda _: {},
+        "delete-data-disk": lambda _: {},
+        "start-machine": start,
+        "stop-machine": lambda _: {},
+        "verify-machine": verify,
+        "cutover": cut_over,
+        "remove-cutover": lambda _: {},
+    }
+
+    def provided(self, resource: Resource) -> Mapping[str, Any]:
+        return {}
+
+    def inventory(self, resources: Sequence[Resource]) -> LocalInventory:
+        """Every machine runs, and every cutover is as it was left."""
+        machines = {
+            record.id: MachineState(record, runs=True)
+            for each in resources
+            if MACHINE.subject(each.urn)
+            for record in [codec.parse(MachineRecord, each.outputs["stdout"])]
+        }
+        servers = {}
+        for each in resources:
+            if CUTOVER.subject(each.urn) and "stdin" in each.inputs:
+                request = codec.parse(CutoverRequest, each.inputs["stdin"])
+                block = ssh_config.block(request.host, FILES.ssh_config, CHECKOUT)
+                servers[request.server] = ServerState(
+                    request.machine, request.generation, block, pinned=True
+                )
+                disks = {d: FILES.data_disk(request.server, d) for d in request.data_disks}
+                record = machines[request.machine].record
+                machines[request.machine] = MachineState(record, True, request.forwards, disks)
+        return LocalInventory(HERE, CHECKOUT, ".state/id_ed25519", machines, servers)
+
+    def world(
+        self, patch: pytest.MonkeyPatch, resources: Sequence[Resource]
+    ) -> Callable[[], set[str]]:
+        """The directories of the machines, which answer every check."""
+
+        def verify_machine(request: VerifyMachineRequest, *_: object) -> Evidence:
+            return Evidence(request.verify.machine, 1, [], 1.0, [PASSED])
+
+        patch.setattr(operate, "verify_machine", verify_machine)
+        patch.setattr(data_disk_checks, "repeat", lambda _: [PASSED])
+        patch.setattr(machine, "remove", lambda directory: directory.rmdir())
+        for each in resources:
+            if name := MACHINE.subject(each.urn):
+                FILES.machine(name).mkdir(parents=True)
+        return lambda: {path.name for path in FILES.machines.glob("*")}
+
+    def orphan(self, stack: Stack) -> str:
+        FILES.machine("web-99999999-abcd").mkdir(parents=True)
+        return "web-99999999-abcd"
+
+
+CASE: Case = LocalCase()
