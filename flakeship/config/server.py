@@ -45,7 +45,7 @@ class Server(Model, Generic[OptionsT]):
     memory: Size = 512
     """The memory; on a cloud the least that the flavor has."""
     disk: Size = 2048
-    """The root disk, which every release starts anew; on a cloud the least that the flavor has."""
+    """The root disk, empty for every release; on a cloud the least that the flavor has."""
     ports: Ports = []
     """The ports that may listen. Nothing else may, and the firewall must allow exactly these. Port
     22 is always declared."""

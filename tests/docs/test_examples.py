@@ -14,6 +14,8 @@ from dev.reference import settings as reference
 from dev.setup.check import targets
 from flakeship import cli
 from flakeship.config import settings
+from flakeship.config.server import TARGET
+from flakeship.config.settings import AnySettings
 from flakeship.model.checks import BUILT_IN, Check
 from flakeship.state import outputs
 from flakeship.targets import registry
@@ -101,3 +103,15 @@ def test_every_capability_has_words() -> None:
     for target in registry.names():
         features = {*vars(registry.spec(target).features)}
         assert features == {*reference.FEATURES, "secrets"}  # no setting asks for secrets
+
+
+def test_the_project_declares_every_setting_with_its_default() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    fields = {field.alias or key: field for key, field in AnySettings.model_fields.items()}
+    own = {key: field for key, field in fields.items() if key != TARGET}
+    blocks = {name for name in registry.names() if registry.spec(name).settings.model_fields}
+    assert {key.removeprefix("flakeship:") for key in project} == {*own, *blocks}
+    for key, field in own.items():
+        default = None if field.is_required() else field.default
+        assert project[f"flakeship:{key}"].get("default") == default, key
+    assert all(project[f"flakeship:{block}"]["default"] == {} for block in blocks)
