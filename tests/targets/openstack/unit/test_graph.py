@@ -123,6 +123,22 @@ def test_a_standby_stays_as_it_is_without_a_cutover_and_its_image_is_hidden() ->
     assert CUTOVER.name("web") in engine.depends(VISIBILITY)
 
 
+def test_a_standby_keeps_the_flavor_that_it_was_made_with() -> None:
+    """Another flavor of the same name, created anew, would resize it."""
+    world = World()
+    (first,) = world.up(settings(WEB), release(1)).machines.active
+    anew = [
+        replace(each, id="anew") if each.name == first.flavor.name else each
+        for each in world.inventory.flavors
+    ]
+    world.change(flavors=anew)
+    plan = world.plan(settings(WEB), release(2))
+    engine, _ = deploy(plan)
+    flavors = {m.id: engine.made[SERVER.name(m.id)]["flavorId"] for m in plan.machines.active}
+    assert [*flavors.values()] == ["anew"]
+    assert engine.made[SERVER.name(first.id)]["flavorId"] == first.flavor.id
+
+
 def test_servers_boot_in_batches() -> None:
     given = settings({**WEB, "count": 3}, openstack={"bootConcurrency": 2})
     plan = World().plan(given, release(1))
