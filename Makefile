@@ -48,7 +48,7 @@ bench-openstack: ## Run those of the target openstack in a cloud that it starts 
 	@dev/bench/openstack/run $(PARTS)
 check: setup ## Check style, types, imports, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m dev.setup check
-format: setup ## Format the Python and Nix files
+format: setup ## Format the Python and Nix files, and write the generated pages of docs/reference
 	@$(WITH) $(PYTHON) -m dev.setup format
 relock: ## Lock the appliance's newest Debian packages (without a set-up: it may wait for the new lock)
 	@python3 nix/appliance/debian/relock.py
