@@ -86,7 +86,7 @@ def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evide
             key=output.machine,
             remedy="Run `pulumi up`, which verifies it",
         )
-    ports = "".join(f", {port} at {at}" for port, at in output.ports.items() if port != "22")
+    ports = [f"{port} at {at}" for port, at in output.ports.items() if port != "22"]
     standby = [
         f"  {each.machine} is on standby for a rollback; verified {each.at}, "
         f"{len(each.checks)} checks passed"
@@ -94,7 +94,7 @@ def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evide
         if each.machine != output.machine and MachineId.parse(each.machine).server == name
     ]
     return [
-        f"{name}: {output.ssh}{ports}",
+        f"{name}: {', '.join(filter(None, [output.ssh, *ports]))}",
         *serves.describe(name, output),
         *verified(proven[output.machine]),
         *standby,

@@ -92,6 +92,12 @@ def test_what_the_cutover_has_checked(checks: list[str] | None) -> None:
     assert ("  ✓ schema    0.04 s  exit code 0" in lines) is bool(seen)
 
 
+def test_a_server_without_a_login() -> None:
+    found = resources()
+    found[0]["outputs"]["servers"]["web"]["ssh"] = ""
+    assert "\nweb: 80 at 127.0.0.1:8080\n" in text(found)
+
+
 def test_nothing_verified_yet() -> None:
     with pytest.raises(FlakeshipError) as caught:
         text([])
