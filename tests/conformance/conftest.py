@@ -10,6 +10,13 @@ from flakeship.targets import registry
 from tests.conformance.stack import Deployed
 
 
+@pytest.fixture(autouse=True)
+def _private_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make` exports that of the stack `dev`, with which a target that has secrets is refused."""
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(params=registry.names())
 def target(request: pytest.FixtureRequest) -> str:
     name: str = request.param

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.system.tcp import free_ports
 from tests.project import Project, make
 
 HERE = Path(__file__).parent
@@ -63,4 +64,6 @@ def project(tmp_path: Path) -> Tiny:
     shutil.copy(HERE / "verbs.py", tmp_path / "flakeship/__main__.py")
     for key, value in {"flake": "./flake", "host": "tiny"}.items():
         made.config(key, value)
+    # nothing listens on it, but a preview refuses one that another stack's machine has
+    made.config("servers[0].ports[0].hostPort", str(free_ports(1)[0]))
     return Tiny(made.path, made.flake, made.env)
