@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from flakeship import __version__
 from flakeship.model import codec
@@ -99,6 +99,15 @@ class _Server(BaseModel):
     ssh: str = ""
     checks: str = ""
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return own_part(self.model_extra or {}, self.target)
+
+    @model_validator(mode="after")
+    def own(self) -> _Server:
+        own_part(self.model_extra or {}, self.target)
+        return self
+
 
 class _Stored(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -131,7 +140,8 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         if head.schema_ == 0:
             head = head.model_copy(update={"target": first_version.target(given)})
             given = first_version.upgraded(given, head.target)
-        details = given.pop(head.target, None) or {}
+        details = own_part(given, head.target)
+        given.pop(head.target, None)
         stored = _Stored.model_validate(
             {
                 **given,
@@ -145,7 +155,9 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise unreadable(stack, f"{place}: {first['msg']}") from error
-    except (TypeError, ValueError, AttributeError, LookupError) as error:
+    except ValueError as error:
+        raise unreadable(stack, str(error)) from error
+    except (TypeError, AttributeError, LookupError) as error:
         raise unreadable(stack, repr(error)) from error
     return StackOutputs(
         schema=head.schema_,
@@ -164,6 +176,14 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
     )
 
 
+def own_part(given: Mapping[str, Any], target: str) -> Mapping[str, Any]:
+    """A target's own part of outputs. Raises ValueError where it is no object."""
+    found: object = given.get(target) or {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{target}: must be an object")  # noqa: TRY004 - as pydantic expects
+    return found
+
+
 def _renamed(head: object) -> object:
     return (
         {"schema_" if k == "schema" else k: v for k, v in head.items()}
@@ -174,8 +194,7 @@ def _renamed(head: object) -> object:
 
 def _server(stored: _Server) -> ServerOutput:
     known = {name: getattr(stored, name) for name in _Server.model_fields}
-    details = (stored.model_extra or {}).get(stored.target) or {}
-    return ServerOutput(**known, details=details)
+    return ServerOutput(**known, details=stored.details)
 
 
 def parsed(kind: type[T], value: object, stack: str) -> T:

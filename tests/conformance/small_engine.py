@@ -97,8 +97,11 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         before: Run,
         commands: Mapping[str, Command],
         provided: Callable[[Resource], Mapping[str, Any]],
+        *,
+        preview: bool,
     ) -> None:
         MockMonitor.__init__(self, self)
+        self.preview = preview
         self.before, self.commands, self.provided = before, commands, provided
         self.made: dict[str, Resource] = {}
 
@@ -150,6 +153,8 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         )
 
     def outputs(self, made: Resource) -> dict[str, Any]:
+        if self.preview:
+            return dict(made.inputs)  # the rest is not known yet
         if made.type == COMMAND:
             answer = self.commands[made.inputs["create"]](made.request)
             return {**made.inputs, "stdout": json.dumps(answer or {})}
@@ -178,16 +183,21 @@ def run(
     before: Run,
     commands: Mapping[str, Command],
     provided: Callable[[Resource], Mapping[str, Any]],
+    *,
+    preview: bool = False,
 ) -> Run:
-    """Run an async program. Where it fails the state has what was made, and the outputs stay."""
-    engine, seen = Engine(before, commands, provided), Warnings()
+    """Run an async program. Where it fails the state has what was made, and the outputs stay.
+
+    A preview runs no command, and has no outputs.
+    """
+    engine, seen = Engine(before, commands, provided, preview=preview), Warnings()
     values: list[Any] = []
     logger = logging.Logger("pulumi")
     logger.addHandler(seen)
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # of outputs that nobody waits for
     asyncio.set_event_loop(loop)
-    pulumi.runtime.set_mocks(engine, "flakeship", STACK, False, logger, engine, "organization")
+    pulumi.runtime.set_mocks(engine, "flakeship", STACK, preview, logger, engine, "organization")
 
     def main() -> pulumi.Output[None]:
         set_all_config(dict(config), [])
@@ -200,6 +210,8 @@ def run(
         error = failed
     finally:
         end(loop)
+    if preview:
+        return Run(engine.made, {}, seen.lines, error)
     if error is None:
         engine.delete_rest()
         return Run(engine.made, json.loads(json.dumps(values[0])), seen.lines)

@@ -13,6 +13,7 @@ import pytest
 from components import changes, program
 from flakeship.model.artifact import Artifact, File
 from flakeship.model.codec import plain
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
 from flakeship.release.sources import Found
 from flakeship.state.stack import Stack
@@ -68,6 +69,19 @@ class Deployed:
 
         Settings may be changed. A run that fails raises its error.
         """
+        self.last = self.run(wanted, fail, preview=False, **settings)
+        if self.last.error is not None:
+            raise self.last.error
+        return self.last
+
+    def preview(self, wanted: Release | None = None, **settings: Any) -> Run:
+        """What `up` would do; raises the error that it ends with."""
+        found = self.run(wanted, preview=True, **settings)
+        if found.error is not None:
+            raise found.error
+        return found
+
+    def run(self, wanted: Release | None, fail: str = "", *, preview: bool, **settings: Any) -> Run:
         found = Found({"web": wanted or release(1)})
         spec, inventory = self.spec, self.inventory()
         opened = spec.open
@@ -83,16 +97,14 @@ class Deployed:
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)
             patch.setattr(pulumi, "ResourceHookBinding", lambda **_: None)
-            self.last = small_engine.run(
+            return small_engine.run(
                 program.program,
                 config({**self.settings, **settings}),
                 self.last,
                 self.commands(fail),
                 self.case.provided,
+                preview=preview,
             )
-        if self.last.error is not None:
-            raise self.last.error
-        return self.last
 
     def commands(self, fail: str) -> Mapping[str, Command]:
         """What all commands print."""
@@ -103,6 +115,15 @@ class Deployed:
             raise RuntimeError("a check failed")
 
         return {name: refuse if fail and fail in name else run for name, run in every.items()}
+
+
+def refusal(act: Callable[[], object]) -> FlakeshipError | None:
+    """The error that a user would see of something; None where it succeeds."""
+    try:
+        act()
+    except FlakeshipError as error:
+        return error
+    return None
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,11 @@ class OpenStackCase:
         """The cloud in memory, with the objects of these resources."""
         cloud = self.cloud = Cloud()
         cloud.things.clear()
+        moved = {e.inputs["floatingIp"]: e.inputs["portId"] for e in resources if e.type == MOVE}
         for each in resources:
             if collection := KINDS.get(each.type):
-                cloud.put(collection, thing(each))
+                cloud.put(collection, thing(each, moved))
+        logged_in = SimpleNamespace(config=SimpleNamespace(name="fake"), service=cloud.service)
         for each in resources:
             if GLANCE_IMAGE.subject(each.urn) and "stdin" in each.inputs:
                 made = codec.parse(Published, each.outputs["stdout"])
@@ -121,7 +123,7 @@ class OpenStackCase:
 
         @contextlib.contextmanager
         def connected(_: str) -> Iterator[Any]:
-            yield cloud
+            yield logged_in
 
         token = SimpleNamespace(project_id=INVENTORY.project, project_name="demo", role_names=[])
         patch.setattr(connection, "connected", connected)
@@ -145,7 +147,7 @@ def floating_ip(resource: Resource) -> str:
     return f"203.0.113.{len(resource.name)}"
 
 
-def thing(resource: Resource) -> dict[str, Any]:
+def thing(resource: Resource, moved: Mapping[str, str]) -> dict[str, Any]:
     """An object of the cloud as its API lists it."""
     given = resource.inputs
     return {
@@ -159,7 +161,7 @@ def thing(resource: Resource) -> dict[str, Any]:
         "network_id": given.get("networkId", ""),
         "device_id": "",
         "device_owner": "",
-        "port_id": None,
+        "port_id": moved.get(floating_ip(resource)),
         "floating_ip_address": floating_ip(resource),
     }
 
