@@ -17,7 +17,7 @@ T = TypeVar("T")
 class CommandArgs(TypedDict):
     """`create` and `delete` are names of internal commands.
 
-    `request` is for both: JSON, or a value of the type that they read.
+    `request` is for both: a value of the type that they read.
     """
 
     create: str
@@ -42,18 +42,15 @@ def command(
 ) -> local.Command:
     """Run `create` when the resource is made and when its request changes, `delete` at its end.
 
-    The request is JSON on standard input: argv shows up in process lists, and needs no quoting
+    The request becomes JSON on standard input: argv shows up in process lists, and needs no quoting
     here. The command's standard output is one JSON object; what people read is on standard error.
     Where a user asks to replace it, the old one goes first: both are the same files.
     """
-    request = pulumi.Output.from_input(args["request"]).apply(
-        lambda given: given if isinstance(given, str) else codec.dump(given)
-    )
     return local.Command(
         name,
         create=args["create"],
         delete=args.get("delete"),
-        stdin=request,
+        stdin=pulumi.Output.from_input(args["request"]).apply(codec.dump),
         interpreter=interpreter(),
         logging=local.Logging.STDERR,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),

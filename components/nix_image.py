@@ -7,13 +7,12 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from flakeship.model import codec
 from flakeship.model.artifact import Artifact, File
 from flakeship.model.release import Release
 from flakeship.nix.build import BuildRequest
 from flakeship.state.resources import IMAGE
 
-from .command import command
+from .command import answer, command
 
 
 class NixImageArgs(TypedDict):
@@ -45,13 +44,13 @@ class NixImage(pulumi.ComponentResource):
         super().__init__("flakeship:index:NixImage", name, None, opts)
         request = pulumi.Output.all(
             args["release"], args["stack"], args.get("verified", ()), args.get("max_image_disk", 0)
-        ).apply(lambda given: codec.dump(build_request(*given)))
+        ).apply(lambda given: build_request(*given))
         built = command(
             IMAGE.name(name),
             {"create": "build-image", "delete": "release-image", "request": request},
             pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
         )
-        self.artifact = built.stdout.apply(lambda text: codec.parse(Artifact, text))
+        self.artifact = answer(built, Artifact)
         release = pulumi.Output.from_input(args["release"])
         self.register_outputs(
             {

@@ -10,7 +10,7 @@ from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.state.resources import VERIFICATION
 
-from .command import command
+from .command import answer, command
 
 
 class VerificationArgs(TypedDict):
@@ -36,11 +36,8 @@ class Verification(pulumi.ComponentResource):
         super().__init__("flakeship:index:Verification", name, None, opts)
         verified = command(
             VERIFICATION.name(name),
-            {
-                "create": args["command"],
-                "request": pulumi.Output.from_input(args["request"]).apply(codec.dump),
-            },
+            {"create": args["command"], "request": args["request"]},
             pulumi.ResourceOptions(parent=self),
         )
-        self.evidence = verified.stdout.apply(lambda text: codec.parse(Evidence, text))
+        self.evidence = answer(verified, Evidence)
         self.register_outputs({"evidence": self.evidence.apply(codec.plain)})

@@ -6,12 +6,11 @@ from typing import TypedDict
 
 import pulumi
 
-from flakeship.model import codec
 from flakeship.targets.local.cutover import Cutover
 from flakeship.targets.local.requests import CutoverRequest
 from flakeship.targets.local.resources import CUTOVER
 
-from ..command import command
+from ..command import answer, command
 
 
 class LocalCutoverArgs(TypedDict):
@@ -38,9 +37,9 @@ class LocalCutover(pulumi.ComponentResource):
             {
                 "create": "local.cutover",
                 "delete": "local.remove-cutover",
-                "request": pulumi.Output.from_input(args["request"]).apply(codec.dump),
+                "request": args["request"],
             },
             pulumi.ResourceOptions(parent=self),
         )
-        self.done = moved.stdout.apply(lambda text: codec.parse(Cutover, text))
+        self.done = answer(moved, Cutover)
         self.register_outputs({"machine": self.done.apply(lambda done: done.machine)})

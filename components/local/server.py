@@ -7,12 +7,11 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from flakeship.model import codec
 from flakeship.targets.local.machine_record import MachineRecord
 from flakeship.targets.local.requests import DataDiskRequest, MachineRequest
 from flakeship.targets.local.resources import DATA_DISK, MACHINE
 
-from ..command import command
+from ..command import answer, command
 
 
 class LocalServerArgs(TypedDict):
@@ -46,7 +45,7 @@ class LocalServer(pulumi.ComponentResource):
                 {
                     "create": "local.ensure-data-disk",
                     "delete": "local.delete-data-disk",
-                    "request": pulumi.Output.from_input(request).apply(codec.dump),
+                    "request": request,
                 },
                 pulumi.ResourceOptions(parent=self),
             )
@@ -57,9 +56,9 @@ class LocalServer(pulumi.ComponentResource):
             {
                 "create": "local.start-machine",
                 "delete": "local.stop-machine",
-                "request": pulumi.Output.from_input(args["machine"]).apply(codec.dump),
+                "request": args["machine"],
             },
             pulumi.ResourceOptions(parent=self, depends_on=disks),
         )
-        self.machine = started.stdout.apply(lambda text: codec.parse(MachineRecord, text))
+        self.machine = answer(started, MachineRecord)
         self.register_outputs({"machine": args["machine_id"]})

@@ -12,7 +12,7 @@ from flakeship.targets.openstack.choices import Visibility
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
-from ..command import command
+from ..command import answer, command
 
 
 class GlanceImageArgs(TypedDict):
@@ -55,11 +55,11 @@ class GlanceImage(pulumi.ComponentResource):
             {
                 "create": "openstack.publish-image",
                 "delete": "openstack.withdraw-image",
-                "request": request.apply(codec.dump),
+                "request": request,
             },
             pulumi.ResourceOptions(parent=self),
         )
-        self.published = published.stdout.apply(lambda text: codec.parse(Published, text))
+        self.published = answer(published, Published)
         self.id = self.published.apply(lambda published: published.id)
         self.register_outputs({"image": self.published.apply(codec.plain)})
 
@@ -91,7 +91,7 @@ class ImageVisibility(pulumi.ComponentResource):
         ).apply(lambda given: VisibilityRequest(**given))
         command(
             name,
-            {"create": "openstack.set-image-visibility", "request": request.apply(codec.dump)},
+            {"create": "openstack.set-image-visibility", "request": request},
             pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None),
         )
         self.register_outputs({})
