@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pydantic_core import ErrorDetails
 from flakeship.config.fields import Model
 from flakeship.config.server import TARGET
 from flakeship.config.target import TargetSchema
-from flakeship.model.errors import FlakeshipError, SettingError, SettingsError
+from flakeship.model.errors import FlakeshipError, SettingError, SettingsError, did_you_mean
 
 
 def problem(error: ErrorDetails, model: type[Model], schema: TargetSchema) -> SettingError:
@@ -68,13 +67,13 @@ def unknown_key(
             remedy=f"put it into the block `{schema.name}:` beside it",
         )
     allowed = [schema.name if each == TARGET else each for each in keys_of(parent)]
-    near = difflib.get_close_matches(given, allowed, 1)
+    near = did_you_mean(given, allowed)
     return SettingError(
         "there is no such key",
         code="setting-unknown",
         key=key,
         allowed="" if near else ", ".join(allowed),
-        remedy=f"did you mean {near[0]}?" if near else "",
+        remedy=near,
     )
 
 

@@ -161,8 +161,10 @@ def check_active(active: M, deployed: Sequence[M], seen: Observed) -> list[str]:
             key=active.server_name,
             remedy=seen.remedy,
         )
-    remedy = f". {seen.remedy[:1].upper()}{seen.remedy[1:]}" if seen.remedy else ""
-    return [f"{active.server_name}: {active.id} is {seen.status}{remedy}"]
+    notice = FlakeshipError(
+        f"{active.id} is {seen.status}", key=active.server_name, remedy=seen.remedy
+    )
+    return [str(notice)]
 
 
 def new_disk(active: M, deployed: Sequence[M]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flakeship.model.release import Record
+from flakeship.model.release import Record, Release
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,17 @@ def retain(
     standing = {*standby} - {*desired}
     kept = [r for r in ledger if r in others or r.name in used or r.name in standing]
     return Retention(kept, notices)
+
+
+def upload_numbers(
+    releases: Iterable[Release],
+    records: Iterable[Record],
+    published: Mapping[str, Publication],
+    usable: Collection[str],
+) -> dict[str, int]:
+    """The number of the upload of every release that stays: the desired ones, and the records."""
+    names = [*(release.name for release in releases), *(record.name for record in records)]
+    return {name: upload_number(published.get(name), usable) for name in names}
 
 
 def upload_number(publication: Publication | None, usable: Collection[str]) -> int:

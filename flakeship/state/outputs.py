@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from flakeship import __version__
 from flakeship.model import codec
@@ -99,15 +99,6 @@ class _Server(BaseModel):
     ssh: str = ""
     checks: str = ""
 
-    @property
-    def details(self) -> Mapping[str, Any]:
-        return own_part(self.model_extra or {}, self.target)
-
-    @model_validator(mode="after")
-    def own(self) -> _Server:
-        own_part(self.model_extra or {}, self.target)
-        return self
-
 
 class _Stored(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -151,10 +142,9 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
                 "machines": given.get("machines") or {},
             }
         )
+        servers = {name: _server(name, server) for name, server in stored.servers.items()}
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise unreadable(stack, f"{place}: {first['msg']}") from error
+        raise _unfit(stack, error) from error
     except ValueError as error:
         raise unreadable(stack, str(error)) from error
     except (TypeError, AttributeError, LookupError) as error:
@@ -165,7 +155,7 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         target=head.target,
         running=stored.running,
         ledger=tuple(stored.releases),
-        servers={name: _server(server) for name, server in stored.servers.items()},
+        servers=servers,
         machines=stored.machines,
         details=details,
         unknown=stored.model_extra or {},
@@ -176,11 +166,11 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
     )
 
 
-def own_part(given: Mapping[str, Any], target: str) -> Mapping[str, Any]:
+def own_part(given: Mapping[str, Any], target: str, place: str = "") -> Mapping[str, Any]:
     """A target's own part of outputs. Raises ValueError where it is no object."""
     found: object = given.get(target) or {}
     if not isinstance(found, Mapping):
-        raise ValueError(f"{target}: must be an object")  # noqa: TRY004 - as pydantic expects
+        raise ValueError(f"{place}{target}: must be an object")  # noqa: TRY004 - as for all else
     return found
 
 
@@ -192,9 +182,10 @@ def _renamed(head: object) -> object:
     )
 
 
-def _server(stored: _Server) -> ServerOutput:
-    known = {name: getattr(stored, name) for name in _Server.model_fields}
-    return ServerOutput(**known, details=stored.details)
+def _server(name: str, stored: _Server) -> ServerOutput:
+    known = {field: getattr(stored, field) for field in _Server.model_fields}
+    own = own_part(stored.model_extra or {}, stored.target, f"servers.{name}.")
+    return ServerOutput(**known, details=own)
 
 
 def parsed(kind: type[T], value: object, stack: str) -> T:
@@ -202,9 +193,7 @@ def parsed(kind: type[T], value: object, stack: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise unreadable(stack, f"{place}: {first['msg']}") from error
+        raise _unfit(stack, error) from error
 
 
 def ledger(records: list[Record]) -> list[dict[str, object]]:
@@ -232,6 +221,11 @@ def unreadable(stack: str, why: str) -> FlakeshipError:
         remedy="Outputs are written by `pulumi up` alone: restore the state from a backup "
         "(`pulumi stack import`)",
     )
+
+
+def _unfit(stack: str, error: ValidationError) -> FlakeshipError:
+    first = error.errors()[0]
+    return unreadable(stack, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
 def refuse_first_version(outputs: StackOutputs, stack: str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from pathlib import Path
 
-from flakeship.model.errors import SettingError
+from flakeship.model.errors import SettingError, did_you_mean
 from flakeship.targets.base import TargetSpec
 
 
@@ -19,14 +18,13 @@ def spec(name: str, key: str = "flakeship:target") -> TargetSpec:
     """The target of a name. Raises SettingError, naming `key`, where there is none."""
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
         raise SettingError(
             "unknown target",
             code="target-unknown",
             key=key,
             given=name,
             allowed=", ".join(known),
-            remedy=f"did you mean {near[0]}?" if near else "",
+            remedy=did_you_mean(name, known),
         )
     found: TargetSpec = import_module(f"{__package__}.{name}.spec").SPEC
     return found

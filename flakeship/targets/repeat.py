@@ -9,7 +9,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
 
 
@@ -23,9 +23,18 @@ def repeated(
     """
     return complete(
         partial(repeat, machine, resource.result(Evidence))
-        for machine, resource in stack.of(VERIFICATION).items()
-        if resource.printed and server in ("", machine, MachineId.parse(machine).server)
+        for machine, resource in verifications(stack, server)
+        if resource.printed
     )
+
+
+def verifications(stack: Stack, server: str) -> list[tuple[str, Resource]]:
+    """The verifications by the machine's id: all, or of one server or machine."""
+    return [
+        (machine, resource)
+        for machine, resource in stack.of(VERIFICATION).items()
+        if server in ("", machine, MachineId.parse(machine).server)
+    ]
 
 
 def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verified]:

@@ -37,15 +37,13 @@ def plan_stack(desired: Desired, inventory: Cloud) -> FakePlan:
     published = outputs.parsed(dict[str, Publication], details, desired.stack)
     rollouts = plan_machines(desired, inventory)
     kept = retain(desired, inventory, rollouts, published)
-    names = [release.name for release in desired.releases.values()]
-    names += [record.name for record in kept.records]
     usable = {image.id for image in inventory.of("image")}
     notices = [notice for rollout in rollouts.values() for notice in rollout.notices]
     before = {name: server.address for name, server in desired.outputs.servers.items()}
     return FakePlan(
         desired.stack,
         rollouts,
-        {name: retention.upload_number(published.get(name), usable) for name in names},
+        retention.upload_numbers(desired.releases.values(), kept.records, published, usable),
         desired.as_verified,
         kept.records,
         [*notices, *removed_servers(rollouts, before), *kept.notices],

@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from flakeship.model.evidence import table
-from flakeship.model.machine import MachineId
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
@@ -19,7 +17,7 @@ from flakeship.targets.local.requests import CutoverRequest, VerifyMachineReques
 from flakeship.targets.local.resources import CUTOVER, MACHINE
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.targets.local.verify_machine import verify_machine
-from flakeship.targets.repeat import complete
+from flakeship.targets.repeat import complete, verifications
 from flakeship.verify.verify import pinned_keys
 
 
@@ -73,10 +71,10 @@ class LocalOperator:
 
     def _verifications(self, name: str) -> list[Callable[[], Verified]]:
         """What verifies each machine and each server's data disks once more."""
-        acts: list[Callable[[], Verified]] = []
-        for machine_id, resource in self.stack.of(VERIFICATION).items():
-            if name in ("", machine_id, MachineId.parse(machine_id).server):
-                acts.append(partial(self._verified, machine_id, resource))
+        acts: list[Callable[[], Verified]] = [
+            partial(self._verified, machine_id, resource)
+            for machine_id, resource in verifications(self.stack, name)
+        ]
         for server, resource in self.stack.of(CUTOVER).items():
             request = resource.request(CutoverRequest)
             if name in ("", server, request.machine) and request.data_checks:

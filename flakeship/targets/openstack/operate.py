@@ -87,9 +87,10 @@ class OpenStackOperator:
         )
 
         active = {server.machine for server in self.stack.outputs.servers.values()}
+        found = self.stack.of(VERIFICATION)
 
         def repeat(machine: str, previous: Evidence) -> Verified:
-            resource = self.stack.of(VERIFICATION)[machine]
+            resource = found[machine]
             if resource.command.endswith("verify-ephemeral"):
                 return Verified(machine, note=GONE)
             evidence = verify_existing(

@@ -75,16 +75,14 @@ def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
     new = new_machines(context, machines)
     preflight.check_quota(context, new)
     retained = retain(context, machines, before.published)
-    names = [release.name for release in context.releases.values()]
     usable = {image.id for image in inventory.images if image.status == "active"}
     return StackPlan(
         context,
         machines,
         retained,
-        uploads={
-            name: retention.upload_number(before.published.get(name), usable)
-            for name in (*names, *(record.name for record in retained.records))
-        },
+        uploads=retention.upload_numbers(
+            context.releases.values(), retained.records, before.published, usable
+        ),
         max_image_disk={
             name: min(m.disk for m in new if m.release.name == name)
             for name in {m.release.name for m in new if m.release.disk == "auto"}

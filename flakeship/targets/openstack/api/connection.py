@@ -6,7 +6,6 @@ the target `local` does not pay.
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import time
@@ -16,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.targets.openstack.api.clouds_yaml import PLACES, VARIABLE, shared
 from flakeship.targets.openstack.api.errors import Caller, explained
 
@@ -103,7 +102,6 @@ def _chosen(config: OpenStackConfig, cloud: str) -> str:
         what = f"no cloud is chosen of those in {where}"
     else:
         what = f"there is no cloud of this name in {where}"
-    near = difflib.get_close_matches(name, names, 1)
     choose = "name one there or in OS_CLOUD, or set OS_AUTH_URL and the other OS_* variables"
     raise FlakeshipError(
         what,
@@ -111,7 +109,7 @@ def _chosen(config: OpenStackConfig, cloud: str) -> str:
         key="flakeship:openstack.cloud",
         given="" if unnamed else name,
         allowed=", ".join(names),
-        remedy=f"did you mean {near[0]}?" if near else choose,
+        remedy=did_you_mean(name, names) or choose,
     )
 
 
