@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 
 from flakeship.config.fields import refuse_duplicates
 from flakeship.model.checks import Check
-from flakeship.model.ports import SSH, Port
+from flakeship.model.ports import Port, with_ssh
 
 
 def port_alone(value: object) -> object:
@@ -18,13 +18,6 @@ def port_alone(value: object) -> object:
 
 
 Ports = list[Annotated[Port, BeforeValidator(port_alone)]]
-
-
-def with_ssh(ports: list[Port]) -> list[Port]:
-    """Every declared port. SSH is always one: without it nothing can be verified."""
-    if any(port.label == str(SSH) for port in ports):
-        return ports
-    return [Port(port=SSH, protocol="ssh"), *ports]
 
 
 def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) -> None:

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.fields import Model, Name, Size
 from flakeship.config.options import ServerOptions
-from flakeship.config.ports import Ports, validate_ports, with_ssh
+from flakeship.config.ports import Ports, validate_ports
 from flakeship.model.checks import Check
-from flakeship.model.ports import Port
+from flakeship.model.ports import Port, with_ssh
 
 OptionsT = TypeVar("OptionsT", bound=ServerOptions)
 DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]

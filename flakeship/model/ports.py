@@ -57,3 +57,10 @@ class Port(Model):
         if self.host_port and self.protocol == "udp":
             raise ValueError("hostPort: port forwarding supports TCP only")
         return self
+
+
+def with_ssh(ports: list[Port]) -> list[Port]:
+    """Every declared port. SSH is always one: without it nothing can be verified."""
+    if any(port.label == str(SSH) for port in ports):
+        return ports
+    return [Port(port=SSH, protocol="ssh"), *ports]

@@ -8,7 +8,7 @@ from functools import partial
 
 from flakeship.model.checks import Check
 from flakeship.model.evidence import CheckResult
-from flakeship.model.ports import SSH, Port
+from flakeship.model.ports import Port, with_ssh
 from flakeship.ssh.connection import Connection
 from flakeship.system.process import Shell
 from flakeship.verify.checks import custom, inside, nix_build, outside, reactivation
@@ -31,9 +31,7 @@ def schedule(
     `pinned` are the host keys of an earlier verification; `announced`: the console still has
     their announcement.
     """
-    ports = [port for port in request.ports if not port.needs_data]
-    if SSH not in {port.port for port in ports if port.transport == "tcp"}:
-        ports.append(Port(port=SSH, protocol="ssh"))
+    ports = with_ssh([port for port in request.ports if not port.needs_data])
     checks = [
         ScheduledCheck(
             "host-key",

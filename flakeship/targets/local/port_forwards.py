@@ -30,9 +30,9 @@ def add(monitor: Monitor, host_port: int, guest_port: int) -> None:
     """Forward a host port. Raises FlakeshipError (`host-port-taken`) when QEMU cannot listen."""
     if output := monitor.human(f"hostfwd_add net0 {forward_rule(host_port, guest_port)}"):
         raise port_taken(
-            f"cannot be forwarded to port {guest_port} ({output})",
+            f"cannot be forwarded to port {guest_port} ({output}): "
+            f"{workstation.port_holder(host_port)} listens on it",
             host_port,
-            workstation.port_holder(host_port),
         )
 
 
@@ -50,10 +50,10 @@ def place(monitor: Monitor, host_port: int, guest_port: int | None) -> None:
         add(monitor, host_port, guest_port)
 
 
-def port_taken(what: str, host_port: int, holder: str) -> FlakeshipError:
+def port_taken(what: str, host_port: int) -> FlakeshipError:
     """The error of a host port that another process has."""
     return FlakeshipError(
-        f"{what}: {holder} listens on it",
+        what,
         code="host-port-taken",
         key=f"port {host_port} of {LOOPBACK}",
         remedy="stop that process, or declare another hostPort",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flakeship.model.errors import FlakeshipError
-from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import workstation
 from flakeship.targets.local.inspect_machine import inspect_machines
 from flakeship.targets.local.inventory import MachineState
+from flakeship.targets.local.port_forwards import port_taken
 from flakeship.targets.local.requests import CutoverRequest
 
 
@@ -41,11 +40,9 @@ def lenders(
     }
     for port in taken:
         if port not in owners:
-            raise FlakeshipError(
+            raise port_taken(
                 f"{request.server} declares it, but {workstation.port_holder(port)} listens on it; "
                 "nothing was moved",
-                code="host-port-taken",
-                key=f"port {port} of {LOOPBACK}",
-                remedy="stop that process, or declare another hostPort",
+                port,
             )
     return {port: owners[port] for port in taken}

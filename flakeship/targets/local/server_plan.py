@@ -79,7 +79,7 @@ class ServerPlan:
             memory=self.server.memory,
             disk=self.server.disk,
             subnet=self.subnet,
-            ports=[port.port for port in self.server.declared if port.protocol != "udp"],
+            ports=[port.port for port in self.server.declared if port.transport == "tcp"],
             data_disks=sorted(self.server.data_disks),
             boot=self.boot,
             workstation=self.workstation,

@@ -45,8 +45,8 @@ class Machine(PlannedMachine):
             self.flavor.name,
             self.location,
             self.placement,
-            sorted(port.port for port in ports if port.protocol != "udp"),
-            *sorted(port.label for port in ports if port.protocol == "udp"),
+            sorted(port.port for port in ports if port.transport == "tcp"),
+            *sorted(port.label for port in ports if port.transport == "udp"),
             options.user_data,
             options.keypair,
             options.volume,
@@ -112,7 +112,7 @@ class Machine(PlannedMachine):
             verify=replace(self.checks, disk=self.disk),
             bastion=self.bastion,
             restricted=sorted(
-                p.port for p in self.server.declared if p.allow_from and p.protocol != "udp"
+                p.port for p in self.server.declared if p.allow_from and p.transport == "tcp"
             ),
         )
 

@@ -94,7 +94,7 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
     Raises FlakeshipError where a server boots from it (as far as the roles show the servers of
     others), and where the cloud refuses to remove it.
     """
-    from openstack.exceptions import ConflictException, ForbiddenException, NotFoundException
+    from openstack.exceptions import ConflictException, ForbiddenException
 
     if previous is None:
         return
@@ -111,9 +111,7 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
                 "remove the server first",
             )
         try:
-            rest.call(images, "DELETE", path)
-        except NotFoundException:
-            return
+            glance.remove(images, previous.id)
         except ConflictException as error:
             raise glance.failure(
                 request,

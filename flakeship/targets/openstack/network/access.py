@@ -83,7 +83,7 @@ def endpoint(request: VerifyServerRequest, bastion: Bastion) -> Endpoint:
 
 def declared(request: VerifyServerRequest) -> list[int]:
     """The TCP ports that the checks need."""
-    return sorted({SSH, *(each.port for each in request.verify.ports if each.protocol != "udp")})
+    return sorted({SSH, *(each.port for each in request.verify.ports if each.transport == "tcp")})
 
 
 def _through_bastion(

@@ -36,7 +36,7 @@ def check(request: VerifyServerRequest, server_port: Port, subject: Subject) -> 
     address, restricted = server_port.ipv6[0], request.restricted
     if SSH in restricted:
         return f"{address} is set; not probed: port {SSH} is restricted"
-    tcp = (p for p in subject.request.ports if p.protocol != "udp")
+    tcp = (p for p in subject.request.ports if p.transport == "tcp")
     open_ones = (p for p in tcp if not (p.needs_data or p.port in restricted))
     ports = {SSH: Declared(port=SSH, protocol="ssh"), **{p.port: p for p in open_ones}}
     seen = replace(subject.route, address=address, ports={number: number for number in ports})
