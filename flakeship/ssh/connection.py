@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
@@ -19,6 +20,11 @@ from flakeship.system.process import Result, run
 from flakeship.system.tcp import LOOPBACK, bracketed
 
 __all__ = ["Connection", "HostKeyRefusedError", "Login", "LoginRefusedError", "UnreachableError"]
+
+log = logging.getLogger(__name__)
+
+FAILED = 255
+"""ssh's own exit code, also of a command that a signal has ended."""
 
 BANNER = 3.0
 """Seconds to wait for the server's first line: QEMU accepts for a guest without network."""
@@ -64,6 +70,7 @@ class Connection:
         known_hosts = self._directory / "known_hosts"
         known_hosts.write_text(host_keys.known_hosts(self.endpoint.name, self.keys))
         self._ssh = SshOptions(self.endpoint, self.keys, known_hosts).argv()
+        self._log = self._log_file()
         self._control = ["-o", f"ControlPath={self._directory / 'control'}"]
         return self
 
@@ -109,10 +116,14 @@ class Connection:
     ) -> Result:
         """Run a command line in the user's shell on the machine, over the shared connection.
 
-        Raises CommandError as system.process.run does; exit code 255 is ssh's own failure.
+        Raises CommandError as system.process.run does; exit code 255 is ssh's own failure. After a
+        lost connection each command logs in by itself.
         """
         argv = [*self._ssh, *self._control, "-o", "ControlMaster=no", self._destination(), command]
-        return run(argv, stdin=stdin, timeout=timeout, check=check)
+        result = run(argv, stdin=stdin, timeout=timeout, check=check)
+        if result.code == FAILED:
+            log.warning("%s: %s", self.endpoint.name, self._why_lost())
+        return result
 
     def forward(self, address: str, port: int) -> int:
         """Forward a loopback port to a port that the machine can reach, and return its number."""
@@ -125,7 +136,8 @@ class Connection:
 
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""
-        return self._login(["-o", "ControlPath=none"], self._destination(user), "true")
+        own = ["-o", "ControlPath=none"]
+        return self._login(self._log_file(), own, self._destination(user), "true")
 
     def _listen(self, forwarding: Callable[[int], list[str]]) -> int:
         (number,) = tcp.free_ports(1)
@@ -155,7 +167,8 @@ class Connection:
     def _log_in(self) -> None:
         # -f: back when authenticated, with a master that also ends by itself if we are killed
         master = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={self.idle}", "-fN"]
-        self.login = login = self._login([*self._control, *master], self._destination())
+        self._log = self._log_file()
+        self.login = login = self._login(self._log, [*self._control, *master], self._destination())
         if login.code == 0:
             return
         if login.host_key_refused:
@@ -171,17 +184,30 @@ class Connection:
             )
         raise UnreachableError(login.error)
 
-    def _login(self, options: Sequence[str], *words: str) -> Login:
-        # The log goes to a file: the master in the background would keep a pipe open.
-        file = self._directory / f"log-{time.monotonic_ns()}"
+    def _log_file(self) -> Path:
+        """For the log of one login: the master in the background would keep a pipe open."""
+        return self._directory / f"log-{time.monotonic_ns()}"
+
+    def _login(self, file: Path, options: Sequence[str], *words: str) -> Login:
         try:
             argv = [*self._ssh, *options, "-v", "-E", str(file), *words]
             code = run(argv, timeout=2 * HANDSHAKE, check=False).code
         except CommandError as error:
             if error.exit_code is None and not file.exists():
                 raise
-            code = 255
-        return Login(code, file.read_text(errors="replace") if file.exists() else "")
+            code = FAILED
+        return Login(code, _text(file))
+
+    def _why_lost(self) -> str:
+        """Why a command over the shared connection has no exit code of its own."""
+        alive = [*self._ssh, *self._control, "-O", "check", self.endpoint.address]
+        if run(alive, check=False).code == 0:
+            return "a signal ended a command, and SSH is still connected"
+        return f"the SSH connection was lost: {Login(FAILED, _text(self._log)).error}"
 
     def _destination(self, user: str = "") -> str:
         return f"{user or self.endpoint.user}@{self.endpoint.address}"
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""

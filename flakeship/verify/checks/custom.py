@@ -6,14 +6,13 @@ import re
 
 from flakeship.model.checks import Check
 from flakeship.model.errors import CommandError
+from flakeship.ssh.connection import FAILED
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks import outside
 from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.checks.verdict import Failed
-
-SSH_FAILED = 255
 
 
 def run(check: Check, subject: Subject) -> str:
@@ -45,7 +44,7 @@ def command(check: Check, shell: Shell) -> str:
         raise Failed(f"`{check.run}` did not end within {check.timeout:g} s") from error
     output = (result.stdout.strip() or result.stderr.strip()).splitlines()
     last = f": {output[-1][:200]}" if output else ""
-    if result.code == SSH_FAILED:
+    if result.code == FAILED:
         raise Failed(f"`{check.run}`: exit code 255, its own or ssh's{last}")
     if result.code != 0:
         raise Failed(f"`{check.run}` ended with exit code {result.code}{last}")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
+from flakeship.ssh.connection import FAILED
 from flakeship.ssh.root import as_root
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Section
@@ -18,6 +19,8 @@ SECONDS = 240.0
 
 MARK = re.compile(r"@@@ (begin|end) (\S+) ([\d.]+) (\S+)")
 
+MARKS = re.compile(r"^@@@ .*\n?", re.MULTILINE)
+
 
 def command(*sections: str) -> str:
     """The command line that runs the script: as root, or as the user where sudo refuses."""
@@ -25,13 +28,19 @@ def command(*sections: str) -> str:
 
 
 def run(shell: Shell, *sections: str) -> Facts:
-    """Run the script on a machine: all sections, or some. Raises CommandError (probe-failed)."""
-    result = shell.run(command(*sections), stdin=SCRIPT, timeout=SECONDS, check=False)
+    """Run the script on a machine: all sections, or some; once more where the connection was lost.
+
+    Raises CommandError (probe-failed).
+    """
+    for _ in range(2):
+        result = shell.run(command(*sections), stdin=SCRIPT, timeout=SECONDS, check=False)
+        if result.code != FAILED:
+            break
     found = parse(result.stdout, result.stderr)
-    if not found.sections:
-        output = result.stderr.strip() or result.stdout.strip() or "no output"
+    if result.code == FAILED or not found.sections:
+        output = MARKS.sub("", result.stderr).strip() or MARKS.sub("", result.stdout).strip()
         raise CommandError(
-            f"the probe script did not run (exit code {result.code}): {output}",
+            f"the probe script did not run (exit code {result.code}): {output or 'no output'}",
             result.code,
             result.stderr,
             code="probe-failed",

@@ -68,6 +68,23 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
     assert len(f"{directory}/control.0123456789abcdef") < 104
 
 
+@pytest.mark.parametrize(("alive", "why"), [(255, "reset by peer"), (0, "a signal ended")])
+def test_a_command_without_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, alive: int, why: str
+) -> None:
+    def run(argv: list[str], **_: object) -> Result:
+        if "-E" in argv:
+            Path(argv[argv.index("-E") + 1]).write_text("debug1: x\nConnection reset by peer\n")
+            return Result(0, "", "")
+        return Result(alive if "check" in argv else 255, "begun", "")
+
+    monkeypatch.setattr(ssh, "run", run)
+    with ssh.Connection(ENDPOINT, [ED25519]) as connection:
+        connection._log_in()
+        assert connection.run("sleep 9", check=False) == Result(255, "begun", "")
+    assert why in caplog.text
+
+
 def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "free_ports", lambda count: [4711] * count)
     run = fake((0, ""))

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.model.errors import CommandError
 from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
-from flakeship.system.process import run
+from flakeship.system.process import Result, run
 from flakeship.verify.checks import facts, inside, probe
 from flakeship.verify.checks.facts import Section
 from flakeship.verify.checks.verdict import Failed, judge
 from flakeship.verify.request import VerifyRequest
-from tests.unit.verify.machines import REQUEST, machine, recorded, subject
+from tests.unit.verify.machines import REQUEST, Shell, machine, recorded, subject
 
 HEALTHY = machine()
 
@@ -274,3 +275,13 @@ def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:
 )
 def test_what_only_the_machine_itself_reaches(address: str, loopback: bool) -> None:
     assert facts.Listener("tcp", address, 1, "").loopback is loopback
+
+
+def test_a_probe_is_run_again_where_its_connection_was_lost() -> None:
+    whole = recorded("probe.txt")
+    begun = Result(255, whole[: whole.index("@@@ end sudo")], "@@@ begin state 23.45 -\n")
+    shell = Shell(begun, Result(0, whole, ""))
+    assert probe.run(shell).sections == HEALTHY.sections
+    with pytest.raises(CommandError, match="no output") as failure:
+        probe.run(Shell(begun, replace(begun, stdout="@@@ begin state 23.45 -\n")))
+    assert (failure.value.code, failure.value.exit_code) == ("probe-failed", 255)
