@@ -65,6 +65,12 @@ def ensure(site: Site) -> None:
         run(["ip", "route", "replace", str(site.ranges[key]), "via", via, "dev", site.name])
 
 
+def has_bridges(site: Site) -> bool:
+    """Whether the devices of the external networks' bridges exist."""
+    found = run(["ip", "-n", site.name, "-o", "link", "show"]).stdout
+    return all(f" {bridge}: " in found for bridge in BRIDGES)
+
+
 def address_bridges(site: Site) -> None:
     """Give the namespace its end of the external networks; they are as new as the switch."""
     for bridge, keys in BRIDGES.items():

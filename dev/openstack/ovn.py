@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from dev.openstack import netns
+from dev.openstack import netns, progress
 from dev.openstack.daemons import Daemon, await_ready, command, start
 from dev.openstack.site import HOSTNAME, Site
 
@@ -15,6 +16,7 @@ SCHEMAS = {
 }
 """Each database's server: its file, its socket and its schema."""
 QUIET = ("-vfile:off", "-vconsole:warn")
+BRIDGE_SECONDS = 15
 
 
 def databases(site: Site) -> list[Daemon]:
@@ -93,6 +95,10 @@ def ensure(site: Site) -> None:
         words = [add.format(bridge) for bridge in bridges]
         words.append("-- set bridge br-int fail-mode=secure")
         _vsctl(site, "--timeout=30", *" ".join(words).split())
+        # The database can know a bridge from before that the new switch has yet to make.
+        log = site.log / "vswitchd.log"
+        made = partial(netns.has_bridges, site)
+        progress.wait(BRIDGE_SECONDS, "the bridges", made, lambda: progress.end_of(log))
         # They are as new as the switch, and without addresses.
         netns.address_bridges(site)
     for controller in controllers(site):

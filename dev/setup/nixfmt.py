@@ -19,7 +19,6 @@ from flakeship.system.process import run
 CRATE = "nixfmt_rs"
 VERSION = "0.5.3"
 
-
 SAME_STYLE = re.compile(rf"nixfmt v?1\.\d|nixfmt-rs {re.escape(VERSION)}$")
 """The versions that format alike, as they print them."""
 
@@ -51,5 +50,8 @@ def ensure() -> tuple[Path | None, str]:
     try:
         watch([*install, f"{CRATE}@={VERSION}"], lambda _count, _last: "nixfmt: compiling")
     except CommandError as error:
-        return None, f"nixfmt cannot be built: {str(error).splitlines()[-1].strip()}"
+        lines = [line.strip() for line in str(error).splitlines()]
+        # cargo's backtrace follows its reason
+        why = next((line for line in lines if line.startswith("error")), lines[-1])
+        return None, f"nixfmt cannot be built: {why}"
     return own, ""

@@ -60,7 +60,9 @@ def test_without_it_the_check_is_counted_as_not_made(
 ) -> None:
     why = "neither nixfmt 1 nor cargo, to build it, is on PATH"
     if cargo:
-        (path / "cargo").write_text("#!/bin/sh\necho 'error: no network' >&2\nexit 101\n")
+        (path / "cargo").write_text(
+            "#!/bin/sh\necho 'error: no network\n  13: <unknown>' >&2\nexit 101\n"
+        )
         (path / "cargo").chmod(0o755)
         why = "nixfmt cannot be built: error: no network"
     assert nixfmt.ensure() == (None, why)
