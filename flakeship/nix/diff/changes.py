@@ -1,22 +1,31 @@
-"""What differs between two systems: their boot, packages, units and files, and their builds."""
+"""What differs between two systems: their boot, packages, units and files, and their builds.
+
+NixOS links a system's parts in the `buildCommand` of the toplevel, and writes /etc and its units
+likewise. A toplevel without one, such as the appliance's, has its parts in attributes of the same
+names. Whatever is in neither is not compared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
-from flakeship.nix.diff import file_diff, packages
-from flakeship.nix.diff.file_diff import FileDiff, Text
+from flakeship.nix.diff import file_diff, runtime
+from flakeship.nix.diff.file_diff import Entry, FileDiff, Text
 from flakeship.nix.diff.graph import Derivation, Graph, base_name
-from flakeship.nix.diff.packages import Packages
-from flakeship.nix.diff.runtime import closure, versions
-from flakeship.nix.diff.system import System, system
+from flakeship.nix.diff.runtime import Packages, closure, versions
 
 BOOT = ("kernel", "kernel-modules", "initrd")
-"""The parts that a system boots from."""
+LINK = re.compile(r"^ln -s (/nix/store/\S+) \$out/([a-z-]+)$", re.MULTILINE)
+ENTRY = "makeEtcEntry "
+UNIT = re.compile(r"^name=(\S+)$", re.MULTILINE)
+# the directories of units in NixOS' /etc, and a prefix for the names of their units
+UNITS = {"systemd/system": "", "systemd/user": "user "}
 
 
 @dataclass(frozen=True)
@@ -45,16 +54,32 @@ class Changes:
         return bool(self.reboot) or any(any(vars(part).values()) for part in parts)
 
 
+@dataclass(frozen=True, eq=False)
+class System:
+    """A toplevel and its parts. `parameters` are the kernel's, `units` and `files` are by name."""
+
+    toplevel: Derivation
+    parts: Mapping[str, Derivation]
+    parameters: list[str]
+    units: Mapping[str, Entry]
+    files: Mapping[str, Entry]
+
+    def some(self, *names: str) -> list[Derivation]:
+        """Those of the named parts that it has."""
+        return [self.parts[name] for name in names if name in self.parts]
+
+
 def compare(graph: Graph, before: Release, after: Release) -> Changes:
     """Compare two releases; the graph has the derivations of both images.
 
     Raises FlakeshipError where a release's toplevel is not among the inputs of its image.
     """
-    old, new = (release_system(graph, release) for release in (before, after))
-    closures = [closure(graph, [side.toplevel]) for side in (old, new)]
-    running = packages.compare(*(versions(after_boot(graph, side)) for side in (old, new)))
-    direct = {n for side in (old, new) for n in versions(configuration(graph, side, "sw", "etc"))}
-    runtime = {name for found in closures for name in versions(found)}
+    old, new = sides = [_system(graph, release) for release in (before, after)]
+    closures = [closure(graph, [side.toplevel]) for side in sides]
+    after_boot = (closure(graph, [side.toplevel], exclude=side.some(*BOOT)) for side in sides)
+    running = runtime.compare(*map(versions, after_boot))
+    direct = {n for side in sides for n in versions(_configuration(graph, side, "sw", "etc"))}
+    inside = {name for found in closures for name in versions(found)}
     builds = (graph.build_closure(base_name(release.drv)) for release in (before, after))
     texts = partial(file_diff.entry_texts, graph)
 
@@ -62,19 +87,18 @@ def compare(graph: Graph, before: Release, after: Release) -> Changes:
         return {"": file_diff.written_text(derivation)}
 
     return Changes(
-        boot_changes(old, new),
+        _boot_changes(old, new),
         running.only(direct.__contains__),
         running.only(lambda name: name not in direct),
         file_diff.compare(old.units, new.units, texts),
         file_diff.compare(old.files, new.files, texts),
-        file_diff.compare(other_texts(graph, old), other_texts(graph, new), one_text),
-        packages.compare(*map(packages.build_inputs, builds)).only(lambda n: n not in runtime),
+        file_diff.compare(_other_texts(graph, old), _other_texts(graph, new), one_text),
+        runtime.compare(*map(runtime.build_inputs, builds)).only(lambda n: n not in inside),
         [tuple(made.outputs.values()) for made in closures[1]],
     )
 
 
-def release_system(graph: Graph, release: Release) -> System:
-    """The system of a release, taken apart."""
+def _system(graph: Graph, release: Release) -> System:
     toplevel = graph.deriver(base_name(release.toplevel))
     if toplevel is None:
         raise FlakeshipError(
@@ -83,19 +107,53 @@ def release_system(graph: Graph, release: Release) -> System:
             key=release.name,
             remedy="name the image's system in the manifest (docs/reference/manifest.md)",
         )
-    return system(graph, toplevel)
+    linked = {name: path for path, name in LINK.findall(toplevel.text("buildCommand"))}
+    parts = {}
+    for name in (*BOOT, "etc", "sw"):
+        if made := graph.deriver_at(linked.get(name) or toplevel.text(name)):
+            parts[name] = made
+    given = toplevel.attributes.get("kernelParams", "")
+    parameters = given.split() if isinstance(given, str) else [str(word) for word in given]
+    units: dict[str, Entry] = {}
+    files: dict[str, Entry] = {}
+    for name, entry in _etc_entries(parts["etc"]) if "etc" in parts else ():
+        if name in UNITS and (made := graph.deriver_at(entry.path)):
+            units |= {UNITS[name] + unit: found for unit, found in _generated_units(graph, made)}
+        else:
+            files[name] = entry
+    return System(toplevel, parts, parameters, units, files)
 
 
-def boot_changes(old: System, new: System) -> list[str]:
-    """What differs in how two systems boot; a new kernel stands for its modules and initrd."""
+def _etc_entries(etc: Derivation) -> Iterator[tuple[str, Entry]]:
+    for line in etc.text("buildCommand").splitlines():
+        if line.startswith(ENTRY):
+            source, target = shlex.split(line)[1:3]
+            yield target, Entry(path=source)
+    if "buildCommand" not in etc.attributes:
+        for number, target in enumerate(etc.text("paths").split()):
+            yield target, Entry(text=etc.text(f"file{number}"))
+
+
+def _generated_units(graph: Graph, directory: Derivation) -> Iterator[tuple[str, Entry]]:
+    # the units that NixOS writes, but not those that packages bring
+    for path in dict.fromkeys(directory.store_paths("buildCommand".__eq__)):
+        made = graph.deriver(path)
+        if made and made.name.startswith("unit-"):
+            # an @ is a dash in the name of the derivation
+            name = UNIT.search(made.text("buildCommand"))
+            unit = shlex.split(name[1])[0] if name else made.name.removeprefix("unit-")
+            yield unit, Entry(path=f"/nix/store/{path}")
+
+
+def _boot_changes(old: System, new: System) -> list[str]:
     found = []
     differ = [name for name in new.parts if old.parts.get(name) is not new.parts[name]]
-    if BOOT[0] in differ:
-        before, after = kernel_version(old), kernel_version(new)
+    if "kernel" in differ:  # stands for its modules and initrd
+        before, after = _kernel_version(old), _kernel_version(new)
         same = before == after
         found.append(f"linux {after}, rebuilt" if same else f"linux {before} -> {after}")
     else:
-        found += [name for name in BOOT[1:] if name in differ]
+        found += [name for name in BOOT if name in differ]
     if old.parameters != new.parameters:
         words = [f"-{word}" for word in old.parameters if word not in new.parameters]
         words += [f"+{word}" for word in new.parameters if word not in old.parameters]
@@ -103,26 +161,18 @@ def boot_changes(old: System, new: System) -> list[str]:
     return found
 
 
-def kernel_version(side: System) -> str:
-    """The version of a system's kernel, or the name of its derivation."""
+def _kernel_version(side: System) -> str:
     kernel = side.parts.get("kernel")
     return str(kernel.attributes.get("version", kernel.name)) if kernel else "none"
 
 
-def after_boot(graph: Graph, side: System) -> list[Derivation]:
-    """The closure of a system without what it has booted from."""
-    boot = [side.parts[name] for name in BOOT if name in side.parts]
-    return closure(graph, [side.toplevel], exclude=boot)
-
-
-def configuration(graph: Graph, side: System, *parts: str) -> list[Derivation]:
+def _configuration(graph: Graph, side: System, *parts: str) -> list[Derivation]:
     """What parts of a system refer to, down to the first packages and with these."""
-    start = [side.parts[name] for name in parts if name in side.parts]
-    return closure(graph, start, descend=lambda made: not made.package)
+    return closure(graph, side.some(*parts), descend=lambda made: not made.package)
 
 
-def other_texts(graph: Graph, side: System) -> Mapping[str, Derivation]:
+def _other_texts(graph: Graph, side: System) -> Mapping[str, Derivation]:
     """What a system refers to that is no package, no part of its boot and not in /etc."""
-    known = {side.toplevel, *configuration(graph, side, *BOOT, "etc")}
+    known = {side.toplevel, *_configuration(graph, side, *BOOT, "etc")}
     found = closure(graph, [side.toplevel], descend=lambda m: not m.package, exclude=known)
     return {made.name: made for made in found if not made.package and made is not side.toplevel}

@@ -7,6 +7,7 @@ a dependency does, and packages are compared by themselves.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -16,22 +17,24 @@ from pathlib import Path
 from typing import TypeVar
 
 from flakeship.nix.diff.graph import STORE_PATH, Derivation, Graph
-from flakeship.nix.diff.redact import fold_keys
-from flakeship.nix.diff.runtime import closure, is_runtime_attribute
-from flakeship.nix.diff.system import Entry
-
-VERSION = re.compile(r"-\d{4}-\d\d-\d\d|-\d[\w+]*(?:\.[\w+]+)+|-\d[\w.+]*$")
-TEXT = ("text", "value", "json")
-"""The attributes in which nixpkgs' writers of files have their content."""
-TRIGGERS = re.compile(r"X-Re(start|load)-Triggers-")
-"""Derivations that make a unit restart with its files, which are compared by themselves."""
+from flakeship.nix.diff.runtime import VERSION, closure, is_runtime_attribute
 
 T = TypeVar("T")
 
 STORE = Path("/nix/store")
+MAX_BYTES = 1 << 16  # no larger source file of the flake is read
+TEXT = ("text", "value", "json")  # attributes in which nixpkgs' writers of files have their content
+# derivations that make a unit restart with its files, which are compared by themselves
+TRIGGERS = re.compile(r"X-Re(start|load)-Triggers-")
+PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:[^-]|-(?!----))*-----END \1-----")
 
-MAX_BYTES = 1 << 16
-"""No larger source file of the flake is read."""
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of /etc or a unit: its path in the store, or its text."""
+
+    path: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,19 @@ class Text:
     @property
     def normalized(self) -> str:
         """Without hashes, versions and keys; JSON has a line for each value."""
-        return normalize(fold_keys(expand_json(self.raw)), self.sources)
+        text = self.raw
+        if text.startswith(("{", "[")):
+            with contextlib.suppress(json.JSONDecodeError):
+                text = json.dumps(json.loads(text), indent=1)
+        return STORE_PATH.sub(self._without_hash, fold_keys(text))
+
+    def _without_hash(self, match: re.Match[str]) -> str:
+        # The hash of a single source file stays, because it stands for the file's content. That of
+        # a whole tree, which Nix names `source`, does not.
+        path = match[1]
+        if path in self.sources and not path.endswith("-source"):
+            return f"/nix/store/{path[:8]}…{path[32:]}"
+        return f"/nix/store/…-{VERSION.sub('', path[33:])}"
 
 
 @dataclass(frozen=True)
@@ -68,26 +83,20 @@ def compare(
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
             old, new = texts(before[name]), texts(after[name])
-            if lines := changed_lines(old, new):
+            if lines := _changed_lines(old, new):
                 changed[name] = lines
             elif old != new or not new:
                 relinked.append(name)
-    return FileDiff(
-        sorted(after.keys() - before.keys()),
-        sorted(before.keys() - after.keys()),
-        changed,
-        relinked,
-    )
+    added, removed = after.keys() - before.keys(), before.keys() - after.keys()
+    return FileDiff(sorted(added), sorted(removed), changed, relinked)
 
 
-def changed_lines(before: Mapping[str, Text], after: Mapping[str, Text]) -> list[str]:
-    """The lines that differ, text by text."""
+def _changed_lines(before: Mapping[str, Text], after: Mapping[str, Text]) -> list[str]:
     lines: list[str] = []
     for name in dict.fromkeys([*before, *after]):
         old, new = (side[name].normalized if name in side else "" for side in (before, after))
-        if old != new:
-            diff = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
-            lines += list(diff)[2:]
+        diff = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+        lines += list(diff)[2:]
     return [line for line in lines if not line.startswith("@@")]
 
 
@@ -107,10 +116,8 @@ def entry_texts(graph: Graph, entry: Entry) -> Mapping[str, Text]:
         collection = "chosenOutputs" in derivation.attributes
         return not (derivation.package or TRIGGERS.match(derivation.name) or collection)
 
-    found = closure(graph, [made], descend=is_text)
-    return {
-        derivation.name: written_text(derivation) for derivation in found if is_text(derivation)
-    }
+    found = filter(is_text, closure(graph, [made], descend=is_text))
+    return {derivation.name: written_text(derivation) for derivation in found}
 
 
 def written_text(derivation: Derivation) -> Text:
@@ -129,44 +136,23 @@ def written_text(derivation: Derivation) -> Text:
     return Text(text, derivation.sources)
 
 
-def expand_json(text: str) -> str:
-    """JSON with a line for each value; any other text unchanged."""
-    if text.startswith(("{", "[")):
-        with contextlib.suppress(json.JSONDecodeError):
-            return json.dumps(json.loads(text), indent=1)
-    return text
-
-
-def normalize(text: str, sources: frozenset[str]) -> str:
-    """A text without the hashes and versions of its store paths.
-
-    The hash of a single source file stays, because it stands for the file's content. That of a
-    whole tree, which Nix names `source`, does not.
-    """
-
-    def shown(match: re.Match[str]) -> str:
-        path = match[1]
-        if path in sources and not path.endswith("-source"):
-            return f"/nix/store/{path[:8]}…{path[32:]}"
-        return f"/nix/store/…-{strip_versions(path[33:])}"
-
-    return STORE_PATH.sub(shown, text)
-
-
-def strip_versions(name: str) -> str:
-    """A name without the versions in it."""
-    return VERSION.sub("", name)
-
-
 def read_source(path: Path) -> str:
     """The content of a small text file in the store; of anything else its path.
 
     A flake may be anybody's: a file outside of the store that it links to must not reach a log.
     """
-    try:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
         real = path.resolve()
         if real.is_relative_to(STORE) and real.is_file() and real.stat().st_size <= MAX_BYTES:
             return real.read_text()
-    except (OSError, UnicodeDecodeError):
-        pass
     return str(path)
+
+
+def fold_keys(text: str) -> str:
+    """A text with every PEM block as one line, which has a fingerprint in place of the key."""
+
+    def line(match: re.Match[str]) -> str:
+        digest = hashlib.sha256(match[0].encode()).hexdigest()
+        return f"-----BEGIN {match[1]}----- … {digest[:8]}"
+
+    return PEM.sub(line, text)

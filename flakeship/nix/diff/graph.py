@@ -37,10 +37,10 @@ class Derivation:
         """What the builder gets: the structured attributes where there are any, else strings."""
         if self.structured is not None:
             return self.structured
-        if "__json" in self.env:
-            found: Mapping[str, Any] = json.loads(self.env["__json"])
-            return found
-        return self.env
+        found: Mapping[str, Any] = (
+            json.loads(self.env["__json"]) if "__json" in self.env else self.env
+        )
+        return found
 
     @property
     def package(self) -> tuple[str, str] | None:
@@ -50,33 +50,28 @@ class Derivation:
 
     def text(self, name: str) -> str:
         """An attribute as one string; empty where there is none."""
-        return " ".join(strings(self.attributes.get(name, "")))
+        return " ".join(_strings(self.attributes.get(name, "")))
 
     def store_paths(self, accept: Callable[[str], bool]) -> Iterator[str]:
         """The base names of the store paths in those attributes whose names `accept` accepts."""
         for key, value in self.attributes.items():
             if accept(key):
-                for text in strings(value):
+                for text in _strings(value):
                     yield from STORE_PATH.findall(text)
 
 
-def strings(value: object) -> Iterator[str]:
-    """All strings in an attribute."""
-    match value:
-        case str():
-            yield value
-        case list():
-            for item in value:
-                yield from strings(item)
-        case dict():
-            for item in value.values():
-                yield from strings(item)
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
 
 
 class Graph:
     """Derivations by the base names of their outputs.
 
-    `references` caches what `runtime.references` computes.
+    `references` caches what `runtime` computes.
     """
 
     def __init__(
@@ -85,9 +80,7 @@ class Graph:
         self._derivations, self._inputs = derivations, inputs
         self.references: dict[Derivation, list[Derivation]] = {}
         self._derivers = {
-            path: derivation
-            for derivation in derivations.values()
-            for path in derivation.outputs.values()
+            path: made for made in derivations.values() for path in made.outputs.values()
         }
 
     def deriver(self, path: str) -> Derivation | None:
@@ -121,25 +114,24 @@ def parse(shown: str) -> Graph:
     format's version, and their inputs are one object. Raises FlakeshipError for anything else.
     """
     printed = json.loads(shown)
+    derivations, inputs = {}, {}
     try:
-        derivations = printed.get("derivations", printed).items()
-        return Graph(
-            {base_name(path): derivation(value) for path, value in derivations},
-            {base_name(path): [*map(base_name, inputs(value))] for path, value in derivations},
-        )
+        for path, value in printed.get("derivations", printed).items():
+            both = value.get("inputs") or {"drvs": value["inputDrvs"], "srcs": value["inputSrcs"]}
+            derivations[base_name(path)] = _derivation(value, both["srcs"])
+            inputs[base_name(path)] = [*map(base_name, both["drvs"])]
     except (KeyError, TypeError, AttributeError) as error:
         version = printed.get("version", "") if isinstance(printed, dict) else ""
         raise FlakeshipError(
             f"`nix derivation show` printed an unknown format {version}: {error!r}",
             code="nix-format-unknown",
         ) from error
+    return Graph(derivations, inputs)
 
 
-def derivation(value: Mapping[str, Any]) -> Derivation:
-    """One derivation of either format."""
+def _derivation(value: Mapping[str, Any], sources: Iterable[str]) -> Derivation:
     env, outputs = value["env"], value["outputs"]
     paths = {name: output.get("path") or env.get(name, "") for name, output in outputs.items()}
-    sources = value["inputs"]["srcs"] if "inputs" in value else value["inputSrcs"]
     return Derivation(
         name=value["name"],
         outputs={name: base_name(path) for name, path in paths.items() if "-" in base_name(path)},
@@ -148,12 +140,6 @@ def derivation(value: Mapping[str, Any]) -> Derivation:
         structured=value.get("structuredAttrs"),
         fixed_output=any(output.get("hash") for output in outputs.values()),
     )
-
-
-def inputs(value: Mapping[str, Any]) -> Iterable[str]:
-    """The derivations that one of either format needs."""
-    found: Mapping[str, Any] = value["inputs"]["drvs"] if "inputs" in value else value["inputDrvs"]
-    return found
 
 
 def base_name(path: str) -> str:

@@ -1,30 +1,55 @@
-"""Changes as text: a few lines for a preview, and all of them for `make diff`."""
+"""Changes as text: a few lines for a preview, and all of them for `make diff`.
+
+Every text of a flake that is shown passes through `clean` here. No secret belongs in a
+configuration; what is redacted is a safety net for one that is there nevertheless.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 
 from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.file_diff import FileDiff
-from flakeship.nix.diff.packages import PackageChange, Packages
-from flakeship.nix.diff.redact import redact
+from flakeship.nix.diff.runtime import PackageChange, Packages
 
-MAX_NAMES = 6
-"""How many names a line of the summary has."""
+MAX_NAMES = 6  # in a line of the summary
 INDENT = "  "
+
+SENSITIVE = (
+    r"(?:passw|passphrase|secret|token|credential|authorization|(?<![a-z])(?:pass|pwd|pw|psk)\b"
+    r"|bind_?pw|root_?pw|requirepass|masterauth"
+    r"|(?:api|access|private|(?:pre-?)?shared|encryption|signing)key|(?<!public)[_-]key\b)"
+)
+# Every repetition is bounded: a flake may be anybody's, and no text of it may take long.
+SECRET = re.compile(
+    rf"""(?xi)
+    (?: # a name and its value, an option, a directive: up to the end of the line
+        ( {SENSITIVE} [\w"'.-]{{0,40}} [ \t]{{0,9}} (?: [=:>] [ \t]* | [ \t] (?=["']) )
+        | -- [\w-]{{0,40}} {SENSITIVE} [\w-]{{0,40}} [ \t]+
+        | \b (?:bearer|bindpw|rootpw|requirepass|masterauth) [ \t]+
+        ) (?! [ \t]* (?:null|true|false)\b ) .+
+    # a URL's password
+    | (:// [^\s/@:]* :) [^\s/@]+ (?=@)
+    # the hash of a password, a key of age
+    | \$ (?:y|gy|7|\d[a-z]?) \$ \S+
+    | AGE-SECRET-KEY-\w+
+    )"""
+)
 
 
 def summary(changes: Changes, closure: str) -> str:
     """At most eight lines; a part without changes has none."""
+    builds = len(changes.build.changes)
     parts = {
         "reboot needed": ", ".join(changes.reboot),
-        "packages": few(package_lines(changes.direct)),
-        "dependencies": few(package_lines(changes.dependencies)),
-        "units": few(names(changes.units)) + restarts(changes.units),
-        "/etc": few(names(changes.files)),
-        "other": few(names(changes.other)),
-        "build only": count(len(changes.build.changes), "change"),
+        "packages": _few(_package_lines(changes.direct)),
+        "dependencies": _few(_package_lines(changes.dependencies)),
+        "units": _few(_names(changes.units)) + _restarts(changes.units),
+        "/etc": _few(_names(changes.files)),
+        "other": _few(_names(changes.other)),
+        "build only": f"{builds} change{'' if builds == 1 else 's'}" if builds else "",
         "closure": closure,
     }
     if not changes.any_inside:
@@ -36,12 +61,12 @@ def full(changes: Changes, closure: str) -> str:
     """All changes, with the lines in which units and files differ."""
     parts = {
         "reboot needed": changes.reboot,
-        "packages": package_lines(changes.direct, sys.maxsize),
-        "dependencies": package_lines(changes.dependencies, sys.maxsize),
-        "units": diff_lines(changes.units, "restart because their dependencies changed"),
-        "/etc": diff_lines(changes.files, "differ only in the store paths they name"),
-        "other": diff_lines(changes.other, "differ only in the store paths they name"),
-        "build only": package_lines(changes.build),
+        "packages": _package_lines(changes.direct, sys.maxsize),
+        "dependencies": _package_lines(changes.dependencies, sys.maxsize),
+        "units": _diff_lines(changes.units, "restart because their dependencies changed"),
+        "/etc": _diff_lines(changes.files, "differ only in the store paths they name"),
+        "other": _diff_lines(changes.other, "differ only in the store paths they name"),
+        "build only": _package_lines(changes.build),
         "closure": [closure],
     }
     found = []
@@ -51,7 +76,7 @@ def full(changes: Changes, closure: str) -> str:
     return clean("\n".join(found))
 
 
-def package_lines(found: Packages, max_named: int = MAX_NAMES) -> Iterator[str]:
+def _package_lines(found: Packages, max_named: int = MAX_NAMES) -> Iterator[str]:
     """A text for each package that changes, and one for all that are only rebuilt.
 
     The latter names them where they are at most `max_named`.
@@ -73,45 +98,39 @@ def package_line(change: PackageChange) -> str:
     return f"{'-' if before else '+'}{change.name} {before or after}{unchanged}"
 
 
-def names(found: FileDiff) -> Iterator[str]:
-    """The names of what is added, removed, and changed in substance."""
+def _names(found: FileDiff) -> Iterator[str]:
     yield from (f"+{name}" for name in found.added)
     yield from (f"-{name}" for name in found.removed)
     yield from found.changed
 
 
-def diff_lines(found: FileDiff, relinked: str) -> Iterator[str]:
-    """The names, below each the lines that differ; last those that are only relinked."""
-    for name in names(found):
+def _diff_lines(found: FileDiff, relinked: str) -> Iterator[str]:
+    for name in _names(found):
         yield name
         yield from (f"{INDENT}{line}" for line in found.changed.get(name, []))
     if found.relinked:
         yield f"{len(found.relinked)} {relinked}: {', '.join(found.relinked)}"
 
 
-def restarts(units: FileDiff) -> str:
+def _restarts(units: FileDiff) -> str:
     """How many units are only relinked, for the line of those that change in substance."""
     number = len(units.relinked)
-    more = "; {} more" if any(names(units)) else "{}"
+    more = "; {} more" if any(_names(units)) else "{}"
     return f"{more.format(number)} restart because their dependencies changed" if number else ""
 
 
-def few(texts: Iterable[str]) -> str:
-    """The first few texts, and how many more there are."""
+def _few(texts: Iterable[str]) -> str:
     all_ = list(texts)
     more = [f"{len(all_) - MAX_NAMES} more"] if len(all_) > MAX_NAMES else []
     return ", ".join(all_[:MAX_NAMES] + more)
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things; empty for none."""
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
-
-
 def clean(text: str) -> str:
-    """A text without secrets, and without control characters, which a terminal would obey.
-
-    Every text of a flake that is shown passes through here.
-    """
+    """A text without secrets, and without control characters, which a terminal would obey."""
     visible = (char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
     return redact("".join(visible))
+
+
+def redact(text: str) -> str:
+    """A text without the values in it that look like secrets."""
+    return SECRET.sub(r"\1\2…", text)

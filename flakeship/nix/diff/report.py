@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.release import Record, Release
+from flakeship.model.sizes import MIB
 from flakeship.nix import store
 from flakeship.nix.diff import graph, render
 from flakeship.nix.diff.changes import compare
-from flakeship.nix.diff.closure_size import closure_size
+from flakeship.nix.store import NIX
+from flakeship.system.process import run
+
+CACHE_TIMEOUT = 20.0  # seconds that a binary cache has to answer
 
 
 def replaced(
@@ -46,10 +51,40 @@ def report(before: Release, after: Release, *, full: bool = False) -> str:
             code="derivation-unreadable",
             key=f"{before.name}, {after.name}",
         ) from error
-    return f"{heading(before, after)}\n{(render.full if full else render.summary)(changes, size)}"
-
-
-def heading(before: Release, after: Release) -> str:
-    """Both names, and both versions where they differ."""
     of = f" ({before.version} -> {after.version})" if before.version != after.version else ""
-    return f"{after.host}: {before.name} -> {after.name}{of}"
+    heading = f"{after.host}: {before.name} -> {after.name}{of}"
+    return f"{heading}\n{(render.full if full else render.summary)(changes, size)}"
+
+
+def closure_size(
+    before: Release, after: Release, expected: list[tuple[str, ...]], *, caches: bool
+) -> str:
+    """The sizes of both closures in one line.
+
+    Only figures of Nix count: from the local store and, with `caches`, from the binary caches of
+    Nix's configuration. Without them the size is unknown, and the line says how much of what is
+    `expected` (by the base names of its outputs) is in the local store.
+    """
+    sizes = []
+    for release in (after, before):  # the one that may not be built yet comes first
+        size = next(_known_sizes(release.toplevel, caches=caches), None)
+        if size is None:
+            local = sum(any(Path("/nix/store", p).exists() for p in paths) for paths in expected)
+            return f"unknown: {local} of about {len(expected)} paths are in the local store"
+        sizes.append(size / MIB)
+    new, old = sizes
+    return f"{old:.1f} -> {new:.1f} MiB ({new - old:+.1f})"
+
+
+def _known_sizes(toplevel: str, *, caches: bool) -> Iterator[int]:
+    """A closure's size in bytes from every store that has it."""
+    stores: list[list[str]] = [[]] if Path(toplevel).exists() else []
+    if caches:
+        urls = run([*NIX, "config", "show", "substituters"], check=False).stdout.split()
+        stores += [["--store", url] for url in urls]
+    for each in stores:
+        try:
+            argv = [*NIX, "path-info", *each, "--closure-size", toplevel]
+            yield int(run(argv, timeout=CACHE_TIMEOUT).stdout.split()[1])
+        except CommandError:
+            continue  # it lacks the path, or does not answer

@@ -13,7 +13,7 @@ from flakeship.model.release import Release
 from flakeship.nix.diff import changes, file_diff, render
 from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.graph import base_name, parse
-from flakeship.nix.diff.packages import PackageChange
+from flakeship.nix.diff.runtime import PackageChange
 from tests.unit.nix.small_store import SmallStore
 
 

@@ -13,10 +13,10 @@ import pytest
 from flakeship.model.codec import plain
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.release import Release
-from flakeship.nix.diff import closure_size, graph, redact, render, report
+from flakeship.nix.diff import file_diff, graph, render, report
 from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.file_diff import FileDiff
-from flakeship.nix.diff.packages import PackageChange, Packages
+from flakeship.nix.diff.runtime import PackageChange, Packages
 from flakeship.operate import diff as asked
 from flakeship.release.sources import Flake, Found
 from flakeship.state import outputs
@@ -139,13 +139,13 @@ def test_what_looks_like_a_secret_is_not_repeated(line: str, shown: str) -> None
     ],
 )
 def test_what_does_not_is_shown(line: str) -> None:
-    assert redact.redact(line) == line
+    assert render.redact(line) == line
 
 
 @pytest.mark.parametrize("text", ["token", "--a-", "-----BEGIN X-----\n", "://", "_key "])
 def test_no_text_takes_long(text: str) -> None:
     begun = time.monotonic()
-    redact.redact(redact.fold_keys(text * 20000))
+    render.redact(file_diff.fold_keys(text * 20000))
     assert time.monotonic() - begun < 5
 
 
@@ -219,7 +219,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
             raise CommandError("is not valid", 1)
         return Result(0, f"{words[-1]}\t{size}\n", "")
 
-    monkeypatch.setattr(closure_size, "run", run)
+    monkeypatch.setattr(report, "run", run)
     return known
 
 
@@ -233,7 +233,7 @@ def built(tmp_path: Path, digit: int, *, exists: bool = True) -> Release:
 def test_the_closure_size_is_what_nix_knows(tmp_path: Path, sizes: dict[str, int | None]) -> None:
     old, new = built(tmp_path, 1), built(tmp_path, 2)
     sizes |= {old.toplevel: 100 << 20, new.toplevel: 120 << 20}
-    assert closure_size.closure_size(old, new, [], caches=False) == "100.0 -> 120.0 MiB (+20.0)"
+    assert report.closure_size(old, new, [], caches=False) == "100.0 -> 120.0 MiB (+20.0)"
 
 
 def test_the_closure_size_is_unknown_before_a_build(
@@ -241,14 +241,14 @@ def test_the_closure_size_is_unknown_before_a_build(
 ) -> None:
     old, new = built(tmp_path, 1), built(tmp_path, 2, exists=False)
     sizes[old.toplevel] = 1
-    text = closure_size.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
+    text = report.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
     assert text == "unknown: 0 of about 2 paths are in the local store"
 
 
 def test_a_cache_may_know_it(tmp_path: Path, sizes: dict[str, int | None]) -> None:
     old, new = built(tmp_path, 1), built(tmp_path, 2, exists=False)
     sizes |= {old.toplevel: 5 << 20, "https://b": 2 << 20}
-    assert closure_size.closure_size(old, new, [], caches=True) == "5.0 -> 2.0 MiB (-3.0)"
+    assert report.closure_size(old, new, [], caches=True) == "5.0 -> 2.0 MiB (-3.0)"
 
 
 @dataclasses.dataclass
@@ -276,7 +276,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Asked:
     now, *ledger = [store.system(packages=(add("nginx", version),)) for version in "321"]
     monkeypatch.setattr(graph, "load", lambda _: store.graph())
     monkeypatch.setattr(Path, "exists", lambda path: path.suffix == ".drv")
-    monkeypatch.setattr(closure_size, "known_sizes", lambda *_, **__: iter([]))
+    monkeypatch.setattr(report, "_known_sizes", lambda *_, **__: iter([]))
     monkeypatch.setattr(asked, "evaluated", lambda *_: {"web": now})
     return Asked(store, ledger)
 
