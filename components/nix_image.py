@@ -7,8 +7,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from flakeship.model.artifact import Artifact, File
-from flakeship.model.release import Release
+from flakeship.model.release import Artifact, File, Release
 from flakeship.nix.build import BuildRequest
 from flakeship.state.resources import IMAGE
 

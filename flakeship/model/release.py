@@ -1,4 +1,7 @@
-"""A release: one evaluated host and variant, named by its output, so known before it is built."""
+"""A release: one evaluated host and variant, named by its output, so known before it is built.
+
+Its artifact are the files of the build.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flakeship.model.artifact import Artifact
+from flakeship.model.errors import FlakeshipError
 
 Format = Literal["qcow2", "raw", "raw.zst", "vma.zst", "netboot"]
 Firmware = Literal["bios", "uefi", "hybrid"]
@@ -112,6 +115,35 @@ class Release(Manifest):
     def paths(self) -> list[str]:
         """The image's files in the store."""
         return [str(PurePosixPath(self.out, file)) for file in self.files]
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: its path in the store, its size in bytes and its sha512 in hexadecimal."""
+
+    path: str
+    size: int
+    sha512: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The files of a release in the order of its manifest.
+
+    `disk` is the virtual size of the disk in them in MiB, rounded up; 0 where there is no disk or
+    its size is unknown.
+    """
+
+    files: tuple[File, ...]
+    disk: int = 0
+
+    @property
+    def image(self) -> File:
+        """The one file. Raises FlakeshipError where the artifact has several."""
+        if len(self.files) != 1:
+            names = ", ".join(file.path for file in self.files)
+            raise FlakeshipError(f"the release has {len(self.files)} files, not one image: {names}")
+        return self.files[0]
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,15 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.model.release import Release
+from flakeship.model.release import Artifact, File, Release
 from flakeship.nix import image_file, store
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
 log = logging.getLogger(__name__)
 
-LOG_LINES = 25
-"""How much of a failed builder's log Nix shows."""
+LOG_LINES = 25  # of a failed builder's log
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,6 @@ def describe(release: Release) -> Artifact:
 
 
 def _check(request: BuildRequest, artifact: Artifact) -> None:
-    """Refuse files that differ from the verified ones, and an image that is too large."""
     name, largest = request.release.name, request.max_image_disk
     verified = {file.path: file.sha512 for file in request.verified}
     for file in artifact.files:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from flakeship.model.artifact import File
+from flakeship.model.release import File
 from flakeship.model.sizes import MIB
 
 QCOW2 = b"QFI\xfb"

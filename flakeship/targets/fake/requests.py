@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flakeship.model.artifact import Artifact
+from flakeship.model.release import Artifact
 from flakeship.rollout.ownership import Owner
 from flakeship.verify.request import VerifyRequest
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from flakeship.config.server import AnyServer
-from flakeship.model.artifact import Artifact
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
-from flakeship.model.release import Release
+from flakeship.model.release import Artifact, Release
 from flakeship.targets.local.machine_record import MachineRecord
 from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.requests import (

@@ -7,9 +7,8 @@ import dataclasses
 import pytest
 
 from flakeship.model import ledger
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.release import Record, Release
+from flakeship.model.release import Artifact, File, Record, Release
 
 
 def release(digit: int, revision: str = "") -> Release:

@@ -14,8 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from flakeship.model import codec
-from flakeship.model.artifact import File
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError
+from flakeship.model.release import File
 from flakeship.nix import build, evaluate, image_file, source, store
 from flakeship.nix.build import BuildRequest, ForgetRequest
 from flakeship.system.process import Result

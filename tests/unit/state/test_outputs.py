@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.release import Artifact, File
 from flakeship.state import outputs
 from flakeship.state.outputs import SCHEMA, ServerOutput
 from tests.unit.model.test_ledger import KNOWN

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.model.artifact import Artifact
 from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
+from flakeship.model.release import Artifact
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.fake import cloud
 from flakeship.targets.fake.commands import create_machine, cut_over, delete, publish_image

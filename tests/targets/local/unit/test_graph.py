@@ -11,8 +11,8 @@ import pytest
 
 from components.local.graph import deploy
 from flakeship.model import codec
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.evidence import Evidence
+from flakeship.model.release import Artifact, File
 from flakeship.targets.local.cutover import Cutover
 from flakeship.targets.local.machine_record import MachineRecord
 from tests.pulumi_mocks import COMMAND, Engine, run

@@ -12,9 +12,9 @@ import pytest
 
 from flakeship.config.options import ServerOptions, TargetOptions
 from flakeship.config.settings import AnySettings, Settings
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
+from flakeship.model.release import Artifact, File
 from flakeship.release.desired import Desired
 from flakeship.state.outputs import ServerOutput, StackOutputs
 from flakeship.targets.local import ssh_config

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.codec import plain
+from flakeship.model.release import Artifact, File
 from flakeship.state import outputs
 from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack.inventory import Server
