@@ -14,8 +14,7 @@ from flakeship.config import settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
-from flakeship.release.desired import Desired, missing_images
-from flakeship.release.sources import Flake, Found, Ledger, ReleaseSource
+from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
 from flakeship.state import passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.targets import registry

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from flakeship.system.process import run
 
 HEAD = "# branch.oid "
-
-MAX_NAMES = 5
-"""How many files a warning names."""
+MAX_NAMES = 5  # files that a warning names
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Source:
         if self.changed:
             recorded = f"is recorded as {self.revision}" if self.revision else "has no revision yet"
             warnings.append(
-                f"the flake has uncommitted changes ({few(self.changed)}); they are part of the "
+                f"the flake has uncommitted changes ({_few(self.changed)}); they are part of the "
                 f"release, which {recorded}"
             )
         return warnings
@@ -38,15 +36,14 @@ class Source:
         if not self.untracked:
             return ""
         return (
-            f"Nix ignores files that git does not track: {few(self.untracked)}; "
+            f"Nix ignores files that git does not track: {_few(self.untracked)}; "
             "`git add` makes them part of the flake"
         )
 
 
-def few(files: tuple[str, ...]) -> str:
-    """The first few files, and how many more there are."""
-    more = len(files) - MAX_NAMES
-    return ", ".join(files[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _few(names: tuple[str, ...]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def inspect(flake: str) -> Source:

@@ -45,12 +45,8 @@ def rebuild(release: Release, *, derivation_exists: bool) -> str:
 
 def gone(name: str, path: str, remedy: str) -> FlakeshipError:
     """The error for a path that was in the store; `name` is the release that needs it."""
-    return FlakeshipError(
-        f"{path} is not in the Nix store any more",
-        code="store-path-missing",
-        key=name,
-        remedy=remedy,
-    )
+    what = f"{path} is not in the Nix store any more"
+    return FlakeshipError(what, code="store-path-missing", key=name, remedy=remedy)
 
 
 def keep(path: str, link: Path) -> None:

@@ -9,7 +9,7 @@ from flakeship.model import ledger
 from flakeship.model.release import Release
 from flakeship.nix.diff.report import report
 from flakeship.operate.target import nothing_verified
-from flakeship.release.sources import Flake
+from flakeship.release.desired import Flake
 from flakeship.state.stack import Stack, configuration
 from flakeship.targets import registry
 

@@ -1,14 +1,19 @@
-"""What a stack is to be: the release of each host, and what of the ledger stays beside it."""
+"""What a stack is to be: the release of each host, from the flake or by name from the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from flakeship.config.settings import AnySettings
-from flakeship.model.ledger import older
+from flakeship.config.target import TargetSchema
+from flakeship.model import ledger
+from flakeship.model.errors import SettingError
 from flakeship.model.release import Record, Release
-from flakeship.nix import store
+from flakeship.nix import evaluate, source, store
+from flakeship.ssh import keys
 from flakeship.state.outputs import StackOutputs
 
 
@@ -37,22 +42,114 @@ class Desired:
 
         Another commit with the same release is no change.
         """
-        known = {record.name: record.release for record in self.outputs.ledger}
+        known = {record.name: record.release for record in self.ledger}
         return {host: known.get(each.name, each) for host, each in self.releases.items()}
 
     @property
     def available(self) -> frozenset[str]:
         """The names of all releases that there are: desired ones, and those of the ledger."""
-        desired = (release.name for release in self.releases.values())
-        return frozenset((*desired, *(record.name for record in self.outputs.ledger)))
+        desired = {release.name for release in self.releases.values()}
+        return frozenset(desired | {record.name for record in self.ledger})
 
     @property
     def retained(self) -> list[Record]:
         """What of the ledger stays beside the desired releases by `retainReleases`."""
-        return older(self.ledger, self.releases, self.settings.retain_releases, self.pinned)
+        return ledger.older(self.ledger, self.releases, self.settings.retain_releases, self.pinned)
 
 
 def missing_images(records: Sequence[Record]) -> list[str]:
     """Warnings about kept releases that could not be booted any more."""
     errors = [store.missing(record.release) for record in records]
     return [str(error) for error in errors if error is not None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The release of each host, and what a person should know of their source."""
+
+    releases: Mapping[str, Release]
+    warnings: Sequence[str] = ()
+
+
+class ReleaseSource(Protocol):
+    """Where releases come from."""
+
+    def releases(self, hosts: Sequence[str]) -> Found:
+        """The release of each of these hosts; builds nothing. Raises FlakeshipError."""
+
+
+@dataclass(frozen=True)
+class Flake:
+    """The flake as it is now, with the stack's authorized keys in every image.
+
+    Each host is evaluated by a process of its own, and as many at a time as there is memory for.
+    """
+
+    settings: AnySettings
+    stack: str
+    target: TargetSchema
+
+    def releases(self, hosts: Sequence[str]) -> Found:
+        """Evaluate the hosts."""
+        if not hosts:
+            return Found({})
+        access = keys.directory(self.stack, keys.public_keys(self.settings.authorized_keys))
+        variant = self.settings.variant or self.target.images.variants[0]
+
+        def evaluated(host: str) -> Release:
+            return evaluate.evaluate(self.settings.flake, host, variant, access)
+
+        with ThreadPoolExecutor(evaluate.workers(len(hosts))) as pool:
+            evaluating = pool.map(evaluated, hosts)
+            origin = source.inspect(self.settings.flake)
+            found = list(evaluating)
+        for release in found:
+            refuse_unbootable(release, self.target)
+        releases = {each.host: replace(each, revision=origin.revision) for each in found}
+        return Found(releases, origin.warnings)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A release that the settings choose by name; the flake is not evaluated for its host."""
+
+    settings: AnySettings
+    records: Sequence[Record]
+    target: TargetSchema
+
+    def releases(self, hosts: Sequence[str]) -> Found:
+        """The chosen release, which must be of one of the hosts; none where none is chosen."""
+        name = self.settings.release
+        if not name:
+            return Found({})
+        release = ledger.choose(list(self.records), name).release
+        if release.host not in hosts:
+            raise SettingError(
+                f"{release.name} is of the host {release.host}, which no server here runs",
+                code="release-of-another-host",
+                key="flakeship:release",
+                allowed=f"releases of {', '.join(hosts)}",
+            )
+        if (error := store.missing(release)) is not None:
+            raise error
+        refuse_unbootable(release, self.target)
+        warning = f"deploying pinned release {name}; the flake is not evaluated"
+        return Found({release.host: release}, [warning])
+
+
+def refuse_unbootable(release: Release, target: TargetSchema) -> None:
+    """Refuse a release that the target cannot boot. Raises SettingError."""
+    images = target.images
+    for what, given, bootable in (
+        ("image format", release.format, images.formats),
+        ("firmware", release.firmware, images.firmware),
+    ):
+        if given not in bootable:
+            raise SettingError(
+                f"{release.host}.{release.variant} has the {what} {given}, and the target "
+                f"{target.name} boots {' and '.join(bootable)}",
+                code="variant-not-bootable",
+                key="flakeship:variant",
+                given=release.variant,
+                allowed=", ".join(images.variants),
+            )

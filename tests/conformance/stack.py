@@ -11,11 +11,10 @@ import pulumi
 import pytest
 
 from components import changes, program
-from flakeship.model.artifact import Artifact, File
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.release import Release
-from flakeship.release.sources import Found
+from flakeship.model.release import Artifact, File, Release
+from flakeship.release.desired import Found
 from flakeship.state.stack import Stack
 from flakeship.targets import registry
 from flakeship.targets.base import TargetSpec

@@ -14,7 +14,8 @@ from typing import Any
 
 from flakeship.model.errors import CommandError
 from flakeship.model.release import Release
-from flakeship.nix import evaluate, store, workers
+from flakeship.nix import store
+from flakeship.nix.evaluate import read, workers
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 from tests.project import ROOT
@@ -115,7 +116,7 @@ class Known:
 
     @cached_property
     def release(self) -> Release:
-        return evaluate.read(self.release_drv, f"{self.host}.{self.variant}")
+        return read(self.release_drv, f"{self.host}.{self.variant}")
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Evaluations:
     """Evaluates the facts of hosts, the next beside the one that is looked at."""
 
     repository: Repository
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(workers.workers(2)))
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(workers(2)))
     begun: dict[tuple[str, str], Future[Known]] = field(default_factory=dict)
 
     def begin(self, host: str, variant: str) -> Future[Known]:

@@ -18,7 +18,7 @@ from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.file_diff import FileDiff
 from flakeship.nix.diff.runtime import PackageChange, Packages
 from flakeship.operate import diff as asked
-from flakeship.release.sources import Flake, Found
+from flakeship.release.desired import Flake, Found
 from flakeship.state import outputs
 from flakeship.state import stack as selected
 from flakeship.state.stack import Stack

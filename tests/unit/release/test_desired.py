@@ -13,8 +13,8 @@ from flakeship.config.settings import AnySettings
 from flakeship.model.errors import SettingError
 from flakeship.model.release import Firmware, Format, Release
 from flakeship.nix import evaluate
-from flakeship.nix import workers as memory
-from flakeship.release.sources import Flake, refuse_unbootable
+from flakeship.nix import evaluate as memory
+from flakeship.release.desired import Flake, refuse_unbootable
 from flakeship.targets import registry
 from flakeship.targets.openstack.images.properties import properties
 from tests.unit.model.test_ledger import release
