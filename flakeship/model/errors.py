@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 
+@dataclass(eq=False, repr=False)
 class FlakeshipError(Exception):
     """A failure that a user can act on; it is shown as a message, never as a traceback.
 
     `what` is wrong, without a final full stop; `key` is the setting, server, machine or image at
     fault; `given` and `allowed` are values as a user writes them; `remedy` is the next step as a
     whole sentence without a final full stop; `details` are lines below the sentence. `code` is a
-    short stable name in kebab-case that tests and scripts compare.
+    short stable name in kebab-case that tests and scripts compare; a subclass may have one of its
+    own.
     """
 
-    code = "failed"
+    what: str
+    _: KW_ONLY
+    code: str = ""
+    key: str = ""
+    given: str = ""
+    allowed: str = ""
+    remedy: str = ""
+    details: Sequence[str] = ()
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        code: str = "",
-        key: str = "",
-        given: str = "",
-        allowed: str = "",
-        remedy: str = "",
-        details: Sequence[str] = (),
-    ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.code = code or type(self).code
-        self.key = key
-        self.given = given
-        self.allowed = allowed
-        self.remedy = remedy
-        self.details = tuple(details)
+    def __post_init__(self) -> None:
+        self.code = self.code or type(self).code or "failed"
+        self.details = tuple(self.details)
 
     def __str__(self) -> str:
         """`key: what, got given; allowed: allowed. Remedy`, and the details below."""
@@ -55,7 +49,6 @@ class SettingError(FlakeshipError):
     file = ""
 
     def __str__(self) -> str:
-        """The sentence, and the file below which it was read."""
         text = super().__str__()
         return f"{text} ({self.file})" if self.file else text
 
@@ -70,10 +63,10 @@ class SettingsError(FlakeshipError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        """A line for each."""
         return "\n".join(map(str, self.problems))
 
 
+@dataclass(eq=False, repr=False)
 class CommandError(FlakeshipError):
     """A command could not be started, ran too long, or ended with another exit code than zero.
 
@@ -81,20 +74,8 @@ class CommandError(FlakeshipError):
     """
 
     code = "command-failed"
-
-    def __init__(
-        self,
-        what: str,
-        exit_code: int | None = None,
-        stderr: str = "",
-        *,
-        code: str = "",
-        remedy: str = "",
-        details: Sequence[str] = (),
-    ) -> None:
-        super().__init__(what, code=code, remedy=remedy, details=details)
-        self.exit_code = exit_code
-        self.stderr = stderr
+    exit_code: int | None = None
+    stderr: str = ""
 
 
 def did_you_mean(given: str, existing: Iterable[str]) -> str:

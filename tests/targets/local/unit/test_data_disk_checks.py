@@ -1,7 +1,7 @@
 """What needs the data disks is checked when they have moved."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def run(simulated: World, machine: str, *checks: Check) -> Cutover:
     return cutover.cutover(cutover_request(machine, data_checks=wanted), simulated.login)
 
 
-def failed(details: tuple[str, ...]) -> dict[str, str]:
+def failed(details: Sequence[str]) -> dict[str, str]:
     """The failed checks of a report."""
     found = [re.fullmatch(r"  ✗ ([\w-]+): (.*)", line) for line in details]
     return {match[1]: match[2] for match in found if match}

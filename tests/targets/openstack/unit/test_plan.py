@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,7 @@ def test_the_quota_is_asked_for_what_is_new_at_its_peak() -> None:
     world.plan(settings(WEB, openstack={"access": "direct"}), release(2))
 
 
-def short(world: World, given: CloudSettings, digit: int) -> tuple[str, ...]:
+def short(world: World, given: CloudSettings, digit: int) -> Sequence[str]:
     """What the quota lacks for a release."""
     with pytest.raises(FlakeshipError) as raised:
         world.plan(given, release(digit))
