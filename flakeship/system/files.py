@@ -1,12 +1,14 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and locks on directories, which leave no file behind."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-STATE = ".state"
-"""The name of the directory that all files of Flakeship are in."""
+STATE = ".state"  # the name of the directory that all files of Flakeship are in
 
 
 def write(path: Path, text: str) -> None:
@@ -42,3 +44,32 @@ def tidy(directory: Path) -> None:
             continue
         except OSError:
             return
+
+
+@contextmanager
+def locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
+    """Lock a directory exclusively, or `shared`; it is made where it is missing.
+
+    The lock is on the directory itself and ends with the process that holds it.
+    """
+    while True:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # another process removed a parent meanwhile
+            continue
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            if _is_same(directory, opened):
+                yield
+                return
+        finally:
+            os.close(opened)
+
+
+def _is_same(directory: Path, opened: int) -> bool:
+    # another process may have replaced the directory before it was locked
+    try:
+        return os.path.samestat(directory.stat(), os.fstat(opened))
+    except FileNotFoundError:
+        return False

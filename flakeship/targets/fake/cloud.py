@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from flakeship.rollout.ownership import Owner
 from flakeship.system import files
-from flakeship.system.lock import locked
+from flakeship.system.files import locked
 
 Kind = Literal["machine", "address", "image"]
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult
-from flakeship.system.files import tidy
-from flakeship.system.lock import locked
+from flakeship.system.files import locked, tidy
 from flakeship.targets.local import gc_roots, guest, port_forwards, ssh_config, workstation
 from flakeship.targets.local.cutover_run import Run
 from flakeship.targets.local.cutover_steps import Situation, steps

@@ -7,8 +7,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.nix import image_file
-from flakeship.system.files import tidy
-from flakeship.system.lock import locked
+from flakeship.system.files import locked, tidy
 from flakeship.system.process import run
 from flakeship.targets.local import hotplug, qemu_process
 from flakeship.targets.local.qemu_command import create_disk, resize_disk

@@ -9,8 +9,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
-from flakeship.system.files import tidy
-from flakeship.system.lock import locked
+from flakeship.system.files import locked, tidy
 from flakeship.targets.local import machine_start, port_forwards, qemu_process, workstation
 from flakeship.targets.local.machine_record import MachineRecord, load, save
 from flakeship.targets.local.qmp import connect

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from flakeship.ssh import host_keys
 from flakeship.ssh.options import Endpoint, SshOptions, quoted, unquoted
-from flakeship.system.files import read, tidy, write
-from flakeship.system.lock import locked
+from flakeship.system.files import locked, read, tidy, write
 from flakeship.system.tcp import LOOPBACK
 
 KNOWN_HOSTS = "known_hosts"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.system import files, lock
+from flakeship.system import files
 from flakeship.system.tcp import LOOPBACK, free_ports
 from flakeship.targets.local import workstation
 from tests.targets.local.unit.qemu_world import refusal
@@ -66,7 +66,7 @@ def test_tidy_goes_up_to_the_state_and_no_further(tmp_path: Path) -> None:
 
 def _count(directory: Path) -> None:
     for _ in range(20):
-        with lock.locked(directory):
+        with files.locked(directory):
             number = int(files.read(directory / "number") or 0)
             files.write(directory / "number", str(number + 1))
 
@@ -91,5 +91,5 @@ def test_a_lock_outlives_its_directory(monkeypatch: pytest.MonkeyPatch, tmp_path
             removed.append(1)
 
     monkeypatch.setattr("fcntl.flock", meanwhile)
-    with lock.locked(directory):
+    with files.locked(directory):
         assert directory.is_dir()
