@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from flakeship.system.interrupt import deferred
+from flakeship.system.process import deferred
 
 T = TypeVar("T")
 

@@ -1,14 +1,17 @@
-"""The one place that starts commands."""
+"""Starts commands, here alone, and lets SIGINT and SIGTERM end ours in the same way."""
 
 from __future__ import annotations
 
 import logging
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +23,8 @@ log = logging.getLogger(__name__)
 SECRET_PARAMETER = re.compile(
     r"([?&][\w.-]*(?:token|secret|passw|key|sig|cred)[\w.-]*=)[^&\s'\"]+", re.IGNORECASE
 )
-
-LAST_LINES = 20
-"""How much of a failed command's standard error an error repeats."""
+LAST_LINES = 20  # of a failed command's standard error, which an error repeats
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,33 @@ def redacted(text: str) -> str:
 
 
 def _trace(command: str, started: float, outcome: str) -> None:
-    """Log a command that has ended."""
     if log.isEnabledFor(logging.DEBUG):
         log.debug("%s: %s after %.2f s", redacted(command), outcome, time.monotonic() - started)
+
+
+def install_signal_handlers() -> None:
+    """Let both signals raise KeyboardInterrupt.
+
+    A shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Defer an interruption until the block has ended. Only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    former = [
+        signal.signal(number, lambda signum, _frame: received.append(signum)) for number in SIGNALS
+    ]
+    try:
+        yield
+    finally:
+        for number, handler in zip(SIGNALS, former, strict=True):
+            signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt
