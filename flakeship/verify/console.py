@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.text import clean, last_lines
+from flakeship.system.log import clean, last_lines
 
 
 class Console(Protocol):

@@ -9,7 +9,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.text import clean
+from flakeship.system.log import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.client_command import client
 
