@@ -15,7 +15,7 @@ BUILT_IN = frozenset(
         *("firewall", "root-size", "system", "nix-build", "reactivation"),
     }
 )
-"""The names of the checks that every server gets; `port-…` are others."""
+"""Checks that every server gets; `port-…` are others."""
 
 
 class Check(Model):
@@ -50,8 +50,7 @@ class Check(Model):
         return self.http or self.tcp
 
     @model_validator(mode="after")
-    def one_kind(self) -> Check:
-        """A check is one thing, and has a name of its own."""
+    def _one_kind(self) -> Check:
         if sum(map(bool, (self.run, self.http, self.tcp))) != 1:
             raise ValueError("needs exactly one of run (a command), http and tcp (a port)")
         if self.name in BUILT_IN or self.name.startswith("port-"):

@@ -17,11 +17,7 @@ def parse(kind: type[T], text: str) -> T:
 
 
 def plain(value: object) -> dict[str, object]:
-    """A dataclass or a model in JSON's own types.
-
-    A port as a key becomes text, and a model has the keys that a user writes, without those at
-    their defaults.
-    """
+    """A dataclass or a model in JSON's own types: a model has a user's keys, without defaults."""
     found: dict[str, object] = json.loads(json.dumps(value, default=_fields))
     return found
 

@@ -8,23 +8,16 @@ from dataclasses import KW_ONLY, dataclass
 
 @dataclass(eq=False, repr=False)
 class FlakeshipError(Exception):
-    """A failure that a user can act on; it is shown as a message, never as a traceback.
+    """A failure that a user can act on; it is shown as a message, never as a traceback."""
 
-    `what` is wrong, without a final full stop; `key` is the setting, server, machine or image at
-    fault; `given` and `allowed` are values as a user writes them; `remedy` is the next step as a
-    whole sentence without a final full stop; `details` are lines below the sentence. `code` is a
-    short stable name in kebab-case that tests and scripts compare; a subclass may have one of its
-    own.
-    """
-
-    what: str
+    what: str  # is wrong, without a final full stop
     _: KW_ONLY
-    code: str = ""
-    key: str = ""
-    given: str = ""
+    code: str = ""  # short and stable, in kebab-case, for tests and scripts; else the class's
+    key: str = ""  # the setting, server, machine or image at fault
+    given: str = ""  # like `allowed` as a user writes it
     allowed: str = ""
-    remedy: str = ""
-    details: Sequence[str] = ()
+    remedy: str = ""  # the next step, a whole sentence without a final full stop
+    details: Sequence[str] = ()  # lines below the sentence
 
     def __post_init__(self) -> None:
         self.code = self.code or type(self).code or "failed"
@@ -68,13 +61,10 @@ class SettingsError(FlakeshipError):
 
 @dataclass(eq=False, repr=False)
 class CommandError(FlakeshipError):
-    """A command could not be started, ran too long, or ended with another exit code than zero.
-
-    `exit_code` is None where it did not end by itself; `stderr` is what it wrote last.
-    """
+    """A command could not be started, ran too long, or ended with another exit code than zero."""
 
     code = "command-failed"
-    exit_code: int | None = None
+    exit_code: int | None = None  # None: it did not end by itself
     stderr: str = ""
 
 

@@ -27,10 +27,7 @@ Cidr = Annotated[str, AfterValidator(network)]
 
 
 class Model(BaseModel):
-    """Settings: keys are written as Pulumi writes them, and none is ignored.
-
-    Python code may use the fields' own names; what a user writes is read with keys alone.
-    """
+    """Settings: keys as Pulumi writes them, none is ignored; Python has the fields' own names."""
 
     model_config = ConfigDict(
         frozen=True,

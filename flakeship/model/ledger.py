@@ -9,10 +9,7 @@ from flakeship.model.release import Record, Release
 
 
 def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> Record:
-    """The record of a release by its name; `key` is the setting that names it.
-
-    Raises SettingError where the ledger has no such release.
-    """
+    """The record of a release by its name, which `key` gives. Raises SettingError for no such."""
     for record in ledger:
         if record.name == name:
             return record

@@ -1,4 +1,4 @@
-"""The identity of a machine: its server, its release and its shape, in one name."""
+"""The identity of a machine: another release or shape is another one (decision 0002)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from flakeship.model.release import Release
 
 @dataclass(frozen=True)
 class MachineId:
-    """`<server>-<8 characters of the release's hash>-<4 of the shape's>`, unique in a stack.
-
-    Another release or shape is another machine (docs/explanation/decisions/0002).
-    """
+    """`<server>-<8 characters of the release's hash>-<4 of the shape's>`, unique in a stack."""
 
     server: str
     release: str
@@ -20,7 +17,7 @@ class MachineId:
 
     @classmethod
     def of(cls, server: str, release: Release, shape: str) -> MachineId:
-        """The machine of a server that runs a release in a shape."""
+        """The machine of a server that runs a release."""
         return cls(server, release.name.removeprefix(f"{release.host}-"), shape)
 
     @classmethod

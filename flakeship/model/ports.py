@@ -38,7 +38,7 @@ class Port(Model):
 
     @property
     def transport(self) -> Transport:
-        """What carries the protocol."""
+        """TCP carries all but UDP."""
         return "udp" if self.protocol == "udp" else "tcp"
 
     @property
@@ -52,8 +52,7 @@ class Port(Model):
         return Port(port=self.port, protocol=self.protocol, needs_data=self.needs_data)
 
     @model_validator(mode="after")
-    def forwardable(self) -> Port:
-        """The workstation forwards TCP alone."""
+    def _forwardable(self) -> Port:
         if self.host_port and self.protocol == "udp":
             raise ValueError("hostPort: port forwarding supports TCP only")
         return self

@@ -1,7 +1,4 @@
-"""A release: one evaluated host and variant, named by its output, so known before it is built.
-
-Its artifact are the files of the build.
-"""
+"""A release, one evaluated host and variant, named before it is built; and its built artifact."""
 
 from __future__ import annotations
 
@@ -39,12 +36,9 @@ MiB = Annotated[int, Field(ge=1, title="a whole number from 1")]
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a flake says of one host and variant.
+    """What a flake says of one host and variant; flakeship.nix.manifest has its JSON schema."""
 
-    nix/lib/manifest.schema.json holds these fields as a JSON schema (flakeship.nix.manifest writes
-    it). Descriptions are no docstrings, which pydantic would parse in every process.
-    """
-
+    # Descriptions are no docstrings, which pydantic would parse in every process.
     host: Annotated[Word, Field(description="The host's name in the flake.")]
     variant: Annotated[Word, Field(description="The variant's name in the flake.")]
     drv: Annotated[StorePath, Field(description="The derivation of the image.")]
@@ -128,14 +122,10 @@ class File:
 
 @dataclass(frozen=True)
 class Artifact:
-    """The files of a release in the order of its manifest.
-
-    `disk` is the virtual size of the disk in them in MiB, rounded up; 0 where there is no disk or
-    its size is unknown.
-    """
+    """The files of a release in the order of its manifest."""
 
     files: tuple[File, ...]
-    disk: int = 0
+    disk: int = 0  # the virtual size of the disk in them in MiB, rounded up; 0: none, or unknown
 
     @property
     def image(self) -> File:

@@ -1,4 +1,3 @@
 """Units of size."""
 
-MIB = 1024**2
-"""Bytes."""
+MIB = 1024**2  # bytes

@@ -19,17 +19,12 @@ LOG_LINES = 25  # of a failed builder's log
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """Build a release, and keep it from garbage collection by links that begin with `root`.
-
-    `verified` are the files that the ledger has of this release, none for a new one.
-    `max_image_disk` is the smallest disk in MiB that will boot it, where the manifest leaves the
-    image's size open; 0: any.
-    """
+    """Build a release, and keep it from garbage collection by links that begin with `root`."""
 
     release: Release
     root: str
-    verified: tuple[File, ...] = ()
-    max_image_disk: int = 0
+    verified: tuple[File, ...] = ()  # as the ledger has them; none for a new release
+    max_image_disk: int = 0  # of the smallest server that will boot it, in MiB; 0: any
 
 
 @dataclass(frozen=True)
@@ -40,11 +35,10 @@ class ForgetRequest:
 
 
 def build(request: BuildRequest) -> Artifact:
-    """Build a release's image, and keep it, its derivation and its toplevel from collection.
+    """Build an image, and keep it, its derivation and its toplevel from collection.
 
-    Nix's progress goes to standard error. Raises FlakeshipError when the build fails or lacks a
-    file of the manifest, when the image is too large, and when a file has not the bytes that the
-    ledger has of it.
+    Raises FlakeshipError when the build fails, lacks a file or has other bytes than the ledger, and
+    when the image is too large.
     """
     release, root = request.release, Path(request.root)
     root.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Evaluates hosts of a flake without building anything, as many at a time as memory allows."""
+"""Evaluates hosts of a flake without building: what git has of it, how many hosts at a time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError, did_you_mean
 from flakeship.model.release import Release
 from flakeship.model.sizes import MIB
-from flakeship.nix import manifest, source, store
+from flakeship.nix import manifest, store
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
 # Nix starts with 384 MiB and collects garbage seven times; this saves a host a quarter of the time
 HEAP = {"GC_INITIAL_HEAP_SIZE": "600M"}
 EVALUATION = 1024  # MiB that a NixOS host takes at its peak (0.8 to 1.0 GB were measured)
+HEAD = "# branch.oid "
+MAX_NAMES = 5  # files that a warning names
 ERROR = re.compile(r"^ *error:", re.MULTILINE)
 MEMINFO = Path("/proc/meminfo")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -94,15 +97,66 @@ def _missing(flake: str, host: str, variant: str, override: list[str]) -> Settin
         code=f"{kind}-missing",
         key=f"flakeship:{kind}",
         allowed=", ".join(existing),
-        remedy=f"{did_you_mean(given, existing)} {source.inspect(flake).unseen}".strip(),
+        remedy=f"{did_you_mean(given, existing)} {source(flake).unseen}".strip(),
     )
 
 
-def workers(evaluations: int) -> int:
-    """How many evaluations to run at a time: as processors and memory allow, at least one.
+@dataclass(frozen=True)
+class Source:
+    """`revision` ends in -dirty with uncommitted changes; it is empty outside of git."""
 
-    Where the available memory is unknown, the processors alone decide.
-    """
+    revision: str = ""
+    changed: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should read before a build from this source."""
+        warnings = [self.unseen] if self.untracked else []
+        if self.changed:
+            recorded = f"is recorded as {self.revision}" if self.revision else "has no revision yet"
+            warnings.append(
+                f"the flake has uncommitted changes ({_few(self.changed)}); they are part of the "
+                f"release, which {recorded}"
+            )
+        return warnings
+
+    @property
+    def unseen(self) -> str:
+        """The warning about files that Nix ignores; empty where there are none."""
+        if not self.untracked:
+            return ""
+        return (
+            f"Nix ignores files that git does not track: {_few(self.untracked)}; "
+            "`git add` makes them part of the flake"
+        )
+
+
+def _few(names: tuple[str, ...]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def source(flake: str) -> Source:
+    """What git has of a flake in a local directory; an empty Source for any other."""
+    if not flake.startswith((".", "/")):
+        return Source()
+    how = ["--porcelain=v2", "--branch", "--no-renames", "-z"]
+    status = run(["git", "-C", flake, "status", *how, "--", "."], check=False)
+    if status.code != 0:
+        return Source()
+    entries = status.stdout.split("\0")
+    untracked = tuple(entry[2:] for entry in entries if entry.startswith("? "))
+    # The path follows 8 words of an ordinary change, and 10 of one in a conflict.
+    words = {"1 ": 8, "u ": 10}
+    changed = tuple(e.split(" ", words[e[:2]])[-1] for e in entries if e[:2] in words)
+    heads = [entry.removeprefix(HEAD) for entry in entries if entry.startswith(HEAD)]
+    revision = "".join(head for head in heads if head != "(initial)")
+    return Source(f"{revision}-dirty" if changed and revision else revision, changed, untracked)
+
+
+def workers(evaluations: int) -> int:
+    """How many evaluations to run at a time: as processors and known memory allow, at least one."""
     linux = sys.platform == "linux"
     cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
     memory = available_memory()

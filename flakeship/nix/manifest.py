@@ -17,15 +17,11 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Manifest, Release
 
 SCHEMA = 1
-"""The number of the schema. A change that an earlier reader or an earlier manifest does not allow
-for raises it."""
+"""A change that an earlier reader or an earlier manifest does not allow for raises it."""
 
 
 def read(text: str, attribute: str) -> Release:
-    """The release that a manifest describes; `attribute` names the manifest in errors.
-
-    Raises FlakeshipError where the manifest has another schema or does not fit it.
-    """
+    """The release of a manifest, which `attribute` names. Raises FlakeshipError if it is wrong."""
     try:
         given = TypeAdapter(dict[str, Any]).validate_json(text)
     except ValidationError as error:

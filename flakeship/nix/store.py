@@ -24,10 +24,7 @@ def derivation(path: str) -> dict[str, Any]:
 
 
 def missing(release: Release, paths: Iterable[str] = ()) -> FlakeshipError | None:
-    """The error for the first path of a release that is not in the store; None: all are.
-
-    `paths` are the files of its image unless given.
-    """
+    """The error for the first path, by default of the image, that is not in the store, if any."""
     for path in paths or release.paths:
         if not Path(path).exists():
             exists = path != release.drv and Path(release.drv).exists()

@@ -12,24 +12,20 @@ from flakeship.config.target import TargetSchema
 from flakeship.model import ledger
 from flakeship.model.errors import SettingError
 from flakeship.model.release import Record, Release
-from flakeship.nix import evaluate, source, store
+from flakeship.nix import evaluate, store
 from flakeship.ssh import keys
 from flakeship.state.outputs import StackOutputs
 
 
 @dataclass(frozen=True)
 class Desired:
-    """What a target plans from, beside its inventory.
-
-    `outputs` are those of the last good run, with the ledger of what has been verified. `pinned`
-    are the hosts whose release the settings choose by name.
-    """
+    """What a target plans from, beside its inventory."""
 
     stack: str
     settings: AnySettings
     releases: Mapping[str, Release]
-    outputs: StackOutputs = field(default_factory=StackOutputs)
-    pinned: frozenset[str] = frozenset()
+    outputs: StackOutputs = field(default_factory=StackOutputs)  # of the last good run
+    pinned: frozenset[str] = frozenset()  # hosts whose release the settings choose by name
 
     @property
     def ledger(self) -> list[Record]:
@@ -38,10 +34,7 @@ class Desired:
 
     @property
     def as_verified(self) -> Mapping[str, Release]:
-        """The release of each host, as the ledger has it where it is in there.
-
-        Another commit with the same release is no change.
-        """
+        """The release of each host, as in the ledger if there: another commit is no change."""
         known = {record.name: record.release for record in self.ledger}
         return {host: known.get(each.name, each) for host, each in self.releases.items()}
 
@@ -80,10 +73,7 @@ class ReleaseSource(Protocol):
 
 @dataclass(frozen=True)
 class Flake:
-    """The flake as it is now, with the stack's authorized keys in every image.
-
-    Each host is evaluated by a process of its own, and as many at a time as there is memory for.
-    """
+    """The flake as it is now, with the stack's authorized keys in every image."""
 
     settings: AnySettings
     stack: str
@@ -101,7 +91,7 @@ class Flake:
 
         with ThreadPoolExecutor(evaluate.workers(len(hosts))) as pool:
             evaluating = pool.map(evaluated, hosts)
-            origin = source.inspect(self.settings.flake)
+            origin = evaluate.source(self.settings.flake)
             found = list(evaluating)
         for release in found:
             refuse_unbootable(release, self.target)

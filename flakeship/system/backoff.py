@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-LEAST = 0.5
-"""Seconds that the last attempt gets: it must not fail because of the deadline alone."""
+LEAST = 0.5  # seconds that the last attempt gets: it must not fail by the deadline alone
 
 
 def backoff(seconds: float, first: float = 0.1, most: float = 1.0) -> Iterator[float]:
-    """Yield the seconds that are left, once for each attempt, and sleep between attempts.
-
-    There is always one attempt. The pauses grow by half from `first` to `most` seconds.
-    """
+    """Yield the seconds that are left for each attempt, one at least, and sleep between them."""
     end = time.monotonic() + seconds
     pause = first
     yield max(seconds, LEAST)

@@ -48,10 +48,7 @@ def tidy(directory: Path) -> None:
 
 @contextmanager
 def locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
-    """Lock a directory exclusively, or `shared`; it is made where it is missing.
-
-    The lock is on the directory itself and ends with the process that holds it.
-    """
+    """Lock a directory itself exclusively, or `shared`; it is made where it is missing."""
     while True:
         try:
             directory.mkdir(parents=True, exist_ok=True)

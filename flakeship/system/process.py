@@ -58,11 +58,8 @@ def run(
     """Run a command to its end, without a shell.
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
-    `timeout` is in seconds, `env` replaces the whole environment. With `stream` the command's
-    standard error goes to ours, line by line, and is not in the result.
-
-    Raises CommandError when the command cannot be started (command-missing) or runs too long
-    (command-timeout) and, with `check`, when it fails (command-failed).
+    `timeout` is in seconds, `env` the whole environment; with `stream` the standard error goes to
+    ours. Raises CommandError: command-missing, command-timeout, with `check` command-failed.
     """
     command = [str(word) for word in argv]
     shown = shlex.join(command)
@@ -117,10 +114,8 @@ def _trace(command: str, started: float, outcome: str) -> None:
 
 
 def install_signal_handlers() -> None:
-    """Let both signals raise KeyboardInterrupt.
-
-    A shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup.
-    """
+    """Let both signals raise KeyboardInterrupt."""
+    # a shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from flakeship.model.sizes import MIB
 
 LOOPBACK = "127.0.0.1"
-
-MOST = MIB
-"""The most bytes of an answer that are read."""
+MOST = MIB  # bytes of an answer that are read
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Reply:
 
     @property
     def first_line(self) -> str:
-        """The first line of the answer as text, without its ending."""
+        """As text, without its ending."""
         return self.data.partition(b"\n")[0].decode(errors="replace").strip()
 
 
@@ -39,26 +37,20 @@ def exchange(
 ) -> Reply:
     """Connect, send, and read until the answer is `enough`, the other side closes or time is up.
 
-    A connection that stays open and silent is no error here. Raises OSError where there is no
-    connection within `seconds`, or it breaks.
+    Silence is no error. Raises OSError where there is no connection within `seconds`, or it breaks.
     """
     end = time.monotonic() + seconds
     data = b""
     with socket.create_connection((address, port), timeout=seconds) as connection:
         if send:
             connection.sendall(send)
-        while not enough(data) and len(data) < MOST:
-            left = end - time.monotonic()
-            if left <= 0:
-                return Reply(data, closed=False)
-            connection.settimeout(left)
-            try:
+        with suppress(TimeoutError):
+            while not enough(data) and len(data) < MOST and (left := end - time.monotonic()) > 0:
+                connection.settimeout(left)
                 more = connection.recv(65536)
-            except TimeoutError:
-                return Reply(data, closed=False)
-            if not more:
-                return Reply(data, closed=True)
-            data += more
+                if not more:
+                    return Reply(data, closed=True)
+                data += more
     return Reply(data, closed=False)
 
 

@@ -2,7 +2,7 @@
 
 NixOS links a system's parts in the `buildCommand` of the toplevel, and writes /etc and its units
 likewise. A toplevel without one, such as the appliance's, has its parts in attributes of the same
-names. Whatever is in neither is not compared.
+names.
 """
 
 from __future__ import annotations
@@ -30,22 +30,16 @@ UNITS = {"systemd/system": "", "systemd/user": "user "}
 
 @dataclass(frozen=True)
 class Changes:
-    """Everything that differs between two releases of a host.
+    """Everything that differs between two releases of a host."""
 
-    `reboot` takes effect with a reboot. `direct` are packages that the system's path, units and
-    files name, `dependencies` those that come with these, `build` those that only builds use.
-    `files` are below /etc, `other` are scripts and settings outside of it. `expected` are the
-    derivations of the later system's closure, each as the base names of its outputs.
-    """
-
-    reboot: list[str]
-    direct: Packages
-    dependencies: Packages
+    reboot: list[str]  # what takes effect with a reboot
+    direct: Packages  # that the system's path, units and files name
+    dependencies: Packages  # that come with these
     units: FileDiff
-    files: FileDiff
-    other: FileDiff
-    build: Packages
-    expected: list[tuple[str, ...]]
+    files: FileDiff  # below /etc
+    other: FileDiff  # scripts and settings outside of it
+    build: Packages  # that only builds use
+    expected: list[tuple[str, ...]]  # the later closure: the base names of each one's outputs
 
     @property
     def any_inside(self) -> bool:
@@ -70,10 +64,7 @@ class System:
 
 
 def compare(graph: Graph, before: Release, after: Release) -> Changes:
-    """Compare two releases; the graph has the derivations of both images.
-
-    Raises FlakeshipError where a release's toplevel is not among the inputs of its image.
-    """
+    """Compare two releases. Raises FlakeshipError for a toplevel that is no input of its image."""
     old, new = sides = [_system(graph, release) for release in (before, after)]
     closures = [closure(graph, [side.toplevel]) for side in sides]
     after_boot = (closure(graph, [side.toplevel], exclude=side.some(*BOOT)) for side in sides)

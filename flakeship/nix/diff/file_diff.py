@@ -64,15 +64,12 @@ class Text:
 
 @dataclass(frozen=True)
 class FileDiff:
-    """Names of files or units; for each that `changed` in substance, its - and + lines.
-
-    `relinked` differ in nothing but the hashes and versions of the store paths that they name.
-    """
+    """Names of files or units."""
 
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    changed: Mapping[str, list[str]] = field(default_factory=dict)
-    relinked: list[str] = field(default_factory=list)
+    changed: Mapping[str, list[str]] = field(default_factory=dict)  # in substance: - and + lines
+    relinked: list[str] = field(default_factory=list)  # differ in the store paths that they name
 
 
 def compare(
@@ -103,8 +100,7 @@ def _changed_lines(before: Mapping[str, Text], after: Mapping[str, Text]) -> lis
 def entry_texts(graph: Graph, entry: Entry) -> Mapping[str, Text]:
     """The texts of a file or unit, by the names of the derivations that write them.
 
-    Follows the references of these, up to packages and collections of packages. A source file of
-    the flake is read from the store.
+    Follows the references of these, up to packages and collections of packages.
     """
     if not entry.path:
         return {"": Text(entry.text)}

@@ -19,15 +19,11 @@ STORE_PATH = re.compile(r"/nix/store/([0-9a-z]{32}-[0-9A-Za-z+._?=-]+)")
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
-    """One derivation. `outputs` are base names by the output's name, `sources` base names.
-
-    An output whose path is known only after the build is left out. Derivations are compared by
-    identity: one that two systems share is in a graph once.
-    """
+    """One derivation, compared by identity: one that two systems share is in a graph once."""
 
     name: str
-    outputs: Mapping[str, str]
-    sources: frozenset[str]
+    outputs: Mapping[str, str]  # base names by name; none that only the build tells
+    sources: frozenset[str]  # base names
     env: Mapping[str, str]
     structured: Mapping[str, Any] | None
     fixed_output: bool
@@ -69,16 +65,13 @@ def _strings(value: object) -> Iterator[str]:
 
 
 class Graph:
-    """Derivations by the base names of their outputs.
-
-    `references` caches what `runtime` computes.
-    """
+    """Derivations by the base names of their outputs."""
 
     def __init__(
         self, derivations: Mapping[str, Derivation], inputs: Mapping[str, list[str]]
     ) -> None:
         self._derivations, self._inputs = derivations, inputs
-        self.references: dict[Derivation, list[Derivation]] = {}
+        self.references: dict[Derivation, list[Derivation]] = {}  # the cache of `runtime`
         self._derivers = {
             path: made for made in derivations.values() for path in made.outputs.values()
         }

@@ -77,10 +77,6 @@ def full(changes: Changes, closure: str) -> str:
 
 
 def _package_lines(found: Packages, max_named: int = MAX_NAMES) -> Iterator[str]:
-    """A text for each package that changes, and one for all that are only rebuilt.
-
-    The latter names them where they are at most `max_named`.
-    """
     yield from map(package_line, found.changes)
     if found.rebuilt:
         named = f": {', '.join(found.rebuilt)}" if len(found.rebuilt) <= max_named else ""
@@ -113,7 +109,6 @@ def _diff_lines(found: FileDiff, relinked: str) -> Iterator[str]:
 
 
 def _restarts(units: FileDiff) -> str:
-    """How many units are only relinked, for the line of those that change in substance."""
     number = len(units.relinked)
     more = "; {} more" if any(_names(units)) else "{}"
     return f"{more.format(number)} restart because their dependencies changed" if number else ""

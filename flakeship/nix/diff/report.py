@@ -20,10 +20,7 @@ CACHE_TIMEOUT = 20.0  # seconds that a binary cache has to answer
 def replaced(
     running: Mapping[str, str], ledger: list[Record], desired: Mapping[str, Release]
 ) -> Iterator[tuple[Release, Release]]:
-    """The running and the desired release of each host where they differ.
-
-    `running` are the names of the running releases by host; a host without one is left out.
-    """
+    """The running (given by name) and the desired release of each host where they differ."""
     known = {record.name: record.release for record in ledger}
     for host, release in desired.items():
         before = known.get(running.get(host, ""))
@@ -34,9 +31,8 @@ def replaced(
 def report(before: Release, after: Release, *, full: bool = False) -> str:
     """What changes, as a summary of a few lines or in `full`; builds nothing.
 
-    A summary asks the local store alone; the full report asks the configured binary caches, too.
-    Raises FlakeshipError where a derivation is not in the store any more, or cannot be read: a
-    flake may be anybody's, and what looks like NixOS may be something else.
+    The full report asks binary caches, too. Raises FlakeshipError where a derivation is gone or
+    cannot be read: a flake may be anybody's, and what looks like NixOS may be something else.
     """
     for release in (before, after):
         if (error := store.missing(release, [release.drv])) is not None:
@@ -59,11 +55,9 @@ def report(before: Release, after: Release, *, full: bool = False) -> str:
 def closure_size(
     before: Release, after: Release, expected: list[tuple[str, ...]], *, caches: bool
 ) -> str:
-    """The sizes of both closures in one line.
+    """The sizes of both closures in one line, as the local store and binary `caches` have them.
 
-    Only figures of Nix count: from the local store and, with `caches`, from the binary caches of
-    Nix's configuration. Without them the size is unknown, and the line says how much of what is
-    `expected` (by the base names of its outputs) is in the local store.
+    Where they have not, it says how much of what is `expected` is in the local store.
     """
     sizes = []
     for release in (after, before):  # the one that may not be built yet comes first

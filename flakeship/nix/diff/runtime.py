@@ -30,8 +30,7 @@ PACKAGE_ATTRIBUTES = re.compile(
 VERSION = re.compile(r"-\d{4}-\d\d-\d\d|-\d[\w+]*(?:\.[\w+]+)+|-\d[\w.+]*$")
 
 Versions = Mapping[str, Mapping[str, set[str]]]
-"""Packages by name, then by version, with the base names of their outputs: a package may be there
-several times in one version."""
+"""Packages by name, then by version, with the base names of all their outputs."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,7 @@ def closure(
     descend: Callable[[Derivation], bool] = lambda _: True,
     exclude: Collection[Derivation] = (),
 ) -> list[Derivation]:
-    """`start` and all that it refers to at runtime, nearest first.
-
-    Follows the references of those that `descend` accepts, and never into `exclude`.
-    """
+    """`start` and all that it refers to at runtime, nearest first; never into `exclude`."""
     found = dict.fromkeys(start)
     todo = list(found)
     for derivation in todo:  # grows in the loop

@@ -16,7 +16,7 @@ import pytest
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError
 from flakeship.model.release import File
-from flakeship.nix import build, evaluate, image_file, source, store
+from flakeship.nix import build, evaluate, image_file, store
 from flakeship.nix.build import BuildRequest, ForgetRequest
 from flakeship.system.process import Result
 from tests.unit.model.test_ledger import release
@@ -35,6 +35,8 @@ class Nix:
 
     def run(self, argv: list[str | Path], **_: object) -> Result:
         words = [str(word) for word in argv]
+        if words[0] == "git":
+            return Result(128, "", "not a git repository")
         assert words[:3] == FLAGS
         self.asked.append(words[3:])
         answer = self.answers.get(
@@ -158,8 +160,8 @@ def test_a_flake_without_hosts_is_refused(fake: Nix) -> None:
 def test_a_host_that_git_does_not_track_is_told(
     fake: Nix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unseen = source.Source(untracked=("hosts/mail.nix",))
-    monkeypatch.setattr(source, "inspect", lambda _: unseen)
+    unseen = evaluate.Source(untracked=("hosts/mail.nix",))
+    monkeypatch.setattr(evaluate, "source", lambda _: unseen)
     fake.answers = {
         "path-info": CommandError("failed", 1, "does not provide attribute 'flakeship.mail.qemu'"),
         "eval": Result(0, '{"web": ["qemu"]}', ""),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.model.errors import FlakeshipError, SettingError
-from flakeship.nix import source
+from flakeship.nix import evaluate
 from flakeship.ssh import keys as access
 from flakeship.system.process import run
 
@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_a_clean_flake_has_a_revision_and_no_warning(repository: Path) -> None:
     (repository / "README.md").write_text("changes outside of the flake do not count")
-    found = source.inspect(str(repository / "nix"))
+    found = evaluate.source(str(repository / "nix"))
     assert found.revision == git(repository, "rev-parse", "HEAD")
     assert found.warnings == []
 
@@ -40,7 +40,7 @@ def test_a_clean_flake_has_a_revision_and_no_warning(repository: Path) -> None:
 def test_what_nix_will_not_see_is_told(repository: Path) -> None:
     (repository / "nix/flake.nix").write_text("{ a = 1; }")
     (repository / "nix/new host.nix").touch()
-    found = source.inspect(str(repository / "nix"))
+    found = evaluate.source(str(repository / "nix"))
     assert found.revision.endswith("-dirty")
     untracked, changed = found.warnings
     assert "files that git does not track: nix/new host.nix" in untracked
@@ -51,7 +51,7 @@ def test_before_the_first_commit_there_is_no_revision(tmp_path: Path) -> None:
     (tmp_path / "flake.nix").write_text("{ }")
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
-    (warning,) = source.inspect(str(tmp_path)).warnings
+    (warning,) = evaluate.source(str(tmp_path)).warnings
     assert "has no revision yet" in warning
 
 
@@ -65,12 +65,12 @@ def test_a_conflict_is_a_change(repository: Path) -> None:
     git(repository, "commit", "-qam", "test")
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     run(["git", "-C", repository, *identity, "merge", "other"], check=False)
-    assert source.inspect(str(repository / "nix")).changed == ("nix/flake.nix",)
+    assert evaluate.source(str(repository / "nix")).changed == ("nix/flake.nix",)
 
 
 def test_a_flake_elsewhere_is_left_to_nix(tmp_path: Path) -> None:
-    assert source.inspect("github:owner/repository") == source.Source()
-    assert source.inspect(str(tmp_path)) == source.Source()
+    assert evaluate.source("github:owner/repository") == evaluate.Source()
+    assert evaluate.source(str(tmp_path)) == evaluate.Source()
 
 
 def test_our_own_key_pair_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
