@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection
-from flakeship.ssh.login import HostKeyRefusedError
+from flakeship.ssh.connection import Connection, HostKeyRefusedError
 from flakeship.verify import announced_keys
 from flakeship.verify.console import Console
 from flakeship.verify.request import VerifyRequest

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from flakeship.model.ports import Port
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection
-from flakeship.ssh.login import Login
+from flakeship.ssh.connection import Connection, Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.verify.checks.scheduled import Subject

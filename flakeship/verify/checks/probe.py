@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError
 from flakeship.ssh.connection import FAILED
-from flakeship.ssh.root import as_root
+from flakeship.ssh.options import as_root
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Section
 

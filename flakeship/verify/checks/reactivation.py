@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flakeship.model.errors import CommandError
-from flakeship.ssh.root import as_root
+from flakeship.ssh.options import as_root
 from flakeship.verify.checks.scheduled import Subject
 from flakeship.verify.checks.verdict import Failed
 

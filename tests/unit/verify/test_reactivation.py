@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flakeship.model.errors import CommandError
-from flakeship.ssh.root import as_root
+from flakeship.ssh.options import as_root
 from flakeship.system.process import Result
 from flakeship.verify.checks import reactivation
 from flakeship.verify.checks.verdict import Failed
