@@ -1,12 +1,18 @@
-"""A server's serial console, which the network cannot forge, wherever it is read from."""
+"""A server's serial console, wherever it is read from, and the host keys it announces there.
+
+The network cannot forge it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.ssh import host_keys
+from flakeship.system.backoff import backoff
 from flakeship.system.text import clean, last_lines
 
 
@@ -55,3 +61,24 @@ def tail(console: Console, lines: int = 15) -> list[str]:
     except FlakeshipError as error:
         text = str(error)
     return last_lines(text, lines)
+
+
+def announced_keys(console: Console) -> list[str]:
+    """The host keys of the last complete block; empty where there is none yet."""
+    return next(reversed(host_keys.blocks(console.read())), [])
+
+
+def await_keys(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
+    """Wait for a complete block (of keys other than those given) and return its keys.
+
+    Raises FlakeshipError (host-keys-missing) after `seconds`.
+    """
+    for _ in backoff(seconds, first=0.05, most=0.25):
+        if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
+            return keys
+    last = tail(console, 1)
+    found = f"its last line is: {last[0].strip()}" if last else "it is empty"
+    raise FlakeshipError(
+        f"no SSH host keys on the console ({console.name}) within {seconds:.0f} s: {found}",
+        code="host-keys-missing",
+    )

@@ -9,13 +9,10 @@ from contextlib import contextmanager
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection, HostKeyRefusedError
-from flakeship.verify import announced_keys
-from flakeship.verify.console import Console
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route, endpoint
+from flakeship.verify.console import Console, announced_keys, await_keys
+from flakeship.verify.request import Route, VerifyRequest, endpoint
 
-NEW_KEYS = 20.0
-"""Seconds for a console to announce the keys of a server that shows others than announced."""
+NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
 
 
 @contextmanager
@@ -24,11 +21,13 @@ def log_in(
 ) -> Iterator[Connection]:
     """Log in on a machine whose host key the console has announced.
 
-    Raises FlakeshipError (host-key-changed) for another key than the pinned one, and what
-    Connection.connect raises.
+    A truncated console need not announce again what is pinned. Raises FlakeshipError for another
+    key than the pinned one (host-key-changed) or the announced one (checks-failed), and what
+    await_keys and Connection.connect raise.
     """
     end = time.monotonic() + request.deadline
-    keys = resolve_host_keys(console, pinned, request.deadline)
+    keys = announced_keys(console) or (list(pinned) if console.truncated else [])
+    keys = keys or await_keys(console, request.deadline)
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise host_key_changed(request.machine, pinned, keys)
@@ -42,35 +41,15 @@ def log_in(
                 return
         if pinned:
             raise host_key_changed(request.machine, pinned, [], refusal.what) from refusal
-        keys = later_host_keys(request.machine, console, keys, refusal)
-
-
-def resolve_host_keys(console: Console, pinned: Sequence[str], seconds: float) -> list[str]:
-    """The host keys to expect: those that the console announces.
-
-    A truncated console need not announce again what is pinned. Raises FlakeshipError after
-    `seconds` without an announcement.
-    """
-    expected = announced_keys.announced(console) or list(pinned) if console.truncated else []
-    return expected or announced_keys.wait(console, seconds)
-
-
-def later_host_keys(
-    machine: str, console: Console, keys: list[str], refusal: FlakeshipError
-) -> list[str]:
-    """The keys of a later announcement: the console may still show that of an earlier boot.
-
-    Raises FlakeshipError (checks-failed) without one.
-    """
-    try:
-        return announced_keys.wait(console, NEW_KEYS, other_than=keys)
-    except FlakeshipError:
-        raise FlakeshipError(
-            "1 check failed",
-            code="checks-failed",
-            key=machine,
-            details=[f"  ✗ host-key: {refusal.what}, and the console announced no other key"],
-        ) from refusal
+        try:  # the console may still show the announcement of an earlier boot
+            keys = await_keys(console, NEW_KEYS, other_than=keys)
+        except FlakeshipError:
+            raise FlakeshipError(
+                "1 check failed",
+                code="checks-failed",
+                key=request.machine,
+                details=[f"  ✗ host-key: {refusal.what}, and the console announced no other key"],
+            ) from refusal
 
 
 def host_key_changed(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -13,17 +14,31 @@ from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.ssh import host_keys
-from flakeship.verify import announced_keys
 from flakeship.verify.checks import outside
-from flakeship.verify.context import VerificationContext
-from flakeship.verify.failure_report import failure_report
+from flakeship.verify.checks.verdict import refuse_failed
+from flakeship.verify.console import Console, announced_keys, tail
 from flakeship.verify.login import host_key_changed, log_in
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route
-from flakeship.verify.run_checks import refuse_failed, run_checks
-from flakeship.verify.schedule import schedule
+from flakeship.verify.request import Access, Route, VerifyRequest, login_lines
+from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
 
 log = logging.getLogger(__name__)
+
+NOT_SERVING = "No traffic was moved: what served before still does."  # before the cutover
+
+
+@dataclass(frozen=True)
+class VerificationContext:
+    """How to reach a machine, its console, and the checks that its target adds.
+
+    `on_failure` explains what a failure means for the server's users. `inspect_hint` is given the
+    lines for logging in to a machine that has failed, and returns what a person reads.
+    """
+
+    access: Access
+    console: Console
+    checks: Sequence[ScheduledCheck] = ()
+    on_failure: str = NOT_SERVING
+    inspect_hint: Callable[[list[str]], list[str]] = list
 
 
 def pinned_keys(previous: str, machine: str) -> list[str]:
@@ -58,7 +73,13 @@ def verify(request: VerifyRequest, pinned: Sequence[str], context: VerificationC
         try:
             return _verify(request, context, route, keys)
         except FlakeshipError as error:
-            raise failure_report(error, request, context, route, keys) from error
+            error.key = error.key or request.machine
+            error.details += (
+                *_end(context.console),
+                f"{context.on_failure} To inspect this machine:",
+                *context.inspect_hint(login_lines(request, route, keys)),
+            )
+            raise
 
 
 def _verify(
@@ -72,12 +93,18 @@ def _verify(
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-        announced = bool(announced_keys.announced(console)) or not console.truncated
+        announced = bool(announced_keys(console)) or not console.truncated
         checks = schedule(request, connection, pinned, context.checks, announced=announced)
         results = run_checks(checks, request, route, connection, outside.PATIENCE)
     refuse_failed(machine, results)
-    last = announced_keys.announced(console)
+    last = announced_keys(console)
     if not (host_keys.same(last, keys) or (console.truncated and not last)):
         raise host_key_changed(machine, keys, last)
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
+
+
+def _end(console: Console) -> list[str]:
+    if lines := tail(console):
+        return [f"The end of the console ({console.name}):", *(f"  | {line}" for line in lines)]
+    return [f"The console ({console.name}) is empty."]

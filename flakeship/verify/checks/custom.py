@@ -11,7 +11,7 @@ from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks import outside
-from flakeship.verify.checks.scheduled import Subject
+from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
 
 

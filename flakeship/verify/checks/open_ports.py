@@ -10,8 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
-from flakeship.verify.checks.facts import Facts
-from flakeship.verify.checks.scheduled import Subject
+from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.port_scan import BlindError, Direct, Prober
 

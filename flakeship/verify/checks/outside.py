@@ -9,9 +9,9 @@ from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection, Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
-from flakeship.verify.checks.scheduled import Subject
+from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 
 PATIENCE = 10.0
 """Seconds for a port to answer once the system is up."""

@@ -13,7 +13,7 @@ from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
 from flakeship.verify.checks import custom, outside
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,

@@ -15,12 +15,11 @@ from flakeship.ssh import connection as ssh
 from flakeship.system.process import Result
 from flakeship.verify import login, verify
 from flakeship.verify.checks import facts, outside, probe
-from flakeship.verify.checks.scheduled import ScheduledCheck
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.console import File
-from flakeship.verify.context import VerificationContext
-from flakeship.verify.request import Promises, VerifyRequest
-from flakeship.verify.route import Route
+from flakeship.verify.request import Promises, Route, VerifyRequest
+from flakeship.verify.schedule import ScheduledCheck
+from flakeship.verify.verify import VerificationContext
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,
