@@ -166,10 +166,13 @@ def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 def _answering(ports: Iterable[Port], patience: float) -> Iterator[ScheduledCheck]:
     """The TCP ports; a UDP service need not answer."""
+
+    def answers(port: Port, subject: Subject) -> str:
+        return outside.answers_on(subject.route, port, patience)
+
     for port in sorted(ports, key=lambda port: port.port):
         if port.transport == "tcp":
-            run = partial(outside.answers, port, patience)
-            yield ScheduledCheck(f"port-{port.port}", "up", run)
+            yield ScheduledCheck(f"port-{port.port}", "up", partial(answers, port))
 
 
 def _custom(checks: Iterable[Check]) -> Iterator[ScheduledCheck]:

@@ -36,11 +36,10 @@ def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Sub
     """
     why = ""
     if neighbour and not subject.route.serving:
-        name = neighbour.endpoint.name
         try:
             return _from_neighbour(neighbour, {*restricted}, subject)
         except (FlakeshipError, BlindError) as error:
-            why = f", as {name} could not scan it: {error}"
+            why = f", as {neighbour.endpoint.name} could not scan it: {error}"
     if not subject.route.own:
         raise Failed(f"its ports cannot be scanned from anywhere{why}")
     found = _scan(subject, [Direct(subject.route.address)], set())
@@ -58,32 +57,23 @@ def listening(facts: Facts) -> set[int]:
 def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
     """Just the declared ports are open; an `optional` one may be. Raises Failed."""
     if undeclared := opened - declared:
-        raise Failed(f"open, but not declared: tcp {numbers(undeclared)}")
+        raise Failed(f"open, but not declared: tcp {_numbers(undeclared)}")
     if missing := declared - optional - opened:
-        raise Failed(f"declared, but not open: tcp {numbers(missing)}")
+        raise Failed(f"declared, but not open: tcp {_numbers(missing)}")
     others = len({*port_scan.LOW, *port_scan.HIGH} - opened)
-    return f"tcp {numbers(opened)}, and none of {others} others"
-
-
-def numbers(ports: set[int]) -> str:
-    """Ports in a sentence."""
-    return ", ".join(map(str, sorted(ports)))
+    return f"tcp {_numbers(opened)}, and none of {others} others"
 
 
 def _from_neighbour(neighbour: Neighbour, restricted: set[int], subject: Subject) -> str:
-    """What the neighbour sees. It has an inner address: restricted ports may be closed to it.
-
-    Raises FlakeshipError or BlindError where it cannot scan.
-    """
+    """What the neighbour sees. It has an inner address: restricted ports may be closed to it."""
+    login = neighbour.endpoint
     if SSH in restricted:
         raise FlakeshipError(f"tcp {SSH} is not open to everybody")
     with ExitStack() as opened:
-        probers = port_scan.through(
-            opened, neighbour.endpoint, neighbour.host_keys, neighbour.address
-        )
+        probers = port_scan.through(opened, login, neighbour.host_keys, neighbour.address)
         found = _scan(subject, probers, restricted)
-    but = f" (not expected: tcp {numbers(restricted)}, restricted)" if restricted else ""
-    return f"{found}{but}; seen from {neighbour.endpoint.name}, its neighbour"
+    but = f" (not expected: tcp {_numbers(restricted)}, restricted)" if restricted else ""
+    return f"{found}{but}; seen from {login.name}, its neighbour"
 
 
 def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> str:
@@ -93,3 +83,7 @@ def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> 
     optional = restricted | {port.port for port in tcp if port.needs_data}
     found = port_scan.scan(probers, declared - restricted, lambda: listening(subject.facts()))
     return verdict(found, declared, optional)
+
+
+def _numbers(ports: set[int]) -> str:
+    return ", ".join(map(str, sorted(ports)))

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flakeship.model.ports import Port
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection, Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
-from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
 
-PATIENCE = 10.0
-"""Seconds for a port to answer once the system is up."""
-
-ANSWER = 5.0
-"""Seconds for one answer."""
-
-HOLD = 1.0
-"""Seconds for which a silent connection must be open: QEMU accepts for a guest that refuses."""
-
-GUESSABLE = {"password", "keyboard-interactive"}
-"""Login methods that an attacker can guess."""
+PATIENCE = 10.0  # seconds for a port to answer once the system is up
+ANSWER = 5.0  # seconds for one answer
+HOLD = 1.0  # seconds that a silent connection must stay: QEMU accepts for a guest that refuses
+GUESSABLE = {"password", "keyboard-interactive"}  # login methods that an attacker can guess
 
 
 def host_key(connection: Connection, pinned: Sequence[str], *, announced: bool = True) -> str:
@@ -41,8 +33,8 @@ def password_login(login: Login) -> str:
     """The server offers no login by password, and asked for a key."""
     if not login.offered:
         raise Failed("the server does not list the methods that it offers")
-    if guessable := sorted(GUESSABLE & set(login.offered)):
-        raise Failed(f"the server offers {' and '.join(guessable)}: disable it in sshd")
+    if guessable := _guessable(login):
+        raise Failed(f"the server offers {guessable}: disable it in sshd")
     if login.method != "publickey":
         raise Failed(f"the login went through by `{login.method}`, not by a key")
     return f"refused, the server offers only {', '.join(login.offered)}"
@@ -60,49 +52,22 @@ def root_login(connection: Connection) -> str:
         if login.method:
             raise Failed(f"root logged in by `{login.method}`")
         if login.denied:
-            offered = GUESSABLE & set(login.offered)
-            if offered:
-                raise Failed(f"root is offered {' and '.join(sorted(offered))}")
+            if guessable := _guessable(login):
+                raise Failed(f"root is offered {guessable}")
             return f"refused: {login.denied}"
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
-def answers(port: Port, patience: float, subject: Subject) -> str:
-    """The port answers in its protocol within `patience` seconds."""
-    return answers_on(subject.route, port, patience)
-
-
 def answers_on(route: Route, port: Port, patience: float) -> str:
-    """The port answers over a route."""
+    """The port answers over a route, in its protocol and within `patience` seconds."""
     number = reachable(route, port.port)
-    last = ""
-    for left in backoff(patience):
-        try:
-            return answer(route.address, number, port.protocol, min(ANSWER, max(left, HOLD)))
-        except (OSError, Failed) as error:
-            last = str(error)
-    raise Failed(f"no {port.protocol} within {patience:.0f} s; the last error: {last}")
 
+    def attempt(left: float) -> str:
+        seconds = min(ANSWER, max(left, HOLD))
+        return _answer(route.address, number, port.protocol, seconds)
 
-def answer(address: str, number: int, protocol: str, seconds: float) -> str:
-    """The answer of a port in its protocol. Raises Failed for any other answer, and OSError."""
-    if protocol == "tcp":
-        reply = tcp.exchange(address, number, seconds=HOLD)
-        if reply.closed:
-            raise Failed("the connection was closed at once")
-        return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
-    send = request_line("/", address) if protocol == "http" else b""
-    reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
-    if not reply.first_line.startswith("HTTP/" if protocol == "http" else "SSH-"):
-        ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
-        raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
-    return reply.first_line
-
-
-def request_line(path: str, host: str) -> bytes:
-    """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
-    host = tcp.bracketed(host)
-    return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
+    why = f"no {port.protocol} within {patience:.0f} s; the last error: "
+    return within(patience, attempt, why)
 
 
 def reachable(route: Route, number: int) -> int:
@@ -111,3 +76,55 @@ def reachable(route: Route, number: int) -> int:
         declared = ", ".join(map(str, sorted(route.ports)))
         raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports`")
     return route.ports[number]
+
+
+def within(seconds: float, attempt: Callable[[float], str], why: str) -> str:
+    """The first success of an attempt, which is given the seconds that are left.
+
+    Raises Failed with `why` and the last failure or OSError.
+    """
+    last = ""
+    for left in backoff(seconds):
+        try:
+            return attempt(left)
+        except (OSError, Failed) as error:
+            last = str(error)
+    raise Failed(f"{why}{last}")
+
+
+def exchange(address: str, number: int, seconds: float, send: str = "", contains: str = "") -> str:
+    """The answer has the expected text or, without one, the connection just stays open."""
+    expected = contains.encode()
+    reply = tcp.exchange(
+        address,
+        number,
+        seconds=seconds if expected else HOLD,
+        send=send.encode(),
+        enough=lambda data: bool(data) and expected in data,
+    )
+    if expected not in reply.data:
+        raise Failed(f"{contains!r} is not in the answer {reply.first_line[:60]!r}")
+    if reply.closed and not reply.data:
+        raise Failed("the connection was closed at once")
+    return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
+
+
+def request_line(path: str, host: str) -> bytes:
+    """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
+    host = tcp.bracketed(host)
+    return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
+
+
+def _answer(address: str, number: int, protocol: str, seconds: float) -> str:
+    if protocol == "tcp":
+        return exchange(address, number, seconds)
+    send = request_line("/", address) if protocol == "http" else b""
+    reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
+    if not reply.first_line.startswith("HTTP/" if protocol == "http" else "SSH-"):
+        ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
+        raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
+    return reply.first_line
+
+
+def _guessable(login: Login) -> str:
+    return " and ".join(sorted(GUESSABLE & set(login.offered)))
