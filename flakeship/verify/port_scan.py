@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Protocol
 
 from flakeship.model.ports import SSH
 from flakeship.ssh import connection
@@ -41,57 +40,48 @@ class BlindError(Failed):
     """Nothing proves that the ports were asked at all: the server is busy, or the prober cannot."""
 
 
-class Prober(Protocol):
-    """Something that connects to the ports of a machine."""
+Prober = Callable[[int], Awaitable[asyncio.Task[bool]]]
+"""Asks a port, and returns the task that waits (maybe in vain) until it knows: is the port open?
 
-    async def ask(self, port: int) -> asyncio.Task[bool]:
-        """Ask, and return the task that waits (maybe in vain) until it knows: is the port open?
-
-        Raises OSError where nothing could be sent.
-        """
+Raises OSError where nothing could be sent.
+"""
 
 
-class Direct:
+def direct(address: str) -> Prober:
     """Connects from the workstation."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    async def connect(port: int) -> bool:
+        try:
+            _, writer = await asyncio.open_connection(address, port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
-    async def ask(self, port: int) -> asyncio.Task[bool]:
-        """Connect in the background."""
+    async def ask(port: int) -> asyncio.Task[bool]:
+        return asyncio.create_task(connect(port))
 
-        async def connect() -> bool:
-            try:
-                _, writer = await asyncio.open_connection(self.address, port)
-            except OSError:
-                return False
-            writer.close()
-            return True
-
-        return asyncio.create_task(connect())
+    return ask
 
 
-class Socks:
+def socks(server: int, address: str) -> Prober:
     """Connects from a peer through a SOCKS 4 server, which answers once the peer has connected."""
+    target = ipaddress.IPv4Address(address).packed
 
-    def __init__(self, server: int, address: str) -> None:
-        self.server = server
-        self.target = ipaddress.IPv4Address(address).packed
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        try:
+            return (await reader.readexactly(8))[1] == GRANTED
+        except (OSError, EOFError):
+            return False
+        finally:
+            writer.close()
 
-    async def ask(self, port: int) -> asyncio.Task[bool]:
-        """Send the request to the server."""
-        reader, writer = await asyncio.open_connection(LOOPBACK, self.server)
-        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + self.target + b"\x00")
+    async def ask(port: int) -> asyncio.Task[bool]:
+        reader, writer = await asyncio.open_connection(LOOPBACK, server)
+        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + target + b"\x00")
+        return asyncio.create_task(answer(reader, writer))
 
-        async def answer() -> bool:
-            try:
-                return (await reader.readexactly(8))[1] == GRANTED
-            except (OSError, EOFError):
-                return False
-            finally:
-                writer.close()
-
-        return asyncio.create_task(answer())
+    return ask
 
 
 def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str) -> list[Prober]:
@@ -99,7 +89,7 @@ def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str
     logins = [opened.enter_context(connection.Connection(peer, keys)) for _ in range(LOGINS)]
     with ThreadPoolExecutor(LOGINS) as pool:
         list(pool.map(lambda login: login.connect(LOGIN), logins))
-    return [Socks(login.socks(), address) for login in logins]
+    return [socks(login.socks(), address) for login in logins]
 
 
 def scan(probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
@@ -134,7 +124,7 @@ async def _probe(probers: Sequence[Prober], ports: list[int]) -> set[int]:
 
     async def ask(prober: Prober, port: int) -> asyncio.Task[bool]:
         async with gate:
-            return await prober.ask(port)
+            return await prober(port)
 
     turns = ((probers[turn % len(probers)], port) for turn, port in enumerate(ports))
     tasks = await asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
@@ -158,7 +148,7 @@ async def _is_open(probers: Sequence[Prober], port: int) -> bool:
     async def ask(prober: Prober) -> bool:
         try:
             async with asyncio.timeout(PROOF):
-                return await (await prober.ask(port))
+                return await (await prober(port))
         except OSError:  # TimeoutError is one
             return False
 

@@ -14,7 +14,7 @@ from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port, with_ssh
 from flakeship.ssh.connection import Connection
 from flakeship.system.process import Shell
-from flakeship.verify.checks import custom, inside, outside, probe
+from flakeship.verify.checks import inside, outside, probe
 from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import judge
 from flakeship.verify.request import Route, VerifyRequest
@@ -177,4 +177,4 @@ def _answering(ports: Iterable[Port], patience: float) -> Iterator[ScheduledChec
 
 def _custom(checks: Iterable[Check]) -> Iterator[ScheduledCheck]:
     for check in checks:
-        yield ScheduledCheck(check.name, "up", partial(custom.run, check))
+        yield ScheduledCheck(check.name, "up", partial(outside.custom, check))

@@ -12,7 +12,7 @@ from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
 from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.port_scan import BlindError, Direct, Prober
+from flakeship.verify.port_scan import BlindError, Prober, direct
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Sub
             why = f", as {neighbour.endpoint.name} could not scan it: {error}"
     if not subject.route.own:
         raise Failed(f"its ports cannot be scanned from anywhere{why}")
-    found = _scan(subject, [Direct(subject.route.address)], set())
+    found = _scan(subject, [direct(subject.route.address)], set())
     return f"{found}; seen from this machine{why}"
 
 

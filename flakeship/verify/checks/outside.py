@@ -1,14 +1,19 @@
-"""Checks of a machine over the network, as its users reach it."""
+"""Checks of a machine over the network, as its users reach it, and the users' own checks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
+from flakeship.model.checks import Check
+from flakeship.model.errors import CommandError
 from flakeship.model.ports import Port
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection, Login
+from flakeship.ssh.connection import FAILED, Connection, Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
+from flakeship.system.process import Shell
+from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
 
@@ -58,31 +63,51 @@ def root_login(connection: Connection) -> str:
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
+def _guessable(login: Login) -> str:
+    return " and ".join(sorted(GUESSABLE & set(login.offered)))
+
+
 def answers_on(route: Route, port: Port, patience: float) -> str:
     """The port answers over a route, in its protocol and within `patience` seconds."""
-    number = reachable(route, port.port)
+    address, number = route.address, _reachable(route, port.port)
+    send = _request("/", address) if port.protocol == "http" else b""
 
     def attempt(left: float) -> str:
+        if port.protocol == "tcp":
+            return _exchange(address, number, left)
         seconds = min(ANSWER, max(left, HOLD))
-        return _answer(route.address, number, port.protocol, seconds)
+        reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
+        if not reply.first_line.startswith("HTTP/" if port.protocol == "http" else "SSH-"):
+            ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
+            raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
+        return reply.first_line
 
     why = f"no {port.protocol} within {patience:.0f} s; the last error: "
-    return within(patience, attempt, why)
+    return _within(patience, attempt, why)
 
 
-def reachable(route: Route, number: int) -> int:
-    """Where a port of the machine is reached; raises Failed for one that is not declared."""
-    if number not in route.ports:
-        declared = ", ".join(map(str, sorted(route.ports)))
-        raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports`")
-    return route.ports[number]
+def custom(check: Check, subject: Subject) -> str:
+    """Run a check of the users. A probe is repeated until its timeout, a command runs once.
 
-
-def within(seconds: float, attempt: Callable[[float], str], why: str) -> str:
-    """The first success of an attempt, which is given the seconds that are left.
-
-    Raises Failed with `why` and the last failure or OSError.
+    A command that needs a data disk is repeated too: what uses the disk starts with it.
     """
+    if check.run and not check.needs_data:
+        return _command(check, subject.shell)
+    address = subject.route.address
+    number = _reachable(subject.route, check.port) if check.port else 0
+
+    def attempt(left: float) -> str:
+        if check.run:
+            return _command(check, subject.shell)
+        if check.http:
+            return _http(check, address, number, left)
+        return _exchange(address, number, left, check.send, check.contains)
+
+    return _within(check.timeout, attempt, f"not within {check.timeout:g} s: ")
+
+
+def _within(seconds: float, attempt: Callable[[float], str], why: str) -> str:
+    """The first success of an attempt, or `why` with its last error."""
     last = ""
     for left in backoff(seconds):
         try:
@@ -92,7 +117,15 @@ def within(seconds: float, attempt: Callable[[float], str], why: str) -> str:
     raise Failed(f"{why}{last}")
 
 
-def exchange(address: str, number: int, seconds: float, send: str = "", contains: str = "") -> str:
+def _reachable(route: Route, number: int) -> int:
+    """Where a port of the machine is reached; raises Failed for one that is not declared."""
+    if number not in route.ports:
+        declared = ", ".join(map(str, sorted(route.ports)))
+        raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports`")
+    return route.ports[number]
+
+
+def _exchange(address: str, number: int, seconds: float, send: str = "", contains: str = "") -> str:
     """The answer has the expected text or, without one, the connection just stays open."""
     expected = contains.encode()
     reply = tcp.exchange(
@@ -109,22 +142,35 @@ def exchange(address: str, number: int, seconds: float, send: str = "", contains
     return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
 
 
-def request_line(path: str, host: str) -> bytes:
+def _request(path: str, host: str) -> bytes:
     """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
     host = tcp.bracketed(host)
     return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
 
 
-def _answer(address: str, number: int, protocol: str, seconds: float) -> str:
-    if protocol == "tcp":
-        return exchange(address, number, seconds)
-    send = request_line("/", address) if protocol == "http" else b""
-    reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
-    if not reply.first_line.startswith("HTTP/" if protocol == "http" else "SSH-"):
-        ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
-        raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
-    return reply.first_line
+def _command(check: Check, shell: Shell) -> str:
+    try:
+        result = shell.run(check.run, timeout=check.timeout, check=False)
+    except CommandError as error:
+        raise Failed(f"`{check.run}` did not end within {check.timeout:g} s") from error
+    output = (result.stdout.strip() or result.stderr.strip()).splitlines()
+    last = f": {output[-1][:200]}" if output else ""
+    if result.code == FAILED:
+        raise Failed(f"`{check.run}`: exit code 255, its own or ssh's{last}")
+    if result.code != 0:
+        raise Failed(f"`{check.run}` ended with exit code {result.code}{last}")
+    return f"exit code 0{last}"
 
 
-def _guessable(login: Login) -> str:
-    return " and ".join(sorted(GUESSABLE & set(login.offered)))
+def _http(check: Check, address: str, number: int, seconds: float) -> str:
+    request = _request(check.path, address)
+    reply = tcp.exchange(address, number, seconds=seconds, send=request, enough=lambda _: False)
+    status = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", reply.first_line)
+    if not status:
+        raise Failed(f"no HTTP: {reply.first_line[:60]!r}" if reply.data else "no answer")
+    if int(status[1]) != check.status:
+        raise Failed(f"{check.path}: {reply.first_line}, expected status {check.status}")
+    body = reply.data.partition(b"\r\n\r\n")[2]
+    if check.contains.encode() not in body:
+        raise Failed(f"{check.path}: {check.contains!r} is not in the answer")
+    return f"{check.path}: {reply.first_line}"

@@ -13,7 +13,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.system.process import Result
-from flakeship.verify import login, verify
+from flakeship.verify import verify
 from flakeship.verify.checks import facts, outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.console import File
@@ -76,7 +76,7 @@ class Guest:
 def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
     monkeypatch.setattr(ssh, "run", made := Guest())
     monkeypatch.setattr(outside, "PATIENCE", 0.1)
-    monkeypatch.setattr(login, "NEW_KEYS", 0.1)
+    monkeypatch.setattr(verify, "NEW_KEYS", 0.1)
     return made
 
 
