@@ -94,7 +94,7 @@ class Login:
 class Connection:
     """One login that all commands share (ControlMaster): a handshake costs a slow guest 0.5 s.
 
-    Enter it, then call `connect`, then the rest. Unused forwards do not keep it open.
+    Enter it, then `connect`, then do the rest. Unused forwards do not keep it open.
     """
 
     def __init__(self, endpoint: Endpoint, keys: Sequence[str], idle: int = IDLE) -> None:
@@ -129,10 +129,7 @@ class Connection:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def connect(self, seconds: float) -> None:
-        """Log in as soon as the machine answers; the attempts back off.
-
-        Raises HostKeyRefusedError at once, LoginRefusedError when that lasts, or UnreachableError.
-        """
+        """Log in when it answers. Raises HostKeyRefusedError, LoginRefusedError or UnreachableError."""
         host, refusals, last = self.endpoint, 0, ""
         for left in backoff(seconds):
             try:

@@ -15,8 +15,7 @@ OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name
 def public_keys(configured: list[str]) -> list[str]:
     """The public keys of every image: the configured ones, each a key or a file of keys.
 
-    Without any it is the checkout's own, which is made where it is missing. Raises SettingError for
-    a file that is missing or has anything else in it.
+    Without any it is the checkout's own, which is made where it is missing. Raises SettingError.
     """
     if not configured:
         return [_own_key()]
@@ -35,10 +34,7 @@ def directory(stack: str, keys: list[str]) -> Path:
 
 
 def identity(file: str, authorized_keys: Sequence[str]) -> str:
-    """The private key file to log in with, by the settings; empty: the keys of the user's agent.
-
-    Raises SettingError where there is neither a file nor an agent.
-    """
+    """The private key file to log in with; empty: the user's agent. SettingError without both."""
     if file:
         return str(Path(file).expanduser())
     if not authorized_keys:

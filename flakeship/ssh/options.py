@@ -20,16 +20,13 @@ UNATTENDED = {  # of a program's logins, not of a person's
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and as whom to log in. `name` identifies the machine (HostKeyAlias).
+    """Where and as whom to log in."""
 
-    `identity` is a private key file; empty: the user's agent and default keys.
-    """
-
-    name: str
+    name: str  # of the machine (HostKeyAlias)
     address: str
     port: int
     user: str
-    identity: str = ""
+    identity: str = ""  # a private key file; empty: the user's agent and default keys
 
 
 @dataclass(frozen=True)

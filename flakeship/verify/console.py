@@ -1,7 +1,4 @@
-"""A server's serial console, wherever it is read from, and the host keys it announces there.
-
-The network cannot forge it.
-"""
+"""A server's serial console, which the network cannot forge, and the host keys announced there."""
 
 from __future__ import annotations
 
@@ -28,10 +25,7 @@ class Console(Protocol):
         """Whether only the end of it may be left."""
 
     def read(self) -> str:
-        """All that is left of it; empty where it does not exist yet.
-
-        Raises FlakeshipError where it will never be shown.
-        """
+        """All that is left of it, or nothing yet. FlakeshipError where it will never be shown."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +63,7 @@ def announced_keys(console: Console) -> list[str]:
 
 
 def await_keys(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
-    """Wait for a complete block (of keys other than those given) and return its keys.
-
-    Raises FlakeshipError (host-keys-missing) after `seconds`.
-    """
+    """Wait for a block of keys, other than these, and return it. FlakeshipError after `seconds`."""
     for _ in backoff(seconds, first=0.05, most=0.25):
         if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
             return keys

@@ -40,11 +40,8 @@ class BlindError(Failed):
     """Nothing proves that the ports were asked at all: the server is busy, or the prober cannot."""
 
 
+# Asks a port, or raises OSError. The task waits (maybe in vain) until it knows: is the port open?
 Prober = Callable[[int], Awaitable[asyncio.Task[bool]]]
-"""Asks a port, and returns the task that waits (maybe in vain) until it knows: is the port open?
-
-Raises OSError where nothing could be sent.
-"""
 
 
 def direct(address: str) -> Prober:

@@ -24,41 +24,31 @@ class Promises:
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """What to check of a machine; how to reach it is the target's (`Access`).
-
-    `boot` counts the machine's starts. `identity` is the private key file to log in with; empty:
-    the user's agent. `disk` is the size of the root disk in MiB, `deadline` the seconds until the
-    machine answers SSH. `addressing` is where its address comes from.
-    """
+    """What to check of a machine; how to reach it is the target's (`Access`)."""
 
     machine: str
     ports: list[Port]
     user: str
-    identity: str
+    identity: str  # the private key file to log in with; empty: the user's agent
     toplevel: str
-    disk: int
-    boot: int = 1
+    disk: int  # MiB of the root disk
+    boot: int = 1  # counts the machine's starts
     checks: list[Check] = field(default_factory=list)
-    deadline: float = 300.0
-    addressing: Addressing = "dhcp"
+    deadline: float = 300.0  # seconds until it answers SSH
+    addressing: Addressing = "dhcp"  # where its address comes from
     promises: Promises = field(default_factory=Promises)
 
 
 @dataclass(frozen=True)
 class Route:
-    """An open route to a machine.
-
-    `ports` maps its declared TCP ports (22 too) to ports of `address`, `subnet` is the network that
-    its own address belongs to. `own`: all ports of `address` are the machine's. `serving`:
-    it is the server's stable address. `login` returns the lines for a person who logs in with these
-    host keys; None: ssh to the address.
-    """
+    """An open route to a machine."""
 
     address: str
-    ports: Mapping[int, int]
-    subnet: str
-    own: bool = True
-    serving: bool = False
+    ports: Mapping[int, int]  # the declared TCP ports (22 too), and the port of `address` for each
+    subnet: str  # the network of the machine's own address
+    own: bool = True  # all ports of `address` are the machine's
+    serving: bool = False  # `address` is the stable address of the server
+    # the lines for a person who logs in with these host keys; None: ssh to the address
     login: Callable[[Sequence[str]], list[str]] | None = None
 
 

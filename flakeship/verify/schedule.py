@@ -33,15 +33,12 @@ all of `up` have ended. `idle`: after that, alone on the machine, so that its ti
 
 @dataclass(frozen=True)
 class ScheduledCheck:
-    """A check: `run` returns its evidence or raises Failed.
-
-    `sections` are those of the probe that it reads: they took its time.
-    """
+    """A check, and when it runs."""
 
     name: str
     phase: Phase
-    run: Callable[[Subject], str]
-    sections: tuple[str, ...] = ()
+    run: Callable[[Subject], str]  # returns its evidence or raises Failed
+    sections: tuple[str, ...] = ()  # of the probe, which it reads: they took its time
 
 
 LISTENERS = ScheduledCheck("listeners", "facts", inside.listeners, ("listeners",))
@@ -60,14 +57,13 @@ def schedule(
     request: VerifyRequest,
     connection: Connection,
     pinned: Sequence[str],
-    extra: Sequence[ScheduledCheck] = (),
+    extra: Sequence[ScheduledCheck],
     *,
-    announced: bool = True,
+    announced: bool,
 ) -> list[ScheduledCheck]:
     """The checks of a machine, in the order of the evidence; `extra` are its target's.
 
-    `pinned` are the host keys of an earlier verification; `announced`: the console still has
-    their announcement.
+    `pinned` are the host keys of an earlier verification, `announced` whether the console has them.
     """
     ports = with_ssh([port for port in request.ports if not port.needs_data])
     host_key = partial(outside.host_key, connection, pinned, announced=announced)
@@ -98,8 +94,7 @@ def verify_data(
 ) -> list[CheckResult]:
     """Run the checks that needed the data disks, which the machine has now; return the evidence.
 
-    `request.checks` are those that need them. `patience` is in seconds, for the ports: a service
-    starts only with its disk.
+    `patience` is in seconds, for the ports: a service starts only with its disk.
     """
     checks = [
         *_answering([port for port in request.ports if port.needs_data], patience),

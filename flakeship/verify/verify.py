@@ -30,16 +30,13 @@ NOT_SERVING = "No traffic was moved: what served before still does."  # before t
 
 @dataclass(frozen=True)
 class VerificationContext:
-    """How to reach a machine, its console, and the checks that its target adds.
-
-    `on_failure` explains what a failure means for the server's users. `inspect_hint` is given the
-    lines for logging in to a machine that has failed, and returns what a person reads.
-    """
+    """How to reach a machine, its console, and what its target adds."""
 
     access: Access
     console: Console
     checks: Sequence[ScheduledCheck] = ()
-    on_failure: str = NOT_SERVING
+    on_failure: str = NOT_SERVING  # what a failure means for the server's users
+    # what a person reads of a failed machine, by the lines for logging in
     inspect_hint: Callable[[list[str]], list[str]] = list
 
 
@@ -112,12 +109,7 @@ def _verify(
 def _log_in(
     request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
 ) -> Iterator[Connection]:
-    """Log in on a machine whose host key the console has announced.
-
-    A truncated console need not announce again what is pinned. Raises FlakeshipError for another
-    key than the pinned one (host-key-changed) or the announced one (checks-failed), and what
-    await_keys and Connection.connect raise.
-    """
+    """Log in with the announced keys. A truncated console need not repeat the pinned ones."""
     end = time.monotonic() + request.deadline
     keys = announced_keys(console) or (list(pinned) if console.truncated else [])
     keys = keys or await_keys(console, request.deadline)

@@ -31,12 +31,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Address:
-    """An address of an interface; `lifetime` is that of its lease in seconds, None: unlimited."""
+    """An address of an interface."""
 
     interface: str
     address: str
     dynamic: bool
-    lifetime: int | None
+    lifetime: int | None  # of its lease, in seconds; None: unlimited
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class Facts:
-    """The sections of a probe. Reading a fact that is missing raises Failed with the reason.
-
-    `refusal` is the message of sudo where it refused the user.
-    """
+    """The sections of a probe. Reading a fact that is missing raises Failed with the reason."""
 
     sections: Mapping[str, Section] = field(default_factory=dict)
-    refusal: str = ""
+    refusal: str = ""  # what sudo said where it refused the user
 
     def updated(self, newer: Facts) -> Facts:
         """These facts, with the sections of a later probe in their place."""
@@ -167,12 +164,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class Subject:
-    """The machine under verification: `shell` is a login on it, `facts` is what it reports.
-
-    In the phase `start`, `facts` waits for the machine.
-    """
+    """The machine under verification, with a login on it and what it reports."""
 
     request: VerifyRequest
     route: Route
     shell: Shell
-    facts: Callable[[], Facts]
+    facts: Callable[[], Facts]  # in the phase `start` it waits for the machine

@@ -79,22 +79,19 @@ NUMBERS = {"6": "tcp", "17": "udp"}
 
 @dataclass(frozen=True)
 class Rule:
-    """What a rule does with new packets from other machines to these ports.
-
-    `always` marks a rule without any condition; `target` is the chain of a jump or goto.
-    """
+    """What a rule does with new packets from other machines to these ports."""
 
     verdict: Verdict
     ports: PortSet = ALL
-    always: bool = False
-    target: str = ""
+    always: bool = False  # without any condition
+    target: str = ""  # the chain of a jump or goto
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The rules of a chain in their order; `denies` marks a base chain whose policy is to drop."""
+    """The rules of a chain in their order."""
 
-    denies: bool = False
+    denies: bool = False  # a base chain whose policy is to drop
     rules: list[Rule] = field(default_factory=list)
 
 

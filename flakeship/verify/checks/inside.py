@@ -63,10 +63,7 @@ def dhcp(subject: Subject) -> str:
 
 
 def listeners(subject: Subject) -> str:
-    """The declared ports have a listener, and nothing else listens beyond loopback.
-
-    A port that needs data disks may have one already.
-    """
+    """The declared ports have a listener (with data disks: may), and no others beyond loopback."""
     facts, declared = subject.facts(), _declared(subject.request)
     outward = [listener for listener in facts.listeners if not listener.loopback]
     allowed = declared | DHCP_CLIENTS
@@ -142,10 +139,7 @@ def nix_build(subject: Subject) -> str:
 
 
 def reactivation(subject: Subject) -> str:
-    """The release can be activated again, as `nixos-rebuild switch` does, and is still running.
-
-    A serving machine is skipped.
-    """
+    """`nixos-rebuild switch` to the running release works, and changes nothing."""
     if subject.route.serving:
         return "skipped: it has the stable address and is serving"
     release = subject.request.toplevel
@@ -164,10 +158,7 @@ def reactivation(subject: Subject) -> str:
 
 
 def missing_listeners(facts: Facts, request: VerifyRequest) -> PortSet:
-    """The declared ports that have no listener beyond loopback (yet), and should by now.
-
-    None of them where the machine does not report its listeners.
-    """
+    """The declared ports that should have a listener by now; none where it reports no listeners."""
     try:
         present = _ports(each for each in facts.listeners if not each.loopback)
     except Failed:
@@ -177,10 +168,7 @@ def missing_listeners(facts: Facts, request: VerifyRequest) -> PortSet:
 
 
 def await_listeners(facts: Facts, request: VerifyRequest, shell: Shell, patience: float) -> Facts:
-    """The facts with the current listeners: a service may be up before it listens.
-
-    UDP ports, which need not answer, have `patience` seconds. Raises CommandError.
-    """
+    """The current listeners, too; UDP services, which nothing has waited for, have `patience` s."""
     for _ in backoff(patience):
         facts = facts.updated(probe.run(shell, "listeners"))
         if not missing_listeners(facts, request).udp:

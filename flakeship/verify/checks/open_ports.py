@@ -17,14 +17,11 @@ from flakeship.verify.port_scan import BlindError, Prober, direct
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The server's active machine, which sees more of its successor than the workstation does.
-
-    `address` is the machine's address in the network of both.
-    """
+    """The server's active machine, which sees more of its successor than the workstation does."""
 
     endpoint: Endpoint
     host_keys: Sequence[str]
-    address: str
+    address: str  # of the successor, in the network of both
 
 
 def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Subject) -> str:

@@ -28,10 +28,7 @@ def command(*sections: str) -> str:
 
 
 def run(shell: Shell, *sections: str) -> Facts:
-    """Run the script on a machine: all sections, or some; once more where the connection was lost.
-
-    Raises CommandError (probe-failed).
-    """
+    """Run all sections or some, again where SSH was lost. Raises CommandError (probe-failed)."""
     for _ in range(2):
         result = shell.run(command(*sections), stdin=SCRIPT, timeout=SECONDS, check=False)
         if result.code != FAILED:

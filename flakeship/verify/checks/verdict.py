@@ -19,10 +19,7 @@ def unreadable(command: str, output: object) -> Failed:
 
 
 def judge(name: str, check: Callable[[], str], milliseconds: int | None = None) -> CheckResult:
-    """Run one check and return its evidence.
-
-    `milliseconds` is the time that its facts took, where they were collected before.
-    """
+    """Run one check; `milliseconds` is its time where its facts were collected before."""
     started = time.monotonic()
     try:
         passed, detail = True, check()
