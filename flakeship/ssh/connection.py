@@ -129,7 +129,7 @@ class Connection:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def connect(self, seconds: float) -> None:
-        """Log in when it answers. Raises HostKeyRefusedError, LoginRefusedError or UnreachableError."""
+        """Log in as soon as the machine answers. Raises one of the three errors above."""
         host, refusals, last = self.endpoint, 0, ""
         for left in backoff(seconds):
             try:

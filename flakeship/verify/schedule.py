@@ -125,25 +125,24 @@ def run_checks(
     def of(*phases: Phase) -> list[ScheduledCheck]:
         return [check for check in checks if check.phase in phases]
 
-    def alone(check: ScheduledCheck, subject: Subject) -> None:
-        took = subject.facts().milliseconds(*check.sections) if check.sections else None
-        done[check] = judge(check.name, partial(check.run, subject), took)
+    def judged(check: ScheduledCheck, subject: Subject, took: int | None = None) -> CheckResult:
+        return judge(check.name, partial(check.run, subject), took)
 
     with _threads(1 + len(of("start"))) as early, _threads(AT_ONCE) as pool:
         probed = early.submit(probe.run_all, shell) if probing else None
         subject = Subject(request, route, shell, probed.result if probed else Facts)
-        started = {c: early.submit(judge, c.name, partial(c.run, subject)) for c in of("start")}
+        started = {check: early.submit(judged, check, subject) for check in of("start")}
         reported = subject.facts()
-        up = {c: pool.submit(judge, c.name, partial(c.run, subject)) for c in of("up")}
+        up = {check: pool.submit(judged, check, subject) for check in of("up")}
         done |= {check: result.result() for check, result in up.items()}
         if not probing or inside.missing_listeners(reported, request):
             reported = inside.await_listeners(reported, request, shell, patience)
         subject = replace(subject, facts=lambda: reported)
         for check in of("facts", "idle"):
-            alone(check, subject)
+            took = reported.milliseconds(*check.sections) if check.sections else None
+            done[check] = judged(check, subject, took)
         done |= {check: result.result() for check, result in started.items()}
-    for check in of("last"):
-        alone(check, subject)
+    done |= {check: judged(check, subject) for check in of("last")}
     return [done[check] for check in checks]
 
 

@@ -85,7 +85,7 @@ class Facts:
         section = self.sections.get(name)
         if section is None:
             raise Failed(f"the probe ended before `{name}`")
-        if not section.stdout.strip() if any_code else section.code:
+        if (not section.stdout.strip()) if any_code else section.code:
             output = " ".join((section.stderr.strip() or section.stdout).split())
             raise Failed(f"`{name}` ended with exit code {section.code}: {output or 'no output'}")
         return section.stdout.strip()
