@@ -1,4 +1,4 @@
-"""OpenSSH's command line for one machine: pinned host keys, no configuration of the user."""
+"""Command lines: OpenSSH's with pinned host keys and no configuration of the user, and sudo's."""
 
 from __future__ import annotations
 

@@ -23,11 +23,12 @@ class PortSet:
 
     @classmethod
     def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> PortSet:
-        """The ports from first to last (inclusive) of these protocols; others have no ports."""
+        """The ports from first to last of protocols, by name or number; others have no ports."""
         if not 0 <= first <= last <= 65535:
             raise ValueError(f"no ports: {first}-{last}")
         mask = (1 << last + 1) - (1 << first)
-        return cls(mask if "tcp" in protocols else 0, mask if "udp" in protocols else 0)
+        tcp, udp = {"tcp", "6"} & {*protocols}, {"udp", "17"} & {*protocols}
+        return cls(mask if tcp else 0, mask if udp else 0)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, int]]) -> PortSet:
@@ -74,7 +75,6 @@ VERDICTS: Mapping[str, Verdict] = {
     "RETURN": "return",
 }
 KNOWN_STATES = {"ESTABLISHED", "RELATED", "INVALID"}  # of a connection; no new packet has them
-NUMBERS = {"6": "tcp", "17": "udp"}
 
 
 @dataclass(frozen=True)

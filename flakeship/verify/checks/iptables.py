@@ -8,7 +8,6 @@ from flakeship.verify.checks.firewall import (
     ALL,
     KNOWN_STATES,
     NONE,
-    NUMBERS,
     PROTOCOLS,
     VERDICTS,
     Chain,
@@ -79,7 +78,7 @@ def _matched(option: str, value: str) -> PortSet:
     """The ports of new packets from other machines that an option's value may match."""
     values = value.split(",")
     if option == "-p" and value not in ("all", "0"):
-        return PortSet.span([NUMBERS.get(value, value)])
+        return PortSet.span([value])
     if option in ("--dport", "--dports"):
         return PortSet.union(map(_span, values))
     known = option in ("--ctstate", "--state") and set(values) <= KNOWN_STATES

@@ -10,7 +10,6 @@ from flakeship.verify.checks.firewall import (
     ALL,
     KNOWN_STATES,
     NONE,
-    NUMBERS,
     PROTOCOLS,
     VERDICTS,
     Chain,
@@ -130,7 +129,7 @@ def _equal(left: Json, value: Json) -> PortSet:
             ({"payload": {"field": "protocol" | "nexthdr"}} | {"meta": {"key": "l4proto"}}),
             (str() | int()),
         ):
-            return PortSet.span([NUMBERS.get(str(value), str(value))])
+            return PortSet.span([str(value)])
         case {"meta": {"key": "iif" | "iifname"}}, "lo":
             return NONE
         case {"ct": {"key": "state"}}, str() if value.upper() in KNOWN_STATES:
