@@ -3,51 +3,98 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh import host_keys
-from flakeship.ssh.login import HostKeyRefusedError, Login, LoginRefusedError, UnreachableError
 from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Result, run
-from flakeship.system.tcp import LOOPBACK, bracketed
-
-__all__ = ["Connection", "HostKeyRefusedError", "Login", "LoginRefusedError", "UnreachableError"]
 
 log = logging.getLogger(__name__)
 
-FAILED = 255
-"""ssh's own exit code, also of a command that a signal has ended."""
+FAILED = 255  # ssh's own exit code, also of a command that a signal has ended
+BANNER = 3.0  # seconds for the server's first line: QEMU accepts for a guest without network
+REFUSALS = 3  # as many in a row are final: a guest may install its users' keys late
+AFTER_REFUSAL = 4.0  # seconds: sshd locks out addresses that collect many refusals
+IDLE = 60  # seconds after which an unused connection ends by itself
+SOCKET = 60  # characters of a control socket's directory: the whole path has at most 104
 
-BANNER = 3.0
-"""Seconds to wait for the server's first line: QEMU accepts for a guest without network."""
 
-REFUSALS = 3
-"""How many refused logins in a row are final: a guest may install its users' keys late."""
+class UnreachableError(FlakeshipError):
+    """Nothing answered SSH, or the connection broke."""
 
-AFTER_REFUSAL = 4.0
-"""Seconds after a refused login: sshd locks out addresses that collect many of them."""
+    code = "ssh-unreachable"
 
-IDLE = 60
-"""Seconds after which an unused connection ends by itself."""
 
-SOCKET = 60
-"""The longest temporary directory for a control socket; the system's limit is 104 to 108."""
+class LoginRefusedError(FlakeshipError):
+    """The server has the right host key and refused the login."""
+
+    code = "login-refused"
+
+
+class HostKeyRefusedError(FlakeshipError):
+    """The server has another host key than the pinned ones: nothing was sent to it."""
+
+    code = "host-key-refused"
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login attempt: the exit code of ssh and its verbose log; what is not there is empty."""
+
+    code: int
+    log: str
+
+    @property
+    def offered(self) -> list[str]:
+        """The methods that the server offers to a client that has not authenticated yet."""
+        methods = self._find(r"Authentications that can continue: (\S+)").split(",")
+        return [method for method in methods if method]
+
+    @property
+    def method(self) -> str:
+        """How the login succeeded."""
+        return self._find(r'^Authenticated to .* using "([^"]+)"')
+
+    @property
+    def host_key(self) -> str:
+        """The fingerprint of the server's host key."""
+        return self._find(r"Server host key: (\S+ SHA256:\S+)")
+
+    @property
+    def host_key_refused(self) -> bool:
+        """Whether ssh refused the server's host key, or found none of the pinned types."""
+        return bool(self._find("(Host key verification failed|no matching host key type)"))
+
+    @property
+    def denied(self) -> str:
+        """The server's refusal to authenticate."""
+        return self._find(r"(Permission denied \([^)]*\))")
+
+    @property
+    def error(self) -> str:
+        """The last line that is no debugging output."""
+        lines = [line.strip() for line in self.log.splitlines()]
+        messages = [line for line in lines if line and not line.startswith(("debug", "OpenSSH_"))]
+        return messages[-1] if messages else f"ssh ended with exit code {self.code}"
+
+    def _find(self, pattern: str) -> str:
+        found = re.search(pattern, self.log, re.MULTILINE)
+        return found[1] if found else ""
 
 
 class Connection:
     """One login that all commands share (ControlMaster): a handshake costs a slow guest 0.5 s.
 
-    A context manager: it keeps its socket and its known_hosts in a private directory, and ends the
-    connection on leaving. Call `connect` before `run`. Unused forwards do not keep the connection
-    open: it ends by itself after `idle` seconds.
+    Enter it, then `connect`, then do the rest. Unused forwards do not keep it open.
     """
 
     def __init__(self, endpoint: Endpoint, keys: Sequence[str], idle: int = IDLE) -> None:
@@ -59,6 +106,7 @@ class Connection:
                 remedy="set flakeship:identity to another one, or run `ssh-keygen -t ed25519`",
             )
         self.endpoint = endpoint
+        self._destination = f"{endpoint.user}@{endpoint.address}"
         self.keys = list(keys)
         self.idle = idle
         self.login = Login(-1, "")
@@ -70,27 +118,19 @@ class Connection:
         known_hosts = self._directory / "known_hosts"
         known_hosts.write_text(host_keys.known_hosts(self.endpoint.name, self.keys))
         self._ssh = SshOptions(self.endpoint, self.keys, known_hosts).argv()
-        self._log = self._log_file()
-        self._control = ["-o", f"ControlPath={self._directory / 'control'}"]
+        self._control = self._directory / "control"
+        self._shared = [*self._ssh, "-o", f"ControlPath={self._control}"]
+        self._log = self._directory / "log"
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if (self._directory / "control").exists():
-            run([*self._ssh, *self._control, "-O", "exit", self.endpoint.address], check=False)
+    def __exit__(self, *_: object) -> None:
+        if self._control.exists():
+            run([*self._shared, "-O", "exit", self.endpoint.address], check=False)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def connect(self, seconds: float) -> None:
-        """Log in as soon as the machine answers; the attempts back off.
-
-        Raises HostKeyRefusedError at once, LoginRefusedError when the refusal lasts, and
-        UnreachableError after `seconds`, with the last error.
-        """
-        endpoint, refusals, last = self.endpoint, 0, ""
+        """Log in as soon as the machine answers. Raises one of the three errors above."""
+        host, refusals, last = self.endpoint, 0, ""
         for left in backoff(seconds):
             try:
                 self._await_banner(min(left, BANNER))
@@ -106,9 +146,9 @@ class Connection:
             else:
                 return
         raise UnreachableError(
-            f"no SSH login as {endpoint.user} on {endpoint.address}:{endpoint.port} within "
-            f"{seconds:.0f} s; the last error: {last}",
-            key=endpoint.name,
+            f"no SSH login as {host.user} on {host.address}:{host.port} within {seconds:.0f} s; "
+            f"the last error: {last}",
+            key=host.name,
         )
 
     def run(
@@ -119,31 +159,34 @@ class Connection:
         Raises CommandError as system.process.run does; exit code 255 is ssh's own failure. After a
         lost connection each command logs in by itself.
         """
-        argv = [*self._ssh, *self._control, "-o", "ControlMaster=no", self._destination(), command]
+        argv = [*self._shared, "-o", "ControlMaster=no", self._destination, command]
         result = run(argv, stdin=stdin, timeout=timeout, check=check)
         if result.code == FAILED:
-            log.warning("%s: %s", self.endpoint.name, self._why_lost())
+            alive = run([*self._shared, "-O", "check", self.endpoint.address], check=False)
+            signal = "a signal ended a command, and SSH is still connected"
+            last = Login(FAILED, self._log.read_text(errors="replace")).error
+            lost = f"the SSH connection was lost: {last}"
+            log.warning("%s: %s", self.endpoint.name, lost if alive.code else signal)
         return result
 
     def forward(self, address: str, port: int) -> int:
         """Forward a loopback port to a port that the machine can reach, and return its number."""
-        target = f"{bracketed(address)}:{port}"
-        return self._listen(lambda number: ["-L", f"{LOOPBACK}:{number}:{target}"])
+        return self._listen("-L", f":{tcp.bracketed(address)}:{port}")
 
     def socks(self) -> int:
         """The loopback port of a SOCKS server that connects from the machine."""
-        return self._listen(lambda number: ["-D", f"{LOOPBACK}:{number}"])
+        return self._listen("-D")
 
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""
-        own = ["-o", "ControlPath=none"]
-        return self._login(self._log_file(), own, self._destination(user), "true")
+        file, ssh = self._directory / "log-attempt", [*self._ssh, "-o", "ControlPath=none"]
+        return self._login(file, ssh, f"{user}@{self.endpoint.address}", "true")
 
-    def _listen(self, forwarding: Callable[[int], list[str]]) -> int:
+    def _listen(self, option: str, target: str = "") -> int:
         (number,) = tcp.free_ports(1)
-        options = [*self._control, "-O", "forward", *forwarding(number)]
+        forwarding = ["-O", "forward", option, f"{tcp.LOOPBACK}:{number}{target}"]
         try:
-            run([*self._ssh, *options, self._destination()], timeout=HANDSHAKE)
+            run([*self._shared, *forwarding, self._destination], timeout=HANDSHAKE)
         except CommandError as error:
             why = " ".join([error.what, *error.details])
             raise UnreachableError(
@@ -153,10 +196,9 @@ class Connection:
 
     def _await_banner(self, seconds: float) -> None:
         """Read the server's first line before the first key exchange: it costs next to nothing."""
+        host = self.endpoint
         try:
-            reply = tcp.exchange(
-                self.endpoint.address, self.endpoint.port, seconds=seconds, enough=tcp.a_line
-            )
+            reply = tcp.exchange(host.address, host.port, seconds=seconds, enough=tcp.a_line)
         except OSError as error:
             raise UnreachableError(f"{error.strerror or error}") from error
         if not reply.first_line.startswith("SSH-"):
@@ -167,8 +209,7 @@ class Connection:
     def _log_in(self) -> None:
         # -f: back when authenticated, with a master that also ends by itself if we are killed
         master = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={self.idle}", "-fN"]
-        self._log = self._log_file()
-        self.login = login = self._login(self._log, [*self._control, *master], self._destination())
+        self.login = login = self._login(self._log, [*self._shared, *master], self._destination)
         if login.code == 0:
             return
         if login.host_key_refused:
@@ -176,38 +217,20 @@ class Connection:
             pinned = ", ".join(map(host_keys.fingerprint, self.keys))
             raise HostKeyRefusedError(f"{given}, {pinned} was expected")
         if login.denied:
-            identity = self.endpoint.identity or "the keys of your agent"
+            who = f"{self.endpoint.user} with {self.endpoint.identity or 'the keys of your agent'}"
             raise LoginRefusedError(
-                f"the server refuses the login of {self.endpoint.user} with {identity}: "
-                f"{login.denied}",
-                key=self.endpoint.name,
+                f"the server refuses the login of {who}: {login.denied}", key=self.endpoint.name
             )
         raise UnreachableError(login.error)
 
-    def _log_file(self) -> Path:
-        """For the log of one login: the master in the background would keep a pipe open."""
-        return self._directory / f"log-{time.monotonic_ns()}"
-
-    def _login(self, file: Path, options: Sequence[str], *words: str) -> Login:
+    def _login(self, file: Path, ssh: Sequence[str], *words: str) -> Login:
+        """Log in, with a log in a file: the master in the background would keep a pipe open."""
+        file.write_text("")  # ssh appends to it
         try:
-            argv = [*self._ssh, *options, "-v", "-E", str(file), *words]
+            argv = [*ssh, "-v", "-E", str(file), *words]
             code = run(argv, timeout=2 * HANDSHAKE, check=False).code
         except CommandError as error:
-            if error.exit_code is None and not file.exists():
+            if error.code == "command-missing":
                 raise
             code = FAILED
-        return Login(code, _text(file))
-
-    def _why_lost(self) -> str:
-        """Why a command over the shared connection has no exit code of its own."""
-        alive = [*self._ssh, *self._control, "-O", "check", self.endpoint.address]
-        if run(alive, check=False).code == 0:
-            return "a signal ended a command, and SSH is still connected"
-        return f"the SSH connection was lost: {Login(FAILED, _text(self._log)).error}"
-
-    def _destination(self, user: str = "") -> str:
-        return f"{user or self.endpoint.user}@{self.endpoint.address}"
-
-
-def _text(file: Path) -> str:
-    return file.read_text(errors="replace") if file.exists() else ""
+        return Login(code, file.read_text(errors="replace"))

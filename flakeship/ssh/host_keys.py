@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 BEGIN = "-----BEGIN SSH HOST KEY KEYS-----"
 END = "-----END SSH HOST KEY KEYS-----"
-KEY = re.compile(r"\b((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d{3})) +(AAAA[0-9A-Za-z+/]+={0,2})")
+KEY = re.compile(r"\b(ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d{3}) +(AAAA[0-9A-Za-z+/]+={0,2})")
 PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
@@ -23,17 +23,12 @@ def blocks(text: str) -> list[list[str]]:
     Lines may have a prefix (cloud-init's), and the kernel may write in between: a key that is cut
     in two does not count, nor does a block without any complete key.
     """
-    found: list[list[str]] = []
-    keys: list[str] | None = None
-    for line in text.splitlines():
-        if BEGIN in line:
-            keys = []
-        elif END in line:
-            if keys:
-                found.append(sorted(set(keys), key=_rank))
-            keys = None
-        elif keys is not None:
-            keys += [f"{kind} {blob}" for kind, blob in KEY.findall(line) if _complete(kind, blob)]
+    found = []
+    for part in text.split(BEGIN)[1:]:
+        block, end, _ = part.partition(END)
+        keys = {f"{kind} {blob}" for kind, blob in KEY.findall(block) if _complete(kind, blob)}
+        if end and keys:
+            found.append(sorted(keys, key=_rank))
     return found
 
 

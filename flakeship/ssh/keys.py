@@ -9,58 +9,17 @@ from pathlib import Path
 from flakeship.model.errors import SettingError
 from flakeship.system.process import run
 
-OWN_KEY = Path(".state/id_ed25519")
-"""The key pair of this checkout, used where the settings name no public keys."""
+OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
 
 
 def public_keys(configured: list[str]) -> list[str]:
     """The public keys of every image: the configured ones, each a key or a file of keys.
 
-    Without any it is the checkout's own, which is made where it is missing. Raises SettingError for
-    a file that is missing or has anything else in it.
+    Without any it is the checkout's own, which is made where it is missing. Raises SettingError.
     """
     if not configured:
-        return [own_key()]
-    return [key for entry in configured for key in expand(entry)]
-
-
-def own_key() -> str:
-    """The public key of the checkout; makes the key pair, or this half where only it is missing."""
-    public = OWN_KEY.with_suffix(".pub")
-    if not OWN_KEY.is_file():
-        OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        public.unlink(missing_ok=True)
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
-    if not public.is_file():
-        public.write_text(run(["ssh-keygen", "-y", "-f", OWN_KEY]).stdout)
-    return public.read_text().strip()
-
-
-def expand(entry: str) -> list[str]:
-    """The keys of one entry of flakeship:authorizedKeys."""
-    if " " in entry:
-        return [valid(entry.strip())]
-    path = Path(entry).expanduser()
-    if not path.is_file():
-        raise SettingError(
-            "must be a public key or a file with public keys",
-            key="flakeship:authorizedKeys",
-            given=entry,
-        )
-    lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
-    return [valid(line) for line in lines if line and not line.startswith("#")]
-
-
-def valid(key: str) -> str:
-    """Refuse anything but a public key, above all a private one, without repeating it."""
-    kind, _, rest = key.partition(" ")
-    if kind.startswith(("ssh-", "ecdsa-", "sk-")) and rest.startswith("AAAA"):
-        return key
-    raise SettingError(
-        "an entry is not a public key",
-        key="flakeship:authorizedKeys",
-        remedy="write the text `ssh-ed25519 AAAA…`, or the file whose name ends in .pub",
-    )
+        return [_own_key()]
+    return [_valid(key) for entry in configured for key in _keys(entry)]
 
 
 def directory(stack: str, keys: list[str]) -> Path:
@@ -75,11 +34,7 @@ def directory(stack: str, keys: list[str]) -> Path:
 
 
 def identity(file: str, authorized_keys: Sequence[str]) -> str:
-    """The private key file to log in with; empty: the keys of the user's agent.
-
-    `file` and `authorized_keys` are the settings. Raises SettingError where there is neither a file
-    nor an agent.
-    """
+    """The private key file to log in with; empty: the user's agent. SettingError without both."""
     if file:
         return str(Path(file).expanduser())
     if not authorized_keys:
@@ -92,3 +47,40 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
             remedy="name the private key file that the checks log in with",
         )
     return ""
+
+
+def _own_key() -> str:
+    public = OWN_KEY.with_suffix(".pub")
+    if not OWN_KEY.is_file():
+        OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        public.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
+    if not public.is_file():
+        public.write_text(run(["ssh-keygen", "-y", "-f", OWN_KEY]).stdout)
+    return public.read_text().strip()
+
+
+def _keys(entry: str) -> list[str]:
+    if " " in entry:
+        return [entry.strip()]
+    path = Path(entry).expanduser()
+    if not path.is_file():
+        raise SettingError(
+            "must be a public key or a file with public keys",
+            key="flakeship:authorizedKeys",
+            given=entry,
+        )
+    lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _valid(key: str) -> str:
+    """Refuse anything but a public key, above all a private one, without repeating it."""
+    kind, _, rest = key.partition(" ")
+    if kind.startswith(("ssh-", "ecdsa-", "sk-")) and rest.startswith("AAAA"):
+        return key
+    raise SettingError(
+        "an entry is not a public key",
+        key="flakeship:authorizedKeys",
+        remedy="write the text `ssh-ed25519 AAAA…`, or the file whose name ends in .pub",
+    )

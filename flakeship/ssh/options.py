@@ -1,4 +1,4 @@
-"""The options of OpenSSH for one machine: pinned host keys, no configuration of the user."""
+"""Command lines: OpenSSH's with pinned host keys and no configuration of the user, and sudo's."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ from pathlib import Path
 
 from flakeship.ssh import host_keys
 
-HANDSHAKE = 20
-"""Seconds for one key exchange and login: ten slow guests may share two cores."""
-
-UNATTENDED = {
+HANDSHAKE = 20  # seconds for a key exchange and login: ten slow guests may share two cores
+UNATTENDED = {  # of a program's logins, not of a person's
     "BatchMode": "yes",
     "PreferredAuthentications": "publickey",
     "ConnectTimeout": str(HANDSHAKE),
 }
-"""The options of a program's logins that a person's do not have."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and as whom to log in. `name` identifies the machine (HostKeyAlias).
+    """Where and as whom to log in."""
 
-    `identity` is a private key file; empty: the user's agent and default keys.
-    """
-
-    name: str
+    name: str  # of the machine (HostKeyAlias)
     address: str
     port: int
     user: str
-    identity: str = ""
+    identity: str = ""  # a private key file; empty: the user's agent and default keys
 
 
 @dataclass(frozen=True)
@@ -49,8 +43,8 @@ class SshOptions:
     proxy: str = ""
 
     @property
-    def settings(self) -> dict[str, str]:
-        """The options by their names in ssh_config, without those that are arguments of ssh."""
+    def _settings(self) -> dict[str, str]:
+        """By their names in ssh_config, without those that are arguments of ssh."""
         found = {
             "HostKeyAlias": self.endpoint.name,
             "UpdateHostKeys": "no",
@@ -65,8 +59,7 @@ class SshOptions:
             usable = self.keys if self.known_hosts else self.keys[:1]
             found["HostKeyAlgorithms"] = host_keys.algorithms(usable)
         if self.keys and not self.known_hosts:
-            line = f"{self.endpoint.name} {self.keys[0]}"
-            found["KnownHostsCommand"] = f"/usr/bin/env echo {line}"
+            found["KnownHostsCommand"] = f"/usr/bin/env echo {self.endpoint.name} {self.keys[0]}"
         if self.endpoint.identity:
             found["IdentitiesOnly"] = "yes"
         if self.proxy:
@@ -75,12 +68,12 @@ class SshOptions:
 
     def argv(self) -> list[str]:
         """`ssh` and the arguments of a program's login, without the destination; it never asks."""
-        return ["ssh", *self._arguments(UNATTENDED | self.settings), "-T"]
+        return ["ssh", *self._arguments(UNATTENDED | self._settings), "-T"]
 
     def login(self) -> list[str]:
         """The command for a person to log in with."""
         destination = f"{self.endpoint.user}@{self.endpoint.address}"
-        return ["ssh", *self._arguments(self.settings), destination]
+        return ["ssh", *self._arguments(self._settings), destination]
 
     def command_line(self) -> str:
         """The same as text for a shell."""
@@ -92,7 +85,7 @@ class SshOptions:
             "HostName": self.endpoint.address,
             "Port": str(self.endpoint.port),
             "User": self.endpoint.user,
-            **self.settings,
+            **self._settings,
         }
         if self.endpoint.identity:
             options["IdentityFile"] = quoted(Path(self.endpoint.identity))
@@ -113,3 +106,13 @@ def quoted(path: Path) -> str:
 def unquoted(value: str) -> str:
     """The path of a value in ssh_config."""
     return value.strip('"').replace("%%", "%")
+
+
+def as_root(command: str, *, or_as_user: bool = False) -> str:
+    """A command line for any login shell that runs a command as root, without a password.
+
+    NixOS has sudo where a login that runs one command does not look. With `or_as_user` the command
+    runs as the user where sudo refuses, which leaves standard input as it is.
+    """
+    script = f"PATH=$PATH:/run/wrappers/bin; sudo -n {command}"
+    return f"sh -c {shlex.quote(f'{script} || {command}' if or_as_user else script)}"

@@ -1,12 +1,15 @@
-"""A server's serial console, which the network cannot forge, wherever it is read from."""
+"""A server's serial console, which the network cannot forge, and the host keys announced there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.ssh import host_keys
+from flakeship.system.backoff import backoff
 from flakeship.system.log import clean, last_lines
 
 
@@ -22,10 +25,7 @@ class Console(Protocol):
         """Whether only the end of it may be left."""
 
     def read(self) -> str:
-        """All that is left of it; empty where it does not exist yet.
-
-        Raises FlakeshipError where it will never be shown.
-        """
+        """All that is left of it, or nothing yet. FlakeshipError where it will never be shown."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +55,21 @@ def tail(console: Console, lines: int = 15) -> list[str]:
     except FlakeshipError as error:
         text = str(error)
     return last_lines(text, lines)
+
+
+def announced_keys(console: Console) -> list[str]:
+    """The host keys of the last complete block; empty where there is none yet."""
+    return next(reversed(host_keys.blocks(console.read())), [])
+
+
+def await_keys(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
+    """Wait for a block of keys, other than these, and return it. FlakeshipError after `seconds`."""
+    for _ in backoff(seconds, first=0.05, most=0.25):
+        if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
+            return keys
+    last = tail(console, 1)
+    found = f"its last line is: {last[0].strip()}" if last else "it is empty"
+    raise FlakeshipError(
+        f"no SSH host keys on the console ({console.name}) within {seconds:.0f} s: {found}",
+        code="host-keys-missing",
+    )

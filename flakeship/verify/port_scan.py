@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from enum import Enum
-from typing import Protocol
 
 from flakeship.model.ports import SSH
 from flakeship.ssh import connection
@@ -17,6 +15,7 @@ from flakeship.system.tcp import LOOPBACK
 from flakeship.verify.checks.verdict import Failed
 
 LOW = range(1, 1025)
+# what is popular above: databases, queues, consoles, agents, alternative web ports
 HIGH = (
     *(1080, 1433, 1521, 1723, 1883, 2049, 2181, 2222, 2375, 2376, 2379, 2380, 3000, 3128, 3260),
     *(3306, 3389, 4222, 4369, 4443, 4505, 4506, 5000, 5001, 5044, 5060, 5201, 5222, 5355, 5432),
@@ -25,97 +24,61 @@ HIGH = (
     *(9090, 9091, 9092, 9093, 9100, 9200, 9300, 9418, 9999, 10000, 10250, 10255, 11211, 15672),
     *(16509, 19999, 25565, 27017, 28017, 30000, 32400, 50000, 50070, 61616),
 )
-"""What is popular above 1024: databases, queues, consoles, agents, alternative web ports."""
-
-SECONDS = 1.5
-"""For an answer once a port was asked: the kernel retransmits after one second."""
-
-PROOF = 10.0
-"""Seconds for an open port to answer while many others are asked: a small machine is busy then."""
-
-CHANCES = 3
-"""How often a declared port is asked."""
-
-BATCH = 600
-"""Ports that are asked at the same time: a process may often have 1024 open files."""
-
-CONNECTS = 64
-"""Connections to a SOCKS server at the same time: OpenSSH lets no more than 128 wait."""
-
-LOGIN = 10.0
-"""Seconds for the login on a peer."""
-
+SECONDS = 1.5  # for an answer once a port was asked: the kernel retransmits after one second
+PROOF = 10.0  # seconds for an open port while many are asked: a small machine is busy then
+CHANCES = 3  # how often a declared port is asked
+BATCH = 600  # ports asked at the same time: a process may often have 1024 open files
+CONNECTS = 64  # to a SOCKS server at the same time: OpenSSH lets no more than 128 wait
+LOGIN = 10.0  # seconds for the login on a peer
+# connections to a peer that share the ports: dropbear forwards at most a thousand on each, and one
+# that is not answered blocks its place for two minutes
 LOGINS = 3
-"""Connections to a peer that share the ports: dropbear forwards at most a thousand on each, and one
-that is not answered blocks its place for two minutes."""
-
-GRANTED = 90
-"""SOCKS 4 for: connected."""
-
-
-class PortState(Enum):
-    """What a port answered."""
-
-    OPEN = "open"
-    CLOSED = "closed"
+GRANTED = 90  # SOCKS 4 for: connected
 
 
 class BlindError(Failed):
     """Nothing proves that the ports were asked at all: the server is busy, or the prober cannot."""
 
 
-class Prober(Protocol):
-    """Something that connects to the ports of a machine."""
-
-    async def ask(self, port: int) -> asyncio.Task[PortState]:
-        """Send a request to connect, and return the task that waits for its answer, maybe in vain.
-
-        Raises OSError where nothing could be sent.
-        """
+# Asks a port, or raises OSError. The task waits (maybe in vain) until it knows: is the port open?
+Prober = Callable[[int], Awaitable[asyncio.Task[bool]]]
 
 
-class Direct:
+def direct(address: str) -> Prober:
     """Connects from the workstation."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    async def connect(port: int) -> bool:
+        try:
+            _, writer = await asyncio.open_connection(address, port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
-    async def ask(self, port: int) -> asyncio.Task[PortState]:
-        """Connect in the background."""
+    async def ask(port: int) -> asyncio.Task[bool]:
+        return asyncio.create_task(connect(port))
 
-        async def connect() -> PortState:
-            try:
-                _, writer = await asyncio.open_connection(self.address, port)
-            except OSError:
-                return PortState.CLOSED
-            writer.close()
-            return PortState.OPEN
-
-        return asyncio.create_task(connect())
+    return ask
 
 
-class Socks:
+def socks(server: int, address: str) -> Prober:
     """Connects from a peer through a SOCKS 4 server, which answers once the peer has connected."""
+    target = ipaddress.IPv4Address(address).packed
 
-    def __init__(self, server: int, address: str) -> None:
-        self.server = server
-        self.target = ipaddress.IPv4Address(address).packed
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        try:
+            return (await reader.readexactly(8))[1] == GRANTED
+        except (OSError, EOFError):
+            return False
+        finally:
+            writer.close()
 
-    async def ask(self, port: int) -> asyncio.Task[PortState]:
-        """Send the request to the server."""
-        reader, writer = await asyncio.open_connection(LOOPBACK, self.server)
-        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + self.target + b"\x00")
+    async def ask(port: int) -> asyncio.Task[bool]:
+        reader, writer = await asyncio.open_connection(LOOPBACK, server)
+        writer.write(b"\x04\x01" + port.to_bytes(2, "big") + target + b"\x00")
+        return asyncio.create_task(answer(reader, writer))
 
-        async def answer() -> PortState:
-            try:
-                granted = (await reader.readexactly(8))[1] == GRANTED
-            except (OSError, EOFError):
-                granted = False
-            finally:
-                writer.close()
-            return PortState.OPEN if granted else PortState.CLOSED
-
-        return asyncio.create_task(answer())
+    return ask
 
 
 def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str) -> list[Prober]:
@@ -123,7 +86,7 @@ def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str
     logins = [opened.enter_context(connection.Connection(peer, keys)) for _ in range(LOGINS)]
     with ThreadPoolExecutor(LOGINS) as pool:
         list(pool.map(lambda login: login.connect(LOGIN), logins))
-    return [Socks(login.socks(), address) for login in logins]
+    return [socks(login.socks(), address) for login in logins]
 
 
 def scan(probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]) -> set[int]:
@@ -144,14 +107,9 @@ async def _scan(
         found |= await _probe(probers, usual[start : start + BATCH])
     found |= await _probe(probers, sorted(await asyncio.to_thread(more) - {*usual} - expected))
     for _ in range(CHANCES):
-        asked = [(port, prober) for port in sorted(expected - found) for prober in probers]
-        states = await asyncio.gather(*(_connect(prober, port) for port, prober in asked))
-        closed = {
-            port
-            for (port, _), state in zip(asked, states, strict=True)
-            if state is not PortState.OPEN
-        }
-        found |= expected - closed
+        left = sorted(expected - found)
+        states = await asyncio.gather(*(_is_open(probers, port) for port in left))
+        found |= {port for port, is_open in zip(left, states, strict=True) if is_open}
     return found
 
 
@@ -161,41 +119,34 @@ async def _probe(probers: Sequence[Prober], ports: list[int]) -> set[int]:
         return set()
     gate = asyncio.Semaphore(CONNECTS)
 
-    async def ask(prober: Prober, port: int) -> asyncio.Task[PortState]:
+    async def ask(prober: Prober, port: int) -> asyncio.Task[bool]:
         async with gate:
-            return await prober.ask(port)
+            return await prober(port)
 
     turns = ((probers[turn % len(probers)], port) for turn, port in enumerate(ports))
     tasks = await asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
-    asked = {
-        task: port
-        for task, port in zip(tasks, ports, strict=True)
-        if not isinstance(task, BaseException)
-    }
+    pairs = zip(tasks, ports, strict=True)
+    asked = {task: port for task, port in pairs if not isinstance(task, BaseException)}
     if not asked:
         raise BlindError("no port could be asked")
-    await _prove_alive(probers)
+    # A peer asks in turn: when it has connected to SSH, which is open to everybody who probes, the
+    # answers of all ports before it are on their way, or never come.
+    if not await _is_open(probers, SSH):
+        raise BlindError(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
     done, silent = await asyncio.wait(asked, timeout=SECONDS)
     for task in silent:
         task.cancel()
-    return {asked[task] for task in done if task.result() is PortState.OPEN}
+    return {asked[task] for task in done if task.result()}
 
 
-async def _prove_alive(probers: Sequence[Prober]) -> None:
-    """Raise BlindError unless SSH, which is open to everybody who probes, answers each prober.
+async def _is_open(probers: Sequence[Prober], port: int) -> bool:
+    """Whether each prober finds a port open that should be: no answer in time counts as closed."""
 
-    A peer asks in turn: when it has connected to this last port, the answers of all ports before it
-    are on their way, or never come.
-    """
-    states = await asyncio.gather(*(_connect(prober, SSH) for prober in probers))
-    if any(state is not PortState.OPEN for state in states):
-        raise BlindError(f"tcp {SSH} does not answer within {PROOF:.0f} s while others are asked")
+    async def ask(prober: Prober) -> bool:
+        try:
+            async with asyncio.timeout(PROOF):
+                return await (await prober(port))
+        except OSError:  # TimeoutError is one
+            return False
 
-
-async def _connect(prober: Prober, port: int) -> PortState:
-    """The state of a port that should be open: no answer in time counts as closed."""
-    try:
-        async with asyncio.timeout(PROOF):
-            return await (await prober.ask(port))
-    except OSError:  # TimeoutError is one
-        return PortState.CLOSED
+    return all(await asyncio.gather(*map(ask, probers)))

@@ -1,57 +1,92 @@
-"""Which checks a machine gets, and when each of them runs."""
+"""Which checks a machine gets, when each of them runs, and running them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from flakeship.model.checks import Check
 from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port, with_ssh
 from flakeship.ssh.connection import Connection
 from flakeship.system.process import Shell
-from flakeship.verify.checks import custom, inside, nix_build, outside, reactivation
-from flakeship.verify.checks.scheduled import ScheduledCheck
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route
-from flakeship.verify.run_checks import run_checks
+from flakeship.verify.checks import inside, outside, probe
+from flakeship.verify.checks.facts import Facts, Subject
+from flakeship.verify.checks.verdict import judge
+from flakeship.verify.request import Route, VerifyRequest
+
+AT_ONCE = 4  # checks in `up`: sshd takes ten sessions on a connection, slow guests fewer
+
+Phase = Literal["start", "up", "facts", "idle", "last"]
+"""When a check runs.
+
+`start`: at once, before the system has started; it may wait for the facts. `up`: when the system
+has started, in parallel with the others of this phase. `facts`: on what the machine reports, once
+all of `up` have ended. `idle`: after that, alone on the machine, so that its time is its own.
+`last`: alone, after everything else.
+"""
+
+
+@dataclass(frozen=True)
+class ScheduledCheck:
+    """A check, and when it runs."""
+
+    name: str
+    phase: Phase
+    run: Callable[[Subject], str]  # returns its evidence or raises Failed
+    sections: tuple[str, ...] = ()  # of the probe, which it reads: they took its time
+
+
+LISTENERS = ScheduledCheck("listeners", "facts", inside.listeners, ("listeners",))
+REPORTED = (
+    ScheduledCheck("toplevel", "facts", inside.toplevel, ("toplevel",)),
+    ScheduledCheck("sudo", "facts", inside.sudo, ("sudo",)),
+    ScheduledCheck("dhcp", "facts", inside.dhcp, ("addresses",)),
+    LISTENERS,
+    ScheduledCheck("firewall", "facts", inside.firewall, ("nft", "iptables", "ip6tables")),
+    ScheduledCheck("root-size", "facts", inside.root_size, ("root",)),
+    ScheduledCheck("system", "facts", inside.system, ("state", "failed")),
+)
 
 
 def schedule(
     request: VerifyRequest,
     connection: Connection,
     pinned: Sequence[str],
-    extra: Sequence[ScheduledCheck] = (),
+    extra: Sequence[ScheduledCheck],
     *,
-    announced: bool = True,
+    announced: bool,
 ) -> list[ScheduledCheck]:
     """The checks of a machine, in the order of the evidence; `extra` are its target's.
 
-    `pinned` are the host keys of an earlier verification; `announced`: the console still has
-    their announcement.
+    `pinned` are the host keys of an earlier verification, `announced` whether the console has them.
     """
     ports = with_ssh([port for port in request.ports if not port.needs_data])
+    host_key = partial(outside.host_key, connection, pinned, announced=announced)
     checks = [
-        ScheduledCheck(
-            "host-key",
-            "facts",
-            lambda _: outside.host_key(connection, pinned, announced=announced),
-        ),
+        ScheduledCheck("host-key", "facts", lambda _: host_key()),
         ScheduledCheck("root-login", "start", lambda _: outside.root_login(connection)),
         ScheduledCheck(
             "password-login", "facts", lambda _: outside.password_login(connection.login)
         ),
         *_answering(ports, outside.PATIENCE),
-        *inside.CHECKS,
+        *REPORTED,
         *(check for check in extra if check.phase != "last"),
-        ScheduledCheck("nix-build", "idle", nix_build.check),
-        ScheduledCheck("reactivation", "last", reactivation.check),
+        ScheduledCheck("nix-build", "idle", inside.nix_build),
+        ScheduledCheck("reactivation", "last", inside.reactivation),
         *(check for check in extra if check.phase == "last"),
         *_custom(request.checks),
     ]
-    skipped = _not_promised(request)
-    return [check for check in checks if check.name not in skipped]
+    promised = {
+        "dhcp": request.addressing == "dhcp",
+        "nix-build": request.promises.nix,
+        "reactivation": request.promises.switch,
+    }
+    return [check for check in checks if promised.get(check.name, True)]
 
 
 def verify_data(
@@ -59,12 +94,11 @@ def verify_data(
 ) -> list[CheckResult]:
     """Run the checks that needed the data disks, which the machine has now; return the evidence.
 
-    `request.checks` are those that need them. `patience` is in seconds, for the ports: a service
-    starts only with its disk.
+    `patience` is in seconds, for the ports: a service starts only with its disk.
     """
     checks = [
         *_answering([port for port in request.ports if port.needs_data], patience),
-        inside.LISTENERS,
+        LISTENERS,
         *_custom(request.checks),
     ]
     ports = [Port(port=port.port, protocol=port.protocol) for port in request.ports]
@@ -72,24 +106,69 @@ def verify_data(
     return run_checks(checks, complete, route, shell, patience, probing=False)
 
 
+def run_checks(
+    checks: Sequence[ScheduledCheck],
+    request: VerifyRequest,
+    route: Route,
+    shell: Shell,
+    patience: float,
+    *,
+    probing: bool = True,
+) -> list[CheckResult]:
+    """Run checks, each in its phase, and return the evidence in their order.
+
+    `patience` is in seconds, for services that start to listen late. Without `probing` the machine
+    is not asked for facts before its services have answered. Raises CommandError where it has none.
+    """
+    done: dict[ScheduledCheck, CheckResult] = {}
+
+    def of(*phases: Phase) -> list[ScheduledCheck]:
+        return [check for check in checks if check.phase in phases]
+
+    def judged(check: ScheduledCheck, subject: Subject, took: int | None = None) -> CheckResult:
+        return judge(check.name, partial(check.run, subject), took)
+
+    with _threads(1 + len(of("start"))) as early, _threads(AT_ONCE) as pool:
+        probed = early.submit(probe.run_all, shell) if probing else None
+        subject = Subject(request, route, shell, probed.result if probed else Facts)
+        started = {check: early.submit(judged, check, subject) for check in of("start")}
+        reported = subject.facts()
+        up = {check: pool.submit(judged, check, subject) for check in of("up")}
+        done |= {check: result.result() for check, result in up.items()}
+        if not probing or inside.missing_listeners(reported, request):
+            reported = inside.await_listeners(reported, request, shell, patience)
+        subject = replace(subject, facts=lambda: reported)
+        for check in of("facts", "idle"):
+            took = reported.milliseconds(*check.sections) if check.sections else None
+            done[check] = judged(check, subject, took)
+        done |= {check: result.result() for check, result in started.items()}
+    done |= {check: judged(check, subject) for check in of("last")}
+    return [done[check] for check in checks]
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for checks. An interruption does not wait for them: cleaning up comes first."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
 def _answering(ports: Iterable[Port], patience: float) -> Iterator[ScheduledCheck]:
     """The TCP ports; a UDP service need not answer."""
+
+    def answers(port: Port, subject: Subject) -> str:
+        return outside.answers_on(subject.route, port, patience)
+
     for port in sorted(ports, key=lambda port: port.port):
         if port.transport == "tcp":
-            run = partial(outside.answers, port, patience)
-            yield ScheduledCheck(f"port-{port.port}", "up", run)
+            yield ScheduledCheck(f"port-{port.port}", "up", partial(answers, port))
 
 
 def _custom(checks: Iterable[Check]) -> Iterator[ScheduledCheck]:
     for check in checks:
-        yield ScheduledCheck(check.name, "up", partial(custom.run, check))
-
-
-def _not_promised(request: VerifyRequest) -> set[str]:
-    """The checks of what the host does not promise."""
-    promised = {
-        "dhcp": request.addressing == "dhcp",
-        "nix-build": request.promises.nix,
-        "reactivation": request.promises.switch,
-    }
-    return {name for name, holds in promised.items() if not holds}
+        yield ScheduledCheck(check.name, "up", partial(outside.custom, check))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -13,17 +15,29 @@ from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.ssh import host_keys
-from flakeship.verify import announced_keys
+from flakeship.ssh.connection import Connection, HostKeyRefusedError
 from flakeship.verify.checks import outside
-from flakeship.verify.context import VerificationContext
-from flakeship.verify.failure_report import failure_report
-from flakeship.verify.login import host_key_changed, log_in
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route
-from flakeship.verify.run_checks import refuse_failed, run_checks
-from flakeship.verify.schedule import schedule
+from flakeship.verify.checks.verdict import refuse_failed
+from flakeship.verify.console import Console, announced_keys, await_keys, tail
+from flakeship.verify.request import Access, Route, VerifyRequest, endpoint, login_lines
+from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
 
 log = logging.getLogger(__name__)
+
+NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
+NOT_SERVING = "No traffic was moved: what served before still does."  # before the cutover
+
+
+@dataclass(frozen=True)
+class VerificationContext:
+    """How to reach a machine, its console, and what its target adds."""
+
+    access: Access
+    console: Console
+    checks: Sequence[ScheduledCheck] = ()
+    on_failure: str = NOT_SERVING  # what a failure means for the server's users
+    # what a person reads of a failed machine, by the lines for logging in
+    inspect_hint: Callable[[list[str]], list[str]] = list
 
 
 def pinned_keys(previous: str, machine: str) -> list[str]:
@@ -58,7 +72,16 @@ def verify(request: VerifyRequest, pinned: Sequence[str], context: VerificationC
         try:
             return _verify(request, context, route, keys)
         except FlakeshipError as error:
-            raise failure_report(error, request, context, route, keys) from error
+            name, lines = context.console.name, tail(context.console)
+            end = [f"The end of the console ({name}):", *(f"  | {line}" for line in lines)]
+            error.key = error.key or request.machine
+            error.details = (
+                *error.details,
+                *(end if lines else [f"The console ({name}) is empty."]),
+                f"{context.on_failure} To inspect this machine:",
+                *context.inspect_hint(login_lines(request, route, keys)),
+            )
+            raise
 
 
 def _verify(
@@ -68,16 +91,67 @@ def _verify(
     started = time.monotonic()
     machine, console, pinned = request.machine, context.console, list(keys)
     log.info("%s: waiting for its host keys on the console", machine)
-    with log_in(request, route, console, pinned) as connection:
+    with _log_in(request, route, console, pinned) as connection:
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-        announced = bool(announced_keys.announced(console)) or not console.truncated
+        announced = bool(announced_keys(console)) or not console.truncated
         checks = schedule(request, connection, pinned, context.checks, announced=announced)
         results = run_checks(checks, request, route, connection, outside.PATIENCE)
     refuse_failed(machine, results)
-    last = announced_keys.announced(console)
+    last = announced_keys(console)
     if not (host_keys.same(last, keys) or (console.truncated and not last)):
-        raise host_key_changed(machine, keys, last)
+        raise _host_key_changed(machine, keys, last)
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
+
+
+@contextmanager
+def _log_in(
+    request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
+) -> Iterator[Connection]:
+    """Log in with the announced keys. A truncated console need not repeat the pinned ones."""
+    end = time.monotonic() + request.deadline
+    keys = announced_keys(console) or (list(pinned) if console.truncated else [])
+    keys = keys or await_keys(console, request.deadline)
+    while True:
+        if pinned and not host_keys.same(keys, pinned):
+            raise _host_key_changed(request.machine, pinned, keys)
+        with Connection(endpoint(request, route), keys) as connection:
+            try:
+                connection.connect(end - time.monotonic())
+            except HostKeyRefusedError as error:
+                refusal = error
+            else:
+                yield connection
+                return
+        if pinned:
+            raise _host_key_changed(request.machine, pinned, [], refusal.what) from refusal
+        try:  # the console may still show the announcement of an earlier boot
+            keys = await_keys(console, NEW_KEYS, other_than=keys)
+        except FlakeshipError:
+            raise FlakeshipError(
+                "1 check failed",
+                code="checks-failed",
+                key=request.machine,
+                details=[f"  ✗ host-key: {refusal.what}, and the console announced no other key"],
+            ) from refusal
+
+
+def _host_key_changed(
+    machine: str, pinned: Sequence[str], announced: Sequence[str], shown: str = ""
+) -> FlakeshipError:
+    return FlakeshipError(
+        "its SSH host key has changed, so the login is refused",
+        code="host-key-changed",
+        key=machine,
+        remedy="a changed key is never accepted. If you changed it, replace the machine: "
+        f"`pulumi up --replace '**-{machine}'`",
+        details=[
+            *(f"  pinned:    {host_keys.fingerprint(key)}" for key in pinned),
+            *(f"  announced: {host_keys.fingerprint(key)}" for key in announced),
+            *([f"  server:    {shown}"] if shown else []),
+            "A machine keeps its host keys: its disk was replaced, or another machine answers in "
+            "its place.",
+        ],
+    )

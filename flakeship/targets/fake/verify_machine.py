@@ -9,9 +9,8 @@ from flakeship.model.evidence import Evidence
 from flakeship.rollout.temporary import temporary
 from flakeship.targets.fake.cloud import Object, changing, read
 from flakeship.targets.fake.requests import VerifyMachineRequest
-from flakeship.verify.checks.verdict import Failed, judge
-from flakeship.verify.context import NOT_SERVING
-from flakeship.verify.run_checks import refuse_failed
+from flakeship.verify.checks.verdict import Failed, judge, refuse_failed
+from flakeship.verify.verify import NOT_SERVING
 
 
 def verify_machine(request: VerifyMachineRequest, on_failure: str = NOT_SERVING) -> Evidence:

@@ -7,7 +7,7 @@ from flakeship.system.process import Shell
 from flakeship.targets.local import guest
 from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
 from flakeship.targets.local.verify_machine import route
-from flakeship.verify.run_checks import refuse_failed
+from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.schedule import verify_data
 
 PATIENCE = 60.0

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh.connection import Connection
-from flakeship.ssh.options import Endpoint
-from flakeship.ssh.root import as_root
+from flakeship.ssh.options import Endpoint, as_root
 from flakeship.system.process import Shell
 
 LOGIN_SECONDS = 60.0

@@ -20,8 +20,7 @@ from flakeship.targets.local.machine_record import MachineRecord, load
 from flakeship.targets.local.qmp import Monitor, connect
 from flakeship.targets.local.requests import CutoverRequest
 from flakeship.targets.local.ssh_config import SshHost
-from flakeship.verify import announced_keys
-from flakeship.verify.console import File
+from flakeship.verify.console import File, announced_keys
 
 
 @dataclass
@@ -74,6 +73,6 @@ def _host(request: CutoverRequest, record: MachineRecord) -> SshHost:
         host = entry
     else:
         console = File(request.files.machine(record.id) / qemu_command.CONSOLE)
-        keys = tuple(announced_keys.announced(console))
+        keys = tuple(announced_keys(console))
         host = replace(request.host, machine=record.id, host_keys=keys)
     return replace(host, port=record.ports[SSH])

@@ -12,8 +12,8 @@ from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local.requests import VerifyMachineRequest
 from flakeship.verify import verify
 from flakeship.verify.console import File
-from flakeship.verify.context import NOT_SERVING, VerificationContext
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
+from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
 
 @dataclass(frozen=True)

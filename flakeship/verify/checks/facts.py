@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from flakeship.model.sizes import MIB
+from flakeship.system.process import Shell
 from flakeship.verify.checks import iptables, nftables
-from flakeship.verify.checks.firewall import PROTOCOLS, Firewall
-from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.checks.firewall import Firewall
+from flakeship.verify.checks.verdict import Failed, unreadable
+from flakeship.verify.request import Route, VerifyRequest
+
+# protocol, state, two queues, address:port, the peer, and maybe the process
+SOCKET = re.compile(r'(tcp|udp)\s+\S+\s+\S+\s+\S+\s+(\S+):(\d+)\s+\S+(?:.*?"([^"]+)")?')
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Address:
-    """An address of an interface; `lifetime` is that of its lease in seconds, None: unlimited."""
+    """An address of an interface."""
 
     interface: str
     address: str
     dynamic: bool
-    lifetime: int | None
+    lifetime: int | None  # of its lease, in seconds; None: unlimited
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class Facts:
-    """The sections of a probe. Reading a fact that is missing raises Failed with the reason.
-
-    `refusal` is the message of sudo where it refused the user.
-    """
+    """The sections of a probe. Reading a fact that is missing raises Failed with the reason."""
 
     sections: Mapping[str, Section] = field(default_factory=dict)
-    refusal: str = ""
+    refusal: str = ""  # what sudo said where it refused the user
 
     def updated(self, newer: Facts) -> Facts:
         """These facts, with the sections of a later probe in their place."""
@@ -78,13 +80,12 @@ class Facts:
         """The time that the sections took on the machine (to 10 ms)."""
         return sum(self.sections[name].milliseconds for name in names if name in self.sections)
 
-    def text(self, name: str, *, codes: tuple[int, ...] | None = (0,)) -> str:
-        """The output of a section's command; `codes` are the good exit codes, None takes any."""
+    def text(self, name: str, *, any_code: bool = False) -> str:
+        """The output of a section's command, which succeeded or, with `any_code`, said anything."""
         section = self.sections.get(name)
         if section is None:
             raise Failed(f"the probe ended before `{name}`")
-        empty = codes is None and not section.stdout.strip()
-        if empty or (codes is not None and section.code not in codes):
+        if (not section.stdout.strip()) if any_code else section.code:
             output = " ".join((section.stderr.strip() or section.stdout).split())
             raise Failed(f"`{name}` ended with exit code {section.code}: {output or 'no output'}")
         return section.stdout.strip()
@@ -92,7 +93,7 @@ class Facts:
     @property
     def state(self) -> str:
         """The state of the system, `running` when all is well; other states have other codes."""
-        return self.text("state", codes=None).splitlines()[0]
+        return self.text("state", any_code=True).splitlines()[0]
 
     @property
     def addresses(self) -> list[Address]:
@@ -108,7 +109,7 @@ class Facts:
             elif found and (life := re.match(r"\s+valid_lft (\d+)sec", line)):
                 found[-1] = replace(found[-1], lifetime=int(life[1]))
         if not found:
-            raise Failed(f"`ip addr` cannot be read: {self.text('addresses') or 'no output'}")
+            raise unreadable("ip addr", self.text("addresses") or "no output")
         return found
 
     @property
@@ -116,14 +117,10 @@ class Facts:
         """The TCP and UDP sockets that accept connections or packets."""
         found = []
         for line in self.text("listeners").splitlines():
-            words = line.split(maxsplit=6)
-            if len(words) < 6:
-                raise Failed(f"`ss` cannot be read: {line}")
-            address, _, port = words[4].rpartition(":")
-            who = re.search(r'"([^"]+)"', words[6]) if len(words) > 6 else None
-            if not port.isdigit() or words[0] not in PROTOCOLS:
-                raise Failed(f"`ss` cannot be read: {line}")
-            found.append(Listener(words[0], address, int(port), who[1] if who else ""))
+            socket = SOCKET.match(line)
+            if not socket:
+                raise unreadable("ss", line)
+            found.append(Listener(socket[1], socket[2], int(socket[3]), socket[4] or ""))
         return found
 
     @property
@@ -131,7 +128,7 @@ class Facts:
         """The size of the root file system in MiB."""
         found = re.search(r"^\S+\s+(\d+)\s+\d+\s+\d+\s+\d+%\s+/$", self.text("root"), re.MULTILINE)
         if not found:
-            raise Failed(f"`df` cannot be read: {self.text('root')}")
+            raise unreadable("df", self.text("root"))
         return int(found[1]) // 1024
 
     @property
@@ -139,11 +136,6 @@ class Facts:
         """The size of the ZFS pool that the root is in, in MiB; None for another file system."""
         found = re.search(r"^(\d+)$", self.text("root"), re.MULTILINE)
         return int(found[1]) // MIB if found else None
-
-    @property
-    def failed_units(self) -> list[str]:
-        """The names of the units that have failed."""
-        return [line.split()[0] for line in self.text("failed").splitlines() if line.strip()]
 
     @property
     def reasons(self) -> str:
@@ -168,3 +160,13 @@ class Facts:
             return iptables.firewall(self.text("iptables" if family == "ip" else "ip6tables"))
         except Failed as failed:
             raise Failed(f"no nftables rules refuse anything, and {failed}") from failed
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The machine under verification, with a login on it and what it reports."""
+
+    request: VerifyRequest
+    route: Route
+    shell: Shell
+    facts: Callable[[], Facts]  # in the phase `start` it waits for the machine

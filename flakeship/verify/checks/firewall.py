@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 PROTOCOLS = ("tcp", "udp")
@@ -23,18 +23,24 @@ class PortSet:
 
     @classmethod
     def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> PortSet:
-        """The ports from first to last (inclusive) of these protocols; others have no ports."""
+        """The ports from first to last of protocols, by name or number; others have no ports."""
         if not 0 <= first <= last <= 65535:
             raise ValueError(f"no ports: {first}-{last}")
         mask = (1 << last + 1) - (1 << first)
-        return cls(mask if "tcp" in protocols else 0, mask if "udp" in protocols else 0)
+        tcp, udp = {"tcp", "6"} & {*protocols}, {"udp", "17"} & {*protocols}
+        return cls(mask if tcp else 0, mask if udp else 0)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, int]]) -> PortSet:
         """The ports of these protocols and numbers."""
+        return cls.union(cls.span([protocol], number, number) for protocol, number in pairs)
+
+    @classmethod
+    def union(cls, parts: Iterable[PortSet]) -> PortSet:
+        """The ports that are in any of these sets."""
         found = cls()
-        for protocol, number in pairs:
-            found |= cls.span([protocol], number, number)
+        for part in parts:
+            found |= part
         return found
 
     def __and__(self, other: PortSet) -> PortSet:
@@ -50,11 +56,11 @@ class PortSet:
         return bool(self.tcp or self.udp)
 
     def __str__(self) -> str:
-        spans = [
-            f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
-            for protocol, mask in (("tcp", self.tcp), ("udp", self.udp))
-            for first, last in ((m.start(), m.end() - 1) for m in re.finditer("1+", _bits(mask)))
-        ]
+        spans = []
+        for protocol, mask in (("tcp", self.tcp), ("udp", self.udp)):
+            for ones in re.finditer("1+", bin(mask)[:1:-1]):  # port 0 first
+                first, last = ones.start(), ones.end() - 1
+                spans.append(f"{protocol} {first}" + (f"-{last}" if last > first else ""))
         return ", ".join(spans) or "nothing"
 
 
@@ -62,27 +68,31 @@ ALL = PortSet.span(PROTOCOLS)
 NONE = PortSet()
 
 Verdict = Literal["accept", "deny", "jump", "goto", "return"]
+VERDICTS: Mapping[str, Verdict] = {
+    "ACCEPT": "accept",
+    "DROP": "deny",
+    "REJECT": "deny",
+    "RETURN": "return",
+}
+KNOWN_STATES = {"ESTABLISHED", "RELATED", "INVALID"}  # of a connection; no new packet has them
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a rule does with new packets from other machines to these ports.
-
-    `always` marks a rule without any condition; `target` is the chain of a jump or goto.
-    """
+    """What a rule does with new packets from other machines to these ports."""
 
     verdict: Verdict
     ports: PortSet = ALL
-    always: bool = False
-    target: str = ""
+    always: bool = False  # without any condition
+    target: str = ""  # the chain of a jump or goto
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The rules of a chain in their order; `denies` marks a base chain whose policy is to drop."""
+    """The rules of a chain in their order."""
 
-    rules: Sequence[Rule]
-    denies: bool = False
+    denies: bool = False  # a base chain whose policy is to drop
+    rules: list[Rule] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -109,12 +119,10 @@ class Firewall:
         The order of rules does not count: a port that is refused before it is accepted is open.
         """
         filters = [name for name in self.inputs if self._denies(name, ())]
-        if not filters:
-            return None
         opened = ALL
         for name in filters:
             opened &= self._accepts(name, ALL, ())
-        return opened
+        return opened if filters else None
 
     def reachable(self) -> set[str]:
         """The names of the chains that an incoming packet may come to."""
@@ -124,7 +132,7 @@ class Firewall:
             name = names.pop()
             if name not in found and name in self.chains:
                 found.add(name)
-                names += [r.target for r in self.chains[name].rules if r.target]
+                names += [rule.target for rule in self.chains[name].rules if rule.target]
         return found
 
     def _accepts(self, name: str, ports: PortSet, path: tuple[str, ...]) -> PortSet:
@@ -145,9 +153,8 @@ class Firewall:
 
     def _returns_early(self, rule: Rule) -> bool:
         """Whether packets leave the rule's chain: none comes back to it from a goto."""
-        return rule.verdict == "return" or (
-            rule.verdict == "goto" and not self._denies(rule.target, ())
-        )
+        refused = self._denies(rule.target, ())
+        return rule.verdict == "return" or (rule.verdict == "goto" and not refused)
 
     def _denies(self, name: str, path: tuple[str, ...]) -> bool:
         """Whether a chain refuses every packet that no rule of it accepts."""
@@ -159,8 +166,3 @@ class Firewall:
             for rule in chain.rules
             if rule.always
         )
-
-
-def _bits(mask: int) -> str:
-    """The bits of a mask, port 0 first."""
-    return bin(mask)[:1:-1]

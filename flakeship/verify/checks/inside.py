@@ -1,28 +1,34 @@
-"""Checks of what a machine reports of itself: facts and request in, evidence out."""
+"""Checks inside a machine: of what it reports of itself, and of what Nix does there."""
 
 from __future__ import annotations
 
 import ipaddress
+import shlex
+import uuid
 from collections.abc import Iterable
 
+from flakeship.model.errors import CommandError
 from flakeship.model.ports import SSH
+from flakeship.ssh.options import as_root
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
 from flakeship.verify.checks import probe
-from flakeship.verify.checks.facts import Facts, Listener
+from flakeship.verify.checks.facts import Facts, Listener, Subject
 from flakeship.verify.checks.firewall import NONE, PortSet
-from flakeship.verify.checks.scheduled import ScheduledCheck, Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import VerifyRequest
 
+# where a DHCP client listens (IPv4, IPv6): the only ports that need no declaration
 DHCP_CLIENTS = PortSet.of([("udp", 68), ("udp", 546)])
-"""Where a DHCP client listens (IPv4, IPv6): the only ports that need no declaration."""
-
-FILLED = 85
-"""The least percentage of the disk in the root file system: the rest is boot and metadata."""
-
-BESIDE_POOL = 1600
-"""MiB of the disk that a ZFS pool may lack: 1 GiB for boot, and up to a metaslab of 512 MiB."""
+FILLED = 85  # the least percentage of the disk in the root file system, beside boot and metadata
+BESIDE_POOL = 1600  # MiB that a ZFS pool may lack: 1 GiB for boot, and a metaslab of up to 512 MiB
+SECONDS = 300.0  # for an activation, or a build that does next to nothing
+DERIVATION = """derivation {{
+  name = "flakeship-{unique}";
+  system = builtins.currentSystem;
+  builder = "/bin/sh";
+  args = [ "-c" "echo {unique} > $out" ];
+}}"""
 
 
 def toplevel(subject: Subject) -> str:
@@ -57,17 +63,13 @@ def dhcp(subject: Subject) -> str:
 
 
 def listeners(subject: Subject) -> str:
-    """The declared ports have a listener, and nothing else listens beyond loopback.
-
-    A port that needs data disks may have one already.
-    """
-    facts, declared = subject.facts(), declared_ports(subject.request)
-    allowed = declared | DHCP_CLIENTS
+    """The declared ports have a listener (with data disks: may), and no others beyond loopback."""
+    facts, declared = subject.facts(), _declared(subject.request)
     outward = [listener for listener in facts.listeners if not listener.loopback]
-    undeclared = [listener for listener in outward if _ports([listener]) - allowed]
-    if undeclared:
+    allowed = declared | DHCP_CLIENTS
+    if undeclared := [str(listener) for listener in outward if _ports([listener]) - allowed]:
         raise Failed(
-            f"not declared: {', '.join(map(str, undeclared))}: "
+            f"not declared: {', '.join(undeclared)}: "
             "declare the port, bind it to loopback or disable the service"
         )
     if missing := missing_listeners(facts, subject.request):
@@ -80,8 +82,7 @@ def listeners(subject: Subject) -> str:
 
 def firewall(subject: Subject) -> str:
     """The firewall opens the declared ports and no others, for IPv4 and for IPv6."""
-    facts, declared = subject.facts(), declared_ports(subject.request)
-    allowed = declared | DHCP_CLIENTS
+    facts, declared = subject.facts(), _declared(subject.request)
     families = {"ip": "IPv4"}
     if any(":" in a.address and a.interface != "lo" for a in facts.addresses):
         families["ip6"] = "IPv6"
@@ -89,10 +90,10 @@ def firewall(subject: Subject) -> str:
         opened = facts.firewall(family).opened()
         if opened is None:
             raise Failed(f"{name}: no chain for incoming packets drops or rejects anything")
-        if opened - allowed:
-            raise Failed(f"{name}: open, but not declared: {opened - allowed}")
-        if declared - opened:
-            raise Failed(f"{name}: declared, but not open: {declared - opened}")
+        if undeclared := opened - declared - DHCP_CLIENTS:
+            raise Failed(f"{name}: open, but not declared: {undeclared}")
+        if missing := declared - opened:
+            raise Failed(f"{name}: declared, but not open: {missing}")
     return f"{' and '.join(families.values())}: {declared}, all others are refused"
 
 
@@ -113,53 +114,61 @@ def root_size(subject: Subject) -> str:
 def system(subject: Subject) -> str:
     """All units are up."""
     facts = subject.facts()
-    state, failed = facts.state, facts.failed_units
+    state, failed = facts.state, facts.text("failed").splitlines()
     if failed:
+        units = ", ".join(line.split()[0] for line in failed if line.strip())
         why = f"; their last log lines: {facts.reasons}" if facts.reasons else ""
-        raise Failed(f"{state}, failed units: {', '.join(failed)}{why}")
+        raise Failed(f"{state}, failed units: {units}{why}")
     if state != "running":
         raise Failed(f"the system is {state}, not running")
     return f"running, no failed units, boot {facts.text('boot')}"
 
 
-LISTENERS = ScheduledCheck("listeners", "facts", listeners, ("listeners",))
+def nix_build(subject: Subject) -> str:
+    """Nix builds a derivation that was never built before."""
+    expression = DERIVATION.format(unique=uuid.uuid4().hex)
+    command = f"nix-build --no-out-link -E {shlex.quote(expression)}"
+    try:
+        result = subject.shell.run(command, timeout=SECONDS, check=False)
+    except CommandError as error:
+        raise Failed(f"nix-build did not finish within {SECONDS:.0f} s") from error
+    path = result.stdout.strip()
+    if result.code != 0 or not path.startswith("/nix/store/"):
+        raise Failed(f"nix-build ended with {_ending(result.code, result.stderr)}")
+    return path
 
-CHECKS = (
-    ScheduledCheck("toplevel", "facts", toplevel, ("toplevel",)),
-    ScheduledCheck("sudo", "facts", sudo, ("sudo",)),
-    ScheduledCheck("dhcp", "facts", dhcp, ("addresses",)),
-    LISTENERS,
-    ScheduledCheck("firewall", "facts", firewall, ("nft", "iptables", "ip6tables")),
-    ScheduledCheck("root-size", "facts", root_size, ("root",)),
-    ScheduledCheck("system", "facts", system, ("state", "failed")),
-)
-"""All of them, in the order of the evidence."""
 
-
-def declared_ports(request: VerifyRequest) -> PortSet:
-    """The ports that may be open: SSH and the server's own."""
-    own = ((port.transport, port.port) for port in request.ports)
-    return PortSet.of([("tcp", SSH), *own])
+def reactivation(subject: Subject) -> str:
+    """`nixos-rebuild switch` to the running release works, and changes nothing."""
+    if subject.route.serving:
+        return "skipped: it has the stable address and is serving"
+    release = subject.request.toplevel
+    command = f"{release}/bin/switch-to-configuration switch"
+    try:
+        result = subject.shell.run(as_root(command), timeout=SECONDS, check=False)
+        running = subject.shell.run("readlink -f /run/current-system", check=False).stdout.strip()
+    except CommandError as error:
+        raise Failed(f"`{command}` did not finish: {error}") from error
+    if result.code != 0:
+        output = result.stderr.strip() or result.stdout
+        raise Failed(f"`{command}` ended with {_ending(result.code, output)}")
+    if running != release:
+        raise Failed(f"after `{command}` the running system is {running or 'unknown'}")
+    return "switch-to-configuration switch: exit code 0, the release is still running"
 
 
 def missing_listeners(facts: Facts, request: VerifyRequest) -> PortSet:
-    """The declared ports that have no listener beyond loopback (yet), and should by now.
-
-    None of them where the machine does not report its listeners.
-    """
+    """The declared ports that should have a listener by now; none where it reports no listeners."""
     try:
         present = _ports(each for each in facts.listeners if not each.loopback)
     except Failed:
         return NONE
     later = PortSet.of((port.transport, port.port) for port in request.ports if port.needs_data)
-    return declared_ports(request) - later - present
+    return _declared(request) - later - present
 
 
 def await_listeners(facts: Facts, request: VerifyRequest, shell: Shell, patience: float) -> Facts:
-    """The facts with the current listeners: a service may be up before it listens.
-
-    UDP ports, which need not answer, have `patience` seconds. Raises CommandError.
-    """
+    """The current listeners, too; UDP services, which nothing has waited for, have `patience` s."""
     for _ in backoff(patience):
         facts = facts.updated(probe.run(shell, "listeners"))
         if not missing_listeners(facts, request).udp:
@@ -167,5 +176,14 @@ def await_listeners(facts: Facts, request: VerifyRequest, shell: Shell, patience
     return facts
 
 
+def _declared(request: VerifyRequest) -> PortSet:
+    own = ((port.transport, port.port) for port in request.ports)
+    return PortSet.of([("tcp", SSH), *own])
+
+
 def _ports(listeners: Iterable[Listener]) -> PortSet:
     return PortSet.of((listener.protocol, listener.port) for listener in listeners)
+
+
+def _ending(code: int, output: str) -> str:
+    return f"exit code {code}: {' / '.join(output.strip().splitlines()[-3:])}"

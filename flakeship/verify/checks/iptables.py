@@ -6,32 +6,22 @@ import shlex
 
 from flakeship.verify.checks.firewall import (
     ALL,
+    KNOWN_STATES,
     NONE,
     PROTOCOLS,
+    VERDICTS,
     Chain,
     Firewall,
     PortSet,
     Rule,
     Verdict,
 )
-from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.checks.verdict import unreadable
 
+# options with a value that is no condition
 QUIET = {"--comment", "--reject-with", "--log-prefix", "--log-level", "--nflog-prefix"}
-"""Options with a value that is no condition."""
-
-VERDICTS: dict[str, Verdict] = {
-    "ACCEPT": "accept",
-    "DROP": "deny",
-    "REJECT": "deny",
-    "RETURN": "return",
-}
+# targets after which the next rule decides
 PASSING = {"LOG", "NFLOG", "MARK", "CONNMARK", "SET", "AUDIT", "TRACE"}
-"""Targets after which the next rule decides."""
-
-KNOWN_STATES = {"ESTABLISHED", "RELATED", "INVALID"}
-"""The states of a connection that no new packet has."""
-
-NUMBERS = {"6": "tcp", "17": "udp"}
 
 
 def firewall(text: str) -> Firewall:
@@ -39,12 +29,11 @@ def firewall(text: str) -> Firewall:
     try:
         return _firewall(text)
     except ValueError as error:
-        raise Failed(f"`iptables-save` cannot be read: {error}") from error
+        raise unreadable("iptables-save", error) from error
 
 
 def _firewall(text: str) -> Firewall:
-    rules: dict[str, list[Rule]] = {}
-    denying: set[str] = set()
+    chains: dict[str, Chain] = {}
     table = ""
     for line in text.splitlines():
         if line.startswith("*"):
@@ -53,15 +42,11 @@ def _firewall(text: str) -> Firewall:
             continue
         elif line.startswith(":"):
             name, policy = line[1:].split()[:2]
-            rules[name] = []
-            if policy == "DROP":
-                denying.add(name)
+            chains[name] = Chain(policy == "DROP")
         elif line.startswith("-A "):
             _, name, *words = shlex.split(line)
-            rule = _rule(words)
-            if rule:
-                rules.setdefault(name, []).append(rule)
-    chains = {name: Chain(found, name in denying) for name, found in rules.items()}
+            if rule := _rule(words):
+                chains.setdefault(name, Chain()).rules.append(rule)
     return Firewall(chains, ["INPUT"])
 
 
@@ -91,17 +76,16 @@ def _rule(words: list[str]) -> Rule | None:
 
 def _matched(option: str, value: str) -> PortSet:
     """The ports of new packets from other machines that an option's value may match."""
-    if option == "-p":
-        return ALL if value in ("all", "0") else PortSet.span([NUMBERS.get(value, value)])
+    values = value.split(",")
+    if option == "-p" and value not in ("all", "0"):
+        return PortSet.span([value])
     if option in ("--dport", "--dports"):
-        ports = NONE
-        for part in value.split(","):
-            first, colon, last = part.partition(":")
-            low = int(first or 0)
-            ports |= PortSet.span(PROTOCOLS, low, int(last or 65535) if colon else low)
-        return ports
-    if option == "-i":
-        return NONE if value == "lo" else ALL
-    if option in ("--ctstate", "--state"):
-        return NONE if set(value.split(",")) <= KNOWN_STATES else ALL
-    return ALL
+        return PortSet.union(map(_span, values))
+    known = option in ("--ctstate", "--state") and set(values) <= KNOWN_STATES
+    return NONE if known or (option == "-i" and value == "lo") else ALL
+
+
+def _span(ports: str) -> PortSet:
+    first, colon, last = ports.partition(":")
+    low = int(first or 0)
+    return PortSet.span(PROTOCOLS, low, int(last or 65535) if colon else low)

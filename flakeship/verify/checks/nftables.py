@@ -8,33 +8,22 @@ from typing import Any
 
 from flakeship.verify.checks.firewall import (
     ALL,
+    KNOWN_STATES,
     NONE,
     PROTOCOLS,
+    VERDICTS,
     Chain,
     Firewall,
     PortSet,
     Rule,
     Verdict,
 )
-from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.checks.verdict import unreadable
 
 FAMILIES = {"ip": ("ip", "inet"), "ip6": ("ip6", "inet")}
-VERDICTS: dict[str, Verdict] = {
-    "accept": "accept",
-    "drop": "deny",
-    "reject": "deny",
-    "return": "return",
-    "jump": "jump",
-    "goto": "goto",
-}
 HARMLESS = {"counter", "log"}
+# statements that at most end their rule, and decide nothing
 CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "mangle", "notrack", "last"}
-"""Statements that at most end their rule, and decide nothing."""
-
-KNOWN_STATES = ("established", "related", "invalid")
-"""The states of a connection that no new packet has."""
-
-NUMBERS = {6: "tcp", 17: "udp"}
 
 Json = Any
 Sets = Mapping[str, list[Json]]
@@ -53,37 +42,32 @@ def firewalls(text: str) -> dict[str, Firewall]:
         items = [next(iter(item.items())) for item in json.loads(text)["nftables"]]
         found = {family: _firewall(items, tables) for family, tables in FAMILIES.items()}
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
-        raise Failed(f"`nft -j list ruleset` cannot be read: {error!r}") from error
+        raise unreadable("nft -j list ruleset", repr(error)) from error
     if all(firewall.opened() is None for firewall in found.values()):
         raise ForeignError
     return found
 
 
-def _firewall(items: list[tuple[str, Json]], tables: tuple[str, ...]) -> Firewall:
-    rules: dict[str, list[Rule]] = {}
-    inputs, dropping, foreign = list[str](), set[str](), set[str]()
+def _firewall(items: list[tuple[str, Json]], families: tuple[str, ...]) -> Firewall:
+    chains: dict[str, Chain] = {}
+    inputs, foreign = list[str](), set[str]()
     sets: dict[str, dict[str, list[Json]]] = {}
-    for kind, item in items:
+    own = [(kind, item) for kind, item in items if item.get("family") in families]
+    for kind, item in own:
         if kind in ("set", "map"):
-            table = sets.setdefault(_name(item, "table"), {})
-            table[item["name"]] = item.get("elem", [])
-    for kind, item in items:
-        if item.get("family") not in tables:
-            continue
+            sets.setdefault(_name(item, "table"), {})[item["name"]] = item.get("elem", [])
+    for kind, item in own:
         if kind == "chain":
             name = _name(item, "table", "name")
-            rules[name] = []
-            if item.get("hook") == "input" and item.get("type") == "filter":
+            is_input = item.get("hook") == "input" and item.get("type") == "filter"
+            chains[name] = Chain(is_input and item.get("policy") == "drop")
+            if is_input:
                 inputs.append(name)
-                if item.get("policy") == "drop":
-                    dropping.add(name)
         elif kind == "rule":
-            name = _name(item, "table", "chain")
+            name, table = _name(item, "table", "chain"), _name(item, "table")
             if any("xt" in expression for expression in item["expr"]):
                 foreign.add(name)
-            table = sets.get(_name(item, "table"), {})
-            rules[name] += _rules(item["expr"], _name(item, "table"), table)
-    chains = {name: Chain(found, name in dropping) for name, found in rules.items()}
+            chains[name].rules.extend(_rules(item["expr"], table, sets.get(table, {})))
     firewall = Firewall(chains, inputs)
     if foreign & firewall.reachable():
         raise ForeignError
@@ -104,9 +88,8 @@ def _rules(expressions: list[dict[str, Json]], table: str, sets: Sets) -> Iterat
             always = False
         elif kind == "vmap":
             for key, verdict in _leaves(value["data"], sets):
-                yield from _verdict(
-                    verdict, ports & _matched("==", value["key"], key, sets), table, always=False
-                )
+                matched = ports & _matched("==", value["key"], key, sets)
+                yield from _verdict(verdict, matched, table, always=False)
         elif kind not in HARMLESS:
             if kind not in CONDITIONS:
                 yield from _verdict(expression, ports, table, always=always)
@@ -118,50 +101,40 @@ def _verdict(
 ) -> Iterator[Rule]:
     """An unknown verdict counts as accept: a queue with `bypass` is one."""
     kind, value = next(iter(verdict.items()))
-    target = f"{table} {value['target']}" if kind in ("jump", "goto") else ""
-    if kind != "continue":
-        yield Rule(VERDICTS.get(kind, "accept"), ports, always, target)
+    if kind in ("jump", "goto"):
+        jump: Verdict = "jump" if kind == "jump" else "goto"
+        yield Rule(jump, ports, always, f"{table} {value['target']}")
+    elif kind != "continue":
+        yield Rule(VERDICTS.get(kind.upper(), "accept"), ports, always)
 
 
 def _matched(op: str, left: Json, right: Json, sets: Sets) -> PortSet:
     """The ports of new packets from other machines that may match."""
-    matched = NONE
-    for leaf in _leaves(right, sets):
-        matched |= _equal(left, leaf)
     if op in ("==", "in"):
-        return matched
-    # any other comparison: all ports of packets with such a field
-    return _with_field(left)
+        return PortSet.union(_equal(left, leaf) for leaf in _leaves(right, sets))
+    return _with_field(left)  # by any other comparison
 
 
 def _equal(left: Json, value: Json) -> PortSet:
     """The ports of new packets from other machines that have this value in that field."""
-    match left:
-        case {"concat": [*parts]}:
-            ports = _all_equal(parts, value)
-        case {"payload": {"field": "dport", "protocol": protocol}}:
-            ports = _span(protocol, value)
-        case {"payload": {"field": "protocol" | "nexthdr"}} | {"meta": {"key": "l4proto"}}:
-            ports = (
-                ALL if isinstance(value, dict) else PortSet.span([NUMBERS.get(value) or str(value)])
-            )
-        case {"meta": {"key": "iif" | "iifname"}}:
-            ports = NONE if value == "lo" else ALL
-        case {"ct": {"key": "state"}}:
-            ports = NONE if value in KNOWN_STATES else ALL
-        case _:
-            ports = _with_field(left)
-    return ports
-
-
-def _all_equal(parts: list[Json], value: Json) -> PortSet:
-    match value:
-        case {"concat": [*values]} if len(values) == len(parts):
+    match left, value:
+        case {"concat": [*parts]}, {"concat": [*values]} if len(values) == len(parts):
             ports = ALL
             for part, one in zip(parts, values, strict=True):
                 ports &= _equal(part, one)
             return ports
-    return ALL
+        case {"payload": {"field": "dport", "protocol": protocol}}, _:
+            return _span(PROTOCOLS if protocol == "th" else (protocol,), value)
+        case (
+            ({"payload": {"field": "protocol" | "nexthdr"}} | {"meta": {"key": "l4proto"}}),
+            (str() | int()),
+        ):
+            return PortSet.span([str(value)])
+        case {"meta": {"key": "iif" | "iifname"}}, "lo":
+            return NONE
+        case {"ct": {"key": "state"}}, str() if value.upper() in KNOWN_STATES:
+            return NONE
+    return _with_field(left)
 
 
 def _with_field(left: Json) -> PortSet:
@@ -172,8 +145,7 @@ def _with_field(left: Json) -> PortSet:
     return ALL
 
 
-def _span(protocol: str, value: Json) -> PortSet:
-    protocols = PROTOCOLS if protocol == "th" else (protocol,)
+def _span(protocols: tuple[str, ...], value: Json) -> PortSet:
     match value:
         case {"range": [int(first), int(last)]}:
             return PortSet.span(protocols, first, last)

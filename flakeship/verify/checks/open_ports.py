@@ -10,22 +10,18 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
-from flakeship.verify.checks.facts import Facts
-from flakeship.verify.checks.scheduled import Subject
+from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.port_scan import BlindError, Direct, Prober
+from flakeship.verify.port_scan import BlindError, Prober, direct
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The server's active machine, which sees more of its successor than the workstation does.
-
-    `address` is the machine's address in the network of both.
-    """
+    """The server's active machine, which sees more of its successor than the workstation does."""
 
     endpoint: Endpoint
     host_keys: Sequence[str]
-    address: str
+    address: str  # of the successor, in the network of both
 
 
 def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Subject) -> str:
@@ -37,14 +33,13 @@ def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Sub
     """
     why = ""
     if neighbour and not subject.route.serving:
-        name = neighbour.endpoint.name
         try:
             return _from_neighbour(neighbour, {*restricted}, subject)
         except (FlakeshipError, BlindError) as error:
-            why = f", as {name} could not scan it: {error}"
+            why = f", as {neighbour.endpoint.name} could not scan it: {error}"
     if not subject.route.own:
         raise Failed(f"its ports cannot be scanned from anywhere{why}")
-    found = _scan(subject, [Direct(subject.route.address)], set())
+    found = _scan(subject, [direct(subject.route.address)], set())
     return f"{found}; seen from this machine{why}"
 
 
@@ -59,32 +54,23 @@ def listening(facts: Facts) -> set[int]:
 def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
     """Just the declared ports are open; an `optional` one may be. Raises Failed."""
     if undeclared := opened - declared:
-        raise Failed(f"open, but not declared: tcp {numbers(undeclared)}")
+        raise Failed(f"open, but not declared: tcp {_numbers(undeclared)}")
     if missing := declared - optional - opened:
-        raise Failed(f"declared, but not open: tcp {numbers(missing)}")
+        raise Failed(f"declared, but not open: tcp {_numbers(missing)}")
     others = len({*port_scan.LOW, *port_scan.HIGH} - opened)
-    return f"tcp {numbers(opened)}, and none of {others} others"
-
-
-def numbers(ports: set[int]) -> str:
-    """Ports in a sentence."""
-    return ", ".join(map(str, sorted(ports)))
+    return f"tcp {_numbers(opened)}, and none of {others} others"
 
 
 def _from_neighbour(neighbour: Neighbour, restricted: set[int], subject: Subject) -> str:
-    """What the neighbour sees. It has an inner address: restricted ports may be closed to it.
-
-    Raises FlakeshipError or BlindError where it cannot scan.
-    """
+    """What the neighbour sees. It has an inner address: restricted ports may be closed to it."""
+    login = neighbour.endpoint
     if SSH in restricted:
         raise FlakeshipError(f"tcp {SSH} is not open to everybody")
     with ExitStack() as opened:
-        probers = port_scan.through(
-            opened, neighbour.endpoint, neighbour.host_keys, neighbour.address
-        )
+        probers = port_scan.through(opened, login, neighbour.host_keys, neighbour.address)
         found = _scan(subject, probers, restricted)
-    but = f" (not expected: tcp {numbers(restricted)}, restricted)" if restricted else ""
-    return f"{found}{but}; seen from {neighbour.endpoint.name}, its neighbour"
+    but = f" (not expected: tcp {_numbers(restricted)}, restricted)" if restricted else ""
+    return f"{found}{but}; seen from {login.name}, its neighbour"
 
 
 def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> str:
@@ -94,3 +80,7 @@ def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> 
     optional = restricted | {port.port for port in tcp if port.needs_data}
     found = port_scan.scan(probers, declared - restricted, lambda: listening(subject.facts()))
     return verdict(found, declared, optional)
+
+
+def _numbers(ports: set[int]) -> str:
+    return ", ".join(map(str, sorted(ports)))

@@ -1,30 +1,26 @@
-"""Checks of a machine over the network, as its users reach it."""
+"""Checks of a machine over the network, as its users reach it, and the users' own checks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
+from flakeship.model.checks import Check
+from flakeship.model.errors import CommandError
 from flakeship.model.ports import Port
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection
-from flakeship.ssh.login import Login
+from flakeship.ssh.connection import FAILED, Connection, Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
-from flakeship.verify.checks.scheduled import Subject
+from flakeship.system.process import Shell
+from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 
-PATIENCE = 10.0
-"""Seconds for a port to answer once the system is up."""
-
-ANSWER = 5.0
-"""Seconds for one answer."""
-
-HOLD = 1.0
-"""Seconds for which a silent connection must be open: QEMU accepts for a guest that refuses."""
-
-GUESSABLE = {"password", "keyboard-interactive"}
-"""Login methods that an attacker can guess."""
+PATIENCE = 10.0  # seconds for a port to answer once the system is up
+ANSWER = 5.0  # seconds for one answer
+HOLD = 1.0  # seconds that a silent connection must stay: QEMU accepts for a guest that refuses
+GUESSABLE = {"password", "keyboard-interactive"}  # login methods that an attacker can guess
 
 
 def host_key(connection: Connection, pinned: Sequence[str], *, announced: bool = True) -> str:
@@ -42,8 +38,8 @@ def password_login(login: Login) -> str:
     """The server offers no login by password, and asked for a key."""
     if not login.offered:
         raise Failed("the server does not list the methods that it offers")
-    if guessable := sorted(GUESSABLE & set(login.offered)):
-        raise Failed(f"the server offers {' and '.join(guessable)}: disable it in sshd")
+    if guessable := _guessable(login):
+        raise Failed(f"the server offers {guessable}: disable it in sshd")
     if login.method != "publickey":
         raise Failed(f"the login went through by `{login.method}`, not by a key")
     return f"refused, the server offers only {', '.join(login.offered)}"
@@ -61,54 +57,120 @@ def root_login(connection: Connection) -> str:
         if login.method:
             raise Failed(f"root logged in by `{login.method}`")
         if login.denied:
-            offered = GUESSABLE & set(login.offered)
-            if offered:
-                raise Failed(f"root is offered {' and '.join(sorted(offered))}")
+            if guessable := _guessable(login):
+                raise Failed(f"root is offered {guessable}")
             return f"refused: {login.denied}"
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
-def answers(port: Port, patience: float, subject: Subject) -> str:
-    """The port answers in its protocol within `patience` seconds."""
-    return answers_on(subject.route, port, patience)
+def _guessable(login: Login) -> str:
+    return " and ".join(sorted(GUESSABLE & set(login.offered)))
 
 
 def answers_on(route: Route, port: Port, patience: float) -> str:
-    """The port answers over a route."""
-    number = reachable(route, port.port)
+    """The port answers over a route, in its protocol and within `patience` seconds."""
+    address, number = route.address, _reachable(route, port.port)
+    send = _request("/", address) if port.protocol == "http" else b""
+
+    def attempt(left: float) -> str:
+        if port.protocol == "tcp":
+            return _exchange(address, number, left)
+        seconds = min(ANSWER, max(left, HOLD))
+        reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
+        if not reply.first_line.startswith("HTTP/" if port.protocol == "http" else "SSH-"):
+            ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
+            raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
+        return reply.first_line
+
+    why = f"no {port.protocol} within {patience:.0f} s; the last error: "
+    return _within(patience, attempt, why)
+
+
+def custom(check: Check, subject: Subject) -> str:
+    """Run a check of the users. A probe is repeated until its timeout, a command runs once.
+
+    A command that needs a data disk is repeated too: what uses the disk starts with it.
+    """
+    if check.run and not check.needs_data:
+        return _command(check, subject.shell)
+    address = subject.route.address
+    number = _reachable(subject.route, check.port) if check.port else 0
+
+    def attempt(left: float) -> str:
+        if check.run:
+            return _command(check, subject.shell)
+        if check.http:
+            return _http(check, address, number, left)
+        return _exchange(address, number, left, check.send, check.contains)
+
+    return _within(check.timeout, attempt, f"not within {check.timeout:g} s: ")
+
+
+def _within(seconds: float, attempt: Callable[[float], str], why: str) -> str:
+    """The first success of an attempt, or `why` with its last error."""
     last = ""
-    for left in backoff(patience):
+    for left in backoff(seconds):
         try:
-            return answer(route.address, number, port.protocol, min(ANSWER, max(left, HOLD)))
+            return attempt(left)
         except (OSError, Failed) as error:
             last = str(error)
-    raise Failed(f"no {port.protocol} within {patience:.0f} s; the last error: {last}")
+    raise Failed(f"{why}{last}")
 
 
-def answer(address: str, number: int, protocol: str, seconds: float) -> str:
-    """The answer of a port in its protocol. Raises Failed for any other answer, and OSError."""
-    if protocol == "tcp":
-        reply = tcp.exchange(address, number, seconds=HOLD)
-        if reply.closed:
-            raise Failed("the connection was closed at once")
-        return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
-    send = request_line("/", address) if protocol == "http" else b""
-    reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
-    if not reply.first_line.startswith("HTTP/" if protocol == "http" else "SSH-"):
-        ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
-        raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
-    return reply.first_line
-
-
-def request_line(path: str, host: str) -> bytes:
-    """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
-    host = tcp.bracketed(host)
-    return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
-
-
-def reachable(route: Route, number: int) -> int:
+def _reachable(route: Route, number: int) -> int:
     """Where a port of the machine is reached; raises Failed for one that is not declared."""
     if number not in route.ports:
         declared = ", ".join(map(str, sorted(route.ports)))
         raise Failed(f"port {number} is not reachable, only {declared}: declare it in `ports`")
     return route.ports[number]
+
+
+def _exchange(address: str, number: int, seconds: float, send: str = "", contains: str = "") -> str:
+    """The answer has the expected text or, without one, the connection just stays open."""
+    expected = contains.encode()
+    reply = tcp.exchange(
+        address,
+        number,
+        seconds=seconds if expected else HOLD,
+        send=send.encode(),
+        enough=lambda data: bool(data) and expected in data,
+    )
+    if expected not in reply.data:
+        raise Failed(f"{contains!r} is not in the answer {reply.first_line[:60]!r}")
+    if reply.closed and not reply.data:
+        raise Failed("the connection was closed at once")
+    return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
+
+
+def _request(path: str, host: str) -> bytes:
+    """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
+    host = tcp.bracketed(host)
+    return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
+
+
+def _command(check: Check, shell: Shell) -> str:
+    try:
+        result = shell.run(check.run, timeout=check.timeout, check=False)
+    except CommandError as error:
+        raise Failed(f"`{check.run}` did not end within {check.timeout:g} s") from error
+    output = (result.stdout.strip() or result.stderr.strip()).splitlines()
+    last = f": {output[-1][:200]}" if output else ""
+    if result.code == FAILED:
+        raise Failed(f"`{check.run}`: exit code 255, its own or ssh's{last}")
+    if result.code != 0:
+        raise Failed(f"`{check.run}` ended with exit code {result.code}{last}")
+    return f"exit code 0{last}"
+
+
+def _http(check: Check, address: str, number: int, seconds: float) -> str:
+    request = _request(check.path, address)
+    reply = tcp.exchange(address, number, seconds=seconds, send=request, enough=lambda _: False)
+    status = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", reply.first_line)
+    if not status:
+        raise Failed(f"no HTTP: {reply.first_line[:60]!r}" if reply.data else "no answer")
+    if int(status[1]) != check.status:
+        raise Failed(f"{check.path}: {reply.first_line}, expected status {check.status}")
+    body = reply.data.partition(b"\r\n\r\n")[2]
+    if check.contains.encode() not in body:
+        raise Failed(f"{check.path}: {check.contains!r} is not in the answer")
+    return f"{check.path}: {reply.first_line}"

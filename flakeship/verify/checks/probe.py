@@ -7,19 +7,19 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError
 from flakeship.ssh.connection import FAILED
-from flakeship.ssh.root import as_root
+from flakeship.ssh.options import as_root
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Section
 
-SCRIPT = Path(__file__).with_name("probe.sh").read_text()
-"""For the standard input of `command`."""
-
-SECONDS = 240.0
-"""For the script, which waits up to 120 s for the system to have started."""
-
-MARK = re.compile(r"@@@ (begin|end) (\S+) ([\d.]+) (\S+)")
-
+SCRIPT = Path(__file__).with_name("probe.sh").read_text()  # for the standard input of `command`
+SECONDS = 240.0  # for the script, which waits up to 120 s for the system to have started
 MARKS = re.compile(r"^@@@ .*\n?", re.MULTILINE)
+SECTION = re.compile(
+    r"^@@@ begin (?P<name>\S+) (?P<since>[\d.]+) -\n"
+    r"(?P<text>.*?)"
+    r"^@@@ end (?P=name) (?P<until>[\d.]+) (?P<code>\d+)$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def command(*sections: str) -> str:
@@ -28,10 +28,7 @@ def command(*sections: str) -> str:
 
 
 def run(shell: Shell, *sections: str) -> Facts:
-    """Run the script on a machine: all sections, or some; once more where the connection was lost.
-
-    Raises CommandError (probe-failed).
-    """
+    """Run all sections or some, again where SSH was lost. Raises CommandError (probe-failed)."""
     for _ in range(2):
         result = shell.run(command(*sections), stdin=SCRIPT, timeout=SECONDS, check=False)
         if result.code != FAILED:
@@ -48,30 +45,22 @@ def run(shell: Shell, *sections: str) -> Facts:
     return found
 
 
+def run_all(shell: Shell) -> Facts:
+    """All facts, with the rules of iptables where nftables is not what filters."""
+    facts = run(shell)
+    return facts if facts.nft else facts.updated(run(shell, "iptables", "ip6tables"))
+
+
 def parse(stdout: str, stderr: str) -> Facts:
     """The sections that probe.sh wrote; one without its end is left out."""
-    errors = {name: text for name, text, _, _ in _framed(stderr)}
-    return Facts(
-        {
-            name: Section(code, text, errors.get(name, ""), milliseconds)
-            for name, text, code, milliseconds in _framed(stdout)
-        },
-        refusal=" ".join(stderr.partition("@@@ ")[0].split()),
-    )
-
-
-def _framed(stream: str) -> list[tuple[str, str, int, int]]:
-    """(section, text, exit code, milliseconds) for each one that has an end."""
-    found = []
-    begun, since, lines = "", 0.0, list[str]()
-    for line in stream.splitlines():
-        mark = MARK.fullmatch(line)
-        if not mark:
-            lines.append(line)
-        elif mark[1] == "begin":
-            begun, since, lines = mark[2], float(mark[3]), []
-        elif mark[2] == begun:
-            took = round((float(mark[3]) - since) * 1000)
-            found.append((begun, "\n".join(lines).strip("\n"), int(mark[4]), took))
-            begun = ""
-    return found
+    errors = {found["name"]: found["text"].strip("\n") for found in SECTION.finditer(stderr)}
+    sections = {
+        found["name"]: Section(
+            code=int(found["code"]),
+            stdout=found["text"].strip("\n"),
+            stderr=errors.get(found["name"], ""),
+            milliseconds=round((float(found["until"]) - float(found["since"])) * 1000),
+        )
+        for found in SECTION.finditer(stdout)
+    }
+    return Facts(sections, refusal=" ".join(stderr.partition("@@@ ")[0].split()))

@@ -4,8 +4,7 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
-from flakeship.verify import announced_keys
-from flakeship.verify.console import File
+from flakeship.verify.console import File, await_keys
 from tests.unit.verify.machines import ED25519, FINGERPRINT, OTHER, block
 
 ECDSA = (
@@ -61,19 +60,19 @@ def test_carriage_returns_and_escapes_on_the_console(tmp_path: Path) -> None:
     console = tmp_path / "console"
     raw = "\x1b[0;32m OK \x1b[0m\r\n\xff" + block(ED25519).replace("\n", "\r\n")
     console.write_bytes(raw.encode("latin-1"))
-    assert announced_keys.wait(File(console), 0) == [ED25519]
+    assert await_keys(File(console), 0) == [ED25519]
 
 
 def test_a_console_that_never_announces_names_its_last_line(tmp_path: Path) -> None:
     console = tmp_path / "console"
     with pytest.raises(FlakeshipError, match=r"within 0 s: it is empty"):
-        announced_keys.wait(File(console), 0)
+        await_keys(File(console), 0)
     console.write_text("Kernel panic - not syncing\n\n")
     with pytest.raises(FlakeshipError, match=r"last line is: Kernel panic - not syncing"):
-        announced_keys.wait(File(console), 0)
+        await_keys(File(console), 0)
     console.write_text(block(ED25519))
     with pytest.raises(FlakeshipError, match="no SSH host keys") as raised:
-        announced_keys.wait(File(console), 0, other_than=[ED25519])
+        await_keys(File(console), 0, other_than=[ED25519])
     assert raised.value.code == "host-keys-missing"
 
 

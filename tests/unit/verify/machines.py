@@ -12,9 +12,8 @@ from flakeship.model.ports import Port
 from flakeship.system import process
 from flakeship.system.process import Result
 from flakeship.verify.checks import facts, probe
-from flakeship.verify.checks.scheduled import Subject
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route
+from flakeship.verify.checks.facts import Subject
+from flakeship.verify.request import Route, VerifyRequest
 
 Behaviour = Callable[[socket.socket], Any]
 RECORDED = Path(__file__).with_name("recorded")

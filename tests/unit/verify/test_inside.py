@@ -9,6 +9,7 @@ from flakeship.model.errors import CommandError
 from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
 from flakeship.system.process import Result, run
+from flakeship.verify import schedule
 from flakeship.verify.checks import facts, inside, probe
 from flakeship.verify.checks.facts import Section
 from flakeship.verify.checks.verdict import Failed, judge
@@ -25,7 +26,7 @@ def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
 def results(known: facts.Facts, request: VerifyRequest = REQUEST) -> list[CheckResult]:
     return [
         judge(c.name, partial(c.run, subject(known, request)), known.milliseconds(*c.sections))
-        for c in inside.CHECKS
+        for c in schedule.REPORTED
     ]
 
 

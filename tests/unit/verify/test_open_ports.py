@@ -14,8 +14,7 @@ from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.open_ports import Neighbour
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.port_scan import Prober
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route, VerifyRequest
 from tests.unit.verify.machines import ED25519, REQUEST, subject
 
 HERE = Route("203.0.113.5", {22: 22, 80: 80}, "10.0.2.0/24")

@@ -11,9 +11,9 @@ from flakeship.model.ports import Port, Protocol
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
-from flakeship.verify.checks import custom, outside
+from flakeship.verify.checks import outside
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,
@@ -176,7 +176,9 @@ def own(**given: Any) -> Check:
 
 def test_a_command_passes() -> None:
     passing = Fake(result=Result(0, "one\ntwo\n", ""))
-    assert custom.run(own(run="true"), subject(route=ROUTE, shell=passing)) == "exit code 0: two"
+    assert (
+        outside.custom(own(run="true"), subject(route=ROUTE, shell=passing)) == "exit code 0: two"
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_a_command_passes() -> None:
 )
 def test_a_command_fails(result: Result | Exception, detail: str) -> None:
     with pytest.raises(Failed, match=detail):
-        custom.run(own(run="x"), subject(route=ROUTE, shell=Fake(result=result)))
+        outside.custom(own(run="x"), subject(route=ROUTE, shell=Fake(result=result)))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_a_command_fails(result: Result | Exception, detail: str) -> None:
 )
 def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
     with server(behave) as number:
-        assert custom.run(check, subject(route=reaching(number), shell=Fake()))
+        assert outside.custom(check, subject(route=reaching(number), shell=Fake()))
 
 
 @pytest.mark.parametrize(
@@ -222,9 +224,9 @@ def test_a_probe_passes(check: Check, behave: Behaviour) -> None:
 )
 def test_a_probe_fails(check: Check, behave: Behaviour, detail: str) -> None:
     with server(behave) as number, pytest.raises(Failed, match=rf"not within 0.1 s: .*({detail})"):
-        custom.run(check, subject(route=reaching(number), shell=Fake()))
+        outside.custom(check, subject(route=reaching(number), shell=Fake()))
 
 
 def test_a_probe_of_a_port_that_is_not_declared() -> None:
     with pytest.raises(Failed, match=r"^port 81 is not reachable, only 22, 80"):
-        custom.run(own(tcp=81), subject(route=ROUTE, shell=Fake()))
+        outside.custom(own(tcp=81), subject(route=ROUTE, shell=Fake()))

@@ -39,7 +39,7 @@ def socks(answers: Answers, asked: list[int]) -> Iterator[port_scan.Prober]:
                     kept.enter_context(connection.dup())
 
         with server(serve) as here:
-            yield port_scan.Socks(here, "10.0.0.2")
+            yield port_scan.socks(here, "10.0.0.2")
 
 
 def test_what_a_peer_sees() -> None:
@@ -82,7 +82,7 @@ def test_declared_ports_are_open_over_all_ways() -> None:
 def test_what_is_seen_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(silent) as first, server(silent) as stranger:
         monkeypatch.setattr(port_scan, "SSH", first)
-        found = port_scan.scan([port_scan.Direct(ADDRESS)], {first}, lambda: {stranger})
+        found = port_scan.scan([port_scan.direct(ADDRESS)], {first}, lambda: {stranger})
     assert found - {22, 53, 5432} == {first, stranger}  # what this machine has itself
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from flakeship.model.errors import CommandError
-from flakeship.ssh.root import as_root
+from flakeship.ssh.options import as_root
 from flakeship.system.process import Result
-from flakeship.verify.checks import reactivation
+from flakeship.verify.checks import inside
 from flakeship.verify.checks.verdict import Failed
 from tests.unit.verify.machines import REQUEST, ROUTE, Shell, subject
 
@@ -18,14 +18,14 @@ DONE, RUNNING = Result(0, "", ""), Result(0, f"{REQUEST.toplevel}\n", "")
 
 def test_an_activation() -> None:
     shell = Shell(DONE, RUNNING)
-    assert "the release is still running" in reactivation.check(subject(shell=shell))
+    assert "the release is still running" in inside.reactivation(subject(shell=shell))
     assert shell.commands[0] == as_root(f"{REQUEST.toplevel}/bin/switch-to-configuration switch")
 
 
 def test_a_serving_machine_is_left_alone() -> None:
     shell = Shell()
     serving = replace(ROUTE, serving=True)
-    assert reactivation.check(subject(route=serving, shell=shell)).startswith("skipped")
+    assert inside.reactivation(subject(route=serving, shell=shell)).startswith("skipped")
     assert shell.commands == []
 
 
@@ -39,4 +39,4 @@ def test_a_serving_machine_is_left_alone() -> None:
 )
 def test_an_activation_fails(results: list[Result | Exception], detail: str) -> None:
     with pytest.raises(Failed, match=detail):
-        reactivation.check(subject(shell=Shell(*results)))
+        inside.reactivation(subject(shell=Shell(*results)))

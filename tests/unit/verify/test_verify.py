@@ -13,14 +13,13 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.system.process import Result
-from flakeship.verify import login, verify
+from flakeship.verify import verify
 from flakeship.verify.checks import facts, outside, probe
-from flakeship.verify.checks.scheduled import ScheduledCheck
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.console import File
-from flakeship.verify.context import VerificationContext
-from flakeship.verify.request import Promises, VerifyRequest
-from flakeship.verify.route import Route
+from flakeship.verify.request import Promises, Route, VerifyRequest
+from flakeship.verify.schedule import ScheduledCheck
+from flakeship.verify.verify import VerificationContext
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,
@@ -77,7 +76,7 @@ class Guest:
 def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
     monkeypatch.setattr(ssh, "run", made := Guest())
     monkeypatch.setattr(outside, "PATIENCE", 0.1)
-    monkeypatch.setattr(login, "NEW_KEYS", 0.1)
+    monkeypatch.setattr(verify, "NEW_KEYS", 0.1)
     return made
 
 

@@ -18,7 +18,7 @@ from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.network.temporary_address import temporary_address
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy

@@ -14,9 +14,9 @@ from flakeship.targets.openstack.network import access
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.verify.checks import outside, probe
-from flakeship.verify.checks.scheduled import Subject
+from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 
 SLAAC = 60.0
 """Seconds for a server to configure its address: it asks for a router less and less often."""

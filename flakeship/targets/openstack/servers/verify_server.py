@@ -20,8 +20,8 @@ from flakeship.targets.openstack.servers.console import Console
 from flakeship.verify import verify
 from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.open_ports import Neighbour
-from flakeship.verify.checks.scheduled import ScheduledCheck
-from flakeship.verify.context import NOT_SERVING, VerificationContext
+from flakeship.verify.schedule import ScheduledCheck
+from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

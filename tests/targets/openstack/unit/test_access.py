@@ -13,7 +13,7 @@ from flakeship.ssh import connection
 from flakeship.targets.openstack.network import access, port
 from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.verify.route import Route, login_lines
+from flakeship.verify.request import Route, login_lines
 from tests.targets.openstack.unit.fake_cloud import Cloud
 from tests.targets.openstack.unit.samples import BASTION, OWNER, REQUEST
 from tests.unit.verify.machines import ED25519

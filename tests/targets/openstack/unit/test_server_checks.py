@@ -12,7 +12,7 @@ from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, ipv6_check
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route
 from tests.targets.openstack.unit.fake_cloud import Cloud
 from tests.targets.openstack.unit.samples import BASTION, REQUEST, TOPLEVEL
 from tests.unit.verify.machines import REQUEST as VERIFY

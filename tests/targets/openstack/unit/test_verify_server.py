@@ -18,9 +18,8 @@ from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
-from flakeship.verify.context import VerificationContext
-from flakeship.verify.request import VerifyRequest
-from flakeship.verify.route import Route
+from flakeship.verify.request import Route, VerifyRequest
+from flakeship.verify.verify import VerificationContext
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud, Thing, port, server
 from tests.targets.openstack.unit.samples import OWNER, REQUEST
