@@ -1,38 +1,79 @@
-"""The graph of a stack on the target."""
+"""The graph of a stack on the target: every resource is an internal command."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import pulumi
 
 from flakeship.model import codec
 from flakeship.rollout.ownership import Owner
 from flakeship.rollout.retention import Publication
-from flakeship.targets.fake.machine import Machine
-from flakeship.targets.fake.plan import FakePlan
-from flakeship.targets.fake.requests import Existing, PublishRequest
-from flakeship.targets.fake.resources import CUTOVER, IMAGE
+from flakeship.targets.fake.plan import FakePlan, Machine
+from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, PublishRequest
 
 from ..command import answer, command
 from ..nix_image import NixImage
 from ..target import Deployment, Graph
-from .server import Server
+from ..verification import Verification
+
+
+class ServerArgs(TypedDict):
+    """A machine, and the id of the image that it boots."""
+
+    machine: pulumi.Input[Machine]
+    image: pulumi.Input[str]
+
+
+class Server(pulumi.ComponentResource):
+    """A machine of one release, and its verification.
+
+    The name has all that only a new machine can have, so the request counts when it is created and
+    never again: an image that is published again has another id, and the machine is the same.
+    """
+
+    id: pulumi.Output[str]
+    verification: Verification
+
+    def __init__(
+        self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:fake:Server", name, None, opts)
+        given = pulumi.Output.all(args["machine"], args["image"])
+        created = command(
+            MACHINE.name(name),
+            {
+                "create": "fake.create-machine",
+                "delete": "fake.delete-machine",
+                "request": given.apply(lambda it: it[0].creation(it[1])),
+            },
+            pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
+        )
+        self.id = answer(created, Existing).apply(lambda made: made.id)
+        request = pulumi.Output.all(args["machine"], self.id).apply(
+            lambda it: it[0].verification(it[1])
+        )
+        self.verification = Verification(
+            name,
+            {"command": "fake.verify-machine", "request": request},
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"id": self.id})
 
 
 def deploy(plan: FakePlan, images: Mapping[str, NixImage]) -> Deployment:
     """The images, then the machines of every server with verification and cutover."""
-    published = {name: publish(plan, name, image) for name, image in images.items()}
+    published = {name: _publish(plan, name, image) for name, image in images.items()}
     evidence, servers, machines = [], {}, {}
     for name, rollout in plan.rollouts.items():
         # standby machines stay as they were made
         active, *_ = [
-            Server(machine.id, {"machine": machine, "image": published[machine.release_name]})
+            Server(machine.id, {"machine": machine, "image": published[machine.release.name]})
             for machine in rollout.machines
         ]
         evidence.append(active.verification.evidence)
-        servers[name] = cut_over(rollout.active, active)
+        servers[name] = _cut_over(rollout.active, active)
         stored = [codec.plain(machine) for machine in rollout.machines]
         machines[name] = pulumi.Output.all(stored, servers[name]).apply(lambda it: it[0])
     # through the evidence, like the ledger
@@ -46,7 +87,7 @@ def deploy(plan: FakePlan, images: Mapping[str, NixImage]) -> Deployment:
     return Deployment(evidence, servers, machines, {"published": numbered})
 
 
-def publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str]:
+def _publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str]:
     """Publish the image of a release; its id."""
     owner, number = Owner(plan.stack, release=release), plan.publications[release]
     made = command(
@@ -61,13 +102,13 @@ def publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str]
     return answer(made, Existing).apply(lambda published: published.id)
 
 
-def cut_over(machine: Machine, server: Server) -> pulumi.Output[dict[str, Any]]:
+def _cut_over(machine: Machine, server: Server) -> pulumi.Output[dict[str, Any]]:
     """The cutover to a machine, once it is verified; the server as a stack output.
 
     It is named by the server alone, so it is updated in place and never deleted in between.
     """
     moved = command(
-        CUTOVER.name(machine.server_name),
+        CUTOVER.name(machine.server.name),
         {
             "create": "fake.cutover",
             "delete": "fake.release-address",

@@ -17,11 +17,12 @@ from flakeship.verify.request import VerifyRequest
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedMachine:
-    """A machine of one server and one release; see flakeship.rollout.replace.Machine.
+    """A machine of one server and one release, whether or not it exists yet.
 
     It is stored in the stack's outputs while it exists, so an older one is declared from what it
     was made of, whatever the settings are now. `identity` is the private key file to log in with
-    (empty: the user's agent), `deadline` the seconds until it answers SSH.
+    (empty: the user's agent), `deadline` the seconds until it answers SSH. `incarnation` counts
+    the machines of the same key: each one that was lost has a successor.
     """
 
     stack: str
@@ -48,7 +49,7 @@ class PlannedMachine:
 
     @property
     def id(self) -> str:
-        """`<server>-<release's hash>-<shape>`."""
+        """`<server>-<release's hash>-<shape>`, unique in the stack."""
         return str(MachineId.of(self.server.name, self.release, self.shape))
 
     @property
@@ -56,16 +57,6 @@ class PlannedMachine:
         """Four characters that change with the traits and the incarnation."""
         text = json.dumps([*self.traits, self.incarnation])
         return hashlib.sha256(text.encode()).hexdigest()[:4]
-
-    @property
-    def server_name(self) -> str:
-        """The server that it is a machine of."""
-        return self.server.name
-
-    @property
-    def release_name(self) -> str:
-        """The release that it boots."""
-        return self.release.name
 
     @property
     def owner(self) -> Owner:

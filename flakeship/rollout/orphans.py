@@ -65,33 +65,6 @@ class OwnedResource:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A row of the decision table: it applies where every column holds; None is "either"."""
-
-    disposal: Disposal
-    temporary: bool | None
-    on_held: bool | None
-    older_than: timedelta | None
-    reason: str
-
-
-RULES = (
-    # disposal          temporary  on_held  older_than  reason
-    Rule(Disposal.MACHINE, None, True, CLOCK_SKEW, "a killed run of this stack has made it"),
-    Rule(Disposal.MACHINE, True, None, LONGEST, "no verification takes that long"),
-    Rule(Disposal.ADDRESS, True, None, None, "its machine is gone, and nobody else may use it"),
-)
-"""When a resource is certainly orphaned; never as long as it is attached to something.
-
-`on_held`: it has our tags and depends on something that the state holds, so a run of this very
-stack has made it. A run that is under way would have recorded it by now, if it is older than the
-clocks differ. A temporary machine may be that of another checkout's run, until it is older than
-any. A temporary address that is attached to a port is taken over by the next verification, or
-somebody has put it to use.
-"""
-
-
-@dataclass(frozen=True)
 class Unrecorded:
     """The owned resources that a state does not hold, in the order in which they can be removed.
 
@@ -103,38 +76,33 @@ class Unrecorded:
     read: datetime
 
     def reason(self, resource: OwnedResource, removed: Collection[str] = ()) -> str:
-        """Why a resource is certainly orphaned; empty where it may be in use.
+        """Why a resource is certainly orphaned, where these ids are removed; empty: it may be used.
 
-        `removed` are the ids of what has just been removed.
+        A temporary address that is attached to a port is taken over by the next verification, or
+        somebody has put it to use.
         """
         if resource.attached_to and resource.attached_to not in removed:
             return ""
-        for rule in RULES:
-            if (
-                rule.disposal == resource.disposal
-                and rule.temporary in (None, resource.owner.temporary)
-                and rule.on_held in (None, self.on_held(resource))
-                and (rule.older_than is None or self.age(resource) > rule.older_than)
-            ):
-                return rule.reason
+        age, temporary = self._age(resource), resource.owner.temporary
+        match resource.disposal:
+            # a run that is under way would have recorded it by now
+            case Disposal.MACHINE if self._on_held(resource) and age > CLOCK_SKEW:
+                return "a killed run of this stack has made it"
+            # until it is that old, another checkout's run may use it
+            case Disposal.MACHINE if temporary and age > LONGEST:
+                return "no verification takes that long"
+            case Disposal.ADDRESS if temporary:
+                return "its machine is gone, and nobody else may use it"
         return ""
-
-    def age(self, resource: OwnedResource) -> timedelta:
-        """How old a resource is; one without a known age is new."""
-        return self.read - resource.created if resource.created else timedelta(0)
-
-    def on_held(self, resource: OwnedResource) -> bool:
-        """Whether it has our tags and depends on something that the state holds."""
-        return bool(resource.owner.stack) and not {*resource.depends_on}.isdisjoint(self.held)
 
     def wait(self) -> float:
         """Seconds until it is certain of every machine that no run under way has made it."""
         waits = [0.0]
         for resource in self.resources:
-            age = self.age(resource)
+            age = self._age(resource)
             young = bool(resource.created) and -CLOCK_SKEW < age <= CLOCK_SKEW
             # a clock that is further ahead will not be caught up with
-            if resource.disposal is Disposal.MACHINE and young and self.on_held(resource):
+            if resource.disposal is Disposal.MACHINE and young and self._on_held(resource):
                 waits.append((CLOCK_SKEW - age).total_seconds() + 1)
                 log.info(
                     "%s %s: created %.0f s ago; waiting %.0f s to be sure that no run is under way",
@@ -144,6 +112,14 @@ class Unrecorded:
                     waits[-1],
                 )
         return max(waits)
+
+    def _age(self, resource: OwnedResource) -> timedelta:
+        """How old a resource is; one without a known age is new."""
+        return self.read - resource.created if resource.created else timedelta(0)
+
+    def _on_held(self, resource: OwnedResource) -> bool:
+        """Whether a run of this very stack has made it, on something that the state holds."""
+        return bool(resource.owner.stack) and not {*resource.depends_on}.isdisjoint(self.held)
 
 
 @dataclass(frozen=True)

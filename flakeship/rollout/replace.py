@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, TypeVar
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.machine import PlannedMachine
 
-
-class Machine(Protocol):
-    """A machine as a rollout sees it: a frozen value, whether or not such a machine exists."""
-
-    @property
-    def id(self) -> str:
-        """Its name, unique in the stack; another incarnation has another one."""
-
-    @property
-    def key(self) -> Hashable:
-        """Server, release and shape: all that makes it this machine but `incarnation`."""
-
-    @property
-    def incarnation(self) -> int:
-        """1, and one more for each machine of the same key that was lost."""
-
-    @property
-    def server_name(self) -> str:
-        """The server that it is a machine of."""
-
-    @property
-    def release_name(self) -> str:
-        """The release that it boots."""
-
-    @property
-    def location(self) -> str:
-        """The network, pool or host that it cannot be moved from."""
-
-    def with_incarnation(self, incarnation: int) -> Self:
-        """The same machine with another incarnation, and so with another id."""
-
-    def adopt(self, deployed: Self) -> Self:
-        """The machine with what `deployed`, which has its id, cannot change any more."""
-
-
-M = TypeVar("M", bound=Machine)
+M = TypeVar("M", bound=PlannedMachine)
 
 
 @dataclass(frozen=True)
@@ -99,28 +65,27 @@ def plan_server(
 
     Raises FlakeshipError (machine-stopped) where the machine to go back to does not run.
     """
-    active, lost = reuse(desired, deployed, observed)
+    active, lost = _reuse(desired, deployed, observed)
     candidates = [
         machine
         for machine in deployed
         if machine.id != active.id
         and observed.get(machine.id, ABSENT).exists
-        and machine.release_name in available
+        and machine.release.name in available
     ][:standby_releases]
     standby = tuple(machine for machine in candidates if machine.location == active.location)
     staying = {machine.id for machine in (active, *standby)}
-    name = active.server_name
+    name = active.server.name
     return ServerRollout(
         active,
         standby,
         tuple(machine for machine in deployed if machine.id not in staying),
         (
             *(f"{name}: {each} is gone or failed: a new machine replaces it" for each in lost),
-            *check_active(active, deployed, observed.get(active.id, ABSENT)),
-            *new_disk(active, deployed),
+            *_active_notices(active, deployed, observed.get(active.id, ABSENT)),
             *(
                 f"{name}: {machine.id} is removed, because the network changes: going back to "
-                f"{machine.release_name} will boot a new machine"
+                f"{machine.release.name} will boot a new machine"
                 for machine in candidates
                 if machine not in standby
             ),
@@ -128,13 +93,10 @@ def plan_server(
     )
 
 
-def reuse(
+def _reuse(
     desired: M, deployed: Sequence[M], observed: Mapping[str, Observed]
 ) -> tuple[M, list[str]]:
-    """The desired machine, as it is deployed where it is, and the ids of its lost incarnations.
-
-    One that is gone, or has failed, gets a successor of the next incarnation.
-    """
+    """The desired machine, as it is deployed where it is, and the ids of its lost incarnations."""
     same = {machine.id: machine for machine in deployed if machine.key == desired.key}
     latest = max((machine.incarnation for machine in same.values()), default=desired.incarnation)
     machine, lost = desired.with_incarnation(latest), []
@@ -146,35 +108,29 @@ def reuse(
     return machine.adopt(same[machine.id]) if machine.id in same else machine, lost
 
 
-def check_active(active: M, deployed: Sequence[M], seen: Observed) -> list[str]:
-    """The notice that a deployed active machine does not run.
+def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[str]:
+    """That a deployed machine does not run, or that a new one begins with an empty root disk.
 
-    Raises FlakeshipError where it is to become active again: it was verified before, so the address
+    One that is to become active again is refused instead: it was verified before, so the address
     would move there without another check.
     """
-    if active.id not in {machine.id for machine in deployed} or seen.running:
+    name = active.server.name
+    if deployed and active.id not in {machine.id for machine in deployed}:
+        return [
+            f"{name}: {active.id} starts with a new root disk; nothing is copied from that of "
+            f"{deployed[0].id}"
+        ]
+    if not deployed or seen.running:
         return []
+    what = f"{active.id} is {seen.status}"
     if active.id != deployed[0].id:
         raise FlakeshipError(
-            f"{active.id} is {seen.status}, and gets no address before it runs",
+            f"{what}, and gets no address before it runs",
             code="machine-stopped",
-            key=active.server_name,
+            key=name,
             remedy=seen.remedy,
         )
-    notice = FlakeshipError(
-        f"{active.id} is {seen.status}", key=active.server_name, remedy=seen.remedy
-    )
-    return [str(notice)]
-
-
-def new_disk(active: M, deployed: Sequence[M]) -> list[str]:
-    """The notice that a new machine of an existing server begins with an empty root disk."""
-    if not deployed or active.id in {machine.id for machine in deployed}:
-        return []
-    return [
-        f"{active.server_name}: {active.id} starts with a new root disk; nothing is copied from "
-        f"that of {deployed[0].id}"
-    ]
+    return [str(FlakeshipError(what, key=name, remedy=seen.remedy))]
 
 
 def removed_servers(names: Collection[str], before: Mapping[str, str]) -> list[str]:

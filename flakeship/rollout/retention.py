@@ -18,10 +18,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class ImageUse:
-    """Who boots from the image of a release: `users` are described for a person.
-
-    `blind` is empty, or says why there may be users that cannot be seen.
-    """
+    """Who boots from an image, for a person, and why others may not be seen; empty: all are."""
 
     users: Sequence[str] = ()
     blind: str = ""
@@ -29,7 +26,7 @@ class ImageUse:
 
 @dataclass(frozen=True)
 class Retention:
-    """The releases of the ledger whose images stay beside the desired ones, newest first."""
+    """The releases of the ledger whose images stay beside the desired ones."""
 
     records: list[Record]
     notices: list[str]
@@ -43,7 +40,7 @@ def retain(
     standby: Collection[str],
     use: Callable[[str], ImageUse],
 ) -> Retention:
-    """Choose the releases that stay.
+    """Choose the releases that stay, the newest first.
 
     `others` are the records that the settings retain, `desired` and `standby` the names of the
     releases that active and standby machines run. `use` tells who uses the image of a release that
@@ -71,16 +68,12 @@ def upload_numbers(
     published: Mapping[str, Publication],
     usable: Collection[str],
 ) -> dict[str, int]:
-    """The number of the upload of every release that stays: the desired ones, and the records."""
-    names = [*(release.name for release in releases), *(record.name for record in records)]
-    return {name: upload_number(published.get(name), usable) for name in names}
+    """The number of the upload of every release that stays: the desired ones, and the records.
 
-
-def upload_number(publication: Publication | None, usable: Collection[str]) -> int:
-    """The number of the upload that a release's image comes from or, where it is gone, needs.
-
-    `usable` are the ids of the images in the target that can be booted.
+    It is the next one where the image is not among `usable`, the ids of those that can be booted.
     """
-    if publication is None:
-        return 1
-    return publication.count if publication.id in usable else publication.count + 1
+    names = [*(release.name for release in releases), *(record.name for record in records)]
+    last = {name: published.get(name, Publication("", 0)) for name in names}
+    return {
+        name: known.count if known.id in usable else known.count + 1 for name, known in last.items()
+    }

@@ -80,7 +80,7 @@ def read(stack: str) -> Cloud:
 
 @contextmanager
 def changing(stack: str) -> Iterator[Cloud]:
-    """The cloud of a stack, for one change that is stored as a whole, or not after an error."""
+    """The cloud of a stack, for a change that is stored as a whole, or not after an error."""
     path = file(stack)
     with locked(path.parent):
         cloud = read(stack)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.evidence import Evidence
+from flakeship.rollout.ownership import temporary
 from flakeship.targets.base import Command
-from flakeship.targets.fake.cloud import changing
-from flakeship.targets.fake.requests import (
+from flakeship.targets.fake.cloud import Object, changing, read
+from flakeship.targets.fake.resources import (
     CutoverRequest,
     Existing,
     MachineRequest,
     PublishRequest,
     VerifyMachineRequest,
 )
-from flakeship.targets.fake.verify_machine import verify_machine
+from flakeship.verify.checks.verdict import Failed, judge, refuse_failed
+from flakeship.verify.verify import NOT_SERVING
 
 
 def publish_image(request: PublishRequest, _printed: str) -> Existing:
@@ -36,6 +41,40 @@ def create_machine(request: MachineRequest, _printed: str) -> Existing:
     with changing(request.owner.stack) as cloud:
         cloud.objects[made.id].status = "running"
     return Existing(made.id)
+
+
+def verify_machine(request: VerifyMachineRequest, on_failure: str = NOT_SERVING) -> Evidence:
+    """Verify a machine through a temporary address: every check passes that is not to fail.
+
+    Raises FlakeshipError (checks-failed) with what `on_failure` says that means.
+    """
+    stack, machine = request.owner.stack, request.verify.machine
+    owner = request.owner.for_verification().of_this_checkout()
+
+    def have() -> Object:
+        with changing(stack) as cloud:  # what a killed run has left is used again
+            return cloud.have("address", owner, uses=request.machine)
+
+    def remove(address: Object) -> None:
+        with changing(stack) as cloud:
+            del cloud.objects[address.id]
+
+    names = ["boot", *(f"port-{port.label}" for port in request.verify.ports)]
+    names += [each.name for each in request.verify.checks]
+    with temporary(have, remove) as address:
+        found = read(stack).objects.get(request.machine)
+        results = [judge(name, partial(_check, name, request, found, address)) for name in names]
+    refuse_failed(machine, results, details=[on_failure])
+    at = datetime.now(UTC).isoformat(" ", "seconds")
+    return Evidence(machine, request.verify.boot, [], 0.0, results, at)
+
+
+def _check(name: str, request: VerifyMachineRequest, machine: Object | None, via: Object) -> str:
+    if name in request.fail:
+        raise Failed("the settings make it fail")
+    if machine is None or machine.status != "running":
+        raise Failed(f"{request.machine} is {machine.status if machine else 'gone'}")
+    return f"at {via.id}"
 
 
 def cut_over(request: CutoverRequest, _printed: str) -> Existing:

@@ -16,17 +16,22 @@ from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.fake import cloud
 from flakeship.targets.fake.cloud import Kind
-from flakeship.targets.fake.requests import Existing, VerifyMachineRequest
-from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE
-from flakeship.targets.fake.verify_machine import verify_machine
+from flakeship.targets.fake.commands import verify_machine
+from flakeship.targets.fake.resources import (
+    CUTOVER,
+    IMAGE,
+    MACHINE,
+    Existing,
+    VerifyMachineRequest,
+)
 from flakeship.targets.repeat import repeated
 
+# in the order in which they can be removed
 KINDS: dict[Kind, Disposal] = {
     "machine": Disposal.MACHINE,
     "address": Disposal.ADDRESS,
     "image": Disposal.BY_HAND,
 }
-"""The kinds of objects in the order in which they can be removed."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class FakeOperator:
 
     def orphans(self) -> Sequence[str]:
         """Every object that the state does not hold."""
-        return [each.id for each in unrecorded(self.stack).resources]
+        return [each.id for each in _unrecorded(self.stack).resources]
 
     def sweep(self) -> SweepResult:
         """Remove machines and temporary addresses that killed runs have left."""
@@ -77,7 +82,7 @@ class FakeOperator:
             with cloud.changing(self.stack.name) as found:
                 del found.objects[resource.id]
 
-        swept = orphans.sweep_stack(self.stack, unrecorded, remove)
+        swept = orphans.sweep_stack(self.stack, _unrecorded, remove)
         file = cloud.file(self.stack.name)
         return SweepResult(
             [f"{each.id} ({each})" for each in swept.removed],
@@ -85,7 +90,7 @@ class FakeOperator:
         )
 
 
-def unrecorded(stack: Stack) -> Unrecorded:
+def _unrecorded(stack: Stack) -> Unrecorded:
     """The stack's objects that its state does not hold."""
     read = datetime.now(UTC)
     made = [each for kind in (IMAGE, MACHINE, CUTOVER) for each in stack.of(kind).values()]
@@ -93,7 +98,7 @@ def unrecorded(stack: Stack) -> Unrecorded:
     found = cloud.read(stack.name)
     owned = [
         OwnedResource(
-            each.kind,
+            kind,
             each.id,
             each.name,
             each.owner,

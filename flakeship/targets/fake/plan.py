@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from flakeship.model.evidence import Evidence
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
+from flakeship.rollout.machine import PlannedMachine
+from flakeship.rollout.ownership import Owner
 from flakeship.rollout.replace import Observed, ServerRollout, plan_server, removed_servers
 from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.state import outputs
+from flakeship.state.outputs import ServerOutput
 from flakeship.targets.fake.cloud import Cloud, file
-from flakeship.targets.fake.machine import Machine
+from flakeship.targets.fake.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
+from flakeship.targets.fake.settings import FakeServer
+from flakeship.verify.request import Promises
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(PlannedMachine):
+    """A machine in a zone. The requests take the ids that exist only after a plan."""
+
+    server: FakeServer
+    zone: str
+
+    @property
+    def location(self) -> str:
+        """Its zone."""
+        return self.zone
+
+    def creation(self, image: str) -> MachineRequest:
+        """The request to create it."""
+        return MachineRequest(self.owner, self.id, image, self.server.options.boot_seconds)
+
+    def verification(self, key: str) -> VerifyMachineRequest:
+        """The request to verify it."""
+        promises = Promises(nix=False, switch=False)
+        request = replace(self.checks, addressing="none", promises=promises)
+        return VerifyMachineRequest(self.owner, key, self.server.options.fail, request)
+
+    def cutover(self, key: str) -> CutoverRequest:
+        """The request to serve from it; the address belongs to the server alone."""
+        return CutoverRequest(Owner(self.stack, self.server.name), key)
+
+    def output(self, address: str, evidence: Evidence) -> ServerOutput:
+        """The server as a stack output, once the machine serves."""
+        return ServerOutput(
+            target="fake",
+            machine=self.id,
+            release=self.release.name,
+            address=address,
+            ports={port.label: f"{address}:{port.port}" for port in self.server.declared},
+            ssh="",
+            checks=f"{len(evidence.checks)} passed",
+        )
+
 
 Rollouts = Mapping[str, ServerRollout[Machine]]
 
@@ -35,8 +81,8 @@ def plan_stack(desired: Desired, inventory: Cloud) -> FakePlan:
     """The machines of every server, and the images that stay. Raises FlakeshipError."""
     details = desired.outputs.details.get("published", {})
     published = outputs.parsed(dict[str, Publication], details, desired.stack)
-    rollouts = plan_machines(desired, inventory)
-    kept = retain(desired, inventory, rollouts, published)
+    rollouts = _rollouts(desired, inventory)
+    kept = _retained(desired, inventory, rollouts, published)
     usable = {image.id for image in inventory.of("image")}
     notices = [notice for rollout in rollouts.values() for notice in rollout.notices]
     before = {name: server.address for name, server in desired.outputs.servers.items()}
@@ -50,46 +96,41 @@ def plan_stack(desired: Desired, inventory: Cloud) -> FakePlan:
     )
 
 
-def plan_machines(desired: Desired, inventory: Cloud) -> Rollouts:
+def _rollouts(desired: Desired, inventory: Cloud) -> Rollouts:
     """The machines of every server: those of the last run that still exist, and new ones."""
     settings, stack = desired.settings, desired.stack
     deployed = outputs.parsed(dict[str, list[Machine]], desired.outputs.machines, stack)
-    remedy = f"give it the status running in {file(stack)}"
     observed = {
         each.name: Observed(
             exists=each.status != "failed",
             failed=each.status == "failed",
             running=each.status == "running",
             status=each.status,
-            remedy=remedy,
+            remedy=f"give it the status running in {file(stack)}",
         )
         for each in inventory.of("machine")
         if each.owner.stack == stack
     }
-    machines = [
-        Machine(
-            stack=stack,
-            server=server,
-            release=desired.as_verified[server.host or settings.host],
-            identity="",
-            deadline=float(settings.boot_timeout),
-            zone=settings.options.zone,
-        )
-        for server in settings.instances
-    ]
     return {
-        machine.server_name: plan_server(
-            machine,
-            deployed.get(machine.server_name, []),
+        server.name: plan_server(
+            Machine(
+                stack=stack,
+                server=server,
+                release=desired.as_verified[server.host or settings.host],
+                identity="",
+                deadline=float(settings.boot_timeout),
+                zone=settings.options.zone,
+            ),
+            deployed.get(server.name, []),
             observed,
             standby_releases=settings.standby_releases,
             available=desired.available,
         )
-        for machine in machines
+        for server in settings.instances
     }
 
 
-def retain(
+def _retained(
     desired: Desired, inventory: Cloud, rollouts: Rollouts, published: Mapping[str, Publication]
 ) -> Retention:
     """The releases whose images stay: those of the settings, and those that machines use."""
@@ -105,6 +146,6 @@ def retain(
         desired.ledger,
         desired.retained,
         desired=[release.name for release in desired.releases.values()],
-        standby=[m.release_name for rollout in rollouts.values() for m in rollout.standby],
+        standby=[m.release.name for rollout in rollouts.values() for m in rollout.standby],
         use=use,
     )

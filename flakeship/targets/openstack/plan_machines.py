@@ -160,6 +160,6 @@ def volume_size(context: PlanningContext, server: CloudServer, deployed: Sequenc
     sizes = [
         m.server.disk
         for m in deployed
-        if m.release_name == release.name and m.server.options.volume
+        if m.release.name == release.name and m.server.options.volume
     ]
     return sizes[0] if sizes else need_of(server, release, context.desired.ledger).disk

@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import pytest
 
+from flakeship.config.server import AnyServer
 from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.machine import PlannedMachine
 from flakeship.rollout.replace import (
     Observed,
     ServerRollout,
     plan_server,
     removed_servers,
 )
+from tests.unit.model.test_ledger import release
 
 
-@dataclass(frozen=True)
-class Box:
+@dataclass(frozen=True, kw_only=True)
+class Box(PlannedMachine):
     """The least that is a machine."""
 
-    release_name: str
-    size: int = 1
-    location: str = "net"
-    incarnation: int = 1
-    server_name: str = "web"
+    place: str = "net"
     label: str = ""
 
     @property
-    def key(self) -> Hashable:
-        return self.server_name, self.release_name, self.size, self.location
-
-    @property
-    def id(self) -> str:
-        return f"web-{self.release_name}-{self.size}{self.location}{self.incarnation}"
-
-    def with_incarnation(self, incarnation: int) -> Box:
-        return replace(self, incarnation=incarnation)
+    def location(self) -> str:
+        return self.place
 
     def adopt(self, deployed: Box) -> Box:
         return replace(self, label=deployed.label)
 
 
-ONE, TWO, THREE = (Box(name) for name in ("1", "2", "3"))
+WEB = AnyServer(name="web")
+ONE, TWO, THREE = (
+    Box(stack="dev", server=WEB, release=release(digit), identity="", deadline=1.0)
+    for digit in (1, 2, 3)
+)
 RUNS, STOPPED = Observed(exists=True, running=True), Observed(exists=True, status="SHUTOFF")
 FAILED = Observed(failed=True)
 
@@ -51,10 +46,9 @@ def plan(
     desired: Box, *deployed: Box, standby: int = 1, available: str = "123", **seen: Observed
 ) -> ServerRollout[Box]:
     """Everything deployed runs, but for what is `seen` by release."""
-    observed = {each.id: seen.get(f"r{each.release_name}", RUNS) for each in deployed}
-    return plan_server(
-        desired, deployed, observed, standby_releases=standby, available={*available}
-    )
+    observed = {each.id: seen.get(f"r{each.release.name[-1]}", RUNS) for each in deployed}
+    names = {release(int(digit)).name for digit in available}
+    return plan_server(desired, deployed, observed, standby_releases=standby, available=names)
 
 
 def test_the_first_machine_of_a_server() -> None:
@@ -101,12 +95,13 @@ def test_a_machine_that_is_lost_gets_a_successor_of_the_next_incarnation(seen: O
 
 def test_incarnations_are_counted_over_runs_that_failed() -> None:
     second = replace(ONE, incarnation=2)
-    made = plan_server(ONE, [second], {second.id: Observed()}, standby_releases=1, available={"1"})
+    known = {ONE.release.name}
+    made = plan_server(ONE, [second], {second.id: Observed()}, standby_releases=1, available=known)
     assert made.active.incarnation == 3
     # in no output, as its run has failed; but there, and not usable
     assert (
         plan_server(
-            ONE, [], {ONE.id: FAILED, second.id: FAILED}, standby_releases=1, available={"1"}
+            ONE, [], {ONE.id: FAILED, second.id: FAILED}, standby_releases=1, available=known
         ).active.incarnation
         == 3
     )
@@ -114,11 +109,12 @@ def test_incarnations_are_counted_over_runs_that_failed() -> None:
 
 def test_one_that_exists_and_no_run_has_verified_is_not_new_again() -> None:
     observed = {ONE.id: RUNS}
-    assert plan_server(ONE, [], observed, standby_releases=1, available={"1"}).active == ONE
+    known = {ONE.release.name}
+    assert plan_server(ONE, [], observed, standby_releases=1, available=known).active == ONE
 
 
 def test_another_location_leaves_the_standbys_behind() -> None:
-    moved = replace(ONE, location="other")
+    moved = replace(ONE, place="other")
     made = plan(moved, ONE)
     assert (made.active, made.standby, made.retired) == (moved, (), (ONE,))
     assert f"{ONE.id} is removed, because the network changes" in made.notices[-1]

@@ -8,7 +8,7 @@ from flakeship.rollout.retention import (
     Publication,
     Retention,
     retain,
-    upload_number,
+    upload_numbers,
 )
 from tests.unit.model.test_ledger import record
 
@@ -54,7 +54,7 @@ def test_where_users_cannot_be_seen_a_person_is_told() -> None:
 
 
 def test_uploads_are_counted() -> None:
-    known = Publication("image-1", 2)
-    assert upload_number(None, {"image-1"}) == 1
-    assert upload_number(known, {"image-1"}) == 2
-    assert upload_number(known, {"image-2"}) == 3
+    known = {FOUR.name: Publication("image-1", 2)}
+    assert upload_numbers([FOUR.release], [], {}, {"image-1"}) == {FOUR.name: 1}
+    assert upload_numbers([FOUR.release], [], known, {"image-1"}) == {FOUR.name: 2}
+    assert upload_numbers([], [FOUR], known, {"image-2"}) == {FOUR.name: 3}

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from flakeship.rollout.temporary import temporary
+from flakeship.rollout.ownership import temporary
 
 
 class Store:

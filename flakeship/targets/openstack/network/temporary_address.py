@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from openstack.exceptions import HttpException
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.rollout.temporary import temporary
+from flakeship.rollout.ownership import temporary
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.deletion import delete

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
-from flakeship.rollout.ownership import Owner
-from flakeship.rollout.temporary import temporary
+from flakeship.rollout.ownership import Owner, temporary
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.client_command import client

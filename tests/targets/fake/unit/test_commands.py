@@ -12,14 +12,19 @@ from flakeship.model.ports import Port
 from flakeship.model.release import Artifact
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.fake import cloud
-from flakeship.targets.fake.commands import create_machine, cut_over, delete, publish_image
-from flakeship.targets.fake.requests import (
+from flakeship.targets.fake.commands import (
+    create_machine,
+    cut_over,
+    delete,
+    publish_image,
+    verify_machine,
+)
+from flakeship.targets.fake.resources import (
     CutoverRequest,
     MachineRequest,
     PublishRequest,
     VerifyMachineRequest,
 )
-from flakeship.targets.fake.verify_machine import verify_machine
 from flakeship.verify.request import VerifyRequest
 
 WEB = Owner("dev", "web", "web-11111111")
