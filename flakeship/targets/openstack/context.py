@@ -11,7 +11,7 @@ from flakeship.model.machine import MachineId
 from flakeship.model.release import Release
 from flakeship.release.desired import Desired
 from flakeship.rollout.replace import ABSENT, Observed
-from flakeship.targets.openstack.api.client_command import client
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.inventory import Server as NovaServer
 from flakeship.targets.openstack.machine import Machine

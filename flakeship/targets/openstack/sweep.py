@@ -15,8 +15,7 @@ from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import owned_resources
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.client_command import client
-from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.outputs import stack_details
 from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
@@ -35,7 +34,7 @@ def sweep(stack: Stack, cloud: str) -> SweepResult:
 
     def remove(resource: OwnedResource) -> None:
         kind = next(kind for kind in owned_resources.KINDS if kind.name == resource.kind)
-        delete(
+        rest.delete(
             rest.client(connection, kind.service),
             f"{kind.collection}/{resource.id}",
             f"{resource.kind} {resource.name}",

@@ -1,22 +1,22 @@
 """A connection to a cloud, from clouds.yaml or the OS_* variables.
 
-openstacksdk is imported only here and only when it is used: it takes a third of a second, which
-the target `local` does not pay.
+openstacksdk takes a third of a second to import: only those pay it who use it.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import pwd
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from flakeship.model.errors import FlakeshipError, did_you_mean
-from flakeship.targets.openstack.api.clouds_yaml import PLACES, VARIABLE, shared
 from flakeship.targets.openstack.api.errors import Caller, explained
 
 if TYPE_CHECKING:
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 60
-"""Seconds for an answer where clouds.yaml has no api_timeout: the SDK has no limit of its own."""
-
+VARIABLE = "OS_CLIENT_CONFIG_FILE"
+PLACES = f"{VARIABLE}, ./clouds.yaml, ~/.config/openstack and /etc/openstack"
+TIMEOUT = 60  # seconds where clouds.yaml has no api_timeout: the SDK has no limit of its own
 SERVICES = ("compute", "image", "network")
-"""The services that the target uses."""
-
-SECRETS = ("password", "secret", "token", "passcode")
-"""The endings of the names of secret settings."""
+SECRETS = ("password", "secret", "token", "passcode")  # endings of the names of secret settings
 
 
 @contextmanager
@@ -58,9 +55,11 @@ def connected(cloud: str) -> Iterator[Connection]:
             app_name="flakeship", override_defaults={"api_timeout": TIMEOUT, "auth": {}}
         )
         name = _chosen(config, cloud)
-        if config.config_filename and name != config.envvar_key:
+        variables = name == config.envvar_key
+        if config.config_filename and not variables:
             shared(config.config_filename)
-        caller = Caller(name, _source(config, name), secrets=_secrets(config, name))
+        source = "the OS_* variables" if variables else config.config_filename or "clouds.yaml"
+        caller = Caller(name, source, secrets=_secrets(config, name))
         region = config.get_one(name)
         started = time.monotonic()
         with Connection(config=region) as connection:
@@ -115,31 +114,39 @@ def _chosen(config: OpenStackConfig, cloud: str) -> str:
 
 def _looked(config: OpenStackConfig) -> str:
     """Where the configuration came from, or was looked for."""
+    from openstack.config import loader
+
     if config.config_filename:
         return config.config_filename
     # the SDK ignores a file that cannot be read, or is not YAML
     given = os.environ.get(VARIABLE, "")
-    broken = [path for path in (given, *_usual()) if path and Path(path).exists()]
+    broken = [path for path in (given, *loader.CONFIG_FILES) if path and Path(path).exists()]
     if broken:
         return f"{PLACES} ({broken[0]} cannot be read as YAML)"
     return f"{PLACES} ({given} is not there)" if given else PLACES
 
 
-def _usual() -> list[str]:
-    from openstack.config import loader
+def shared(file: str) -> None:
+    """Refuse a file that only openstacksdk finds: by HOME, XDG_CONFIG_HOME or another ending.
 
-    return list(loader.CONFIG_FILES)
-
-
-def _source(config: OpenStackConfig, name: str) -> str:
-    """Where a cloud's credentials come from."""
-    if name == config.envvar_key:
-        return "the OS_* variables"
-    return config.config_filename or "clouds.yaml"
+    Pulumi's plugin would fail after the preview, without naming the file. Raises FlakeshipError.
+    """
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    directories = (Path.cwd(), Path(home, ".config/openstack"), Path("/etc/openstack"))
+    known = [Path(each, "clouds.yaml") for each in directories]
+    if given := os.environ.get(VARIABLE):
+        known.append(Path(given))
+    if Path(file).resolve() not in {each.resolve() for each in known}:
+        raise FlakeshipError(
+            "Pulumi's plugin does not find this file",
+            code="clouds-yaml-not-shared",
+            key=file,
+            allowed=f"{PLACES}, where ~ is {home}",
+            remedy=f"export {VARIABLE}={quote(file)}",
+        )
 
 
 def _secrets(config: OpenStackConfig, name: str) -> tuple[str, ...]:
-    """The secret values of a cloud's configuration."""
     settings = config.cloud_config["clouds"].get(name) or {}
     pairs = {**settings, **(settings.get("auth") or {})}.items()
     return tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)

@@ -7,33 +7,24 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flakeship.model.errors import FlakeshipError
 
-ADMIN = re.compile(r"all_tenants|(POST|PUT|DELETE) .*/flavors")
-"""Calls that a cloud allows to its administrators only."""
-
-OVER = re.compile(r"quota|over[ _]?limit|over a limit|OverQuota", re.IGNORECASE)
-"""What Nova (403), Neutron (409), Cinder and Glance (413) answer when a quota is used up."""
-
-STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")
-"""How an answer in HTML begins."""
-
-USER = re.compile(r"//[^/@\s]*@")
-"""A name and a password in a URL."""
-
-LONGEST = 500
-"""Characters of an answer that a message repeats: some proxies answer with whole pages."""
+ADMIN = re.compile(r"all_tenants|(POST|PUT|DELETE) .*/flavors")  # calls of administrators only
+# what Nova (403), Neutron (409), Cinder and Glance (413) answer when a quota is used up
+OVER = re.compile(r"quota|over[ _]?limit|over a limit", re.IGNORECASE)
+STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")  # how an answer in HTML begins
+USER = re.compile(r"//[^/@\s]*@")  # a name and a password in a URL
+LONGEST = 500  # characters of an answer that a message repeats: some proxies send whole pages
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: the cloud's name, where its credentials come from, the roles of the token.
+    """Who calls, with the roles of its token; `secrets` must not be in a message.
 
-    `secrets` are words that must not be in a message, whatever the cloud answers.
+    `source` is where the credentials come from.
     """
 
     cloud: str
@@ -47,15 +38,15 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
     from keystoneauth1 import exceptions as auth
     from openstack import exceptions as sdk
 
-    reason, source = without(answer(error), caller.secrets), caller.source
+    reason, source, remedy = answer(error), caller.source, ""
+    for secret in caller.secrets:
+        reason = reason.replace(secret, "…")
     match error:
         case sdk.HttpException(status_code=int(status)) | auth.HttpError(http_status=int(status)):
             return _refused(status, shown(error.method, error.url), reason, caller)
         case auth.MissingAuthMethods():
-            code, what = (
-                "credentials-incomplete",
-                f"the credentials in {source} need a second factor",
-            )
+            code = "credentials-incomplete"
+            what = f"the credentials in {source} need a second factor"
             remedy = "use an application credential (`openstack application credential create`)"
         case auth.SSLError():
             code, what = "certificate-untrusted", f"the certificate is not trusted: {reason}"
@@ -70,19 +61,15 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
             code, what = "cloud-unreachable", f"cannot be reached: {reason}"
             remedy = f"check auth_url in {source}, and the network"
         case auth.AuthPluginException() | sdk.ConfigException():
-            code, what = (
-                "credentials-incomplete",
-                f"the settings in {source} are incomplete: {reason}",
-            )
-            remedy = ""
+            code = "credentials-incomplete"
+            what = f"the settings in {source} are incomplete: {reason}"
         case _:
-            code, what, remedy = "cloud-refused", reason, ""
+            code, what = "cloud-refused", reason
     return FlakeshipError(what, code=code, key=caller.cloud, remedy=remedy)
 
 
 def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipError:
-    """An answer that is no success."""
-    given = ""
+    given, remedy = "", ""
     if status in {403, 409, 413} and OVER.search(reason):
         code, what = "quota-exceeded", f"a quota of the project does not allow {call}: {reason}"
         remedy = "free something or ask for more: `openstack quota show --usage` shows the quotas"
@@ -104,7 +91,7 @@ def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipEr
         code, what = "cloud-busy", f"{call} was not served ({status}, {reason})"
         remedy = "the cloud is busy or under maintenance: try again later"
     else:
-        code, what, remedy = "cloud-refused", f"{call} failed with {status}: {reason}", ""
+        code, what = "cloud-refused", f"{call} failed with {status}: {reason}"
     return FlakeshipError(what, code=code, key=caller.cloud, given=given, remedy=remedy)
 
 
@@ -139,7 +126,7 @@ def answer(error: Exception) -> str:
 
 
 def _unanswered(error: Exception) -> str:
-    """An error that came from no cloud: of the libraries' own words only the first and the last."""
+    """An error of the libraries: their own words are only the first and the last of its causes."""
     root: BaseException = error
     while below := root.__cause__ or root.__context__:
         root = below
@@ -149,16 +136,14 @@ def _unanswered(error: Exception) -> str:
     return where
 
 
-def without(text: str, secrets: Iterable[str]) -> str:
-    """The text without these words."""
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    return text
-
-
 def shown(method: object, url: object) -> str:
-    """A call for a person, without what a URL may hold beside the place: a password, a query."""
+    """A call for a person: its URL without a password and a query."""
     parts = urlsplit(str(url or ""))
     tenants = "?all_tenants" if "all_tenants" in parts.query else ""
     host = parts.netloc.rpartition("@")[2]
     return f"{method} {parts.scheme}://{host}{parts.path}{tenants}" if host else "a call"
+
+
+def client(cloud: str, words: str) -> str:
+    """A command line of the client `openstack`; a cloud of the shell's choice needs no name."""
+    return f"openstack {f'--os-cloud {cloud} ' if cloud else ''}{words}"

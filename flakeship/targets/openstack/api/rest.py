@@ -9,11 +9,12 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
-from flakeship.targets.openstack.api.errors import passing, shown
+from flakeship.targets.openstack.api import errors
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -21,16 +22,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COMPUTE = "2.61"
-"""Nova's version of 2018: the first that lists flavors with their extra specs."""
-
-VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}
-"""The versions in the services' addresses."""
-
-PAGE = 1000
-"""Entries that are asked for at once; a cloud may give fewer."""
+COMPUTE = "2.61"  # of 2018: the first that lists flavors with their extra specs
+VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}  # in the services' addresses
+PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
+PATIENCE = 60.0  # seconds to delete an object; a server takes its time until its port is free
 
 Query = Mapping[str, str | list[str]]
+
+
+class Options(TypedDict, total=False):
+    """What else a call takes, as requests does."""
+
+    json: object
+    data: Iterable[bytes]
+    headers: Mapping[str, str]
+    timeout: float
 
 
 def client(connection: Connection, service: str) -> Proxy:
@@ -56,61 +62,27 @@ def versioned(url: str, version: str) -> str | None:
 
 
 def call(
-    service: Proxy,
-    method: str,
-    path: str,
-    query: Query | None = None,
-    *,
-    json: object = None,
-    data: Iterable[bytes] | None = None,
-    headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    service: Proxy, method: str, path: str, query: Query | None = None, **options: Unpack[Options]
 ) -> dict[str, Any]:
     """Call a service and return the answer's JSON, empty where it has none.
 
-    The keywords are those of requests. Raises an exception of openstacksdk where the answer is no
-    success; see `connected`.
+    Raises an exception of openstacksdk where the answer is no success; see `connected`.
     """
     from openstack.exceptions import raise_from_response
 
-    given = {"json": json, "data": data, "headers": headers, "timeout": timeout}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     started, outcome = time.monotonic(), "no answer"
     try:
         response = service.request(path, method, params=dict(query or {}), **options)
         outcome = str(response.status_code)
     finally:
-        shown_call = shown(method, f"{service.endpoint_override or service.service_type}{path}")
-        log.debug("%s: %s after %.2f s", shown_call, outcome, time.monotonic() - started)
+        place = f"{service.endpoint_override or service.service_type}{path}"
+        took = time.monotonic() - started
+        log.debug("%s: %s after %.2f s", errors.shown(method, place), outcome, took)
     raise_from_response(response)
     has_json = response.content and "json" in response.headers.get("Content-Type", "")
     answer = response.json() if has_json else {}
     assert isinstance(answer, dict)
     return answer
-
-
-def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Iterator[dict[str, Any]]:
-    """What is at a path, repeatedly until the seconds have passed; see `backoff`.
-
-    A failure that may pass is tolerated until then. Raises what `call` does where it lasts, and at
-    once for any other failure.
-    """
-    from keystoneauth1.exceptions import ClientException
-    from openstack.exceptions import SDKException
-
-    failure: Exception | None = None
-    for _ in backoff(seconds, first):
-        try:
-            found = call(service, "GET", path)
-        except (SDKException, ClientException) as error:
-            if not passing(error):
-                raise
-            failure = error
-        else:
-            failure = None
-            yield found
-    if failure:
-        raise failure
 
 
 def list_all(
@@ -128,3 +100,55 @@ def list_all(
             return found
         # links name the cloud's inner addresses where a proxy is wrongly set up
         asked["marker"] = page[key][-1]["id"]
+
+
+def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Iterator[dict[str, Any]]:
+    """What is at a path, repeatedly until the seconds have passed; see `backoff`.
+
+    A failure that may pass is tolerated until then. Raises what `call` does where it lasts, and at
+    once for any other failure.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    failure: Exception | None = None
+    for _ in backoff(seconds, first):
+        try:
+            found = call(service, "GET", path)
+        except (SDKException, ClientException) as error:
+            if not errors.passing(error):
+                raise
+            failure = error
+        else:
+            failure = None
+            yield found
+    if failure:
+        raise failure
+
+
+def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = False) -> None:
+    """Delete an object, with retries: nobody else does. With `wait` until it is gone.
+
+    `what` names it for a person. Raises FlakeshipError (removal-failed) with `by_hand`, the command
+    that removes it.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import NotFoundException, SDKException
+
+    last = "it still exists"
+    asked = False
+    for _ in backoff(PATIENCE, first=0.3):
+        try:
+            if not asked:
+                call(service, "DELETE", path)
+                asked = True
+            if not wait:
+                return
+            call(service, "GET", path)
+        except NotFoundException:
+            return
+        except (SDKException, ClientException) as error:
+            last = errors.answer(error)
+    raise FlakeshipError(
+        f"could not be removed: {last}", code="removal-failed", key=what, remedy=f"try `{by_hand}`"
+    )

@@ -20,9 +20,8 @@ from flakeship.rollout.orphans import LONGEST
 from flakeship.rollout.ownership import CHECKOUT, Owner
 from flakeship.system.process import deferred
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.connection import connected, login
-from flakeship.targets.openstack.api.errors import answer
+from flakeship.targets.openstack.api.errors import answer, client
 from flakeship.targets.openstack.images import glance
 from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import GIGABYTE, TAG, servers

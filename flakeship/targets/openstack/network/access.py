@@ -13,7 +13,7 @@ from flakeship.model.ports import SSH
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
-from flakeship.targets.openstack.api.client_command import client
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.network.temporary_address import temporary_address

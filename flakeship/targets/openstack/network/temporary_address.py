@@ -13,8 +13,7 @@ from openstack.exceptions import HttpException
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import temporary
 from flakeship.targets.openstack.api import errors, rest
-from flakeship.targets.openstack.api.client_command import client
-from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.ownership_tags import description, words
@@ -102,4 +101,4 @@ def _remove(network: Proxy, request: VerifyServerRequest, floating_ip: FloatingI
     number, address = floating_ip["id"], floating_ip["floating_ip_address"]
     by_hand = client(request.cloud, f"floating ip delete {number}")
     what = f"the temporary floating IP {address} of {request.machine}"
-    delete(network, f"/floatingips/{number}", what, by_hand)
+    rest.delete(network, f"/floatingips/{number}", what, by_hand)

@@ -11,7 +11,7 @@ from openstack.exceptions import NotFoundException, SDKException
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.log import clean
 from flakeship.targets.openstack.api import errors, rest
-from flakeship.targets.openstack.api.client_command import client
+from flakeship.targets.openstack.api.errors import client
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy

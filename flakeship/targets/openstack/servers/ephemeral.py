@@ -12,8 +12,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner, temporary
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.client_command import client
-from flakeship.targets.openstack.api.deletion import delete
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
 from flakeship.targets.openstack.servers import faults, verify_server
@@ -117,9 +116,9 @@ def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
 def _remove_server(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
     by_hand = client(request.cloud, f"server delete {number}")
     what = f"the test server of {request.machine}"
-    delete(compute, f"/servers/{number}", what, by_hand, wait=True)
+    rest.delete(compute, f"/servers/{number}", what, by_hand, wait=True)
 
 
 def _remove_port(network: Proxy, request: VerifyServerRequest, number: str) -> None:
     by_hand = client(request.cloud, f"port delete {number}")
-    delete(network, f"/ports/{number}", f"the port of {request.machine}", by_hand)
+    rest.delete(network, f"/ports/{number}", f"the port of {request.machine}", by_hand)

@@ -7,8 +7,8 @@ from typing import Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.client_command import client
 from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.api.errors import client
 
 
 def failure(name: str, server: Mapping[str, Any], cloud: str) -> FlakeshipError:

@@ -10,7 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.client_command import client
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import verify_server

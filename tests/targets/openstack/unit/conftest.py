@@ -13,7 +13,7 @@ import pytest
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.api import connection, deletion, rest
+from flakeship.targets.openstack.api import connection, rest
 from flakeship.targets.openstack.requests import PublishRequest
 from tests.targets.openstack.unit import fake_cloud
 from tests.targets.openstack.unit.fake_cloud import Cloud
@@ -42,7 +42,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
     monkeypatch.setattr(connection, "connected", connected)
     monkeypatch.setattr(rest, "client", lambda cloud, service: cloud.service(service))
-    monkeypatch.setattr(deletion, "PATIENCE", 1)
+    monkeypatch.setattr(rest, "PATIENCE", 1)
     return made
 
 

@@ -10,8 +10,7 @@ import pytest
 from openstack.config import loader
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.targets.openstack.api.clouds_yaml import shared
-from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.api.connection import connected, shared
 from tests.targets.openstack.unit.fake_cloud import Cloud, settings
 
 

@@ -88,7 +88,7 @@ def test_what_cannot_be_removed_is_told(
 ) -> None:
     caplog.set_level(logging.INFO, "flakeship")
     on(cloud)
-    monkeypatch.setattr("flakeship.targets.openstack.api.deletion.PATIENCE", 0.1)
+    monkeypatch.setattr("flakeship.targets.openstack.api.rest.PATIENCE", 0.1)
     cloud.refuse("DELETE /compute", 409, {"conflictingRequest": {"message": "it is locked"}})
     lines = sweep()
     assert caplog.messages[0].startswith("server web-1: could not be removed: it is locked. Try `")
