@@ -34,9 +34,9 @@ def withdraw_image(request: PublishRequest, printed: str) -> None:
 
 def set_image_visibility(request: VisibilityRequest, _printed: str) -> None:
     """Show the images that are in use and hide the others."""
-    from flakeship.targets.openstack.images import visibility  # noqa: PLC0415
+    from flakeship.targets.openstack.images import publish  # noqa: PLC0415
 
-    visibility.set_visibility(request)
+    publish.set_visibility(request)
 
 
 def verify_server(request: VerifyServerRequest, printed: str) -> Evidence:

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openstack.exceptions import (
+    BadRequestException,
+    ForbiddenException,
+    HttpException,
+    NotFoundException,
+)
+
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import MIB
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import answer
-from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import TAG
 from flakeship.targets.openstack.requests import PublishRequest
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
-ANSWER = 900.0
-"""Seconds for Glance to answer after the last byte: some stores only then begin to write."""
+log = logging.getLogger(__name__)
 
-ACTIVE = 900.0
-"""Seconds for an image to become active: some clouds convert what they get."""
+BLOCK = MIB  # what requests itself takes at a time, 16 KiB, is slower than a network
+EVERY = 3.0  # seconds between two lines about the progress
+ANSWER = 900.0  # seconds after the last byte: some stores only then begin to write
+ACTIVE = 900.0  # seconds to become active: some clouds convert what they get
 
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
 
@@ -34,58 +45,86 @@ CHOOSING = "icize_image"
 Found = Mapping[str, Any]
 
 
-def describe(request: PublishRequest, call: Callable[[], object]) -> None:
-    """Make a call that sets what an image is to carry. Raises FlakeshipError."""
-    from openstack.exceptions import BadRequestException, ForbiddenException
+class Upload:
+    """The bytes of a file as the body of a request; `sha512` is set once they have been sent.
 
-    try:
-        call()
-    except BadRequestException as error:
-        raise failure(
-            request, f"Glance refuses its properties: {answer(error)}", "image-refused"
-        ) from error
-    except ForbiddenException as error:
-        reason = answer(error)
-        if request.visibility in WITHIN and CHOOSING in reason:
-            raise FlakeshipError(
-                f"the roles of these credentials may not choose this visibility ({reason})",
-                code="visibility-forbidden",
-                key="flakeship:openstack.visibility",
-                given=request.visibility,
-                allowed=WITHIN[request.visibility],
-            ) from error
-        raise
+    It has a length, so requests sends a Content-Length, which more proxies and stores understand
+    than chunks; a second iteration, as after a renewed token, starts over.
+    """
 
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.size = path.stat().st_size
+        self.sha512 = ""
 
-def send(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> None:
-    """Upload the bytes. Raises FlakeshipError where Glance refuses them."""
-    from openstack.exceptions import HttpException
+    def __len__(self) -> int:
+        return self.size
 
-    try:
-        rest.call(
-            glance,
-            "PUT",
-            f"/images/{image['id']}/file",
-            data=body,
-            headers={"Content-Type": "application/octet-stream"},
-            timeout=ANSWER,
+    def __iter__(self) -> Iterator[bytes]:
+        digest = hashlib.sha512()
+        sent, began, logged = 0, time.monotonic(), time.monotonic()
+        with self.path.open("rb", buffering=0) as file:
+            while block := file.read(BLOCK):
+                yield block
+                # after the block is in the socket: the other side works on it meanwhile
+                digest.update(block)
+                sent += len(block)
+                now = time.monotonic()
+                if now - logged >= EVERY:
+                    logged = now
+                    self._log(sent, sent / (now - began))
+        self.sha512 = digest.hexdigest()
+
+    def _log(self, sent: int, speed: float) -> None:
+        log.info(
+            "%s: %d of %d MiB uploaded, %.0f MiB/s, %.0f s to go",
+            self.name,
+            sent // MIB,
+            self.size // MIB,
+            speed / MIB,
+            (self.size - sent) / speed,
         )
-    except HttpException as error:
-        if error.status_code not in {400, 415}:
-            raise
-        # before the reason there is a sentence about the type of the request
-        reason = answer(error).rpartition("by this server.: ")[2]
-        raise failure(
-            request,
-            f"Glance refuses {request.file}, which begins as {image['disk_format']}: {reason}",
-            "image-refused",
-            "`qemu-img check` and `qemu-img info` show more",
-        ) from error
 
 
 def failure(request: PublishRequest, what: str, code: str, remedy: str = "") -> FlakeshipError:
     """An error about the image of a request."""
     return FlakeshipError(what, code=code, key=f"image {request.name}", remedy=remedy)
+
+
+def describe(request: PublishRequest, call: Callable[[], object]) -> None:
+    """Make a call that sets what an image is to carry. Raises FlakeshipError."""
+    try:
+        call()
+    except BadRequestException as error:
+        what = f"Glance refuses its properties: {answer(error)}"
+        raise failure(request, what, "image-refused") from error
+    except ForbiddenException as error:
+        reason = answer(error)
+        if request.visibility not in WITHIN or CHOOSING not in reason:
+            raise
+        raise FlakeshipError(
+            f"the roles of these credentials may not choose this visibility ({reason})",
+            code="visibility-forbidden",
+            key="flakeship:openstack.visibility",
+            given=request.visibility,
+            allowed=WITHIN[request.visibility],
+        ) from error
+
+
+def send(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> None:
+    """Upload the bytes. Raises FlakeshipError where Glance refuses them."""
+    path, headers = f"/images/{image['id']}/file", {"Content-Type": "application/octet-stream"}
+    try:
+        rest.call(glance, "PUT", path, data=body, headers=headers, timeout=ANSWER)
+    except HttpException as error:
+        if error.status_code not in {400, 415}:
+            raise
+        # before the reason there is a sentence about the type of the request
+        reason = answer(error).rpartition("by this server.: ")[2]
+        what = f"Glance refuses {request.file}, which begins as {image['disk_format']}: {reason}"
+        remedy = "`qemu-img check` and `qemu-img info` show more"
+        raise failure(request, what, "image-refused", remedy) from error
 
 
 def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
@@ -96,15 +135,11 @@ def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
         if status == "active":
             return image
         if status in {"killed", "deleted", "pending_delete", "deactivated"}:
-            raise failure(
-                request,
-                f"is {status} after its upload",
-                "image-not-active",
-                "try again, or ask the cloud's administrators for the reason",
-            )
-    raise failure(
-        request, f"is {status}, not active, {ACTIVE:.0f} s after its upload", "image-not-active"
-    )
+            remedy = "try again, or ask the cloud's administrators for the reason"
+            what = f"is {status} after its upload"
+            raise failure(request, what, "image-not-active", remedy)
+    what = f"is {status}, not active, {ACTIVE:.0f} s after its upload"
+    raise failure(request, what, "image-not-active")
 
 
 def same(request: PublishRequest, image: Found) -> bool:
@@ -114,29 +149,24 @@ def same(request: PublishRequest, image: Found) -> bool:
     """
     algorithm, value = image.get("os_hash_algo"), image.get("os_hash_value")
     if not algorithm or not value:
-        raise failure(
-            request,
-            f"Glance reports no checksum for {image['id']}, so its contents cannot be verified",
-            "checksum-missing",
-            "Glance must support os_hash_value (Rocky, 2018, or later)",
-        )
+        what = f"Glance reports no checksum for {image['id']}, so its contents cannot be verified"
+        remedy = "Glance must support os_hash_value (Rocky, 2018, or later)"
+        raise failure(request, what, "checksum-missing", remedy)
     if algorithm == "sha512":
         return bool(value == request.sha512)
     if algorithm not in hashlib.algorithms_available:
-        raise failure(
-            request, f"Python cannot compute the cloud's checksum, {algorithm}", "checksum-missing"
-        )
+        what = f"Python cannot compute the cloud's checksum, {algorithm}"
+        raise failure(request, what, "checksum-missing")
     with Path(request.file).open("rb") as file:
         return bool(hashlib.file_digest(file, algorithm).hexdigest() == value)
 
 
-def update(
-    glance: Proxy, request: PublishRequest, image: Found, properties: Mapping[str, Any]
-) -> None:
+def update(glance: Proxy, request: PublishRequest, image: Found, properties: Found) -> None:
     """Patch the properties that differ; those that others have added stay."""
     path = f"/images/{image['id']}"
+    pointers = {key: key.replace("~", "~0").replace("/", "~1") for key in properties}
     changes = [
-        {"op": "replace" if key in image else "add", "path": f"/{_pointer(key)}", "value": value}
+        {"op": "replace" if key in image else "add", "path": f"/{pointers[key]}", "value": value}
         for key, value in properties.items()
         if image.get(key) != value
     ]
@@ -146,22 +176,7 @@ def update(
         rest.call(glance, "PUT", f"{path}/tags/{TAG}")
 
 
-def hide(glance: Proxy, identity: str, *, hidden: bool) -> None:
-    """Hide an image from lists, or show it."""
-    change = [{"op": "replace", "path": "/os_hidden", "value": hidden}]
-    rest.call(glance, "PATCH", f"/images/{identity}", json=change, headers=PATCH)
-
-
-def _pointer(key: str) -> str:
-    """A key as a part of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
 def remove(glance: Proxy, identity: str) -> None:
     """Delete an image, or find it gone."""
-    from openstack.exceptions import NotFoundException
-
-    try:
+    with suppress(NotFoundException):
         rest.call(glance, "DELETE", f"/images/{identity}")
-    except NotFoundException:
-        return

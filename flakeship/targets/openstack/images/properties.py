@@ -1,4 +1,4 @@
-"""The properties of a release's image, for Nova and for people."""
+"""What a release's image carries."""
 
 from __future__ import annotations
 

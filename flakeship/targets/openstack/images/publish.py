@@ -1,4 +1,4 @@
-"""A release's image in Glance: uploaded, compared, kept up to date, and withdrawn.
+"""A release's image in Glance: uploaded, compared, kept up to date, shown, and withdrawn.
 
 A new image is hidden: nobody is offered an image that is incomplete or not yet verified.
 """
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openstack.exceptions import ConflictException, ForbiddenException, NotFoundException
 from pydantic import ValidationError
 
 from flakeship.model.codec import parse
@@ -23,9 +24,8 @@ from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.api.errors import answer, client
 from flakeship.targets.openstack.images import glance
-from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import GIGABYTE, TAG, servers
-from flakeship.targets.openstack.requests import Published, PublishRequest
+from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -61,12 +61,9 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
     """
     path = Path(request.file)
     if not path.is_file() or not path.stat().st_size:
-        raise glance.failure(
-            request,
-            f"{path} is gone from the store or empty",
-            "image-file-missing",
-            "run `pulumi refresh`, then `pulumi up`, to build it again",
-        )
+        remedy = "run `pulumi refresh`, then `pulumi up`, to build it again"
+        what = f"{path} is gone from the store or empty"
+        raise glance.failure(request, what, "image-file-missing", remedy)
     kind, size = image_file.inspect(path)
     disk = image_file.mebibytes(size)
     properties: dict[str, Any] = {
@@ -87,55 +84,63 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
         return Published(image["id"], request.sha512, path.stat().st_size, disk)
 
 
+def set_visibility(request: VisibilityRequest) -> None:
+    """Show the images that servers boot from and hide the older ones (os_hidden).
+
+    Raises FlakeshipError where one to show is gone; one to hide may be.
+    """
+    wanted = [(each, True) for each in request.hidden] + [(each, False) for each in request.shown]
+    with connected(request.cloud) as connection:
+        images = rest.client(connection, "image")
+        for identity, hidden in wanted:
+            change = [{"op": "replace", "path": "/os_hidden", "value": hidden}]
+            try:
+                rest.call(images, "PATCH", f"/images/{identity}", json=change, headers=glance.PATCH)
+            except NotFoundException as error:
+                if hidden:
+                    continue
+                raise FlakeshipError(
+                    "is gone from Glance",
+                    code="image-missing",
+                    key=f"image {identity}",
+                    remedy="the next `pulumi up` publishes it again",
+                ) from error
+
+
 def withdraw(request: PublishRequest, previous: Published | None) -> None:
     """Remove an image from Glance, if it is there.
 
     Raises FlakeshipError where a server boots from it (as far as the roles show the servers of
     others), and where the cloud refuses to remove it.
     """
-    from openstack.exceptions import ConflictException, ForbiddenException
-
     if previous is None:
         return
     with connected(request.cloud) as connection:
-        images, path = rest.client(connection, "image"), f"/images/{previous.id}"
+        images = rest.client(connection, "image")
         roles = list(login(connection).role_names or [])
         users, _ = servers(rest.client(connection, "compute"), roles, previous.id)
         if users:
             named = ", ".join(f"{user.name} (project {user.project})" for user in users)
-            raise glance.failure(
-                request,
-                f"{named} boots from it, so it stays",
-                "image-in-use",
-                "remove the server first",
-            )
+            what = f"{named} boots from it, so it stays"
+            raise glance.failure(request, what, "image-in-use", "remove the server first")
         try:
             glance.remove(images, previous.id)
         except ConflictException as error:
-            raise glance.failure(
-                request,
-                f"is in use ({answer(error)})",
-                "image-in-use",
-                "remove the volumes and servers that were made from it first",
-            ) from error
+            remedy = "remove the volumes and servers that were made from it first"
+            what = f"is in use ({answer(error)})"
+            raise glance.failure(request, what, "image-in-use", remedy) from error
         except ForbiddenException as error:
-            if rest.call(images, "GET", path).get("protected"):
-                unprotect = client(request.cloud, f"image set --unprotect {previous.id}")
-                raise glance.failure(
-                    request,
-                    "is protected, so it stays",
-                    "image-protected",
-                    f"`{unprotect}` allows its removal",
-                ) from error
-            raise
+            if not rest.call(images, "GET", f"/images/{previous.id}").get("protected"):
+                raise
+            unprotect = client(request.cloud, f"image set --unprotect {previous.id}")
+            what, remedy = "is protected, so it stays", f"`{unprotect}` allows its removal"
+            raise glance.failure(request, what, "image-protected", remedy) from error
 
 
 def _usable(
     images: Proxy, request: PublishRequest, previous: Published | None
 ) -> glance.Found | None:
     """The image of the previous publication, where it is active and has the bytes."""
-    from openstack.exceptions import NotFoundException
-
     if previous is None:
         return None
     try:
@@ -144,12 +149,9 @@ def _usable(
         return None
     if image["status"] == "deactivated":
         activate = client(request.cloud, f"image set --activate {previous.id}")
-        raise glance.failure(
-            request,
-            f"an administrator has deactivated {previous.id}",
-            "image-deactivated",
-            f"have it activated again (`{activate}`) or deleted",
-        )
+        remedy = f"have it activated again (`{activate}`) or deleted"
+        what = f"an administrator has deactivated {previous.id}"
+        raise glance.failure(request, what, "image-deactivated", remedy)
     return image if image["status"] == "active" and glance.same(request, image) else None
 
 
@@ -182,7 +184,7 @@ def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) 
         "container_format": "bare",
         "tags": [TAG],
     }
-    body = Upload(Path(request.file), f"image {request.name}")
+    body = glance.Upload(Path(request.file), f"image {request.name}")
     try:
         glance.describe(request, lambda: rest.call(images, "POST", "/images", json=image))
         glance.send(images, request, image, body)

@@ -25,8 +25,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
 from flakeship.rollout.ownership import RELEASE, STACK
 from flakeship.targets.openstack.api.connection import connected
-from flakeship.targets.openstack.images.publish import publish, withdraw
-from flakeship.targets.openstack.images.visibility import set_visibility
+from flakeship.targets.openstack.images.publish import publish, set_visibility, withdraw
 from flakeship.targets.openstack.inspect import inspect
 from flakeship.targets.openstack.requests import PublishRequest, VisibilityRequest
 

@@ -8,8 +8,12 @@ from dataclasses import replace
 
 from flakeship.model.codec import dump
 from flakeship.system import process
-from flakeship.targets.openstack.images.publish import previous_publication, publish, withdraw
-from flakeship.targets.openstack.images.visibility import set_visibility
+from flakeship.targets.openstack.images.publish import (
+    previous_publication,
+    publish,
+    set_visibility,
+    withdraw,
+)
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
 from tests.targets.openstack.unit.conftest import only, refused
 from tests.targets.openstack.unit.fake_cloud import Cloud
