@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_openstack import networking
 
-from flakeship.targets.openstack.network.rules import Rule
+from flakeship.targets.openstack.network.networks import Rule
 from flakeship.targets.openstack.owned_resources import SECURITY_GROUP
 
 

@@ -11,7 +11,7 @@ from pulumi_openstack import compute
 
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.flavors.choice import Choice
-from flakeship.targets.openstack.images.properties import properties
+from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan

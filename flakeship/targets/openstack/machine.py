@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.targets.openstack.choices import Access, Placement
 from flakeship.targets.openstack.inventory import Flavor
-from flakeship.targets.openstack.network.rules import Rule, group_name, rules_of
+from flakeship.targets.openstack.network.networks import Rule, group_name, rules_of
 from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.targets.openstack.settings import CloudServer, NetworkSettings

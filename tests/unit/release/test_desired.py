@@ -16,7 +16,7 @@ from flakeship.nix import evaluate
 from flakeship.nix import evaluate as memory
 from flakeship.release.desired import Flake, refuse_unbootable
 from flakeship.targets import registry
-from flakeship.targets.openstack.images.properties import properties
+from flakeship.targets.openstack.images.upload import properties
 from tests.unit.model.test_ledger import release
 
 QCOW2 = release(1)

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openstack.exceptions import (
-    BadRequestException,
-    ForbiddenException,
-    HttpException,
-    NotFoundException,
-)
-
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.sizes import MIB
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import answer
+from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import TAG
 from flakeship.targets.openstack.requests import PublishRequest
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
-log = logging.getLogger(__name__)
-
-BLOCK = MIB  # what requests itself takes at a time, 16 KiB, is slower than a network
-EVERY = 3.0  # seconds between two lines about the progress
 ANSWER = 900.0  # seconds after the last byte: some stores only then begin to write
 ACTIVE = 900.0  # seconds to become active: some clouds convert what they get
 
@@ -45,48 +32,6 @@ CHOOSING = "icize_image"
 Found = Mapping[str, Any]
 
 
-class Upload:
-    """The bytes of a file as the body of a request; `sha512` is set once they have been sent.
-
-    It has a length, so requests sends a Content-Length, which more proxies and stores understand
-    than chunks; a second iteration, as after a renewed token, starts over.
-    """
-
-    def __init__(self, path: Path, name: str) -> None:
-        self.path = path
-        self.name = name
-        self.size = path.stat().st_size
-        self.sha512 = ""
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __iter__(self) -> Iterator[bytes]:
-        digest = hashlib.sha512()
-        sent, began, logged = 0, time.monotonic(), time.monotonic()
-        with self.path.open("rb", buffering=0) as file:
-            while block := file.read(BLOCK):
-                yield block
-                # after the block is in the socket: the other side works on it meanwhile
-                digest.update(block)
-                sent += len(block)
-                now = time.monotonic()
-                if now - logged >= EVERY:
-                    logged = now
-                    self._log(sent, sent / (now - began))
-        self.sha512 = digest.hexdigest()
-
-    def _log(self, sent: int, speed: float) -> None:
-        log.info(
-            "%s: %d of %d MiB uploaded, %.0f MiB/s, %.0f s to go",
-            self.name,
-            sent // MIB,
-            self.size // MIB,
-            speed / MIB,
-            (self.size - sent) / speed,
-        )
-
-
 def failure(request: PublishRequest, what: str, code: str, remedy: str = "") -> FlakeshipError:
     """An error about the image of a request."""
     return FlakeshipError(what, code=code, key=f"image {request.name}", remedy=remedy)
@@ -94,6 +39,8 @@ def failure(request: PublishRequest, what: str, code: str, remedy: str = "") -> 
 
 def describe(request: PublishRequest, call: Callable[[], object]) -> None:
     """Make a call that sets what an image is to carry. Raises FlakeshipError."""
+    from openstack.exceptions import BadRequestException, ForbiddenException
+
     try:
         call()
     except BadRequestException as error:
@@ -114,6 +61,8 @@ def describe(request: PublishRequest, call: Callable[[], object]) -> None:
 
 def send(glance: Proxy, request: PublishRequest, image: Found, body: Upload) -> None:
     """Upload the bytes. Raises FlakeshipError where Glance refuses them."""
+    from openstack.exceptions import HttpException
+
     path, headers = f"/images/{image['id']}/file", {"Content-Type": "application/octet-stream"}
     try:
         rest.call(glance, "PUT", path, data=body, headers=headers, timeout=ANSWER)
@@ -161,6 +110,29 @@ def same(request: PublishRequest, image: Found) -> bool:
         return bool(hashlib.file_digest(file, algorithm).hexdigest() == value)
 
 
+def compare(request: PublishRequest, sha512: str, image: Found) -> None:
+    """Refuse other bytes than were built, those sent (`sha512`) and those in Glance.
+
+    Raises FlakeshipError.
+    """
+    if sha512 != request.sha512:
+        raise failure(
+            request,
+            f"{request.file} has changed since it was built (sha512 {sha512[:16]}…, built was "
+            f"{request.sha512[:16]}…)",
+            "image-file-changed",
+            "`nix store verify --all` finds what else has changed, `nix store repair` repairs it",
+        )
+    if not same(request, image):
+        raise failure(
+            request,
+            f"Glance has other bytes than {request.file} "
+            f"({image['os_hash_algo']} {image['os_hash_value'][:16]}…): they were changed in "
+            "transit, or the cloud converts images",
+            "image-differs",
+        )
+
+
 def update(glance: Proxy, request: PublishRequest, image: Found, properties: Found) -> None:
     """Patch the properties that differ; those that others have added stay."""
     path = f"/images/{image['id']}"
@@ -178,5 +150,7 @@ def update(glance: Proxy, request: PublishRequest, image: Found, properties: Fou
 
 def remove(glance: Proxy, identity: str) -> None:
     """Delete an image, or find it gone."""
+    from openstack.exceptions import NotFoundException
+
     with suppress(NotFoundException):
         rest.call(glance, "DELETE", f"/images/{identity}")

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openstack.exceptions import ConflictException, ForbiddenException, NotFoundException
 from pydantic import ValidationError
 
 from flakeship.model.codec import parse
@@ -24,6 +23,7 @@ from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.api.errors import answer, client
 from flakeship.targets.openstack.images import glance
+from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import GIGABYTE, TAG, servers
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
 
@@ -89,6 +89,8 @@ def set_visibility(request: VisibilityRequest) -> None:
 
     Raises FlakeshipError where one to show is gone; one to hide may be.
     """
+    from openstack.exceptions import NotFoundException
+
     wanted = [(each, True) for each in request.hidden] + [(each, False) for each in request.shown]
     with connected(request.cloud) as connection:
         images = rest.client(connection, "image")
@@ -113,6 +115,8 @@ def withdraw(request: PublishRequest, previous: Published | None) -> None:
     Raises FlakeshipError where a server boots from it (as far as the roles show the servers of
     others), and where the cloud refuses to remove it.
     """
+    from openstack.exceptions import ConflictException, ForbiddenException
+
     if previous is None:
         return
     with connected(request.cloud) as connection:
@@ -141,6 +145,8 @@ def _usable(
     images: Proxy, request: PublishRequest, previous: Published | None
 ) -> glance.Found | None:
     """The image of the previous publication, where it is active and has the bytes."""
+    from openstack.exceptions import NotFoundException
+
     if previous is None:
         return None
     try:
@@ -184,37 +190,17 @@ def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) 
         "container_format": "bare",
         "tags": [TAG],
     }
-    body = glance.Upload(Path(request.file), f"image {request.name}")
+    body = Upload(Path(request.file), f"image {request.name}")
     try:
         glance.describe(request, lambda: rest.call(images, "POST", "/images", json=image))
         glance.send(images, request, image, body)
         found = glance.active(images, request, image["id"])
-        _compare(request, body.sha512, found)
+        glance.compare(request, body.sha512, found)
     except BaseException:
         with deferred():
             _abandon(images, image["id"])
         raise
     return found
-
-
-def _compare(request: PublishRequest, sha512: str, image: glance.Found) -> None:
-    """Refuse other bytes than were built, those sent (`sha512`) and those in Glance."""
-    if sha512 != request.sha512:
-        raise glance.failure(
-            request,
-            f"{request.file} has changed since it was built (sha512 {sha512[:16]}…, built was "
-            f"{request.sha512[:16]}…)",
-            "image-file-changed",
-            "`nix store verify --all` finds what else has changed, `nix store repair` repairs it",
-        )
-    if not glance.same(request, image):
-        raise glance.failure(
-            request,
-            f"Glance has other bytes than {request.file} "
-            f"({image['os_hash_algo']} {image['os_hash_value'][:16]}…): they were changed in "
-            "transit, or the cloud converts images",
-            "image-differs",
-        )
 
 
 def _abandon(images: Proxy, identity: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from flakeship.model.ports import SSH
@@ -14,9 +13,7 @@ from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.errors import client
-from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.network.port import Port
-from flakeship.targets.openstack.network.temporary_address import temporary_address
+from flakeship.targets.openstack.network.port import Port, floating, temporary_address
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.verify.request import Route
 
@@ -25,11 +22,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SECONDS = 10.0
-"""For the login on the bastion, which is up."""
+SECONDS = 10.0  # for the login on the bastion, which is up
+IDLE = 900  # seconds that the bastion's connection stays idle: a booting server uses no forward
 
-IDLE = 900
-"""Seconds that the connection to the bastion stays idle: a booting server uses no forward."""
+UNUSABLE = "%s: cannot use %s as a bastion: %s"
+
+
+def endpoint(request: VerifyServerRequest, bastion: Bastion) -> Endpoint:
+    """The login on a bastion."""
+    return Endpoint(bastion.name, bastion.address, SSH, bastion.user, request.verify.identity)
 
 
 @dataclass(frozen=True)
@@ -40,106 +41,86 @@ class NovaAccess:
     request: VerifyServerRequest
     port: Port
 
-    def open(self) -> AbstractContextManager[Route]:
-        """Open the route; see open_route."""
-        return open_route(self.network, self.request, self.port)
+    @contextmanager
+    def open(self) -> Iterator[Route]:
+        """Open the route that the request asks for; what it needs is removed afterwards.
 
+        A bastion that cannot be used is replaced by a temporary floating IP: what is wrong with the
+        active server must not block its successor. Raises FlakeshipError.
+        """
+        request, subnet = self.request, self.port.subnet
+        ports = {number: number for number in self._declared}
+        with ExitStack() as opened:
+            if self._serving():
+                yield Route(request.stable, ports, subnet, serving=True)
+            elif request.access == "direct":
+                yield Route(self.port.ipv4, ports, subnet)
+            elif request.access == "bastion" and (route := self._through_bastion(opened)):
+                yield route
+            else:
+                temporary = temporary_address(self.network, request, self.port)
+                address = opened.enter_context(temporary)
+                yield Route(address, ports, subnet, login=self._by_hand)
 
-@contextmanager
-def open_route(network: Proxy, request: VerifyServerRequest, server_port: Port) -> Iterator[Route]:
-    """Open the route that the request asks for; what it needs is removed afterwards.
+    @property
+    def _declared(self) -> list[int]:
+        """The TCP ports that the checks need."""
+        declared = self.request.verify.ports
+        return sorted({SSH, *(each.port for each in declared if each.transport == "tcp")})
 
-    A bastion that cannot be used is replaced by a temporary floating IP: what is wrong with the
-    active server must not block its successor. Raises FlakeshipError.
-    """
-    with ExitStack() as opened:
-        ports = {number: number for number in declared(request)}
-        if serving(network, request, server_port):
-            yield Route(request.stable, ports, server_port.subnet, serving=True)
-        elif request.access == "direct":
-            yield Route(server_port.ipv4, ports, server_port.subnet)
-        elif request.access == "bastion" and (
-            route := _through_bastion(opened, request, server_port)
-        ):
-            yield route
-        else:
-            address = opened.enter_context(temporary_address(network, request, server_port))
-            login = partial(_by_hand, request, server_port)
-            yield Route(address, ports, server_port.subnet, login=login)
+    def _serving(self) -> bool:
+        """Whether the stable address leads to this very port."""
+        stable = self.request.stable
+        if not stable or stable == self.port.ipv4:
+            return bool(stable)
+        found = floating(self.network, floating_ip_address=stable)
+        return any(each["port_id"] == self.port.id for each in found)
 
-
-def serving(network: Proxy, request: VerifyServerRequest, server_port: Port) -> bool:
-    """Whether the stable address leads to this very port."""
-    if not request.stable or request.stable == server_port.ipv4:
-        return bool(request.stable)
-    found = port.floating(network, floating_ip_address=request.stable)
-    return any(each["port_id"] == server_port.id for each in found)
-
-
-def endpoint(request: VerifyServerRequest, bastion: Bastion) -> Endpoint:
-    """The login on a bastion."""
-    return Endpoint(bastion.name, bastion.address, SSH, bastion.user, request.verify.identity)
-
-
-def declared(request: VerifyServerRequest) -> list[int]:
-    """The TCP ports that the checks need."""
-    return sorted({SSH, *(each.port for each in request.verify.ports if each.transport == "tcp")})
-
-
-def _through_bastion(
-    opened: ExitStack, request: VerifyServerRequest, server_port: Port
-) -> Route | None:
-    """Forwards through the bastion; None, with a line in the log, where it cannot be used."""
-    machine, bastion = request.machine, request.bastion
-    if bastion is None:
-        log.info("%s: the stack has no active server yet to use as a bastion", machine)
-        return None
-    if SSH in request.restricted:
-        log.info(
-            "%s: cannot use %s as a bastion: port %d is restricted, and the bastion's private "
-            "address may not be allowed",
-            machine,
-            bastion.name,
-            SSH,
+    def _through_bastion(self, opened: ExitStack) -> Route | None:
+        """Forwards through the bastion; None, with a line in the log, where it cannot be used."""
+        request, machine, bastion = self.request, self.request.machine, self.request.bastion
+        if bastion is None:
+            log.info("%s: the stack has no active server yet to use as a bastion", machine)
+            return None
+        if SSH in request.restricted:
+            why = f"port {SSH} is restricted, and the bastion's private address may not be allowed"
+            log.info(UNUSABLE, machine, bastion.name, why)
+            return None
+        through, address = endpoint(request, bastion), self.port.ipv4
+        login = opened.enter_context(connection.Connection(through, bastion.host_keys, IDLE))
+        try:
+            login.connect(SECONDS)
+            ports = {number: login.forward(address, number) for number in self._declared}
+        except (
+            connection.UnreachableError,
+            connection.LoginRefusedError,
+            connection.HostKeyRefusedError,
+        ) as error:
+            log.info(UNUSABLE, machine, bastion.name, error)
+            return None
+        log.info("%s: using %s as a bastion", machine, bastion.name)
+        proxy = f"{SshOptions(through, bastion.host_keys).command_line()} -W {address}:{SSH}"
+        return Route(
+            LOOPBACK,
+            ports,
+            self.port.subnet,
+            own=False,
+            login=lambda keys: [f"  {self._login(address, keys, proxy)}"],
         )
-        return None
-    through = endpoint(request, bastion)
-    login = opened.enter_context(connection.Connection(through, bastion.host_keys, IDLE))
-    try:
-        login.connect(SECONDS)
-        ports = {number: login.forward(server_port.ipv4, number) for number in declared(request)}
-    except (
-        connection.UnreachableError,
-        connection.LoginRefusedError,
-        connection.HostKeyRefusedError,
-    ) as error:
-        log.info("%s: cannot use %s as a bastion: %s", machine, bastion.name, error)
-        return None
-    log.info("%s: using %s as a bastion", machine, bastion.name)
-    forward = f"-W {server_port.ipv4}:{SSH}"
-    proxy = f"{SshOptions(through, bastion.host_keys).command_line()} {forward}"
-    behind = _endpoint(request, server_port.ipv4)
-    return Route(
-        LOOPBACK,
-        ports,
-        server_port.subnet,
-        own=False,
-        login=lambda keys: [f"  {SshOptions(behind, keys, proxy=proxy).command_line()}"],
-    )
 
+    def _by_hand(self, keys: Sequence[str]) -> list[str]:
+        """The commands that log in once the temporary address has been removed."""
+        cloud = self.request.cloud
+        create = f"floating ip create --port {self.port.id} {self.request.pool}"
+        return [
+            "  its temporary address has been removed; this creates another ADDRESS:",
+            f"  {client(cloud, create)}",
+            f"  {self._login('ADDRESS', keys)}",
+            "  and this removes it afterwards, which nothing else does:",
+            f"  {client(cloud, 'floating ip delete ADDRESS')}",
+        ]
 
-def _by_hand(request: VerifyServerRequest, server_port: Port, keys: Sequence[str]) -> list[str]:
-    """The commands that log in once the temporary address has been removed."""
-    login = SshOptions(_endpoint(request, "ADDRESS"), keys).command_line()
-    create = client(request.cloud, f"floating ip create --port {server_port.id} {request.pool}")
-    return [
-        "  its temporary address has been removed; this creates another ADDRESS:",
-        f"  {create}",
-        f"  {login}",
-        "  and this removes it afterwards, which nothing else does:",
-        f"  {client(request.cloud, 'floating ip delete ADDRESS')}",
-    ]
-
-
-def _endpoint(request: VerifyServerRequest, address: str) -> Endpoint:
-    return Endpoint(request.machine, address, SSH, request.verify.user, request.verify.identity)
+    def _login(self, address: str, keys: Sequence[str], proxy: str = "") -> str:
+        verify = self.request.verify
+        login = Endpoint(verify.machine, address, SSH, verify.user, verify.identity)
+        return SshOptions(login, keys, proxy=proxy).command_line()

@@ -13,42 +13,40 @@ from flakeship.targets.openstack.settings import CloudServer
 REPAIR = "run `pulumi refresh`, then `pulumi up`, to repair it"
 
 
-def own(inventory: Inventory, stack: str, server: str) -> Address | None:
-    """The floating IP that a stack has created for a server of this name."""
-    owned = (each for each in inventory.addresses if (each.stack, each.name) == (stack, server))
-    return next(owned, None)
-
-
 def resolved(server: CloudServer, inventory: Inventory, stack: str) -> CloudServer:
     """The server with an address that exists; its own one by name means `floating`.
 
     Otherwise the own one would no longer be declared, and so be released. Raises SettingError
     (address-missing) for an address that the project does not have.
     """
-    if server.options.address in ("floating", "none"):
+    options, own = server.options, _own(inventory, stack, server.name)
+    if options.address in ("floating", "none"):
         return server
-    if not any(each.address == server.options.address for each in inventory.addresses):
-        existing = sorted(each.address for each in inventory.addresses)
+    existing = sorted(each.address for each in inventory.addresses)
+    if options.address not in existing:
         raise SettingError(
             f"the project {inventory.project_name} does not have this floating IP",
             code="address-missing",
             key=f"flakeship:servers[{server.name}].openstack.address",
-            given=server.options.address,
+            given=options.address,
             allowed=", ".join(["floating", "none", *existing]),
         )
-    mine = own(inventory, stack, server.name)
-    if mine and mine.address == server.options.address:
-        return server.model_copy(
-            update={"options": server.options.model_copy(update={"address": "floating"})}
-        )
+    if own and own.address == options.address:
+        floating = options.model_copy(update={"address": "floating"})
+        return server.model_copy(update={"options": floating})
     return server
 
 
 def missing(servers: Sequence[CloudServer], inventory: Inventory, stack: str) -> int:
     """How many floating IPs have to be created."""
-    return sum(
-        s.options.address == "floating" and not own(inventory, stack, s.name) for s in servers
-    )
+    wanted = [server.name for server in servers if server.options.address == "floating"]
+    return sum(_own(inventory, stack, name) is None for name in wanted)
+
+
+def _own(inventory: Inventory, stack: str, server: str) -> Address | None:
+    """The floating IP that a stack has created for a server of this name."""
+    owned = (each for each in inventory.addresses if (each.stack, each.name) == (stack, server))
+    return next(owned, None)
 
 
 def drifted(

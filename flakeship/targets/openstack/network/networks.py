@@ -1,13 +1,19 @@
-"""Which of the cloud's networks a stack uses."""
+"""Which of the cloud's networks a stack uses, and what its security groups let in."""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flakeship.model.errors import SettingError
+from flakeship.model.ports import Port, Transport
 from flakeship.targets.openstack.inventory import Inventory, Network
 from flakeship.targets.openstack.settings import OpenStackSettings
+
+EVERYBODY = ("0.0.0.0/0", "::/0")
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,12 @@ def find(options: OpenStackSettings, inventory: Inventory, *, floating: bool) ->
     default that several networks match (network-ambiguous).
     """
     own = options.network
-    network = named(inventory, "network", own.name) if own.name else None
-    pool = external(inventory, "pool", options.pool) if floating else None
+    network = _named(inventory, "network", own.name) if own.name else None
+    pool = _external(inventory, "pool", options.pool) if floating else None
     outside = None
     if network is None:
-        outside = (
-            external(inventory, "network.external", own.external) if own.external else pool
-        ) or external(inventory, "network.external", "")
+        chosen = pool if pool and not own.external else None
+        outside = chosen or _external(inventory, "network.external", own.external)
     return Networks(
         network.id if network else "",
         outside.id if outside else "",
@@ -46,47 +51,37 @@ def find(options: OpenStackSettings, inventory: Inventory, *, floating: bool) ->
     )
 
 
-def named(inventory: Inventory, key: str, name: str) -> Network:
+def _named(inventory: Inventory, key: str, name: str) -> Network:
     """The one network of this name or id."""
     found = [each for each in inventory.networks if name in (each.name, each.id)]
     if len(found) == 1:
         return found[0]
     if found:
-        raise error(
-            f"{len(found)} networks have this name",
-            "network-ambiguous",
-            key,
-            given=name,
-            allowed=", ".join(each.id for each in found),
-            remedy="use the id of one of them",
-        )
+        ids = ", ".join(each.id for each in found)
+        what, remedy = f"{len(found)} networks have this name", "use the id of one of them"
+        raise _error(what, "network-ambiguous", key, given=name, allowed=ids, remedy=remedy)
     names = sorted(each.name for each in inventory.networks)
-    near = difflib.get_close_matches(name, names, 3)
-    raise error(
-        f"the project {inventory.project_name} has no access to such a network",
-        "network-missing",
-        key,
-        given=name,
-        allowed=", ".join(near or names),
-    )
+    near = ", ".join(difflib.get_close_matches(name, names, 3) or names)
+    what = f"the project {inventory.project_name} has no access to such a network"
+    raise _error(what, "network-missing", key, given=name, allowed=near)
 
 
-def external(inventory: Inventory, key: str, name: str) -> Network:
+def _external(inventory: Inventory, key: str, name: str) -> Network:
     """The external network of this name or, without one, the only one that there is."""
     found = [each for each in inventory.networks if each.external]
     names = ", ".join(sorted(each.name for each in found))
     if name:
-        network = named(inventory, key, name)
+        network = _named(inventory, key, name)
         if network.external:
             return network
         what = "this network is not external, as floating IPs and routers need one"
-        raise error(what, "network-not-external", key, given=name, allowed=names)
+        raise _error(what, "network-not-external", key, given=name, allowed=names)
     if len(found) == 1:
         return found[0]
     if found:
         what = f"must be set, because the cloud has {len(found)} external networks"
-        raise error(what, "network-ambiguous", key, allowed=names)
-    raise error(
+        raise _error(what, "network-ambiguous", key, allowed=names)
+    raise _error(
         f"the project {inventory.project_name} has no access to an external network",
         "network-missing",
         key,
@@ -95,9 +90,46 @@ def external(inventory: Inventory, key: str, name: str) -> Network:
     )
 
 
-def error(
+def _error(
     what: str, code: str, key: str, *, given: str = "", allowed: str = "", remedy: str = ""
 ) -> SettingError:
-    """An error about a setting of the target."""
     key = f"flakeship:openstack.{key}"
     return SettingError(what, code=code, key=key, given=given, allowed=allowed, remedy=remedy)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A security group rule: one port from one network."""
+
+    port: int
+    source: str
+    protocol: Transport = "tcp"
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """The identity of the rule in its group."""
+        return (self.port, self.source, *(["udp"] if self.protocol == "udp" else []))
+
+    @property
+    def ethertype(self) -> str:
+        """`IPv4` or `IPv6`, as Neutron has it."""
+        return "IPv6" if ":" in self.source else "IPv4"
+
+
+def rules_of(ports: Sequence[Port]) -> list[Rule]:
+    """The rules that let in the ports from their sources and nothing else, sorted."""
+    found = (
+        Rule(port.port, source, port.transport)
+        for port in ports
+        for source in port.allow_from or EVERYBODY
+    )
+    return sorted(found, key=lambda rule: rule.key)
+
+
+def group_name(stack: str, rules: Sequence[Rule]) -> str:
+    """`<stack>-<hash of the rules>`: servers with the same rules share a group.
+
+    Other rules are another group: a running server keeps its own until it is removed.
+    """
+    keys = json.dumps([rule.key for rule in rules])
+    return f"{stack}-{hashlib.sha256(keys.encode()).hexdigest()[:8]}"

@@ -60,7 +60,7 @@ def go(memory: Cloud, request: VerifyServerRequest) -> Route:
 
 def test_a_temporary_address_comes_and_goes(memory: Cloud, log: pytest.LogCaptureFixture) -> None:
     server_port = port.find(memory.network, "web", "port-1")
-    with access.open_route(memory.network, REQUEST, server_port) as route:
+    with access.NovaAccess(memory.network, REQUEST, server_port).open() as route:
         (made,) = memory.things["floatingips"].values()
         assert (route.address, route.ports, route.own) == (made["floating_ip_address"], SAME, True)
         assert (made["port_id"], made["description"]) == ("port-1", MINE)
@@ -85,7 +85,8 @@ def test_no_route_leads_to_udp(memory: Cloud) -> None:
 def test_it_goes_whatever_happens(memory: Cloud, failure: type[BaseException]) -> None:
     memory.refuse("DELETE", 503, "busy", times=2)
     server_port = port.find(memory.network, "web", "port-1")
-    with pytest.raises(failure), access.open_route(memory.network, REQUEST, server_port):
+    route = access.NovaAccess(memory.network, REQUEST, server_port)
+    with pytest.raises(failure), route.open():
         raise failure("x")
     assert not memory.things["floatingips"]
 

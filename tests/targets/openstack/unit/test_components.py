@@ -10,7 +10,7 @@ import pytest
 
 from flakeship.model.codec import plain
 from flakeship.model.evidence import Evidence
-from flakeship.targets.openstack.network.rules import Rule
+from flakeship.targets.openstack.network.networks import Rule
 from flakeship.targets.openstack.requests import Published
 from tests.pulumi_mocks import Engine, run
 from tests.targets.openstack.unit.flavors import ADMIN, chosen

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, Owner
-from flakeship.targets.openstack.images import glance
+from flakeship.targets.openstack.images import glance, upload
 from flakeship.targets.openstack.images.publish import publish
 from flakeship.targets.openstack.requests import Published, PublishRequest
 from tests.targets.openstack.unit.conftest import TAGS, only, refused
@@ -260,9 +260,9 @@ def test_a_long_upload_logs_its_progress(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "flakeship")
-    monkeypatch.setattr(glance, "EVERY", 0)
-    monkeypatch.setattr(glance, "BLOCK", 1024)
-    body = glance.Upload(file, "image web-1")
+    monkeypatch.setattr(upload, "EVERY", 0)
+    monkeypatch.setattr(upload, "BLOCK", 1024)
+    body = upload.Upload(file, "image web-1")
     for _ in range(2):  # after a renewed token the body is sent once more
         assert b"".join(body) == file.read_bytes()
         assert body.sha512 == hashlib.sha512(file.read_bytes()).hexdigest()
