@@ -14,11 +14,11 @@ def server_fault(cloud: str) -> pulumi.ErrorHook:
 
     async def log_fault(args: pulumi.ErrorHookArgs) -> bool:
         # only a failure imports it, not every preview
-        from flakeship.targets.openstack.servers import faults  # noqa: PLC0415
+        from flakeship.targets.openstack.servers import nova  # noqa: PLC0415
 
         name = str((args.new_inputs or {}).get("name", ""))
         try:
-            fault = await asyncio.to_thread(faults.find, cloud, name)
+            fault = await asyncio.to_thread(nova.find_failure, cloud, name)
         except FlakeshipError as error:
             pulumi.log.error(f"{name}: the reason cannot be read: {error}")
         else:

@@ -82,9 +82,7 @@ class OpenStackOperator:
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with their address."""
         # openstacksdk takes its time, which the other commands do not pay
-        from flakeship.targets.openstack.servers.verify_existing import (  # noqa: PLC0415
-            verify_existing,
-        )
+        from flakeship.targets.openstack.servers import verify_server  # noqa: PLC0415
 
         active = {server.machine for server in self.stack.outputs.servers.values()}
         found = self.stack.of(VERIFICATION)
@@ -93,7 +91,7 @@ class OpenStackOperator:
             resource = found[machine]
             if resource.command.endswith("verify-ephemeral"):
                 return Verified(machine, note=GONE)
-            evidence = verify_existing(
+            evidence = verify_server.verify_existing(
                 resource.request(VerifyServerRequest),
                 resource.printed,
                 self.stack.name,

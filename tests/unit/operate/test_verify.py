@@ -77,7 +77,7 @@ def test_the_active_server_is_verified_with_its_address(
         asked.append(active)
         return Evidence(TEST, 1, [], 1.0, [])
 
-    module = "flakeship.targets.openstack.servers.verify_existing.verify_existing"
+    module = "flakeship.targets.openstack.servers.verify_server.verify_existing"
     monkeypatch.setattr(module, again)
     server = {"target": "openstack", "machine": TEST if active else "test-44444444-abcd"}
     own = resource(f"verification-{TEST}", create="openstack.verify-server", stdin=dump(REVIEW))

@@ -1,27 +1,43 @@
-"""The check that only a server of Nova's has: what the API reports of it."""
+"""The checks that only a server of Nova's has: what the API reports of it, and its IPv6."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
+from flakeship.model import ports
 from flakeship.model.errors import FlakeshipError
-from flakeship.targets.openstack.api import errors, rest
-from flakeship.targets.openstack.network import port
+from flakeship.model.ports import SSH
+from flakeship.ssh import connection
+from flakeship.system import tcp
+from flakeship.system.backoff import backoff
+from flakeship.targets.openstack.api import errors
+from flakeship.targets.openstack.network import access, port
 from flakeship.targets.openstack.network.port import Port
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.servers import nova
+from flakeship.verify.checks import outside, probe
+from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.request import Route
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
+
+SLAAC = 60.0  # seconds for a server to configure its address: it asks a router less and less often
+KNOCK = 2.0  # seconds for an answer before another route is tried
+
+Probed = Mapping[int, ports.Port]
 
 
 def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_port: Port) -> str:
     """Nova and Neutron report the server as it was requested."""
     try:
-        server = rest.call(compute, "GET", f"/servers/{request.server}")["server"]
+        server = nova.server(compute, request.server)
         now = port.find(network, request.machine, server_port.id)
     except (SDKException, ClientException) as error:
         raise Failed(f"the API does not answer: {errors.answer(error)}") from error
@@ -44,3 +60,66 @@ def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_por
     if wrong:
         raise Failed("; ".join(wrong))
     return f"ACTIVE, {request.flavor}, image {request.image}, {address} on port {server_port.id}"
+
+
+def ipv6(request: VerifyServerRequest, server_port: Port, subject: Subject) -> str:
+    """All declared TCP ports answer over IPv6, to the workstation or to the bastion.
+
+    Where neither has an IPv6 route the evidence says so. Restricted ports are left out: they may be
+    open to IPv4 addresses only. A silence is the server's fault where its network is routed to the
+    workstation (`direct`), or where the bastion meets it too.
+    """
+    _await_addresses(server_port, subject)
+    address, restricted = server_port.ipv6[0], request.restricted
+    if SSH in restricted:
+        return f"{address} is set; not probed: port {SSH} is restricted"
+    declared = (each for each in subject.request.ports if each.transport == "tcp")
+    opened = (each for each in declared if not (each.needs_data or each.port in restricted))
+    ssh = ports.Port(port=SSH, protocol="ssh")
+    probed = {SSH: ssh, **{each.port: each for each in opened}}
+    try:
+        tcp.exchange(address, SSH, seconds=KNOCK, enough=tcp.a_line)
+    except ConnectionRefusedError as error:
+        raise Failed(f"{address}: tcp {SSH} is refused") from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        if request.bastion and not subject.route.serving:
+            return _from_bastion(request, request.bastion, subject.route, address, probed)
+        if request.access == "direct" and isinstance(error, TimeoutError):
+            raise Failed(f"{address}: tcp {SSH} does not answer: {why}") from error
+        return f"{address} is set; not probed: the workstation has no route to it ({why})"
+    seen = replace(subject.route, address=address, ports={number: number for number in probed})
+    return f"{address}: {_answers(seen, probed)}; seen from this machine"
+
+
+def _await_addresses(server_port: Port, subject: Subject) -> None:
+    """Wait until the server has its port's addresses: the cloud lets no others through."""
+    found = subject.facts()
+    for _ in backoff(SLAAC):
+        missing = {*server_port.ipv6} - {each.address for each in found.addresses}
+        if not missing:
+            return
+        found = probe.run(subject.shell, "addresses")
+    has = [a.address for a in found.addresses if ":" in a.address and a.interface != "lo"]
+    raise Failed(f"{', '.join(sorted(missing))} is not set, but {', '.join(has) or 'none'}")
+
+
+def _from_bastion(
+    request: VerifyServerRequest, bastion: Bastion, route: Route, address: str, probed: Probed
+) -> str:
+    try:
+        login = access.endpoint(request, bastion)
+        with connection.Connection(login, bastion.host_keys) as through:
+            through.connect(access.SECONDS)
+            forwards = {number: through.forward(address, number) for number in probed}
+            seen = replace(route, address=tcp.LOOPBACK, ports=forwards)
+            return f"{address}: {_answers(seen, probed)}; seen from {bastion.name}"
+    except FlakeshipError as error:
+        where = f"neither the workstation nor {bastion.name}: {error}"
+        return f"{address} is set; not probed: no route to it from {where}"
+
+
+def _answers(route: Route, probed: Probed) -> str:
+    for each in probed.values():
+        outside.answers_on(route, each, outside.PATIENCE)
+    return f"tcp {', '.join(map(str, sorted(probed)))} answer"

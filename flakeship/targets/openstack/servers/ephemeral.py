@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
@@ -15,7 +14,7 @@ from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
-from flakeship.targets.openstack.servers import faults, verify_server
+from flakeship.targets.openstack.servers import nova, verify_server
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -39,27 +38,32 @@ def verify_ephemeral(request: EphemeralRequest) -> Evidence:
     owner = server.owner.for_verification().of_this_checkout()
     with api.connected(server.cloud) as connection:
         compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
-        remove_server = partial(_remove_server, compute, server)
-        remove_port = partial(_remove_port, network, server)
-        left = _left(compute, network, server.machine, owner)
-        if any(left):
+
+        def remove_server(number: str) -> None:
+            by_hand = client(server.cloud, f"server delete {number}")
+            what = f"the test server of {server.machine}"
+            rest.delete(compute, f"/servers/{number}", what, by_hand, wait=True)
+
+        def remove_port(number: str) -> None:
+            by_hand = client(server.cloud, f"port delete {number}")
+            rest.delete(network, f"/ports/{number}", f"the port of {server.machine}", by_hand)
+
+        servers, ports = _left(compute, network, server.machine, owner)
+        if servers or ports:
             log.info("%s: removing what a killed run left", server.machine)
-        for each in left[0]:
-            remove_server(each)
-        for each in left[1]:
-            remove_port(each)
-        with temporary(partial(_create_port, network, request, owner), remove_port) as port:
+        for number in servers:
+            remove_server(number)
+        for number in ports:
+            remove_port(number)
+        with temporary(lambda: _create_port(network, request, owner), remove_port) as port:
             rest.call(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
-            create = partial(_create_server, compute, request, owner, port)
-            with temporary(create, remove_server) as created:
+            with temporary(
+                lambda: _create_server(compute, request, owner, port), remove_server
+            ) as created:
                 log.info("%s: created the test server %s", server.machine, created)
                 _wait(compute, server, created)
-                return verify_server.examine(
-                    connection,
-                    replace(server, server=created, port=port),
-                    [],
-                    lambda _: [REMOVED],
-                )
+                made = replace(server, server=created, port=port)
+                return verify_server.examine(connection, made, [], lambda _: [REMOVED])
 
 
 def _left(
@@ -79,8 +83,7 @@ def _create_port(network: Proxy, request: EphemeralRequest, owner: Owner) -> str
         "security_groups": request.security_groups,
         "description": description(owner),
     }
-    created: str = rest.call(network, "POST", "/ports", json={"port": body})["port"]["id"]
-    return created
+    return str(rest.call(network, "POST", "/ports", json={"port": body})["port"]["id"])
 
 
 def _create_server(compute: Proxy, request: EphemeralRequest, owner: Owner, port: str) -> str:
@@ -92,8 +95,7 @@ def _create_server(compute: Proxy, request: EphemeralRequest, owner: Owner, port
         "config_drive": True,
         "metadata": owner.tags,
     }
-    created: str = rest.call(compute, "POST", "/servers", json={"server": body})["server"]["id"]
-    return created
+    return str(rest.call(compute, "POST", "/servers", json={"server": body})["server"]["id"])
 
 
 def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
@@ -103,7 +105,7 @@ def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
         server = answer["server"]
         status = server["status"]
         if status == "ERROR":
-            raise faults.failure(request.machine, server, request.cloud)
+            raise nova.failure(request.machine, server, request.cloud)
         if status == "ACTIVE":
             return
     raise FlakeshipError(
@@ -111,14 +113,3 @@ def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
         code="server-not-created",
         key=request.machine,
     )
-
-
-def _remove_server(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
-    by_hand = client(request.cloud, f"server delete {number}")
-    what = f"the test server of {request.machine}"
-    rest.delete(compute, f"/servers/{number}", what, by_hand, wait=True)
-
-
-def _remove_port(network: Proxy, request: VerifyServerRequest, number: str) -> None:
-    by_hand = client(request.cloud, f"port delete {number}")
-    rest.delete(network, f"/ports/{number}", f"the port of {request.machine}", by_hand)

@@ -1,4 +1,4 @@
-"""The verification of a server of Nova's."""
+"""The verification of a server of Nova's: a new one, or once more an existing one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from keystoneauth1.exceptions import ClientException
-from openstack.exceptions import SDKException
+from openstack.exceptions import NotFoundException, SDKException
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import errors, rest
+from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.access import NovaAccess, endpoint
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.targets.openstack.servers import checks, faults, ipv6_check
-from flakeship.targets.openstack.servers.console import Console
+from flakeship.targets.openstack.servers import checks, nova
 from flakeship.verify import verify
 from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.open_ports import Neighbour
@@ -26,6 +27,9 @@ from flakeship.verify.verify import NOT_SERVING, VerificationContext
 if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.proxy import Proxy
+
+STANDBY = "Another machine has the server's name and address; this one is a standby."
+"""What a failure means of a machine that is not the active one."""
 
 
 def verify_server(request: VerifyServerRequest, pinned: Sequence[str]) -> Evidence:
@@ -37,6 +41,57 @@ def verify_server(request: VerifyServerRequest, pinned: Sequence[str]) -> Eviden
         return examine(connection, request, pinned)
 
 
+def verify_existing(
+    request: VerifyServerRequest, previous: str, stack: str, *, active: bool
+) -> Evidence:
+    """Verify a server again; `previous` is what its verification printed the last time.
+
+    The `active` machine of a server must have the stable address. Raises FlakeshipError.
+    """
+    pinned = verify.pinned_keys(previous, request.machine)
+    removal = client(request.cloud, f"server delete {request.server}")
+    on_failure = (
+        "This was only a check: it still has its name and address. To replace it, go back to a "
+        "release that works (flakeship:release), or have it created again from its image: "
+        f"`{removal}`, then `make up STACK={stack}`."
+    )
+    with api.connected(request.cloud) as connection:
+        if active:
+            check_address(rest.client(connection, "network"), request, stack)
+        return examine(connection, request, pinned, on_failure=on_failure if active else STANDBY)
+
+
+def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> None:
+    """Refuse a stable address that does not lead to the server. Raises FlakeshipError."""
+    if not request.stable:
+        return
+    found = port.floating(network, floating_ip_address=request.stable)
+    where = str(found[0]["port_id"] or "") if found else ""
+    if where == request.port:
+        return
+    if not found:
+        what = "no longer exists in this project"
+    elif not where:
+        what = "leads nowhere"
+    else:
+        what = f"leads to the port {where}{_of_server(network, where)}"
+    raise FlakeshipError(
+        f"its address {request.stable} {what}, not to its port {request.port}",
+        code="address-drifted",
+        key=request.machine,
+        remedy=f"run `pulumi refresh --stack {stack}`, then `make up STACK={stack}`, to repair it",
+    )
+
+
+def _of_server(network: Proxy, number: str) -> str:
+    """The server of a port, as far as it is visible."""
+    try:
+        device = rest.call(network, "GET", f"/ports/{number}")["port"]["device_id"]
+    except NotFoundException:
+        return ""
+    return f" of the server {device}" if device else ""
+
+
 def examine(
     connection: Connection,
     request: VerifyServerRequest,
@@ -45,30 +100,25 @@ def examine(
     *,
     on_failure: str = NOT_SERVING,
 ) -> Evidence:
-    """The same with a login on the cloud; `inspect_hint` is as in VerificationContext."""
+    """As verify_server, with a login on the cloud; `inspect_hint` is as in VerificationContext."""
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
-    server = rest.call(compute, "GET", f"/servers/{request.server}")["server"]
+    server = nova.server(compute, request.server)
     if server["status"] == "ERROR":
-        raise faults.failure(request.machine, server, request.cloud)
-    server_port = port.find(network, request.machine, request.port)
+        raise nova.failure(request.machine, server, request.cloud)
+    at = port.find(network, request.machine, request.port)
     neighbour = None
     if bastion := request.bastion:
-        login = endpoint(request, bastion)
-        neighbour = Neighbour(login, bastion.host_keys, server_port.ipv4)
+        neighbour = Neighbour(endpoint(request, bastion), bastion.host_keys, at.ipv4)
+    scan = partial(open_ports.check, neighbour, request.restricted)
     own = [
-        ScheduledCheck(
-            "api", "start", lambda _: checks.api(compute, network, request, server_port)
-        ),
-        ScheduledCheck(
-            "port-scan", "start", partial(open_ports.check, neighbour, request.restricted)
-        ),
+        ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
+        ScheduledCheck("port-scan", "start", scan),
     ]
-    if server_port.ipv6:
-        ipv6 = partial(ipv6_check.check, request, server_port)
-        own.append(ScheduledCheck("ipv6", "start", ipv6))
+    if at.ipv6:
+        own.append(ScheduledCheck("ipv6", "start", partial(checks.ipv6, request, at)))
     context = VerificationContext(
-        NovaAccess(network, request, server_port),
-        Console(compute, request.server, request.cloud),
+        NovaAccess(network, request, at),
+        nova.Console(compute, request.server, request.cloud),
         own,
         on_failure,
         inspect_hint or (lambda login: [*login, *_state(compute, request)]),
@@ -79,9 +129,9 @@ def examine(
 def _state(compute: Proxy, request: VerifyServerRequest) -> list[str]:
     """Nova's state of a server that has failed, where it is not simply ACTIVE."""
     try:
-        server = rest.call(compute, "GET", f"/servers/{request.server}")["server"]
+        server = nova.server(compute, request.server)
     except (SDKException, ClientException) as error:  # the failure itself is the one to show
         return [f"  Nova does not report its state: {errors.answer(error)}"]
     if server["status"] == "ERROR":
-        return [f"  {faults.failure(request.machine, server, request.cloud)}"]
+        return [f"  {nova.failure(request.machine, server, request.cloud)}"]
     return [] if server["status"] == "ACTIVE" else [f"  It is {server['status']} in Nova."]

@@ -5,13 +5,13 @@ from keystoneauth1.exceptions import ConnectFailure, ConnectTimeout, ServiceUnav
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.servers.console import Console
+from flakeship.targets.openstack.servers.nova import Console
 from flakeship.verify.console import tail
 from tests.targets.openstack.unit.fake_cloud import Cloud
 
 
 def test_the_console_of_nova(memory: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flakeship.targets.openstack.servers.console.PACE", 0)
+    monkeypatch.setattr("flakeship.targets.openstack.servers.nova.PACE", 0)
     console = Console(memory.compute, "server-1", "fake")
     memory.refuse("action", 409, "Guest does not have a console available.", times=1)
     assert console.read() == "Nova does not show it: Guest does not have a console available."
@@ -25,7 +25,7 @@ def test_the_console_of_nova(memory: Cloud, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def console(memory: Cloud, monkeypatch: pytest.MonkeyPatch) -> Console:
-    monkeypatch.setattr("flakeship.targets.openstack.servers.console.PACE", 0)
+    monkeypatch.setattr("flakeship.targets.openstack.servers.nova.PACE", 0)
     return Console(memory.compute, "server-1", "fake")
 
 

@@ -9,7 +9,7 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.targets.openstack.servers import checks, ipv6_check
+from flakeship.targets.openstack.servers import checks
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
@@ -83,7 +83,7 @@ def restricted(case: Case, *ports: int) -> Case:
 
 @pytest.fixture
 def six(case: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
-    monkeypatch.setattr(ipv6_check, "SLAAC", 0)
+    monkeypatch.setattr(checks, "SLAAC", 0)
     monkeypatch.setattr(outside, "answers_on", lambda seen, each, _: f"{seen.address} {each.port}")
     return replace(case, at=replace(case.at, ipv6=(SIX,)))
 
@@ -92,7 +92,7 @@ def sixth(case: Case, *, there: bool = True) -> str:
     address = f"2: ens3:\n    inet6 {SIX if there else 'fe80::15'}/64 scope global dynamic\n"
     reported = machine(addresses=address)
     seen = subject(reported, case.request.verify, ROUTE)
-    return ipv6_check.check(case.request, case.at, seen)
+    return checks.ipv6(case.request, case.at, seen)
 
 
 def knocked(monkeypatch: pytest.MonkeyPatch, error: OSError | None) -> None:

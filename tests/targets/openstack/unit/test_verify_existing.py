@@ -9,7 +9,7 @@ import pytest
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.targets.openstack.servers import verify_existing, verify_server
+from flakeship.targets.openstack.servers import verify_server
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud, port
 from tests.targets.openstack.unit.samples import REQUEST
@@ -19,7 +19,7 @@ LIVE = replace(REQUEST, stable=STABLE)
 
 
 def check_address(memory: Cloud, request: VerifyServerRequest = LIVE) -> None:
-    verify_existing.check_address(memory.network, request, "prod")
+    verify_server.check_address(memory.network, request, "prod")
 
 
 def drift(memory: Cloud) -> FlakeshipError:
@@ -72,16 +72,16 @@ def meanings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_active_one_needs_its_address(meanings: list[str], memory: Cloud) -> None:
-    error = refused(lambda: verify_existing.verify_existing(LIVE, "", "prod", active=True))
+    error = refused(lambda: verify_server.verify_existing(LIVE, "", "prod", active=True))
     assert error.code == "address-drifted"
     assert not meanings
     memory.floating(floating_ip_address=STABLE, port_id="port-1")
-    verify_existing.verify_existing(LIVE, "", "prod", active=True)
+    verify_server.verify_existing(LIVE, "", "prod", active=True)
     assert "it still has its name and address" in meanings[0]
     assert "`openstack --os-cloud fake server delete server-1`, then `make up" in meanings[0]
 
 
 @pytest.mark.usefixtures("memory")
 def test_a_standby_does_not(meanings: list[str]) -> None:
-    verify_existing.verify_existing(LIVE, "", "prod", active=False)
-    assert meanings == [verify_existing.STANDBY]
+    verify_server.verify_existing(LIVE, "", "prod", active=False)
+    assert meanings == [verify_server.STANDBY]

@@ -1,0 +1,97 @@
+"""What Nova tells of a server: its console, and why it could not be made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import NotFoundException, SDKException
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.system.log import clean
+from flakeship.targets.openstack.api import errors, rest
+from flakeship.targets.openstack.api.connection import connected
+from flakeship.targets.openstack.api.errors import client
+
+if TYPE_CHECKING:
+    from openstack.proxy import Proxy
+
+PACE = 0.5  # seconds between two readings of a console: a hypervisor is asked for each
+
+CONFLICT = 409
+"""Nova's status code for a server that is not ready."""
+
+
+def server(compute: Proxy, number: str) -> dict[str, Any]:
+    """A server as Nova has it. Raises what rest.call does."""
+    return dict(rest.call(compute, "GET", f"/servers/{number}")["server"])
+
+
+def failure(name: str, found: Mapping[str, Any], cloud: str) -> FlakeshipError:
+    """The error about a server that is in ERROR, with Nova's own words."""
+    fault = (found.get("fault") or {}).get("message", "").rstrip(". ") or "without a reason"
+    show = client(cloud, f"server show {found['id']}")
+    return FlakeshipError(
+        f"is in ERROR in Nova: {fault}",
+        code="server-error",
+        key=name,
+        remedy=f"`{show}` shows more; free or ask for what is missing, and run again",
+    )
+
+
+def find_failure(cloud: str, name: str) -> FlakeshipError | None:
+    """The error about the newest server of this name that is in ERROR; None where none is.
+
+    Raises FlakeshipError where the cloud cannot be asked.
+    """
+    with connected(cloud) as connection:
+        compute = rest.client(connection, "compute")
+        query = f"/servers/detail?name=^{name}$&status=ERROR&sort_key=created_at&sort_dir=desc"
+        found = rest.call(compute, "GET", query)["servers"]
+        # the list does not always have the fault
+        return failure(name, server(compute, found[0]["id"]), cloud) if found else None
+
+
+class Console:
+    """A server's console as Nova shows it: maybe only its end, and empty after a hard reboot."""
+
+    truncated = True
+
+    def __init__(self, compute: Proxy, number: str, cloud: str) -> None:
+        self.name = client(cloud, f"console log show {number}")
+        self._compute = compute
+        self._path = f"/servers/{number}"
+        self._text = ""
+        self._at = -PACE
+
+    def read(self) -> str:
+        """Nova's text, or why there is none; the one before, where that is very recent."""
+        if time.monotonic() - self._at < PACE:
+            return self._text
+        try:
+            body: dict[str, object] = {"os-getConsoleOutput": {}}
+            answer = rest.call(self._compute, "POST", f"{self._path}/action", json=body)
+            self._text = clean(answer["output"] or "")
+        except (SDKException, ClientException) as error:
+            reason = f"Nova does not show it: {errors.answer(error)}"
+            if not self._passing(error):
+                raise FlakeshipError(
+                    reason,
+                    code="console-unavailable",
+                    remedy=f"`{self.name}` shows whether that lasts",
+                ) from error
+            self._text = self._text or reason
+        self._at = time.monotonic()
+        return self._text
+
+    def _passing(self, error: Exception) -> bool:
+        """Whether it may be shown later: a server that is being created or moved has none."""
+        if not isinstance(error, NotFoundException):
+            return errors.passing(error) or getattr(error, "status_code", None) == CONFLICT
+        try:
+            rest.call(self._compute, "GET", self._path)
+        except (SDKException, ClientException) as failed:
+            return errors.passing(failed)
+        return True
