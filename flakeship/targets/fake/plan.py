@@ -1,4 +1,4 @@
-"""Computes what a stack is to be from its settings, its ledger and one inspection."""
+"""The target inside a Pulumi program: one inspection, and what a stack is to be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flakeship.rollout.replace import Observed, ServerRollout, plan_server, remo
 from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
-from flakeship.targets.fake.cloud import Cloud, file
+from flakeship.targets.fake.cloud import Cloud, file, read
 from flakeship.targets.fake.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
 from flakeship.targets.fake.settings import FakeServer
 from flakeship.verify.request import Promises
@@ -77,8 +77,22 @@ class FakePlan:
     max_image_disk: Mapping[str, int] = field(default_factory=dict)
 
 
-def plan_stack(desired: Desired, inventory: Cloud) -> FakePlan:
-    """The machines of every server, and the images that stay. Raises FlakeshipError."""
+@dataclass(frozen=True)
+class FakeTarget:
+    """See flakeship.targets.base.Target."""
+
+    stack: str
+
+    async def inspect(self) -> Cloud:
+        """Everything that is in the cloud."""
+        return read(self.stack)
+
+    def plan(self, desired: Desired, inventory: Cloud) -> FakePlan:
+        """The machines of every server, and the images that stay."""
+        return _plan(desired, inventory)
+
+
+def _plan(desired: Desired, inventory: Cloud) -> FakePlan:
     details = desired.outputs.details.get("published", {})
     published = outputs.parsed(dict[str, Publication], details, desired.stack)
     rollouts = _rollouts(desired, inventory)

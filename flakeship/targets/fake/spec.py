@@ -44,7 +44,7 @@ class Fake:
 
     def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
         """The target for a Pulumi program."""
-        from flakeship.targets.fake.target import FakeTarget  # noqa: PLC0415
+        from flakeship.targets.fake.plan import FakeTarget  # noqa: PLC0415
 
         return FakeTarget(stack)
 
