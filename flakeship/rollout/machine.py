@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from flakeship.config.server import AnyServer
@@ -34,7 +34,7 @@ class PlannedMachine:
 
     @property
     def traits(self) -> Sequence[object]:
-        """Everything beside its release that only another machine can have, as JSON's types."""
+        """Everything else that only another machine can have, as JSON's types."""
         return [self.server.shape, self.location]
 
     @property
@@ -76,10 +76,6 @@ class PlannedMachine:
             checks=self.server.checks,
             deadline=self.deadline,
         )
-
-    def with_incarnation(self, incarnation: int) -> Self:
-        """The same machine with another incarnation, and so with another id."""
-        return replace(self, incarnation=incarnation)
 
     def adopt(self, deployed: Self) -> Self:  # noqa: ARG002
         """The machine with what `deployed`, which has its id, cannot change any more: nothing."""

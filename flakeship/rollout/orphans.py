@@ -136,12 +136,10 @@ def sweep_stack(
     remove: Callable[[OwnedResource], object],
 ) -> Swept:
     """As `sweep`, of a stack whose state has just been read; later it is read anew."""
-    states = [stack]
-
-    def inspect() -> Unrecorded:
-        return unrecorded(states.pop() if states else state.without_pending(state.selected()))
-
-    return sweep(inspect, remove)
+    read = [stack]
+    return sweep(
+        lambda: unrecorded(read.pop() if read else state.without_pending(state.selected())), remove
+    )
 
 
 def sweep(inspect: Callable[[], Unrecorded], remove: Callable[[OwnedResource], object]) -> Swept:

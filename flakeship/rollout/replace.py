@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from flakeship.model.errors import FlakeshipError
@@ -32,14 +32,10 @@ ABSENT = Observed()
 
 @dataclass(frozen=True)
 class ServerRollout(Generic[M]):
-    """The machines of one server after a run.
-
-    `retired` are those of the last run that go, after the cutover.
-    """
+    """The machines of one server after a run; all others of the last one go after the cutover."""
 
     active: M
     standby: tuple[M, ...] = ()
-    retired: tuple[M, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property
@@ -58,12 +54,11 @@ def plan_server(
 ) -> ServerRollout[M]:
     """Plan the machines of one server.
 
-    `desired` is the machine that it is to have, of the first incarnation. `deployed` are the ones
-    of the last good run, the active one first. `observed` is the inventory by id. Up to
-    `standby_releases` older machines stay, of those whose release is `available`: where another
-    server has failed, a machine may run whose release is in no ledger.
-
-    Raises FlakeshipError (machine-stopped) where the machine to go back to does not run.
+    `desired` is the machine that it is to have, of the first incarnation; `deployed` are those of
+    the last good run, the active one first; `observed` is the inventory by id. Up to
+    `standby_releases` older ones stay, if their release is `available`: where another server has
+    failed, a machine may run whose release is in no ledger. Raises FlakeshipError (machine-stopped)
+    where the machine to go back to does not run.
     """
     active, lost = _reuse(desired, deployed, observed)
     candidates = [
@@ -74,12 +69,10 @@ def plan_server(
         and machine.release.name in available
     ][:standby_releases]
     standby = tuple(machine for machine in candidates if machine.location == active.location)
-    staying = {machine.id for machine in (active, *standby)}
     name = active.server.name
     return ServerRollout(
         active,
         standby,
-        tuple(machine for machine in deployed if machine.id not in staying),
         (
             *(f"{name}: {each} is gone or failed: a new machine replaces it" for each in lost),
             *_active_notices(active, deployed, observed.get(active.id, ABSENT)),
@@ -99,12 +92,12 @@ def _reuse(
     """The desired machine, as it is deployed where it is, and the ids of its lost incarnations."""
     same = {machine.id: machine for machine in deployed if machine.key == desired.key}
     latest = max((machine.incarnation for machine in same.values()), default=desired.incarnation)
-    machine, lost = desired.with_incarnation(latest), []
+    machine, lost = replace(desired, incarnation=latest), []
     while (seen := observed.get(machine.id, ABSENT)).failed or (
         machine.id in same and not seen.exists
     ):
         lost.append(machine.id)
-        machine = machine.with_incarnation(machine.incarnation + 1)
+        machine = replace(machine, incarnation=machine.incarnation + 1)
     return machine.adopt(same[machine.id]) if machine.id in same else machine, lost
 
 
@@ -134,10 +127,9 @@ def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[st
 
 
 def removed_servers(names: Collection[str], before: Mapping[str, str]) -> list[str]:
-    """The notices about servers that are no longer in the settings.
+    """The notices about servers that are not among `names` any more.
 
-    `names` are those that are, `before` has the servers of the last good run with the address that
-    is released with each, empty where none is.
+    `before` has those of the last good run with the address that is released, empty: none is.
     """
     return [
         f"{name} is no longer in the settings: its machines are removed"

@@ -18,8 +18,7 @@ def repeated(
 ) -> Sequence[Verified]:
     """Repeat each verification that has passed, of one server or machine where it is named.
 
-    `repeat` gets the machine's id and its evidence. Raises FlakeshipError with all reports where
-    any fails.
+    `repeat` gets the machine's id and its evidence. Raises FlakeshipError as `complete` does.
     """
     return complete(
         partial(repeat, machine, resource.result(Evidence))

@@ -17,13 +17,7 @@ from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.fake import cloud
 from flakeship.targets.fake.cloud import Kind
 from flakeship.targets.fake.commands import verify_machine
-from flakeship.targets.fake.resources import (
-    CUTOVER,
-    IMAGE,
-    MACHINE,
-    Existing,
-    VerifyMachineRequest,
-)
+from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, VerifyMachineRequest
 from flakeship.targets.repeat import repeated
 
 # in the order in which they can be removed

@@ -62,8 +62,8 @@ def test_a_machine_that_is_the_same_is_reused_as_it_is_deployed() -> None:
 
 def test_a_new_release_stands_beside_the_old_one() -> None:
     made = plan(THREE, TWO, ONE)
-    assert (made.active, made.standby, made.retired) == (THREE, (TWO,), (ONE,))
-    assert made.machines == [THREE, TWO]
+    assert (made.active, made.standby) == (THREE, (TWO,))
+    assert made.machines == [THREE, TWO]  # and not the oldest
     (notice,) = made.notices
     assert f"{THREE.id} starts with a new root disk" in notice
     assert TWO.id in notice
@@ -76,7 +76,7 @@ def test_the_older_machine_becomes_active_again_and_nothing_is_made() -> None:
 
 def test_no_standby_is_kept_where_none_is_asked_for() -> None:
     made = plan(TWO, ONE, standby=0)
-    assert (made.standby, made.retired) == ((), (ONE,))
+    assert (made.standby, made.machines) == ((), [TWO])
 
 
 @pytest.mark.parametrize("seen", [Observed(), FAILED])
@@ -116,7 +116,7 @@ def test_one_that_exists_and_no_run_has_verified_is_not_new_again() -> None:
 def test_another_location_leaves_the_standbys_behind() -> None:
     moved = replace(ONE, place="other")
     made = plan(moved, ONE)
-    assert (made.active, made.standby, made.retired) == (moved, (), (ONE,))
+    assert (made.active, made.standby, made.machines) == (moved, (), [moved])
     assert f"{ONE.id} is removed, because the network changes" in made.notices[-1]
 
 
