@@ -103,10 +103,8 @@ def _publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str
 
 
 def _cut_over(machine: Machine, server: Server) -> pulumi.Output[dict[str, Any]]:
-    """The cutover to a machine, once it is verified; the server as a stack output.
-
-    It is named by the server alone, so it is updated in place and never deleted in between.
-    """
+    """The cutover to a machine, once it is verified; the server as a stack output."""
+    # named by the server alone, so it is updated in place and never deleted in between
     moved = command(
         CUTOVER.name(machine.server.name),
         {

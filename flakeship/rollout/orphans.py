@@ -23,8 +23,7 @@ log = logging.getLogger(__name__)
 CLOCK_SKEW = timedelta(minutes=1)
 """How far the target's clock may be from ours: what is older existed before the state was read."""
 
-LONGEST = timedelta(days=1)
-"""Longer than any verification or upload takes."""
+LONGEST = timedelta(days=1)  # longer than any verification or upload takes
 
 
 class Disposal(Enum):

@@ -44,11 +44,10 @@ class Tool:
 
 @dataclass(frozen=True)
 class Command:
-    """An internal command: what a command resource runs.
+    """An internal command: what a command resource runs, its standard input parsed as `request`.
 
-    `request` is the type that its standard input is parsed as. `run` gets the request and what the
-    same resource printed the last time (empty for the first time), and returns what is printed:
-    a dataclass, or None for an empty object.
+    `run` gets that and what the same resource printed the last time (empty for the first time), and
+    returns what is printed: a dataclass, or None for an empty object.
     """
 
     request: type[Any]
@@ -83,10 +82,7 @@ class Target(Protocol[InventoryT, PlanT_co]):
     """A target inside a Pulumi program: one inspection, then a pure plan."""
 
     async def inspect(self) -> InventoryT:
-        """Read everything that planning needs, once, without changing anything.
-
-        It runs beside the evaluation of the flake. Raises FlakeshipError.
-        """
+        """Read what planning needs, once, while the flake is evaluated. Raises FlakeshipError."""
 
     def plan(self, desired: Desired, inventory: InventoryT) -> PlanT_co:
         """Compute what is to be; no input and no output. Raises FlakeshipError (preflight)."""
@@ -113,16 +109,10 @@ class Operator(Protocol):
     """A target's part of the user's commands on an existing stack."""
 
     def login(self, name: str) -> Sequence[str] | None:
-        """The argv that logs in to a server, or to a machine by its id; None where there is none.
-
-        Raises FlakeshipError where it exists and cannot be reached.
-        """
+        """The argv that logs in to a server or machine, None: unknown. Raises FlakeshipError."""
 
     def verify(self, name: str = "") -> Sequence[Verified]:
-        """Run the checks of the stack's machines once more, of one server where it is named.
-
-        Nothing changes. Raises FlakeshipError with the report of each that fails.
-        """
+        """Run the checks again, of all or one server. Raises FlakeshipError with all reports."""
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """Lines of `flakeship status` about a server, beside its login, ports and evidence."""

@@ -16,10 +16,7 @@ from flakeship.targets.base import Verified
 def repeated(
     stack: Stack, server: str, repeat: Callable[[str, Evidence], Verified]
 ) -> Sequence[Verified]:
-    """Repeat each verification that has passed, of one server or machine where it is named.
-
-    `repeat` gets the machine's id and its evidence. Raises FlakeshipError as `complete` does.
-    """
+    """Repeat what has passed; `repeat` gets the machine's id and evidence. Raises as `complete`."""
     return complete(
         partial(repeat, machine, resource.result(Evidence))
         for machine, resource in verifications(stack, server)

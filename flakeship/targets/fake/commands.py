@@ -44,10 +44,7 @@ def create_machine(request: MachineRequest, _printed: str) -> Existing:
 
 
 def verify_machine(request: VerifyMachineRequest, on_failure: str = NOT_SERVING) -> Evidence:
-    """Verify a machine through a temporary address: every check passes that is not to fail.
-
-    Raises FlakeshipError (checks-failed) with what `on_failure` says that means.
-    """
+    """Verify a machine through a temporary address. Raises FlakeshipError (checks-failed)."""
     stack, machine = request.owner.stack, request.verify.machine
     owner = request.owner.for_verification().of_this_checkout()
 

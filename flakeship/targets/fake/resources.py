@@ -1,7 +1,4 @@
-"""What the target declares: the kinds of its resources, and what their commands are asked.
-
-The ids are those of the cloud.
-"""
+"""The kinds of resources of the target, and what their commands are asked, by the cloud's ids."""
 
 from __future__ import annotations
 

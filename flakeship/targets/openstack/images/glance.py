@@ -92,10 +92,7 @@ def active(glance: Proxy, request: PublishRequest, identity: str) -> Found:
 
 
 def same(request: PublishRequest, image: Found) -> bool:
-    """Whether Glance's checksum is that of the file, by whichever algorithm the cloud uses.
-
-    Raises FlakeshipError (checksum-missing) where it cannot be compared.
-    """
+    """Whether Glance's checksum is the file's. Raises FlakeshipError where that cannot be told."""
     algorithm, value = image.get("os_hash_algo"), image.get("os_hash_value")
     if not algorithm or not value:
         what = f"Glance reports no checksum for {image['id']}, so its contents cannot be verified"
@@ -111,10 +108,7 @@ def same(request: PublishRequest, image: Found) -> bool:
 
 
 def compare(request: PublishRequest, sha512: str, image: Found) -> None:
-    """Refuse other bytes than were built, those sent (`sha512`) and those in Glance.
-
-    Raises FlakeshipError.
-    """
+    """Raise FlakeshipError for other bytes than were built: those sent (`sha512`) or Glance's."""
     if sha512 != request.sha512:
         raise failure(
             request,

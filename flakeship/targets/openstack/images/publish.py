@@ -34,10 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def previous_publication(printed: str, name: str) -> Published | None:
-    """The last publication of an image, from what it printed; empty: there was none.
-
-    Raises FlakeshipError where that cannot be read.
-    """
+    """The last publication, from what it printed; None: no text. Raises FlakeshipError."""
     if not printed.strip():
         return None
     try:
@@ -85,10 +82,7 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
 
 
 def set_visibility(request: VisibilityRequest) -> None:
-    """Show the images that servers boot from and hide the older ones (os_hidden).
-
-    Raises FlakeshipError where one to show is gone; one to hide may be.
-    """
+    """Show images, and hide others (os_hidden). Raises FlakeshipError where a shown one is gone."""
     from openstack.exceptions import NotFoundException
 
     wanted = [(each, True) for each in request.hidden] + [(each, False) for each in request.shown]
@@ -162,10 +156,7 @@ def _usable(
 
 
 def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> None:
-    """Remove what killed uploads of this release left.
-
-    One of another checkout may be under way, until it is older than any.
-    """
+    """Remove what killed uploads left; another checkout's may be under way until it is old."""
     owner = Owner.read(request.properties)
     if not (owner.stack and owner.release):
         return

@@ -19,11 +19,7 @@ EVERY = 3.0  # seconds between two lines about the progress
 
 
 def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
-    """The image's properties, for Nova and for people.
-
-    The names are those of Glance's metadata definitions (docs.openstack.org/glance, useful image
-    properties).
-    """
+    """Its properties, by the names of Glance's metadata definitions (docs.openstack.org/glance)."""
     revision = release.revision.removesuffix("-dirty")
     found = {
         "os_distro": "nixos",

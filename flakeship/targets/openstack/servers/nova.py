@@ -42,10 +42,7 @@ def failure(name: str, found: Mapping[str, Any], cloud: str) -> FlakeshipError:
 
 
 def find_failure(cloud: str, name: str) -> FlakeshipError | None:
-    """The error about the newest server of this name that is in ERROR; None where none is.
-
-    Raises FlakeshipError where the cloud cannot be asked.
-    """
+    """The error about the newest server of this name in ERROR, if any. Raises FlakeshipError."""
     with connected(cloud) as connection:
         compute = rest.client(connection, "compute")
         query = f"/servers/detail?name=^{name}$&status=ERROR&sort_key=created_at&sort_dir=desc"
