@@ -89,25 +89,21 @@ class FakeTarget:
 
     def plan(self, desired: Desired, inventory: Cloud) -> FakePlan:
         """The machines of every server, and the images that stay."""
-        return _plan(desired, inventory)
-
-
-def _plan(desired: Desired, inventory: Cloud) -> FakePlan:
-    details = desired.outputs.details.get("published", {})
-    published = outputs.parsed(dict[str, Publication], details, desired.stack)
-    rollouts = _rollouts(desired, inventory)
-    kept = _retained(desired, inventory, rollouts, published)
-    usable = {image.id for image in inventory.of("image")}
-    notices = [notice for rollout in rollouts.values() for notice in rollout.notices]
-    before = {name: server.address for name, server in desired.outputs.servers.items()}
-    return FakePlan(
-        desired.stack,
-        rollouts,
-        retention.upload_numbers(desired.releases.values(), kept.records, published, usable),
-        desired.as_verified,
-        kept.records,
-        [*notices, *removed_servers(rollouts, before), *kept.notices],
-    )
+        details = desired.outputs.details.get("published", {})
+        published = outputs.parsed(dict[str, Publication], details, desired.stack)
+        rollouts = _rollouts(desired, inventory)
+        kept = _retained(desired, inventory, rollouts, published)
+        usable = {image.id for image in inventory.of("image")}
+        notices = [notice for rollout in rollouts.values() for notice in rollout.notices]
+        before = {name: server.address for name, server in desired.outputs.servers.items()}
+        return FakePlan(
+            desired.stack,
+            rollouts,
+            retention.upload_numbers(desired.releases.values(), kept.records, published, usable),
+            desired.as_verified,
+            kept.records,
+            [*notices, *removed_servers(rollouts, before), *kept.notices],
+        )
 
 
 def _rollouts(desired: Desired, inventory: Cloud) -> Rollouts:
