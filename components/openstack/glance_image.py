@@ -8,8 +8,12 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from flakeship.model import codec
-from flakeship.targets.openstack.choices import Visibility
-from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
+from flakeship.targets.openstack.requests import (
+    Published,
+    PublishRequest,
+    Visibility,
+    VisibilityRequest,
+)
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
 from ..command import answer, command

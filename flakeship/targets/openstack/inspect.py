@@ -11,23 +11,13 @@ from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
-from flakeship.targets.openstack.inventory import (
-    Address,
-    Flavor,
-    Image,
-    Inventory,
-    Network,
-    Server,
-)
+from flakeship.targets.openstack.inventory import Address, Flavor, Image, Inventory, Network, Server
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
-TAG = "flakeship"
-"""The tag of every image of ours; Glance finds images by it."""
-
-GIGABYTE = 1024
-"""MiB in one of Nova's and Glance's gigabytes."""
+TAG = "flakeship"  # of every image of ours; Glance finds images by it
+GIGABYTE = 1024  # MiB in one of Nova's and Glance's gigabytes
 
 COMPUTE_LIMITS = {
     "instances": ("maxTotalInstances", "totalInstancesUsed"),
@@ -35,7 +25,6 @@ COMPUTE_LIMITS = {
     "ram": ("maxTotalRAMSize", "totalRAMUsed"),
     "server_groups": ("maxServerGroups", "totalServerGroupsUsed"),
 }
-
 NETWORK_QUOTAS = {
     "networks": "network",
     "subnets": "subnet",
@@ -65,33 +54,35 @@ def inspect(cloud: str) -> Inventory:
         compute, image, network = (
             rest.client(connection, name) for name in ("compute", "image", "network")
         )
+        # Glance lists either hidden images or the others
+        owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
+        visible = {"fields": ["id", "name", "router:external", "subnets"]}
         with ThreadPoolExecutor(8) as pool:
-            flavors = pool.submit(rest.list_all, compute, "/flavors/detail", "flavors")
             all_servers = pool.submit(servers, compute, roles)
             limits = pool.submit(rest.call, compute, "GET", "/limits")
-            # Glance lists either hidden images or the others
-            owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
-            shown = pool.submit(rest.list_all, image, "/images", "images", owned)
-            hidden = pool.submit(
-                rest.list_all, image, "/images", "images", {**owned, "os_hidden": "true"}
-            )
-            fields = {"fields": ["id", "name", "router:external", "subnets"]}
-            networks = pool.submit(rest.list_all, network, "/networks", "networks", fields)
             quotas = pool.submit(_network_left, network, project)
-            mine = {"project_id": project}
-            floating = pool.submit(rest.list_all, network, "/floatingips", "floatingips", mine)
+            flavors, shown, hidden, networks, addresses = pool.map(
+                lambda asked: rest.list_all(*asked),
+                [
+                    (compute, "/flavors/detail", "flavors", None),
+                    (image, "/images", "images", owned),
+                    (image, "/images", "images", {**owned, "os_hidden": "true"}),
+                    (network, "/networks", "networks", visible),
+                    (network, "/floatingips", "floatingips", {"project_id": project}),
+                ],
+            )
         found, everywhere = all_servers.result()
         return Inventory(
             project=project,
             project_name=access.project_name or project,
             roles=roles,
-            flavors=[_flavor(each) for each in flavors.result() if _usable(each)],
-            images=[_image(each) for each in shown.result() + hidden.result()],
+            flavors=[_flavor(each) for each in flavors if not each.get("OS-FLV-DISABLED:disabled")],
+            images=[Image(i["id"], i.get("name") or "", i["status"]) for i in (*shown, *hidden)],
             servers=found,
-            networks=[_network(each) for each in networks.result()],
+            networks=[_network(each) for each in networks],
             left=_compute_left(limits.result()) | quotas.result(),
             everywhere=everywhere,
-            addresses=[_address(each) for each in floating.result()],
+            addresses=[_address(each) for each in addresses],
         )
 
 
@@ -102,22 +93,16 @@ def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Ser
     """
     from openstack.exceptions import ForbiddenException
 
+    asked = compute, "/servers/detail", "servers"
     query = {"image": image} if image else {}
     if "admin" in roles:
         # on some clouds an admin is one of a project or domain only
         try:
-            wide = rest.list_all(
-                compute, "/servers/detail", "servers", {**query, "all_tenants": "1"}
-            )
+            wide = rest.list_all(*asked, {**query, "all_tenants": "1"})
             return [_server(each) for each in wide], True
         except ForbiddenException:
             pass
-    own = rest.list_all(compute, "/servers/detail", "servers", query)
-    return [_server(each) for each in own], False
-
-
-def _usable(flavor: Mapping[str, Any]) -> bool:
-    return not flavor.get("OS-FLV-DISABLED:disabled")
+    return [_server(each) for each in rest.list_all(*asked, query)], False
 
 
 def _flavor(found: Mapping[str, Any]) -> Flavor:
@@ -132,18 +117,12 @@ def _flavor(found: Mapping[str, Any]) -> Flavor:
     )
 
 
-def _image(found: Mapping[str, Any]) -> Image:
-    return Image(id=found["id"], name=found.get("name") or "", status=found["status"])
-
-
 def _server(found: Mapping[str, Any]) -> Server:
-    # an empty text where it boots from a volume
-    image = found.get("image") or {}
     return Server(
         id=found["id"],
         name=found["name"],
         status=found["status"],
-        image=image.get("id", ""),
+        image=(found.get("image") or {}).get("id", ""),  # an empty text: it boots from a volume
         flavor=found["flavor"].get("original_name", ""),
         project=found.get("tenant_id", ""),
         stack=Owner.read(found.get("metadata", {})).stack,

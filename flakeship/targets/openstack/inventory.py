@@ -63,13 +63,12 @@ class Address:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All of it. `left` is what the quota still allows, by name; a missing name is unlimited.
+    """All of it.
 
-    The names are those of `openstack quota show`: instances, cores, ram (MiB), server_groups,
-    networks, subnets, ports, routers, floatingips, security_groups, security_group_rules.
-    `everywhere` is true where `servers` has those of all projects, not of ours alone. `identity` is
-    the private key file that the checks log in with, empty: the user's agent. `user_data` has the
-    text of each file that the settings name.
+    `left` is what the quota still allows, by the names of `openstack quota show` (ram in MiB); a
+    missing name is unlimited. `everywhere`: `servers` are those of all projects, not of ours alone.
+    `identity` is the private key file that the checks log in with, empty: the user's agent.
+    `user_data` has the text of each file that the settings name.
     """
 
     project: str

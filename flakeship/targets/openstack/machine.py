@@ -1,17 +1,15 @@
-"""A server of one release as it is declared, and the requests that verify it."""
+"""A server of one release as it is declared, and the request that verifies it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flakeship.rollout.machine import PlannedMachine
-from flakeship.targets.openstack.choices import Access, Placement
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.network.networks import Rule, group_name, rules_of
-from flakeship.targets.openstack.ownership_tags import words
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
-from flakeship.targets.openstack.settings import CloudServer, NetworkSettings
+from flakeship.targets.openstack.requests import Access, Bastion, VerifyServerRequest
+from flakeship.targets.openstack.settings import CloudServer, NetworkSettings, Placement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +32,11 @@ class Machine(PlannedMachine):
 
     @property
     def traits(self) -> Sequence[object]:
-        """Everything that Nova could change only by rebuilding or resizing.
+        """Everything that Nova could change only by rebuilding or resizing, and the ports.
 
         A rebuild wipes the root disk (terraform-provider-openstack#1562): so another shape is
-        another machine, that is verified beside the old one. Other ports are too: they would be
-        closed, or open, before they are verified.
+        another machine, that is verified beside the old one. In place other ports would be open, or
+        closed, before they are verified.
         """
         options, ports = self.server.options, self.server.declared
         return [
@@ -66,21 +64,12 @@ class Machine(PlannedMachine):
         """
         machine = replace(self, flavor=deployed.flavor)
         kept = replace(machine, bastion=deployed.bastion)
-        return kept if kept.same_checks(deployed) else machine
-
-    def same_checks(self, other: Machine) -> bool:
-        """Whether both are verified by equal requests, but for ids."""
-        return self.verification("", "", "", "") == other.verification("", "", "", "")
+        return kept if kept.verification == deployed.verification else machine
 
     @property
     def metadata(self) -> dict[str, str]:
         """The settings' own metadata, and the ownership tags, which it cannot replace."""
         return self.server.options.metadata | self.owner.tags
-
-    @property
-    def tags(self) -> list[str]:
-        """The ownership tags as Neutron has them."""
-        return words(self.owner)
 
     @property
     def disk(self) -> int:
@@ -97,25 +86,21 @@ class Machine(PlannedMachine):
         """The name of its security group."""
         return group_name(self.stack, self.rules)
 
-    def verification(self, server: str, port: str, image: str, stable: str) -> VerifyServerRequest:
-        """The request to verify the server with these ids; `stable` is its own public address."""
+    @property
+    def verification(self) -> VerifyServerRequest:
+        """The request to verify it, without the ids and the stable address."""
+        ports = self.server.declared
         return VerifyServerRequest(
             cloud=self.cloud,
             owner=self.owner,
-            server=server,
-            port=port,
+            server="",
+            port="",
             flavor=self.flavor.name,
-            image=image,
+            image="",
             access=self.access,
-            stable=stable,
+            stable="",
             pool=self.pool,
             verify=replace(self.checks, disk=self.disk),
             bastion=self.bastion,
-            restricted=sorted(
-                p.port for p in self.server.declared if p.allow_from and p.transport == "tcp"
-            ),
+            restricted=sorted(p.port for p in ports if p.allow_from and p.transport == "tcp"),
         )
-
-
-Deployed = Mapping[str, Sequence[Machine]]
-"""The machines that run, of each server, the active one first."""

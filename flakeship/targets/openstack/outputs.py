@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,19 +14,16 @@ from flakeship.model.ports import SSH
 from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
-from flakeship.targets.openstack.machine import Deployed, Machine
+from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.requests import Bastion
-
-TARGET = "openstack"
 
 
 @dataclass(frozen=True)
 class ServerDetails:
     """What the target keeps of a server.
 
-    `port` is the id of the active machine's port. `fixed` and `released` tell that the address is
-    the port's own, and that it goes with the server. `bastion` is what the checks of another server
-    need to come through this one, where it can be reached.
+    `port` is the id of the active machine's port, `fixed`: the address is the port's own,
+    `released`: it goes with the server. `bastion` is for the checks of other servers.
     """
 
     port: str = ""
@@ -47,10 +44,7 @@ class StackDetails:
 def server_output(
     machine: Machine, stable: str, private: str, evidence: Evidence, port: str
 ) -> ServerOutput:
-    """The server as it is now: its output is the same as long as it is.
-
-    `stable` is its public address, empty where it has none, `private` that of its `port`, an id.
-    """
+    """The server as it is now; `stable` is its public address or empty, `port` an id."""
     address = stable or private
     user, keys = machine.release.user, evidence.host_keys
     login = SshOptions(Endpoint(machine.id, address, SSH, user, machine.identity), keys)
@@ -63,7 +57,7 @@ def server_output(
         bastion=Bastion(machine.id, address, user, keys) if reachable else None,
     )
     return ServerOutput(
-        target=TARGET,
+        target="openstack",
         machine=machine.id,
         release=machine.release.name,
         address=address,
@@ -89,7 +83,7 @@ def deployed(outputs: StackOutputs, stack: str) -> dict[str, list[Machine]]:
     return parsed(dict[str, list[Machine]], outputs.machines, stack)
 
 
-def plain_machines(machines: Deployed) -> dict[str, list[Any]]:
+def plain_machines(machines: Mapping[str, Sequence[Machine]]) -> dict[str, list[Any]]:
     """The machines as a stack output; defaults are left out."""
     adapter = TypeAdapter(dict[str, list[Machine]])
     found: dict[str, list[Any]] = adapter.dump_python(

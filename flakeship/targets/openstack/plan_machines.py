@@ -10,7 +10,7 @@ from flakeship.targets.openstack.context import PlanningContext
 from flakeship.targets.openstack.flavors import choice as flavors
 from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.flavors.fit import need_of
-from flakeship.targets.openstack.machine import Deployed, Machine
+from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.settings import CloudServer, CloudSettings, OpenStackServer
 
 TEST = "test"
@@ -35,7 +35,7 @@ class MachinesPlan:
         return [machine for rollout in self.rollouts.values() for machine in rollout.standby]
 
     @property
-    def deployed(self) -> Deployed:
+    def deployed(self) -> Mapping[str, Sequence[Machine]]:
         """The machines by server, for the next run."""
         return {name: rollout.machines for name, rollout in self.rollouts.items()}
 

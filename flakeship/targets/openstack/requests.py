@@ -1,17 +1,21 @@
 """The requests of the target's commands, and what they print.
 
 `cloud` is a name in clouds.yaml, empty for OS_CLOUD or the OS_* variables: credentials are never
-part of a request. Ids are those of the cloud's APIs.
+part of a request. Ids are those of the cloud's APIs. Nothing here needs the models of the settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.choices import Access, Visibility
 from flakeship.verify.request import VerifyRequest
+
+# how the checks reach a server that has no public address yet
+Access = Literal["floating", "bastion", "direct"]
+Visibility = Literal["private", "shared", "community", "public"]  # Glance's word for who may use it
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,7 @@ class PublishRequest:
     """Publish a file as an image, or update the published one.
 
     `min_ram` is in MiB. `publication` counts the uploads: an image that was deleted behind our back
-    gets the next number. A new image is hidden (os_hidden), and an update leaves that as it is: a
-    VisibilityRequest shows verified ones.
+    gets the next number. A new image is hidden (os_hidden) until a VisibilityRequest shows it.
     """
 
     cloud: str
@@ -45,10 +48,7 @@ class Published:
 
 @dataclass(frozen=True)
 class VisibilityRequest:
-    """Show the images that servers boot from and hide the others, once all is verified.
-
-    Both are ids of images of this stack.
-    """
+    """Show and hide images of this stack, by their ids, once all is verified."""
 
     cloud: str
     shown: list[str]
@@ -69,12 +69,11 @@ class Bastion:
 class VerifyServerRequest:
     """Verify a server of Nova's from outside and inside.
 
-    `server` and `port` are ids, `flavor` is a name, `image` an id. `stable` is the server's own
-    public address, empty where it has none; `pool` the id of the external network that a temporary
-    one comes from. `bastion` is used with that access as long as the stable address does not lead
-    to this very server; without one a temporary floating IP is used. `restricted` are the declared
-    TCP ports that only some networks reach; the workstation is in one of them where 22 is among
-    these.
+    `server`, `port` and `image` are ids, `flavor` is a name. `stable` is the server's own public
+    address, empty where it has none; `pool` the id of the external network that a temporary one
+    comes from. `bastion` is used with that access as long as the stable address does not lead to
+    this very server; without one a temporary floating IP is used. `restricted` are the declared TCP
+    ports that only some networks reach; the workstation is in one of them where 22 is among these.
     """
 
     cloud: str
@@ -98,11 +97,7 @@ class VerifyServerRequest:
 
 @dataclass(frozen=True)
 class EphemeralRequest:
-    """Create a test server, verify it and remove it.
-
-    `server` is its verification, with empty ids for what does not exist yet; `flavor`, `network`
-    and `security_groups` are ids.
-    """
+    """Create a test server, verify it and remove it; `server` is its verification, without ids."""
 
     server: VerifyServerRequest
     flavor: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,11 +17,13 @@ from flakeship.config.server import Server
 from flakeship.config.settings import Settings
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
-from flakeship.targets.openstack.choices import Access, Placement, Visibility
+from flakeship.targets.openstack.requests import Access, Visibility
+
+# Nova's policy for the hypervisors of the servers of a release
+Placement = Literal["", "anti-affinity", "soft-anti-affinity"]
 
 
-def name_alone(value: object) -> object:
-    """A flavor or a network may be given as its name alone."""
+def _name_alone(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -39,8 +42,7 @@ class FlavorPolicy(Model):
     """Create a flavor that fits exactly; needs the role admin."""
 
     @model_validator(mode="after")
-    def one_way(self) -> FlavorPolicy:
-        """A flavor is named, chosen by patterns or created."""
+    def _one_way(self) -> FlavorPolicy:
         ways = [bool(self.name), bool(self.include or self.exclude), self.create]
         if sum(ways) > 1:
             raise ValueError("needs one of name, include and exclude, and create")
@@ -70,8 +72,7 @@ class NetworkSettings(Model):
         return f"{stack}-{hashlib.sha256(addresses).hexdigest()[:4]}"
 
     @model_validator(mode="after")
-    def one_kind(self) -> NetworkSettings:
-        """The keys of a network that Flakeship creates exclude the name of an existing one."""
+    def _one_kind(self) -> NetworkSettings:
         own = sorted(self.model_fields_set - {"name"})
         if self.name and own:
             raise ValueError(
@@ -96,8 +97,7 @@ class TestServerSettings(Model):
     """Checks in addition to the built-in ones."""
 
     @model_validator(mode="after")
-    def consistent(self) -> TestServerSettings:
-        """Its ports and checks fit each other."""
+    def _consistent(self) -> TestServerSettings:
         validate_ports(self.ports, self.checks, data_disks=False)
         return self
 
@@ -114,7 +114,7 @@ class OpenStackSettings(TargetOptions):
 
     cloud: str = ""
     """A name in clouds.yaml; empty: OS_CLOUD or the OS_* variables."""
-    network: Annotated[NetworkSettings, BeforeValidator(name_alone)] = NetworkSettings()
+    network: Annotated[NetworkSettings, BeforeValidator(_name_alone)] = NetworkSettings()
     """The network of the servers."""
     pool: str = ""
     """The external network that floating IPs come from; empty: the only external one."""
@@ -138,9 +138,8 @@ class OpenStackSettings(TargetOptions):
 
     def check(self, servers: Sequence[Server[Any]]) -> None:
         """No two servers have the same existing address."""
-        addresses = [server.options.address for each in servers for server in each.instances]
-        named = [address for address in addresses if address not in ("floating", "none")]
-        twice = sorted({address for address in named if named.count(address) > 1})
+        used = Counter(server.options.address for each in servers for server in each.instances)
+        twice = sorted(a for a in used if a not in ("floating", "none") and used[a] > 1)
         if twice:
             raise SettingError(
                 f"the address {', '.join(twice)} is given more than once",
@@ -151,7 +150,7 @@ class OpenStackSettings(TargetOptions):
 class OpenStackServer(ServerOptions):
     """The keys of a server on a cloud."""
 
-    flavor: Annotated[FlavorPolicy, BeforeValidator(name_alone)] = FlavorPolicy()
+    flavor: Annotated[FlavorPolicy, BeforeValidator(_name_alone)] = FlavorPolicy()
     """The flavor; left out, the smallest that fits is chosen."""
     user_data: str = ""
     """User data for cloud-init: the text, or a file that begins with `./`, `/` or `~/`. It is
@@ -167,8 +166,7 @@ class OpenStackServer(ServerOptions):
     """Whether the root disk is a volume."""
 
     @model_validator(mode="after")
-    def an_address(self) -> OpenStackServer:
-        """The address is one."""
+    def _an_address(self) -> OpenStackServer:
         if self.address not in ("floating", "none"):
             try:
                 ipaddress.IPv4Address(self.address)

@@ -273,7 +273,7 @@ def test_a_udp_port_is_another_rule_group_and_machine() -> None:
     assert {*both.rules} - {*tcp.rules} == {Rule(443, "192.0.2.0/24", "udp")}
     assert both.security_group != tcp.security_group
     assert both.shape != tcp.shape
-    review = both.verification("server", "port", "image", "")
+    review = both.verification
     assert review.restricted == []
     assert review.verify.ports[-1] == Port(port=443, protocol="udp")
 
