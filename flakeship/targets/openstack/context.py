@@ -12,11 +12,9 @@ from flakeship.model.release import Release
 from flakeship.release.desired import Desired
 from flakeship.rollout.replace import ABSENT, Observed
 from flakeship.targets.openstack.api.errors import client
-from flakeship.targets.openstack.inventory import Inventory
-from flakeship.targets.openstack.inventory import Server as NovaServer
+from flakeship.targets.openstack.inventory import Inventory, Server
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network import floating_ips, networks
-from flakeship.targets.openstack.network.networks import Networks
 from flakeship.targets.openstack.outputs import deployed, server_details
 from flakeship.targets.openstack.requests import Bastion
 from flakeship.targets.openstack.settings import CloudServer, CloudSettings
@@ -36,17 +34,17 @@ class PlanningContext:
     deployed: Mapping[str, Sequence[Machine]]
     bastions: Mapping[str, Bastion]
     inventory: Inventory
-    networks: Networks
-
-    @property
-    def ephemeral(self) -> bool:
-        """Whether the only server is one that its verification creates and removes."""
-        return not self.settings.servers and self.settings.options.test_server.ephemeral
+    networks: networks.Networks
 
     @property
     def stack(self) -> str:
         """The name of the stack."""
         return self.desired.stack
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether the only server is one that its verification creates and removes."""
+        return not self.settings.servers and self.settings.options.test_server.ephemeral
 
     @cached_property
     def releases(self) -> Mapping[str, Release]:
@@ -58,14 +56,11 @@ class PlanningContext:
         return self.releases[server.host or self.settings.host]
 
     @cached_property
-    def owned(self) -> list[NovaServer]:
+    def owned(self) -> list[Server]:
         """The servers in this project with the stack's tags."""
         projects = ("", self.inventory.project)
-        return [
-            server
-            for server in self.inventory.servers
-            if server.stack == self.stack and server.project in projects
-        ]
+        servers = self.inventory.servers
+        return [s for s in servers if s.stack == self.stack and s.project in projects]
 
     @cached_property
     def observed(self) -> Mapping[str, Observed]:
@@ -73,18 +68,14 @@ class PlanningContext:
         named = defaultdict(list)
         for server in self.owned:
             named[server.name].append(server)
-        return {name: observe(servers, self.cloud) for name, servers in named.items()}
-
-    @property
-    def cloud(self) -> str:
-        """The name of the cloud in clouds.yaml, or empty."""
-        return self.settings.options.cloud
+        cloud = self.settings.options.cloud
+        return {name: _observe(servers, cloud) for name, servers in named.items()}
 
     def exists(self, machine: Machine) -> bool:
         """Whether Nova has a machine, and not in ERROR."""
         return self.observed.get(machine.id, ABSENT).exists
 
-    def of_release(self, server: CloudServer) -> list[NovaServer]:
+    def of_release(self, server: CloudServer) -> list[Server]:
         """The usable servers that run a server's release, whatever their shape.
 
         A run that failed left some that no output has.
@@ -101,23 +92,18 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
     settings = desired.settings.model_copy(update={"servers": servers})
     options = settings.options
     floating = options.access != "direct" or any(s.options.address == "floating" for s in servers)
-    before = desired.outputs.servers
+    bastions = {name: server_details(s).bastion for name, s in desired.outputs.servers.items()}
     return PlanningContext(
         desired=desired,
         settings=settings,
         deployed=deployed(desired.outputs, desired.stack),
-        bastions={
-            name: bastion
-            for name, output in before.items()
-            if (bastion := server_details(output).bastion)
-        },
+        bastions={name: bastion for name, bastion in bastions.items() if bastion},
         inventory=inventory,
         networks=networks.find(options, inventory, floating=floating),
     )
 
 
-def observe(servers: Sequence[NovaServer], cloud: str) -> Observed:
-    """What a rollout has to know of the servers of one name."""
+def _observe(servers: Sequence[Server], cloud: str) -> Observed:
     first = servers[0]
     start, show = (client(cloud, f"server {verb} {first.id}") for verb in ("start", "show"))
     return Observed(

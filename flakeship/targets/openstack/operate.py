@@ -21,7 +21,6 @@ from flakeship.targets.repeat import repeated
 log = logging.getLogger(__name__)
 
 PROVIDER = "pulumi:providers:openstack"
-GONE = "was a test server and is removed; a new release gets another"
 
 
 class OpenStackOperator:
@@ -47,16 +46,17 @@ class OpenStackOperator:
             return self._machine(name)
         server = servers[name]
         *words, destination = shlex.split(server.ssh)
-        if server_details(server).bastion is None:
-            if bastion := self._bastion():
-                proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:{SSH}"
-                return [*words, "-o", proxy, destination]
-            log.info(
-                "%s has only the private address %s, and no server of the stack is a bastion: use "
-                "a VPN, or a floating IP on its port",
-                name,
-                server.address,
-            )
+        if server_details(server).bastion:
+            return [*words, destination]
+        if bastion := self._bastion():
+            proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:{SSH}"
+            return [*words, "-o", proxy, destination]
+        log.info(
+            "%s has only the private address %s, and no server of the stack is a bastion: use a "
+            "VPN, or a floating IP on its port",
+            name,
+            server.address,
+        )
         return [*words, destination]
 
     def _bastion(self) -> ServerOutput | None:
@@ -90,7 +90,8 @@ class OpenStackOperator:
         def repeat(machine: str, previous: Evidence) -> Verified:
             resource = found[machine]
             if resource.command.endswith("verify-ephemeral"):
-                return Verified(machine, note=GONE)
+                note = "was a test server and is removed; a new release gets another"
+                return Verified(machine, note=note)
             evidence = verify_server.verify_existing(
                 resource.request(VerifyServerRequest),
                 resource.printed,

@@ -20,20 +20,14 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 Object = Mapping[str, Any]
-"""An object as an API lists it."""
+Lists = Mapping[str, Sequence[Object]]  # all objects of a project, by the keys of KINDS
 
-Lists = Mapping[str, Sequence[Object]]
-"""All objects of a project by the keys of KINDS."""
-
-SECURITY_GROUP = "The declared ports of servers"
-"""The description of every security group of ours."""
-
-INTERFACE = "router interface"
-"""A port by which a router is in a network; it is removed before either."""
+SECURITY_GROUP = "The declared ports of servers"  # the description of every one of ours
+INTERFACE = "router interface"  # a port by which a router is in a network; removed before either
 
 
 @dataclass(frozen=True)
-class Scope:
+class _Scope:
     """One stack: how its objects are recognized.
 
     Tags come only after an object, and a kill comes in between: an object without any is recognized
@@ -41,14 +35,13 @@ class Scope:
     """
 
     stack: str
-    releases: frozenset[str]
-    networks: frozenset[str]
-    routers: frozenset[str]
+    releases: frozenset[str] = frozenset()
+    networks: frozenset[str] = frozenset()
+    routers: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, stack: str, lists: Lists) -> Scope:
-        """The stack of this name in a project."""
-        bare = cls(stack, frozenset(), frozenset(), frozenset())
+    def of(cls, stack: str, lists: Lists) -> _Scope:
+        bare = cls(stack)
         objects = [each for found in lists.values() for each in found]
         return cls(
             stack,
@@ -58,44 +51,38 @@ class Scope:
         )
 
     def tagged(self, found: Object) -> bool:
-        """It has the stack's tag."""
         return owner_of(found).stack == self.stack
 
-    def network(self, found: Object) -> bool:
-        """A network or a router: without tags it is `<stack>-<hash>`."""
-        name = re.fullmatch(rf"{re.escape(self.stack)}-[0-9a-f]{{4}}(-ipv6)?", found["name"])
-        return self.tagged(found) or bool(name and not owner_of(found).stack)
+    def _named(self, found: Object, rest: str) -> bool:
+        return bool(re.fullmatch(f"{re.escape(self.stack)}-{rest}", found["name"]))
+
+    def network(self, found: Object) -> bool:  # or a router
+        untagged = not owner_of(found).stack
+        return self.tagged(found) or (untagged and self._named(found, "[0-9a-f]{4}(-ipv6)?"))
 
     def subnet(self, found: Object) -> bool:
-        """A subnet is of the stack with its network."""
         return self.network(found) or found["network_id"] in self.networks
 
-    def port(self, found: Object) -> bool:
-        """A port on a network of the stack is of the stack, but for Neutron's own."""
-        return self.tagged(found) or (
-            found["network_id"] in self.networks and not found["device_owner"]
-        )
+    def port(self, found: Object) -> bool:  # but for Neutron's own
+        inside = found["network_id"] in self.networks
+        return self.tagged(found) or (inside and not found["device_owner"])
 
     def interface(self, found: Object) -> bool:
-        """A port that joins a router and a network, either of the stack."""
         joined = found["network_id"] in self.networks or found["device_id"] in self.routers
         return joined and str(found["device_owner"]).startswith("network:router_interface")
 
-    def address(self, found: Object) -> bool:
-        """A floating IP has its description from the beginning."""
+    def address(self, found: Object) -> bool:  # it has its description from the beginning
         return self.tagged(found) or found["description"].startswith(f"flakeship {self.stack} ")
 
     def security_group(self, found: Object) -> bool:
-        """A security group without tags is `<stack>-<hash>`, with our description."""
-        name = re.fullmatch(rf"{re.escape(self.stack)}-[0-9a-f]{{8}}", found["name"])
-        return self.tagged(found) or bool(name and found["description"] == SECURITY_GROUP)
+        described = found["description"] == SECURITY_GROUP
+        return self.tagged(found) or (described and self._named(found, "[0-9a-f]{8}"))
 
     def server_group(self, found: Object) -> bool:
-        """A server group never has tags: another object of its release must be there."""
+        # it has no tags: another object of its release must be there
         return found["name"].removeprefix(f"{self.stack}-") in self.releases
 
     def flavor(self, found: Object) -> bool:
-        """A flavor that the stack has created."""
         return bool((found.get("extra_specs") or {}).get(OWNER_KEY) == self.stack)
 
 
@@ -107,7 +94,7 @@ class Kind:
     service: str
     path: str
     key: str
-    owned: Callable[[Scope, Object], bool]
+    owned: Callable[[_Scope, Object], bool]
     disposal: Disposal = Disposal.BY_HAND
 
     @property
@@ -117,17 +104,17 @@ class Kind:
 
 
 KINDS = (
-    Kind("server", "compute", "/servers/detail", "servers", Scope.tagged, Disposal.MACHINE),
-    Kind("port", "network", "/ports", "ports", Scope.port, Disposal.MACHINE),
-    Kind("floating ip", "network", "/floatingips", "floatingips", Scope.address, Disposal.ADDRESS),
-    Kind(INTERFACE, "network", "/ports", "ports", Scope.interface),
-    Kind("router", "network", "/routers", "routers", Scope.network),
-    Kind("subnet", "network", "/subnets", "subnets", Scope.subnet),
-    Kind("network", "network", "/networks", "networks", Scope.network),
-    Kind("security group", "network", "/security-groups", "security_groups", Scope.security_group),
-    Kind("server group", "compute", "/os-server-groups", "server_groups", Scope.server_group),
-    Kind("image", "image", "/images", "images", Scope.tagged),
-    Kind("flavor", "compute", "/flavors/detail", "flavors", Scope.flavor),
+    Kind("server", "compute", "/servers/detail", "servers", _Scope.tagged, Disposal.MACHINE),
+    Kind("port", "network", "/ports", "ports", _Scope.port, Disposal.MACHINE),
+    Kind("floating ip", "network", "/floatingips", "floatingips", _Scope.address, Disposal.ADDRESS),
+    Kind(INTERFACE, "network", "/ports", "ports", _Scope.interface),
+    Kind("router", "network", "/routers", "routers", _Scope.network),
+    Kind("subnet", "network", "/subnets", "subnets", _Scope.subnet),
+    Kind("network", "network", "/networks", "networks", _Scope.network),
+    Kind("security group", "network", "/security-groups", "security_groups", _Scope.security_group),
+    Kind("server group", "compute", "/os-server-groups", "server_groups", _Scope.server_group),
+    Kind("image", "image", "/images", "images", _Scope.tagged),
+    Kind("flavor", "compute", "/flavors/detail", "flavors", _Scope.flavor),
 )
 """In the order in which objects can be removed."""
 
@@ -155,7 +142,7 @@ def list_all(connection: Connection, project: str) -> Lists:
 
 def of_stack(stack: str, lists: Lists) -> list[OwnedResource]:
     """The objects of the stack of this name, in the order in which they can be removed."""
-    scope = Scope.of(stack, lists)
+    scope = _Scope.of(stack, lists)
     return [
         _resource(kind, found, lists["ports"])
         for kind in KINDS

@@ -10,23 +10,17 @@ from flakeship.release.desired import Desired
 from flakeship.rollout import retention
 from flakeship.rollout.replace import removed_servers
 from flakeship.rollout.retention import ImageUse, Publication, Retention
-from flakeship.state.outputs import ServerOutput
 from flakeship.targets.openstack import preflight
 from flakeship.targets.openstack.context import PlanningContext, planning_context
 from flakeship.targets.openstack.inventory import Inventory
-from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.outputs import stack_details
 from flakeship.targets.openstack.plan_machines import MachinesPlan, plan_machines
-from flakeship.targets.openstack.settings import CloudSettings
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """What the components are declared from; see flakeship.targets.base.Plan.
-
-    `uploads` has for every release that stays how often its image will have been uploaded.
-    """
+    """See flakeship.targets.base.Plan; `uploads` counts those of each image that stays."""
 
     context: PlanningContext
     machines: MachinesPlan
@@ -72,9 +66,15 @@ def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
     preflight.check_role(inventory)
     context = planning_context(desired, inventory)
     machines = plan_machines(context)
-    new = new_machines(context, machines)
+    verified = {record.name for record in desired.ledger} if context.ephemeral else set()
+    new = [
+        machine
+        for machine in machines.active
+        if not context.exists(machine) and machine.release.name not in verified
+    ]
     preflight.check_quota(context, new)
-    retained = retain(context, machines, before.published)
+    retained = _retain(context, machines, before.published)
+    servers, output = context.settings.instances, desired.outputs.servers
     usable = {image.id for image in inventory.images if image.status == "active"}
     return StackPlan(
         context,
@@ -89,24 +89,21 @@ def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
         },
         warnings=[
             *machines.notices,
-            *address_notices(context, machines, desired.outputs.servers),
+            *floating_ips.moves({m.server.name: m.id for m in machines.active}, output),
+            *removed_servers([server.name for server in servers], floating_ips.released(output)),
+            *floating_ips.drifted(servers, output, inventory),
             *retained.notices,
-            *port_notices(context.settings),
+            *(
+                f"{server.name}: hostPort applies to the target local only; all ports are at its "
+                "address"
+                for server in context.settings.servers
+                if any(port.host_port for port in server.ports)
+            ),
         ],
     )
 
 
-def new_machines(context: PlanningContext, machines: MachinesPlan) -> list[Machine]:
-    """The machines that this run creates."""
-    verified = {record.name for record in context.desired.ledger} if context.ephemeral else set()
-    return [
-        machine
-        for machine in machines.active
-        if not context.exists(machine) and machine.release.name not in verified
-    ]
-
-
-def retain(
+def _retain(
     context: PlanningContext, machines: MachinesPlan, published: Mapping[str, Publication]
 ) -> Retention:
     """The releases whose images stay: those of the settings, and those that are in use."""
@@ -134,24 +131,3 @@ def retain(
         standby={machine.release.name for machine in machines.standby},
         use=use,
     )
-
-
-def address_notices(
-    context: PlanningContext, machines: MachinesPlan, before: Mapping[str, ServerOutput]
-) -> list[str]:
-    """The notices about addresses that move, are released, or do not lead where they should."""
-    servers = context.settings.instances
-    return [
-        *floating_ips.moves({m.server.name: m.id for m in machines.active}, before),
-        *removed_servers([s.name for s in servers], floating_ips.released(before)),
-        *floating_ips.drifted(servers, before, context.inventory),
-    ]
-
-
-def port_notices(settings: CloudSettings) -> list[str]:
-    """The notices that ports of the workstation lead nowhere on this target."""
-    return [
-        f"{server.name}: hostPort applies to the target local only; all ports are at its address"
-        for server in settings.servers
-        if any(port.host_port for port in server.ports)
-    ]

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 
 from flakeship.rollout.replace import ServerRollout, plan_server
 from flakeship.targets.openstack.context import PlanningContext
-from flakeship.targets.openstack.flavors import choice as flavors
-from flakeship.targets.openstack.flavors.choice import Choice
-from flakeship.targets.openstack.flavors.fit import need_of
+from flakeship.targets.openstack.flavors.choice import Choice, choose
+from flakeship.targets.openstack.flavors.fit import Need, need_of
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.settings import CloudServer, CloudSettings, OpenStackServer
-
-TEST = "test"
-"""The name of the test server of a stack without servers."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class MachinesPlan:
 
     @property
     def deployed(self) -> Mapping[str, Sequence[Machine]]:
-        """The machines by server, for the next run."""
+        """The machines by server, the active one first, for the next run."""
         return {name: rollout.machines for name, rollout in self.rollouts.items()}
 
     @property
@@ -57,10 +53,12 @@ def plan_machines(context: PlanningContext) -> MachinesPlan:
     """
     rollouts, choices = {}, {}
     settings = context.settings
-    for server in settings.instances or [test_server(settings)]:
+    for server in settings.instances or [_test_server(settings)]:
         deployed = context.deployed.get(server.name, [])
-        choices[server.name] = choose_flavor(context, server, deployed)
-        machine = machine_of(context, server, choices[server.name], deployed)
+        need = need_of(server, context.release(server), context.desired.ledger)
+        choice = _choose_flavor(context, server, need, deployed)
+        machine = _machine_of(context, server, need, choice, deployed)
+        choices[server.name] = choice
         rollouts[server.name] = (
             ServerRollout(machine)
             if context.ephemeral
@@ -75,11 +73,11 @@ def plan_machines(context: PlanningContext) -> MachinesPlan:
     return MachinesPlan(rollouts, choices)
 
 
-def test_server(settings: CloudSettings) -> CloudServer:
-    """The test server: as small as its release allows."""
+def _test_server(settings: CloudSettings) -> CloudServer:
+    """The server of a stack without servers, as small as its release allows."""
     options = settings.options.test_server
     return CloudServer(
-        name=TEST,
+        name="test",
         vcpus=1,
         memory=1,
         disk=1,
@@ -89,17 +87,13 @@ def test_server(settings: CloudSettings) -> CloudServer:
     )
 
 
-def choose_flavor(
-    context: PlanningContext, server: CloudServer, deployed: Sequence[Machine]
+def _choose_flavor(
+    context: PlanningContext, server: CloudServer, need: Need, deployed: Sequence[Machine]
 ) -> Choice:
-    """The flavor of a server.
-
-    A machine that runs this very release keeps its flavor even if that has been deleted since: Nova
-    goes on with its own copy of it. Raises SettingError where none fits.
-    """
     release, inventory = context.release(server), context.inventory
     names = {flavor.name for flavor in inventory.flavors}
     running = [machine for machine in deployed if machine.release.name == release.name]
+    # a machine keeps a flavor that has been deleted since: Nova goes on with its own copy of it
     deleted = [m.flavor for m in running[:1] if m.flavor.id and m.flavor.name not in names]
     # the flavor that it has had, best of all with this very release
     before = [
@@ -107,9 +101,9 @@ def choose_flavor(
         *(found.flavor for found in context.of_release(server)),
         *(machine.flavor.name for machine in deployed),
     ]
-    choice = flavors.choose(
+    choice = choose(
         server,
-        need_of(server, release, context.desired.ledger),
+        need,
         replace(inventory, flavors=[*inventory.flavors, *deleted]),
         context.settings.options.prices,
         before=before[0] if before else "",
@@ -123,22 +117,28 @@ def choose_flavor(
     return replace(choice, notices=[*notices, *choice.notices])
 
 
-def machine_of(
-    context: PlanningContext, server: CloudServer, choice: Choice, deployed: Sequence[Machine]
+def _machine_of(
+    context: PlanningContext,
+    server: CloudServer,
+    need: Need,
+    choice: Choice,
+    deployed: Sequence[Machine],
 ) -> Machine:
     """The machine that a server is to have, as if there were none yet."""
     options, inventory = context.settings.options, context.inventory
-    given = server.options.user_data
+    release, given = context.release(server), server.options.user_data
     own = server.options.model_copy(update={"user_data": inventory.user_data.get(given, given)})
     update: dict[str, object] = {"options": own}
     if own.volume:
-        update["disk"] = volume_size(context, server, deployed)
+        # a volume that exists keeps its size
+        kept = (m for m in deployed if m.release.name == release.name and m.server.options.volume)
+        update["disk"] = next((machine.server.disk for machine in kept), need.disk)
     bastions = context.bastions
     return Machine(
         cloud=options.cloud,
         stack=context.stack,
         server=server.model_copy(update=update),
-        release=context.release(server),
+        release=release,
         flavor=choice.flavor,
         network=context.networks.network,
         own_network=options.network,
@@ -152,14 +152,3 @@ def machine_of(
         if context.ephemeral
         else bastions.get(server.name) or next(iter(bastions.values()), None),
     )
-
-
-def volume_size(context: PlanningContext, server: CloudServer, deployed: Sequence[Machine]) -> int:
-    """The size of a root disk that is a volume, in MiB; an existing one keeps its size."""
-    release = context.release(server)
-    sizes = [
-        m.server.disk
-        for m in deployed
-        if m.release.name == release.name and m.server.options.volume
-    ]
-    return sizes[0] if sizes else need_of(server, release, context.desired.ledger).disk

@@ -1,26 +1,13 @@
-"""The kinds of resources that the target openstack declares, by the prefix of their names."""
+"""The kinds of resources that the target declares, by prefix; behind each its subject."""
 
 from __future__ import annotations
 
 from flakeship.state.resources import Kind
 
-GLANCE_IMAGE = Kind("glance")
-"""The publication of a release's image; the subject is the release's name."""
-
-PORT = Kind("port")
-"""The port of a server; the subject is the machine's id."""
-
-SERVER = Kind("server")
-"""A server of Nova's; the subject is the machine's id."""
-
-FLAVOR = Kind("flavor")
-"""A flavor that the stack has created; the subject is its name."""
-
-SERVER_GROUP = Kind("placement")
-"""The server group of a release; the subject is the release's name. No server has the prefix."""
-
-ADDRESS = Kind("address")
-"""The floating IP of a server; the subject is the server's name."""
-
-CUTOVER = Kind("cutover")
-"""The association of the address with the active machine; the subject is the server's name."""
+GLANCE_IMAGE = Kind("glance")  # the publication of a release's image; a release
+PORT = Kind("port")  # a machine
+SERVER = Kind("server")  # a machine
+FLAVOR = Kind("flavor")  # one that the stack has created; its name
+SERVER_GROUP = Kind("placement")  # a release; no server has this prefix
+ADDRESS = Kind("address")  # a floating IP; a server
+CUTOVER = Kind("cutover")  # the association of the address with the active machine; a server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,7 +43,7 @@ def sweep(stack: Stack, cloud: str) -> SweepResult:
 
     try:
         with api.connected(cloud) as connection:
-            swept = orphans.sweep_stack(stack, partial(unrecorded, connection), remove)
+            swept = orphans.sweep_stack(stack, partial(_unrecorded, connection), remove)
             project = api.login(connection).project_name
             where = f"the project {project} of {connection.config.name}"
     except FlakeshipError as error:
@@ -52,14 +51,18 @@ def sweep(stack: Stack, cloud: str) -> SweepResult:
             raise
         return SweepResult(left=[f"the state is empty, and the cloud was not inspected: {error}"])
     removed = [f"{each.kind} {each}" for each in swept.removed]
-    return SweepResult(removed, report(stack.name, cloud, where, swept.left))
+    if not swept.left:
+        return SweepResult(removed)
+    left = [
+        f"found resources of the stack {stack.name} in {where} that are not in its state.",
+        "They may belong to another checkout with a stack of the same name. If not, remove them in "
+        "this order:",
+        *(f"  {client(cloud, owned_resources.removal(each))}  # {each}" for each in swept.left),
+    ]
+    return SweepResult(removed, left)
 
 
-def unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
-    """The stack's objects that its state does not hold.
-
-    Raises FlakeshipError with the credentials of another project.
-    """
+def _unrecorded(connection: Connection, stack: Stack) -> Unrecorded:
     read = datetime.now(UTC)
     token = api.login(connection)
     project = str(token.project_id)
@@ -83,15 +86,3 @@ def held_ids(stack: Stack) -> set[str]:
     ids |= {each.result(Published).id for each in stack.of(GLANCE_IMAGE).values() if each.printed}
     published = stack_details(stack.outputs, stack.name).published
     return ids | {image.id for image in published.values()}
-
-
-def report(stack: str, cloud: str, where: str, left: Sequence[OwnedResource]) -> list[str]:
-    """The objects that a person has to decide on, each with the command that removes it."""
-    if not left:
-        return []
-    return [
-        f"found resources of the stack {stack} in {where} that are not in its state.",
-        "They may belong to another checkout with a stack of the same name. If not, remove them in "
-        "this order:",
-        *(f"  {client(cloud, owned_resources.removal(each))}  # {each}" for each in left),
-    ]

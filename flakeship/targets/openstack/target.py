@@ -40,14 +40,15 @@ def read_user_data(settings: CloudSettings) -> Mapping[str, str]:
     found = {}
     for server in settings.servers:
         given = server.options.user_data
-        if given.startswith(("./", "/", "~/")):
-            path = Path(given).expanduser()
-            if not path.is_file():
-                raise SettingError(
-                    "this file does not exist",
-                    code="file-missing",
-                    key=f"flakeship:servers[{server.name}].openstack.userData",
-                    given=given,
-                )
-            found[given] = path.read_text()
+        if not given.startswith(("./", "/", "~/")):
+            continue
+        path = Path(given).expanduser()
+        if not path.is_file():
+            raise SettingError(
+                "this file does not exist",
+                code="file-missing",
+                key=f"flakeship:servers[{server.name}].openstack.userData",
+                given=given,
+            )
+        found[given] = path.read_text()
     return found

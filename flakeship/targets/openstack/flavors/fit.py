@@ -1,4 +1,4 @@
-"""What a flavor lacks for a server, in words and by how much; nothing where it fits."""
+"""What a server needs of a flavor, and what a flavor lacks: in words, and by how much."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from flakeship.targets.openstack.settings import CloudServer, FlavorPolicy
 class Need:
     """What one server of one release needs of a flavor: sizes in MiB, the architecture as in Nix.
 
-    `doubt` says what `disk` is based on where the image's own disk is not known before it is built;
-    it is empty where it is known.
+    `doubt` says what `disk` is based on where the image's own disk is not known before it is built.
     """
 
     vcpus: int
@@ -32,9 +31,8 @@ class Need:
         return bool(self.doubt)
 
     def __str__(self) -> str:
-        """The need in the words of an error."""
         disk = f"{self.disk} MiB of root disk{' (an estimate)' if self.estimated else ''}"
-        return f"{many(self.vcpus, 'vCPU')}, {self.memory} MiB of memory and {disk}"
+        return f"{_many(self.vcpus, 'vCPU')}, {self.memory} MiB of memory and {disk}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def need_of(server: CloudServer, release: Release, ledger: Sequence[Record]) -> 
     before, as an estimate, that of the host's newest record in the ledger. With neither the disk
     of the settings stands alone.
     """
-    disk, doubt = image_disk(release, ledger)
+    disk, doubt = _image_disk(release, ledger)
     return Need(
         vcpus=server.vcpus,
         memory=max(server.memory, release.memory),
@@ -62,17 +60,17 @@ def need_of(server: CloudServer, release: Release, ledger: Sequence[Record]) -> 
     )
 
 
-def image_disk(release: Release, ledger: Sequence[Record]) -> tuple[int, str]:
-    """The image's disk in MiB (0: unknown), and the doubt about it where it is not certain."""
+def _image_disk(release: Release, ledger: Sequence[Record]) -> tuple[int, str]:
     if release.disk != "auto":
         return release.disk, ""
-    for record in ledger:
-        if record.name == release.name and record.artifact.disk:
+    sized = [record for record in ledger if record.artifact.disk]
+    for record in sized:
+        if record.name == release.name:
             return record.artifact.disk, ""
     unknown = f"the disk size of {release.name} is checked once it is built"
-    for record in ledger:
-        disk = record.artifact.disk
-        if record.release.host == release.host and disk:
+    for record in sized:
+        if record.release.host == release.host:
+            disk = record.artifact.disk
             return disk, f"{unknown}; assuming {disk} MiB, as {record.name} has"
     return 0, unknown
 
@@ -85,15 +83,15 @@ def lacks(
     With `quota` also what the quota does not allow for one more such server.
     """
     return [
-        *sizes(flavor, server, need),
-        *foreign(flavor, need, inventory),
-        *names(flavor, server.options.flavor),
-        *specs(flavor, server.options.flavor),
-        *(exceeded(flavor, inventory) if quota else ()),
+        *_sizes(flavor, server, need),
+        *_foreign(flavor, need, inventory),
+        *_names(flavor, server.options.flavor),
+        *_specs(flavor, server.options.flavor),
+        *(_exceeded(flavor, inventory) if quota else ()),
     ]
 
 
-def sizes(flavor: Flavor, server: CloudServer, need: Need) -> Iterator[Lack]:
+def _sizes(flavor: Flavor, server: CloudServer, need: Need) -> Iterator[Lack]:
     """Too few vCPUs, too little memory, too small a root disk.
 
     A root disk of 0 is no disk of any size but Nova's special case "the image's native size": the
@@ -104,7 +102,7 @@ def sizes(flavor: Flavor, server: CloudServer, need: Need) -> Iterator[Lack]:
     """
     if flavor.vcpus < need.vcpus:
         short = need.vcpus - flavor.vcpus
-        yield Lack(f"lacks {many(short, 'vCPU')}", short / need.vcpus)
+        yield Lack(f"lacks {_many(short, 'vCPU')}", short / need.vcpus)
     if flavor.memory < need.memory:
         short = need.memory - flavor.memory
         yield Lack(f"lacks {short} MiB of memory", short / need.memory)
@@ -117,13 +115,9 @@ def sizes(flavor: Flavor, server: CloudServer, need: Need) -> Iterator[Lack]:
         yield Lack(f"lacks {short} MiB of root disk", short / need.disk)
 
 
-def foreign(flavor: Flavor, need: Need, inventory: Inventory) -> Iterator[Lack]:
-    """Another architecture.
-
-    A flavor that names none is for x86_64; it is for any where no flavor names the needed one, as
-    in a cloud that has only ARM.
-    """
+def _foreign(flavor: Flavor, need: Need, inventory: Inventory) -> Iterator[Lack]:
     supported = architectures(flavor)
+    # one that names none is for x86_64, or for any where none names the needed one: all may be ARM
     if not supported and need.architecture != "x86_64":
         named = any(need.architecture in architectures(other) for other in inventory.flavors)
         supported = {"x86_64"} if named else set()
@@ -131,8 +125,7 @@ def foreign(flavor: Flavor, need: Need, inventory: Inventory) -> Iterator[Lack]:
         yield Lack(f"is for {' and '.join(sorted(supported))}, not {need.architecture}")
 
 
-def names(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
-    """A name outside of `include` or in `exclude`: shell patterns, upper and lower case differ."""
+def _names(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
     if policy.include and not any(fnmatchcase(flavor.name, each) for each in policy.include):
         yield Lack(f"is not among {', '.join(policy.include)}")
     for pattern in policy.exclude:
@@ -140,17 +133,14 @@ def names(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
             yield Lack(f"is excluded by {pattern}")
 
 
-def specs(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
-    """Extra specs that are asked for and missing, and special hardware that nobody asked for.
-
-    Asking is to require the extra spec, or to write the flavor's whole name, also in `include`.
-    """
+def _specs(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
     for key, value in policy.extra_specs.items():
         has = flavor.extra_specs.get(key)
         if has is None:
             yield Lack(f"lacks the extra spec {key}={value}")
         elif value not in ("*", has):
             yield Lack(f"has the extra spec {key}={has}, not {value}")
+    # to write the whole name of a flavor, also in `include`, is to ask for what it has
     if flavor.name in (policy.name, *policy.include):
         return
     for key, value in flavor.extra_specs.items():
@@ -158,8 +148,7 @@ def specs(flavor: Flavor, policy: FlavorPolicy) -> Iterator[Lack]:
             yield Lack(f"has special hardware that extraSpecs does not ask for: {key}={value}")
 
 
-def exceeded(flavor: Flavor, inventory: Inventory) -> Iterator[Lack]:
-    """What one more server of this flavor needs and the quota does not have."""
+def _exceeded(flavor: Flavor, inventory: Inventory) -> Iterator[Lack]:
     for name, unit, needed in (
         ("instances", "server", 1),
         ("cores", "core", flavor.vcpus),
@@ -167,10 +156,9 @@ def exceeded(flavor: Flavor, inventory: Inventory) -> Iterator[Lack]:
     ):
         left = inventory.left.get(name, needed)
         if left < needed:
-            text = f"needs {many(needed, unit)}, and the quota has {left} left"
+            text = f"needs {_many(needed, unit)}, and the quota has {left} left"
             yield Lack(text, (needed - max(left, 0)) / needed)
 
 
-def many(number: int, unit: str) -> str:
-    """A number with its unit, in the plural where there is one."""
+def _many(number: int, unit: str) -> str:
     return f"{number} {unit}{'' if number == 1 or unit.startswith('MiB') else 's'}"

@@ -1,19 +1,17 @@
-"""What a flavor's extra specs mean beyond its size: its architecture, and special hardware.
-
-The names are those that Nova validates (nova/api/validation/extra_specs; docs.openstack.org/nova,
-configuration/extra-specs); a cloud may have others.
-"""
+"""What a flavor's extra specs mean beyond its size: its architecture, and special hardware."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from flakeship.targets.openstack.inventory import Flavor
 
-ALIASES: Mapping[str, str] = {"amd64": "x86_64", "arm64": "aarch64"}
-ARCHITECTURES = {"x86_64", "aarch64", "i686", "ppc64le", "riscv64", "s390x", *ALIASES}
+# the extra spec of every flavor that a stack has created, with a scope of its own: the scheduler's
+# filters take a key without one for a demand on hosts
+OWNER_KEY = "flakeship:stack"
 
+ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
+ARCHITECTURES = {"x86_64", "aarch64", "i686", "ppc64le", "riscv64", "s390x", *ALIASES}
 # ImagePropertiesFilter and ComputeCapabilitiesFilter have no one name for it, so clouds use several
 ARCHITECTURE_KEYS = {"architecture", "hw_architecture", "cpu_arch", "arch"}
 ARCHITECTURE_TRAIT = re.compile(r"(?:HW|COMPUTE)_ARCH_(\w+)")
@@ -22,11 +20,9 @@ ARCHITECTURE_TRAIT = re.compile(r"(?:HW|COMPUTE)_ARCH_(\w+)")
 GROUPED = re.compile(r"(resources|trait)[\w-]*:(\w+)")
 PLAIN_RESOURCES = {"VCPU", "MEMORY_MB", "DISK_GB"}
 
-# with a scope of its own: the scheduler's filters take a key without one for a demand on hosts
-OWNER_KEY = "flakeship:stack"
-"""The extra spec of every flavor that a stack has created."""
-
-ORDINARY: Mapping[str, set[str]] = {
+# the extra specs that make a flavor special, with the values that do not; as Nova validates them
+# (nova/api/validation/extra_specs; docs.openstack.org/nova, configuration/extra-specs)
+ORDINARY: dict[str, set[str]] = {
     "hw:cpu_policy": {"shared"},
     "hw:cpu_dedicated_mask": set(),
     "hw:cpu_realtime": set(),
@@ -37,19 +33,15 @@ ORDINARY: Mapping[str, set[str]] = {
     "accel:device_profile": set(),
     OWNER_KEY: set(),
 }
-"""The extra specs that make a flavor special, with the values that do not."""
 
 
 def architectures(flavor: Flavor) -> set[str]:
     """The architectures that a flavor is for, as Nix names them; empty where it names none."""
-    return {name for key, value in flavor.extra_specs.items() for name in named(key, value)}
+    return {name for key, value in flavor.extra_specs.items() for name in _asked(key, value)}
 
 
-def named(key: str, value: str) -> set[str]:
-    """The architectures that one extra spec asks for.
-
-    A value may be one of ComputeCapabilitiesFilter's expressions, as in `<or> x86_64 <or> i686`.
-    """
+def _asked(key: str, value: str) -> set[str]:
+    """The architectures that one extra spec asks for; `value` may be as `<or> x86_64 <or> i686`."""
     grouped = GROUPED.fullmatch(key)
     if grouped:
         trait = ARCHITECTURE_TRAIT.fullmatch(grouped[2]) if value == "required" else None
@@ -64,9 +56,9 @@ def special(key: str, value: str) -> bool:
     """Whether an extra spec brings hardware that costs, or hosts that others need more.
 
     Devices and GPUs, dedicated processors and memory pages, and every required trait, which keeps
-    ordinary servers off the hosts that have it. An architecture is none: see `named`.
+    ordinary servers off the hosts that have it; but no architecture.
     """
-    if value.lower() in {"0", "false", "no"} or named(key, value):
+    if value.lower() in {"0", "false", "no"} or _asked(key, value):
         return False
     if "gpu" in f"{key}={value}".lower():  # host aggregates are named freely, and often so
         return True

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.targets.openstack.quota import REMEDIES, check, needs
+from flakeship.targets.openstack.preflight import REMEDIES, check_needs, needs
 from flakeship.targets.openstack.settings import NetworkSettings
 from tests.targets.openstack.unit.flavors import INVENTORY, flavor
 
@@ -16,14 +16,14 @@ SMALL, LARGE = flavor("small", 1, 512), flavor("large", 4, 8192)
 
 def refused(needed: dict[str, int], left: dict[str, int]) -> FlakeshipError:
     with pytest.raises(FlakeshipError) as caught:
-        check(needed, replace(INVENTORY, left=left))
+        check_needs(needed, replace(INVENTORY, left=left))
     assert (caught.value.code, caught.value.key) == ("quota-exceeded", "project demo")
     return caught.value
 
 
 def test_nothing_new_needs_nothing() -> None:
     assert needs([]) == {}
-    check({}, replace(INVENTORY, left=dict.fromkeys(REMEDIES, 0)))
+    check_needs({}, replace(INVENTORY, left=dict.fromkeys(REMEDIES, 0)))
 
 
 def test_every_new_server_counts() -> None:
@@ -65,14 +65,14 @@ def test_a_network_of_the_stack_s_own(ipv6: str, subnets: int) -> None:
 def test_each_resource_is_refused_alone_and_fits_when_it_is_just_enough(name: str) -> None:
     unit = " MiB" if name == "ram" else ""
     enough = dict.fromkeys(REMEDIES, 5)
-    check(enough, replace(INVENTORY, left=enough))
+    check_needs(enough, replace(INVENTORY, left=enough))
     error = refused(enough, enough | {name: 4})
     assert error.details == (f"  {name}: 5{unit} needed, 4 left",)
     assert error.remedy.startswith(f"{REMEDIES[name]}; or ask the cloud for a larger quota")
 
 
 def test_a_resource_without_a_limit_is_never_short() -> None:
-    check({"cores": 10**6}, replace(INVENTORY, left={}))
+    check_needs({"cores": 10**6}, replace(INVENTORY, left={}))
 
 
 def test_a_resource_of_another_name_is_told_too() -> None:
