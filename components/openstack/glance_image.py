@@ -8,12 +8,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from flakeship.model import codec
-from flakeship.targets.openstack.requests import (
-    Published,
-    PublishRequest,
-    Visibility,
-    VisibilityRequest,
-)
+from flakeship.targets.openstack import requests
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
 from ..command import answer, command
@@ -23,17 +18,12 @@ class GlanceImageArgs(TypedDict):
     """The inputs of GlanceImage; see flakeship.targets.openstack.requests.PublishRequest."""
 
     file: pulumi.Input[str]
-    """The path of the image file."""
     sha512: pulumi.Input[str]
-    """The checksum of the file, in hexadecimal."""
     min_ram: NotRequired[pulumi.Input[int]]
-    """The memory in MiB that a server needs at least."""
     properties: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
-    visibility: NotRequired[pulumi.Input[Visibility]]
-    publication: NotRequired[int]
-    """How often the image has been uploaded; another number uploads it again."""
+    visibility: NotRequired[pulumi.Input[requests.Visibility]]
+    publication: NotRequired[int]  # another number uploads it again
     cloud: NotRequired[pulumi.Input[str]]
-    """The name of the cloud in clouds.yaml; without it OS_CLOUD or the OS_* variables."""
 
 
 class GlanceImage(pulumi.ComponentResource):
@@ -43,16 +33,13 @@ class GlanceImage(pulumi.ComponentResource):
     changes of its id).
     """
 
-    published: pulumi.Output[Published]
-    id: pulumi.Output[str]
-
     def __init__(
         self, name: str, args: GlanceImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:GlanceImage", name, None, opts)
         defaults = {"min_ram": 0, "properties": {}, "visibility": "private", "cloud": ""}
         request = pulumi.Output.all(**{**defaults, **args}).apply(
-            lambda given: PublishRequest(name=name, **given)
+            lambda given: requests.PublishRequest(name=name, **given)
         )
         published = command(
             GLANCE_IMAGE.name(name),
@@ -63,7 +50,7 @@ class GlanceImage(pulumi.ComponentResource):
             },
             pulumi.ResourceOptions(parent=self),
         )
-        self.published = answer(published, Published)
+        self.published = answer(published, requests.Published)
         self.id = self.published.apply(lambda published: published.id)
         self.register_outputs({"image": self.published.apply(codec.plain)})
 
@@ -84,15 +71,12 @@ class ImageVisibility(pulumi.ComponentResource):
     """
 
     def __init__(
-        self,
-        name: str,
-        args: ImageVisibilityArgs,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, args: ImageVisibilityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:ImageVisibility", name, None, opts)
         request = pulumi.Output.all(
             cloud=args.get("cloud", ""), shown=[*args["shown"]], hidden=[*args["hidden"]]
-        ).apply(lambda given: VisibilityRequest(**given))
+        ).apply(lambda given: requests.VisibilityRequest(**given))
         command(
             name,
             {"create": "openstack.set-image-visibility", "request": request},

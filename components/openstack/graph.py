@@ -19,8 +19,8 @@ from flakeship.targets.openstack.plan import StackPlan
 
 from ..nix_image import NixImage
 from ..target import Deployment, Graph
-from .address import Address, Cutover
 from .glance_image import ImageVisibility
+from .network import Address, Cutover
 from .server import Server, ServerArgs, TestServer
 from .shared import Shared, declare_shared
 

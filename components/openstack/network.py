@@ -1,4 +1,4 @@
-"""A private network of a stack's own, and the security groups of its servers."""
+"""The network of a stack's own, security groups, and the addresses that move between machines."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pulumi_openstack import networking
 
 from flakeship.targets.openstack.network.networks import Rule
 from flakeship.targets.openstack.owned_resources import SECURITY_GROUP
+from flakeship.targets.openstack.resources import ADDRESS, CUTOVER
+
+from ..verification import Verification
+from .server import depends_on
 
 
 class PrivateNetworkArgs(TypedDict):
-    """The inputs of PrivateNetwork."""
+    """`external` is the id of the network that the router leads to, `network_name` of all parts."""
 
     external: pulumi.Input[str]
-    """The id of the external network that the router leads to."""
     cidr: pulumi.Input[str]
-    ipv6: NotRequired[str]
-    """The CIDR of an IPv6 subnet; without it there is none."""
+    ipv6: NotRequired[str]  # the CIDR of an IPv6 subnet
     dns: NotRequired[Sequence[str]]
-    network_name: NotRequired[str]
-    """The name of all its parts in Neutron; without it that of the component."""
+    network_name: str
     tags: NotRequired[Sequence[str]]
 
 
@@ -32,14 +33,11 @@ class PrivateNetwork(pulumi.ComponentResource):
     Another network needs another name: it is beside the first until the last server has left that.
     """
 
-    id: pulumi.Output[str]
-    ready: pulumi.Resource
-
     def __init__(
         self, name: str, args: PrivateNetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
-        title, tags = args.get("network_name", name), [*args.get("tags", ())]
+        title, tags = args["network_name"], [*args.get("tags", ())]
         child = pulumi.ResourceOptions(parent=self)
         network = networking.Network(f"network-{name}", name=title, tags=tags, opts=child)
         router = networking.Router(
@@ -85,19 +83,14 @@ class PrivateNetwork(pulumi.ComponentResource):
 
 
 class SecurityGroupArgs(TypedDict):
-    """The inputs of SecurityGroup."""
+    """The rules let in; everything may go out, by Neutron's own two rules."""
 
     rules: Sequence[Rule]
     tags: NotRequired[Sequence[str]]
 
 
 class SecurityGroup(pulumi.ComponentResource):
-    """Lets in the ports of its rules, and lets everything out, by Neutron's own two rules.
-
-    `id` is known when all rules are there.
-    """
-
-    id: pulumi.Output[str]
+    """A security group; its `id` is known when all rules are there."""
 
     def __init__(
         self, name: str, args: SecurityGroupArgs, opts: pulumi.ResourceOptions | None = None
@@ -125,7 +118,63 @@ class SecurityGroup(pulumi.ComponentResource):
             )
             for rule in args["rules"]
         ]
-        self.id = pulumi.Output.all(group.id, *(rule.id for rule in rules)).apply(
-            lambda ids: str(ids[0])
-        )
+        ids = pulumi.Output.all(group.id, *(rule.id for rule in rules))
+        self.id = ids.apply(lambda known: str(known[0]))
         self.register_outputs({"id": self.id})
+
+
+class AddressArgs(TypedDict):
+    """`pool` is the name of the external network."""
+
+    pool: pulumi.Input[str]
+    description: NotRequired[str]
+    tags: NotRequired[Sequence[str]]
+
+
+class Address(pulumi.ComponentResource):
+    """A floating IP that stays as long as its server."""
+
+    def __init__(
+        self, name: str, args: AddressArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:openstack:Address", name, None, opts)
+        self.address = networking.FloatingIp(
+            ADDRESS.name(name),
+            pool=args["pool"],
+            description=args.get("description"),
+            tags=[*args.get("tags", ())],
+            opts=pulumi.ResourceOptions(parent=self),
+        ).address
+        self.register_outputs({"address": self.address})
+
+
+class CutoverArgs(TypedDict):
+    """A floating IP, and the port and the verification of the machine that becomes active."""
+
+    address: pulumi.Input[str]
+    port: pulumi.Input[str]
+    verification: Verification
+
+
+class Cutover(pulumi.ComponentResource):
+    """Moves the address to a machine, only after its verification has passed.
+
+    One association, named by the server alone: its port changes in place, which takes the cloud
+    0.1 s. Only with another address it is replaced, the old one first: a port takes one alone.
+    """
+
+    def __init__(
+        self, name: str, args: CutoverArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:openstack:Cutover", name, None, opts)
+        self.port = networking.FloatingIpAssociate(
+            CUTOVER.name(name),
+            floating_ip=args["address"],
+            port_id=args["port"],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[args["verification"], *depends_on(opts)],
+                delete_before_replace=True,
+            ),
+        ).port_id
+        self.register_outputs({"port": self.port})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NotRequired, TypedDict
@@ -9,33 +10,63 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_openstack import compute, networking
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT, SERVER
 
 from ..verification import Verification
 
 
-class ServerArgs(TypedDict):
-    """The inputs of Server; ids are those of the cloud."""
+class TestServerArgs(TypedDict):
+    """Ids of the cloud; `verification` is what is verified, with empty ids and addresses."""
 
     image: pulumi.Input[str]
     flavor: pulumi.Input[str]
     network: pulumi.Input[str]
     security_group: pulumi.Input[str]
     verification: VerifyServerRequest
-    """What is verified, with empty ids and addresses."""
+
+
+class TestServer(pulumi.ComponentResource):
+    """A server that its verification creates and removes; only the evidence stays."""
+
+    __test__ = False  # it is no test of pytest's
+
+    def __init__(
+        self, name: str, args: TestServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:openstack:TestServer", name, None, opts)
+        request = pulumi.Output.all(
+            args["image"], args["flavor"], args["network"], args["security_group"]
+        ).apply(
+            lambda ids: EphemeralRequest(
+                replace(args["verification"], image=ids[0]), ids[1], ids[2], [ids[3]]
+            )
+        )
+        self.verification = Verification(
+            name,
+            {"command": "openstack.verify-ephemeral", "request": request},
+            pulumi.ResourceOptions(parent=self, depends_on=depends_on(opts)),
+        )
+        self.register_outputs({})
+
+
+class ServerArgs(TestServerArgs):
+    """Beside what a test server needs: what only one that stays has.
+
+    `address` is its stable public address, which the verification uses once it leads there; `tags`
+    are those of its port. `volume` is the size in GiB of a root disk that is a volume; it is
+    removed with the server. The port does not wait for `boot_after`.
+    """
+
     address: NotRequired[pulumi.Input[str]]
-    """The stable public address of the server; the verification uses it once it leads there."""
     metadata: NotRequired[Mapping[str, pulumi.Input[str]]]
     tags: NotRequired[Sequence[str]]
-    """The tags of the port."""
     keypair: NotRequired[str]
     user_data: NotRequired[str]
     server_group: NotRequired[pulumi.Input[str]]
     volume: NotRequired[int]
-    """The size in GiB of a root disk that is a volume; it is removed with the server."""
     boot_after: NotRequired[Sequence[pulumi.Resource]]
-    """What has to exist before the server boots; its port does not wait for it."""
     on_error: NotRequired[Sequence[pulumi.ErrorHook]]
 
 
@@ -47,10 +78,6 @@ class Server(pulumi.ComponentResource):
     that is used again blocks its successor (terraform-provider-openstack#439). What `opts` depends
     on exists before any of its parts.
     """
-
-    port: pulumi.Output[str]
-    address: pulumi.Output[str]
-    verification: Verification
 
     def __init__(
         self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None
@@ -66,6 +93,14 @@ class Server(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
         volume, user_data = args.get("volume", 0), args.get("user_data", "")
+        root_volume = compute.InstanceBlockDeviceArgs(
+            uuid=args["image"],
+            source_type="image",
+            destination_type="volume",
+            volume_size=volume,
+            boot_index=0,
+            delete_on_termination=True,
+        )
         server = compute.Instance(
             SERVER.name(name),
             name=name,
@@ -79,7 +114,7 @@ class Server(pulumi.ComponentResource):
             if "server_group" in args
             else None,
             image_id=None if volume else args["image"],
-            block_devices=[root_volume(args["image"], volume)] if volume else None,
+            block_devices=[root_volume] if volume else None,
             # an image that is published again has another id, and the server is the same
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -106,59 +141,24 @@ class Server(pulumi.ComponentResource):
         self.register_outputs({"port": self.port, "address": self.address})
 
 
-class TestServerArgs(TypedDict):
-    """The inputs of TestServer; ids are those of the cloud."""
+def server_fault(cloud: str) -> pulumi.ErrorHook:
+    """A hook that logs Nova's reason: the provider says only `ERROR`. It never tries again."""
 
-    image: pulumi.Input[str]
-    flavor: pulumi.Input[str]
-    network: pulumi.Input[str]
-    security_group: pulumi.Input[str]
-    verification: VerifyServerRequest
-    """What is verified, with empty ids and addresses."""
+    async def log_fault(args: pulumi.ErrorHookArgs) -> bool:
+        # only a failure imports it, not every preview
+        from flakeship.targets.openstack.servers import nova  # noqa: PLC0415
 
+        name = str((args.new_inputs or {}).get("name", ""))
+        try:
+            fault = await asyncio.to_thread(nova.find_failure, cloud, name)
+        except FlakeshipError as error:
+            pulumi.log.error(f"{name}: the reason cannot be read: {error}")
+        else:
+            if fault is not None:
+                pulumi.log.error(str(fault))
+        return False
 
-class TestServer(pulumi.ComponentResource):
-    """A server that its verification creates and removes; only the evidence stays."""
-
-    __test__ = False  # it is no test of pytest's
-
-    verification: Verification
-
-    def __init__(
-        self, name: str, args: TestServerArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("flakeship:openstack:TestServer", name, None, opts)
-        request = pulumi.Output.all(
-            image=args["image"],
-            flavor=args["flavor"],
-            network=args["network"],
-            security_group=args["security_group"],
-        ).apply(
-            lambda ids: EphemeralRequest(
-                replace(args["verification"], image=ids["image"]),
-                ids["flavor"],
-                ids["network"],
-                [ids["security_group"]],
-            )
-        )
-        self.verification = Verification(
-            name,
-            {"command": "openstack.verify-ephemeral", "request": request},
-            pulumi.ResourceOptions(parent=self, depends_on=depends_on(opts)),
-        )
-        self.register_outputs({})
-
-
-def root_volume(image: pulumi.Input[str], size: int) -> compute.InstanceBlockDeviceArgs:
-    """A root disk that is a volume of so many GiB."""
-    return compute.InstanceBlockDeviceArgs(
-        uuid=image,
-        source_type="image",
-        destination_type="volume",
-        volume_size=size,
-        boot_index=0,
-        delete_on_termination=True,
-    )
+    return pulumi.ErrorHook("fault-of-server", log_fault)
 
 
 def depends_on(opts: pulumi.ResourceOptions | None) -> list[pulumi.Resource]:

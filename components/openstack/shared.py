@@ -18,10 +18,10 @@ from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import SERVER_GROUP
 
 from ..nix_image import NixImage
-from .error_hook import server_fault
 from .flavor_selection import FlavorSelection, selection
 from .glance_image import GlanceImage
 from .network import PrivateNetwork, SecurityGroup
+from .server import server_fault
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ def test_a_test_server_is_made_by_its_verification_alone() -> None:
 
 
 def test_a_cutover_waits_for_the_verification() -> None:
-    from components.openstack.address import Address, Cutover  # noqa: PLC0415
+    from components.openstack.network import Address, Cutover  # noqa: PLC0415
     from components.openstack.server import Server  # noqa: PLC0415
 
     def program() -> pulumi.Output[str]:
