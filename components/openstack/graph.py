@@ -21,80 +21,74 @@ from ..nix_image import NixImage
 from ..target import Deployment, Graph
 from .glance_image import ImageVisibility
 from .network import Address, Cutover
-from .server import Server, ServerArgs, TestServer
+from .server import Server, ServerArgs, TestServer, TestServerArgs
 from .shared import Shared, declare_shared
+
+Evidences = Sequence[pulumi.Output[Evidence]]
 
 
 @dataclass(frozen=True)
 class ServerResources:
-    """What is declared for one server: its address, its active machine, and the cutover to that.
+    """What is declared for one server: its active machine, the cutover to that, its output."""
 
-    `active_port` is the port of the active machine, known after the cutover.
-    """
-
-    machine: Machine
-    address: pulumi.Output[str]
     server: Server
-    active_port: pulumi.Output[str]
     cutover: Cutover | None
-
-    @property
-    def evidence(self) -> pulumi.Output[Evidence]:
-        """The evidence of the active machine."""
-        return self.server.verification.evidence
-
-    @property
-    def output(self) -> pulumi.Output[dict[str, Any]]:
-        """The server as a stack output."""
-        return pulumi.Output.all(
-            self.address, self.server.address, self.evidence, self.active_port
-        ).apply(lambda known: server_output(self.machine, *known).plain())
+    output: pulumi.Output[dict[str, Any]]
 
 
 def deploy(plan: StackPlan, images: Mapping[str, NixImage]) -> Deployment:
     """Declare everything: what is shared, then servers with verification and cutover."""
     shared = declare_shared(plan, images)
+    servers: dict[str, ServerResources] = {}
     if plan.context.ephemeral:
-        servers = []
-        tests = [declare_test_server(machine, shared) for machine in plan.machines.active]
+        opts = pulumi.ResourceOptions(depends_on=[*shared.ready])
+        tests = [TestServer(m.id, _test_args(m, shared), opts) for m in plan.machines.active]
         evidence = [test.verification.evidence for test in tests]
     else:
-        servers = declare_servers(plan, shared)
-        evidence = [server.evidence for server in servers]
-    declare_visibility(plan, shared, evidence, [s.cutover for s in servers if s.cutover])
-    return outputs(plan, shared, servers, evidence)
+        servers = _declare_servers(plan, shared)
+        evidence = [each.server.verification.evidence for each in servers.values()]
+    cutovers = [each.cutover for each in servers.values() if each.cutover]
+    _declare_visibility(plan, shared, evidence, cutovers)
+    return _outputs(plan, shared, {name: each.output for name, each in servers.items()}, evidence)
 
 
-def declare_servers(plan: StackPlan, shared: Shared) -> list[ServerResources]:
-    """Declare the machines of every server, and the cutovers."""
-    found: list[ServerResources] = []
+def _declare_servers(plan: StackPlan, shared: Shared) -> dict[str, ServerResources]:
+    found: dict[str, ServerResources] = {}
     batch = plan.context.settings.options.boot_concurrency
-    for rollout in plan.machines.rollouts.values():
+    for name, rollout in plan.machines.rollouts.items():
         # the next ones boot when the ones before have been verified
-        before = [found[-batch].server.verification] if len(found) >= batch else []
+        declared = [*found.values()]
+        before = [declared[-batch].server.verification] if len(declared) >= batch else []
         active = rollout.active
-        address = declare_address(plan, active, shared)
-        server = declare_machine(active, address, shared, before)
+        address = _declare_address(plan, active, shared)
+        server = _declare_machine(active, address, shared, before)
         cutover = None
         if active.server.options.address != "none":
             cutover = Cutover(
-                active.server.name,
+                name,
                 {"address": address, "port": server.port, "verification": server.verification},
                 shared.after_network,
             )
         port = cutover.port if cutover else server.port
-        found.append(ServerResources(active, address, server, port, cutover))
+        found[name] = ServerResources(server, cutover, _output(active, address, server, port))
         for standby in rollout.standby:
             # it stays as it is, with the evidence of its verification
-            declare_machine(standby, address, shared)
+            _declare_machine(standby, address, shared)
     return found
 
 
-def declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulumi.Output[str]:
+def _output(
+    machine: Machine, address: pulumi.Output[str], server: Server, port: pulumi.Output[str]
+) -> pulumi.Output[dict[str, Any]]:
+    """The server as a stack output; `port` is known after the cutover."""
+    known = pulumi.Output.all(address, server.address, server.verification.evidence, port)
+    return known.apply(lambda it: server_output(machine, *it).plain())
+
+
+def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulumi.Output[str]:
     """The stable address of a server: its own floating IP, an existing one, or empty."""
-    name = machine.server.name
-    if machine.server.options.address != "floating":
-        given = machine.server.options.address
+    name, given = machine.server.name, machine.server.options.address
+    if given != "floating":
         return pulumi.Output.from_input("" if given == "none" else given)
     return Address(
         name,
@@ -107,53 +101,41 @@ def declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulumi
     ).address
 
 
-def declare_machine(
-    machine: Machine,
-    address: pulumi.Output[str],
-    shared: Shared,
-    boot_after: Sequence[pulumi.Resource] = (),
-) -> Server:
-    """Declare one machine of a server."""
-    args: ServerArgs = {
+def _test_args(machine: Machine, shared: Shared) -> TestServerArgs:
+    return {
         "image": shared.images[machine.release.name].id,
         "flavor": shared.flavor(machine),
         "network": shared.network,
         "security_group": shared.security_groups[machine.security_group].id,
         "verification": machine.verification,
+    }
+
+
+def _declare_machine(
+    machine: Machine,
+    address: pulumi.Output[str],
+    shared: Shared,
+    boot_after: Sequence[pulumi.Resource] = (),
+) -> Server:
+    options = machine.server.options
+    placed = machine.placement
+    args: ServerArgs = {
+        **_test_args(machine, shared),
         "address": address,
         "metadata": machine.metadata,
         "tags": words(machine.owner),
-        "keypair": machine.server.options.keypair,
-        "user_data": machine.server.options.user_data,
-        "volume": -(-machine.disk // 1024) if machine.server.options.volume else 0,
+        "keypair": options.keypair,
+        "user_data": options.user_data,
+        "volume": -(-machine.disk // 1024) if options.volume else 0,
         "boot_after": boot_after,
+        "server_group": shared.server_groups[machine.release.name] if placed else None,
         "on_error": [shared.fault],
     }
-    if machine.placement:
-        args["server_group"] = shared.server_groups[machine.release.name]
     return Server(machine.id, args, shared.after_network)
 
 
-def declare_test_server(machine: Machine, shared: Shared) -> TestServer:
-    """Declare a server that its verification creates and removes."""
-    return TestServer(
-        machine.id,
-        {
-            "image": shared.images[machine.release.name].id,
-            "flavor": shared.flavor(machine),
-            "network": shared.network,
-            "security_group": shared.security_groups[machine.security_group].id,
-            "verification": machine.verification,
-        },
-        pulumi.ResourceOptions(depends_on=[*shared.ready]),
-    )
-
-
-def declare_visibility(
-    plan: StackPlan,
-    shared: Shared,
-    evidence: Sequence[pulumi.Output[Evidence]],
-    cutovers: Sequence[pulumi.Resource],
+def _declare_visibility(
+    plan: StackPlan, shared: Shared, evidence: Evidences, cutovers: Sequence[pulumi.Resource]
 ) -> None:
     """Show the desired releases' images and hide older ones, when all is verified."""
     desired = {release.name for release in plan.releases.values()}
@@ -176,15 +158,14 @@ def declare_visibility(
     )
 
 
-def outputs(
+def _outputs(
     plan: StackPlan,
     shared: Shared,
-    servers: Sequence[ServerResources],
-    evidence: Sequence[pulumi.Output[Evidence]],
+    servers: Mapping[str, pulumi.Output[dict[str, Any]]],
+    evidence: Evidences,
 ) -> Deployment:
     """The outputs for people and for the next run: through the evidence, like the ledger."""
     verified = pulumi.Output.all(*evidence)
-    found = {server.machine.server.name: server.output for server in servers}
 
     def details(known: list[Any]) -> dict[str, Any]:
         published = {
@@ -196,9 +177,9 @@ def outputs(
     stored = pulumi.Output.all(verified, pulumi.Output.all(**ids)).apply(details)
     return Deployment(
         evidence,
-        servers=found,
+        servers=servers,
         machines={
-            name: pulumi.Output.all(found.get(name, verified), machines).apply(lambda it: it[1])
+            name: pulumi.Output.all(servers.get(name, verified), machines).apply(lambda it: it[1])
             for name, machines in plain_machines(plan.machines.deployed).items()
         },
         details={key: stored[key] for key in ("project", "published")},

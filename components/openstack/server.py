@@ -64,7 +64,7 @@ class ServerArgs(TestServerArgs):
     tags: NotRequired[Sequence[str]]
     keypair: NotRequired[str]
     user_data: NotRequired[str]
-    server_group: NotRequired[pulumi.Input[str]]
+    server_group: NotRequired[pulumi.Input[str] | None]
     volume: NotRequired[int]
     boot_after: NotRequired[Sequence[pulumi.Resource]]
     on_error: NotRequired[Sequence[pulumi.ErrorHook]]
@@ -93,6 +93,8 @@ class Server(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
         volume, user_data = args.get("volume", 0), args.get("user_data", "")
+        group = args.get("server_group")
+        hints = None if group is None else [compute.InstanceSchedulerHintArgs(group=group)]
         root_volume = compute.InstanceBlockDeviceArgs(
             uuid=args["image"],
             source_type="image",
@@ -110,9 +112,7 @@ class Server(pulumi.ComponentResource):
             metadata=args.get("metadata"),
             key_pair=args.get("keypair") or None,
             user_data=pulumi.Output.secret(user_data) if user_data else None,
-            scheduler_hints=[compute.InstanceSchedulerHintArgs(group=args["server_group"])]
-            if "server_group" in args
-            else None,
+            scheduler_hints=hints,
             image_id=None if volume else args["image"],
             block_devices=[root_volume] if volume else None,
             # an image that is published again has another id, and the server is the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import pulumi
 import pulumi_openstack
@@ -15,13 +16,52 @@ from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import SERVER_GROUP
+from flakeship.targets.openstack.resources import FLAVOR, SERVER_GROUP
 
 from ..nix_image import NixImage
-from .flavor_selection import FlavorSelection, selection
 from .glance_image import GlanceImage
 from .network import PrivateNetwork, SecurityGroup
 from .server import server_fault
+
+
+class FlavorSelectionArgs(TypedDict):
+    """A flavor that exists has an id; one without is created."""
+
+    choice: Choice
+
+
+class FlavorSelection(pulumi.ComponentResource):
+    """A chosen flavor: `id`, `flavor` (its name), `reason` and `runners_up` are its outputs.
+
+    One that is created has a name with everything that it is, so it never changes.
+    """
+
+    def __init__(
+        self, name: str, args: FlavorSelectionArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:openstack:FlavorSelection", name, None, opts)
+        choice, flavor = args["choice"], args["choice"].flavor
+        if flavor.id:
+            self.id = pulumi.Output.from_input(flavor.id)
+        else:
+            self.id = compute.Flavor(
+                FLAVOR.name(name),
+                name=flavor.name,
+                vcpus=flavor.vcpus,
+                ram=flavor.memory,
+                disk=flavor.disk // 1024,
+                extra_specs=dict(flavor.extra_specs),
+                is_public=True,
+                opts=pulumi.ResourceOptions(parent=self),
+            ).id
+        self.register_outputs(
+            {
+                "id": self.id,
+                "flavor": flavor.name,
+                "reason": choice.reason,
+                "runnersUp": [*choice.runners_up],
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -62,54 +102,45 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
     network: pulumi.Input[str] = context.networks.network
     ready: list[pulumi.Resource] = []
     if not context.networks.network:
-        private = declare_network(plan, opts)
+        private = _declare_network(plan, opts)
         network, ready = private.id, [private.ready]
-    groups = {each.security_group: each for each in all_machines}
-    placed = {each.release.name: each for each in all_machines if each.placement}
+    groups = {each.security_group: each.rules for each in all_machines}
+    placed = {each.release.name: each.placement for each in all_machines if each.placement}
+    tags = words(Owner(context.stack, "security-group"))
+    choices: dict[str, Choice] = {}
+    for machine in plan.machines.standby:
+        choices[machine.flavor.name] = Choice(machine.flavor, "an older machine has it")
+    for machine in plan.machines.active:
+        choice = plan.machines.choices[machine.server.name]
+        choices[machine.flavor.name] = Choice(machine.flavor, choice.reason, choice.runners_up)
     return Shared(
         opts,
         network,
         ready,
         security_groups={
-            name: SecurityGroup(
-                name,
-                {"rules": each.rules, "tags": words(Owner(context.stack, "security-group"))},
-                opts,
-            )
-            for name, each in groups.items()
+            name: SecurityGroup(name, {"rules": rules, "tags": tags}, opts)
+            for name, rules in groups.items()
         },
         flavors={
-            choice.flavor.name: FlavorSelection(choice.flavor.name, selection(choice), opts)
-            for choice in choices(plan)
+            name: FlavorSelection(name, {"choice": choice}, opts)
+            for name, choice in choices.items()
         },
         server_groups={
             name: compute.ServerGroup(
                 SERVER_GROUP.name(name),
                 name=f"{context.stack}-{name}",
-                policies=each.placement,
+                policies=placement,
                 opts=pulumi.ResourceOptions(provider=provider),
             ).id
-            for name, each in placed.items()
+            for name, placement in placed.items()
         },
-        images={name: declare_image(plan, name, image, opts) for name, image in images.items()},
+        images={name: _declare_image(plan, name, image, opts) for name, image in images.items()},
         fault=server_fault(options.cloud),
     )
 
 
-def choices(plan: StackPlan) -> list[Choice]:
-    """The choices of all flavors, one for each; that of a standby machine was made before."""
-    found = {
-        machine.flavor.name: Choice(machine.flavor, "an older machine has it")
-        for machine in plan.machines.standby
-    }
-    for machine in plan.machines.active:
-        choice = plan.machines.choices[machine.server.name]
-        found[machine.flavor.name] = Choice(machine.flavor, choice.reason, choice.runners_up)
-    return [*found.values()]
-
-
-def declare_network(plan: StackPlan, opts: pulumi.ResourceOptions) -> PrivateNetwork:
-    """Declare the stack's own network, named by its addresses."""
+def _declare_network(plan: StackPlan, opts: pulumi.ResourceOptions) -> PrivateNetwork:
+    """The stack's own network, named by its addresses."""
     stack, own = plan.context.stack, plan.context.settings.options.network
     name = own.named(stack)
     return PrivateNetwork(
@@ -126,10 +157,9 @@ def declare_network(plan: StackPlan, opts: pulumi.ResourceOptions) -> PrivateNet
     )
 
 
-def declare_image(
+def _declare_image(
     plan: StackPlan, name: str, image: NixImage, opts: pulumi.ResourceOptions
 ) -> GlanceImage:
-    """Declare the image of a release that stays."""
     release, options = plan.release(name), plan.context.settings.options
     file = image.artifact.apply(lambda artifact: artifact.image)
     return GlanceImage(
