@@ -27,11 +27,7 @@ class GlanceImageArgs(TypedDict):
 
 
 class GlanceImage(pulumi.ComponentResource):
-    """An image file in Glance: uploaded and compared in one step, hidden until it is shown.
-
-    The servers that were made from an image do not care when it is published again (they ignore
-    changes of its id).
-    """
+    """An image file in Glance: uploaded and compared in one step, hidden until it is shown."""
 
     def __init__(
         self, name: str, args: GlanceImageArgs, opts: pulumi.ResourceOptions | None = None
@@ -66,8 +62,7 @@ class ImageVisibilityArgs(TypedDict):
 class ImageVisibility(pulumi.ComponentResource):
     """Shows the images that active servers boot from and hides older ones.
 
-    It is to depend on the verifications and cutovers: an image that has not passed is not offered
-    to anybody, and a rollback need not wait for an image.
+    It is to depend on the verifications and cutovers: nobody is offered what has not passed.
     """
 
     def __init__(

@@ -14,8 +14,8 @@ from flakeship.rollout.ownership import Owner
 from flakeship.rollout.retention import Publication
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.outputs import StackDetails, plain_machines, server_output
-from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan
+from flakeship.targets.openstack.resources import words
 
 from ..nix_image import NixImage
 from ..target import Deployment, Graph

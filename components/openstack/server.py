@@ -73,10 +73,9 @@ class ServerArgs(TestServerArgs):
 class Server(pulumi.ComponentResource):
     """One boot and one verification, on a port of its own.
 
-    Its name has to change with the release and the shape: whatever Nova could change only by
-    rebuilding it, which wipes the root disk, makes another server. Its port is new too, because one
-    that is used again blocks its successor (terraform-provider-openstack#439). What `opts` depends
-    on exists before any of its parts.
+    Its name has to change with whatever Nova could change only by a rebuild, which wipes the root
+    disk. Its port is new too: one that is used again blocks its successor
+    (terraform-provider-openstack#439). What `opts` depends on exists before any of its parts.
     """
 
     def __init__(

@@ -14,9 +14,8 @@ from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
-from flakeship.targets.openstack.ownership_tags import words
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import FLAVOR, SERVER_GROUP
+from flakeship.targets.openstack.resources import FLAVOR, SERVER_GROUP, words
 
 from ..nix_image import NixImage
 from .glance_image import GlanceImage
@@ -31,10 +30,7 @@ class FlavorSelectionArgs(TypedDict):
 
 
 class FlavorSelection(pulumi.ComponentResource):
-    """A chosen flavor: `id`, `flavor` (its name), `reason` and `runners_up` are its outputs.
-
-    One that is created has a name with everything that it is, so it never changes.
-    """
+    """A chosen flavor, and why it is this one. The name of a created one has all that it is."""
 
     def __init__(
         self, name: str, args: FlavorSelectionArgs, opts: pulumi.ResourceOptions | None = None
@@ -78,11 +74,7 @@ class Shared:
     fault: pulumi.ErrorHook
 
     def flavor(self, machine: Machine) -> pulumi.Input[str]:
-        """The id of a machine's flavor.
-
-        A standby machine keeps its own: one that was created anew under the same name is another
-        flavor, and would resize the server.
-        """
+        """The id of a machine's flavor; a standby machine keeps its own, see Machine.adopt."""
         return machine.flavor.id or self.flavors[machine.flavor.name].id
 
     @property

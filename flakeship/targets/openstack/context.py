@@ -25,8 +25,7 @@ class PlanningContext:
     """What is desired, the inventory, and what the outputs of the last good run have.
 
     The `settings` are those desired, with addresses that exist. `deployed` are the machines of that
-    run by server, the active one first; `bastions` the servers that were active then and can be
-    reached, by name.
+    run by server, the active one first; `bastions` its active servers that can be reached, by name.
     """
 
     desired: Desired
@@ -46,16 +45,11 @@ class PlanningContext:
         """Whether the only server is one that its verification creates and removes."""
         return not self.settings.servers and self.settings.options.test_server.ephemeral
 
-    @cached_property
-    def releases(self) -> Mapping[str, Release]:
-        """The desired release of each host, as the ledger has it where it is in there."""
-        return self.desired.as_verified
-
     def release(self, server: CloudServer) -> Release:
         """The release that a server is to run."""
-        return self.releases[server.host or self.settings.host]
+        return self.desired.as_verified[server.host or self.settings.host]
 
-    @cached_property
+    @property
     def owned(self) -> list[Server]:
         """The servers in this project with the stack's tags."""
         projects = ("", self.inventory.project)
@@ -68,18 +62,28 @@ class PlanningContext:
         named = defaultdict(list)
         for server in self.owned:
             named[server.name].append(server)
-        cloud = self.settings.options.cloud
-        return {name: _observe(servers, cloud) for name, servers in named.items()}
+        return {name: self._observe(servers) for name, servers in named.items()}
+
+    def _observe(self, servers: Sequence[Server]) -> Observed:
+        first, states = servers[0], {server.status for server in servers}
+        start, show = (
+            client(self.settings.options.cloud, f"server {verb} {first.id}")
+            for verb in ("start", "show")
+        )
+        return Observed(
+            exists=states != {"ERROR"},
+            failed="ERROR" in states,
+            running="ACTIVE" in states,
+            status=f"{first.status} in Nova",
+            remedy=f"start it with `{start}`; `{show}` shows more",
+        )
 
     def exists(self, machine: Machine) -> bool:
         """Whether Nova has a machine, and not in ERROR."""
         return self.observed.get(machine.id, ABSENT).exists
 
     def of_release(self, server: CloudServer) -> list[Server]:
-        """The usable servers that run a server's release, whatever their shape.
-
-        A run that failed left some that no output has.
-        """
+        """The usable servers that run a server's release: a failed run left some of any shape."""
         prefix = str(MachineId.of(server.name, self.release(server), ""))
         return [s for s in self.owned if s.status != "ERROR" and s.name.startswith(prefix)]
 
@@ -100,16 +104,4 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
         bastions={name: bastion for name, bastion in bastions.items() if bastion},
         inventory=inventory,
         networks=networks.find(options, inventory, floating=floating),
-    )
-
-
-def _observe(servers: Sequence[Server], cloud: str) -> Observed:
-    first = servers[0]
-    start, show = (client(cloud, f"server {verb} {first.id}") for verb in ("start", "show"))
-    return Observed(
-        exists=any(server.status != "ERROR" for server in servers),
-        failed=any(server.status == "ERROR" for server in servers),
-        running=any(server.status == "ACTIVE" for server in servers),
-        status=f"{first.status} in Nova",
-        remedy=f"start it with `{start}`; `{show}` shows more",
     )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.inventory import Address, Flavor, Image, Inventory, Network, Server
+from flakeship.targets.openstack.resources import tags_in
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
@@ -140,7 +140,7 @@ def _network(found: Mapping[str, Any]) -> Network:
 
 def _address(found: Mapping[str, Any]) -> Address:
     # a cloud without the tags extension has none
-    owner = Owner.read(ownership_tags.read(found.get("tags") or []))
+    owner = Owner.read(tags_in(found.get("tags") or []))
     return Address(
         address=found["floating_ip_address"],
         port=found.get("port_id") or "",

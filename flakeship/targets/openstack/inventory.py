@@ -63,7 +63,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All of it.
+    """Everything that a plan needs to know of a cloud, and of the workstation.
 
     `left` is what the quota still allows, by the names of `openstack quota show` (ram in MiB); a
     missing name is unlimited. `everywhere`: `servers` are those of all projects, not of ours alone.

@@ -14,10 +14,9 @@ from flakeship.targets.openstack.settings import CloudServer, NetworkSettings, P
 
 @dataclass(frozen=True, kw_only=True)
 class Machine(PlannedMachine):
-    """A server of one release.
+    """`network` and `pool` are ids of networks that exist, empty where there is none.
 
-    `network` and `pool` are ids of networks that exist, empty where there is none. `bastion` is the
-    server that was active when this one was planned first.
+    `bastion` is the server that was active when this one was planned first.
     """
 
     cloud: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from flakeship.rollout.orphans import Disposal, OwnedResource
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack import ownership_tags
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.flavors.special_hardware import OWNER_KEY
 from flakeship.targets.openstack.inspect import TAG
+from flakeship.targets.openstack.resources import tags_in
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -28,7 +29,7 @@ INTERFACE = "router interface"  # a port by which a router is in a network; remo
 
 @dataclass(frozen=True)
 class _Scope:
-    """One stack: how its objects are recognized.
+    """How the objects of one stack are recognized.
 
     Tags come only after an object, and a kill comes in between: an object without any is recognized
     by its name, its description, or the network that it is on.
@@ -130,14 +131,15 @@ def list_all(connection: Connection, project: str) -> Lists:
         "image": [images, {**images, "os_hidden": "true"}],
     }
     with ThreadPoolExecutor(8) as pool:
-        calls = {
-            kind.key: [
-                pool.submit(rest.list_all, services[kind.service], kind.path, kind.key, query)
-                for query in queries[kind.service]
-            ]
-            for kind in {kind.key: kind for kind in KINDS}.values()
-        }
-    return {key: [found for call in each for found in call.result()] for key, each in calls.items()}
+        calls = [
+            (key, pool.submit(rest.list_all, services[service], path, key, query))
+            for service, path, key in dict.fromkeys((k.service, k.path, k.key) for k in KINDS)
+            for query in queries[service]
+        ]
+    found: dict[str, list[Object]] = defaultdict(list)
+    for key, call in calls:
+        found[key] += call.result()
+    return found
 
 
 def of_stack(stack: str, lists: Lists) -> list[OwnedResource]:
@@ -161,7 +163,7 @@ def removal(resource: OwnedResource) -> str:
 def owner_of(found: Object) -> Owner:
     """The owner of an object, wherever its kind has tags."""
     words = [*(found.get("tags") or []), *(found.get("description") or "").split()]
-    whole = {**ownership_tags.read(words), **(found.get("metadata") or {}), **found}
+    whole = {**tags_in(words), **(found.get("metadata") or {}), **found}
     return Owner.read({key: str(value) for key, value in whole.items()})
 
 

@@ -32,7 +32,7 @@ class StackPlan:
     @property
     def releases(self) -> Mapping[str, Release]:
         """The desired release of each host, as the ledger has it where it is in there."""
-        return self.context.releases
+        return self.context.desired.as_verified
 
     @property
     def records(self) -> list[Record]:
@@ -62,8 +62,7 @@ def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
     and where the quota is too small.
     """
     before = stack_details(desired.outputs, desired.stack)
-    preflight.check_project(before.project, inventory)
-    preflight.check_role(inventory)
+    preflight.check_access(before.project, inventory)
     context = planning_context(desired, inventory)
     machines = plan_machines(context)
     verified = {record.name for record in desired.ledger} if context.ephemeral else set()
@@ -81,7 +80,7 @@ def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
         machines,
         retained,
         uploads=retention.upload_numbers(
-            context.releases.values(), retained.records, before.published, usable
+            desired.as_verified.values(), retained.records, before.published, usable
         ),
         max_image_disk={
             name: min(m.disk for m in new if m.release.name == name)
@@ -127,7 +126,7 @@ def _retain(
     return retention.retain(
         context.desired.ledger,
         context.desired.retained,
-        desired={release.name for release in context.releases.values()},
+        desired={release.name for release in context.desired.as_verified.values()},
         standby={machine.release.name for machine in machines.standby},
         use=use,
     )

@@ -31,8 +31,8 @@ REMEDIES: Mapping[str, str] = {
 """The remedy for each resource that runs out, by the names of Inventory.left."""
 
 
-def check_project(before: str, inventory: Inventory) -> None:
-    """Refuse to plan a stack whose servers are in another project, or another cloud."""
+def check_access(before: str, inventory: Inventory) -> None:
+    """Refuse a project other than that `before`, which may be empty, and a role that only reads."""
     if before and before != inventory.project:
         raise FlakeshipError(
             f"this stack is in the project {before}, and these credentials are for "
@@ -41,10 +41,6 @@ def check_project(before: str, inventory: Inventory) -> None:
             remedy="choose the right cloud by OS_CLOUD or flakeship:openstack.cloud, or make "
             "another stack for this one (pulumi stack init)",
         )
-
-
-def check_role(inventory: Inventory) -> None:
-    """Refuse to begin with a role that may only read."""
     if set(inventory.roles) == {"reader"}:
         raise FlakeshipError(
             "its roles may change nothing",

@@ -1,9 +1,13 @@
-"""The kinds of resources that the target declares, by prefix; behind each its subject."""
+"""How a stack's resources are named, and how objects in the cloud say whose they are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from flakeship.rollout.ownership import Owner
 from flakeship.state.resources import Kind
 
+# the prefixes of their names, each with the subject that follows
 GLANCE_IMAGE = Kind("glance")  # the publication of a release's image; a release
 PORT = Kind("port")  # a machine
 SERVER = Kind("server")  # a machine
@@ -11,3 +15,18 @@ FLAVOR = Kind("flavor")  # one that the stack has created; its name
 SERVER_GROUP = Kind("placement")  # a release; no server has this prefix
 ADDRESS = Kind("address")  # a floating IP; a server
 CUTOVER = Kind("cutover")  # the association of the address with the active machine; a server
+
+
+def words(owner: Owner) -> list[str]:
+    """The ownership tags as everything of Neutron's carries them: `<key>=<value>`."""
+    return [f"{key}={value}" for key, value in owner.tags.items()]
+
+
+def description(owner: Owner) -> str:
+    """The tags in one text: tags come only after an object, and a kill may come in between."""
+    return " ".join(words(owner))
+
+
+def tags_in(found: Iterable[str]) -> dict[str, str]:
+    """The tags from words, those of others among them."""
+    return dict(word.partition("=")[::2] for word in found)

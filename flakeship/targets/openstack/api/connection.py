@@ -59,7 +59,10 @@ def connected(cloud: str) -> Iterator[Connection]:
         if config.config_filename and not variables:
             shared(config.config_filename)
         source = "the OS_* variables" if variables else config.config_filename or "clouds.yaml"
-        caller = Caller(name, source, secrets=_secrets(config, name))
+        given = config.cloud_config["clouds"].get(name) or {}
+        pairs = {**given, **(given.get("auth") or {})}.items()
+        secrets = tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
+        caller = Caller(name, source, secrets=secrets)
         region = config.get_one(name)
         started = time.monotonic()
         with Connection(config=region) as connection:
@@ -144,12 +147,6 @@ def shared(file: str) -> None:
             allowed=f"{PLACES}, where ~ is {home}",
             remedy=f"export {VARIABLE}={quote(file)}",
         )
-
-
-def _secrets(config: OpenStackConfig, name: str) -> tuple[str, ...]:
-    settings = config.cloud_config["clouds"].get(name) or {}
-    pairs = {**settings, **(settings.get("auth") or {})}.items()
-    return tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
 
 
 def _complete(region: CloudRegion, caller: Caller) -> None:

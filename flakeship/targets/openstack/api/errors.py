@@ -22,10 +22,7 @@ LONGEST = 500  # characters of an answer that a message repeats: some proxies se
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, with the roles of its token; `secrets` must not be in a message.
-
-    `source` is where the credentials come from.
-    """
+    """Who calls, with credentials of a `source`; `secrets` must not be in a message."""
 
     cloud: str
     source: str = ""

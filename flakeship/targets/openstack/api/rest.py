@@ -51,9 +51,9 @@ def client(connection: Connection, service: str) -> Proxy:
 
 
 def versioned(url: str, version: str) -> str | None:
-    """The address of a version, from that in the catalogue, which may have one or not.
+    """The address of a version, from that in the catalogue, which may name one.
 
-    None where it has another: then the SDK has to ask the service, which is a round trip more.
+    None where it names another: then the SDK asks the service, which is a round trip more.
     """
     named = [part for part in urlsplit(url).path.split("/") if re.fullmatch(r"v\d[\d.]*", part)]
     if not named:
@@ -64,10 +64,7 @@ def versioned(url: str, version: str) -> str | None:
 def call(
     service: Proxy, method: str, path: str, query: Query | None = None, **options: Unpack[Options]
 ) -> dict[str, Any]:
-    """Call a service and return the answer's JSON, empty where it has none.
-
-    Raises an exception of openstacksdk where the answer is no success; see `connected`.
-    """
+    """Return the answer's JSON, empty where it has none. Raises openstacksdk's exceptions."""
     from openstack.exceptions import raise_from_response
 
     started, outcome = time.monotonic(), "no answer"
@@ -105,8 +102,7 @@ def list_all(
 def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Iterator[dict[str, Any]]:
     """What is at a path, repeatedly until the seconds have passed; see `backoff`.
 
-    A failure that may pass is tolerated until then. Raises what `call` does where it lasts, and at
-    once for any other failure.
+    Raises what `call` does: a failure that may pass only at the end, any other one at once.
     """
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException

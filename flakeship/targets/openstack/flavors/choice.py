@@ -41,11 +41,11 @@ def choose(
 ) -> Choice:
     """Choose the flavor of one server.
 
-    `prices` are by flavor name; `before` is the name of the flavor that the server has had, empty
-    for a new one; `stack` goes into the name of a created flavor. A named flavor is taken, one that
-    is to be created is described, and otherwise `before` stays as long as it fits, because another
-    flavor means another machine; then comes the smallest that fits, see `size`. What the server has
-    already is not compared with the quota, which counts it.
+    `prices` are by name; `before` is the name of the flavor that the server has had, empty for a
+    new one; `stack` goes into the name of a created flavor. Without a name in the settings `before`
+    stays as long as it fits, because another flavor means another machine; then comes the smallest
+    that fits, see `size`. What the server has already is not compared with the quota, which counts
+    it.
 
     Raises SettingError where no flavor fits (flavor-none-fits), for a name that does not exist
     (flavor-missing) or does not fit (flavor-unfit), and for `create` without the role or the quota.
@@ -79,12 +79,11 @@ def choose(
 
 
 def size(flavor: Flavor, prices: Mapping[str, float]) -> tuple[float, int, int, int, int, str]:
-    """The order of flavors, smallest first.
+    """The order of flavors, smallest first; those with a price before all others, by that.
 
-    The price where there is one (a flavor without comes after all that have one), because it is
-    what "small" is for. Else memory: a cloud shares out vCPUs many times over (cpu_allocation_ratio
-    is 4 and more) but memory hardly, so that is what a server takes away from others, and what a
-    bill follows. Then vCPUs, root disk and ephemeral disk; the name makes it one order.
+    Memory comes before vCPUs: a cloud shares out vCPUs many times over (cpu_allocation_ratio is 4
+    and more) but memory hardly, so that is what a server takes away from others, and what a bill
+    follows. The name makes it one order.
     """
     price = prices.get(flavor.name, inf)
     return price, flavor.memory, flavor.vcpus, flavor.disk, flavor.ephemeral, flavor.name
@@ -96,11 +95,11 @@ def _created(
     """The flavor that fits exactly: it has no id yet, and whole GiB of disk.
 
     A flavor cannot be changed and its name is the whole cloud's, so the name has all that it is:
-    servers that need the same share one. It carries OWNER_KEY, so that no server gets it by
-    accident and loses it when the one that it was made for goes. Nova asks for the role `admin` by
-    default (os_compute_api:os-flavor-manage:create).
+    servers that need the same share one. OWNER_KEY keeps others from getting it by accident, and
+    losing it when the one that it was made for goes.
     """
     key = f"{_key(server)}.create"
+    # what Nova asks for by default (os_compute_api:os-flavor-manage:create)
     if "admin" not in inventory.roles:
         raise SettingError(
             f"creating a flavor in {inventory.project_name} needs the role admin",

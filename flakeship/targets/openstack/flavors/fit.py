@@ -14,7 +14,7 @@ from flakeship.targets.openstack.settings import CloudServer, FlavorPolicy
 
 @dataclass(frozen=True)
 class Need:
-    """What one server of one release needs of a flavor: sizes in MiB, the architecture as in Nix.
+    """What one server of one release needs: sizes in MiB, the architecture as in Nix.
 
     `doubt` says what `disk` is based on where the image's own disk is not known before it is built.
     """
@@ -46,9 +46,8 @@ class Lack:
 def need_of(server: CloudServer, release: Release, ledger: Sequence[Record]) -> Need:
     """The larger of what the settings of a server and its release ask for.
 
-    A release whose image's disk is `auto` has a size once it is built: that of its own record or,
-    before, as an estimate, that of the host's newest record in the ledger. With neither the disk
-    of the settings stands alone.
+    A disk that is `auto` has a size once the image is built: that of the release's record or, as an
+    estimate, of the host's newest in the ledger. With neither the settings stand alone.
     """
     disk, doubt = _image_disk(release, ledger)
     return Need(
@@ -78,10 +77,7 @@ def _image_disk(release: Release, ledger: Sequence[Record]) -> tuple[int, str]:
 def lacks(
     flavor: Flavor, server: CloudServer, need: Need, inventory: Inventory, *, quota: bool = True
 ) -> list[Lack]:
-    """Everything that keeps a flavor from a server, nothing where it fits.
-
-    With `quota` also what the quota does not allow for one more such server.
-    """
+    """Everything that keeps a flavor from a server; with `quota` also what one more would need."""
     return [
         *_sizes(flavor, server, need),
         *_foreign(flavor, need, inventory),
@@ -92,13 +88,12 @@ def lacks(
 
 
 def _sizes(flavor: Flavor, server: CloudServer, need: Need) -> Iterator[Lack]:
-    """Too few vCPUs, too little memory, too small a root disk.
+    """Too few vCPUs, too little memory, too small a root disk, which a volume replaces.
 
-    A root disk of 0 is no disk of any size but Nova's special case "the image's native size": the
-    scheduler does not count it, so it is for servers that boot from a volume (docs.openstack.org/
-    nova/latest/user/flavors.html, Root Disk GB), and for all others an administrator's alone
-    (os_compute_api:servers:create:zero_disk_flavor, https://bugs.launchpad.net/nova/+bug/1739646).
-    Of a server with a volume the flavor's root disk is not used at all.
+    A root disk of 0 is Nova's special case "the image's native size", which the scheduler does not
+    count: for servers that boot from a volume (docs.openstack.org/nova/latest/user/flavors.html),
+    and for all others an administrator's alone (os_compute_api:servers:create:zero_disk_flavor,
+    https://bugs.launchpad.net/nova/+bug/1739646).
     """
     if flavor.vcpus < need.vcpus:
         short = need.vcpus - flavor.vcpus

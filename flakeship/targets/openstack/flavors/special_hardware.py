@@ -55,8 +55,7 @@ def _asked(key: str, value: str) -> set[str]:
 def special(key: str, value: str) -> bool:
     """Whether an extra spec brings hardware that costs, or hosts that others need more.
 
-    Devices and GPUs, dedicated processors and memory pages, and every required trait, which keeps
-    ordinary servers off the hosts that have it; but no architecture.
+    A required trait does: it keeps ordinary servers off these hosts. An architecture does not.
     """
     if value.lower() in {"0", "false", "no"} or _asked(key, value):
         return False

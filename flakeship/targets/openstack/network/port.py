@@ -15,7 +15,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import temporary
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.errors import client
-from flakeship.targets.openstack.ownership_tags import description, words
+from flakeship.targets.openstack.resources import description, words
 from flakeship.targets.openstack.requests import VerifyServerRequest
 
 if TYPE_CHECKING:

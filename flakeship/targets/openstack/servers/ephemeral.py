@@ -12,8 +12,8 @@ from flakeship.rollout.ownership import Owner, temporary
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
-from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
+from flakeship.targets.openstack.resources import description, words
 from flakeship.targets.openstack.servers import nova, verify_server
 
 if TYPE_CHECKING:

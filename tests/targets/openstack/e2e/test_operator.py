@@ -17,7 +17,7 @@ from flakeship.system.process import run
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.operate import sweep
-from flakeship.targets.openstack.ownership_tags import description, words
+from flakeship.targets.openstack.resources import description, words
 from flakeship.targets.openstack.settings import NetworkSettings
 from tests.project import ROOT
 

@@ -28,13 +28,13 @@ from flakeship.rollout.ownership import Owner
 from flakeship.system.process import Result, run
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.images.publish import publish
-from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import (
     Bastion,
     EphemeralRequest,
     PublishRequest,
     VerifyServerRequest,
 )
+from flakeship.targets.openstack.resources import description
 from flakeship.verify.request import VerifyRequest
 from tests.project import ROOT
 

@@ -11,8 +11,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
 from flakeship.ssh import connection
 from flakeship.targets.openstack.network import access, port
-from flakeship.targets.openstack.ownership_tags import description, words
 from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.resources import description, words
 from flakeship.verify.request import Route, login_lines
 from tests.targets.openstack.unit.fake_cloud import Cloud
 from tests.targets.openstack.unit.samples import BASTION, OWNER, REQUEST

@@ -17,8 +17,8 @@ from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import operate as sweeping
 from flakeship.targets.openstack.operate import held_ids
-from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import Published
+from flakeship.targets.openstack.resources import description
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
 from tests.targets.openstack.unit.test_owned_resources import WORDS, address, named, port
 

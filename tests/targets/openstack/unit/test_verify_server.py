@@ -14,8 +14,8 @@ from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack.operate import OpenStackOperator
-from flakeship.targets.openstack.ownership_tags import description
 from flakeship.targets.openstack.requests import EphemeralRequest
+from flakeship.targets.openstack.resources import description
 from flakeship.targets.openstack.servers import ephemeral, verify_server
 from flakeship.verify import verify
 from flakeship.verify.request import Route, VerifyRequest
