@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
@@ -15,6 +16,8 @@ from flakeship.targets.openstack.resources import tags_in
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
+
+    from flakeship.targets.openstack.settings import CloudSettings
 
 TAG = "flakeship"  # of every image of ours; Glance finds images by it
 GIGABYTE = 1024  # MiB in one of Nova's and Glance's gigabytes
@@ -103,6 +106,25 @@ def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Ser
         except ForbiddenException:
             pass
     return [_server(each) for each in rest.list_all(*asked, query)], False
+
+
+def read_user_data(settings: CloudSettings) -> Mapping[str, str]:
+    """The text of each file that a server's user data names. Raises SettingError."""
+    found = {}
+    for server in settings.servers:
+        given = server.options.user_data
+        if not given.startswith(("./", "/", "~/")):
+            continue
+        path = Path(given).expanduser()
+        if not path.is_file():
+            raise SettingError(
+                "this file does not exist",
+                code="file-missing",
+                key=f"flakeship:servers[{server.name}].openstack.userData",
+                given=given,
+            )
+        found[given] = path.read_text()
+    return found
 
 
 def _flavor(found: Mapping[str, Any]) -> Flavor:

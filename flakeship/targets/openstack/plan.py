@@ -1,21 +1,25 @@
-"""Everything that a stack on a cloud is to be, checked before anything changes."""
+"""The target in a Pulumi program: one inspection, then a plan, checked before anything changes."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
 from flakeship.rollout.replace import removed_servers
 from flakeship.rollout.retention import ImageUse, Publication, Retention
+from flakeship.ssh import keys
 from flakeship.targets.openstack import preflight
 from flakeship.targets.openstack.context import PlanningContext, planning_context
+from flakeship.targets.openstack.inspect import inspect, read_user_data
 from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.outputs import stack_details
 from flakeship.targets.openstack.plan_machines import MachinesPlan, plan_machines
+from flakeship.targets.openstack.settings import CloudSettings
 
 
 @dataclass(frozen=True)
@@ -55,51 +59,66 @@ class StackPlan:
         return next(release for release in kept if release.name == name)
 
 
-def plan_stack(desired: Desired, inventory: Inventory) -> StackPlan:
-    """Plan a stack.
+class OpenStackTarget:
+    """See flakeship.targets.base.Target."""
 
-    Raises FlakeshipError for a stack of another project, for settings that the cloud cannot meet,
-    and where the quota is too small.
-    """
-    before = stack_details(desired.outputs, desired.stack)
-    preflight.check_access(before.project, inventory)
-    context = planning_context(desired, inventory)
-    machines = plan_machines(context)
-    verified = {record.name for record in desired.ledger} if context.ephemeral else set()
-    new = [
-        machine
-        for machine in machines.active
-        if not context.exists(machine) and machine.release.name not in verified
-    ]
-    preflight.check_quota(context, new)
-    retained = _retain(context, machines, before.published)
-    servers, output = context.settings.instances, desired.outputs.servers
-    usable = {image.id for image in inventory.images if image.status == "active"}
-    return StackPlan(
-        context,
-        machines,
-        retained,
-        uploads=retention.upload_numbers(
-            desired.as_verified.values(), retained.records, before.published, usable
-        ),
-        max_image_disk={
-            name: min(m.disk for m in new if m.release.name == name)
-            for name in {m.release.name for m in new if m.release.disk == "auto"}
-        },
-        warnings=[
-            *machines.notices,
-            *floating_ips.moves({m.server.name: m.id for m in machines.active}, output),
-            *removed_servers([server.name for server in servers], floating_ips.released(output)),
-            *floating_ips.drifted(servers, output, inventory),
-            *retained.notices,
-            *(
-                f"{server.name}: hostPort applies to the target local only; all ports are at its "
-                "address"
-                for server in context.settings.servers
-                if any(port.host_port for port in server.ports)
+    def __init__(self, settings: CloudSettings) -> None:
+        self._settings = settings
+
+    async def inspect(self) -> Inventory:
+        """Read the files that the settings name, and every list of the cloud once, in a thread."""
+        given = self._settings
+        identity = keys.identity(given.identity, given.authorized_keys)
+        user_data = read_user_data(given)
+        found = await asyncio.to_thread(inspect, given.options.cloud)
+        return replace(found, identity=identity, user_data=user_data)
+
+    def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:
+        """Machines, flavors, images and addresses.
+
+        Raises FlakeshipError for another project, a role that only reads, settings that the cloud
+        cannot meet, and where the quota is too small.
+        """
+        before = stack_details(desired.outputs, desired.stack)
+        preflight.check_access(before.project, inventory)
+        context = planning_context(desired, inventory)
+        machines = plan_machines(context)
+        verified = {record.name for record in desired.ledger} if context.ephemeral else set()
+        new = [
+            machine
+            for machine in machines.active
+            if not context.exists(machine) and machine.release.name not in verified
+        ]
+        preflight.check_quota(context, new)
+        retained = _retain(context, machines, before.published)
+        servers, output = context.settings.instances, desired.outputs.servers
+        released = floating_ips.released(output)
+        usable = {image.id for image in inventory.images if image.status == "active"}
+        return StackPlan(
+            context,
+            machines,
+            retained,
+            uploads=retention.upload_numbers(
+                desired.as_verified.values(), retained.records, before.published, usable
             ),
-        ],
-    )
+            max_image_disk={
+                name: min(m.disk for m in new if m.release.name == name)
+                for name in {m.release.name for m in new if m.release.disk == "auto"}
+            },
+            warnings=[
+                *machines.notices,
+                *floating_ips.moves({m.server.name: m.id for m in machines.active}, output),
+                *removed_servers([server.name for server in servers], released),
+                *floating_ips.drifted(servers, output, inventory),
+                *retained.notices,
+                *(
+                    f"{server.name}: hostPort applies to the target local only; all ports are at "
+                    "its address"
+                    for server in context.settings.servers
+                    if any(port.host_port for port in server.ports)
+                ),
+            ],
+        )
 
 
 def _retain(

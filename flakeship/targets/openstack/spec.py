@@ -44,7 +44,7 @@ class OpenStack:
 
     def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
         """The target for a Pulumi program."""
-        from flakeship.targets.openstack.target import OpenStackTarget  # noqa: PLC0415
+        from flakeship.targets.openstack.plan import OpenStackTarget  # noqa: PLC0415
 
         return OpenStackTarget(settings)
 

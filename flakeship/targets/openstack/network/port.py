@@ -15,8 +15,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import temporary
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.errors import client
-from flakeship.targets.openstack.resources import description, words
 from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.resources import description, words
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy

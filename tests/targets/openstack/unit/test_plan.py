@@ -11,10 +11,10 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.ports import Port
+from flakeship.targets.openstack.inspect import read_user_data
 from flakeship.targets.openstack.inventory import Network
 from flakeship.targets.openstack.network.networks import Networks, Rule
 from flakeship.targets.openstack.settings import CloudSettings
-from flakeship.targets.openstack.target import read_user_data
 from tests.targets.openstack.unit.flavors import INVENTORY, flavor
 from tests.targets.openstack.unit.world import (
     ADDRESS,

@@ -16,7 +16,7 @@ from flakeship.targets import registry
 from flakeship.targets.openstack.inventory import Address, Image, Inventory, Network, Server
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.outputs import plain_machines, server_output
-from flakeship.targets.openstack.plan import StackPlan, plan_stack
+from flakeship.targets.openstack.plan import OpenStackTarget, StackPlan
 from flakeship.targets.openstack.settings import CloudSettings
 from flakeship.targets.openstack.spec import SPEC
 from tests.targets.openstack.unit.blocks import in_block
@@ -57,7 +57,8 @@ class World:
         by_host = {each.host: each for each in releases}
         before = outputs.read(self.before, "dev")
         before = replace(before, ledger=tuple(self.ledger))
-        return plan_stack(Desired("dev", given, by_host, before, frozenset(pinned)), self.inventory)
+        desired = Desired("dev", given, by_host, before, frozenset(pinned))
+        return OpenStackTarget(given).plan(desired, self.inventory)
 
     def up(
         self, given: CloudSettings, *releases: Release, pinned: tuple[str, ...] = ()
