@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeship.targets.local.inventory import MachineState
-from flakeship.targets.local.requests import CutoverRequest
+from flakeship.targets.local.machine_state import MachineState
+from flakeship.targets.local.resources import CutoverRequest
 from flakeship.targets.local.ssh_config import SshHost
 
 

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from flakeship.config.settings import AnySettings
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
+from flakeship.state.outputs import parsed
 from flakeship.targets.local import preflight, ssh_config
-from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
-from flakeship.targets.local.outputs import ServerDetails, server_details
-from flakeship.targets.local.server_plan import ServerPlan
+from flakeship.targets.local.inspect import LocalInventory, ServerState, inspect
+from flakeship.targets.local.machine_state import MachineState
+from flakeship.targets.local.server_plan import ServerDetails, ServerPlan
+
+
+@dataclass(frozen=True)
+class LocalTarget:
+    """See flakeship.targets.base.Target."""
+
+    stack: str
+    settings: AnySettings
+
+    async def inspect(self) -> LocalInventory:
+        """The stack's machines and files on the workstation. Raises FlakeshipError."""
+        return await asyncio.to_thread(inspect, self.stack, self.settings)
+
+    def plan(self, desired: Desired, inventory: LocalInventory) -> LocalPlan:
+        """The servers; refuses what could not run here. Raises FlakeshipError."""
+        return plan_servers(desired, inventory)
 
 
 @dataclass(frozen=True)
@@ -32,64 +51,55 @@ class LocalPlan:
 def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     """Plan every server of a stack.
 
-    Raises FlakeshipError: `workstation-mismatch`, `server-too-small`, `store-path-missing` or
-    `host-port-taken`.
+    Raises FlakeshipError: `workstation-mismatch`, `server-too-small`, `store-path-missing`,
+    `host-port-taken`, `subnets-exhausted` or `outputs-unreadable`.
     """
+    details = {name: server.details for name, server in desired.outputs.servers.items()}
+    before = parsed(dict[str, ServerDetails], details, desired.stack)
     servers: list[ServerPlan] = []
-    before = server_details(desired.outputs, desired.stack)
-    configured = [
-        (f"flakeship:servers[{number}]", instance)
-        for number, server in enumerate(desired.settings.servers)
-        for instance in server.instances
-    ]
-    for key, server in configured:
-        release = desired.releases[server.host or desired.settings.host]
-        machine = str(MachineId.of(server.name, release, server.shape))
-        state = inventory.machines.get(machine, MachineState())
-        preflight.check_size(key, server, release)
-        preflight.check_host_ports(key, server, inventory.held_ports)
-        recorded = before.get(server.name, ServerDetails()).workstation
-        owner = preflight.owner(server.name, recorded, inventory.workstation)
-        if not state.runs:
-            preflight.check_image(release, inventory.dangling)
-        planned = ServerPlan(
-            stack=desired.stack,
-            server=server,
-            release=release,
-            workstation=owner,
-            boot=state.next_boot,
-            subnet=subnet(machine, [other.subnet for other in servers]),
-            identity=inventory.identity,
-            deadline=desired.settings.boot_timeout,
-        )
-        servers.append(replace(planned, generation=next_generation(planned, inventory)))
+    for number, configured in enumerate(desired.settings.servers):
+        key = f"flakeship:servers[{number}]"
+        for server in configured.instances:
+            release = desired.releases[server.host or desired.settings.host]
+            machine = str(MachineId.of(server.name, release, server.shape))
+            state = inventory.machines.get(machine, MachineState())
+            preflight.check_size(key, server, release)
+            preflight.check_host_ports(key, server, inventory.held_ports)
+            recorded = before.get(server.name, ServerDetails()).workstation
+            owner = preflight.owner(server.name, recorded, inventory.workstation)
+            if not state.runs:
+                preflight.check_image(release, inventory.dangling)
+            planned = ServerPlan(
+                stack=desired.stack,
+                server=server,
+                release=release,
+                workstation=owner,
+                boot=state.next_boot,
+                subnet=subnet(machine, [other.subnet for other in servers]),
+                identity=inventory.identity,
+                deadline=desired.settings.boot_timeout,
+            )
+            servers.append(replace(planned, generation=_generation(planned, inventory)))
     warnings = preflight.warnings(servers, before, inventory)
     return LocalPlan(servers, desired.retained, desired.releases, warnings)
 
 
-def next_generation(planned: ServerPlan, inventory: LocalInventory) -> int:
+def _generation(planned: ServerPlan, inventory: LocalInventory) -> int:
     """The number of the last cutover while the server is as it left it, else the next one."""
-    last = inventory.servers.get(planned.name, ServerState()).generation
-    if last is None:
-        # A machine without a record: whatever number the state has, it was another machine's.
-        started = inventory.machines.get(planned.id, MachineState()).record
-        return 0 if started else 1
-    return last if in_place(planned, inventory) else last + 1
-
-
-def in_place(planned: ServerPlan, inventory: LocalInventory) -> bool:
-    """Whether the server's name, host ports and data disks are at its machine."""
     server = inventory.servers.get(planned.name, ServerState())
     machine = inventory.machines.get(planned.id, MachineState())
+    if server.generation is None:
+        # A machine without a record: whatever number the state has, it was another machine's.
+        return 0 if machine.record else 1
     if machine.record is None or server.active != planned.id or not server.pinned:
-        return False
+        return server.generation + 1
     host = planned.ssh_host(machine.record.ports[SSH])
-    block = ssh_config.block(host, planned.files.ssh_config, inventory.checkout)
-    return (
-        server.ssh_block == block
+    in_place = (
+        server.ssh_block == ssh_config.block(host, planned.files.ssh_config, inventory.checkout)
         and machine.forwards == planned.forwards
         and machine.disks.keys() == planned.server.data_disks.keys()
     )
+    return server.generation if in_place else server.generation + 1
 
 
 def subnet(machine: str, taken: Collection[str]) -> str:

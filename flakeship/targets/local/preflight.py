@@ -9,9 +9,8 @@ from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.release import Release
 from flakeship.nix import store
 from flakeship.targets.local import workstation
-from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
-from flakeship.targets.local.outputs import ServerDetails
-from flakeship.targets.local.server_plan import ServerPlan
+from flakeship.targets.local.inspect import LocalInventory, ServerState
+from flakeship.targets.local.server_plan import ServerDetails, ServerPlan
 
 
 def check_size(key: str, server: AnyServer, release: Release) -> None:
@@ -49,10 +48,8 @@ def check_image(release: Release, dangling: Collection[str]) -> None:
     Raises FlakeshipError (`store-path-missing`).
     """
     if release.name in dangling:
-        exists = f"{release.name}-drv" not in dangling
-        raise store.gone(
-            release.name, release.out, store.rebuild(release, derivation_exists=exists)
-        )
+        remedy = store.rebuild(release, derivation_exists=f"{release.name}-drv" not in dangling)
+        raise store.gone(release.name, release.out, remedy)
 
 
 def owner(server: str, recorded: str, current: str) -> str:
@@ -60,9 +57,7 @@ def owner(server: str, recorded: str, current: str) -> str:
 
     Raises FlakeshipError (`workstation-mismatch`) where it is not the current one.
     """
-    if not recorded:
-        return current
-    if not workstation.same(recorded, current):
+    if recorded and not workstation.same(recorded, current):
         raise FlakeshipError(
             f"server {server} belongs to another workstation",
             code="workstation-mismatch",
@@ -72,7 +67,7 @@ def owner(server: str, recorded: str, current: str) -> str:
             remedy=f"run Pulumi on {recorded}, or use another stack here (`pulumi stack init`); if "
             f"{recorded} no longer exists: `pulumi stack rm --force --preserve-config`",
         )
-    return recorded
+    return recorded or current
 
 
 def warnings(
@@ -90,17 +85,15 @@ def warnings(
 
 def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:
     """Whether the planned machine has died, or the active one that it replaces."""
-    active = inventory.servers.get(planned.name, ServerState()).active or planned.id
-    for machine in dict.fromkeys((planned.id, active)):
-        state = inventory.machines.get(machine, MachineState())
-        if state.record is None or state.runs:
-            continue
-        if machine == planned.id:
-            yield f"{planned.name}: {machine} is not running; `pulumi up` starts it again"
-        else:
-            yield (
-                f"{planned.name} is down: its active machine {machine} is not running. `pulumi up` "
-                "restores it with a release that passes its checks, or with the previous release "
-                "if flakeship:release names it"
-            )
-        return
+    dead = {
+        machine for machine, state in inventory.machines.items() if state.record and not state.runs
+    }
+    active = inventory.servers.get(planned.name, ServerState()).active
+    if planned.id in dead:
+        yield f"{planned.name}: {planned.id} is not running; `pulumi up` starts it again"
+    elif active in dead:
+        yield (
+            f"{planned.name} is down: its active machine {active} is not running. `pulumi up` "
+            "restores it with a release that passes its checks, or with the previous release "
+            "if flakeship:release names it"
+        )

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.local.qemu_command import PID
-from flakeship.targets.local.qmp import Monitor, QmpError, connect
+from flakeship.targets.local.qmp import Qmp, QmpError, connect
 
 PROBE_SECONDS = 1.0
-PATIENCE_SECONDS = 20.0
-"""How long an existing QEMU may be unresponsive or paused before its machine counts as dead."""
+PATIENCE_SECONDS = 20.0  # for an unresponsive or paused machine, before it counts as dead
 POWERDOWN_SECONDS = 20.0
 QUIT_SECONDS = 3.0
 
@@ -30,8 +29,7 @@ _FLOCK = "hhqqi4x"
 def exists(directory: Path) -> bool:
     """Whether the QEMU of a directory exists.
 
-    QEMU holds a lock on its pid file until it ends, so a stale file or a reused pid is not mistaken
-    for it.
+    QEMU locks its pid file until it ends, so a stale file or a reused pid is not mistaken for it.
     """
     try:
         with (directory / PID).open("rb") as file:
@@ -54,9 +52,9 @@ def has_open(directory: Path, file: Path) -> bool:
     return False
 
 
-def is_running(monitor: Monitor) -> bool:
-    """Whether the guest is neither paused nor crashed. Raises QmpError."""
-    return _status(monitor) == "running"
+def status(monitor: Qmp) -> str:
+    """QEMU's status of the guest: `running` where it is neither paused nor crashed."""
+    return str(monitor.execute("query-status")["status"])
 
 
 def recovers(directory: Path) -> bool:
@@ -70,17 +68,13 @@ def recovers(directory: Path) -> bool:
     return state == "running"
 
 
-def _status(monitor: Monitor) -> str:
-    return str(monitor.execute("query-status")["status"])
-
-
 def _state(directory: Path) -> str:
-    """QEMU's status of the guest; `gone` without a QEMU, `silent` where it does not answer."""
+    """The guest's status; `gone` without a QEMU, `silent` where it does not answer."""
     if not exists(directory):
         return "gone"
     try:
         with connect(directory, PROBE_SECONDS) as monitor:
-            return _status(monitor)
+            return status(monitor)
     except QmpError:
         return "silent" if exists(directory) else "gone"
 
@@ -94,20 +88,21 @@ def end(directory: Path, *, gently: bool) -> None:
         return
     if _sent(directory, "quit") and _ended(directory, QUIT_SECONDS):
         return
-    if exists(directory):
-        with suppress(ProcessLookupError, FileNotFoundError):  # it ended meanwhile
-            os.kill(_pid(directory), signal.SIGKILL)
-        if not _ended(directory, QUIT_SECONDS):
-            raise FlakeshipError(
-                f"QEMU (pid {_pid(directory)}) did not end when it was killed",
-                code="qemu-failed",
-                key=directory.name,
-                remedy="look at `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`",
-            )
+    if not exists(directory):
+        return
+    with suppress(ProcessLookupError, FileNotFoundError):  # it ended meanwhile
+        os.kill(_pid(directory), signal.SIGKILL)
+    if not _ended(directory, QUIT_SECONDS):
+        raise FlakeshipError(
+            f"QEMU (pid {_pid(directory)}) did not end when it was killed",
+            code="qemu-failed",
+            key=directory.name,
+            remedy="look at `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`",
+        )
 
 
 def _sent(directory: Path, command: str) -> bool:
-    """Send a command, and whether that worked; QEMU may end without an answer to `quit`."""
+    """Whether a command was sent; QEMU may end without an answer to `quit`."""
     if not exists(directory):
         return True
     try:
@@ -119,7 +114,6 @@ def _sent(directory: Path, command: str) -> bool:
 
 
 def _ended(directory: Path, seconds: float) -> bool:
-    """Wait for the process to end."""
     deadline = time.monotonic() + seconds
     while exists(directory):
         if time.monotonic() > deadline:

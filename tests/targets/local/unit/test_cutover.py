@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flakeship.targets.local import cutover, ssh_config, workstation
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.machine_record import MachineRecord, save
+from flakeship.targets.local.machine_state import MachineRecord, save
+from flakeship.targets.local.resources import Cutover
 from tests.targets.local.unit.qemu_world import (
     FILES,
     KEY,

@@ -21,7 +21,7 @@ from flakeship.targets.local.cutover_steps import (
     Unforward,
     steps,
 )
-from flakeship.targets.local.inventory import MachineState
+from flakeship.targets.local.machine_state import MachineState
 from flakeship.targets.local.ssh_config import SshHost
 from tests.targets.local.unit.qemu_world import FILES, cutover_request
 

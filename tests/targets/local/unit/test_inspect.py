@@ -15,8 +15,7 @@ from flakeship.config.options import ServerOptions, TargetOptions
 from flakeship.config.settings import AnySettings, Settings
 from flakeship.release.desired import Desired
 from flakeship.targets.local import cutover, qemu_process, workstation
-from flakeship.targets.local.inspect import inspect
-from flakeship.targets.local.inventory import LocalInventory
+from flakeship.targets.local.inspect import LocalInventory, inspect
 from flakeship.targets.local.plan import plan_servers
 from tests.targets.local.unit.qemu_world import FILES, World, cutover_request, world
 from tests.unit.model.test_ledger import release
