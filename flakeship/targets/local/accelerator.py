@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from flakeship.model.errors import CommandError
 from flakeship.system.files import read, write
-from flakeship.system.process import Result, run
+from flakeship.system.process import run
 
 Accelerator = Literal["kvm", "tcg"]
-Run = Callable[..., Result]
 
+DEVICE = Path("/dev/kvm")
 PROBE_SECONDS = 4.0
-
-BOOTED = 33
-"""QEMU's exit code after the guest wrote 0x10 to isa-debug-exit: (0x10 << 1) | 1."""
+BOOTED = 33  # QEMU's exit code after the guest wrote 0x10 to isa-debug-exit: (0x10 << 1) | 1
 
 # The guest waits for one timer interrupt, enters long mode with paging and adds to memory 20
 # million times: 0.1 s on a processor, 0.3 s emulated by QEMU, and a minute where the KVM of a
@@ -43,29 +40,22 @@ BOOT_SECTOR = bytes.fromhex(
 ).ljust(510, b"\0") + bytes.fromhex("55aa")
 
 
-def accelerator(
-    run: Run = run, device: Path = Path("/dev/kvm"), cache: Path | None = None
-) -> Accelerator:
-    """The accelerator for the workstation's machines.
-
-    The answer is kept until the workstation boots again, in `cache` (by default
-    `~/.cache/flakeship/accelerator`).
-    """
-    if not os.access(device, os.R_OK | os.W_OK):
+def accelerator() -> Accelerator:
+    """The accelerator for the workstation's machines, cached until the workstation boots again."""
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
         return "tcg"
-    if cache is None:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        cache = Path(home, "flakeship", "accelerator")
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = Path(home, "flakeship", "accelerator")
     boot = read(Path("/proc/sys/kernel/random/boot_id")).strip()
     for answer in ("kvm", "tcg"):
         if boot and read(cache) == f"{boot} {answer}\n":
             return answer
-    found: Accelerator = "kvm" if works("kvm", run) else "tcg"
+    found: Accelerator = "kvm" if works("kvm") else "tcg"
     write(cache, f"{boot} {found}\n")
     return found
 
 
-def works(accelerator: Accelerator, run: Run = run) -> bool:
+def works(accelerator: Accelerator) -> bool:
     """Whether a guest runs with an accelerator. Raises CommandError where there is no QEMU."""
     with tempfile.NamedTemporaryFile(prefix="flakeship-probe-", suffix=".img") as image:
         image.write(BOOT_SECTOR)

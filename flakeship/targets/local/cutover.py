@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import store
 from flakeship.system.files import locked, tidy
-from flakeship.targets.local import guest, qemu_devices, ssh_config, workstation
+from flakeship.targets.local import qemu_devices, ssh_config, workstation
 from flakeship.targets.local.cutover_run import Run, connect_machine
 from flakeship.targets.local.cutover_steps import Situation, steps
 from flakeship.targets.local.machine_state import MachineState, inspect_machines
@@ -18,7 +18,7 @@ from flakeship.targets.local.stack_files import StackFiles, forget
 log = logging.getLogger(__name__)
 
 
-def cutover(request: CutoverRequest, login: guest.Login = guest.login) -> Cutover:
+def cutover(request: CutoverRequest) -> Cutover:
     """Make a machine the active one of its server, completely or not at all.
 
     For the machine that is active already, whatever a restart took from it is restored. Raises
@@ -28,18 +28,18 @@ def cutover(request: CutoverRequest, login: guest.Login = guest.login) -> Cutove
     workstation.require(request.workstation, request.server)
     try:
         with locked(request.files.machines, shared=True):
-            return _cutover(request, login, alone=False)
+            return _cutover(request, alone=False)
     except _ContendedError:
         with locked(request.files.machines):
-            return _cutover(request, login, alone=True)
+            return _cutover(request, alone=True)
 
 
-def _cutover(request: CutoverRequest, login: guest.Login, *, alone: bool) -> Cutover:
+def _cutover(request: CutoverRequest, *, alone: bool) -> Cutover:
     files, server, machine = request.files, request.server, request.machine
     former = files.active_machine(server)
     previous = "" if former == machine else former
     with ExitStack() as opened:
-        new = connect_machine(request, machine, login, opened)
+        new = connect_machine(request, machine, opened)
         if new is None:
             raise FlakeshipError(
                 f"it does not run; nothing was moved, and {former or 'no machine'} is active",
@@ -47,7 +47,7 @@ def _cutover(request: CutoverRequest, login: guest.Login, *, alone: bool) -> Cut
                 key=machine,
                 remedy="run `pulumi up`, which starts it again",
             )
-        old = connect_machine(request, previous, login, opened) if previous else None
+        old = connect_machine(request, previous, opened) if previous else None
         found = Situation(
             new=new.state,
             old=old.state if old else None,
@@ -67,15 +67,12 @@ def _cutover(request: CutoverRequest, login: guest.Login, *, alone: bool) -> Cut
 
 
 def remove(request: CutoverRequest) -> None:
-    """Remove a server's stable name and host ports; nothing happens where they are gone.
-
-    Raises FlakeshipError (`workstation-mismatch`).
-    """
+    """Remove what is left of a server's name and host ports (`workstation-mismatch` elsewhere)."""
     workstation.require(request.workstation, request.server)
     files = request.files
     with locked(files.machines, shared=True), ExitStack() as opened:
         active = files.active_machine(request.server) or request.machine
-        if found := connect_machine(request, active, guest.login, opened):
+        if found := connect_machine(request, active, opened):
             for host_port in found.state.forwards:
                 qemu_devices.forward(found.monitor, host_port, None)
     forget(files.active(request.server))
@@ -85,10 +82,10 @@ def remove(request: CutoverRequest) -> None:
 
 
 class _ContendedError(Exception):
-    """A declared port is not free; whether another server has it takes asking every machine.
+    """A declared port is not free, and another server may have it.
 
-    Only one cutover at a time may take ports from other servers: QEMU serves one connection at a
-    time, so two cutovers that take a port from each other would wait for each other.
+    Only one cutover at a time may take it from there: two that take a port from each other would
+    wait for each other's QEMU, which serves one connection at a time.
     """
 
 

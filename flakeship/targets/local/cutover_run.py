@@ -49,17 +49,16 @@ class RunningMachine:
     state: MachineState
     monitor: Qmp
     host: SshHost
-    login: guest.Login
     opened: ExitStack
 
     @cached_property
     def shell(self) -> Shell:
         """A connection to the guest, made when it is first needed."""
-        return self.opened.enter_context(self.login(self.host.endpoint, self.host.host_keys))
+        return self.opened.enter_context(guest.login(self.host.endpoint, self.host.host_keys))
 
 
 def connect_machine(
-    request: CutoverRequest, machine: str, login: guest.Login, opened: ExitStack
+    request: CutoverRequest, machine: str, opened: ExitStack
 ) -> RunningMachine | None:
     """Connect to a machine; None where it does not run. One that hangs is ended.
 
@@ -75,7 +74,7 @@ def connect_machine(
         return None
     monitor = opened.enter_context(connect(directory))
     state = machine_state.machine_state(monitor, record)
-    return RunningMachine(state, monitor, _host(request, record), login, opened)
+    return RunningMachine(state, monitor, _host(request, record), opened)
 
 
 def _host(request: CutoverRequest, record: MachineRecord) -> SshHost:

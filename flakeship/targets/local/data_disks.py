@@ -16,10 +16,7 @@ from flakeship.targets.local.stack_files import forget
 
 
 def ensure(request: DataDiskRequest) -> None:
-    """Create a disk, or grow it, also while a machine has it; the file system grows at the cutover.
-
-    Raises FlakeshipError (`data-disk-shrinks`).
-    """
+    """Create or grow a disk, also of a running machine. Raises FlakeshipError where it shrinks."""
     path = request.path
     with locked(path.parent):
         if not path.exists():

@@ -28,10 +28,9 @@ class ServerState:
 class LocalInventory:
     """A stack's machines by id and its servers by name, and what else planning needs.
 
-    `checkout` is the absolute path that the stack's relative paths start from. `identity` is the
-    private key file to log in with (empty: the user's agent). `held_ports` are the configured host
-    ports that a process outside the stack listens on. `dangling` are the names of the links for
-    Nix's garbage collection whose store path is gone.
+    `checkout` is the absolute path that relative ones start from, `identity` the private key file
+    to log in with (empty: the user's agent). `held_ports` are the configured host ports of
+    processes outside the stack. `dangling` are the links for Nix whose store path is gone.
     """
 
     workstation: str
@@ -44,11 +43,7 @@ class LocalInventory:
 
 
 def inspect(stack: str, settings: AnySettings) -> LocalInventory:
-    """Inspect the workstation for a stack.
-
-    Raises FlakeshipError for a machine's record that cannot be read, and SettingError where there
-    is no key to log in with.
-    """
+    """Inspect the workstation for a stack. Raises FlakeshipError for an unreadable record."""
     files = StackFiles(stack)
     declared = [port.host_port for server in settings.instances for port in server.ports]
     taken = [port for port in declared if port and not workstation.is_free(port)]

@@ -24,17 +24,14 @@ from flakeship.targets.local.resources import MachineRequest
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
-"""How often other ports are tried when a process takes one between its choice and QEMU's start."""
-
 _PORT_TAKEN = re.compile(r"hostfwd|host forwarding rule")
 
 
 def ensure(request: MachineRequest) -> MachineRecord:
     """Start a machine; one that runs already only gets the ports of the request.
 
-    A machine that could not be started for the first time leaves nothing behind. Raises
-    FlakeshipError: `workstation-mismatch`, `store-path-missing`, `image-changed`, `disk-too-small`,
-    `data-disk-missing` or `qemu-failed`.
+    A first start that fails leaves nothing behind. Raises FlakeshipError: `workstation-mismatch`,
+    `store-path-missing`, `image-changed`, `disk-too-small`, `data-disk-missing`, `qemu-failed`.
     """
     directory = request.files.machine(request.id)
     workstation.require(request.workstation, request.id)
@@ -53,21 +50,17 @@ def ensure(request: MachineRequest) -> MachineRecord:
 
 
 def stop(request: MachineRequest) -> None:
-    """Shut a machine down and remove it; nothing happens where it is gone already.
+    """Shut a machine down and remove it, where it is still there.
 
-    Raises FlakeshipError for another workstation's machine (`workstation-mismatch`), and for an
-    active one whose server has another machine (`machine-active`): that one was to take over.
+    Raises FlakeshipError: `workstation-mismatch`, or `machine-active` for the active machine of a
+    server that has another one: that one was to take over.
     """
     workstation.require(request.workstation, request.id)
-    files = request.files
-    directory = files.machine(request.id)
+    files, directory = request.files, request.files.machine(request.id)
     if files.active_machine(request.server) == request.id and directory.exists():
-        others = [
-            other.name
-            for other in sorted(files.machines.iterdir())
-            if other != directory and MachineId.parse(other.name).server == request.server
-        ]
-        if others:
+        machines = sorted(path.name for path in files.machines.iterdir())
+        ours = [each for each in machines if MachineId.parse(each).server == request.server]
+        if others := [each for each in ours if each != request.id]:
             raise FlakeshipError(
                 f"it is not removed: it is the active machine of {request.server} "
                 f"({files.active(request.server)}), and {', '.join(others)} did not take over",
@@ -79,10 +72,7 @@ def stop(request: MachineRequest) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Shut down and remove the machine of a directory; nothing happens where there is none.
-
-    Raises FlakeshipError (`workstation-mismatch`).
-    """
+    """Shut down and remove the machine of a directory. Raises FlakeshipError as `stop`."""
     if not directory.exists():
         return
     with locked(directory):
@@ -117,9 +107,8 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
     qemu_process.end(directory, gently=True)  # one that stays paused or does not answer
     _check_image(request)
     _create_root_disk(request)
-    disks = _data_disks(request)
     kind = accelerator()
-    record = _launch(request, kind, disks, former_ports)
+    record = _launch(request, kind, _data_disks(request), former_ports)
     if not qemu_process.recovers(directory):
         raise FlakeshipError(
             "QEMU started but its guest does not run; the console's last lines:",
@@ -173,14 +162,12 @@ def _data_disks(request: MachineRequest) -> dict[str, Path]:
     """The files of the data disks to start with: those of a server's active machine."""
     if request.files.active_machine(request.server) != request.id:
         return {}
-    disks = {
-        name: request.files.data_disk(request.server, name).absolute()
-        for name in sorted(request.data_disks)
-    }
-    for name, file in disks.items():
-        if not file.exists():
+    disks = {}
+    for name in sorted(request.data_disks):
+        disks[name] = request.files.data_disk(request.server, name).absolute()
+        if not disks[name].exists():
             raise FlakeshipError(
-                f"its data disk {name} is missing ({file})",
+                f"its data disk {name} is missing ({disks[name]})",
                 code="data-disk-missing",
                 key=request.id,
                 remedy="restore the file, or remove the disk from the settings",
@@ -193,7 +180,7 @@ def _launch(
 ) -> MachineRecord:
     """Start QEMU, with other ports when a process takes one between its choice and the start."""
     directory = request.files.machine(request.id)
-    for attempt in range(1, ATTEMPTS + 1):
+    for left in reversed(range(ATTEMPTS)):
         ports = workstation.host_ports([SSH, *request.ports], ports)
         record = MachineRecord(request.id, request.boot, kind, ports, workstation.identity())
         # The record comes first: whatever ends this process, a QEMU that runs has one.
@@ -201,11 +188,9 @@ def _launch(
         argv = qemu_command.command(request, kind, ports, disks)
         try:
             run(argv, cwd=directory, timeout=qemu_command.SECONDS)
-        except CommandError as error:
-            if attempt == ATTEMPTS or not _PORT_TAKEN.search(error.stderr):
-                raise FlakeshipError(
-                    f"it could not be started: {error}", code="qemu-failed", key=request.id
-                ) from error
-        else:
             break
+        except CommandError as error:
+            if not left or not _PORT_TAKEN.search(error.stderr):
+                what = f"it could not be started: {error}"
+                raise FlakeshipError(what, code="qemu-failed", key=request.id) from error
     return record

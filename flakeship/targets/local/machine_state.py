@@ -16,18 +16,13 @@ from flakeship.targets.local import qemu_devices, qemu_process
 from flakeship.targets.local.accelerator import Accelerator
 from flakeship.targets.local.qmp import Qmp, QmpError, connect
 
-CONCURRENCY = 16
-"""Machines asked at the same time: a QEMU that does not answer takes its whole timeout."""
-
+CONCURRENCY = 16  # a QEMU that does not answer takes its whole timeout
 RECORD = "run.json"
 
 
 @dataclass(frozen=True)
 class MachineRecord:
-    """A machine's last start: the host port of each guest port, and the workstation it runs on.
-
-    It is written before QEMU starts, and is what the machine's command resource prints.
-    """
+    """A machine's last start, with the host port of each guest port: what its resource prints."""
 
     id: str
     boot: int
@@ -38,7 +33,7 @@ class MachineRecord:
 
 @dataclass(frozen=True)
 class MachineState:
-    """A machine's directory: the record of its last start, and what its QEMU answers.
+    """A machine's last start, and what its QEMU has now.
 
     `runs` is false for a paused or crashed guest too. `forwards` maps host ports to guest ports
     beyond those of the record: the server's own. `disks` are the attached data disks' files.
@@ -57,10 +52,7 @@ class MachineState:
 
 
 def load(directory: Path) -> MachineRecord | None:
-    """The record of a machine; None where it was never started.
-
-    Raises FlakeshipError (`record-invalid`).
-    """
+    """The record of a machine that was started once. Raises FlakeshipError (`record-invalid`)."""
     text = read(directory / RECORD)
     try:
         return codec.parse(MachineRecord, text) if text else None

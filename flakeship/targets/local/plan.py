@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from flakeship.config.settings import AnySettings
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
@@ -52,7 +52,7 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     """Plan every server of a stack.
 
     Raises FlakeshipError: `workstation-mismatch`, `server-too-small`, `store-path-missing`,
-    `host-port-taken`, `subnets-exhausted` or `outputs-unreadable`.
+    `host-port-taken` or `outputs-unreadable`.
     """
     details = {name: server.details for name, server in desired.outputs.servers.items()}
     before = parsed(dict[str, ServerDetails], details, desired.stack)
@@ -103,16 +103,9 @@ def _generation(planned: ServerPlan, inventory: LocalInventory) -> int:
 
 
 def subnet(machine: str, taken: Collection[str]) -> str:
-    """A /24 for a machine's user network: the same one for the same id unless it is taken.
-
-    Raises FlakeshipError (`subnets-exhausted`).
-    """
+    """A /24 for a machine's user network: the same one for the same id unless it is taken."""
     start = int.from_bytes(hashlib.sha256(machine.encode()).digest()[:4], "big")
     # 10.0.x is QEMU's default, and the network around the workstation most often.
-    count = 255 * 256
-    for step in range(count):
-        number = (start + step) % count
-        candidate = f"10.{1 + number // 256}.{number % 256}.0/24"
-        if candidate not in taken:
-            return candidate
-    raise FlakeshipError("10.1.0.0/24 to 10.255.255.0/24 are taken", code="subnets-exhausted")
+    numbers = (number % (255 * 256) for number in count(start))
+    subnets = (f"10.{1 + number // 256}.{number % 256}.0/24" for number in numbers)
+    return next(subnet for subnet in subnets if subnet not in taken)

@@ -43,20 +43,14 @@ def check_host_ports(key: str, server: AnyServer, held: Mapping[int, str]) -> No
 
 
 def check_image(release: Release, dangling: Collection[str]) -> None:
-    """Refuse to boot an image that was built and is gone: nothing would build it again.
-
-    Raises FlakeshipError (`store-path-missing`).
-    """
+    """Refuse an image that was built and is gone (`store-path-missing`): no step builds it."""
     if release.name in dangling:
         remedy = store.rebuild(release, derivation_exists=f"{release.name}-drv" not in dangling)
         raise store.gone(release.name, release.out, remedy)
 
 
 def owner(server: str, recorded: str, current: str) -> str:
-    """The workstation that a server belongs to: as recorded, also under another hostname.
-
-    Raises FlakeshipError (`workstation-mismatch`) where it is not the current one.
-    """
+    """The workstation of a server, as recorded. Raises FlakeshipError where it is another one."""
     if recorded and not workstation.same(recorded, current):
         raise FlakeshipError(
             f"server {server} belongs to another workstation",

@@ -24,10 +24,8 @@ def command(
     ports: Mapping[int, int],
     disks: Mapping[str, Path],
 ) -> list[str]:
-    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files.
-
-    Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
-    """
+    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files."""
+    # Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
     forwards = "".join(f",hostfwd={forward_rule(host, guest)}" for guest, host in ports.items())
     argv = [
         "qemu-system-x86_64",
@@ -74,11 +72,8 @@ def _blockdev(node: str, file: Path) -> str:
 
 
 def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:
-    """Create a disk of `size` MiB, on top of an image of a format or empty.
-
-    It has another name first: a disk that exists is complete.
-    """
-    new = file.with_suffix(".new")
+    """Create a disk of `size` MiB, on top of an image of a format or empty."""
+    new = file.with_suffix(".new")  # a disk that exists is complete
     image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
     _qemu_img("create", *image, new, f"{size}M")
     new.replace(file)

@@ -11,8 +11,7 @@ from flakeship.targets.local import workstation
 from flakeship.targets.local.qemu_command import forward_rule
 from flakeship.targets.local.qmp import Qmp, QmpError
 
-UNPLUG_SECONDS = 15.0
-"""How long a guest may take to release a disk; a busy emulated one takes about a second."""
+UNPLUG_SECONDS = 15.0  # a busy emulated guest releases a disk in about a second
 
 _DEVICE = "disk-"
 _NODE = "data-"
@@ -27,10 +26,7 @@ def disks(monitor: Qmp) -> dict[str, Path]:
 
 
 def attach(monitor: Qmp, name: str, file: Path) -> None:
-    """Attach a disk, with `name` as its serial number; nothing happens where it is attached.
-
-    Raises QmpError, above all where another QEMU has the file.
-    """
+    """Attach a disk with its name as serial number. Raises QmpError where another QEMU has it."""
     if name in disks(monitor):
         return
     _close(monitor, name)
@@ -42,10 +38,7 @@ def attach(monitor: Qmp, name: str, file: Path) -> None:
 
 
 def detach(monitor: Qmp, name: str) -> None:
-    """Detach a disk and close its file; nothing happens where it is not attached.
-
-    Raises FlakeshipError (`disk-busy`) when the guest does not release it within UNPLUG_SECONDS.
-    """
+    """Detach a disk and close its file. Raises FlakeshipError (`disk-busy`)."""
     if name in disks(monitor):
         monitor.execute("device_del", id=f"{_DEVICE}{name}")
         try:
@@ -84,10 +77,7 @@ def forwards(monitor: Qmp) -> dict[int, int]:
 
 
 def forward(monitor: Qmp, host_port: int, guest_port: int | None) -> None:
-    """Forward a host port to a guest port, or to none; established connections stay.
-
-    Raises FlakeshipError (`host-port-taken`) when QEMU cannot listen on it.
-    """
+    """Forward a host port to a guest port, or none. Raises FlakeshipError (`host-port-taken`)."""
     current = forwards(monitor).get(host_port)
     if current == guest_port:
         return

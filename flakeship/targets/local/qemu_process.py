@@ -6,11 +6,11 @@ import fcntl
 import os
 import signal
 import struct
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.system.backoff import backoff
 from flakeship.targets.local.qemu_command import PID
 from flakeship.targets.local.qmp import Qmp, QmpError, connect
 
@@ -19,11 +19,9 @@ PATIENCE_SECONDS = 20.0  # for an unresponsive or paused machine, before it coun
 POWERDOWN_SECONDS = 20.0
 QUIT_SECONDS = 3.0
 
+# waiting does not change these states
 _FINAL = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
-"""States that waiting does not change."""
-
-_FLOCK = "hhqqi4x"
-"""struct flock of x86-64: l_type, l_whence, l_start, l_len, l_pid."""
+_FLOCK = "hhqqi4x"  # of x86-64: l_type, l_whence, l_start, l_len, l_pid
 
 
 def exists(directory: Path) -> bool:
@@ -58,14 +56,11 @@ def status(monitor: Qmp) -> str:
 
 
 def recovers(directory: Path) -> bool:
-    """Whether the machine runs, or does again within PATIENCE_SECONDS.
-
-    Call it before ending a machine: a short stall of the workstation is no reason to.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (state := _state(directory)) not in _FINAL and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return state == "running"
+    """Whether the machine runs, or does again in time: a short stall is no reason to end it."""
+    for _ in backoff(PATIENCE_SECONDS, most=0.1):
+        if (state := _state(directory)) in _FINAL:
+            return state == "running"
+    return False
 
 
 def _state(directory: Path) -> str:
@@ -114,12 +109,7 @@ def _sent(directory: Path, command: str) -> bool:
 
 
 def _ended(directory: Path, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while exists(directory):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    return any(not exists(directory) for _ in backoff(seconds, first=0.02, most=0.02))
 
 
 def _pid(directory: Path) -> int:

@@ -16,7 +16,7 @@ class StackFiles:
 
     @property
     def directory(self) -> Path:
-        """Everything of the stack."""
+        """The parent of all the others."""
         return Path(STATE, self.stack)
 
     @property

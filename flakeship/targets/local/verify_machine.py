@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from flakeship.model.evidence import CheckResult, Evidence
@@ -19,20 +18,15 @@ from flakeship.verify.request import Route
 from flakeship.verify.schedule import verify_data
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
-PATIENCE = 60.0
-"""Seconds for a port to answer: its service starts only with the disk."""
+PATIENCE = 60.0  # seconds for a port to answer: its service starts only with the disk
 
 
-@dataclass(frozen=True)
-class ForwardedPorts:
-    """The access to a machine whose ports QEMU forwards."""
+class ForwardedPorts(Route):
+    """The route to a machine whose ports QEMU forwards."""
 
-    request: VerifyMachineRequest
-
-    @contextmanager
-    def open(self) -> Iterator[Route]:
-        """The route, which needs nothing."""
-        yield _route(self.request)
+    def open(self) -> AbstractContextManager[Route]:
+        """Needs nothing."""
+        return nullcontext(self)
 
 
 def verify_machine(
@@ -40,7 +34,7 @@ def verify_machine(
 ) -> Evidence:
     """Verify a running machine; as verify.verify."""
     console = File(Path(request.console))
-    context = VerificationContext(ForwardedPorts(request), console, on_failure=on_failure)
+    context = VerificationContext(_route(request), console, on_failure=on_failure)
     return verify.verify(request.verify, pinned, context)
 
 
@@ -61,5 +55,5 @@ def repeat_data_checks(request: CutoverRequest) -> list[CheckResult]:
         return check_data(request.data_checks, shell)
 
 
-def _route(request: VerifyMachineRequest) -> Route:
-    return Route(LOOPBACK, request.ports, request.subnet, own=False)
+def _route(request: VerifyMachineRequest) -> ForwardedPorts:
+    return ForwardedPorts(LOOPBACK, request.ports, request.subnet, own=False)

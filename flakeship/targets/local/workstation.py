@@ -31,10 +31,7 @@ def same(one: str, other: str) -> bool:
 
 
 def require(owner: str, machine: str) -> None:
-    """Refuse to change a machine or server of another workstation; an empty owner is this one.
-
-    Raises FlakeshipError (`workstation-mismatch`).
-    """
+    """Refuse what another workstation owns (`workstation-mismatch`); an empty owner is this one."""
     current = identity()
     if owner and not same(owner, current):
         raise FlakeshipError(

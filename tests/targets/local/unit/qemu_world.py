@@ -18,6 +18,7 @@ from flakeship.system import files
 from flakeship.system.process import Result, run
 from flakeship.targets.local import (
     cutover_run,
+    guest,
     machine_state,
     qemu_process,
     ssh_config,
@@ -196,6 +197,7 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
         patch.setattr(module, "connect", simulated.connect)
     for query in ("exists", "recovers"):
         patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
+    patch.setattr(guest, "login", simulated.login)
     patch.setattr(workstation, "is_free", lambda _: True)
     put, write = ssh_config.put, files.write
 

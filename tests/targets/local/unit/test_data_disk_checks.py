@@ -54,15 +54,15 @@ def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World
     """An active old machine and a verified new one."""
     with world(monkeypatch, tmp_path) as made:
         made.add(OLD)
-        run(made, OLD)
+        run(OLD)
         made.add(NEW)
         made.steps.clear()
         yield made
 
 
-def run(simulated: World, machine: str, *checks: Check) -> Cutover:
+def run(machine: str, *checks: Check) -> Cutover:
     wanted = asking(machine=machine, checks=list(checks)) if checks else None
-    return cutover.cutover(cutover_request(machine, data_checks=wanted), simulated.login)
+    return cutover.cutover(cutover_request(machine, data_checks=wanted))
 
 
 def failed(details: Sequence[str]) -> dict[str, str]:
@@ -107,7 +107,7 @@ def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_logs_in_for_nothing(monkeypatch: pytest.MonkeyPatch, simulated: World) -> None:
     simulated.logins.clear()
-    run(simulated, OLD)
+    run(OLD)
     assert len(simulated.logins) == 1  # to mount the disk
     monkeypatch.setattr(guest, "login", pytest.fail)
     assert verify_machine.repeat_data_checks(cutover_request(OLD)) == []
@@ -132,7 +132,7 @@ def test_a_command_waits_for_what_starts_with_the_disk(verification: VerifyMachi
 
 
 def test_they_run_on_the_machine_that_is_active_by_then(simulated: World) -> None:
-    result = run(simulated, NEW, PG)
+    result = run(NEW, PG)
     assert simulated.steps[-4:] == [
         f"ssh_config web = {NEW}",
         f"active = {NEW}",
@@ -144,7 +144,7 @@ def test_they_run_on_the_machine_that_is_active_by_then(simulated: World) -> Non
 
 def test_everything_goes_back_when_one_fails(simulated: World) -> None:
     before = simulated.state()
-    error = refusal(lambda: run(simulated, NEW, PG, LOST))
+    error = refusal(lambda: run(NEW, PG, LOST))
     assert (error.code, error.key) == ("cutover-failed", "web")
     assert "1 of 3 checks with data disks failed" in error.what
     assert failed(error.details).keys() == {"schema"}
@@ -154,13 +154,12 @@ def test_everything_goes_back_when_one_fails(simulated: World) -> None:
 
 def test_one_that_fails_on_the_active_machine_moves_nothing(simulated: World) -> None:
     before = simulated.state()
-    error = refusal(lambda: run(simulated, OLD, LOST))
+    error = refusal(lambda: run(OLD, LOST))
     assert error.details[-1].startswith(f"{OLD} is active as before; there is no former machine")
     assert simulated.state() == before
 
 
-def test_they_can_be_repeated(simulated: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guest, "login", simulated.login)
+def test_they_can_be_repeated(simulated: World) -> None:
     state = simulated.state()
     request = cutover_request(OLD, data_checks=asking(machine=OLD, checks=[PG]))
     assert [c.name for c in verify_machine.repeat_data_checks(request)] == ["listeners", "schema"]

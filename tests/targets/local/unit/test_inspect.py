@@ -58,7 +58,7 @@ def run(simulated: World, machine: str, number: int) -> None:
     port = next(host for host, guest in forwards.items() if guest == 22)
     request = cutover_request(machine, generation=number)
     request = replace(request, host=replace(request.host, port=port))
-    cutover.cutover(request, simulated.login)
+    cutover.cutover(request)
 
 
 def test_an_empty_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
