@@ -107,6 +107,7 @@ def _lenders(
         host_port: (machine, guest_port)
         for machine, state in others.items()
         for host_port, guest_port in state.forwards.items()
+        if host_port in taken
     }
     for port in taken:
         if port not in owners:
@@ -115,15 +116,11 @@ def _lenders(
                 "nothing was moved",
                 port,
             )
-    return {port: owners[port] for port in taken}
+    return owners
 
 
 def _renew_links(files: StackFiles) -> None:
-    """Keep images from Nix's garbage collection in a moved checkout: Nix knows absolute paths.
-
-    Links whose store path is gone are left alone.
-    """
-    links = [*files.roots.glob("*"), *(path / "image" for path in files.machines.glob("*"))]
-    for link in sorted(links):
-        if link.is_symlink() and link.exists():
+    """Keep images from Nix's garbage collection in a moved checkout: Nix knows absolute paths."""
+    for link in sorted([*files.roots.glob("*"), *files.machines.glob("*/image")]):
+        if link.is_symlink() and link.exists():  # its store path may be gone
             store.keep(str(link.readlink()), link)

@@ -95,9 +95,8 @@ class Step:
 class Situation:
     """The server's machines and records before a cutover.
 
-    `old` is the running machine that was active before, None where there is none or it is `new`.
-    `former` is that machine's id also where it does not run. `lenders` are machines of other
-    servers by host port: they still forward a port that this server declares now.
+    `old` is the other machine that was active and runs, `former` the active one's id in any case.
+    `lenders` are machines of other servers that still forward a port of this one, by host port.
     """
 
     new: MachineState

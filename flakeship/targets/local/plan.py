@@ -108,4 +108,4 @@ def subnet(machine: str, taken: Collection[str]) -> str:
     # 10.0.x is QEMU's default, and the network around the workstation most often.
     numbers = (number % (255 * 256) for number in count(start))
     subnets = (f"10.{1 + number // 256}.{number % 256}.0/24" for number in numbers)
-    return next(subnet for subnet in subnets if subnet not in taken)
+    return next(each for each in subnets if each not in taken)

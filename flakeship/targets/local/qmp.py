@@ -75,7 +75,6 @@ class Qmp:
             self._events.append(self._next(deadline))
 
     def _next(self, deadline: float) -> dict[str, Any]:
-        """The next message."""
         while b"\n" not in self._unread:
             self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
@@ -97,10 +96,7 @@ class Qmp:
 
 @contextmanager
 def connect(directory: Path, seconds: float = SECONDS) -> Iterator[Qmp]:
-    """Connect to the QEMU of a machine's directory; it serves one connection at a time.
-
-    Raises QmpError where no QEMU listens or it does not answer within `seconds`.
-    """
+    """Connect to the QEMU of a directory, which serves one at a time. Raises QmpError."""
     name = directory.name
     try:
         opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

@@ -35,11 +35,10 @@ class DataDiskRequest(InStack):
 
 @dataclass(frozen=True)
 class MachineRequest(InStack):
-    """One QEMU machine of a server, on the `workstation`; `id` is a model.machine.MachineId.
+    """One QEMU machine of a server; `id` is a model.machine.MachineId.
 
-    `sha512` and `format` are those of the release's `image`. `ports` are the guest ports that get
-    a free port of the workstation (22 always does). `data_disks` are attached at start only where
-    the machine is its server's active one. `boot` counts the starts.
+    `ports` are the guest ports that get a free port of the workstation (22 always does).
+    `data_disks` are attached at start only where the machine is active. `boot` counts the starts.
     """
 
     server: str
@@ -75,9 +74,8 @@ class CutoverRequest(InStack):
     """Move a server's data disks, host ports and stable name to a verified machine.
 
     `host` is the server's entry in ssh_config, with the machine that becomes active. `forwards`
-    maps host ports to guest ports. `data_disks` maps names to sizes: a file system grows inside
-    the guest. `data_checks` are the ports and checks that need the data disks, None without any.
-    `generation` counts the cutovers: drift from the last one makes another one.
+    maps host ports to guest ports, `data_disks` names to sizes. `data_checks` are the ports and
+    checks that need the disks. `generation` counts the cutovers: drift makes another one.
     """
 
     host: SshHost

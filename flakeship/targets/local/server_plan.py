@@ -27,8 +27,7 @@ from flakeship.verify.request import Promises, VerifyRequest
 
 @dataclass(frozen=True)
 class ServerDetails:
-    """What the stack's outputs have of a server for this target alone: its workstation, and the
-    sizes of its data disks in MiB by name."""
+    """The target's own part of a server's stack output; data disks are in MiB by name."""
 
     workstation: str = ""
     data_disks: dict[str, int] = field(default_factory=dict)
@@ -39,8 +38,7 @@ class ServerPlan(InStack):
     """One server with the machine of one release.
 
     `boot` is the number of the start that the machine is in or gets next, `generation` that of the
-    cutover likewise. `workstation` is the one that the server belongs to. `identity` is the private
-    key file to log in with; empty: the user's agent. `deadline` is in seconds.
+    cutover likewise. `identity` is the private key file to log in with; empty: the user's agent.
     """
 
     server: AnyServer
