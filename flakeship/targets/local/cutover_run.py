@@ -13,15 +13,7 @@ from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import SSH
 from flakeship.system.files import write
 from flakeship.system.process import Shell
-from flakeship.targets.local import (
-    guest,
-    machine_state,
-    qemu_command,
-    qemu_devices,
-    qemu_process,
-    ssh_config,
-    workstation,
-)
+from flakeship.targets.local import guest, qemu_devices, qemu_process, ssh_config, workstation
 from flakeship.targets.local.cutover_steps import (
     Action,
     AttachDisk,
@@ -32,9 +24,9 @@ from flakeship.targets.local.cutover_steps import (
     SetGeneration,
     SetSshHost,
     Step,
-    Unforward,
 )
-from flakeship.targets.local.machine_state import MachineRecord, MachineState
+from flakeship.targets.local.machine_state import MachineRecord, MachineState, load, machine_state
+from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.qmp import Qmp, connect
 from flakeship.targets.local.resources import CutoverRequest
 from flakeship.targets.local.ssh_config import SshHost
@@ -65,7 +57,7 @@ def connect_machine(
     Raises FlakeshipError for a machine of another workstation (`workstation-mismatch`).
     """
     directory = request.files.machine(machine)
-    record = machine_state.load(directory)
+    record = load(directory)
     if record is None:
         return None
     workstation.require(record.workstation, machine)
@@ -73,7 +65,7 @@ def connect_machine(
         qemu_process.end(directory, gently=True)
         return None
     monitor = opened.enter_context(connect(directory))
-    state = machine_state.machine_state(monitor, record)
+    state = machine_state(monitor, record)
     return RunningMachine(state, monitor, _host(request, record), opened)
 
 
@@ -85,7 +77,7 @@ def _host(request: CutoverRequest, record: MachineRecord) -> SshHost:
     elif entry and entry.machine == record.id:
         host = entry
     else:
-        console = File(request.files.machine(record.id) / qemu_command.CONSOLE)
+        console = File(request.files.machine(record.id) / CONSOLE)
         keys = tuple(announced_keys(console))
         host = replace(request.host, machine=record.id, host_keys=keys)
     return replace(host, port=record.ports[SSH])
@@ -137,15 +129,13 @@ class Run:
                 guest.unmount(self.machines[machine].shell, disk)
                 qemu_devices.detach(self.machines[machine].monitor, disk)
             case Forward(machine, host_port, guest_port):
+                if guest_port is None:
+                    self._released[host_port] = time.monotonic()
                 with self._monitor(machine) as monitor:
                     qemu_devices.forward(monitor, host_port, guest_port)
-                if host_port in self._released:
+                if guest_port and host_port in self._released:
                     silence = time.monotonic() - self._released[host_port]
                     self.silence = max(self.silence, silence)
-            case Unforward(machine, host_port):
-                self._released[host_port] = time.monotonic()
-                with self._monitor(machine) as monitor:
-                    qemu_devices.forward(monitor, host_port, None)
             case SetSshHost(server, None):
                 ssh_config.remove(files.ssh_config, server)
             case SetSshHost(_, SshHost() as host):
