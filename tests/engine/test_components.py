@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pulumi
 
-from components.local.cutover import LocalCutover
-from components.local.server import LocalServer
+from components.local.server import LocalCutover, LocalServer
 from components.nix_image import NixImage
 from components.verification import Verification
 from flakeship.nix.evaluate import evaluate
-from flakeship.targets.local.requests import CutoverRequest, MachineRequest, VerifyMachineRequest
+from flakeship.targets.local.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.verify.request import VerifyRequest
 

@@ -15,8 +15,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.nix import build, store
 from flakeship.nix.build import BuildRequest
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.machine_state import MachineRecord
+from flakeship.targets.local.resources import Cutover
 
 SHORT = {
     "build-image": "build",

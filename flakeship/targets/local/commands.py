@@ -1,17 +1,15 @@
-"""The internal commands of the target: what its command resources run.
-
-Each imports what it needs when it runs, and so starts sooner.
-"""
-
-# ruff: noqa: PLC0415
+"""The internal commands of the target: what its command resources run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from flakeship.nix import store
 from flakeship.targets.base import Command
-from flakeship.targets.local.requests import (
+from flakeship.targets.local import cutover, data_disks, machine
+from flakeship.targets.local.machine_state import MachineRecord
+from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDiskRequest,
     MachineRequest,
@@ -20,69 +18,30 @@ from flakeship.targets.local.requests import (
 
 if TYPE_CHECKING:
     from flakeship.model.evidence import Evidence
-    from flakeship.targets.local.cutover import Cutover
-    from flakeship.targets.local.machine_record import MachineRecord
 
 
-def ensure_data_disk(request: DataDiskRequest, _printed: str) -> None:
-    """Create or grow a data disk."""
-    from flakeship.targets.local import data_disks
-
-    data_disks.ensure(request)
-
-
-def delete_data_disk(request: DataDiskRequest, _printed: str) -> None:
-    """Delete a data disk with its data."""
-    from flakeship.targets.local import data_disks
-
-    data_disks.delete(request)
-
-
-def start_machine(request: MachineRequest, _printed: str) -> MachineRecord:
+def _start(request: MachineRequest, _: str) -> MachineRecord:
     """Start a machine, and keep its image from collection as long as the machine exists."""
-    from flakeship.nix import store
-    from flakeship.targets.local import machine
-
     record = machine.ensure(request)
     store.keep(request.image, request.files.machine(request.id) / "image")
     return record
 
 
-def stop_machine(request: MachineRequest, _printed: str) -> None:
-    """Stop a machine and remove its files."""
-    from flakeship.targets.local import machine
-
-    machine.stop(request)
-
-
-def verify(request: VerifyMachineRequest, printed: str) -> Evidence:
+def _verify(request: VerifyMachineRequest, printed: str) -> Evidence:
     """Verify a machine; what was printed before has the pinned host keys."""
-    from flakeship.targets.local.verify_machine import verify_machine
-    from flakeship.verify.verify import pinned_keys
+    # the other commands have no use for the checks, and start sooner
+    from flakeship.targets.local.verify_machine import verify_machine  # noqa: PLC0415
+    from flakeship.verify.verify import pinned_keys  # noqa: PLC0415
 
     return verify_machine(request, pinned_keys(printed, request.verify.machine))
 
 
-def cut_over(request: CutoverRequest, _printed: str) -> Cutover:
-    """Move a server to a verified machine."""
-    from flakeship.targets.local import cutover
-
-    return cutover.cutover(request)
-
-
-def remove_cutover(request: CutoverRequest, _printed: str) -> None:
-    """Remove a server's stable name and host ports."""
-    from flakeship.targets.local import cutover
-
-    cutover.remove(request)
-
-
 COMMANDS: Mapping[str, Command] = {
-    "ensure-data-disk": Command(DataDiskRequest, ensure_data_disk),
-    "delete-data-disk": Command(DataDiskRequest, delete_data_disk),
-    "start-machine": Command(MachineRequest, start_machine),
-    "stop-machine": Command(MachineRequest, stop_machine),
-    "verify-machine": Command(VerifyMachineRequest, verify),
-    "cutover": Command(CutoverRequest, cut_over),
-    "remove-cutover": Command(CutoverRequest, remove_cutover),
+    "ensure-data-disk": Command(DataDiskRequest, lambda request, _: data_disks.ensure(request)),
+    "delete-data-disk": Command(DataDiskRequest, lambda request, _: data_disks.delete(request)),
+    "start-machine": Command(MachineRequest, _start),
+    "stop-machine": Command(MachineRequest, lambda request, _: machine.stop(request)),
+    "verify-machine": Command(VerifyMachineRequest, _verify),
+    "cutover": Command(CutoverRequest, lambda request, _: cutover.cutover(request)),
+    "remove-cutover": Command(CutoverRequest, lambda request, _: cutover.remove(request)),
 }

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeship.targets.local.inventory import MachineState
-from flakeship.targets.local.requests import CutoverRequest
+from flakeship.targets.local.machine_state import MachineState
+from flakeship.targets.local.resources import CutoverRequest
 from flakeship.targets.local.ssh_config import SshHost
 
 
@@ -30,19 +30,11 @@ class DetachDisk:
 
 @dataclass(frozen=True)
 class Forward:
-    """Forward a host port to a machine's guest port, whatever the machine forwarded it to."""
+    """Forward a host port to a machine's guest port, or to none, whatever it was forwarded to."""
 
     machine: str
     host_port: int
-    guest_port: int
-
-
-@dataclass(frozen=True)
-class Unforward:
-    """Stop forwarding a host port to a machine; nothing changes where it does not."""
-
-    machine: str
-    host_port: int
+    guest_port: int | None
 
 
 @dataclass(frozen=True)
@@ -74,10 +66,7 @@ class SetGeneration:
     number: int
 
 
-Action = (
-    AttachDisk | DetachDisk | Forward | Unforward | SetSshHost | SetActive | CheckDataDisks
-    | SetGeneration
-)  # fmt: skip
+Action = AttachDisk | DetachDisk | Forward | SetSshHost | SetActive | CheckDataDisks | SetGeneration
 
 
 @dataclass(frozen=True)
@@ -95,9 +84,8 @@ class Step:
 class Situation:
     """The server's machines and records before a cutover.
 
-    `old` is the running machine that was active before, None where there is none or it is `new`.
-    `former` is that machine's id also where it does not run. `lenders` are machines of other
-    servers by host port: they still forward a port that this server declares now.
+    `old` is the other machine that was active and runs, `former` the active one's id in any case.
+    `lenders` are machines of other servers that still forward a port of this one, by host port.
     """
 
     new: MachineState
@@ -144,17 +132,14 @@ def _ports(request: CutoverRequest, found: Situation) -> Iterator[Step]:
     new_has, old_has = found.new.forwards, found.old.forwards if found.old else {}
     for port in sorted(new_has.keys() | old_has.keys() | request.forwards.keys()):
         if port in old_has:
-            yield Step(Unforward(old, port), (Forward(old, port, old_has[port]),))
+            yield Step(Forward(old, port, None), (Forward(old, port, old_has[port]),))
         if port in found.lenders:
             lender, lent = found.lenders[port]
-            yield Step(Unforward(lender, port), (Forward(lender, port, lent),))
-        guest_port = request.forwards.get(port)
-        do = Forward(new, port, guest_port) if guest_port else Unforward(new, port)
-        if port not in new_has:
-            if guest_port:
-                yield Step(do, (Unforward(new, port),))
-        elif found.old:
+            yield Step(Forward(lender, port, None), (Forward(lender, port, lent),))
+        had, wanted = new_has.get(port), request.forwards.get(port)
+        if had and found.old:
             # a killed cutover moved it already
-            yield Step(do, (Unforward(new, port), Forward(old, port, new_has[port])))
-        elif guest_port != new_has[port]:
-            yield Step(do, (Forward(new, port, new_has[port]),))
+            undo = Forward(new, port, None), Forward(old, port, had)
+            yield Step(Forward(new, port, wanted), undo)
+        elif had != wanted:
+            yield Step(Forward(new, port, wanted), (Forward(new, port, had),))

@@ -7,29 +7,20 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.nix import image_file
-from flakeship.system.files import locked, tidy
-from flakeship.system.process import run
-from flakeship.targets.local import hotplug, qemu_process
+from flakeship.system.files import locked
+from flakeship.targets.local import qemu_devices, qemu_process
 from flakeship.targets.local.qemu_command import create_disk, resize_disk
 from flakeship.targets.local.qmp import connect
-from flakeship.targets.local.requests import DataDiskRequest
-from flakeship.targets.local.stack_files import StackFiles
-
-SECONDS = 60
-"""How long qemu-img may take."""
+from flakeship.targets.local.resources import DataDiskRequest
+from flakeship.targets.local.stack_files import forget
 
 
 def ensure(request: DataDiskRequest) -> None:
-    """Create a disk, or grow it, also while a machine has it; the file system grows at the cutover.
-
-    Raises FlakeshipError (`data-disk-shrinks`).
-    """
-    path = _path(request)
+    """Create or grow a disk, also of a running machine. Raises FlakeshipError where it shrinks."""
+    path = request.path
     with locked(path.parent):
         if not path.exists():
-            new = path.with_suffix(".new")
-            run(create_disk(new, request.size), timeout=SECONDS)
-            new.replace(path)
+            create_disk(path, request.size)
         size = image_file.mebibytes(image_file.inspect(path)[1])
         if request.size < size:
             raise FlakeshipError(
@@ -46,7 +37,6 @@ def ensure(request: DataDiskRequest) -> None:
 
 def delete(request: DataDiskRequest) -> None:
     """Delete a disk with its data. Raises FlakeshipError (`disk-busy`) while a machine has it."""
-    path = _path(request)
     if machine := _user(request):
         raise FlakeshipError(
             f"it is not deleted: the running machine {machine.name} has it",
@@ -54,33 +44,24 @@ def delete(request: DataDiskRequest) -> None:
             key=_name(request),
             remedy="run `pulumi up` first: it detaches a disk that is no longer configured",
         )
-    path.unlink(missing_ok=True)
-    tidy(path.parent)
+    forget(request.path)
 
 
 def _grow(request: DataDiskRequest) -> None:
     if machine := _user(request):
         with connect(machine) as monitor:
-            size = request.size * MIB
-            monitor.execute(
-                "block_resize", **{"node-name": hotplug.node(request.name), "size": size}
-            )
+            qemu_devices.resize(monitor, request.name, request.size * MIB)
     else:
-        run(resize_disk(_path(request), request.size), timeout=SECONDS)
+        resize_disk(request.path, request.size)
 
 
 def _name(request: DataDiskRequest) -> str:
     return f"data disk {request.name} of {request.server}"
 
 
-def _path(request: DataDiskRequest) -> Path:
-    return StackFiles(request.stack).data_disk(request.server, request.name)
-
-
 def _user(request: DataDiskRequest) -> Path | None:
     """The directory of the stack's running machine that has a disk."""
-    path = _path(request)
-    if not path.exists():
+    if not request.path.exists():
         return None
-    machines = sorted(StackFiles(request.stack).machines.glob("*"))
-    return next((machine for machine in machines if qemu_process.has_open(machine, path)), None)
+    machines = sorted(request.files.machines.glob("*"))
+    return next((each for each in machines if qemu_process.has_open(each, request.path)), None)

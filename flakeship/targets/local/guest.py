@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh.connection import Connection
@@ -11,8 +11,7 @@ from flakeship.ssh.options import Endpoint, as_root
 from flakeship.system.process import Shell
 
 LOGIN_SECONDS = 60.0
-SECONDS = 120.0
-"""For one script: stopping a database may take long, and so may the replay of a journal."""
+SECONDS = 120.0  # for one script: a database may stop slowly, and a journal be replayed
 
 MOUNT = r"""
 set -eu
@@ -69,9 +68,6 @@ if mountpoint -q "$directory" && ! umount "$directory"; then
   exit 1
 fi
 """
-
-
-Login = Callable[[Endpoint, Sequence[str]], AbstractContextManager[Shell]]
 
 
 @contextmanager

@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flakeship.config.settings import AnySettings
 from flakeship.ssh import keys
 from flakeship.targets.local import ssh_config, workstation
-from flakeship.targets.local.inspect_machine import inspect_machines
-from flakeship.targets.local.inventory import LocalInventory, ServerState
+from flakeship.targets.local.machine_state import MachineState, inspect_machines
 from flakeship.targets.local.stack_files import StackFiles
 
 
-def inspect(stack: str, settings: AnySettings) -> LocalInventory:
-    """Inspect the workstation for a stack.
+@dataclass(frozen=True)
+class ServerState:
+    """A server's active machine, the number of its last cutover (None: no record of one), and the
+    text of its entry in ssh_config; `pinned` means that known_hosts has keys for that entry."""
 
-    Raises FlakeshipError for a machine's record that cannot be read, and SettingError where there
-    is no key to log in with.
+    active: str = ""
+    generation: int | None = None
+    ssh_block: str = ""
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class LocalInventory:
+    """A stack's machines by id and its servers by name, and what else planning needs.
+
+    `checkout` is the absolute path that relative ones start from, `identity` the private key file
+    to log in with (empty: the user's agent). `held_ports` are the configured host ports of
+    processes outside the stack. `dangling` are the links for Nix whose store path is gone.
     """
+
+    workstation: str
+    checkout: Path
+    identity: str
+    machines: Mapping[str, MachineState] = field(default_factory=dict)
+    servers: Mapping[str, ServerState] = field(default_factory=dict)
+    held_ports: Mapping[int, str] = field(default_factory=dict)
+    dangling: frozenset[str] = frozenset()
+
+
+def inspect(stack: str, settings: AnySettings) -> LocalInventory:
+    """Inspect the workstation for a stack. Raises FlakeshipError for an unreadable record."""
     files = StackFiles(stack)
     declared = [port.host_port for server in settings.instances for port in server.ports]
     taken = [port for port in declared if port and not workstation.is_free(port)]
     machines = inspect_machines(files.machines)
     ours = {port for state in machines.values() for port in state.forwards}
+    links = [link for link in files.roots.glob("*") if link.is_symlink() and not link.exists()]
     return LocalInventory(
         workstation=workstation.identity(),
         checkout=Path.cwd(),
         identity=keys.identity(settings.identity, settings.authorized_keys),
         machines=machines,
-        servers=inspect_servers(files),
+        servers=_servers(files),
         held_ports={p: workstation.port_holder(p) for p in taken if p not in ours},
-        dangling=frozenset(
-            link.name for link in files.roots.glob("*") if link.is_symlink() and not link.exists()
-        ),
+        dangling=frozenset(link.name for link in links),
     )
 
 
-def inspect_servers(files: StackFiles) -> dict[str, ServerState]:
+def _servers(files: StackFiles) -> dict[str, ServerState]:
     """The servers that have an active machine, a number of a cutover or an entry in ssh_config."""
     blocks, hosts = ssh_config.blocks(files.ssh_config), ssh_config.hosts(files.ssh_config)
-    active = [path.name for path in files.active("").glob("*")]
-    counted = [path.name for path in files.generation("").glob("*")]
+    records = [*files.active("").glob("*"), *files.generation("").glob("*")]
     return {
         server: ServerState(
             active=files.active_machine(server),
@@ -48,5 +72,5 @@ def inspect_servers(files: StackFiles) -> dict[str, ServerState]:
             ssh_block=blocks.get(server, ""),
             pinned=server in hosts and bool(hosts[server].host_keys),
         )
-        for server in {*active, *counted, *blocks}
+        for server in {*blocks, *(path.name for path in records)}
     }

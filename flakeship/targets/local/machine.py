@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
-from flakeship.system.files import locked, tidy
-from flakeship.targets.local import machine_start, port_forwards, qemu_process, workstation
-from flakeship.targets.local.machine_record import MachineRecord, load, save
+from flakeship.nix import image_file, store
+from flakeship.system.files import locked, read, tidy
+from flakeship.system.process import run
+from flakeship.targets.local import qemu_command, qemu_devices, qemu_process, workstation
+from flakeship.targets.local.accelerator import Accelerator, accelerator
+from flakeship.targets.local.machine_state import MachineRecord, load, save
 from flakeship.targets.local.qmp import connect
-from flakeship.targets.local.requests import MachineRequest
+from flakeship.targets.local.resources import MachineRequest
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+_PORT_TAKEN = re.compile(r"hostfwd|host forwarding rule")
 
 
 def ensure(request: MachineRequest) -> MachineRecord:
     """Start a machine; one that runs already only gets the ports of the request.
 
-    A machine that could not be started for the first time leaves nothing behind. Raises
-    FlakeshipError: `workstation-mismatch`, `image-missing`, `image-changed`, `disk-too-small`,
-    `data-disk-missing` or `qemu-failed`.
+    A first start that fails leaves nothing behind. Raises FlakeshipError: `workstation-mismatch`,
+    `store-path-missing`, `image-changed`, `disk-too-small`, `data-disk-missing`, `qemu-failed`.
     """
     directory = request.files.machine(request.id)
     workstation.require(request.workstation, request.id)
@@ -31,7 +41,7 @@ def ensure(request: MachineRequest) -> MachineRecord:
         if record and qemu_process.recovers(directory):
             return _update(request, record)
         try:
-            return machine_start.start(request, record.ports if record else {})
+            return _start(request, record.ports if record else {})
         except BaseException:
             qemu_process.end(directory, gently=False)
             if record is None:
@@ -40,21 +50,17 @@ def ensure(request: MachineRequest) -> MachineRecord:
 
 
 def stop(request: MachineRequest) -> None:
-    """Shut a machine down and remove it; nothing happens where it is gone already.
+    """Shut a machine down and remove it, where it is still there.
 
-    Raises FlakeshipError for another workstation's machine (`workstation-mismatch`), and for an
-    active one whose server has another machine (`machine-active`): that one was to take over.
+    Raises FlakeshipError: `workstation-mismatch`, or `machine-active` for the active machine of a
+    server that has another one: that one was to take over.
     """
     workstation.require(request.workstation, request.id)
-    files = request.files
-    directory = files.machine(request.id)
+    files, directory = request.files, request.files.machine(request.id)
     if files.active_machine(request.server) == request.id and directory.exists():
-        others = [
-            other.name
-            for other in sorted(files.machines.iterdir())
-            if other != directory and MachineId.parse(other.name).server == request.server
-        ]
-        if others:
+        machines = sorted(path.name for path in files.machines.iterdir())
+        ours = [each for each in machines if MachineId.parse(each).server == request.server]
+        if others := [each for each in ours if each != request.id]:
             raise FlakeshipError(
                 f"it is not removed: it is the active machine of {request.server} "
                 f"({files.active(request.server)}), and {', '.join(others)} did not take over",
@@ -66,10 +72,7 @@ def stop(request: MachineRequest) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Shut down and remove the machine of a directory; nothing happens where there is none.
-
-    Raises FlakeshipError (`workstation-mismatch`).
-    """
+    """Shut down and remove the machine of a directory. Raises FlakeshipError as `stop`."""
     if not directory.exists():
         return
     with locked(directory):
@@ -89,10 +92,105 @@ def _update(request: MachineRequest, record: MachineRecord) -> MachineRecord:
     if added or ports != record.ports:
         with connect(directory) as monitor:
             for guest in record.ports.keys() - guests:
-                port_forwards.place(monitor, record.ports[guest], None)
+                qemu_devices.forward(monitor, record.ports[guest], None)
             for guest, host in added.items():
-                port_forwards.add(monitor, host, guest)
+                qemu_devices.forward(monitor, host, guest)
     now = replace(record, boot=request.boot, ports=dict(sorted((ports | added).items())))
     if now != record:
         save(directory, now)
     return now
+
+
+def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineRecord:
+    """Start QEMU on the machine's overlay, with the former host ports where they are free."""
+    directory = request.files.machine(request.id)
+    qemu_process.end(directory, gently=True)  # one that stays paused or does not answer
+    _check_image(request)
+    _create_root_disk(request)
+    kind = accelerator()
+    record = _launch(request, kind, _data_disks(request), former_ports)
+    if not qemu_process.recovers(directory):
+        raise FlakeshipError(
+            "QEMU started but its guest does not run; the console's last lines:",
+            code="qemu-failed",
+            key=request.id,
+            details=read(directory / qemu_command.CONSOLE).splitlines()[-10:],
+        )
+    how = "KVM" if kind == "kvm" else "plain emulation"
+    cpus = "1 vCPU" if request.vcpus == 1 else f"{request.vcpus} vCPUs"
+    log.info("%s: started, %s, %s, %s MiB", request.id, how, cpus, request.memory)
+    return record
+
+
+def _check_image(request: MachineRequest) -> None:
+    image = Path(request.image)
+    try:
+        found = image_file.describe(image).sha512
+    except FileNotFoundError as error:
+        remedy = "build the release again (`nix build`), or deploy another one"
+        raise store.gone(request.id, request.image, remedy) from error
+    if found != request.sha512:
+        raise FlakeshipError(
+            f"it is not booted: its image {image} was changed",
+            code="image-changed",
+            key=request.id,
+            given=f"sha512 {found[:16]}…",
+            allowed=f"{request.sha512[:16]}…, that of the release",
+            remedy=f"repair the store (`nix-store --verify-path {image.parent}`) and run again",
+        )
+
+
+def _create_root_disk(request: MachineRequest) -> None:
+    root = request.files.machine(request.id) / qemu_command.ROOT
+    if root.exists():
+        return
+    image = Path(request.image).absolute()
+    least = image_file.mebibytes(image_file.inspect(image)[1])
+    if request.disk < least:
+        raise FlakeshipError(
+            f"its root disk is smaller than the image {image}",
+            code="disk-too-small",
+            key=request.id,
+            given=f"{request.disk} MiB",
+            allowed=f"{least} MiB or more",
+            remedy=f"set the server's disk to at least {least}",
+        )
+    qemu_command.create_disk(root, request.disk, (image, request.format))
+
+
+def _data_disks(request: MachineRequest) -> dict[str, Path]:
+    """The files of the data disks to start with: those of a server's active machine."""
+    if request.files.active_machine(request.server) != request.id:
+        return {}
+    disks = {}
+    for name in sorted(request.data_disks):
+        disks[name] = request.files.data_disk(request.server, name).absolute()
+        if not disks[name].exists():
+            raise FlakeshipError(
+                f"its data disk {name} is missing ({disks[name]})",
+                code="data-disk-missing",
+                key=request.id,
+                remedy="restore the file, or remove the disk from the settings",
+            )
+    return disks
+
+
+def _launch(
+    request: MachineRequest, kind: Accelerator, disks: Mapping[str, Path], ports: Mapping[int, int]
+) -> MachineRecord:
+    """Start QEMU, with other ports when a process takes one between its choice and the start."""
+    directory = request.files.machine(request.id)
+    for left in reversed(range(ATTEMPTS)):
+        ports = workstation.host_ports([SSH, *request.ports], ports)
+        record = MachineRecord(request.id, request.boot, kind, ports, workstation.identity())
+        # The record comes first: whatever ends this process, a QEMU that runs has one.
+        save(directory, record)
+        argv = qemu_command.command(request, kind, ports, disks)
+        try:
+            run(argv, cwd=directory, timeout=qemu_command.SECONDS)
+            break
+        except CommandError as error:
+            if not left or not _PORT_TAKEN.search(error.stderr):
+                what = f"it could not be started: {error}"
+                raise FlakeshipError(what, code="qemu-failed", key=request.id) from error
+    return record

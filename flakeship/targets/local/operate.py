@@ -11,12 +11,15 @@ from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.local import data_disk_checks, machine
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
-from flakeship.targets.local.resources import CUTOVER, MACHINE
+from flakeship.targets.local import machine, verify_machine
+from flakeship.targets.local.resources import (
+    CUTOVER,
+    MACHINE,
+    Cutover,
+    CutoverRequest,
+    VerifyMachineRequest,
+)
 from flakeship.targets.local.stack_files import StackFiles
-from flakeship.targets.local.verify_machine import verify_machine
 from flakeship.targets.repeat import complete, verifications
 from flakeship.verify.verify import pinned_keys
 
@@ -37,7 +40,15 @@ class LocalOperator:
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """The verifications, and the checks of the cutovers that need data disks."""
-        return complete(self._verifications(name))
+        acts: list[Callable[[], Verified]] = [
+            partial(self._verified, machine_id, resource)
+            for machine_id, resource in verifications(self.stack, name)
+        ]
+        for server, resource in self.stack.of(CUTOVER).items():
+            request = resource.request(CutoverRequest)
+            if name in ("", server, request.machine) and request.data_checks:
+                acts.append(partial(_verified_with_data_disks, request))
+        return complete(acts)
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """What the cutover checked after it had moved the data disks."""
@@ -64,22 +75,9 @@ class LocalOperator:
 
     def _orphaned_machines(self) -> list[Path]:
         """The directories of machines without a resource, except for active machines."""
-        known = set(self.stack.of(MACHINE))
         active = {self.files.active_machine(p.name) for p in self.files.active("").glob("*")}
-        found = sorted(self.files.machines.glob("*"))
-        return [directory for directory in found if directory.name not in known | active]
-
-    def _verifications(self, name: str) -> list[Callable[[], Verified]]:
-        """What verifies each machine and each server's data disks once more."""
-        acts: list[Callable[[], Verified]] = [
-            partial(self._verified, machine_id, resource)
-            for machine_id, resource in verifications(self.stack, name)
-        ]
-        for server, resource in self.stack.of(CUTOVER).items():
-            request = resource.request(CutoverRequest)
-            if name in ("", server, request.machine) and request.data_checks:
-                acts.append(partial(_verified_with_data_disks, request))
-        return acts
+        kept = self.stack.of(MACHINE).keys() | active
+        return [each for each in sorted(self.files.machines.glob("*")) if each.name not in kept]
 
     def _verified(self, machine_id: str, resource: Resource) -> Verified:
         on_failure = (
@@ -89,8 +87,10 @@ class LocalOperator:
         )
         pinned = pinned_keys(resource.printed, machine_id)
         request = resource.request(VerifyMachineRequest)
-        return Verified(machine_id, verify_machine(request, pinned, on_failure).checks)
+        evidence = verify_machine.verify_machine(request, pinned, on_failure)
+        return Verified(machine_id, evidence.checks)
 
 
 def _verified_with_data_disks(request: CutoverRequest) -> Verified:
-    return Verified(f"{request.server} with its data disks", data_disk_checks.repeat(request))
+    checks = verify_machine.repeat_data_checks(request)
+    return Verified(f"{request.server} with its data disks", checks)

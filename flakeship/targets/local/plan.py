@@ -1,20 +1,42 @@
-"""Computes the servers of a stack from what is desired and one inspection; no input, no output."""
+"""Plans the servers of a stack from what is desired and one inspection, and refuses (preflight)."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.config.server import AnyServer
+from flakeship.config.settings import AnySettings
+from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
+from flakeship.nix import store
 from flakeship.release.desired import Desired
-from flakeship.targets.local import preflight, ssh_config
-from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
-from flakeship.targets.local.outputs import ServerDetails, server_details
-from flakeship.targets.local.server_plan import ServerPlan
+from flakeship.state.outputs import parsed
+from flakeship.targets.local import ssh_config, workstation
+from flakeship.targets.local.inspect import LocalInventory, ServerState, inspect
+from flakeship.targets.local.machine_state import MachineState
+from flakeship.targets.local.server_plan import ServerDetails, ServerPlan
+
+
+@dataclass(frozen=True)
+class LocalTarget:
+    """See flakeship.targets.base.Target."""
+
+    stack: str
+    settings: AnySettings
+
+    async def inspect(self) -> LocalInventory:
+        """The stack's machines and files on the workstation. Raises FlakeshipError."""
+        return await asyncio.to_thread(inspect, self.stack, self.settings)
+
+    def plan(self, desired: Desired, inventory: LocalInventory) -> LocalPlan:
+        """The servers; refuses what could not run here. Raises FlakeshipError."""
+        return plan_servers(desired, inventory)
 
 
 @dataclass(frozen=True)
@@ -32,77 +54,139 @@ class LocalPlan:
 def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     """Plan every server of a stack.
 
-    Raises FlakeshipError: `workstation-mismatch`, `server-too-small`, `store-path-missing` or
-    `host-port-taken`.
+    Raises FlakeshipError: `workstation-mismatch`, `server-too-small`, `store-path-missing`,
+    `host-port-taken` or `outputs-unreadable`.
     """
+    details = {name: server.details for name, server in desired.outputs.servers.items()}
+    before = parsed(dict[str, ServerDetails], details, desired.stack)
     servers: list[ServerPlan] = []
-    before = server_details(desired.outputs, desired.stack)
-    configured = [
-        (f"flakeship:servers[{number}]", instance)
-        for number, server in enumerate(desired.settings.servers)
-        for instance in server.instances
-    ]
-    for key, server in configured:
-        release = desired.releases[server.host or desired.settings.host]
-        machine = str(MachineId.of(server.name, release, server.shape))
-        state = inventory.machines.get(machine, MachineState())
-        preflight.check_size(key, server, release)
-        preflight.check_host_ports(key, server, inventory.held_ports)
-        recorded = before.get(server.name, ServerDetails()).workstation
-        owner = preflight.owner(server.name, recorded, inventory.workstation)
-        if not state.runs:
-            preflight.check_image(release, inventory.dangling)
-        planned = ServerPlan(
-            stack=desired.stack,
-            server=server,
-            release=release,
-            workstation=owner,
-            boot=state.next_boot,
-            subnet=subnet(machine, [other.subnet for other in servers]),
-            identity=inventory.identity,
-            deadline=desired.settings.boot_timeout,
-        )
-        servers.append(replace(planned, generation=next_generation(planned, inventory)))
-    warnings = preflight.warnings(servers, before, inventory)
+    for number, configured in enumerate(desired.settings.servers):
+        key = f"flakeship:servers[{number}]"
+        for server in configured.instances:
+            release = desired.releases[server.host or desired.settings.host]
+            machine = str(MachineId.of(server.name, release, server.shape))
+            state = inventory.machines.get(machine, MachineState())
+            _check_size(key, server, release)
+            _check_host_ports(key, server, inventory.held_ports)
+            recorded = before.get(server.name, ServerDetails()).workstation
+            owner = _owner(server.name, recorded, inventory.workstation)
+            if not state.runs:
+                _check_image(release, inventory.dangling)
+            planned = ServerPlan(
+                stack=desired.stack,
+                server=server,
+                release=release,
+                workstation=owner,
+                boot=state.next_boot,
+                subnet=subnet(machine, [other.subnet for other in servers]),
+                identity=inventory.identity,
+                deadline=desired.settings.boot_timeout,
+            )
+            servers.append(replace(planned, generation=_generation(planned, inventory)))
+    warnings = _warnings(servers, before, inventory)
     return LocalPlan(servers, desired.retained, desired.releases, warnings)
 
 
-def next_generation(planned: ServerPlan, inventory: LocalInventory) -> int:
+def _generation(planned: ServerPlan, inventory: LocalInventory) -> int:
     """The number of the last cutover while the server is as it left it, else the next one."""
-    last = inventory.servers.get(planned.name, ServerState()).generation
-    if last is None:
-        # A machine without a record: whatever number the state has, it was another machine's.
-        started = inventory.machines.get(planned.id, MachineState()).record
-        return 0 if started else 1
-    return last if in_place(planned, inventory) else last + 1
-
-
-def in_place(planned: ServerPlan, inventory: LocalInventory) -> bool:
-    """Whether the server's name, host ports and data disks are at its machine."""
     server = inventory.servers.get(planned.name, ServerState())
     machine = inventory.machines.get(planned.id, MachineState())
+    if server.generation is None:
+        # A machine without a record: whatever number the state has, it was another machine's.
+        return 0 if machine.record else 1
     if machine.record is None or server.active != planned.id or not server.pinned:
-        return False
+        return server.generation + 1
     host = planned.ssh_host(machine.record.ports[SSH])
-    block = ssh_config.block(host, planned.files.ssh_config, inventory.checkout)
-    return (
-        server.ssh_block == block
+    in_place = (
+        server.ssh_block == ssh_config.block(host, planned.files.ssh_config, inventory.checkout)
         and machine.forwards == planned.forwards
         and machine.disks.keys() == planned.server.data_disks.keys()
     )
+    return server.generation if in_place else server.generation + 1
 
 
 def subnet(machine: str, taken: Collection[str]) -> str:
-    """A /24 for a machine's user network: the same one for the same id unless it is taken.
-
-    Raises FlakeshipError (`subnets-exhausted`).
-    """
+    """A /24 for a machine's user network: the same one for the same id unless it is taken."""
     start = int.from_bytes(hashlib.sha256(machine.encode()).digest()[:4], "big")
     # 10.0.x is QEMU's default, and the network around the workstation most often.
-    count = 255 * 256
-    for step in range(count):
-        number = (start + step) % count
-        candidate = f"10.{1 + number // 256}.{number % 256}.0/24"
-        if candidate not in taken:
-            return candidate
-    raise FlakeshipError("10.1.0.0/24 to 10.255.255.0/24 are taken", code="subnets-exhausted")
+    numbers = (number % (255 * 256) for number in count(start))
+    subnets = (f"10.{1 + number // 256}.{number % 256}.0/24" for number in numbers)
+    return next(each for each in subnets if each not in taken)
+
+
+def _check_size(key: str, server: AnyServer, release: Release) -> None:
+    for what, given, least in (
+        ("memory", server.memory, release.memory),
+        ("disk", server.disk, release.disk),
+    ):
+        if least != "auto" and given < least:
+            raise SettingError(
+                f"{release.name} needs more",
+                code="server-too-small",
+                key=f"{key}.{what}",
+                given=f"{given} MiB",
+                allowed=f"{least} MiB or more",
+            )
+
+
+def _check_host_ports(key: str, server: AnyServer, held: Mapping[int, str]) -> None:
+    for number, port in enumerate(server.ports):
+        if port.host_port and port.host_port in held:
+            raise SettingError(
+                f"{held[port.host_port]} listens on it",
+                code="host-port-taken",
+                key=f"{key}.ports[{number}].hostPort",
+                given=str(port.host_port),
+                remedy="stop that process, or set another hostPort",
+            )
+
+
+def _check_image(release: Release, dangling: Collection[str]) -> None:
+    """Refuse an image that was built and is gone (`store-path-missing`): no step builds it."""
+    if release.name in dangling:
+        remedy = store.rebuild(release, derivation_exists=f"{release.name}-drv" not in dangling)
+        raise store.gone(release.name, release.out, remedy)
+
+
+def _owner(server: str, recorded: str, current: str) -> str:
+    """The workstation of a server, as recorded. Raises FlakeshipError where it is another one."""
+    if recorded and not workstation.same(recorded, current):
+        raise FlakeshipError(
+            f"server {server} belongs to another workstation",
+            code="workstation-mismatch",
+            key=server,
+            given=current,
+            allowed=recorded,
+            remedy=f"run Pulumi on {recorded}, or use another stack here (`pulumi stack init`); if "
+            f"{recorded} no longer exists: `pulumi stack rm --force --preserve-config`",
+        )
+    return recorded or current
+
+
+def _warnings(
+    servers: Sequence[ServerPlan], before: Mapping[str, ServerDetails], inventory: LocalInventory
+) -> list[str]:
+    """Servers that are down, and data disks that will be deleted."""
+    desired = {planned.name: planned.server.data_disks for planned in servers}
+    lines = [line for planned in servers for line in _down(planned, inventory)]
+    return lines + [
+        f"the data disk {disk} of {server} will be deleted with everything on it"
+        for server, details in before.items()
+        for disk in sorted(details.data_disks.keys() - desired.get(server, {}).keys())
+    ]
+
+
+def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:
+    """Whether the planned machine has died, or the active one that it replaces."""
+    dead = {
+        machine for machine, state in inventory.machines.items() if state.record and not state.runs
+    }
+    active = inventory.servers.get(planned.name, ServerState()).active
+    if planned.id in dead:
+        yield f"{planned.name}: {planned.id} is not running; `pulumi up` starts it again"
+    elif active in dead:
+        yield (
+            f"{planned.name} is down: its active machine {active} is not running. `pulumi up` "
+            "restores it with a release that passes its checks, or with the previous release "
+            "if flakeship:release names it"
+        )

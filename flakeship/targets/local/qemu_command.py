@@ -1,18 +1,21 @@
-"""The command lines of QEMU and qemu-img. QEMU's working directory is the machine's."""
+"""QEMU's command line, whose working directory is the machine's, and disks by qemu-img."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from flakeship.system.process import run
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local.accelerator import Accelerator
-from flakeship.targets.local.requests import MachineRequest
+from flakeship.targets.local.resources import MachineRequest
 
 ROOT = "root.qcow2"
 CONSOLE = "console.log"
 SOCKET = "qmp.sock"
 PID = "pid"
+
+SECONDS = 60  # for QEMU to become a daemon, and qemu-img to end
 
 
 def command(
@@ -21,10 +24,8 @@ def command(
     ports: Mapping[int, int],
     disks: Mapping[str, Path],
 ) -> list[str]:
-    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files.
-
-    Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
-    """
+    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files."""
+    # Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
     forwards = "".join(f",hostfwd={forward_rule(host, guest)}" for guest, host in ports.items())
     argv = [
         "qemu-system-x86_64",
@@ -65,17 +66,23 @@ def forward_rule(host_port: int, guest_port: int) -> str:
     return f"tcp:{LOOPBACK}:{host_port}-:{guest_port}"
 
 
-def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> list[str]:
-    """qemu-img's argv for a disk of `size` MiB, on top of an image of a format or empty."""
-    image = ["-b", str(backing[0]), "-F", backing[1]] if backing else []
-    return ["qemu-img", "create", "-q", "-f", "qcow2", *image, str(file), f"{size}M"]
-
-
-def resize_disk(file: Path, size: int) -> list[str]:
-    """qemu-img's argv to grow a disk that no machine has to `size` MiB."""
-    return ["qemu-img", "resize", "-q", "-f", "qcow2", str(file), f"{size}M"]
-
-
 def _blockdev(node: str, file: Path) -> str:
     name = str(file).replace(",", ",,")
     return f"driver=qcow2,node-name={node},discard=unmap,file.driver=file,file.filename={name}"
+
+
+def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:
+    """Create a disk of `size` MiB, on top of an image of a format or empty."""
+    new = file.with_suffix(".new")  # a disk that exists is complete
+    image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
+    _qemu_img("create", *image, new, f"{size}M")
+    new.replace(file)
+
+
+def resize_disk(file: Path, size: int) -> None:
+    """Grow a disk that no machine has to `size` MiB."""
+    _qemu_img("resize", file, f"{size}M")
+
+
+def _qemu_img(verb: str, *words: str | Path) -> None:
+    run(["qemu-img", verb, "-q", "-f", "qcow2", *words], timeout=SECONDS)

@@ -6,32 +6,28 @@ import fcntl
 import os
 import signal
 import struct
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.system.backoff import backoff
 from flakeship.targets.local.qemu_command import PID
-from flakeship.targets.local.qmp import Monitor, QmpError, connect
+from flakeship.targets.local.qmp import Qmp, QmpError, connect
 
 PROBE_SECONDS = 1.0
-PATIENCE_SECONDS = 20.0
-"""How long an existing QEMU may be unresponsive or paused before its machine counts as dead."""
+PATIENCE_SECONDS = 20.0  # for an unresponsive or paused machine, before it counts as dead
 POWERDOWN_SECONDS = 20.0
 QUIT_SECONDS = 3.0
 
+# waiting does not change these states
 _FINAL = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
-"""States that waiting does not change."""
-
-_FLOCK = "hhqqi4x"
-"""struct flock of x86-64: l_type, l_whence, l_start, l_len, l_pid."""
+_FLOCK = "hhqqi4x"  # of x86-64: l_type, l_whence, l_start, l_len, l_pid
 
 
 def exists(directory: Path) -> bool:
     """Whether the QEMU of a directory exists.
 
-    QEMU holds a lock on its pid file until it ends, so a stale file or a reused pid is not mistaken
-    for it.
+    QEMU locks its pid file until it ends, so a stale file or a reused pid is not mistaken for it.
     """
     try:
         with (directory / PID).open("rb") as file:
@@ -54,33 +50,26 @@ def has_open(directory: Path, file: Path) -> bool:
     return False
 
 
-def is_running(monitor: Monitor) -> bool:
-    """Whether the guest is neither paused nor crashed. Raises QmpError."""
-    return _status(monitor) == "running"
-
-
-def recovers(directory: Path) -> bool:
-    """Whether the machine runs, or does again within PATIENCE_SECONDS.
-
-    Call it before ending a machine: a short stall of the workstation is no reason to.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (state := _state(directory)) not in _FINAL and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return state == "running"
-
-
-def _status(monitor: Monitor) -> str:
+def status(monitor: Qmp) -> str:
+    """QEMU's status of the guest: `running` where it is neither paused nor crashed."""
     return str(monitor.execute("query-status")["status"])
 
 
+def recovers(directory: Path) -> bool:
+    """Whether the machine runs, or does again in time: a short stall is no reason to end it."""
+    for _ in backoff(PATIENCE_SECONDS, most=0.1):
+        if (state := _state(directory)) in _FINAL:
+            return state == "running"
+    return False
+
+
 def _state(directory: Path) -> str:
-    """QEMU's status of the guest; `gone` without a QEMU, `silent` where it does not answer."""
+    """The guest's status; `gone` without a QEMU, `silent` where it does not answer."""
     if not exists(directory):
         return "gone"
     try:
         with connect(directory, PROBE_SECONDS) as monitor:
-            return _status(monitor)
+            return status(monitor)
     except QmpError:
         return "silent" if exists(directory) else "gone"
 
@@ -94,20 +83,21 @@ def end(directory: Path, *, gently: bool) -> None:
         return
     if _sent(directory, "quit") and _ended(directory, QUIT_SECONDS):
         return
-    if exists(directory):
-        with suppress(ProcessLookupError, FileNotFoundError):  # it ended meanwhile
-            os.kill(_pid(directory), signal.SIGKILL)
-        if not _ended(directory, QUIT_SECONDS):
-            raise FlakeshipError(
-                f"QEMU (pid {_pid(directory)}) did not end when it was killed",
-                code="qemu-failed",
-                key=directory.name,
-                remedy="look at `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`",
-            )
+    if not exists(directory):
+        return
+    with suppress(ProcessLookupError, FileNotFoundError):  # it ended meanwhile
+        os.kill(_pid(directory), signal.SIGKILL)
+    if not _ended(directory, QUIT_SECONDS):
+        raise FlakeshipError(
+            f"QEMU (pid {_pid(directory)}) did not end when it was killed",
+            code="qemu-failed",
+            key=directory.name,
+            remedy="look at `ps -o pid,stat,wchan:30,args -C qemu-system-x86_64`",
+        )
 
 
 def _sent(directory: Path, command: str) -> bool:
-    """Send a command, and whether that worked; QEMU may end without an answer to `quit`."""
+    """Whether a command was sent; QEMU may end without an answer to `quit`."""
     if not exists(directory):
         return True
     try:
@@ -119,13 +109,7 @@ def _sent(directory: Path, command: str) -> bool:
 
 
 def _ended(directory: Path, seconds: float) -> bool:
-    """Wait for the process to end."""
-    deadline = time.monotonic() + seconds
-    while exists(directory):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    return any(not exists(directory) for _ in backoff(seconds, first=0.02, most=0.02))
 
 
 def _pid(directory: Path) -> int:

@@ -9,13 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.local.qemu_command import SOCKET
 
-SECONDS = 10.0
-"""How long QEMU may take to answer a command."""
+SECONDS = 10.0  # for QEMU to answer a command
 
 
 class QmpError(FlakeshipError):
@@ -29,19 +28,6 @@ class QmpError(FlakeshipError):
     def __init__(self, what: str, machine: str, kind: str) -> None:
         super().__init__(what, key=machine)
         self.kind = kind
-
-
-class Monitor(Protocol):
-    """The part of a QEMU's monitor that this target uses."""
-
-    def execute(self, command: str, **arguments: object) -> Any:  # noqa: ANN401
-        """Run a QMP command and return its result. Raises QmpError."""
-
-    def human(self, line: str) -> str:
-        """Run a command of the human monitor and return what it prints. Raises QmpError."""
-
-    def wait(self, event: str, seconds: float, **data: object) -> None:
-        """Wait for an event with this data, which may have come before. Raises QmpError."""
 
 
 class Qmp:
@@ -89,7 +75,6 @@ class Qmp:
             self._events.append(self._next(deadline))
 
     def _next(self, deadline: float) -> dict[str, Any]:
-        """The next message."""
         while b"\n" not in self._unread:
             self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
@@ -111,10 +96,7 @@ class Qmp:
 
 @contextmanager
 def connect(directory: Path, seconds: float = SECONDS) -> Iterator[Qmp]:
-    """Connect to the QEMU of a machine's directory; it serves one connection at a time.
-
-    Raises QmpError where no QEMU listens or it does not answer within `seconds`.
-    """
+    """Connect to the QEMU of a directory, which serves one at a time. Raises QmpError."""
     name = directory.name
     try:
         opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

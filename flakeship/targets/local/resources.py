@@ -1,14 +1,108 @@
-"""The kinds of resources that this target declares beside images and verifications."""
+"""The command resources of the target: their kinds, what they read, and what a cutover prints.
+
+Sizes are in MiB.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flakeship.model.evidence import CheckResult
 from flakeship.state.resources import Kind
+from flakeship.targets.local.ssh_config import SshHost
+from flakeship.targets.local.stack_files import InStack
+from flakeship.verify.request import VerifyRequest
 
-DATA_DISK = Kind("disk")
-"""A data disk; the subject is `<server>.<disk>`: no name has a dot, so no two are the same."""
+DATA_DISK = Kind("disk")  # of `<server>.<disk>`: no name has a dot, so no two are the same
+MACHINE = Kind("machine")  # of a machine's id
+CUTOVER = Kind("cutover")  # of a server's name
 
-MACHINE = Kind("machine")
-"""A machine; the subject is its id."""
 
-CUTOVER = Kind("cutover")
-"""The cutover of a server; the subject is the server's name."""
+@dataclass(frozen=True)
+class DataDiskRequest(InStack):
+    """A data disk: it belongs to a server, not to a machine, and survives releases."""
+
+    server: str
+    name: str
+    size: int
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.files.data_disk(self.server, self.name)
+
+
+@dataclass(frozen=True)
+class MachineRequest(InStack):
+    """One QEMU machine of a server; `id` is a model.machine.MachineId.
+
+    `ports` are the guest ports that get a free port of the workstation (22 always does).
+    `data_disks` are attached at start only where the machine is active. `boot` counts the starts.
+    """
+
+    server: str
+    id: str
+    image: str
+    sha512: str
+    vcpus: int
+    memory: int
+    disk: int
+    subnet: str
+    ports: list[int]
+    data_disks: list[str]
+    boot: int
+    workstation: str
+    format: str = "qcow2"
+
+
+@dataclass(frozen=True)
+class VerifyMachineRequest:
+    """Verify a running machine: `ports` maps guest ports to host ports.
+
+    `subnet` is the machine's user network, `console` the file with its serial console.
+    """
+
+    verify: VerifyRequest
+    ports: dict[int, int]
+    subnet: str
+    console: str
+
+
+@dataclass(frozen=True)
+class CutoverRequest(InStack):
+    """Move a server's data disks, host ports and stable name to a verified machine.
+
+    `host` is the server's entry in ssh_config, with the machine that becomes active. `forwards`
+    maps host ports to guest ports, `data_disks` names to sizes. `data_checks` are the ports and
+    checks that need the disks. `generation` counts the cutovers: drift makes another one.
+    """
+
+    host: SshHost
+    boot: int
+    forwards: dict[int, int]
+    data_disks: dict[str, int]
+    workstation: str
+    generation: int = 0
+    data_checks: VerifyMachineRequest | None = None
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self.host.server
+
+    @property
+    def machine(self) -> str:
+        """The id of the machine that becomes active."""
+        return self.host.machine
+
+
+@dataclass(frozen=True)
+class Cutover:
+    """A server's active machine, the one before or "", and the evidence of its data disks."""
+
+    server: str
+    machine: str
+    previous: str
+    forwards: dict[int, int]
+    checks: list[CheckResult] = field(default_factory=list)

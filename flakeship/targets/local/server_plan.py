@@ -1,37 +1,46 @@
-"""What a server will be: every request that its resources hand to a command."""
+"""What a server will be: every request that its resources hand to a command, and its output."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from flakeship.config.server import AnyServer
+from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.model.release import Artifact, Release
-from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.state.outputs import ServerOutput
+from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local.machine_state import MachineRecord
 from flakeship.targets.local.qemu_command import CONSOLE
-from flakeship.targets.local.requests import (
+from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDiskRequest,
     MachineRequest,
     VerifyMachineRequest,
 )
 from flakeship.targets.local.ssh_config import SshHost
-from flakeship.targets.local.stack_files import StackFiles
+from flakeship.targets.local.stack_files import InStack
 from flakeship.verify.request import Promises, VerifyRequest
 
 
 @dataclass(frozen=True)
-class ServerPlan:
+class ServerDetails:
+    """The target's own part of a server's stack output; data disks are in MiB by name."""
+
+    workstation: str = ""
+    data_disks: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServerPlan(InStack):
     """One server with the machine of one release.
 
     `boot` is the number of the start that the machine is in or gets next, `generation` that of the
-    cutover likewise. `workstation` is the one that the server belongs to. `identity` is the private
-    key file to log in with; empty: the user's agent. `deadline` is in seconds.
+    cutover likewise. `identity` is the private key file to log in with; empty: the user's agent.
     """
 
-    stack: str
     server: AnyServer
     release: Release
     workstation: str
@@ -50,11 +59,6 @@ class ServerPlan:
     def id(self) -> str:
         """The id of the machine: another release or shape is another machine."""
         return str(MachineId.of(self.name, self.release, self.server.shape))
-
-    @property
-    def files(self) -> StackFiles:
-        """The stack's files."""
-        return StackFiles(self.stack)
 
     @property
     def forwards(self) -> dict[int, int]:
@@ -124,4 +128,17 @@ class ServerPlan:
             workstation=self.workstation,
             generation=self.generation,
             data_checks=self.data_checks(machine),
+        )
+
+    def output(self, evidence: Evidence) -> ServerOutput:
+        """The server in the stack's outputs: the same value as long as the server is the same."""
+        return ServerOutput(
+            target="local",
+            machine=self.id,
+            release=self.release.name,
+            address=LOOPBACK,
+            ports={str(guest): f"{LOOPBACK}:{host}" for host, guest in self.forwards.items()},
+            ssh=f"ssh -F {self.files.ssh_config} {self.name}",
+            checks=f"{len(evidence.checks)} passed",
+            details=codec.plain(ServerDetails(self.workstation, self.server.data_disks)),
         )

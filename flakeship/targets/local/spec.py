@@ -47,7 +47,7 @@ class Local:
 
     def open(self, stack: str, settings: AnySettings) -> Target[Any, Plan]:
         """The target for a Pulumi program."""
-        from flakeship.targets.local.target import LocalTarget  # noqa: PLC0415
+        from flakeship.targets.local.plan import LocalTarget  # noqa: PLC0415
 
         return LocalTarget(stack, settings)
 

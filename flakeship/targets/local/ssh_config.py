@@ -12,13 +12,12 @@ from flakeship.system.files import locked, read, tidy, write
 from flakeship.system.tcp import LOOPBACK
 
 KNOWN_HOSTS = "known_hosts"
-
 _HEADER = "# Written by flakeship at each cutover.\n"
 
 
 @dataclass(frozen=True)
 class SshHost:
-    """A server's entry: its active machine, the host port of the machine's SSH, and its host keys.
+    """A server's entry, with the host port of its active machine's SSH.
 
     `identity` is a private key file; empty: the keys of the user's agent.
     """
@@ -37,10 +36,7 @@ class SshHost:
 
 
 def block(host: SshHost, config: Path, checkout: Path) -> str:
-    """The text of a server's entry in the file `config`; its paths are absolute.
-
-    `checkout` is the absolute path that relative paths start from.
-    """
+    """The text of a server's entry in a file, with absolute paths below `checkout`."""
     identity = str(checkout / host.identity) if host.identity else ""
     endpoint = replace(host.endpoint, identity=identity)
     known_hosts = checkout / config.with_name(KNOWN_HOSTS)

@@ -5,22 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeship.system.files import read, tidy
+from flakeship.system.files import STATE, read, tidy
 
 
 @dataclass(frozen=True)
 class StackFiles:
-    """The paths of a stack's files, all below `.state/<stack>`.
-
-    They are relative to the checkout, where every command runs, so that a checkout can be moved.
-    """
+    """The paths of a stack's files: relative, so that its checkout can be moved."""
 
     stack: str
 
     @property
     def directory(self) -> Path:
-        """Everything of the stack."""
-        return Path(".state", self.stack)
+        """The parent of all the others."""
+        return Path(STATE, self.stack)
 
     @property
     def machines(self) -> Path:
@@ -61,6 +58,18 @@ class StackFiles:
     def data_disk(self, server: str, name: str) -> Path:
         """A data disk, which belongs to a server and survives its machines."""
         return self.directory / "disks" / server / f"{name}.qcow2"
+
+
+@dataclass(frozen=True)
+class InStack:
+    """Something of a stack, by the stack's name."""
+
+    stack: str
+
+    @property
+    def files(self) -> StackFiles:
+        """The stack's files."""
+        return StackFiles(self.stack)
 
 
 def forget(file: Path) -> None:

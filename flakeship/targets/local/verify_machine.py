@@ -1,36 +1,32 @@
-"""The verification of a machine on the workstation, through its forwarded ports."""
+"""The checks of a machine on the workstation, through its forwarded ports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from flakeship.model.evidence import Evidence
+from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.system.process import Shell
 from flakeship.system.tcp import LOOPBACK
-from flakeship.targets.local.requests import VerifyMachineRequest
+from flakeship.targets.local import guest
+from flakeship.targets.local.resources import CutoverRequest, VerifyMachineRequest
 from flakeship.verify import verify
+from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import File
 from flakeship.verify.request import Route
+from flakeship.verify.schedule import verify_data
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
-
-@dataclass(frozen=True)
-class ForwardedPorts:
-    """The access to a machine whose ports QEMU forwards."""
-
-    request: VerifyMachineRequest
-
-    @contextmanager
-    def open(self) -> Iterator[Route]:
-        """The route, which needs nothing."""
-        yield route(self.request)
+PATIENCE = 60.0  # seconds for a port to answer: its service starts only with the disk
 
 
-def route(request: VerifyMachineRequest) -> Route:
-    """The route through the forwarded ports."""
-    return Route(LOOPBACK, request.ports, request.subnet, own=False)
+class ForwardedPorts(Route):
+    """The route to a machine whose ports QEMU forwards."""
+
+    def open(self) -> AbstractContextManager[Route]:
+        """Needs nothing."""
+        return nullcontext(self)
 
 
 def verify_machine(
@@ -38,5 +34,26 @@ def verify_machine(
 ) -> Evidence:
     """Verify a running machine; as verify.verify."""
     console = File(Path(request.console))
-    context = VerificationContext(ForwardedPorts(request), console, on_failure=on_failure)
+    context = VerificationContext(_route(request), console, on_failure=on_failure)
     return verify.verify(request.verify, pinned, context)
+
+
+def check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
+    """Run the checks that need data disks. Raises FlakeshipError (`checks-failed`)."""
+    machine = request.verify.machine
+    results = verify_data(request.verify, _route(request), shell, PATIENCE)
+    console = f"{machine} still runs; its console is in {request.console}"
+    refuse_failed(machine, results, "checks with data disks", [console])
+    return results
+
+
+def repeat_data_checks(request: CutoverRequest) -> list[CheckResult]:
+    """Run them once more on a cutover's machine, with a login of its own, where there are any."""
+    if request.data_checks is None:
+        return []
+    with guest.login(request.host.endpoint, request.host.host_keys) as shell:
+        return check_data(request.data_checks, shell)
+
+
+def _route(request: VerifyMachineRequest) -> ForwardedPorts:
+    return ForwardedPorts(LOOPBACK, request.ports, request.subnet, own=False)

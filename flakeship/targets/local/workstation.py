@@ -5,18 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.files import read
 from flakeship.system.process import run
 from flakeship.system.tcp import LOOPBACK, free_ports
-
-ABANDON = (
-    "if {} no longer exists, remove what ran there from the state: "
-    "`pulumi state delete --target-dependents URN` (see `pulumi stack --show-urns`)"
-)
 
 
 def identity() -> str:
@@ -31,19 +26,12 @@ def identity() -> str:
 
 def same(one: str, other: str) -> bool:
     """Whether two identities are of one workstation, whose hostname may have changed."""
-    return one == other or (_digest(one) is not None and _digest(one) == _digest(other))
-
-
-def _digest(name: str) -> str | None:
-    found = re.search(r"-([0-9a-f]{8})$", name)
-    return found and found[1]
+    one_digest, other_digest = (re.findall(r"-[0-9a-f]{8}$", name) for name in (one, other))
+    return one == other or one_digest == other_digest != []
 
 
 def require(owner: str, machine: str) -> None:
-    """Refuse to change a machine or server of another workstation; an empty owner is this one.
-
-    Raises FlakeshipError (`workstation-mismatch`).
-    """
+    """Refuse what another workstation owns (`workstation-mismatch`); an empty owner is this one."""
     current = identity()
     if owner and not same(owner, current):
         raise FlakeshipError(
@@ -52,7 +40,9 @@ def require(owner: str, machine: str) -> None:
             key=machine,
             given=current,
             allowed=owner,
-            remedy=f"run this on {owner}; {ABANDON.format(owner)}",
+            remedy=f"run this on {owner}; if {owner} no longer exists, remove what ran there from "
+            "the state: `pulumi state delete --target-dependents URN` (see `pulumi stack "
+            "--show-urns`)",
         )
 
 
@@ -69,7 +59,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def host_ports(guest_ports: Iterable[int], former: dict[int, int]) -> dict[int, int]:
+def host_ports(guest_ports: Iterable[int], former: Mapping[int, int]) -> dict[int, int]:
     """A free host port for each guest port: the former one where it is still free."""
     guests = sorted(set(guest_ports))
     kept = {guest: former[guest] for guest in guests if guest in former and is_free(former[guest])}
@@ -81,6 +71,5 @@ def host_ports(guest_ports: Iterable[int], former: dict[int, int]) -> dict[int, 
 def port_holder(port: int) -> str:
     """The process that listens on a port, for messages: `nginx (pid 42)` or `another process`."""
     listening = run(["ss", "-Hltnp", f"sport = :{port}"], check=False, timeout=5).stdout
-    _, found, users = listening.partition('users:(("')
-    name, _, rest = users.partition('",pid=')
-    return f"{name} (pid {rest.split(',')[0]})" if found and rest else "another process"
+    found = re.search(r'users:\(\("([^"]*)",pid=(\d+)', listening)
+    return f"{found[1]} (pid {found[2]})" if found else "another process"

@@ -12,12 +12,16 @@ from flakeship.model import codec
 from flakeship.model.codec import plain
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.state.stack import Stack
-from flakeship.targets.local import data_disk_checks, machine, operate, ssh_config
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
-from flakeship.targets.local.machine_record import MachineRecord
-from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
-from flakeship.targets.local.resources import CUTOVER, MACHINE
+from flakeship.targets.local import machine, ssh_config, verify_machine
+from flakeship.targets.local.inspect import LocalInventory, ServerState
+from flakeship.targets.local.machine_state import MachineRecord, MachineState
+from flakeship.targets.local.resources import (
+    CUTOVER,
+    MACHINE,
+    Cutover,
+    CutoverRequest,
+    VerifyMachineRequest,
+)
 from flakeship.targets.local.stack_files import StackFiles
 from tests.conformance.case import Case
 from tests.conformance.small_engine import STACK, Resource
@@ -96,11 +100,11 @@ class LocalCase:
     ) -> Callable[[], set[str]]:
         """The directories of the machines, which answer every check."""
 
-        def verify_machine(request: VerifyMachineRequest, *_: object) -> Evidence:
+        def verified(request: VerifyMachineRequest, *_: object) -> Evidence:
             return Evidence(request.verify.machine, 1, [], 1.0, [PASSED])
 
-        patch.setattr(operate, "verify_machine", verify_machine)
-        patch.setattr(data_disk_checks, "repeat", lambda _: [PASSED])
+        patch.setattr(verify_machine, "verify_machine", verified)
+        patch.setattr(verify_machine, "repeat_data_checks", lambda _: [PASSED])
         patch.setattr(machine, "remove", lambda directory: directory.rmdir())
         for each in resources:
             if name := MACHINE.subject(each.urn):

@@ -18,15 +18,15 @@ from flakeship.system import files
 from flakeship.system.process import Result, run
 from flakeship.targets.local import (
     cutover_run,
-    inspect_machine,
+    guest,
+    machine_state,
     qemu_process,
-    running_machine,
     ssh_config,
     workstation,
 )
-from flakeship.targets.local.machine_record import MachineRecord, save
+from flakeship.targets.local.machine_state import MachineRecord, save
 from flakeship.targets.local.qmp import QmpError
-from flakeship.targets.local.requests import CutoverRequest, MachineRequest
+from flakeship.targets.local.resources import CutoverRequest, MachineRequest
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.verify.checks import probe
@@ -193,10 +193,11 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
     """Simulate machines in an empty directory, where every host port is free."""
     patch.chdir(directory)
     simulated = World()
-    for module in (running_machine, inspect_machine, cutover_run):
+    for module in (machine_state, cutover_run):
         patch.setattr(module, "connect", simulated.connect)
     for query in ("exists", "recovers"):
         patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
+    patch.setattr(guest, "login", simulated.login)
     patch.setattr(workstation, "is_free", lambda _: True)
     put, write = ssh_config.put, files.write
 

@@ -25,16 +25,29 @@ class Qemu:
         return Result(self.code, "", "")
 
 
-@pytest.fixture
-def kvm(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def kvm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (tmp_path / "kvm").touch()
+    monkeypatch.setattr(accelerator, "DEVICE", tmp_path / "kvm")
     return tmp_path / "kvm"
 
 
-def test_a_guest_that_runs_means_kvm_and_is_remembered(kvm: Path, tmp_path: Path) -> None:
-    qemu, cache = Qemu(33), tmp_path / "cache" / "accelerator"
-    assert accelerator.accelerator(qemu, kvm, cache) == "kvm"
-    assert accelerator.accelerator(qemu, kvm, cache) == "kvm"
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "flakeship" / "accelerator"
+
+
+def found(qemu: Qemu) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accelerator, "run", qemu)
+        return accelerator.accelerator()
+
+
+def test_a_guest_that_runs_means_kvm_and_is_remembered() -> None:
+    qemu = Qemu(33)
+    assert found(qemu) == "kvm"
+    assert found(qemu) == "kvm"
     assert len(qemu.calls) == 1
     assert {"-nodefaults", "-no-user-config", "-no-reboot"} <= set(qemu.calls[0])
     assert qemu.calls[0][qemu.calls[0].index("-accel") + 1] == "kvm"
@@ -43,35 +56,34 @@ def test_a_guest_that_runs_means_kvm_and_is_remembered(kvm: Path, tmp_path: Path
 @pytest.mark.parametrize(
     "qemu", [Qemu(None, subprocess.TimeoutExpired("qemu", 3)), Qemu(1), Qemu(0)]
 )
-def test_a_guest_that_hangs_or_fails_means_emulation(qemu: Qemu, kvm: Path, tmp_path: Path) -> None:
-    assert accelerator.accelerator(qemu, kvm, tmp_path / "cache") == "tcg"
-    assert accelerator.accelerator(Qemu(33), kvm, tmp_path / "cache") == "tcg"
+def test_a_guest_that_hangs_or_fails_means_emulation(qemu: Qemu) -> None:
+    assert found(qemu) == "tcg"
+    assert found(Qemu(33)) == "tcg"
 
 
-def test_another_boot_of_the_workstation_probes_again(kvm: Path, tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("another-boot tcg\n")
-    assert accelerator.accelerator(Qemu(33), kvm, tmp_path / "cache") == "kvm"
+def test_another_boot_of_the_workstation_probes_again(cache: Path) -> None:
+    cache.parent.mkdir()
+    cache.write_text("another-boot tcg\n")
+    assert found(Qemu(33)) == "kvm"
 
 
-def test_without_the_device_nothing_is_started(tmp_path: Path) -> None:
+def test_without_the_device_nothing_is_started(kvm: Path, cache: Path) -> None:
+    kvm.unlink()
     qemu = Qemu(33)
-    assert accelerator.accelerator(qemu, tmp_path / "none", tmp_path / "cache") == "tcg"
+    assert found(qemu) == "tcg"
     assert qemu.calls == []
-    assert not (tmp_path / "cache").exists()
+    assert not cache.exists()
 
 
-def test_a_missing_qemu_is_no_answer(kvm: Path, tmp_path: Path) -> None:
+def test_a_missing_qemu_is_no_answer(cache: Path) -> None:
     with pytest.raises(CommandError):
-        accelerator.accelerator(Qemu(None, FileNotFoundError()), kvm, tmp_path / "cache")
-    assert not (tmp_path / "cache").exists()
+        found(Qemu(None, FileNotFoundError()))
+    assert not cache.exists()
 
 
-def test_is_kept_in_the_users_cache(
-    monkeypatch: pytest.MonkeyPatch, kvm: Path, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    accelerator.accelerator(Qemu(33), kvm)
-    assert (tmp_path / "flakeship" / "accelerator").read_text().endswith(" kvm\n")
+def test_is_kept_in_the_users_cache(cache: Path) -> None:
+    found(Qemu(33))
+    assert cache.read_text().endswith(" kvm\n")
 
 
 @real_qemu

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flakeship.targets.local import cutover, ssh_config, workstation
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.machine_record import MachineRecord, save
+from flakeship.targets.local.machine_state import MachineRecord, save
+from flakeship.targets.local.resources import Cutover
 from tests.targets.local.unit.qemu_world import (
     FILES,
     KEY,
@@ -45,15 +45,15 @@ def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World
     """An active old machine and a verified new one."""
     with world(monkeypatch, tmp_path) as made:
         made.add(OLD)
-        run(made, OLD)
+        run(OLD)
         made.add(NEW)
         made.steps.clear()
         made.logins.clear()
         yield made
 
 
-def run(simulated: World, machine: str, **other: Any) -> Cutover:
-    return cutover.cutover(cutover_request(machine, **other), simulated.login)
+def run(machine: str, **other: Any) -> Cutover:
+    return cutover.cutover(cutover_request(machine, **other))
 
 
 def kill_half_way(simulated: World) -> None:
@@ -69,7 +69,7 @@ def test_moves_disks_then_ports_then_the_name(
     simulated: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        result = run(simulated, NEW)
+        result = run(NEW)
     assert simulated.steps == STEPS
     assert result == Cutover("web", NEW, OLD, {18080: 80, 18443: 443})
     assert FILES.active_machine("web") == NEW
@@ -84,12 +84,12 @@ def test_moves_disks_then_ports_then_the_name(
 def test_goes_back_wherever_it_fails(simulated: World, step: str, *, late: bool) -> None:
     before = simulated.state()
     simulated.fails, simulated.late = {step}, late
-    error = refusal(lambda: run(simulated, NEW))
+    error = refusal(lambda: run(NEW))
     assert (error.code, error.key) == ("cutover-failed", "web")
     assert f"{step}: injected" in error.what
     assert error.details == (f"{OLD} is active as before",)
     assert simulated.state() == before
-    assert run(simulated, NEW).machine == NEW
+    assert run(NEW).machine == NEW
 
 
 def test_the_first_machine_interrupts_nothing(
@@ -97,7 +97,7 @@ def test_the_first_machine_interrupts_nothing(
 ) -> None:
     with world(monkeypatch, tmp_path) as made, caplog.at_level(logging.INFO):
         made.add(OLD)
-        run(made, OLD)
+        run(OLD)
     assert caplog.messages == [f"web: now {OLD}, 18080, 18443"]
 
 
@@ -108,7 +108,7 @@ def test_goes_back_when_the_first_machine_cannot_serve(
         made.add(OLD)
         before = made.state()
         made.fails = {f"active = {OLD}"}
-        error = refusal(lambda: run(made, OLD))
+        error = refusal(lambda: run(OLD))
         assert error.details == ("no machine is active as before",)
         assert made.state() == before
 
@@ -125,32 +125,32 @@ def test_goes_back_when_it_is_interrupted(
 
     monkeypatch.setattr(ssh_config, "put", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(simulated, NEW)
+        run(NEW)
     assert simulated.state() == before
 
 
 def test_reports_that_undoing_failed_too(simulated: World) -> None:
     simulated.fails = {f"{NEW}: device_add", f"{OLD}: device_add"}
-    error = refusal(lambda: run(simulated, NEW))
+    error = refusal(lambda: run(NEW))
     assert error.code == "rollback-failed"
     assert f"{NEW}: device_add: injected" in error.what
     assert f"{OLD}: device_add: injected" in error.details[-1]
 
 
 def test_a_second_run_changes_nothing(simulated: World) -> None:
-    run(simulated, NEW)
+    run(NEW)
     state = simulated.state()
     simulated.steps.clear()
-    assert run(simulated, NEW) == Cutover("web", NEW, "", {18080: 80, 18443: 443})
+    assert run(NEW) == Cutover("web", NEW, "", {18080: 80, 18443: 443})
     assert simulated.steps == RECORDS
     assert simulated.state() == state
 
 
 def test_a_failing_second_run_takes_nothing_away(simulated: World) -> None:
-    run(simulated, NEW)
+    run(NEW)
     before = simulated.state()
     simulated.fails = {f"active = {NEW}"}
-    refusal(lambda: run(simulated, NEW))
+    refusal(lambda: run(NEW))
     assert simulated.state() == before
 
 
@@ -159,7 +159,7 @@ def test_a_restarted_machine_gets_its_ports_and_disks_back(simulated: World) -> 
     for host_port in (18080, 18443):
         del old.forwards[host_port]
     old.mounted.clear()
-    run(simulated, OLD)
+    run(OLD)
     assert simulated.steps == [
         f"{OLD}: mount pg",
         f"{OLD}: hostfwd_add net0 tcp:127.0.0.1:18080-:80",
@@ -172,7 +172,7 @@ def test_a_restarted_machine_gets_its_ports_and_disks_back(simulated: World) -> 
 
 def test_a_dead_old_machine_needs_nothing(simulated: World) -> None:
     del simulated.machines[OLD]
-    assert run(simulated, NEW).previous == OLD
+    assert run(NEW).previous == OLD
     assert not [step for step in simulated.steps if step.startswith(OLD)]
     assert simulated.machines[NEW].mounted == {"pg"}
 
@@ -180,7 +180,7 @@ def test_a_dead_old_machine_needs_nothing(simulated: World) -> None:
 def test_a_dead_new_machine_moves_nothing(simulated: World) -> None:
     del simulated.machines[NEW]
     before = simulated.state()
-    error = refusal(lambda: run(simulated, NEW))
+    error = refusal(lambda: run(NEW))
     assert (error.code, error.key) == ("machine-not-running", NEW)
     assert f"{OLD} is active" in error.what
     assert simulated.state() == before
@@ -188,7 +188,7 @@ def test_a_dead_new_machine_moves_nothing(simulated: World) -> None:
 
 def test_continues_what_a_killed_run_left(simulated: World) -> None:
     kill_half_way(simulated)
-    run(simulated, NEW)
+    run(NEW)
     assert simulated.steps == STEPS[-5:]
 
 
@@ -197,12 +197,12 @@ def test_a_killed_run_that_cannot_be_completed_goes_back(simulated: World, step:
     before = simulated.state()
     kill_half_way(simulated)
     simulated.fails = {step}
-    refusal(lambda: run(simulated, NEW))
+    refusal(lambda: run(NEW))
     assert simulated.state() == before
 
 
 def test_what_is_no_longer_declared_goes(simulated: World) -> None:
-    run(simulated, OLD, forwards={18080: 8080}, data_disks={})
+    run(OLD, forwards={18080: 8080}, data_disks={})
     old = simulated.machines[OLD]
     assert old.disks == old.nodes == {}
     assert old.mounted == set()
@@ -216,7 +216,7 @@ def test_a_port_of_another_process_is_refused_before_anything_moves(
     before = simulated.state()
     monkeypatch.setattr(workstation, "is_free", lambda port: port != 18090)
     monkeypatch.setattr(workstation, "port_holder", lambda _: "nginx (pid 42)")
-    error = refusal(lambda: run(simulated, NEW, forwards={18080: 80, 18090: 90}))
+    error = refusal(lambda: run(NEW, forwards={18080: 80, 18090: 90}))
     assert error.code == "host-port-taken"
     assert error.key == "port 18090 of 127.0.0.1"
     assert "nginx (pid 42)" in error.what
@@ -237,9 +237,9 @@ def test_a_port_of_another_server_of_the_stack_is_taken_over(
     api = simulated.add("api-aaaa-1")
     before = simulated.state()
     simulated.fails = {"active = api-aaaa-1"}
-    refusal(lambda: run(simulated, "api-aaaa-1", **API, forwards={18080: 1}))
+    refusal(lambda: run("api-aaaa-1", **API, forwards={18080: 1}))
     assert simulated.state() == before
-    run(simulated, "api-aaaa-1", **API, forwards={18080: 1})
+    run("api-aaaa-1", **API, forwards={18080: 1})
     assert api.forwards[18080] == 1
     assert 18080 not in simulated.machines[OLD].forwards
 
@@ -247,9 +247,9 @@ def test_a_port_of_another_server_of_the_stack_is_taken_over(
 def test_two_servers_swap_their_ports(monkeypatch: pytest.MonkeyPatch, simulated: World) -> None:
     only_simulated_ports_are_taken(monkeypatch, simulated)
     api = simulated.add("api-aaaa-1")
-    run(simulated, "api-aaaa-1", **API, forwards={19090: 1})
-    run(simulated, NEW, forwards={19090: 80})
-    run(simulated, "api-aaaa-1", **API, forwards={18080: 1})
+    run("api-aaaa-1", **API, forwards={19090: 1})
+    run(NEW, forwards={19090: 80})
+    run("api-aaaa-1", **API, forwards={18080: 1})
     assert simulated.machines[NEW].forwards[19090] == 80
     assert (api.forwards[18080], 19090 in api.forwards) == (1, False)
 
@@ -258,22 +258,22 @@ def test_logs_in_to_the_old_machine_with_its_own_keys(simulated: World) -> None:
     host = replace(
         cutover_request(NEW).host, user="other", host_keys=("ssh-ed25519 NEWKEY",), port=61023
     )
-    run(simulated, NEW, host=host)
+    run(NEW, host=host)
     old, new = simulated.logins
     assert (old[0].name, old[0].user, tuple(old[1])) == (OLD, "nixos", (KEY,))
     assert (new[0].name, new[0].user, tuple(new[1])) == (NEW, "other", ("ssh-ed25519 NEWKEY",))
 
 
 def test_without_disks_nobody_logs_in(simulated: World) -> None:
-    run(simulated, OLD, data_disks={})
+    run(OLD, data_disks={})
     simulated.logins.clear()
-    run(simulated, NEW, data_disks={})
+    run(NEW, data_disks={})
     assert simulated.logins == []
 
 
 def test_a_machine_of_another_workstation_is_refused(simulated: World) -> None:
     save(FILES.machine(NEW), MachineRecord(NEW, 1, "tcg", {22: 1}, "elsewhere-1"))
-    assert refusal(lambda: run(simulated, NEW)).code == "workstation-mismatch"
+    assert refusal(lambda: run(NEW)).code == "workstation-mismatch"
     assert simulated.steps == []
 
 
@@ -288,7 +288,7 @@ def test_remove_takes_the_name_and_the_declared_ports(simulated: World) -> None:
 
 def test_a_server_of_another_workstation_is_refused(simulated: World) -> None:
     for error in (
-        refusal(lambda: run(simulated, NEW, workstation="elsewhere")),
+        refusal(lambda: run(NEW, workstation="elsewhere")),
         refusal(lambda: cutover.remove(cutover_request(OLD, workstation="elsewhere"))),
     ):
         assert (error.code, error.key) == ("workstation-mismatch", "web")
@@ -296,9 +296,8 @@ def test_a_server_of_another_workstation_is_refused(simulated: World) -> None:
     assert simulated.steps == []
 
 
-def test_a_moved_checkout_keeps_its_images_again(
-    monkeypatch: pytest.MonkeyPatch, simulated: World
-) -> None:
+@pytest.mark.usefixtures("simulated")
+def test_a_moved_checkout_keeps_its_images_again(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[str, Path]] = []
     monkeypatch.setattr("flakeship.nix.store.keep", lambda path, link: kept.append((path, link)))
     image, root = FILES.machine(OLD) / "image", FILES.roots / "host-1"
@@ -307,10 +306,10 @@ def test_a_moved_checkout_keeps_its_images_again(
     for link in (image, root):
         link.symlink_to(kept_path)
     root.with_name("collected").symlink_to("/nix/store/no-image")
-    run(simulated, OLD)
+    run(OLD)
     assert kept == []
     Path("moved").mkdir()
     Path(".state").rename("moved/.state")
     monkeypatch.chdir("moved")
-    run(simulated, OLD)
+    run(OLD)
     assert kept == [(str(kept_path), image), (str(kept_path), root)]

@@ -18,10 +18,9 @@ from flakeship.targets.local.cutover_steps import (
     SetSshHost,
     Situation,
     Step,
-    Unforward,
     steps,
 )
-from flakeship.targets.local.inventory import MachineState
+from flakeship.targets.local.machine_state import MachineState
 from flakeship.targets.local.ssh_config import SshHost
 from tests.targets.local.unit.qemu_world import FILES, cutover_request
 
@@ -58,10 +57,10 @@ def test_a_machine_takes_over_from_another() -> None:
     assert steps(REQUEST, found(NOTHING, SERVES)) == [
         Step(DetachDisk(OLD, "pg"), (AttachDisk(OLD, "pg", PG),)),
         Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"),)),
-        Step(Unforward(OLD, 18080), (Forward(OLD, 18080, 80),)),
-        Step(Forward(NEW, 18080, 80), (Unforward(NEW, 18080),)),
-        Step(Unforward(OLD, 18443), (Forward(OLD, 18443, 443),)),
-        Step(Forward(NEW, 18443, 443), (Unforward(NEW, 18443),)),
+        Step(Forward(OLD, 18080, None), (Forward(OLD, 18080, 80),)),
+        Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None),)),
+        Step(Forward(OLD, 18443, None), (Forward(OLD, 18443, 443),)),
+        Step(Forward(NEW, 18443, 443), (Forward(NEW, 18443, None),)),
         Step(SetSshHost("web", REQUEST.host), (SetSshHost("web", FORMER),)),
         Step(SetActive("web", NEW), (SetActive("web", OLD),)),
         Step(CheckDataDisks()),
@@ -72,8 +71,8 @@ def test_a_machine_takes_over_from_another() -> None:
 def test_the_first_machine_of_a_server() -> None:
     assert steps(REQUEST, found(NOTHING, former="")) == [
         Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"),)),
-        Step(Forward(NEW, 18080, 80), (Unforward(NEW, 18080),)),
-        Step(Forward(NEW, 18443, 443), (Unforward(NEW, 18443),)),
+        Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None),)),
+        Step(Forward(NEW, 18443, 443), (Forward(NEW, 18443, None),)),
         Step(SetSshHost("web", REQUEST.host), (SetSshHost("web", None),)),
         Step(SetActive("web", NEW), (SetActive("web", ""),)),
         Step(CheckDataDisks()),
@@ -88,16 +87,16 @@ def test_the_active_machine_only_mounts_what_it_has() -> None:
 def test_what_a_killed_cutover_moved_goes_back_to_the_old_machine() -> None:
     assert moves(found(SERVES, NOTHING)) == [
         Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"), AttachDisk(OLD, "pg", PG))),
-        Step(Forward(NEW, 18080, 80), (Unforward(NEW, 18080), Forward(OLD, 18080, 80))),
-        Step(Forward(NEW, 18443, 443), (Unforward(NEW, 18443), Forward(OLD, 18443, 443))),
+        Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None), Forward(OLD, 18080, 80))),
+        Step(Forward(NEW, 18443, 443), (Forward(NEW, 18443, None), Forward(OLD, 18443, 443))),
     ]
 
 
 def test_a_port_is_borrowed_from_another_server() -> None:
     lent = {18080: ("api-aaaa-1", 8080)}
     assert moves(found(NOTHING, former="", lenders=lent), forwards={18080: 80}, data_disks={}) == [
-        Step(Unforward("api-aaaa-1", 18080), (Forward("api-aaaa-1", 18080, 8080),)),
-        Step(Forward(NEW, 18080, 80), (Unforward(NEW, 18080),)),
+        Step(Forward("api-aaaa-1", 18080, None), (Forward("api-aaaa-1", 18080, 8080),)),
+        Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None),)),
     ]
 
 
@@ -107,13 +106,13 @@ def test_what_is_no_longer_declared_is_taken_from_the_active_machine() -> None:
     assert moves(found(serves, former=NEW), forwards={18080: 80}, data_disks={}) == [
         Step(DetachDisk(NEW, "files"), (AttachDisk(NEW, "files", files),)),
         Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, 81),)),
-        Step(Unforward(NEW, 18443), (Forward(NEW, 18443, 443),)),
+        Step(Forward(NEW, 18443, None), (Forward(NEW, 18443, 443),)),
     ]
 
 
 def test_an_undeclared_port_of_the_old_machine_is_only_closed() -> None:
     assert moves(found(NOTHING, state({18080: 80})), forwards={}, data_disks={}) == [
-        Step(Unforward(OLD, 18080), (Forward(OLD, 18080, 80),)),
+        Step(Forward(OLD, 18080, None), (Forward(OLD, 18080, 80),)),
     ]
 
 
@@ -143,11 +142,11 @@ class Model:
                 self.disks[machine][disk] = file
             case DetachDisk(machine, disk):
                 self.disks[machine].pop(disk, None)
-            case Forward(machine, host_port, guest_port):
+            case Forward(machine, host_port, None):
+                self.ports[machine].pop(host_port, None)
+            case Forward(machine, host_port, int(guest_port)):
                 assert not any(host_port in p for at, p in self.ports.items() if at != machine)
                 self.ports[machine][host_port] = guest_port
-            case Unforward(machine, host_port):
-                self.ports[machine].pop(host_port, None)
             case _:
                 pass
 

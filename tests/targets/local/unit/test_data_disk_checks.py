@@ -12,9 +12,8 @@ from flakeship.model import codec
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 from flakeship.system.process import Result
-from flakeship.targets.local import cutover, data_disk_checks, guest
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.requests import CutoverRequest, VerifyMachineRequest
+from flakeship.targets.local import cutover, guest, verify_machine
+from flakeship.targets.local.resources import Cutover, CutoverRequest, VerifyMachineRequest
 from tests.targets.local.unit.qemu_world import World, cutover_request, refusal, world
 from tests.unit.verify.machines import REQUEST, http, recorded, says, server
 
@@ -55,15 +54,15 @@ def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World
     """An active old machine and a verified new one."""
     with world(monkeypatch, tmp_path) as made:
         made.add(OLD)
-        run(made, OLD)
+        run(OLD)
         made.add(NEW)
         made.steps.clear()
         yield made
 
 
-def run(simulated: World, machine: str, *checks: Check) -> Cutover:
+def run(machine: str, *checks: Check) -> Cutover:
     wanted = asking(machine=machine, checks=list(checks)) if checks else None
-    return cutover.cutover(cutover_request(machine, data_checks=wanted), simulated.login)
+    return cutover.cutover(cutover_request(machine, data_checks=wanted))
 
 
 def failed(details: Sequence[str]) -> dict[str, str]:
@@ -73,7 +72,7 @@ def failed(details: Sequence[str]) -> dict[str, str]:
 
 
 def test_the_evidence(verification: VerifyMachineRequest) -> None:
-    checks = data_disk_checks.check(verification, Guest())
+    checks = verify_machine.check_data(verification, Guest())
     assert [check.name for check in checks] == ["port-80", "listeners", "schema"]
     assert all(check.passed for check in checks)
 
@@ -86,7 +85,7 @@ def test_only_what_needs_the_disks_is_checked(verification: VerifyMachineRequest
             verify=replace(verification.verify, ports=ports),
             ports=verification.ports | {81: other},
         )
-        error = refusal(lambda: data_disk_checks.check(both, Guest()))
+        error = refusal(lambda: verify_machine.check_data(both, Guest()))
     assert failed(error.details).keys() == {"listeners"}
     assert "tcp 81" in failed(error.details)["listeners"]
 
@@ -94,32 +93,32 @@ def test_only_what_needs_the_disks_is_checked(verification: VerifyMachineRequest
 def test_udp_is_waited_for_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     ports = [*REQUEST.ports, Port(port=51820, protocol="udp", needs_data=True)]
     request, login = asking(ports=ports), Guest()
-    monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
-    error = refusal(lambda: data_disk_checks.check(request, login))
+    monkeypatch.setattr(verify_machine, "PATIENCE", 0.1)
+    error = refusal(lambda: verify_machine.check_data(request, login))
     assert "udp 51820" in failed(error.details)["listeners"]
-    monkeypatch.setattr(data_disk_checks, "PATIENCE", 5)
+    monkeypatch.setattr(verify_machine, "PATIENCE", 5)
     late = "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*\n@@@ end listeners"
     probe = recorded("probe.txt")
     probes = iter([probe, probe.replace("\n@@@ end listeners", late)])
     monkeypatch.setattr(Guest, "run", lambda *_, **__: Result(0, next(probes), ""))
-    (check,) = data_disk_checks.check(request, login)
+    (check,) = verify_machine.check_data(request, login)
     assert "udp 51820" in check.detail
 
 
 def test_nobody_logs_in_for_nothing(monkeypatch: pytest.MonkeyPatch, simulated: World) -> None:
     simulated.logins.clear()
-    run(simulated, OLD)
+    run(OLD)
     assert len(simulated.logins) == 1  # to mount the disk
     monkeypatch.setattr(guest, "login", pytest.fail)
-    assert data_disk_checks.repeat(cutover_request(OLD)) == []
+    assert verify_machine.repeat_data_checks(cutover_request(OLD)) == []
 
 
 def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, verification: VerifyMachineRequest) -> None:
-    monkeypatch.setattr(data_disk_checks, "PATIENCE", 0.1)
+    monkeypatch.setattr(verify_machine, "PATIENCE", 0.1)
     silent = "\n".join(line for line in recorded("probe.txt").splitlines() if ":80  " not in line)
     with server(says(b"no web\r\n")) as number:
         wrong = replace(verification, ports={22: 1, 80: number})
-        error = refusal(lambda: data_disk_checks.check(wrong, Guest(silent, failures=99)))
+        error = refusal(lambda: verify_machine.check_data(wrong, Guest(silent, failures=99)))
     assert (error.code, error.key) == ("checks-failed", REQUEST.machine)
     assert error.what == "3 of 3 checks with data disks failed"
     assert failed(error.details).keys() == {"port-80", "listeners", "schema"}
@@ -129,11 +128,11 @@ def test_each_can_fail(monkeypatch: pytest.MonkeyPatch, verification: VerifyMach
 def test_a_command_waits_for_what_starts_with_the_disk(verification: VerifyMachineRequest) -> None:
     checks = [PG.model_copy(update={"timeout": 5})]
     patient = replace(verification, verify=replace(verification.verify, checks=checks))
-    assert data_disk_checks.check(patient, Guest(failures=2))[-1].passed
+    assert verify_machine.check_data(patient, Guest(failures=2))[-1].passed
 
 
 def test_they_run_on_the_machine_that_is_active_by_then(simulated: World) -> None:
-    result = run(simulated, NEW, PG)
+    result = run(NEW, PG)
     assert simulated.steps[-4:] == [
         f"ssh_config web = {NEW}",
         f"active = {NEW}",
@@ -145,7 +144,7 @@ def test_they_run_on_the_machine_that_is_active_by_then(simulated: World) -> Non
 
 def test_everything_goes_back_when_one_fails(simulated: World) -> None:
     before = simulated.state()
-    error = refusal(lambda: run(simulated, NEW, PG, LOST))
+    error = refusal(lambda: run(NEW, PG, LOST))
     assert (error.code, error.key) == ("cutover-failed", "web")
     assert "1 of 3 checks with data disks failed" in error.what
     assert failed(error.details).keys() == {"schema"}
@@ -155,19 +154,18 @@ def test_everything_goes_back_when_one_fails(simulated: World) -> None:
 
 def test_one_that_fails_on_the_active_machine_moves_nothing(simulated: World) -> None:
     before = simulated.state()
-    error = refusal(lambda: run(simulated, OLD, LOST))
+    error = refusal(lambda: run(OLD, LOST))
     assert error.details[-1].startswith(f"{OLD} is active as before; there is no former machine")
     assert simulated.state() == before
 
 
-def test_they_can_be_repeated(simulated: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guest, "login", simulated.login)
+def test_they_can_be_repeated(simulated: World) -> None:
     state = simulated.state()
     request = cutover_request(OLD, data_checks=asking(machine=OLD, checks=[PG]))
-    assert [c.name for c in data_disk_checks.repeat(request)] == ["listeners", "schema"]
+    assert [c.name for c in verify_machine.repeat_data_checks(request)] == ["listeners", "schema"]
     assert simulated.state() == state
     simulated.machines[OLD].mounted.clear()
-    error = refusal(lambda: data_disk_checks.repeat(request))
+    error = refusal(lambda: verify_machine.repeat_data_checks(request))
     assert failed(error.details).keys() == {"schema"}
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from flakeship.system.process import run
-from flakeship.targets.local import data_disks, hotplug, machine, machine_start, qemu_process
+from flakeship.targets.local import data_disks, machine, qemu_devices, qemu_process
 from flakeship.targets.local.qmp import QmpError, connect
-from flakeship.targets.local.requests import DataDiskRequest
+from flakeship.targets.local.resources import DataDiskRequest
 from tests.targets.local.unit.qemu_world import FILES, raw_image, real_qemu, refusal, request
 
 PATH = FILES.data_disk("web", "pg")
@@ -20,7 +20,7 @@ def disk(size: int) -> DataDiskRequest:
 @pytest.fixture(autouse=True)
 def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(machine_start, "accelerator", lambda: "tcg")
+    monkeypatch.setattr(machine, "accelerator", lambda: "tcg")
     yield
     for directory in FILES.machines.glob("*"):
         qemu_process.end(directory, gently=False)
@@ -65,9 +65,9 @@ def test_does_not_shrink() -> None:
 def test_is_attached_grown_and_kept_while_a_machine_has_it(tmp_path: Path) -> None:
     data_disks.ensure(disk(8))
     with connect(started(tmp_path)) as monitor:
-        hotplug.attach(monitor, "pg", PATH)
-        hotplug.attach(monitor, "pg", PATH)
-        assert hotplug.attached(monitor) == {"pg": PATH.absolute()}
+        qemu_devices.attach(monitor, "pg", PATH)
+        qemu_devices.attach(monitor, "pg", PATH)
+        assert qemu_devices.disks(monitor) == {"pg": PATH.absolute()}
     data_disks.ensure(disk(16))
     assert size() == 16
     error = refusal(lambda: data_disks.delete(disk(16)))
@@ -82,7 +82,7 @@ def test_a_moved_checkout_knows_who_has_a_disk(
 ) -> None:
     data_disks.ensure(disk(8))
     with connect(started(tmp_path)) as monitor:
-        hotplug.attach(monitor, "pg", PATH)
+        qemu_devices.attach(monitor, "pg", PATH)
     (tmp_path / "moved").mkdir()
     Path(".state").rename("moved/.state")
     monkeypatch.chdir(tmp_path / "moved")
@@ -96,20 +96,20 @@ def test_one_machine_at_a_time_has_it(tmp_path: Path) -> None:
     data_disks.ensure(disk(8))
     one, other = started(tmp_path), started(tmp_path, "web-bbbb-1")
     with connect(one) as first, connect(other) as second:
-        hotplug.attach(first, "pg", PATH)
+        qemu_devices.attach(first, "pg", PATH)
         with pytest.raises(QmpError, match='Failed to get "write" lock'):
-            hotplug.attach(second, "pg", PATH)
+            qemu_devices.attach(second, "pg", PATH)
 
 
 @real_qemu
 def test_a_guest_that_does_not_release_a_disk_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(hotplug, "UNPLUG_SECONDS", 0.2)
+    monkeypatch.setattr(qemu_devices, "UNPLUG_SECONDS", 0.2)
     data_disks.ensure(disk(8))
     with connect(started(tmp_path)) as monitor:
-        hotplug.attach(monitor, "pg", PATH)
-        error = refusal(lambda: hotplug.detach(monitor, "pg"))
+        qemu_devices.attach(monitor, "pg", PATH)
+        error = refusal(lambda: qemu_devices.detach(monitor, "pg"))
         assert (error.code, error.key) == ("disk-busy", "data disk pg")
         assert "within 0.2 s" in error.what
-        assert hotplug.attached(monitor) == {"pg": PATH.absolute()}
+        assert qemu_devices.disks(monitor) == {"pg": PATH.absolute()}

@@ -13,8 +13,8 @@ from components.local.graph import deploy
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.release import Artifact, File
-from flakeship.targets.local.cutover import Cutover
-from flakeship.targets.local.machine_record import MachineRecord
+from flakeship.targets.local.machine_state import MachineRecord
+from flakeship.targets.local.resources import Cutover
 from tests.pulumi_mocks import COMMAND, Engine, run
 from tests.targets.local.unit.test_plan import WEB, planned
 

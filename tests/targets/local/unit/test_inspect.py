@@ -15,8 +15,7 @@ from flakeship.config.options import ServerOptions, TargetOptions
 from flakeship.config.settings import AnySettings, Settings
 from flakeship.release.desired import Desired
 from flakeship.targets.local import cutover, qemu_process, workstation
-from flakeship.targets.local.inspect import inspect
-from flakeship.targets.local.inventory import LocalInventory
+from flakeship.targets.local.inspect import LocalInventory, inspect
 from flakeship.targets.local.plan import plan_servers
 from tests.targets.local.unit.qemu_world import FILES, World, cutover_request, world
 from tests.unit.model.test_ledger import release
@@ -59,7 +58,7 @@ def run(simulated: World, machine: str, number: int) -> None:
     port = next(host for host, guest in forwards.items() if guest == 22)
     request = cutover_request(machine, generation=number)
     request = replace(request, host=replace(request.host, port=port))
-    cutover.cutover(request, simulated.login)
+    cutover.cutover(request)
 
 
 def test_an_empty_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,20 +20,22 @@ from flakeship.system.process import run
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import (
     data_disks,
-    hotplug,
     machine,
-    machine_start,
-    port_forwards,
     qemu_command,
+    qemu_devices,
     qemu_process,
     workstation,
 )
 from flakeship.targets.local.accelerator import Accelerator
-from flakeship.targets.local.inspect_machine import inspect_machine
-from flakeship.targets.local.inventory import MachineState
-from flakeship.targets.local.machine_record import MachineRecord, load, save
+from flakeship.targets.local.machine_state import (
+    MachineRecord,
+    MachineState,
+    inspect_machine,
+    load,
+    save,
+)
 from flakeship.targets.local.qmp import connect
-from flakeship.targets.local.requests import DataDiskRequest, MachineRequest
+from flakeship.targets.local.resources import DataDiskRequest, MachineRequest
 from tests.targets.local.unit.qemu_world import FILES, raw_image, real_qemu, refusal, request
 
 
@@ -53,7 +55,7 @@ def halting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine
     deep = tmp_path / ("deep-" * 20) / ("deeper-" * 10)
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    monkeypatch.setattr(machine_start, "accelerator", lambda: "tcg")
+    monkeypatch.setattr(machine, "accelerator", lambda: "tcg")
     monkeypatch.setattr(qemu_process, "POWERDOWN_SECONDS", 0.1)
     yield request(image=raw_image(tmp_path / "halt.qcow2"))
     for directory in FILES.machines.glob("*"):
@@ -86,12 +88,12 @@ def test_a_machines_life(halting: MachineRequest, caplog: pytest.LogCaptureFixtu
     more = machine.ensure(replace(halting, ports=[80, 81]))
     assert {port: more.ports[port] for port in (22, 80)} == first.ports
     with connect(directory) as monitor:
-        listed = {there: here for here, there in port_forwards.listed(monitor).items()}
+        listed = {there: here for here, there in qemu_devices.forwards(monitor).items()}
     assert listed == more.ports
     fewer = machine.ensure(replace(halting, ports=[81]))
     assert fewer.ports == {port: more.ports[port] for port in (22, 81)}
     with connect(directory) as monitor:
-        assert port_forwards.listed(monitor) == {here: port for port, here in fewer.ports.items()}
+        assert qemu_devices.forwards(monitor) == {here: port for port, here in fewer.ports.items()}
     more = machine.ensure(replace(halting, ports=[80, 81]))
     assert len(caplog.messages) == 1
 
@@ -165,11 +167,11 @@ def test_ten_inspections_are_cheap(halting: MachineRequest) -> None:
 
 
 @real_qemu
-def test_the_active_machine_starts_with_its_disks(halting: MachineRequest) -> None:
+def test_the_active_machines_with_its_disks(halting: MachineRequest) -> None:
     wanted, file = replace(halting, data_disks=["pg"]), FILES.data_disk("web", "pg")
     machine.ensure(wanted)
     with connect(FILES.machine(wanted.id)) as monitor:
-        assert hotplug.attached(monitor) == {}
+        assert qemu_devices.disks(monitor) == {}
     qemu_process.end(FILES.machine(wanted.id), gently=False)
     files.write(FILES.active("web"), f"{wanted.id}\n")
     error = refusal(lambda: machine.ensure(wanted))
@@ -178,7 +180,7 @@ def test_the_active_machine_starts_with_its_disks(halting: MachineRequest) -> No
     data_disks.ensure(DataDiskRequest("dev", "web", "pg", 8))
     machine.ensure(wanted)
     with connect(FILES.machine(wanted.id)) as monitor:
-        assert hotplug.attached(monitor) == {"pg": file.absolute()}
+        assert qemu_devices.disks(monitor) == {"pg": file.absolute()}
 
 
 @real_qemu
@@ -315,9 +317,9 @@ def test_ports_are_tried_five_times(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         tried.append(argv)
         raise CommandError("taken", 1, "Could not set up host forwarding rule 'tcp:...'")
 
-    monkeypatch.setattr(machine_start, "run", taken)
+    monkeypatch.setattr(machine, "run", taken)
     FILES.machine(request().id).mkdir(parents=True)
-    error = refusal(lambda: machine_start._launch(request(), "tcg", {}, {}))
+    error = refusal(lambda: machine._launch(request(), "tcg", {}, {}))
     assert error.code == "qemu-failed"
     assert len(tried) == 5
     assert tried[0][0] == "qemu-system-x86_64"
@@ -370,10 +372,10 @@ def test_the_processor_fits_the_accelerator(kind: Accelerator, accel: str, cpu: 
 def test_nothing_holds_our_pipes(tmp_path: Path) -> None:
     # What `pulumi up` would wait for: the end of the output of a command whose child stays.
     program = (
-        "from flakeship.targets.local import machine, machine_start\n"
+        "from flakeship.targets.local import machine, machine\n"
         "from tests.targets.local.unit.qemu_world import raw_image, request\n"
         "from pathlib import Path\n"
-        "machine_start.accelerator = lambda: 'tcg'\n"
+        "machine.accelerator = lambda: 'tcg'\n"
         "machine.ensure(request(image=raw_image(Path('halt.qcow2').absolute())))\n"
     )
     path = [str(Path(__file__).parents[4]), *sys.path]

@@ -15,11 +15,9 @@ from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import STACK, Stack
-from flakeship.targets.local import data_disk_checks, operate
-from flakeship.targets.local.cutover import Cutover
+from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
-from flakeship.targets.local.requests import VerifyMachineRequest
-from flakeship.targets.local.resources import CUTOVER, MACHINE
+from flakeship.targets.local.resources import CUTOVER, MACHINE, Cutover, VerifyMachineRequest
 from tests.targets.local.unit.qemu_world import FILES, cutover_request, refusal
 from tests.unit.verify.machines import REQUEST
 
@@ -84,8 +82,8 @@ def repeated(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[str], 
         calls.append((request.console, pinned, on_failure))
         return Evidence(request.verify.machine, 1, [], 1.0, [PASSED])
 
-    monkeypatch.setattr(operate, "verify_machine", verify)
-    monkeypatch.setattr(data_disk_checks, "repeat", lambda *_: [PASSED])
+    monkeypatch.setattr(verify_machine, "verify_machine", verify)
+    monkeypatch.setattr(verify_machine, "repeat_data_checks", lambda *_: [PASSED])
     return calls
 
 
@@ -117,7 +115,7 @@ def test_each_failure_is_reported(
     def fail(*_: object) -> None:
         raise FlakeshipError("broken", key="disk")
 
-    monkeypatch.setattr(data_disk_checks, "repeat", fail)
+    monkeypatch.setattr(verify_machine, "repeat_data_checks", fail)
     found = operator(verified(WEB), cut_over("web", WEB), cut_over("db-pg", DB))
     error = refusal(found.verify)
     assert error.code == "checks-failed"

@@ -18,9 +18,8 @@ from flakeship.model.release import Artifact, File
 from flakeship.release.desired import Desired
 from flakeship.state.outputs import ServerOutput, StackOutputs
 from flakeship.targets.local import ssh_config
-from flakeship.targets.local.inventory import LocalInventory, MachineState, ServerState
-from flakeship.targets.local.machine_record import MachineRecord
-from flakeship.targets.local.outputs import server_output
+from flakeship.targets.local.inspect import LocalInventory, ServerState
+from flakeship.targets.local.machine_state import MachineRecord, MachineState
 from flakeship.targets.local.plan import LocalPlan, plan_servers, subnet
 from flakeship.targets.local.server_plan import ServerPlan
 from flakeship.verify.request import Promises
@@ -180,7 +179,7 @@ def test_the_request_to_cut_over() -> None:
 
 
 def test_the_stack_output_of_a_server() -> None:
-    found = server_output(web(), EVIDENCE)
+    found = web().output(EVIDENCE)
     assert found.ports == {"80": "127.0.0.1:8080"}
     assert found.ssh == "ssh -F .state/dev/ssh_config web"
     assert found.details == {"workstation": HERE, "data_disks": {"pg": 1024}}
