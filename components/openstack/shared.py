@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import pulumi
 import pulumi_openstack
@@ -15,49 +14,13 @@ from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import FLAVOR, SERVER_GROUP, words
+from flakeship.targets.openstack.resources import SERVER_GROUP, words
 
 from ..nix_image import NixImage
+from .flavor_selection import FlavorSelection, selection
 from .glance_image import GlanceImage
 from .network import PrivateNetwork, SecurityGroup
 from .server import server_fault
-
-
-class FlavorSelectionArgs(TypedDict):
-    """A flavor that exists has an id; one without is created."""
-
-    choice: Choice
-
-
-class FlavorSelection(pulumi.ComponentResource):
-    """A chosen flavor, and why it is this one. The name of a created one has all that it is."""
-
-    def __init__(
-        self, name: str, args: FlavorSelectionArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("flakeship:openstack:FlavorSelection", name, None, opts)
-        choice, flavor = args["choice"], args["choice"].flavor
-        if flavor.id:
-            self.id = pulumi.Output.from_input(flavor.id)
-        else:
-            self.id = compute.Flavor(
-                FLAVOR.name(name),
-                name=flavor.name,
-                vcpus=flavor.vcpus,
-                ram=flavor.memory,
-                disk=flavor.disk // 1024,
-                extra_specs=dict(flavor.extra_specs),
-                is_public=True,
-                opts=pulumi.ResourceOptions(parent=self),
-            ).id
-        self.register_outputs(
-            {
-                "id": self.id,
-                "flavor": flavor.name,
-                "reason": choice.reason,
-                "runnersUp": [*choice.runners_up],
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -114,8 +77,7 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
             for name, rules in groups.items()
         },
         flavors={
-            name: FlavorSelection(name, {"choice": choice}, opts)
-            for name, choice in choices.items()
+            name: FlavorSelection(name, selection(choice), opts) for name, choice in choices.items()
         },
         server_groups={
             name: compute.ServerGroup(

@@ -109,19 +109,25 @@ def test_a_private_network_is_ready_with_its_last_interface() -> None:
 
 
 def test_an_existing_flavor_is_selected_and_its_reason_told() -> None:
-    from components.openstack.shared import FlavorSelection  # noqa: PLC0415
+    from components.openstack.flavor_selection import (  # noqa: PLC0415
+        FlavorSelection,
+        selection,
+    )
 
     choice = chosen()
-    engine, flavor = declared(lambda: FlavorSelection("web", {"choice": choice}).id)
+    engine, flavor = declared(lambda: FlavorSelection("web", selection(choice)).id)
     assert flavor == choice.flavor.id
     assert [*engine.made] == ["web"]
 
 
 def test_a_created_flavor_is_a_child_of_its_selection() -> None:
-    from components.openstack.shared import FlavorSelection  # noqa: PLC0415
+    from components.openstack.flavor_selection import (  # noqa: PLC0415
+        FlavorSelection,
+        selection,
+    )
 
     choice = chosen(flavor={"create": True}, inventory=ADMIN)
-    engine, flavor = declared(lambda: FlavorSelection("web", {"choice": choice}).id)
+    engine, flavor = declared(lambda: FlavorSelection("web", selection(choice)).id)
     assert flavor == "id-of-flavor-web"
     assert engine.made["flavor-web"]["ram"] == choice.flavor.memory
     (urn,) = (urn for urn in engine.resources if urn.endswith("::flavor-web"))
