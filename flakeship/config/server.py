@@ -3,27 +3,64 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from flakeship.config.fields import Model, Name, Size
-from flakeship.config.options import ServerOptions
-from flakeship.config.ports import Ports, validate_ports
 from flakeship.model.checks import Check
+from flakeship.model.fields import Model, Name
 from flakeship.model.ports import Port, with_ssh
-
-OptionsT = TypeVar("OptionsT", bound=ServerOptions)
-DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
 
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
+
+UNITS = {"M": 1, "MiB": 1, "G": 1024, "GiB": 1024, "T": 1024 * 1024, "TiB": 1024 * 1024}
+
+
+def mebibytes(value: object) -> object:
+    """`2G`, `512M` and plain numbers of MiB mean a size; another text is refused."""
+    if isinstance(value, str):
+        for unit, factor in UNITS.items():
+            number = value.removesuffix(unit).strip()
+            if number != value and number.isdecimal():
+                return int(number) * factor
+        if not re.fullmatch(r"-?\d+", value.strip()):
+            raise ValueError(
+                "must be a size: a number with M, G or T, or a plain number of MiB, such as 2G, "
+                f"2048M or 2048, got {json.dumps(value)}"
+            )
+    return value
+
+
+def port_alone(value: object) -> object:
+    """A port may be given as a number alone."""
+    alone = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+    return {"port": value} if alone else value
 
 
 def present(value: object) -> object:
     """A block that is not there is an empty one."""
     return {} if value is None else value
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(mebibytes),
+    Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
+]
+DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+Ports = list[Annotated[Port, BeforeValidator(port_alone)]]
+
+
+class ServerOptions(Model):
+    """The keys of a server that one target alone has: the block `<target>:` of a server."""
+
+
+OptionsT = TypeVar("OptionsT", bound=ServerOptions)
 
 
 class Server(Model, Generic[OptionsT]):
@@ -87,3 +124,32 @@ class Server(Model, Generic[OptionsT]):
 
 
 AnyServer = Server[Any]
+
+
+def refuse_duplicates(kind: str, values: Iterable[object]) -> None:
+    """Raise ValueError where a value is given twice."""
+    twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{kind} {', '.join(twice)} is given more than once")
+
+
+def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) -> None:
+    """Refuse duplicates, and a check of a port that is not declared or that needs data disks.
+
+    `data_disks`: the server has some. Raises ValueError.
+    """
+    labels = [port.label for port in with_ssh(ports)]
+    refuse_duplicates("port", labels)
+    refuse_duplicates("check", [check.name for check in checks])
+    need_data = [f"port {port.label}" for port in ports if port.needs_data]
+    named = [*need_data, *(f"check {check.name}" for check in checks if check.needs_data)]
+    if named and not data_disks:
+        raise ValueError(f"{', '.join(named)}: needsData is true, but the server has no data disk")
+    for check in checks:
+        if check.port and str(check.port) not in labels:
+            uses = f"check {check.name} uses TCP port {check.port}"
+            if f"udp {check.port}" in labels:
+                raise ValueError(f"{uses}, but only UDP port {check.port} is declared")
+            raise ValueError(f"{uses}, which is not declared")
+        if f"port {check.port}" in need_data and not check.needs_data:
+            raise ValueError(f"check {check.name} uses port {check.port}: set its needsData too")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     # internal commands import a target's specification, and have no use for models of settings
-    from flakeship.config.options import ServerOptions, TargetOptions
+    from flakeship.config.server import ServerOptions
+    from flakeship.config.settings import TargetOptions
 
 
 @dataclass(frozen=True)

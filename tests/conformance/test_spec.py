@@ -13,7 +13,8 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from flakeship.config.options import ServerOptions, TargetOptions
+from flakeship.config.server import ServerOptions
+from flakeship.config.settings import TargetOptions
 from flakeship.model.checks import BUILT_IN
 from flakeship.model.release import Firmware, Format
 from flakeship.state.resources import Kind
