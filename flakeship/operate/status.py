@@ -13,8 +13,7 @@ from flakeship.model.evidence import CheckResult, Evidence, table
 from flakeship.model.machine import MachineId
 from flakeship.model.sizes import MIB
 from flakeship.operate.target import nothing_verified, operator
-from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack
+from flakeship.state.stack import VERIFICATION, Stack
 from flakeship.targets.base import Operator
 
 

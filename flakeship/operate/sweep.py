@@ -6,8 +6,7 @@ from pathlib import Path
 
 from flakeship.nix import store
 from flakeship.operate.target import operator
-from flakeship.state.resources import IMAGE
-from flakeship.state.stack import Stack, without_pending
+from flakeship.state.stack import IMAGE, Stack, without_pending
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from flakeship.model.evidence import table
 from flakeship.operate.target import nothing_verified, operator, unknown_server
 from flakeship.state.outputs import refuse_first_version
-from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack
+from flakeship.state.stack import VERIFICATION, Stack
 from flakeship.targets.base import Verified
 
 
