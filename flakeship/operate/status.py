@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from flakeship.model import ledger
+from flakeship.model import codec, ledger
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import CheckResult, Evidence, table
+from flakeship.model.evidence import Evidence, table
 from flakeship.model.machine import MachineId
 from flakeship.model.sizes import MIB
-from flakeship.operate.target import nothing_verified, operator
+from flakeship.operate.actions import nothing_verified, operator
 from flakeship.state.stack import VERIFICATION, Stack
 from flakeship.targets.base import Operator
 
@@ -22,10 +20,8 @@ def status(stack: Stack) -> str:
 
     Raises FlakeshipError when nothing in it has been verified yet.
     """
-    if not stack.outputs.running:
-        raise nothing_verified(stack)
-    serves = operator(stack)
     proven = evidence(stack)
+    serves = operator(stack)
     lines = releases(stack, serves)
     for name in stack.outputs.servers:
         lines += ["", *server(stack, name, serves, proven)]
@@ -41,24 +37,26 @@ def status(stack: Stack) -> str:
 
 def plain(stack: Stack) -> Mapping[str, Any]:
     """The status as plain values, for scripts: the stack's outputs but the secret ones."""
+    checks = {each.machine: codec.plain(each)["checks"] for each in evidence(stack).values()}
+    shown = {name: value for name, value in stack.raw_outputs.items() if name != "machines"}
+    return {**shown, "checks": checks}
+
+
+def evidence(stack: Stack) -> dict[str, Evidence]:
+    """The evidence of every verified machine, by its id."""
     if not stack.outputs.running:
         raise nothing_verified(stack)
-    shown = {name: value for name, value in stack.raw_outputs.items() if name != "machines"}
-    checks = {
-        each.machine: TypeAdapter(list[CheckResult]).dump_python(each.checks, mode="json")
-        for each in evidence(stack).values()
-    }
-    return {**shown, "checks": checks}
+    found = stack.of(VERIFICATION)
+    return {machine: each.result(Evidence) for machine, each in found.items() if each.printed}
 
 
 def releases(stack: Stack, serves: Operator) -> list[str]:
     """The releases that run, and the ledger."""
     records = list(stack.outputs.ledger)
-    running = list(stack.outputs.running.values())
+    running = stack.outputs.running.values()
     lines = []
-    for record in (
-        ledger.choose(records, name, f"stack {stack.name}, output running") for name in running
-    ):
+    for name in running:
+        record = ledger.choose(records, name, f"stack {stack.name}, output running")
         lines += ["", f"release   {record.name} ({record.release.version})"]
         lines += [f"toplevel  {record.release.toplevel}"]
         for file in record.artifact.files:
@@ -104,9 +102,3 @@ def verified(proof: Evidence) -> list[str]:
     """When and how quickly, and the table of the checks."""
     seconds = f"SSH answered after {proof.seconds_to_ssh:.1f} s"
     return [f"  verified {proof.at}, {seconds}", *table(proof.checks)]
-
-
-def evidence(stack: Stack) -> dict[str, Evidence]:
-    """The evidence of every verified machine, by its id."""
-    found = stack.of(VERIFICATION)
-    return {machine: each.result(Evidence) for machine, each in found.items() if each.printed}
