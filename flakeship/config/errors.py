@@ -16,16 +16,17 @@ from flakeship.model.errors import SettingError, did_you_mean
 from flakeship.model.fields import Model
 
 NAMESPACE = "flakeship:"
+Where = Sequence[str | int]
 
 
 def problem(error: ErrorDetails, model: type[Model], schema: TargetSchema) -> SettingError:
     """One of pydantic's errors as an error of ours. `model` is that of the whole settings."""
     where = [part for part in error["loc"] if part != "[key]"]
-    key = key_of(where, schema.name)
+    key = _written(where, schema.name)
     given = json.dumps(error["input"], default=str)
     match error["type"]:
         case "extra_forbidden":
-            return unknown_key(where, model, schema)
+            return _unknown(where, model, schema)
         case "missing":
             return SettingError("is missing", code="setting-missing", key=key)
         case "value_error":
@@ -41,19 +42,15 @@ def problem(error: ErrorDetails, model: type[Model], schema: TargetSchema) -> Se
     return SettingError(rule, key=key, given=given)
 
 
-def unknown_key(
-    where: Sequence[str | int], model: type[Model], schema: TargetSchema
-) -> SettingError:
-    """A key that does not exist here: renamed, moved to the target's block, or misspelled."""
-    *path, name = where
-    parent = model_at(model, path)
-    key, given = key_of(where, schema.name), str(name)
+def _unknown(where: Where, model: type[Model], schema: TargetSchema) -> SettingError:
+    parent = _model_at(model, where[:-1])
+    key, given = _written(where, schema.name), str(where[-1])
     if new := parent.renamed.get(given):
         return SettingError(
             "is a key of an earlier version", code="setting-renamed", key=key, remedy=f"write {new}"
         )
-    known = by_key(parent)
-    if TARGET in known and given in by_key(model_at(parent, [TARGET])):
+    known = _by_key(parent)
+    if TARGET in known and given in _by_key(_model_at(parent, [TARGET])):
         return SettingError(
             f"belongs to the target {schema.name}",
             code="setting-moved",
@@ -71,24 +68,21 @@ def unknown_key(
     )
 
 
-def key_of(where: Sequence[str | int], target: str) -> str:
-    """A place in the settings as a user writes it."""
+def _written(where: Where, target: str) -> str:
     words = [target if part == TARGET else part for part in where]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in words)
     return NAMESPACE + path[1:]
 
 
-def by_key(model: type[Model]) -> Mapping[str, FieldInfo]:
-    """The fields of a model by the keys that a user writes."""
+def _by_key(model: type[Model]) -> Mapping[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def model_at(model: type[Model], where: Sequence[str | int]) -> type[Model]:
-    """The model that a place in the settings is validated by."""
+def _model_at(model: type[Model], where: Where) -> type[Model]:
     found: Any = model
     for part in where:
-        if isinstance(part, str) and part in by_key(found):
-            found = by_key(found)[part].annotation
+        if isinstance(part, str) and part in _by_key(found):
+            found = _by_key(found)[part].annotation
         while not (isinstance(found, type) and issubclass(found, Model)):
             inner = [each for each in get_args(found) if each is not type(None)]
             found = inner[-1] if str(found).startswith("dict") else inner[0]

@@ -21,8 +21,7 @@ TARGET = "@target"
 UNITS = {"M": 1, "MiB": 1, "G": 1024, "GiB": 1024, "T": 1024 * 1024, "TiB": 1024 * 1024}
 
 
-def mebibytes(value: object) -> object:
-    """`2G`, `512M` and plain numbers of MiB mean a size; another text is refused."""
+def _mebibytes(value: object) -> object:
     if isinstance(value, str):
         for unit, factor in UNITS.items():
             number = value.removesuffix(unit).strip()
@@ -36,8 +35,7 @@ def mebibytes(value: object) -> object:
     return value
 
 
-def port_alone(value: object) -> object:
-    """A port may be given as a number alone."""
+def _port(value: object) -> object:
     alone = isinstance(value, (int, float, str)) and not isinstance(value, bool)
     return {"port": value} if alone else value
 
@@ -49,11 +47,11 @@ def present(value: object) -> object:
 
 Size = Annotated[
     int,
-    BeforeValidator(mebibytes),
+    BeforeValidator(_mebibytes),
     Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
 ]
 DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
-Ports = list[Annotated[Port, BeforeValidator(port_alone)]]
+Ports = list[Annotated[Port, BeforeValidator(_port)]]
 
 
 class ServerOptions(Model):

@@ -110,9 +110,8 @@ def read(
 ) -> tuple[AnySettings, TargetSchema]:
     """Settings from a stack's whole configuration, as Pulumi hands it over: text by full key.
 
-    Lists and objects come as JSON; `secret` tells which keys are encrypted. `find` gives the schema
-    of a target by its name, `targets` are all names. Raises SettingError for one thing that is
-    wrong, and SettingsError for several.
+    `secret` tells which keys are encrypted, `find` gives the schema of one of the `targets`. Raises
+    SettingError for one thing that is wrong, and SettingsError for several.
     """
     given: dict[str, Any] = {}
     for key, text in config.items():
@@ -124,13 +123,12 @@ def read(
                     key=key,
                     remedy="set it without --secret, and let the server fetch its own secrets",
                 )
-            given[key.removeprefix(NAMESPACE)] = structured(text)
+            given[key.removeprefix(NAMESPACE)] = _structured(text)
     schema = find(str(given.get("target", "local")))
     return validated(given, schema, targets), schema
 
 
-def structured(text: str) -> object:
-    """A list or an object where the text is one; other texts stay what they are."""
+def _structured(text: str) -> object:
     if text.startswith(("[", "{")):
         with contextlib.suppress(json.JSONDecodeError):
             return json.loads(text)
@@ -139,51 +137,40 @@ def structured(text: str) -> object:
 
 def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -> AnySettings:
     """Settings from plain values. Raises SettingError or SettingsError."""
+
+    def with_block(keys: dict[str, Any], where: str = "") -> dict[str, Any]:
+        own = {}
+        for key, value in keys.items():
+            if key not in targets or key == schema.name:
+                own[TARGET if key == schema.name else key] = value
+            elif value != {}:  # Pulumi.yaml gives every stack the empty blocks of all targets
+                raise SettingError(
+                    f"is a block of the target {key}, and this stack's is {schema.name}",
+                    code="setting-other-target",
+                    key=f"{NAMESPACE}{where}{key}",
+                )
+        return own
+
     model = Settings[schema.settings, schema.server]  # type: ignore[name-defined]
-    own = with_blocks(given, schema, targets)
-    if isinstance(own.get("servers"), list):
-        own["servers"] = [
-            with_blocks(each, schema, targets, f"servers[{number}].")
-            if isinstance(each, dict)
-            else each
-            for number, each in enumerate(own["servers"])
+    stack = with_block(given)
+    if isinstance(stack.get("servers"), list):
+        stack["servers"] = [
+            with_block(each, f"servers[{number}].") if isinstance(each, dict) else each
+            for number, each in enumerate(stack["servers"])
         ]
     try:
-        found: AnySettings = model.model_validate(own, by_name=False)
+        found: AnySettings = model.model_validate(stack, by_name=False)
     except ValidationError as error:
         problems = [problem(each, model, schema) for each in error.errors()]
     else:
         found.options.check(found.servers)
-        problems = list(unsupported(found, schema))
+        problems = list(_unsupported(found, schema))
     if problems:
         raise problems[0] if len(problems) == 1 else SettingsError(problems)
     return found
 
 
-def with_blocks(
-    keys: dict[str, Any], schema: TargetSchema, targets: list[str], where: str = ""
-) -> dict[str, Any]:
-    """The keys of a stack or a server with the target's own block where the models have it.
-
-    Empty blocks of other targets are left out: Pulumi.yaml gives every stack its defaults. Raises
-    SettingError for any other block of another target.
-    """
-    own: dict[str, Any] = {}
-    for key, value in keys.items():
-        if key not in targets or key == schema.name:
-            own[TARGET if key == schema.name else key] = value
-        elif value != {}:
-            raise SettingError(
-                f"is a block of the target {key}, and this stack's is {schema.name}",
-                code="setting-other-target",
-                key=f"{NAMESPACE}{where}{key}",
-            )
-    return own
-
-
-def unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[SettingError]:
-    """What the settings ask for that the target cannot do."""
-
+def _unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[SettingError]:
     def refuse(key: str, what: str, remedy: str = "") -> SettingError:
         return SettingError(what, code="setting-unsupported", key=NAMESPACE + key, remedy=remedy)
 
@@ -191,26 +178,23 @@ def unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[Setting
     checks: dict[str, Sequence[Check]] = {}
     for number, server in enumerate(settings.servers):
         where = f"servers[{number}]"
+        checks[f"{where}.checks"] = server.checks
         if server.data_disks and not can.data_disks:
             yield refuse(f"{where}.dataDisks", f"the target {name} has no data disks")
         for index, port in enumerate(server.ports):
             if port.allow_from and not can.sources:
                 key = f"{where}.ports[{index}].allowFrom"
                 yield refuse(key, f"the target {name} cannot restrict a port to networks")
-        checks[f"{where}.checks"] = server.checks
     checks |= {f"{name}.{key}": found for key, found in settings.options.further_checks.items()}
     for key, found in checks.items():
         if taken := sorted({check.name for check in found} & schema.checks):
-            what = f"{', '.join(taken)} is the name of a built-in check"
-            yield refuse(key, what, "rename it")
+            yield refuse(key, f"{', '.join(taken)} is the name of a built-in check", "rename it")
     if not settings.servers and not can.no_servers:
         yield refuse("servers", f"the target {name} needs at least one server")
-    if can.standby and settings.standby_releases >= settings.retain_releases:
-        yield refuse(
-            "standbyReleases",
-            f"{settings.standby_releases} older releases stay running, so retainReleases must be "
-            f"at least {settings.standby_releases + 1}",
-        )
+    standby = settings.standby_releases
+    if can.standby and standby >= settings.retain_releases:
+        more = f"retainReleases must be at least {standby + 1}"
+        yield refuse("standbyReleases", f"{standby} older releases stay running, so {more}")
     # Pulumi.yaml gives every stack its defaults, so the default cannot be told from a setting
-    if not can.standby and settings.standby_releases != 1:
+    if not can.standby and standby != 1:
         yield refuse("standbyReleases", f"the target {name} keeps no older machine running")
