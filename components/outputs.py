@@ -20,18 +20,16 @@ from .nix_image import NixImage
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a target's graph has declared.
-
-    `evidence` has every verification: only when all have passed the ledger changes. `servers` are
-    the stack outputs of each server (flakeship.state.outputs.ServerOutput, as plain values), known
-    as soon as its cutover is done; `machines` what each server's machines were made of, secret;
-    `details` are the target's own for the whole stack.
-    """
+    """What a target's graph has declared, and its outputs as plain values."""
 
     evidence: Sequence[pulumi.Output[Evidence]]
+    """Every verification: only when all have passed the ledger changes."""
     servers: Mapping[str, pulumi.Output[dict[str, Any]]]
+    """Each server as flakeship.state.outputs.ServerOutput, known when its cutover is done."""
     machines: Mapping[str, pulumi.Output[list[dict[str, Any]]]] = field(default_factory=dict)
+    """What each server's machines were made of; secret."""
     details: Mapping[str, pulumi.Output[Any]] = field(default_factory=dict)
+    """The target's own for the whole stack."""
 
 
 PlanT = TypeVar("PlanT", bound=Plan)
@@ -43,20 +41,14 @@ mypy compares them."""
 
 @dataclass(frozen=True)
 class Previous:
-    """The outputs of this very stack before this run: typed, and as they are stored.
-
-    `secret` names those that the state has encrypted; `raw` has them in plain.
-    """
+    """The outputs of this very stack before this run: typed, and as they are stored."""
 
     outputs: StackOutputs
-    raw: Mapping[str, Any]
-    secret: frozenset[str] = frozenset()
+    raw: Mapping[str, Any]  # all in plain
+    secret: frozenset[str]  # the names of those that the state has encrypted
 
     async def kept(self, target: str, done: Deployment) -> dict[str, Any]:
-        """The same outputs again, but for the servers whose cutover is done.
-
-        For a run in which not every server was verified: the ledger stays as it was.
-        """
+        """The outputs where not every server was verified: new only for those with a cutover."""
         if not self.raw:
             return {}
         merged = dict(self.raw)
@@ -73,11 +65,7 @@ class Previous:
 
 
 async def previous() -> Previous:
-    """Read the outputs of this very stack before this run. Raises FlakeshipError.
-
-    A failed run leaves outputs as they were where they come through the verification
-    (docs/explanation/decisions/0005).
-    """
+    """Read those of the last good run (docs/explanation/decisions/0005). Raises FlakeshipError."""
     stack = pulumi.get_stack()
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     reference = pulumi.StackReference("self", stack_name=own)
@@ -93,10 +81,7 @@ def current(
     ledger: pulumi.Output[list[Record]],
     done: Deployment,
 ) -> dict[str, Any]:
-    """The outputs of a run in which everything was verified.
-
-    What a newer version has put there, at the top or in a server, stays.
-    """
+    """The outputs where everything was verified; what a newer version has put there stays."""
     unknown = before.outputs.unknown_of_servers
     servers = {
         name: pulumi.Output.all(unknown.get(name, {}), out).apply(lambda it: {**it[0], **it[1]})

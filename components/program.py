@@ -38,11 +38,11 @@ async def program() -> dict[str, Any]:
     stack = pulumi.get_stack()
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
-    refuse_secrets(stack, spec)
+    _refuse_secrets(stack, spec)
     target = spec.open(stack, given)
     inspecting = asyncio.create_task(target.inspect())
     reading = asyncio.create_task(outputs.previous())
-    found, pinned = await desired_releases(given, stack, spec, reading)
+    found, pinned = await _desired_releases(given, stack, spec, reading)
     before = await reading
     refuse_first_version(before.outputs, stack)
 
@@ -53,8 +53,8 @@ async def program() -> dict[str, Any]:
         pulumi.log.info(fact)
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
         pulumi.log.warn(warning)
-    images = declare_images(stack, plan, before.outputs)
-    # the others are not imported: a cloud's types take a third of a second
+    images = _declare_images(stack, plan, before.outputs)
+    # no other target's is imported: a cloud's types take a third of a second
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     done = graph(plan, images)
 
@@ -73,18 +73,17 @@ async def program() -> dict[str, Any]:
     return outputs.current(spec.name, before, verified, kept, done)
 
 
-def refuse_secrets(stack: str, spec: TargetSpec) -> None:
-    """Refuse to keep secrets in a stack whose passphrase is public. Raises FlakeshipError."""
+def _refuse_secrets(stack: str, spec: TargetSpec) -> None:
     secrets = [key for key in CONFIG.get() if is_config_secret(key)]
     if spec.features.secrets:
         secrets.append(f"the records of the target {spec.name}")
     passphrase.refuse_public(stack, secrets, Path(f"Pulumi.{stack}.yaml"), os.environ)
 
 
-async def desired_releases(
+async def _desired_releases(
     given: AnySettings, stack: str, spec: TargetSpec, reading: asyncio.Task[outputs.Previous]
 ) -> tuple[Found, frozenset[str]]:
-    """The release of each host: one chosen by name from the ledger, the others from the flake."""
+    """The release of each host, and which are pinned: chosen by name from the ledger."""
     records = (await reading).outputs.ledger if given.release else []
     verified: ReleaseSource = Ledger(given, records, spec)
     flake: ReleaseSource = Flake(given, stack, spec)
@@ -99,16 +98,13 @@ async def desired_releases(
 async def report_changes(
     running: Mapping[str, str], records: list[Record], desired: Mapping[str, Release]
 ) -> None:
-    """Show what changes inside each host whose desired release is not the one that runs.
-
-    A report that fails is a warning: nothing depends on it.
-    """
+    """Show what changes inside each host; a failure is a warning, as nothing depends on it."""
     if not running or all(running.get(host) == each.name for host, each in desired.items()):
         return
     # imported for a change alone: a preview without one is not to wait for it
     diff = import_module("flakeship.nix.diff.report")
     pairs = list(diff.replaced(running, records, desired))
-    reports = [in_background(diff.report, *pair) for pair in pairs]
+    reports = [_in_background(diff.report, *pair) for pair in pairs]
     done = await asyncio.gather(*reports, return_exceptions=True)
     for (before, after), result in zip(pairs, done, strict=True):
         if isinstance(result, str):
@@ -118,7 +114,7 @@ async def report_changes(
             pulumi.log.warn(f"{heading}: the changes inside cannot be shown: {result}")
 
 
-def in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
+def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
     """Like asyncio.to_thread, but a program that ends with an error does not wait for it."""
     done: Future[str] = Future()
 
@@ -133,8 +129,7 @@ def in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
     return asyncio.wrap_future(done)
 
 
-def declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, NixImage]:
-    """The image of every release that stays, by the release's name."""
+def _declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, NixImage]:
     known = {record.name: record.artifact.files for record in before.ledger}
     releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
     return {

@@ -18,16 +18,14 @@ from flakeship.model.ports import Port, with_ssh
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
 
-UNITS = {"M": 1, "MiB": 1, "G": 1024, "GiB": 1024, "T": 1024 * 1024, "TiB": 1024 * 1024}
+UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
 
 
 def _mebibytes(value: object) -> object:
     if isinstance(value, str):
-        for unit, factor in UNITS.items():
-            number = value.removesuffix(unit).strip()
-            if number != value and number.isdecimal():
-                return int(number) * factor
-        if not re.fullmatch(r"-?\d+", value.strip()):
+        if size := re.fullmatch(r"\s*(\d+)\s*([MGT])(?:iB)?", value):
+            return int(size[1]) * UNITS[size[2]]
+        if not re.fullmatch(r"\s*-?\d+\s*", value):
             raise ValueError(
                 "must be a size: a number with M, G or T, or a plain number of MiB, such as 2G, "
                 f"2048M or 2048, got {json.dumps(value)}"
@@ -62,10 +60,7 @@ OptionsT = TypeVar("OptionsT", bound=ServerOptions)
 
 
 class Server(Model, Generic[OptionsT]):
-    """A server: a stable name, the shape of its machines, and what it serves.
-
-    `options` are the keys of the stack's target.
-    """
+    """A server; `options` are the keys of the stack's target."""
 
     renamed: ClassVar[Mapping[str, str]] = {"data": "dataDisks"}
 
@@ -132,10 +127,7 @@ def refuse_duplicates(kind: str, values: Iterable[object]) -> None:
 
 
 def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) -> None:
-    """Refuse duplicates, and a check of a port that is not declared or that needs data disks.
-
-    `data_disks`: the server has some. Raises ValueError.
-    """
+    """Raise ValueError for duplicates, and where ports, checks and data disks do not fit."""
     labels = [port.label for port in with_ssh(ports)]
     refuse_duplicates("port", labels)
     refuse_duplicates("check", [check.name for check in checks])

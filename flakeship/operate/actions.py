@@ -16,10 +16,7 @@ from flakeship.targets.base import Operator, SweepResult, Verified
 
 
 def operator(stack: Stack) -> Operator:
-    """That of the target that a stack was last deployed to or, before its first run, is set to.
-
-    Raises FlakeshipError for outputs that cannot be read.
-    """
+    """That of the target that a stack was last deployed to or, before its first run, is set to."""
     outputs = stack.outputs
     target = outputs.target
     if not target:
@@ -30,10 +27,7 @@ def operator(stack: Stack) -> Operator:
 
 
 def login(stack: Stack, name: str = "") -> Sequence[str]:
-    """The argv that logs in to a server; without a name to the only one.
-
-    The id of a machine is a name too. Raises FlakeshipError where there is no such server.
-    """
+    """The argv that logs in to a server or a machine, by its id; without a name to the only one."""
     servers = stack.outputs.servers
     if not servers:
         raise nothing_verified(stack)

@@ -26,13 +26,13 @@ def diff(stack: Stack, before: str = "", after: str = "") -> str:
         f"{new.host}: {new.name} is the same release"
         if old.name == new.name
         else report(old, new, full=True)
-        for old, new in compared(stack, before, after)
+        for old, new in _compared(stack, before, after)
     )
 
 
-def compared(stack: Stack, before: str, after: str) -> list[tuple[Release, Release]]:
+def _compared(stack: Stack, before: str, after: str) -> list[tuple[Release, Release]]:
     """The releases to compare: of each host the older and the newer one."""
-    records = list(stack.outputs.ledger)
+    records = stack.outputs.ledger
     names = [before] if before else stack.outputs.running.values()
     baselines = [ledger.choose(records, name, "FROM").release for name in names]
     if not baselines:

@@ -16,19 +16,16 @@ from flakeship.targets.base import Operator
 
 
 def status(stack: Stack) -> str:
-    """The status of a stack for a person, from its state alone.
-
-    Raises FlakeshipError when nothing in it has been verified yet.
-    """
+    """The status of a stack for a person, from its state alone."""
     proven = evidence(stack)
     serves = operator(stack)
-    lines = releases(stack, serves)
+    lines = _releases(stack, serves)
     for name in stack.outputs.servers:
-        lines += ["", *server(stack, name, serves, proven)]
+        lines += ["", *_server(stack, name, serves, proven)]
     if not stack.outputs.servers:
         for each in proven.values():
             lines += ["", f"{each.machine}: a test server, removed after its verification"]
-            lines += verified(each)
+            lines += _verified(each)
     if orphans := serves.orphans():
         lines += ["", f"orphaned resources, left by a killed run: {', '.join(orphans)}"]
         lines += [f"`flakeship --stack {stack.name} sweep` removes them"]
@@ -43,17 +40,15 @@ def plain(stack: Stack) -> Mapping[str, Any]:
 
 
 def evidence(stack: Stack) -> dict[str, Evidence]:
-    """The evidence of every verified machine, by its id."""
+    """The evidence of every verified machine, by its id. Raises FlakeshipError without any."""
     if not stack.outputs.running:
         raise nothing_verified(stack)
     found = stack.of(VERIFICATION)
     return {machine: each.result(Evidence) for machine, each in found.items() if each.printed}
 
 
-def releases(stack: Stack, serves: Operator) -> list[str]:
-    """The releases that run, and the ledger."""
-    records = list(stack.outputs.ledger)
-    running = stack.outputs.running.values()
+def _releases(stack: Stack, serves: Operator) -> list[str]:
+    records, running = stack.outputs.ledger, stack.outputs.running.values()
     lines = []
     for name in running:
         record = ledger.choose(records, name, f"stack {stack.name}, output running")
@@ -73,8 +68,7 @@ def releases(stack: Stack, serves: Operator) -> list[str]:
     return lines
 
 
-def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evidence]) -> list[str]:
-    """How to log in to a server, its evidence, and its standby machines."""
+def _server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evidence]) -> list[str]:
     output = stack.outputs.servers[name]
     if output.machine not in proven:
         raise FlakeshipError(
@@ -93,12 +87,11 @@ def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evide
     return [
         f"{name}: {', '.join(filter(None, [output.ssh, *ports]))}",
         *serves.describe(name, output),
-        *verified(proven[output.machine]),
+        *_verified(proven[output.machine]),
         *standby,
     ]
 
 
-def verified(proof: Evidence) -> list[str]:
-    """When and how quickly, and the table of the checks."""
+def _verified(proof: Evidence) -> list[str]:
     seconds = f"SSH answered after {proof.seconds_to_ssh:.1f} s"
     return [f"  verified {proof.at}, {seconds}", *table(proof.checks)]

@@ -8,11 +8,7 @@ from typing import Any
 
 
 def upgraded(outputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The target, and the same outputs in the shape of schema 1.
-
-    Only what commands that change nothing need: records of what machines were made of are left
-    out, as nothing is deployed from them.
-    """
+    """The target, and of the outputs what commands that change nothing need, as schema 1."""
     target = "openstack" if outputs.get("project") else "local"  # only a cloud has a project
     running = outputs.get("running") or {}
     servers = (outputs.get("servers") or {}).items()

@@ -34,20 +34,16 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class ServerOutput:
-    """A server as the last run that verified it left it.
-
-    `address` is where its users find it, `ports` are addresses with port by the port's label, `ssh`
-    is a command line for people. `details` belong to its target.
-    """
+    """A server as the last run that verified it left it."""
 
     target: str
     machine: str
     release: str
-    address: str = ""
-    ports: dict[str, str] = field(default_factory=dict)
-    ssh: str = ""
+    address: str = ""  # where its users find it
+    ports: dict[str, str] = field(default_factory=dict)  # addresses with port by the port's label
+    ssh: str = ""  # a command line for people
     checks: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)  # its target's own
 
     def plain(self) -> dict[str, Any]:
         """The server as a stack output."""
@@ -57,12 +53,9 @@ class ServerOutput:
 
 @dataclass(frozen=True)
 class StackOutputs:
-    """All outputs of a stack. `schema` is None before the first run, 0 for the first version's.
+    """All outputs of a stack; `unknown` are those that this version does not know."""
 
-    `machines` and `details` are read by the target. `unknown` has what this version does not know.
-    """
-
-    schema: int | None = None
+    schema: int | None = None  # None before the first run, 0 for the first version's
     version: str = ""
     target: str = ""
     running: dict[str, str] = field(default_factory=dict)
@@ -93,28 +86,25 @@ def header(target: str) -> dict[str, Any]:
 
 
 def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
-    """The outputs of a stack from plain values; a stack that never ran has none.
-
-    Raises FlakeshipError in one line for outputs of a newer version, and for what cannot be read.
-    """
+    """The outputs from plain values. Raises FlakeshipError: a newer version's, or unreadable."""
     if not raw.get("flakeship") and not raw.get("running"):
-        return StackOutputs(unknown=without(raw, KNOWN))
+        return StackOutputs(unknown=_without(raw, KNOWN))
     try:
         head = TypeAdapter(Header).validate_python(raw.get("flakeship") or {})
         if head.schema > SCHEMA:
             raise newer(stack, head.version, f"outputs schema {head.schema}, here {SCHEMA}")
         target, given = (head.target, raw) if head.schema else first_version.upgraded(raw)
         parts = {key: given[key] for key in KNOWN if given.get(key)}
-        details = own_part(given, target)
+        details = _own_part(given, target)
         found = TypeAdapter(StackOutputs).validate_python(parts)
         servers, unknown_of_servers = {}, {}
         for name, server in found.servers.items():
             plain = parts["servers"][name]
-            own = own_part(plain, server.target, f"servers.{name}.")
+            own = _own_part(plain, server.target, f"servers.{name}.")
             servers[name] = replace(server, details=own)
-            unknown_of_servers[name] = without(plain, {*OF_SERVERS, server.target})
+            unknown_of_servers[name] = _without(plain, {*OF_SERVERS, server.target})
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise unreadable(stack, error) from error
+        raise _unreadable(stack, error) from error
     return replace(
         found,
         schema=head.schema,
@@ -122,18 +112,16 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         target=target,
         servers=servers,
         details=details,
-        unknown=without(given, {*KNOWN, target}),
+        unknown=_without(given, {*KNOWN, target}),
         unknown_of_servers=unknown_of_servers,
     )
 
 
-def without(plain: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
-    """All but what has one of the keys."""
+def _without(plain: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in keys}
 
 
-def own_part(given: Mapping[str, Any], target: str, place: str = "") -> Mapping[str, Any]:
-    """A target's own part of outputs. Raises ValueError where it is no object."""
+def _own_part(given: Mapping[str, Any], target: str, place: str = "") -> Mapping[str, Any]:
     found: object = given.get(target) or {}
     if not isinstance(found, Mapping):
         raise ValueError(f"{place}{target}: must be an object")  # noqa: TRY004 - as for all else
@@ -145,7 +133,7 @@ def parsed(kind: type[T], value: object, stack: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        raise unreadable(stack, error) from error
+        raise _unreadable(stack, error) from error
 
 
 def ledger(records: list[Record]) -> list[dict[str, object]]:
@@ -153,8 +141,7 @@ def ledger(records: list[Record]) -> list[dict[str, object]]:
     return [codec.plain(record) for record in records]
 
 
-def unreadable(stack: str, error: Exception) -> FlakeshipError:
-    """The outputs are not what any version wrote."""
+def _unreadable(stack: str, error: Exception) -> FlakeshipError:
     match error:
         case ValidationError():
             first = error.errors()[0]
@@ -184,10 +171,7 @@ def newer(stack: str, version: str, why: str) -> FlakeshipError:
 
 
 def refuse_first_version(outputs: StackOutputs, stack: str) -> None:
-    """Refuse to deploy over resources of the first version, whose names were others.
-
-    Its status can be read. Raises FlakeshipError.
-    """
+    """Refuse to deploy over resources of the first version; its status can be read."""
     if outputs.schema == 0:
         raise FlakeshipError(
             "was deployed by Flakeship 0.1, whose resources have other names and commands",

@@ -10,11 +10,7 @@ from flakeship.model.errors import FlakeshipError
 
 
 def refuse_public(stack: str, secrets: Sequence[str], file: Path, env: Mapping[str, str]) -> None:
-    """Refuse to store secrets that Pulumi would encrypt with a public passphrase.
-
-    `secrets` names what would be secret, `file` is the stack's `Pulumi.<stack>.yaml` and `env` the
-    environment that Pulumi was started with. Raises FlakeshipError.
-    """
+    """Refuse what would be secret; `file` is the stack's, `env` what Pulumi was started with."""
     if secrets and is_public(file, env):
         raise FlakeshipError(
             "the passphrase of this stack is public, so it cannot protect secrets",

@@ -22,8 +22,7 @@ from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of every object in a state that stands for a value of another kind, such as a secret."""
+SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
 @dataclass(frozen=True)
@@ -119,35 +118,26 @@ class Stack:
     def raw_outputs(self) -> Mapping[str, Any]:
         """The stack's outputs as plain values, but for the secret ones: they are encrypted here."""
         found = next((each.outputs for each in self.resources if each.token == STACK), {})
-        return {
-            name: value
-            for name, value in found.items()
-            if not (isinstance(value, Mapping) and SIGNATURE in value)
-        }
+        encrypted = {k for k, v in found.items() if isinstance(v, Mapping) and SIGNATURE in v}
+        return {name: value for name, value in found.items() if name not in encrypted}
 
     @cached_property
     def outputs(self) -> StackOutputs:
-        """The stack's outputs. Raises FlakeshipError where they cannot be read."""
+        """As outputs.read."""
         return outputs.read(self.raw_outputs, self.name)
 
     def of(self, kind: Kind) -> dict[str, Resource]:
-        """The resources of a kind, by their subjects.
-
-        Components are of no kind: their names are the user's, such as `verification`.
-        """
+        """The resources of a kind, by their subjects."""
         return {
             subject: each
             for each in self.resources
-            if not each.token.startswith("flakeship:")
+            if not each.token.startswith("flakeship:")  # components: their names are the user's
             and (subject := kind.subject(each.urn)) is not None
         }
 
 
 def selected() -> Stack:
-    """The stack that Pulumi has selected (PULUMI_STACK, or `pulumi stack select`).
-
-    Raises FlakeshipError where there is none.
-    """
+    """The stack that Pulumi has selected. Raises FlakeshipError where there is none."""
     try:
         name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
         exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
@@ -167,9 +157,8 @@ def selected() -> Stack:
 def without_pending(stack: Stack) -> Stack:
     """The stack without the operations that a killed run has left half-way in its state.
 
-    Only what was recorded as done counts then. Pulumi's lock tells whether a run is under way:
-    raises FlakeshipError where it is held. Pulumi's own `up` keeps such operations until they
-    succeed, and on a cloud they may not: what the killed run has made is in their way.
+    Pulumi's own `up` keeps them until they succeed, and on a cloud they may not: what the killed
+    run has made is in their way. Raises FlakeshipError where Pulumi's lock tells that one runs.
     """
     if not stack.deployment.get("pending_operations"):
         return stack
