@@ -15,25 +15,19 @@ T = TypeVar("T")
 
 
 class CommandArgs(TypedDict):
-    """`create` and `delete` are names of internal commands.
-
-    `request` is for both: a value of the type that they read.
-    """
+    """The names of internal commands, and a request for both: a value of the type they read."""
 
     create: str
     request: pulumi.Input[Any]
     delete: NotRequired[str]
 
 
-def interpreter() -> list[str]:
-    """Python and the module. Relative inside the project, so that the state fits every checkout.
-
-    The directory may have been reached by a symbolic link, and the environment may be one.
-    """
-    environment = Path(sys.prefix)
+def _interpreter() -> list[str]:
+    # the directory may have been reached by a symbolic link, and the environment may be one
+    here, environment = Path.cwd().resolve(), Path(sys.prefix)
     environment = environment.parent.resolve() / environment.name
-    if environment.is_relative_to(Path.cwd().resolve()):
-        environment = environment.relative_to(Path.cwd().resolve())
+    if environment.is_relative_to(here):  # so that the state fits every checkout
+        environment = environment.relative_to(here)
     return [str(environment / "bin" / "python"), "-m", "flakeship", "internal"]
 
 
@@ -51,7 +45,7 @@ def command(
         create=args["create"],
         delete=args.get("delete"),
         stdin=pulumi.Output.from_input(args["request"]).apply(codec.dump),
-        interpreter=interpreter(),
+        interpreter=_interpreter(),
         logging=local.Logging.STDERR,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
     )

@@ -9,22 +9,20 @@ import pulumi
 
 from flakeship.model.release import Artifact, File, Release
 from flakeship.nix.build import BuildRequest
-from flakeship.state.resources import IMAGE
+from flakeship.state.stack import IMAGE
 
 from .command import answer, command
 
 
 class NixImageArgs(TypedDict):
-    """`release` is one evaluated host and variant, `stack` the name of the stack that keeps it.
-
-    `verified` are the files of an earlier build: a build with other bytes is refused.
-    `max_image_disk` is the smallest root disk in MiB that is to boot it; 0: any.
-    """
+    """One evaluated host and variant, and the name of the stack that keeps it."""
 
     release: pulumi.Input[Release]
     stack: pulumi.Input[str]
     verified: NotRequired[pulumi.Input[tuple[File, ...]]]
+    """The files of an earlier build: a build with other bytes is refused."""
     max_image_disk: NotRequired[pulumi.Input[int]]
+    """The smallest root disk in MiB that is to boot it; 0: any."""
 
 
 class NixImage(pulumi.ComponentResource):
@@ -43,7 +41,7 @@ class NixImage(pulumi.ComponentResource):
         super().__init__("flakeship:index:NixImage", name, None, opts)
         request = pulumi.Output.all(
             args["release"], args["stack"], args.get("verified", ()), args.get("max_image_disk", 0)
-        ).apply(lambda given: build_request(*given))
+        ).apply(lambda given: _build_request(*given))
         built = command(
             IMAGE.name(name),
             {"create": "build-image", "delete": "release-image", "request": request},
@@ -59,9 +57,8 @@ class NixImage(pulumi.ComponentResource):
         )
 
 
-def build_request(
+def _build_request(
     release: Release, stack: str, verified: Sequence[File], max_image_disk: int
 ) -> BuildRequest:
-    """The request of the command that builds; its GC root is in the stack's folder."""
     root = f".state/{stack}/roots/{release.name}"
     return BuildRequest(release, root, tuple(verified), max_image_disk)

@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pulumi
 
+from flakeship.model.evidence import Evidence
 from flakeship.model.release import Record
 from flakeship.state import outputs
 from flakeship.state.outputs import StackOutputs
+from flakeship.targets.base import Plan
 
 from .lifecycle import is_known
-from .target import Deployment
+from .nix_image import NixImage
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a target's graph has declared, and its outputs as plain values."""
+
+    evidence: Sequence[pulumi.Output[Evidence]]
+    """Every verification: only when all have passed the ledger changes."""
+    servers: Mapping[str, pulumi.Output[dict[str, Any]]]
+    """Each server as flakeship.state.outputs.ServerOutput, known when its cutover is done."""
+    machines: Mapping[str, pulumi.Output[list[dict[str, Any]]]] = field(default_factory=dict)
+    """What each server's machines were made of; secret."""
+    details: Mapping[str, pulumi.Output[Any]] = field(default_factory=dict)
+    """The target's own for the whole stack."""
+
+
+PlanT = TypeVar("PlanT", bound=Plan)
+Graph = Callable[[PlanT, Mapping[str, NixImage]], Deployment]
+"""`deploy` of components/<target>/graph.py: it declares what was planned, from the images of all
+releases that stay, by their names. The file ends with `GRAPH: Graph[<its plan>] = deploy`, so that
+mypy compares them."""
 
 
 @dataclass(frozen=True)
 class Previous:
-    """The outputs of this very stack before this run: typed, and as they are stored.
-
-    `secret` names those that the state has encrypted; `raw` has them in plain.
-    """
+    """The outputs of this very stack before this run: typed, and as they are stored."""
 
     outputs: StackOutputs
-    raw: Mapping[str, Any]
-    secret: frozenset[str] = frozenset()
+    raw: Mapping[str, Any]  # all in plain
+    secret: frozenset[str]  # the names of those that the state has encrypted
 
     async def kept(self, target: str, done: Deployment) -> dict[str, Any]:
-        """The same outputs again, but for the servers whose cutover is done.
-
-        For a run in which not every server was verified: the ledger stays as it was.
-        """
+        """The outputs where not every server was verified: new only for those with a cutover."""
         if not self.raw:
             return {}
-        parts = {"servers": done.servers, "machines": done.machines}
-        moved = {
-            name: {server: out for server, out in part.items() if await is_known(out)}
-            for name, part in parts.items()
-        }
-        merged = {
-            name: {**value, **moved[name]} if name in moved and value else value
-            for name, value in self.raw.items()
-        }
+        merged = dict(self.raw)
+        for name, part in {"servers": done.servers, "machines": done.machines}.items():
+            if merged.get(name):
+                moved = {server: out for server, out in part.items() if await is_known(out)}
+                merged[name] = {**merged[name], **moved}
         return {**self.encrypted(merged), "flakeship": outputs.header(target)}
-
-    @property
-    def unknown(self) -> Mapping[str, Any]:
-        """The outputs that this version does not know, which survive its writing."""
-        return self.encrypted(self.outputs.unknown)
 
     def encrypted(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs with those secret that were, so that they are encrypted again."""
@@ -57,11 +65,7 @@ class Previous:
 
 
 async def previous() -> Previous:
-    """Read the outputs of this very stack before this run. Raises FlakeshipError.
-
-    A failed run leaves outputs as they were where they come through the verification
-    (docs/explanation/decisions/0005).
-    """
+    """Read those of the last good run (docs/explanation/decisions/0005). Raises FlakeshipError."""
     stack = pulumi.get_stack()
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     reference = pulumi.StackReference("self", stack_name=own)
@@ -77,24 +81,22 @@ def current(
     ledger: pulumi.Output[list[Record]],
     done: Deployment,
 ) -> dict[str, Any]:
-    """The outputs of a run in which everything was verified."""
-    servers = {name: with_unknown(before.outputs, name, out) for name, out in done.servers.items()}
-    machines = pulumi.Output.all(**done.machines).apply(dict) if done.machines else None
-    return {
-        **before.unknown,
+    """The outputs where everything was verified; what a newer version has put there stays."""
+    unknown = before.outputs.unknown_of_servers
+    servers = {
+        name: pulumi.Output.all(unknown.get(name, {}), out).apply(lambda it: {**it[0], **it[1]})
+        for name, out in done.servers.items()
+    }
+    found = {
+        **before.encrypted(before.outputs.unknown),
         "flakeship": outputs.header(target),
         "running": verified.apply(lambda records: {r.release.host: r.name for r in records}),
         "releases": ledger.apply(outputs.ledger),
         # of no servers at all it would be a list
         "servers": pulumi.Output.all(**servers).apply(dict) if servers else {},
-        **({"machines": pulumi.Output.secret(machines)} if machines is not None else {}),
-        **({target: pulumi.Output.all(**done.details)} if done.details else {}),
     }
-
-
-def with_unknown(
-    before: StackOutputs, server: str, output: pulumi.Output[dict[str, Any]]
-) -> pulumi.Output[dict[str, Any]]:
-    """A server's output with the keys that a newer version has put there."""
-    unknown = before.unknown_of_servers.get(server, {})
-    return output.apply(lambda plain: {**unknown, **plain})
+    if done.machines:
+        found["machines"] = pulumi.Output.secret(pulumi.Output.all(**done.machines).apply(dict))
+    if done.details:
+        found[target] = pulumi.Output.all(**done.details)
+    return found

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pulumi
@@ -20,9 +24,13 @@ from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
-from . import changes, lifecycle, outputs
+from . import lifecycle, outputs
 from .nix_image import NixImage
-from .target import graph
+
+
+def run() -> None:
+    """Run the program of the selected stack."""
+    lifecycle.run(program)
 
 
 async def program() -> dict[str, Any]:
@@ -30,23 +38,25 @@ async def program() -> dict[str, Any]:
     stack = pulumi.get_stack()
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
-    refuse_secrets(stack, spec)
+    _refuse_secrets(stack, spec)
     target = spec.open(stack, given)
     inspecting = asyncio.create_task(target.inspect())
     reading = asyncio.create_task(outputs.previous())
-    found, pinned = await desired_releases(given, stack, spec, reading)
+    found, pinned = await _desired_releases(given, stack, spec, reading)
     before = await reading
     refuse_first_version(before.outputs, stack)
 
     desired = Desired(stack, given, found.releases, before.outputs, pinned)
     plan = target.plan(desired, await inspecting)
-    await changes.report(before.outputs.running, desired.ledger, found.releases)
+    await report_changes(before.outputs.running, desired.ledger, found.releases)
     for fact in plan.facts:
         pulumi.log.info(fact)
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
         pulumi.log.warn(warning)
-    images = declare_images(stack, plan, before.outputs)
-    done = graph(spec.name)(plan, images)
+    images = _declare_images(stack, plan, before.outputs)
+    # no other target's is imported: a cloud's types take a third of a second
+    graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
+    done = graph(plan, images)
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())
@@ -63,33 +73,64 @@ async def program() -> dict[str, Any]:
     return outputs.current(spec.name, before, verified, kept, done)
 
 
-def refuse_secrets(stack: str, spec: TargetSpec) -> None:
-    """Refuse to keep secrets in a stack whose passphrase is public. Raises FlakeshipError."""
+def _refuse_secrets(stack: str, spec: TargetSpec) -> None:
     secrets = [key for key in CONFIG.get() if is_config_secret(key)]
     if spec.features.secrets:
         secrets.append(f"the records of the target {spec.name}")
-    file = Path(f"Pulumi.{stack}.yaml")
-    passphrase.refuse_public(stack, secrets, file, os.environ)
+    passphrase.refuse_public(stack, secrets, Path(f"Pulumi.{stack}.yaml"), os.environ)
 
 
-async def desired_releases(
+async def _desired_releases(
     given: AnySettings, stack: str, spec: TargetSpec, reading: asyncio.Task[outputs.Previous]
 ) -> tuple[Found, frozenset[str]]:
-    """The release of each host: one chosen by name from the ledger, the others from the flake."""
-    records = (await reading).outputs.ledger if given.release else ()
-    ledger_source: ReleaseSource = Ledger(given, records, spec)
-    flake_source: ReleaseSource = Flake(given, stack, spec)
-    pinned = ledger_source.releases(given.hosts)
+    """The release of each host, and which are pinned: chosen by name from the ledger."""
+    records = (await reading).outputs.ledger if given.release else []
+    verified: ReleaseSource = Ledger(given, records, spec)
+    flake: ReleaseSource = Flake(given, stack, spec)
+    pinned = verified.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
-    evaluated = await asyncio.to_thread(flake_source.releases, rest)
+    evaluated = await asyncio.to_thread(flake.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])
     return found, frozenset(pinned.releases)
 
 
-def declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, NixImage]:
-    """The image of every release that stays, by the release's name."""
-    known = {record.name: record for record in before.ledger}
+async def report_changes(
+    running: Mapping[str, str], records: list[Record], desired: Mapping[str, Release]
+) -> None:
+    """Show what changes inside each host; a failure is a warning, as nothing depends on it."""
+    if not running or all(running.get(host) == each.name for host, each in desired.items()):
+        return
+    # imported for a change alone: a preview without one is not to wait for it
+    diff = import_module("flakeship.nix.diff.report")
+    pairs = list(diff.replaced(running, records, desired))
+    reports = [_in_background(diff.report, *pair) for pair in pairs]
+    done = await asyncio.gather(*reports, return_exceptions=True)
+    for (before, after), result in zip(pairs, done, strict=True):
+        if isinstance(result, str):
+            pulumi.log.info(f"{result}\n  `flakeship diff` shows all of it")
+        else:
+            heading = diff.heading(before, after)
+            pulumi.log.warn(f"{heading}: the changes inside cannot be shown: {result}")
+
+
+def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
+    """Like asyncio.to_thread, but a program that ends with an error does not wait for it."""
+    done: Future[str] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(act(*given))
+        except Exception as error:  # noqa: BLE001 - it becomes a warning, whatever it is
+            done.set_exception(error)
+
+    done.set_running_or_notify_cancel()
+    Thread(target=run, daemon=True).start()
+    return asyncio.wrap_future(done)
+
+
+def _declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, NixImage]:
+    known = {record.name: record.artifact.files for record in before.ledger}
     releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
     return {
         release.name: NixImage(
@@ -97,14 +138,9 @@ def declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, Ni
             {
                 "release": release,
                 "stack": stack,
-                "verified": known[release.name].artifact.files if release.name in known else (),
+                "verified": known.get(release.name, ()),
                 "max_image_disk": plan.max_image_disk.get(release.name, 0),
             },
         )
         for release in releases
     }
-
-
-def run() -> None:
-    """Run the program of the selected stack."""
-    lifecycle.run(program)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import diff, doctor, login, status, sweep, verify
+from flakeship.operate import actions, diff, doctor, status
 from flakeship.state import stack
+from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
 from flakeship.system.process import install_signal_handlers
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
 """
-
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
@@ -46,37 +45,32 @@ def commands(name: str | None, verbose: bool) -> None:
 def choose(name: str | None) -> None:
     """Work in the project's directory, which Pulumi looks for upwards, and on a named stack."""
     here = Path.cwd()
-    project = next(
-        (each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file()), here
-    )
-    os.chdir(project)
+    projects = (each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file())
+    os.chdir(next(projects, here))
     if name:
         os.environ["PULUMI_STACK"] = name
 
 
 def servers(context: click.Context, _parameter: object, start: str) -> list[str]:
     """The names of the stack's servers, for completion."""
-    completing(context)
-    try:
-        return [name for name in stack.selected().outputs.servers if name.startswith(start)]
-    except (FlakeshipError, OSError):
-        return []
+    return completed(context, start, lambda outputs: outputs.servers)
 
 
 def releases(context: click.Context, _parameter: object, start: str) -> list[str]:
     """The names in the stack's ledger, for completion."""
-    completing(context)
+    return completed(context, start, lambda outputs: [each.name for each in outputs.ledger])
+
+
+def completed(
+    context: click.Context, start: str, names: Callable[[StackOutputs], Iterable[str]]
+) -> list[str]:
+    """The names that begin like that; none where the stack cannot be read."""
+    # what the group does: it is not run for a completion
+    choose(context.parent.params.get("name") if context.parent else None)
     try:
-        return [
-            each.name for each in stack.selected().outputs.ledger if each.name.startswith(start)
-        ]
+        return [name for name in names(stack.selected().outputs) if name.startswith(start)]
     except (FlakeshipError, OSError):
         return []
-
-
-def completing(context: click.Context) -> None:
-    """Do what the group does: it is not run for a completion."""
-    choose(context.parent.params.get("name") if context.parent else None)
 
 
 SERVER = click.argument("server", default="", shell_complete=servers)
@@ -94,7 +88,7 @@ def show_status(as_json: bool) -> None:
 @SERVER
 def log_in(server: str) -> None:
     """Log in to a server, or to a machine by its id."""
-    argv = list(login.command(stack.selected(), server))
+    argv = list(actions.login(stack.selected(), server))
     sys.stdout.flush()
     os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
 
@@ -104,8 +98,10 @@ def log_in(server: str) -> None:
 @AS_JSON
 def verify_again(server: str, as_json: bool) -> None:
     """Run the checks of running servers once more; nothing changes."""
-    done = verify.verify(stack.selected(), server)
-    click.echo(json.dumps([asdict(each) for each in done]) if as_json else verify.text(done))
+    done = actions.verify(stack.selected(), server)
+    click.echo(
+        json.dumps([asdict(each) for each in done]) if as_json else actions.verify_text(done)
+    )
 
 
 @commands.command("diff")
@@ -123,8 +119,8 @@ def show_diff(from_: str, to: str) -> None:
 @AS_JSON
 def remove_orphans(as_json: bool) -> None:
     """Remove orphaned resources, which a killed run has left."""
-    done = sweep.sweep(stack.selected())
-    click.echo(json.dumps(asdict(done)) if as_json else sweep.text(done))
+    done = actions.sweep(stack.selected())
+    click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
 
 
 @commands.command("doctor")
@@ -141,16 +137,11 @@ def check_tools(as_json: bool) -> None:
 
 
 def main() -> int:
-    """Run the command line; the exit code."""
+    """Run the command line; failures are one message on standard error. The exit code."""
     os.umask(0o077)  # keys, and files with addresses, are for their owner alone
     install_signal_handlers()
-    return guarded(lambda: commands.main(prog_name="flakeship", standalone_mode=False))
-
-
-def guarded(act: Callable[[], Any]) -> int:
-    """Run a command; failures are one message on standard error."""
     try:
-        act()
+        commands.main(prog_name="flakeship", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code

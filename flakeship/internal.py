@@ -15,6 +15,8 @@ from flakeship.system import log
 from flakeship.system.process import install_signal_handlers
 from flakeship.targets.base import Command
 
+OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
+
 
 def core() -> Mapping[str, Command]:
     """The commands that belong to no target."""
@@ -41,7 +43,7 @@ def find(name: str) -> Command:
             code="command-unknown",
             given=name,
             allowed=", ".join(f"{prefix}{each}" for each in commands),
-            remedy="a stack that was deployed by another version is destroyed by that version",
+            remedy=OTHER_VERSION,
         )
     return commands[own]
 
@@ -60,7 +62,7 @@ def run(name: str, text: str) -> str:
             "its request cannot be read",
             code="state-unreadable",
             key=name,
-            remedy="a stack that was deployed by another version is destroyed by that version",
+            remedy=OTHER_VERSION,
             details=[f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()],
         ) from error
     answer = command.run(request, os.environ.get("PULUMI_COMMAND_STDOUT", ""))

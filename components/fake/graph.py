@@ -15,7 +15,7 @@ from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, 
 
 from ..command import answer, command
 from ..nix_image import NixImage
-from ..target import Deployment, Graph
+from ..outputs import Deployment, Graph
 from ..verification import Verification
 
 

@@ -12,7 +12,7 @@ from flakeship.targets.local.plan import LocalPlan
 from flakeship.targets.local.server_plan import ServerPlan
 
 from ..nix_image import NixImage
-from ..target import Deployment, Graph
+from ..outputs import Deployment, Graph
 from ..verification import Verification
 from .server import LocalCutover, LocalServer
 

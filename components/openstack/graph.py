@@ -18,7 +18,7 @@ from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import words
 
 from ..nix_image import NixImage
-from ..target import Deployment, Graph
+from ..outputs import Deployment, Graph
 from .glance_image import ImageVisibility
 from .network import Address, Cutover
 from .server import Server, ServerArgs, TestServer, TestServerArgs

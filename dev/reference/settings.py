@@ -8,10 +8,10 @@ from typing import Any
 
 from dev.reference.docstrings import docstrings
 from dev.reference.tables import table
-from flakeship.config.fields import Model
 from flakeship.config.server import TARGET, AnyServer
 from flakeship.config.settings import AnySettings
 from flakeship.model.checks import Check
+from flakeship.model.fields import Model
 from flakeship.model.ports import Port
 from flakeship.targets import registry
 from flakeship.targets.base import TargetSpec

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from flakeship.config.fields import Model, Name, Size
-from flakeship.config.options import ServerOptions
-from flakeship.config.ports import Ports, validate_ports
 from flakeship.model.checks import Check
+from flakeship.model.fields import Model, Name
 from flakeship.model.ports import Port, with_ssh
-
-OptionsT = TypeVar("OptionsT", bound=ServerOptions)
-DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
 
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
+
+UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
+
+
+def _mebibytes(value: object) -> object:
+    if isinstance(value, str):
+        if size := re.fullmatch(r"\s*(\d+)\s*([MGT])(?:iB)?", value):
+            return int(size[1]) * UNITS[size[2]]
+        if not re.fullmatch(r"\s*-?\d+\s*", value):
+            raise ValueError(
+                "must be a size: a number with M, G or T, or a plain number of MiB, such as 2G, "
+                f"2048M or 2048, got {json.dumps(value)}"
+            )
+    return value
+
+
+def _port(value: object) -> object:
+    alone = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+    return {"port": value} if alone else value
 
 
 def present(value: object) -> object:
@@ -26,11 +43,24 @@ def present(value: object) -> object:
     return {} if value is None else value
 
 
-class Server(Model, Generic[OptionsT]):
-    """A server: a stable name, the shape of its machines, and what it serves.
+Size = Annotated[
+    int,
+    BeforeValidator(_mebibytes),
+    Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
+]
+DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+Ports = list[Annotated[Port, BeforeValidator(_port)]]
 
-    `options` are the keys of the stack's target.
-    """
+
+class ServerOptions(Model):
+    """The keys of a server that one target alone has: the block `<target>:` of a server."""
+
+
+OptionsT = TypeVar("OptionsT", bound=ServerOptions)
+
+
+class Server(Model, Generic[OptionsT]):
+    """A server; `options` are the keys of the stack's target."""
 
     renamed: ClassVar[Mapping[str, str]] = {"data": "dataDisks"}
 
@@ -87,3 +117,29 @@ class Server(Model, Generic[OptionsT]):
 
 
 AnyServer = Server[Any]
+
+
+def refuse_duplicates(kind: str, values: Iterable[object]) -> None:
+    """Raise ValueError where a value is given twice."""
+    twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{kind} {', '.join(twice)} is given more than once")
+
+
+def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) -> None:
+    """Raise ValueError for duplicates, and where ports, checks and data disks do not fit."""
+    labels = [port.label for port in with_ssh(ports)]
+    refuse_duplicates("port", labels)
+    refuse_duplicates("check", [check.name for check in checks])
+    need_data = [f"port {port.label}" for port in ports if port.needs_data]
+    named = [*need_data, *(f"check {check.name}" for check in checks if check.needs_data)]
+    if named and not data_disks:
+        raise ValueError(f"{', '.join(named)}: needsData is true, but the server has no data disk")
+    for check in checks:
+        if check.port and str(check.port) not in labels:
+            uses = f"check {check.name} uses TCP port {check.port}"
+            if f"udp {check.port}" in labels:
+                raise ValueError(f"{uses}, but only UDP port {check.port} is declared")
+            raise ValueError(f"{uses}, which is not declared")
+        if f"port {check.port}" in need_data and not check.needs_data:
+            raise ValueError(f"check {check.name} uses port {check.port}: set its needsData too")

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from flakeship.config.errors import problem, refused_together
-from flakeship.config.fields import Model, refuse_duplicates
-from flakeship.config.options import TargetOptions
-from flakeship.config.server import TARGET, OptionsT, Server, present
+from flakeship.config.errors import NAMESPACE, problem
+from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
 from flakeship.config.target import TargetSchema
-from flakeship.model.errors import SettingError
+from flakeship.model.checks import Check
+from flakeship.model.errors import SettingError, SettingsError
+from flakeship.model.fields import Model
 
-NAMESPACE = "flakeship:"
+
+class TargetOptions(Model):
+    """The keys of a stack that one target alone has: `flakeship:<target>`."""
+
+    @property
+    def further_checks(self) -> Mapping[str, Sequence[Check]]:
+        """Checks beside those of servers, by the key below the target's block."""
+        return {}
+
+    def check(self, servers: Sequence[Server[Any]]) -> None:
+        """Refuse servers that contradict each other on this target. Raises SettingError."""
+
 
 TargetT = TypeVar("TargetT", bound=TargetOptions)
 
@@ -72,18 +83,13 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         return list(dict.fromkeys(used))
 
     @model_validator(mode="after")
-    def distinct(self) -> Settings[TargetT, OptionsT]:
-        """No two servers share a name or a port of the workstation."""
+    def consistent(self) -> Settings[TargetT, OptionsT]:
+        """No two servers share a name or a port of the workstation, and named files are there."""
         refuse_duplicates("servers: the name", [server.name for server in self.instances])
         refuse_duplicates(
             "servers: the host port",
             [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
         )
-        return self
-
-    @model_validator(mode="after")
-    def files(self) -> Settings[TargetT, OptionsT]:
-        """What is named by a path is there."""
         if not self.flake.startswith((".", "/")) and Path(self.flake).is_dir():
             raise ValueError(f"flake: {self.flake} is a directory: write ./{self.flake}")
         if self.flake.startswith((".", "/")) and not Path(self.flake, "flake.nix").is_file():
@@ -104,9 +110,8 @@ def read(
 ) -> tuple[AnySettings, TargetSchema]:
     """Settings from a stack's whole configuration, as Pulumi hands it over: text by full key.
 
-    Lists and objects come as JSON; `secret` tells which keys are encrypted. `find` gives the schema
-    of a target by its name, `targets` are all names. Raises SettingError for one thing that is
-    wrong, and SettingsError for several.
+    `secret` tells which keys are encrypted, `find` gives the schema of one of the `targets`. Raises
+    SettingError for one thing that is wrong, and SettingsError for several.
     """
     given: dict[str, Any] = {}
     for key, text in config.items():
@@ -118,92 +123,78 @@ def read(
                     key=key,
                     remedy="set it without --secret, and let the server fetch its own secrets",
                 )
-            given[key.removeprefix(NAMESPACE)] = structured(text)
+            given[key.removeprefix(NAMESPACE)] = _structured(text)
     schema = find(str(given.get("target", "local")))
     return validated(given, schema, targets), schema
 
 
+def _structured(text: str) -> object:
+    if text.startswith(("[", "{")):
+        with contextlib.suppress(json.JSONDecodeError):
+            return json.loads(text)
+    return text
+
+
 def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -> AnySettings:
     """Settings from plain values. Raises SettingError or SettingsError."""
+
+    def with_block(keys: dict[str, Any], where: str = "") -> dict[str, Any]:
+        own = {}
+        for key, value in keys.items():
+            if key not in targets or key == schema.name:
+                own[TARGET if key == schema.name else key] = value
+            elif value != {}:  # Pulumi.yaml gives every stack the empty blocks of all targets
+                raise SettingError(
+                    f"is a block of the target {key}, and this stack's is {schema.name}",
+                    code="setting-other-target",
+                    key=f"{NAMESPACE}{where}{key}",
+                )
+        return own
+
     model = Settings[schema.settings, schema.server]  # type: ignore[name-defined]
-    try:
-        found: AnySettings = model.model_validate(
-            with_blocks(given, schema, targets), by_name=False
-        )
-    except ValidationError as error:
-        raise refused_together([problem(each, model, schema) for each in error.errors()]) from error
-    found.options.check(found.servers)
-    if refused := list(unsupported(found, schema)):
-        raise refused_together(refused)
-    return found
-
-
-def with_blocks(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -> dict[str, Any]:
-    """The settings with the target's own blocks where the models have them.
-
-    Empty blocks of other targets are left out: Pulumi.yaml gives every stack its defaults. Raises
-    SettingError for any other block of another target.
-    """
-
-    def moved(keys: dict[str, Any], where: str) -> dict[str, Any]:
-        others = [key for key in keys if key in targets and key != schema.name and keys[key] != {}]
-        if others:
-            raise SettingError(
-                f"is a block of the target {others[0]}, and this stack's is {schema.name}",
-                code="setting-other-target",
-                key=f"{NAMESPACE}{where}{others[0]}",
-            )
-        own = {key: value for key, value in keys.items() if key not in targets}
-        return own | ({TARGET: keys[schema.name]} if schema.name in keys else {})
-
-    found = moved(given, "")
-    if isinstance(found.get("servers"), list):
-        found["servers"] = [
-            moved(each, f"servers[{number}].") if isinstance(each, dict) else each
-            for number, each in enumerate(found["servers"])
+    stack = with_block(given)
+    if isinstance(stack.get("servers"), list):
+        stack["servers"] = [
+            with_block(each, f"servers[{number}].") if isinstance(each, dict) else each
+            for number, each in enumerate(stack["servers"])
         ]
+    try:
+        found: AnySettings = model.model_validate(stack, by_name=False)
+    except ValidationError as error:
+        problems = [problem(each, model, schema) for each in error.errors()]
+    else:
+        found.options.check(found.servers)
+        problems = list(_unsupported(found, schema))
+    if problems:
+        raise problems[0] if len(problems) == 1 else SettingsError(problems)
     return found
 
 
-def unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[SettingError]:
-    """What the settings ask for that the target cannot do."""
-
+def _unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[SettingError]:
     def refuse(key: str, what: str, remedy: str = "") -> SettingError:
         return SettingError(what, code="setting-unsupported", key=NAMESPACE + key, remedy=remedy)
 
     can, name = schema.features, schema.name
+    checks: dict[str, Sequence[Check]] = {}
     for number, server in enumerate(settings.servers):
         where = f"servers[{number}]"
+        checks[f"{where}.checks"] = server.checks
         if server.data_disks and not can.data_disks:
             yield refuse(f"{where}.dataDisks", f"the target {name} has no data disks")
         for index, port in enumerate(server.ports):
             if port.allow_from and not can.sources:
                 key = f"{where}.ports[{index}].allowFrom"
                 yield refuse(key, f"the target {name} cannot restrict a port to networks")
-    for key, checks in (
-        *((f"servers[{n}].checks", server.checks) for n, server in enumerate(settings.servers)),
-        *((f"{name}.{key}", checks) for key, checks in settings.options.further_checks.items()),
-    ):
-        taken = sorted({check.name for check in checks} & schema.checks)
-        if taken:
-            what = f"{', '.join(taken)} is the name of a built-in check"
-            yield refuse(key, what, "rename it")
+    checks |= {f"{name}.{key}": found for key, found in settings.options.further_checks.items()}
+    for key, found in checks.items():
+        if taken := sorted({check.name for check in found} & schema.checks):
+            yield refuse(key, f"{', '.join(taken)} is the name of a built-in check", "rename it")
     if not settings.servers and not can.no_servers:
         yield refuse("servers", f"the target {name} needs at least one server")
-    if can.standby and settings.standby_releases >= settings.retain_releases:
-        yield refuse(
-            "standbyReleases",
-            f"{settings.standby_releases} older releases stay running, so retainReleases must be "
-            f"at least {settings.standby_releases + 1}",
-        )
+    standby = settings.standby_releases
+    if can.standby and standby >= settings.retain_releases:
+        more = f"retainReleases must be at least {standby + 1}"
+        yield refuse("standbyReleases", f"{standby} older releases stay running, so {more}")
     # Pulumi.yaml gives every stack its defaults, so the default cannot be told from a setting
-    if not can.standby and settings.standby_releases != 1:
+    if not can.standby and standby != 1:
         yield refuse("standbyReleases", f"the target {name} keeps no older machine running")
-
-
-def structured(text: str) -> object:
-    """A list or an object where the text is one; other texts stay what they are."""
-    if text.startswith(("[", "{")):
-        with contextlib.suppress(json.JSONDecodeError):
-            return json.loads(text)
-    return text

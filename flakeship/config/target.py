@@ -7,45 +7,40 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     # internal commands import a target's specification, and have no use for models of settings
-    from flakeship.config.options import ServerOptions, TargetOptions
+    from flakeship.config.server import ServerOptions
+    from flakeship.config.settings import TargetOptions
 
 
 @dataclass(frozen=True)
 class ImageSupport:
-    """The image formats and the firmware that a target boots, and the variants of nix/ with both.
-
-    The first variant is what is built where the settings name none.
-    """
+    """The image formats and the firmware that a target boots, and the variants with both."""
 
     formats: tuple[str, ...]
     firmware: tuple[str, ...]
-    variants: tuple[str, ...]
+    variants: tuple[str, ...]  # the first is built where the settings name none
 
 
 @dataclass(frozen=True)
 class Features:
-    """What settings may ask of a target; a setting that asks for more is refused.
+    """What settings may ask of a target; a setting that asks for more is refused."""
 
-    `data_disks`: disks that outlive machines. `host_ports`: ports of the workstation that lead to a
-    server. `sources`: ports that only some networks reach (`allowFrom`). `standby`: older machines
-    stay running (`standbyReleases`). `no_servers`: a stack may publish images alone. `secrets`:
-    what a run records for the next one may hold secrets, such as user data.
-    """
-
-    data_disks: bool = False
-    host_ports: bool = False
-    sources: bool = False
-    standby: bool = False
-    no_servers: bool = False
-    secrets: bool = False
+    data_disks: bool = False  # disks that outlive machines
+    host_ports: bool = False  # ports of the workstation that lead to a server
+    sources: bool = False  # ports that only some networks reach (`allowFrom`)
+    standby: bool = False  # older machines stay running (`standbyReleases`)
+    no_servers: bool = False  # a stack may publish images alone
+    secrets: bool = False  # what a run records for the next one may hold some, such as user data
 
 
 class TargetSchema(Protocol):
     """The part of a target's specification that concerns settings."""
 
-    @property
-    def name(self) -> str:
-        """The value of flakeship:target, and the key of its own settings."""
+    name: str
+    """The value of flakeship:target, and the key of its own settings."""
+    features: Features
+    images: ImageSupport
+    checks: frozenset[str]
+    """The names of the checks that it adds; a user's check may not have them."""
 
     @property
     def settings(self) -> type[TargetOptions]:
@@ -54,15 +49,3 @@ class TargetSchema(Protocol):
     @property
     def server(self) -> type[ServerOptions]:
         """The model of the block <name> of a server."""
-
-    @property
-    def features(self) -> Features:
-        """What settings may ask of it."""
-
-    @property
-    def images(self) -> ImageSupport:
-        """What it boots."""
-
-    @property
-    def checks(self) -> frozenset[str]:
-        """The names of the checks that it adds; a user's check may not have them."""

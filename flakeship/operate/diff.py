@@ -8,7 +8,7 @@ from flakeship.config import settings
 from flakeship.model import ledger
 from flakeship.model.release import Release
 from flakeship.nix.diff.report import report
-from flakeship.operate.target import nothing_verified
+from flakeship.operate.actions import nothing_verified
 from flakeship.release.desired import Flake
 from flakeship.state.stack import Stack, configuration
 from flakeship.targets import registry
@@ -22,28 +22,23 @@ def diff(stack: Stack, before: str = "", after: str = "") -> str:
     `before` and `after` name releases of the ledger. Without `before` it is what runs, without
     `after` what the flake has now. Raises FlakeshipError where there is nothing to compare.
     """
-    pairs = compared(stack, before, after)
     return "\n\n".join(
         f"{new.host}: {new.name} is the same release"
         if old.name == new.name
         else report(old, new, full=True)
-        for old, new in pairs
+        for old, new in _compared(stack, before, after)
     )
 
 
-def compared(stack: Stack, before: str, after: str) -> list[tuple[Release, Release]]:
+def _compared(stack: Stack, before: str, after: str) -> list[tuple[Release, Release]]:
     """The releases to compare: of each host the older and the newer one."""
-    records = list(stack.outputs.ledger)
-
-    def named(name: str, option: str) -> Release:
-        return ledger.choose(records, name, option).release
-
-    running = list(stack.outputs.running.values())
-    baselines = [named(name, "FROM") for name in ([before] if before else running)]
+    records = stack.outputs.ledger
+    names = [before] if before else stack.outputs.running.values()
+    baselines = [ledger.choose(records, name, "FROM").release for name in names]
     if not baselines:
         raise nothing_verified(stack)
     if after:
-        candidate = named(after, "TO")
+        candidate = ledger.choose(records, after, "TO").release
         # of several hosts that run, it is the one whose release is asked for
         same_host = [each for each in baselines if before or each.host == candidate.host]
         return [(each, candidate) for each in same_host or baselines[:1]]

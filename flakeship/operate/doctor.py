@@ -12,6 +12,16 @@ from flakeship.system.process import run
 from flakeship.targets import registry
 from flakeship.targets.base import Tool
 
+EVERY = "every stack"
+
+TOOLS = (
+    Tool("pulumi", "https://www.pulumi.com/docs/iac/download-install/"),
+    Tool("nix", "https://nixos.org/download/"),
+    Tool("git", "the package git"),
+    Tool("ssh", "the package openssh-client or openssh"),
+    Tool("ssh-keygen", "the package openssh-client or openssh"),
+)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -32,17 +42,6 @@ class Found:
     def required(self) -> bool:
         """Whether every stack needs it, and not those of one target alone."""
         return self.needed_for == EVERY
-
-
-EVERY = "every stack"
-
-TOOLS = (
-    Tool("pulumi", "https://www.pulumi.com/docs/iac/download-install/"),
-    Tool("nix", "https://nixos.org/download/"),
-    Tool("git", "the package git"),
-    Tool("ssh", "the package openssh-client or openssh"),
-    Tool("ssh-keygen", "the package openssh-client or openssh"),
-)
 
 
 def tools() -> list[Found]:
@@ -74,8 +73,8 @@ def text(found: Sequence[Found]) -> str:
     """A table for a person."""
     width = max(len(tool.command) for tool in found)
     return "\n".join(
-        f"{'x' if tool.missing else ' '} {tool.command:{width}}  "
-        + (f"missing, needed for {tool.needed_for}: {tool.get}" if tool.missing else "")
-        + (f"{tool.version:10} {tool.path}" if tool.path else "")
+        f"  {tool.command:{width}}  {tool.version:10} {tool.path}"
+        if tool.path
+        else f"x {tool.command:{width}}  missing, needed for {tool.needed_for}: {tool.get}"
         for tool in found
     )

@@ -5,35 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from flakeship.model import ledger
+from flakeship.model import codec, ledger
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import CheckResult, Evidence, table
+from flakeship.model.evidence import Evidence, table
 from flakeship.model.machine import MachineId
 from flakeship.model.sizes import MIB
-from flakeship.operate.target import nothing_verified, operator
-from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack
+from flakeship.operate.actions import nothing_verified, operator
+from flakeship.state.stack import VERIFICATION, Stack
 from flakeship.targets.base import Operator
 
 
 def status(stack: Stack) -> str:
-    """The status of a stack for a person, from its state alone.
-
-    Raises FlakeshipError when nothing in it has been verified yet.
-    """
-    if not stack.outputs.running:
-        raise nothing_verified(stack)
-    serves = operator(stack)
+    """The status of a stack for a person, from its state alone."""
     proven = evidence(stack)
-    lines = releases(stack, serves)
+    serves = operator(stack)
+    lines = _releases(stack, serves)
     for name in stack.outputs.servers:
-        lines += ["", *server(stack, name, serves, proven)]
+        lines += ["", *_server(stack, name, serves, proven)]
     if not stack.outputs.servers:
         for each in proven.values():
             lines += ["", f"{each.machine}: a test server, removed after its verification"]
-            lines += verified(each)
+            lines += _verified(each)
     if orphans := serves.orphans():
         lines += ["", f"orphaned resources, left by a killed run: {', '.join(orphans)}"]
         lines += [f"`flakeship --stack {stack.name} sweep` removes them"]
@@ -42,24 +34,24 @@ def status(stack: Stack) -> str:
 
 def plain(stack: Stack) -> Mapping[str, Any]:
     """The status as plain values, for scripts: the stack's outputs but the secret ones."""
-    if not stack.outputs.running:
-        raise nothing_verified(stack)
+    checks = {each.machine: codec.plain(each)["checks"] for each in evidence(stack).values()}
     shown = {name: value for name, value in stack.raw_outputs.items() if name != "machines"}
-    checks = {
-        each.machine: TypeAdapter(list[CheckResult]).dump_python(each.checks, mode="json")
-        for each in evidence(stack).values()
-    }
     return {**shown, "checks": checks}
 
 
-def releases(stack: Stack, serves: Operator) -> list[str]:
-    """The releases that run, and the ledger."""
-    records = list(stack.outputs.ledger)
-    running = list(stack.outputs.running.values())
+def evidence(stack: Stack) -> dict[str, Evidence]:
+    """The evidence of every verified machine, by its id. Raises FlakeshipError without any."""
+    if not stack.outputs.running:
+        raise nothing_verified(stack)
+    found = stack.of(VERIFICATION)
+    return {machine: each.result(Evidence) for machine, each in found.items() if each.printed}
+
+
+def _releases(stack: Stack, serves: Operator) -> list[str]:
+    records, running = stack.outputs.ledger, stack.outputs.running.values()
     lines = []
-    for record in (
-        ledger.choose(records, name, f"stack {stack.name}, output running") for name in running
-    ):
+    for name in running:
+        record = ledger.choose(records, name, f"stack {stack.name}, output running")
         lines += ["", f"release   {record.name} ({record.release.version})"]
         lines += [f"toplevel  {record.release.toplevel}"]
         for file in record.artifact.files:
@@ -76,8 +68,7 @@ def releases(stack: Stack, serves: Operator) -> list[str]:
     return lines
 
 
-def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evidence]) -> list[str]:
-    """How to log in to a server, its evidence, and its standby machines."""
+def _server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evidence]) -> list[str]:
     output = stack.outputs.servers[name]
     if output.machine not in proven:
         raise FlakeshipError(
@@ -96,18 +87,11 @@ def server(stack: Stack, name: str, serves: Operator, proven: Mapping[str, Evide
     return [
         f"{name}: {', '.join(filter(None, [output.ssh, *ports]))}",
         *serves.describe(name, output),
-        *verified(proven[output.machine]),
+        *_verified(proven[output.machine]),
         *standby,
     ]
 
 
-def verified(proof: Evidence) -> list[str]:
-    """When and how quickly, and the table of the checks."""
+def _verified(proof: Evidence) -> list[str]:
     seconds = f"SSH answered after {proof.seconds_to_ssh:.1f} s"
     return [f"  verified {proof.at}, {seconds}", *table(proof.checks)]
-
-
-def evidence(stack: Stack) -> dict[str, Evidence]:
-    """The evidence of every verified machine, by its id."""
-    found = stack.of(VERIFICATION)
-    return {machine: each.result(Evidence) for machine, each in found.items() if each.printed}

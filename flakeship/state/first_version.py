@@ -7,27 +7,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 
-def target(outputs: Mapping[str, Any]) -> str:
-    """The target that wrote them: only a cloud has a project."""
-    return "openstack" if outputs.get("project") else "local"
-
-
-def upgraded(outputs: Mapping[str, Any], target: str) -> dict[str, Any]:
-    """The same outputs in the shape of schema 1, as far as commands that change nothing need it.
-
-    Records of what machines were made of are left out: nothing is deployed from them.
-    """
+def upgraded(outputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The target, and of the outputs what commands that change nothing need, as schema 1."""
+    target = "openstack" if outputs.get("project") else "local"  # only a cloud has a project
     running = outputs.get("running") or {}
-    servers = {
-        name: _server(report, target, running)
-        for name, report in (outputs.get("servers") or {}).items()
-    }
-    details = {key: outputs[key] for key in ("published", "project") if outputs.get(key)}
-    return {
+    servers = (outputs.get("servers") or {}).items()
+    return target, {
         "running": running,
         "releases": [_record(record) for record in outputs.get("releases") or []],
-        "servers": servers,
-        target: details,
+        "servers": {name: _server(report, target, running) for name, report in servers},
+        target: {key: outputs[key] for key in ("published", "project") if outputs.get(key)},
     }
 
 

@@ -1,4 +1,4 @@
-"""Keeps secrets out of stacks whose passphrase is public."""
+"""Keeps secrets out of stacks whose passphrase is public: it declares itself, by `public:`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 
-PUBLIC = "public:"
-"""How a public passphrase begins: it declares itself."""
-
-SALT = re.compile(r"^encryptionsalt\s*:", re.MULTILINE)
-
 
 def refuse_public(stack: str, secrets: Sequence[str], file: Path, env: Mapping[str, str]) -> None:
-    """Refuse to store secrets that Pulumi would encrypt with a public passphrase.
-
-    `secrets` names what would be secret, `file` is the stack's `Pulumi.<stack>.yaml` and `env` the
-    environment that Pulumi was started with. Raises FlakeshipError with the code
-    `passphrase-public`.
-    """
+    """Refuse what would be secret; `file` is the stack's, `env` what Pulumi was started with."""
     if secrets and is_public(file, env):
         raise FlakeshipError(
             "the passphrase of this stack is public, so it cannot protect secrets",
@@ -37,12 +27,9 @@ def is_public(file: Path, env: Mapping[str, str]) -> bool:
     Pulumi writes a salt into the stack's file where a passphrase encrypts, and none where a service
     does. A file that does not exist (--config-file names another) is assumed to have one.
     """
-    if not passphrase(env).startswith(PUBLIC):
+    if not passphrase(env).startswith("public:"):
         return False
-    try:
-        return bool(SALT.search(file.read_text()))
-    except FileNotFoundError:
-        return True
+    return not file.exists() or bool(re.search(r"(?m)^encryptionsalt\s*:", file.read_text()))
 
 
 def passphrase(env: Mapping[str, str]) -> str:

@@ -1,4 +1,8 @@
-"""The selected stack, as Pulumi has it."""
+"""The selected stack, as Pulumi has it, and the names of the resources in it.
+
+A name is `<kind>-<subject>`. Each kind is declared once, here or in the folder of the target that
+declares such resources, and is all that anybody knows of the prefix.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,31 @@ from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.state import outputs
 from flakeship.state.outputs import StackOutputs
-from flakeship.state.resources import Kind
 from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of every object in a state that stands for a value of another kind, such as a secret."""
+SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource, by the prefix of its names."""
+
+    prefix: str
+
+    def name(self, subject: str) -> str:
+        """The name of the resource of a subject: a release, a server or a machine."""
+        return f"{self.prefix}-{subject}"
+
+    def subject(self, urn: str) -> str | None:
+        """The subject of a resource of this kind; None for a resource of another kind."""
+        name = urn.rpartition("::")[2]
+        return name.removeprefix(f"{self.prefix}-") if name.startswith(f"{self.prefix}-") else None
+
+
+IMAGE = Kind("image")  # the build of a release's image, by the release's name
+VERIFICATION = Kind("verification")  # of a machine, by the machine's id
 
 
 @dataclass(frozen=True)
@@ -96,41 +118,26 @@ class Stack:
     def raw_outputs(self) -> Mapping[str, Any]:
         """The stack's outputs as plain values, but for the secret ones: they are encrypted here."""
         found = next((each.outputs for each in self.resources if each.token == STACK), {})
-        return {name: value for name, value in found.items() if not encrypted(value)}
+        encrypted = {k for k, v in found.items() if isinstance(v, Mapping) and SIGNATURE in v}
+        return {name: value for name, value in found.items() if name not in encrypted}
 
     @cached_property
     def outputs(self) -> StackOutputs:
-        """The stack's outputs. Raises FlakeshipError where they cannot be read."""
+        """As outputs.read."""
         return outputs.read(self.raw_outputs, self.name)
 
     def of(self, kind: Kind) -> dict[str, Resource]:
-        """The resources of a kind, by their subjects.
-
-        Components are of no kind: their names are the user's, such as `verification`.
-        """
-        found = (
-            (kind.subject(each.urn), each)
+        """The resources of a kind, by their subjects."""
+        return {
+            subject: each
             for each in self.resources
-            if not each.token.startswith("flakeship:")
-        )
-        return {subject: each for subject, each in found if subject is not None}
-
-    @property
-    def pending(self) -> bool:
-        """Whether a run is under way, or was killed: operations were begun and not ended."""
-        return bool(self.deployment.get("pending_operations"))
-
-
-def encrypted(value: object) -> bool:
-    """Whether a value is one that Pulumi has encrypted."""
-    return isinstance(value, Mapping) and SIGNATURE in value
+            if not each.token.startswith("flakeship:")  # components: their names are the user's
+            and (subject := kind.subject(each.urn)) is not None
+        }
 
 
 def selected() -> Stack:
-    """The stack that Pulumi has selected (PULUMI_STACK, or `pulumi stack select`).
-
-    Raises FlakeshipError where there is none.
-    """
+    """The stack that Pulumi has selected. Raises FlakeshipError where there is none."""
     try:
         name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
         exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
@@ -150,11 +157,10 @@ def selected() -> Stack:
 def without_pending(stack: Stack) -> Stack:
     """The stack without the operations that a killed run has left half-way in its state.
 
-    Only what was recorded as done counts then. Pulumi's lock tells whether a run is under way:
-    raises FlakeshipError where it is held. Pulumi's own `up` keeps such operations until they
-    succeed, and on a cloud they may not: what the killed run has made is in their way.
+    Pulumi's own `up` keeps them until they succeed, and on a cloud they may not: what the killed
+    run has made is in their way. Raises FlakeshipError where Pulumi's lock tells that one runs.
     """
-    if not stack.pending:
+    if not stack.deployment.get("pending_operations"):
         return stack
     # of the stack alone: nothing in the state is to change
     target = [f"--target={each.urn}" for each in stack.resources[:1]]
@@ -173,6 +179,6 @@ def without_pending(stack: Stack) -> Stack:
 
 def configuration(stack: Stack) -> dict[str, Any]:
     """A stack's settings as `pulumi config --json` shows them, the project's defaults included."""
-    argv = ["pulumi", "config", "--json", "--stack", stack.name]
-    found: dict[str, Any] = json.loads(run(argv).stdout)
+    shown = run(["pulumi", "config", "--json", "--stack", stack.name]).stdout
+    found: dict[str, Any] = json.loads(shown)
     return found

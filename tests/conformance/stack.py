@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import changes, program
+from components import program
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Artifact, File, Release
@@ -92,7 +92,7 @@ class Deployed:
             patch.setattr(spec, "open", open_, raising=False)
             patch.setattr(program, "Flake", lambda *_: Evaluated(found))
             patch.setattr(program, "missing_images", lambda _: [])
-            patch.setattr(changes, "report", nothing)
+            patch.setattr(program, "report_changes", nothing)
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)
             patch.setattr(pulumi, "ResourceHookBinding", lambda **_: None)

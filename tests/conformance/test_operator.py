@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import login, status, sweep, verify
+from flakeship.operate import actions, status
 from flakeship.state import stack as state
 from flakeship.state.stack import Stack
 from tests.conformance.stack import Deployed, refusal
@@ -41,22 +41,22 @@ def test_the_status_has_every_server_and_the_ledger(deployed: Deployed) -> None:
 def test_a_login_leads_to_a_server_or_is_refused_with_the_reason(deployed: Deployed) -> None:
     machine = deployed.stack.outputs.servers["web"].machine
     for name in ("web", machine):
-        if error := refusal(partial(login.command, deployed.stack, name)):
+        if error := refusal(partial(actions.login, deployed.stack, name)):
             assert error.code == "login-impossible"
             assert error.remedy
         else:
-            assert login.command(deployed.stack, name)[0] == "ssh"
+            assert actions.login(deployed.stack, name)[0] == "ssh"
     with pytest.raises(FlakeshipError) as unknown:
-        login.command(deployed.stack, "wob")
+        actions.login(deployed.stack, "wob")
     assert (unknown.value.code, unknown.value.key) == ("server-unknown", "wob")
 
 
 @pytest.mark.usefixtures("world")
 def test_every_machine_is_verified_again_or_those_of_one_server(deployed: Deployed) -> None:
     servers = deployed.stack.outputs.servers
-    done = verify.verify(deployed.stack)
+    done = actions.verify(deployed.stack)
     assert {server.machine for server in servers.values()} <= {each.machine for each in done}
-    alone = {each.machine for each in verify.verify(deployed.stack, "db")}
+    alone = {each.machine for each in actions.verify(deployed.stack, "db")}
     assert servers["db"].machine in alone
     assert servers["web"].machine not in alone
 
@@ -64,7 +64,7 @@ def test_every_machine_is_verified_again_or_those_of_one_server(deployed: Deploy
 def test_a_sweep_spares_what_the_state_holds(deployed: Deployed, world: World) -> None:
     before = world()
     assert before
-    assert list(sweep.sweep(deployed.stack).removed) == []
+    assert list(actions.sweep(deployed.stack).removed) == []
     assert world() == before
 
 
@@ -72,7 +72,7 @@ def test_a_sweep_removes_what_a_killed_run_has_left(deployed: Deployed, world: W
     before = world()
     orphan = deployed.case.orphan(deployed.stack)
     assert world() == before | {orphan}
-    assert sweep.sweep(deployed.stack).removed
+    assert actions.sweep(deployed.stack).removed
     assert world() == before
 
 
@@ -86,9 +86,9 @@ def test_a_sweep_waits_for_a_run_under_way(
     def refuse(stack: Stack) -> Stack:
         raise FlakeshipError("a run is under way", code="stack-locked", key=stack.name)
 
-    monkeypatch.setattr(sweep, "without_pending", refuse)
+    monkeypatch.setattr(actions, "without_pending", refuse)
     monkeypatch.setattr(state, "without_pending", refuse)
     with pytest.raises(FlakeshipError) as locked:
-        sweep.sweep(pending)
+        actions.sweep(pending)
     assert locked.value.code == "stack-locked"
     assert world() > before

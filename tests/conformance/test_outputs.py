@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import login, status, sweep, verify
+from flakeship.operate import actions, status
 from flakeship.state import outputs
 from flakeship.state.outputs import SCHEMA
 from flakeship.state.stack import Stack
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 COMMANDS: dict[str, Callable[[Stack], object]] = {
     "status": status.status,
     "status --json": status.plain,
-    "ssh": lambda stack: login.command(stack, "web"),
-    "verify": verify.verify,
-    "sweep": sweep.sweep,
+    "ssh": lambda stack: actions.login(stack, "web"),
+    "verify": actions.verify,
+    "sweep": actions.sweep,
 }
 
 

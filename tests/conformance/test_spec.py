@@ -13,11 +13,11 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from flakeship.config.options import ServerOptions, TargetOptions
+from flakeship.config.server import ServerOptions
+from flakeship.config.settings import TargetOptions
 from flakeship.model.checks import BUILT_IN
 from flakeship.model.release import Firmware, Format
-from flakeship.state.resources import Kind
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Kind, Stack
 from flakeship.targets import registry
 from flakeship.targets.base import Command, Operator, Target
 from tests.conformance.stack import Deployed
@@ -78,7 +78,7 @@ def test_its_kinds_of_resources_do_not_overlap(target: str) -> None:
     from importlib import import_module  # noqa: PLC0415
 
     own = vars(import_module(f"flakeship.targets.{target}.resources")).values()
-    core = vars(import_module("flakeship.state.resources")).values()
+    core = vars(import_module("flakeship.state.stack")).values()
     prefixes = {each.prefix for each in (*own, *core) if isinstance(each, Kind)}
     for one in prefixes:
         assert [other for other in prefixes if f"{one}-".startswith(f"{other}-")] == [one]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flakeship.config.fields import Name
-from flakeship.config.options import ServerOptions, TargetOptions
-from flakeship.config.server import Server
+from flakeship.config.server import Server, ServerOptions
+from flakeship.config.settings import TargetOptions
+from flakeship.model.fields import Name
 
 
 class FakeSettings(TargetOptions):

@@ -9,8 +9,8 @@ from flakeship.config.target import Features, ImageSupport
 from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
 
 if TYPE_CHECKING:
-    from flakeship.config.options import ServerOptions, TargetOptions
-    from flakeship.config.settings import AnySettings
+    from flakeship.config.server import ServerOptions
+    from flakeship.config.settings import AnySettings, TargetOptions
     from flakeship.state.stack import Stack
 
 

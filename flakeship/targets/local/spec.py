@@ -9,8 +9,8 @@ from flakeship.config.target import Features, ImageSupport
 from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
 
 if TYPE_CHECKING:
-    from flakeship.config.options import ServerOptions, TargetOptions
-    from flakeship.config.settings import AnySettings
+    from flakeship.config.server import ServerOptions
+    from flakeship.config.settings import AnySettings, TargetOptions
     from flakeship.state.stack import Stack
 
 
@@ -34,14 +34,14 @@ class Local:
     @property
     def settings(self) -> type[TargetOptions]:
         """No settings of its own."""
-        from flakeship.config.options import TargetOptions  # noqa: PLC0415
+        from flakeship.config.settings import TargetOptions  # noqa: PLC0415
 
         return TargetOptions
 
     @property
     def server(self) -> type[ServerOptions]:
         """No keys of its own in a server."""
-        from flakeship.config.options import ServerOptions  # noqa: PLC0415
+        from flakeship.config.server import ServerOptions  # noqa: PLC0415
 
         return ServerOptions
 

@@ -10,13 +10,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from flakeship.config.fields import Cidr, Model
-from flakeship.config.options import ServerOptions, TargetOptions
-from flakeship.config.ports import Ports, validate_ports
-from flakeship.config.server import Server
-from flakeship.config.settings import Settings
+from flakeship.config.server import Ports, Server, ServerOptions, validate_ports
+from flakeship.config.settings import Settings, TargetOptions
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
+from flakeship.model.fields import Cidr, Model
 from flakeship.targets.openstack.requests import Access, Visibility
 
 # Nova's policy for the hypervisors of the servers of a release

@@ -10,7 +10,7 @@ import pytest
 from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
-from flakeship.operate import verify
+from flakeship.operate import actions
 from flakeship.state import outputs
 from flakeship.state.stack import Stack
 from flakeship.targets.base import Verified
@@ -37,13 +37,13 @@ def test_where_nothing_is_verified_there_is_nothing_to_repeat(target: str) -> No
     # on a cloud the cutover is an association of Neutron's, and no command of ours
     moved = resource("address-web", floatingIp="203.0.113.7")
     with pytest.raises(FlakeshipError) as refused:
-        verify.verify(Stack("dev", {"resources": [header(target), moved]}))
+        actions.verify(Stack("dev", {"resources": [header(target), moved]}))
     assert refused.value.code == "nothing-verified"
 
 
 def test_a_target_that_this_version_does_not_have_means_that_it_is_older() -> None:
     with pytest.raises(FlakeshipError) as refused:
-        verify.verify(Stack("dev", {"resources": [header("proxmox")]}))
+        actions.verify(Stack("dev", {"resources": [header("proxmox")]}))
     assert (refused.value.code, refused.value.key) == ("outputs-newer", "stack dev")
 
 
@@ -64,7 +64,7 @@ def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
     assert repeated(stack, "mail-22222222-abcd", repeat) == repeated(stack, "mail", repeat)
     done: Sequence[Verified] = repeated(stack, "mail", repeat)
     assert [each.machine for each in done] == ["mail-22222222-abcd"]
-    assert "mail-22222222-abcd\n  ✓ a    0.00 s" in verify.text(done)
+    assert "mail-22222222-abcd\n  ✓ a    0.00 s" in actions.verify_text(done)
 
 
 @pytest.mark.parametrize("active", [True, False])

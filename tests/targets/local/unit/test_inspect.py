@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.config.options import ServerOptions, TargetOptions
-from flakeship.config.settings import AnySettings, Settings
+from flakeship.config.server import ServerOptions
+from flakeship.config.settings import AnySettings, Settings, TargetOptions
 from flakeship.release.desired import Desired
 from flakeship.targets.local import cutover, qemu_process, workstation
 from flakeship.targets.local.inspect import LocalInventory, inspect

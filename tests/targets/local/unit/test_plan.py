@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from flakeship.config.options import ServerOptions, TargetOptions
-from flakeship.config.settings import AnySettings, Settings
+from flakeship.config.server import ServerOptions
+from flakeship.config.settings import AnySettings, Settings, TargetOptions
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.model.release import Artifact, File

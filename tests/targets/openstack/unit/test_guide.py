@@ -12,8 +12,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it has no stubs
 
 from flakeship.config import settings
-from flakeship.config.fields import Model
 from flakeship.config.server import TARGET, Server
+from flakeship.model.fields import Model
 from flakeship.targets import registry
 from flakeship.targets.openstack.settings import CloudSettings, OpenStackServer, OpenStackSettings
 from flakeship.targets.openstack.spec import SPEC

@@ -12,7 +12,7 @@ import pytest
 from flakeship.model.codec import dump, plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
-from flakeship.operate import login
+from flakeship.operate import actions
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import operate
 from flakeship.targets.openstack.operate import OpenStackOperator
@@ -43,7 +43,7 @@ def command(servers: dict[str, Any], name: str, resources: Sequence[dict[str, An
     header = {"schema": 1, "version": "0.2.0", "target": target}
     outputs = {"flakeship": header, "running": {"web": "r"}, "servers": servers}
     stack = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": outputs}
-    return shlex.join(login.command(Stack("dev", {"resources": [stack, *resources]}), name))
+    return shlex.join(actions.login(Stack("dev", {"resources": [stack, *resources]}), name))
 
 
 def refusal(servers: dict[str, Any], name: str, *resources: dict[str, Any]) -> FlakeshipError:

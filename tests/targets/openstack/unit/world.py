@@ -56,7 +56,7 @@ class World:
     ) -> StackPlan:
         by_host = {each.host: each for each in releases}
         before = outputs.read(self.before, "dev")
-        before = replace(before, ledger=tuple(self.ledger))
+        before = replace(before, ledger=list(self.ledger))
         desired = Desired("dev", given, by_host, before, frozenset(pinned))
         return OpenStackTarget(given).plan(desired, self.inventory)
 

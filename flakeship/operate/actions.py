@@ -1,0 +1,117 @@
+"""`flakeship ssh`, `verify` and `sweep`: what a stack's target does for its users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flakeship.model.errors import FlakeshipError, did_you_mean
+from flakeship.model.evidence import table
+from flakeship.nix import store
+from flakeship.state.outputs import newer, refuse_first_version
+from flakeship.state.stack import IMAGE, VERIFICATION, Stack, configuration, without_pending
+from flakeship.system.files import tidy
+from flakeship.targets import registry
+from flakeship.targets.base import Operator, SweepResult, Verified
+
+
+def operator(stack: Stack) -> Operator:
+    """That of the target that a stack was last deployed to or, before its first run, is set to."""
+    outputs = stack.outputs
+    target = outputs.target
+    if not target:
+        target = str(configuration(stack).get("flakeship:target", {}).get("value", "local"))
+    elif target not in registry.names():
+        raise newer(stack.name, outputs.version, f"which has no target {target}")
+    return registry.spec(target).operator(stack)
+
+
+def login(stack: Stack, name: str = "") -> Sequence[str]:
+    """The argv that logs in to a server or a machine, by its id; without a name to the only one."""
+    servers = stack.outputs.servers
+    if not servers:
+        raise nothing_verified(stack)
+    if not name and len(servers) > 1:
+        raise FlakeshipError(
+            "the stack has several servers",
+            code="server-ambiguous",
+            key=f"stack {stack.name}",
+            allowed=", ".join(servers),
+            remedy="name one of them",
+        )
+    name = name or next(iter(servers))
+    argv = operator(stack).login(name)
+    if argv is None:
+        raise unknown_server(stack, name)
+    return argv
+
+
+def verify(stack: Stack, server: str = "") -> Sequence[Verified]:
+    """Verify every machine that has been verified, or those of one server, or one by its id.
+
+    The pinned host keys hold. Raises FlakeshipError with the report of each machine that fails.
+    """
+    refuse_first_version(stack.outputs, stack.name)
+    if not stack.outputs.running:
+        raise nothing_verified(stack)
+    if server and server not in stack.outputs.servers and server not in stack.of(VERIFICATION):
+        raise unknown_server(stack, server)
+    done = operator(stack).verify(server)
+    if not done:
+        raise nothing_verified(stack)
+    return done
+
+
+def verify_text(done: Sequence[Verified]) -> str:
+    """The tables of all, for a person."""
+    lines = []
+    for each in done:
+        lines += ["", each.machine, *([f"  {each.note}"] if each.note else []), *table(each.checks)]
+    return "\n".join(lines)
+
+
+def sweep(stack: Stack) -> SweepResult:
+    """Remove what certainly nobody uses: of the target, and GC roots of releases without image.
+
+    Data disks stay: they may hold what nobody has elsewhere. Raises FlakeshipError while a run is
+    under way, whose resources the state does not have yet.
+    """
+    stack = without_pending(stack)
+    found = operator(stack).sweep()
+    removed = list(found.removed)
+    known = stack.of(IMAGE)
+    roots = Path(".state", stack.name, "roots")
+    for link in sorted(roots.glob("*")):
+        if link.name.removesuffix("-drv").removesuffix("-toplevel") not in known:
+            store.drop(str(link))
+            removed.append(f"GC root {link.name}")
+    tidy(roots)
+    return SweepResult(removed, found.left)
+
+
+def sweep_text(result: SweepResult) -> str:
+    """What was done, for a person."""
+    lines = [f"removed {', '.join(result.removed)}"] if result.removed else []
+    return "\n".join([*lines, *result.left]) or "no orphaned resources"
+
+
+def unknown_server(stack: Stack, name: str) -> FlakeshipError:
+    """The stack has no server, and no machine, of that name."""
+    servers = stack.outputs.servers
+    return FlakeshipError(
+        "there is no such server",
+        code="server-unknown",
+        key=name,
+        allowed=", ".join(servers),
+        remedy=did_you_mean(name, servers),
+    )
+
+
+def nothing_verified(stack: Stack) -> FlakeshipError:
+    """The stack has no verified release yet."""
+    return FlakeshipError(
+        "nothing is verified yet",
+        code="nothing-verified",
+        key=f"stack {stack.name}",
+        remedy="Run `pulumi up`",
+    )
