@@ -9,7 +9,7 @@ import pulumi
 
 from flakeship.model.release import Artifact, File, Release
 from flakeship.nix.build import BuildRequest
-from flakeship.state.stack import IMAGE
+from flakeship.state.resources import IMAGE
 
 from .command import answer, command
 

@@ -8,7 +8,7 @@ import pulumi
 
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
-from flakeship.state.stack import VERIFICATION
+from flakeship.state.resources import VERIFICATION
 
 from .command import answer, command
 

@@ -9,7 +9,8 @@ from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.model.evidence import table
 from flakeship.nix import store
 from flakeship.state.outputs import newer, refuse_first_version
-from flakeship.state.stack import IMAGE, VERIFICATION, Stack, configuration, without_pending
+from flakeship.state.resources import IMAGE, VERIFICATION
+from flakeship.state.stack import Stack, configuration, without_pending
 from flakeship.system.files import tidy
 from flakeship.targets import registry
 from flakeship.targets.base import Operator, SweepResult, Verified

@@ -11,7 +11,8 @@ from flakeship.model.evidence import Evidence, table
 from flakeship.model.machine import MachineId
 from flakeship.model.sizes import MIB
 from flakeship.operate.actions import nothing_verified, operator
-from flakeship.state.stack import VERIFICATION, Stack
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import Stack
 from flakeship.targets.base import Operator
 
 

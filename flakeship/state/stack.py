@@ -1,8 +1,4 @@
-"""The selected stack, as Pulumi has it, and the names of the resources in it.
-
-A name is `<kind>-<subject>`. Each kind is declared once, here or in the folder of the target that
-declares such resources, and is all that anybody knows of the prefix.
-"""
+"""The selected stack, as Pulumi has it."""
 
 from __future__ import annotations
 
@@ -18,31 +14,12 @@ from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.state import outputs
 from flakeship.state.outputs import StackOutputs
+from flakeship.state.resources import Kind
 from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of resource, by the prefix of its names."""
-
-    prefix: str
-
-    def name(self, subject: str) -> str:
-        """The name of the resource of a subject: a release, a server or a machine."""
-        return f"{self.prefix}-{subject}"
-
-    def subject(self, urn: str) -> str | None:
-        """The subject of a resource of this kind; None for a resource of another kind."""
-        name = urn.rpartition("::")[2]
-        return name.removeprefix(f"{self.prefix}-") if name.startswith(f"{self.prefix}-") else None
-
-
-IMAGE = Kind("image")  # the build of a release's image, by the release's name
-VERIFICATION = Kind("verification")  # of a machine, by the machine's id
 
 
 @dataclass(frozen=True)

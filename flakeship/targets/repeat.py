@@ -8,7 +8,8 @@ from functools import partial
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
-from flakeship.state.stack import VERIFICATION, Resource, Stack
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
 
 

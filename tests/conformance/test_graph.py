@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from flakeship.state import outputs
-from flakeship.state.stack import VERIFICATION, Kind
+from flakeship.state.resources import VERIFICATION, Kind
 from tests.conformance.small_engine import Resource, Run
 from tests.conformance.stack import Deployed
 from tests.pulumi_mocks import COMMAND

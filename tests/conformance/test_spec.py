@@ -17,7 +17,8 @@ from flakeship.config.server import ServerOptions
 from flakeship.config.settings import TargetOptions
 from flakeship.model.checks import BUILT_IN
 from flakeship.model.release import Firmware, Format
-from flakeship.state.stack import Kind, Stack
+from flakeship.state.resources import Kind
+from flakeship.state.stack import Stack
 from flakeship.targets import registry
 from flakeship.targets.base import Command, Operator, Target
 from tests.conformance.stack import Deployed

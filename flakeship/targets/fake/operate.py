@@ -11,7 +11,8 @@ from flakeship.model.evidence import Evidence
 from flakeship.rollout import orphans
 from flakeship.rollout.orphans import Disposal, OwnedResource, Unrecorded
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.stack import VERIFICATION, Stack
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.fake import cloud
 from flakeship.targets.fake.cloud import Kind

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flakeship.model.release import Artifact
 from flakeship.rollout.ownership import Owner
-from flakeship.state.stack import Kind
+from flakeship.state.resources import Kind
 from flakeship.verify.request import VerifyRequest
 
 IMAGE = Kind("published")  # the subject is a release's name

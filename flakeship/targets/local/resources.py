@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flakeship.model.evidence import CheckResult
-from flakeship.state.stack import Kind
+from flakeship.state.resources import Kind
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import InStack
 from flakeship.verify.request import VerifyRequest

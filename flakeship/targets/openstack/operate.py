@@ -15,7 +15,8 @@ from flakeship.model.ports import SSH
 from flakeship.rollout import orphans
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.stack import VERIFICATION, Stack, configuration
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack import owned_resources
 from flakeship.targets.openstack.api import connection as api

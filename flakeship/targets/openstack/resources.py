@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flakeship.rollout.ownership import Owner
-from flakeship.state.stack import Kind
+from flakeship.state.resources import Kind
 
 # the prefixes of their names, each with the subject that follows
 GLANCE_IMAGE = Kind("glance")  # the publication of a release's image; a release

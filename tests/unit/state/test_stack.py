@@ -10,7 +10,8 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.state import stack as module
 from flakeship.state.outputs import header
-from flakeship.state.stack import Kind, Stack
+from flakeship.state.resources import Kind
+from flakeship.state.stack import Stack
 from flakeship.system.process import Result
 
 MACHINE: dict[str, Any] = {"urn": "urn::t::machine-web-1", "type": "command:local:Command"}

@@ -13,7 +13,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.stack import STACK, VERIFICATION, Stack
+from flakeship.state.resources import VERIFICATION
+from flakeship.state.stack import STACK, Stack
 from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
 from flakeship.targets.local.resources import CUTOVER, MACHINE, Cutover, VerifyMachineRequest

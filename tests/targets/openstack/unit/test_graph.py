@@ -11,7 +11,7 @@ import pytest
 from flakeship.model.codec import plain
 from flakeship.model.release import Artifact, File
 from flakeship.state import outputs
-from flakeship.state.stack import VERIFICATION
+from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack.inventory import Server
 from flakeship.targets.openstack.outputs import deployed, server_details, stack_details
 from flakeship.targets.openstack.plan import StackPlan
