@@ -2,12 +2,22 @@
 { config, lib, ... }:
 let
   cfg = config.flakeship;
+  inherit (config.services) openssh;
 in
 {
   options.flakeship.authorizedKeys = lib.mkOption {
     type = lib.types.listOf lib.types.singleLineStr;
     default = [ ];
     description = "The public keys that may log in; they come with the flake's input `access`.";
+  };
+  options.flakeship.trustedUser = lib.mkOption {
+    type = lib.types.bool;
+    default = false;
+    description = ''
+      Whether Nix takes unsigned store paths from the user, such as a system that was built on another
+      machine (`nixos-rebuild --target-host`). To Nix such a user is root, whom the user's sudo reaches
+      anyway; every program that the user runs can then do the same without sudo.
+    '';
   };
 
   config = {
@@ -20,6 +30,17 @@ in
       openssh.authorizedKeys.keys = cfg.authorizedKeys;
     };
     users.users.root.hashedPassword = lib.mkDefault "!";
+    # Without the input `access`, whose default is empty, a rebuild by hand would lock everybody out.
+    system.preSwitchChecks = lib.mkIf (cfg.authorizedKeys == [ ] && !openssh.authorizedKeysInHomedir) {
+      authorized-keys = ''
+        if [ -s /etc/ssh/authorized_keys.d/${cfg.user} ]; then
+          echo "this configuration has no key that may log in, and this machine has one: give" \
+            "nixos-rebuild the keys, --override-input access path:/directory/with/authorized_keys" >&2
+          exit 1
+        fi
+      '';
+    };
+    nix.settings.trusted-users = lib.mkIf cfg.trustedUser [ cfg.user ];
     security.sudo.wheelNeedsPassword = false;
     security.sudo.execWheelOnly = lib.mkDefault true;
 

@@ -45,6 +45,10 @@ in
         Type = "oneshot";
         RemainAfterExit = true;
         UMask = "0077";
+        # The secrets wait for it, and what uses them: see web.nix.
+        Restart = "on-failure";
+        RestartMode = "direct";
+        RestartSec = 5;
       };
       script = ''
         key=${lib.escapeShellArg cfg.key}
@@ -52,6 +56,7 @@ in
           mkdir -p "$(dirname "$key")"
           rm -f "$key.new"
           age-keygen -o "$key.new" 2> /dev/null
+          sync "$key.new"
           mv "$key.new" "$key"
         fi
         printf '\nage recipient of this machine: %s\n' "$(age-keygen -y "$key")" > /dev/console

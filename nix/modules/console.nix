@@ -3,14 +3,26 @@
 { lib, ... }:
 {
   boot.kernelParams = lib.mkAfter [
-    # Nobody is at the console to type a password: without a root the machine prints why and restarts...
+    # Nobody is at the console to type a password: without a root the machine prints why and restarts.
     "panic=10"
     "boot.panic_on_fail"
     # The last one is /dev/console.
     "console=tty0"
     "console=ttyS0,115200"
   ];
-  # ...and without any other file system it boots nevertheless.
+  # nixpkgs obeys `boot.panic_on_fail` with a script, which needs a shell in the initrd. This unit comes
+  # after it and runs nothing: systemd itself restarts the machine.
+  boot.initrd.systemd.services.restart-on-fail = {
+    description = "Restart a machine that cannot start its system";
+    wantedBy = [ "emergency.target" ];
+    after = [ "panic-on-fail.service" ];
+    unitConfig = {
+      DefaultDependencies = false;
+      SuccessAction = "reboot-force";
+    };
+    serviceConfig.Type = "oneshot";
+  };
+  # Without any other file system than the root it boots nevertheless.
   systemd.enableEmergencyMode = false;
 
   systemd.services.announce-host-keys = {

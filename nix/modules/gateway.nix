@@ -101,11 +101,15 @@ in
         RemainAfterExit = true;
         UMask = "0027";
         Group = "systemd-network";
+        # Not `direct`, as in web.nix: networkd, and with it the network, would wait for it.
+        Restart = "on-failure";
+        RestartSec = 5;
       };
       script = ''
         if ! [ -s ${key} ]; then
           mkdir -p ${lib.escapeShellArg (dirOf cfg.key)}
           wg genkey > ${key}.new
+          sync ${key}.new
           mv ${key}.new ${key}
         fi
         printf '\nWireGuard public key of this machine: %s\n' "$(wg pubkey < ${key})" > /dev/console

@@ -20,7 +20,8 @@ in
     };
     script = ''
       printf '{"host":"%s","variant":"%s","version":"%s","toplevel":"%s"}\n' \
-        ${cfg.host} ${cfg.variant} ${cfg.version} "$(readlink -f /run/booted-system)" > /etc/image.json
+        ${cfg.host} ${cfg.variant} ${cfg.version} "$(readlink -f /run/booted-system)" > /etc/image.json.new
+      mv /etc/image.json.new /etc/image.json
     '';
   };
 }

@@ -61,10 +61,15 @@ in
       description = "Make the certificate of the web server";
       requiredBy = [ "nginx.service" ];
       before = [ "nginx.service" ];
-      unitConfig.ConditionPathExists = "!${directory}/certificate.pem";
+      unitConfig.ConditionFileNotEmpty = "!${directory}/certificate.pem";
       path = [ pkgs.openssl ];
       serviceConfig = {
         Type = "oneshot";
+        # The start of nginx waits for it. Without `direct` the first failure would end that start: nginx
+        # would stay down for good, in a system that counts as running.
+        Restart = "on-failure";
+        RestartMode = "direct";
+        RestartSec = 5;
         User = config.services.nginx.user;
         StateDirectory = "web";
         StateDirectoryMode = "0700";
@@ -77,6 +82,8 @@ in
           -subj ${lib.escapeShellArg "/CN=${cfg.domain}"} \
           -addext ${lib.escapeShellArg "subjectAltName=DNS:${cfg.domain}"} \
           -keyout key.pem -out certificate.new
+        # A power cut must not leave an empty file under the final name.
+        sync key.pem certificate.new
         mv certificate.new certificate.pem
       '';
     };

@@ -20,4 +20,7 @@ lib.mapAttrs (_: run) {
   cloud-init = ./cloud-init.nix;
   firewall = ./firewall.nix;
   data-disk = ./data-disk.nix;
+  web = ./web.nix;
+  no-root = ./no-root.nix;
+  appliance = ./appliance.nix;
 }

@@ -18,6 +18,7 @@ in
     (modulesPath + "/image/file-options.nix")
     # Without it the initrd has no driver for a virtio disk.
     (modulesPath + "/profiles/qemu-guest.nix")
+    ./boot-loader.nix
   ];
 
   options.flakeship.bootDisk = lib.mkOption {

@@ -12,6 +12,9 @@ let
   inherit (config.system) build;
   inherit (config.boot.kernelPackages) kernel;
   limit = megabytes: toString (megabytes * 1000 * 1000);
+  # While the initrd is unpacked it is in memory twice; then there is room to work.
+  needed =
+    (cfg.netboot.kernelBudget + 2 * cfg.netboot.initrdBudget) * 1000 * 1000 / 1024 / 1024 + 512;
 in
 {
   # Not netboot-minimal: it has empty passwords. What this one reads from the kernel's command line,
@@ -26,8 +29,16 @@ in
       "netboot.ipxe"
     ];
   };
-  # The initrd, the system in it, and room to work.
   flakeship.memory = lib.mkDefault 2048;
+  assertions = [
+    {
+      assertion = cfg.memory >= needed;
+      message = ''
+        flakeship.memory: a netbooted system with these budgets needs ${toString needed} MiB or more, got
+        ${toString cfg.memory}. Give it more, or lower flakeship.netboot.initrdBudget.
+      '';
+    }
+  ];
 
   # It is loaded over the network and into memory at every boot: it must be small.
   netboot.squashfsCompression = lib.mkDefault "xz -Xdict-size 100% -Xbcj x86";

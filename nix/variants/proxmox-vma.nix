@@ -12,6 +12,7 @@ in
 {
   imports = [
     (modulesPath + "/profiles/qemu-guest.nix")
+    ./boot-loader.nix
     # It copies all of nixpkgs as a channel, without an option against it: so it gets an empty one.
     (
       {

@@ -149,7 +149,9 @@ def test_the_serial_console_is_the_last(host: Known) -> None:
 
 
 def test_it_starts_again_where_it_finds_no_root(host: Known) -> None:
-    assert {"panic=10", "boot.panic_on_fail"} <= set(host.facts["boot"]["kernelParams"])
+    boot = host.facts["boot"]
+    assert {"panic=10", "boot.panic_on_fail"} <= set(boot["kernelParams"])
+    assert boot["guard"] == "reboot-force"
 
 
 def test_it_boots_from_its_disk(host: Known) -> None:
@@ -197,6 +199,7 @@ def test_only_the_official_cache_is_asked(host: Known) -> None:
     assert [each.rstrip("/") for each in nix["substituters"]] == ["https://cache.nixos.org"]
     assert [key.partition(":")[0] for key in nix["trusted"]] == ["cache.nixos.org-1"]
     assert "flakes" in nix["experimental-features"]
+    assert nix["users"] == ["root"]
 
 
 def test_no_channel_no_source_and_no_key_is_in_it(host: Known) -> None:

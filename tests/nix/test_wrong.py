@@ -21,6 +21,11 @@ def test_a_warning_and_a_failed_assertion_fail(repository: Repository, what: str
             wrong(repository, what)
 
 
+def test_too_little_memory_to_netboot_is_refused(repository: Repository) -> None:
+    with pytest.raises(CommandError, match=r"flakeship\.memory: .* needs 1112 MiB or more, got"):
+        wrong(repository, "memory")
+
+
 @pytest.mark.parametrize(
     ("what", "problem"),
     [

@@ -64,6 +64,7 @@ in
   boot = {
     inherit (boot) kernelParams growPartition;
     inherit (boot.initrd) availableKernelModules kernelModules;
+    guard = boot.initrd.systemd.services.restart-on-fail.unitConfig.SuccessAction;
     grub = {
       inherit (boot.loader.grub)
         enable
@@ -91,9 +92,11 @@ in
 
   units = lib.attrNames (enabled config.systemd.services);
   cloudInit = services.cloud-init.enable;
-  nix = {
+  # Without Nix its settings are not defined.
+  nix = lib.optionalAttrs config.nix.enable {
     inherit (config.nix.settings) substituters experimental-features;
     trusted = config.nix.settings.trusted-public-keys;
+    users = config.nix.settings.trusted-users;
     channel = config.nix.channel.enable;
     inherit (config.nixpkgs.flake) setNixPath setFlakeRegistry;
     registry = lib.attrNames config.nix.registry;

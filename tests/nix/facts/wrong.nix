@@ -11,6 +11,7 @@ in
       message = "the disk is made of cheese";
     }
   ];
+  memory.flakeship.memory = 1024;
   registry =
     { lib, ... }:
     {
