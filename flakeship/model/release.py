@@ -91,6 +91,21 @@ class Manifest:
         bool,
         Field(title="true or false", description="Whether the QEMU guest agent is in the image."),
     ] = False
+    rebuildable: Annotated[
+        bool,
+        Field(
+            title="true or false",
+            description="Whether Nix builds on the machine; otherwise it is not asked to.",
+        ),
+    ] = True
+    switchable: Annotated[
+        bool,
+        Field(
+            title="true or false",
+            description="Whether the running machine can activate a system; otherwise it is not "
+            "asked to.",
+        ),
+    ] = True
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from flakeship.config.server import AnyServer
 from flakeship.model.machine import MachineId
 from flakeship.model.release import Release
 from flakeship.rollout.ownership import Owner
-from flakeship.verify.request import VerifyRequest
+from flakeship.verify.request import Promises, VerifyRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,7 @@ class PlannedMachine:
             disk=self.server.disk,
             checks=self.server.checks,
             deadline=self.deadline,
+            promises=Promises(self.release.rebuildable, self.release.switchable),
         )
 
     def adopt(self, deployed: Self) -> Self:  # noqa: ARG002

@@ -94,6 +94,8 @@ let
         version
         memory
         user
+        rebuildable
+        switchable
         ;
       inherit (config.flakeship.image)
         format

@@ -30,6 +30,21 @@ in
       default = 1024;
       description = "The least memory to boot with, in MiB.";
     };
+    rebuildable = mkOption {
+      type = types.bool;
+      default = config.nix.enable;
+      defaultText = lib.literalExpression "config.nix.enable";
+      description = "Whether Nix works on the machine; where it does not, a verification does not ask for it.";
+    };
+    switchable = mkOption {
+      type = types.bool;
+      default = config.system.switch.enable;
+      defaultText = lib.literalExpression "config.system.switch.enable";
+      description = ''
+        Whether the running machine can be switched to a configuration; where it cannot, a verification
+        does not activate its release again.
+      '';
+    };
     closureBudget = mkOption {
       type = mebibytes;
       default = 1500;

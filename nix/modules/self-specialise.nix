@@ -84,6 +84,13 @@ in
       flakeship = "path:${flakeship}";
     };
 
+    assertions = [
+      {
+        assertion = config.nix.enable && config.system.switch.enable;
+        message = "self-specialise builds a configuration on the machine and switches to it: nix.enable and system.switch.enable must be true";
+      }
+    ];
+
     systemd.services.self-specialise = {
       description = "Become the configuration on the attached disks";
       wantedBy = [ "multi-user.target" ];

@@ -47,7 +47,7 @@ in
 
   # The store comes without Nix's database. It is filled at the first boot, once the root has grown
   # (before that there is little space), or at the next one if that failed. Like nixpkgs' sd-image.nix.
-  systemd.services.register-nix-paths = {
+  systemd.services.register-nix-paths = lib.mkIf config.nix.enable {
     description = "Fill Nix's database with what the image holds";
     wantedBy = [ "sysinit.target" ];
     conflicts = [ "shutdown.target" ];
@@ -103,7 +103,9 @@ in
       };
       "20-root" = {
         storePaths = [ config.system.build.toplevel ];
-        contents."/nix-path-registration".source = "${closure}/registration";
+        contents = lib.mkIf config.nix.enable {
+          "/nix-path-registration".source = "${closure}/registration";
+        };
         repartConfig = {
           Type = "root";
           Label = "root";

@@ -38,6 +38,8 @@ CONFIG: dict[str, Any] = {
         "version": "2026.7",
         "memory": 768,
         "user": "admin",
+        "rebuildable": False,
+        "switchable": False,
         "image": {
             "format": "raw.zst",
             "firmware": "hybrid",
@@ -68,6 +70,7 @@ def test_every_field_arrives_with_its_type(tmp_path: Path) -> None:
     assert (found.memory, found.user, found.disk) == (768, "admin", 4096)
     assert (found.format, found.firmware, found.agent) == ("raw.zst", "hybrid", True)
     assert (found.files, found.system) == (("images/web.raw",), "x86_64-linux")
+    assert (found.rebuildable, found.switchable) == (False, False)
     assert found.drv.endswith("-disk.drv")
     assert found.out.endswith("-disk")
     assert found.toplevel.endswith("-system")

@@ -32,8 +32,10 @@ GOOD: dict[str, Any] = {
     "user": "nixos",
     "firmware": "hybrid",
     "agent": True,
+    "rebuildable": False,
+    "switchable": False,
 }
-OPTIONAL = ("firmware", "agent")
+OPTIONAL = ("firmware", "agent", "rebuildable", "switchable")
 ALSO_GOOD: list[dict[str, Any]] = [
     {"files": ["."]},
     {"files": ["bzImage", "initrd", "netboot.ipxe"], "format": "netboot"},
@@ -67,7 +69,11 @@ WRONG: list[tuple[str, Any]] = [
     *(("disk", value) for value in (0, -1, 1.5, "1024", "large", True, None)),
     *(("memory", value) for value in (0, -1, 1.5, "1024", True, None)),
     *(("firmware", value) for value in ("coreboot", 7)),
-    *(("agent", value) for value in ("true", 1)),
+    *(
+        (key, value)
+        for key in ("agent", "rebuildable", "switchable")
+        for value in ("true", "", 1, 0, None)
+    ),
     *(("schema", value) for value in (0, 2, "1", None, True)),
     ("revision", "abc"),
     ("firmwear", "uefi"),
@@ -203,6 +209,8 @@ def test_nix_flake_check_checks_the_manifests(tmp_path: Path, stubbed: Path) -> 
         ("format", "vmdk"),
         ("firmware", "coreboot"),
         ("agent", "perhaps"),
+        ("rebuildable", "perhaps"),
+        ("switchable", 1),
         ("disk", "large"),
         ("files", ["../../etc/passwd"]),
         ("files", []),

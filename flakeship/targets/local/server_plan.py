@@ -100,7 +100,7 @@ class ServerPlan(InStack):
             disk=self.server.disk,
             checks=[check for check in self.server.checks if not check.needs_data],
             deadline=self.deadline,
-            promises=Promises(switch=False),
+            promises=Promises(nix=self.release.rebuildable, switch=False),
         )
         console = str(self.files.machine(self.id) / CONSOLE)
         return VerifyMachineRequest(request, machine.ports, self.subnet, console)

@@ -49,6 +49,16 @@
     {
       facts = changed [ ];
       disk = changed [ { flakeship.image.disk = 7777; } ];
+      trusted = changed [ { flakeship.trustedUser = true; } ];
+      # Never switched, without Nix.
+      appliance = changed [
+        (
+          { modulesPath, ... }:
+          {
+            imports = [ (modulesPath + "/profiles/image-based-appliance.nix") ];
+          }
+        )
+      ];
       wrong = lib.mapAttrs (_: module: changed [ module ]) (import ./wrong.nix hosts);
     };
 }

@@ -50,6 +50,8 @@
                 version = "1";
                 user = "nixos";
                 memory = 512;
+                rebuildable = true;
+                switchable = true;
                 closureBudget = 100;
               }
               // given

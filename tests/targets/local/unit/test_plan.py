@@ -167,6 +167,14 @@ def test_the_request_to_verify() -> None:
     assert [check.name for check in request.checks] == ["page"]
 
 
+def test_a_host_without_nix_is_not_asked_to_build() -> None:
+    made = replace(release(1), rebuildable=False)
+    desired = Desired("dev", settings(WEB), {"appliance": made}, StackOutputs())
+    (server,) = plan_servers(desired, EMPTY).servers
+    promises = server.verification(RUNNING).verify.promises
+    assert promises == Promises(nix=False, switch=False)
+
+
 def test_the_request_to_cut_over() -> None:
     request = web(in_place()).cutover(RUNNING, EVIDENCE)
     assert request.forwards == {8080: 80}

@@ -15,6 +15,7 @@ from flakeship.targets.openstack.inspect import read_user_data
 from flakeship.targets.openstack.inventory import Network
 from flakeship.targets.openstack.network.networks import Networks, Rule
 from flakeship.targets.openstack.settings import CloudSettings
+from flakeship.verify.request import Promises
 from tests.targets.openstack.unit.flavors import INVENTORY, flavor
 from tests.targets.openstack.unit.world import (
     ADDRESS,
@@ -276,6 +277,21 @@ def test_a_udp_port_is_another_rule_group_and_machine() -> None:
     review = both.verification
     assert review.restricted == []
     assert review.verify.ports[-1] == Port(port=443, protocol="udp")
+
+
+@pytest.mark.parametrize(
+    ("rebuildable", "switchable"), [(True, True), (False, True), (True, False)]
+)
+def test_a_machine_is_asked_for_what_its_host_promises(rebuildable: bool, switchable: bool) -> None:
+    world = World()
+    made = replace(release(1), rebuildable=rebuildable, switchable=switchable)
+    given = settings(WEB, standbyReleases=1)
+    for each in (made, release(2)):
+        plan = world.up(given, each)
+    # also where the machine is declared from the state, after a newer release
+    (standby,) = plan.machines.standby
+    promises = standby.verification.verify.promises
+    assert promises == Promises(nix=rebuildable, switch=switchable)
 
 
 @pytest.mark.parametrize(
