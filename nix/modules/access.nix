@@ -6,7 +6,12 @@ let
 in
 {
   options.flakeship.authorizedKeys = lib.mkOption {
-    type = lib.types.listOf lib.types.singleLineStr;
+    type = lib.types.listOf (
+      lib.types.addCheck lib.types.singleLineStr (import ../lib/is-public-key.nix)
+      // {
+        description = "a public key, as a line of authorized_keys";
+      }
+    );
     default = [ ];
     description = "The public keys that may log in; they come with the flake's input `access`.";
   };
