@@ -101,17 +101,18 @@ async def report_changes(
     """Show what changes inside each host; a failure is a warning, as nothing depends on it."""
     if not running or all(running.get(host) == each.name for host, each in desired.items()):
         return
-    # imported for a change alone: a preview without one is not to wait for it
-    diff = import_module("flakeship.nix.diff.report")
-    pairs = list(diff.replaced(running, records, desired))
-    reports = [_in_background(diff.report, *pair) for pair in pairs]
+    # a preview without a change is not to wait for it
+    from flakeship.nix.diff.report import heading, replaced, report  # noqa: PLC0415
+
+    pairs = list(replaced(running, records, desired))
+    reports = [_in_background(report, *pair) for pair in pairs]
     done = await asyncio.gather(*reports, return_exceptions=True)
     for (before, after), result in zip(pairs, done, strict=True):
         if isinstance(result, str):
             pulumi.log.info(f"{result}\n  `flakeship diff` shows all of it")
         else:
-            heading = diff.heading(before, after)
-            pulumi.log.warn(f"{heading}: the changes inside cannot be shown: {result}")
+            which = heading(before, after)
+            pulumi.log.warn(f"{which}: the changes inside cannot be shown: {result}")
 
 
 def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:

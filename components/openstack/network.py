@@ -17,13 +17,16 @@ from .server import depends_on
 
 
 class PrivateNetworkArgs(TypedDict):
-    """`external` is the id of the network that the router leads to, `network_name` of all parts."""
+    """`external` is the id of the network that the router leads to.
+
+    `network_name` is the name of all parts; without it they are named like the component.
+    """
 
     external: pulumi.Input[str]
     cidr: pulumi.Input[str]
     ipv6: NotRequired[str]  # the CIDR of an IPv6 subnet
     dns: NotRequired[Sequence[str]]
-    network_name: str
+    network_name: NotRequired[str]
     tags: NotRequired[Sequence[str]]
 
 
@@ -37,7 +40,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         self, name: str, args: PrivateNetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
-        title, tags = args["network_name"], [*args.get("tags", ())]
+        title, tags = args.get("network_name", name), [*args.get("tags", ())]
         child = pulumi.ResourceOptions(parent=self)
         network = networking.Network(f"network-{name}", name=title, tags=tags, opts=child)
         router = networking.Router(

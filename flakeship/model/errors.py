@@ -20,6 +20,8 @@ class FlakeshipError(Exception):
     details: Sequence[str] = ()  # lines below the sentence
 
     def __post_init__(self) -> None:
+        # for repr() and args: the other fields may hold what must not be shown uncleaned
+        super().__init__(self.what)
         self.code = self.code or type(self).code or "failed"
         self.details = tuple(self.details)
 

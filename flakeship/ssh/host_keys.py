@@ -21,14 +21,20 @@ def blocks(text: str) -> list[list[str]]:
     """The keys of every complete block, oldest first.
 
     Lines may have a prefix (cloud-init's), and the kernel may write in between: a key that is cut
-    in two does not count, nor does a block without any complete key.
+    in two does not count, nor does a block without any complete key. Marks and keys have lines of
+    their own: what others can make a machine log, such as a user's name, is part of one line.
     """
-    found = []
-    for part in text.split(BEGIN)[1:]:
-        block, end, _ = part.partition(END)
-        keys = {f"{kind} {blob}" for kind, blob in KEY.findall(block) if _complete(kind, blob)}
-        if end and keys:
-            found.append(sorted(keys, key=_rank))
+    found: list[list[str]] = []
+    keys: list[str] | None = None
+    for line in text.splitlines():
+        if BEGIN in line:
+            keys = []
+        elif END in line:
+            if keys:
+                found.append(sorted(set(keys), key=_rank))
+            keys = None
+        elif keys is not None:
+            keys += [f"{kind} {blob}" for kind, blob in KEY.findall(line) if _complete(kind, blob)]
     return found
 
 

@@ -47,9 +47,14 @@ def report(before: Release, after: Release, *, full: bool = False) -> str:
             code="derivation-unreadable",
             key=f"{before.name}, {after.name}",
         ) from error
+    text = (render.full if full else render.summary)(changes, size)
+    return f"{heading(before, after)}\n{text}"
+
+
+def heading(before: Release, after: Release) -> str:
+    """The host, both releases and, where it changes, the version."""
     of = f" ({before.version} -> {after.version})" if before.version != after.version else ""
-    heading = f"{after.host}: {before.name} -> {after.name}{of}"
-    return f"{heading}\n{(render.full if full else render.summary)(changes, size)}"
+    return f"{after.host}: {before.name} -> {after.name}{of}"
 
 
 def closure_size(

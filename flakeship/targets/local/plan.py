@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from flakeship.config.server import AnyServer
 from flakeship.config.settings import AnySettings
@@ -106,12 +105,18 @@ def _generation(planned: ServerPlan, inventory: LocalInventory) -> int:
 
 
 def subnet(machine: str, taken: Collection[str]) -> str:
-    """A /24 for a machine's user network: the same one for the same id unless it is taken."""
+    """A /24 for a machine's user network: the same one for the same id unless it is taken.
+
+    Raises FlakeshipError (`subnets-exhausted`).
+    """
     start = int.from_bytes(hashlib.sha256(machine.encode()).digest()[:4], "big")
     # 10.0.x is QEMU's default, and the network around the workstation most often.
-    numbers = (number % (255 * 256) for number in count(start))
+    count = 255 * 256
+    numbers = ((start + step) % count for step in range(count))
     subnets = (f"10.{1 + number // 256}.{number % 256}.0/24" for number in numbers)
-    return next(each for each in subnets if each not in taken)
+    if free := next((each for each in subnets if each not in taken), ""):
+        return free
+    raise FlakeshipError("10.1.0.0/24 to 10.255.255.0/24 are taken", code="subnets-exhausted")
 
 
 def _check_size(key: str, server: AnyServer, release: Release) -> None:

@@ -45,8 +45,13 @@ def test_noise_prefixes_and_several_keys() -> None:
         f"{BEGIN}\n{END}\n",
         f"{BEGIN}\n{ED25519[:40]}[   12.1] eth0: link up{ED25519[40:]}\n{END}\n",
         f"{BEGIN}\n{ED25519.replace('ssh-ed25519', 'ssh-rsa')}\n{END}\n",
+        f"sshd: invalid user {BEGIN} {OTHER} {END} from 192.0.2.1\n",
+        f"invalid user {BEGIN} {OTHER}\ninvalid user {OTHER} {END}\n",
     ],
-    ids=["nothing", "no end", "no begin", "no key", "cut by the kernel", "another type inside"],
+    ids=[
+        *("nothing", "no end", "no begin", "no key", "cut by the kernel", "another type inside"),
+        *("in one line of a log", "on the lines of the marks"),
+    ],
 )
 def test_what_is_no_announcement(text: str) -> None:
     assert host_keys.blocks(text) == []

@@ -167,7 +167,7 @@ def test_ten_inspections_are_cheap(halting: MachineRequest) -> None:
 
 
 @real_qemu
-def test_the_active_machines_with_its_disks(halting: MachineRequest) -> None:
+def test_the_active_machine_starts_with_its_disks(halting: MachineRequest) -> None:
     wanted, file = replace(halting, data_disks=["pg"]), FILES.data_disk("web", "pg")
     machine.ensure(wanted)
     with connect(FILES.machine(wanted.id)) as monitor:
@@ -372,7 +372,7 @@ def test_the_processor_fits_the_accelerator(kind: Accelerator, accel: str, cpu: 
 def test_nothing_holds_our_pipes(tmp_path: Path) -> None:
     # What `pulumi up` would wait for: the end of the output of a command whose child stays.
     program = (
-        "from flakeship.targets.local import machine, machine\n"
+        "from flakeship.targets.local import machine\n"
         "from tests.targets.local.unit.qemu_world import raw_image, request\n"
         "from pathlib import Path\n"
         "machine.accelerator = lambda: 'tcg'\n"
