@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 
+from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import store
 from flakeship.system.files import locked, tidy
@@ -18,23 +19,27 @@ from flakeship.targets.local.stack_files import StackFiles, forget
 log = logging.getLogger(__name__)
 
 
-def cutover(request: CutoverRequest) -> Cutover:
+def cutover(request: CutoverRequest, printed: str = "") -> Cutover:
     """Make a machine the active one of its server, completely or not at all.
+
+    `printed` is the last cutover's result, empty for the first one: where this one fails, the
+    former machine gets its data as they were, and its own checks run again.
 
     For the machine that is active already, whatever a restart took from it is restored. Raises
     FlakeshipError: `workstation-mismatch`, `machine-not-running` and `host-port-taken` before
     anything is moved, `cutover-failed` and `rollback-failed` after.
     """
     workstation.require(request.workstation, request.server)
+    last = codec.parse(Cutover, printed) if printed else None
     try:
         with locked(request.files.machines, shared=True):
-            return _cutover(request, alone=False)
+            return _cutover(request, last, alone=False)
     except _ContendedError:
         with locked(request.files.machines):
-            return _cutover(request, alone=True)
+            return _cutover(request, last, alone=True)
 
 
-def _cutover(request: CutoverRequest, *, alone: bool) -> Cutover:
+def _cutover(request: CutoverRequest, last: Cutover | None, *, alone: bool) -> Cutover:
     files, server, machine = request.files, request.server, request.machine
     former = files.active_machine(server)
     previous = "" if former == machine else former
@@ -57,13 +62,15 @@ def _cutover(request: CutoverRequest, *, alone: bool) -> Cutover:
         )
         if ssh_config.is_moved(files.ssh_config):
             _renew_links(files)
-        run = Run(request, former, {machine: new} | ({former: old} if old else {}))
+        checks = last.data_checks if last and last.machine == previous else None
+        run = Run(request, former, {machine: new} | ({former: old} if old else {}), checks)
         run.run(steps(request, found))
     ports = ", ".join(map(str, sorted(request.forwards))) or "no host ports"
     origin = f" from {previous}" if previous else ""
     pause = f", {run.silence * 1000:.0f} ms unanswered" if run.silence else ""
     log.info("%s: now %s%s, %s%s", server, machine, origin, ports, pause)
-    return Cutover(server, machine, previous, dict(request.forwards), run.checks)
+    forwards = dict(request.forwards)
+    return Cutover(server, machine, previous, forwards, run.checks, request.data_checks)
 
 
 def remove(request: CutoverRequest) -> None:

@@ -75,14 +75,16 @@ def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) 
     """Create a disk of `size` MiB, on top of an image of a format or empty."""
     new = file.with_suffix(".new")  # a disk that exists is complete
     image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
-    _qemu_img("create", *image, new, f"{size}M")
+    qemu_img("create", *image, new, f"{size}M")
     new.replace(file)
 
 
 def resize_disk(file: Path, size: int) -> None:
     """Grow a disk that no machine has to `size` MiB."""
-    _qemu_img("resize", file, f"{size}M")
+    qemu_img("resize", file, f"{size}M")
 
 
-def _qemu_img(verb: str, *words: str | Path) -> None:
-    run(["qemu-img", verb, "-q", "-f", "qcow2", *words], timeout=SECONDS)
+def qemu_img(verb: str, *words: str | Path) -> None:
+    """Run a command of qemu-img on a qcow2 file. Raises CommandError."""
+    form = [] if verb == "snapshot" else ["-f", "qcow2"]  # it has no such option
+    run(["qemu-img", verb, "-q", *form, *words], timeout=SECONDS)

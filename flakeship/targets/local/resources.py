@@ -70,18 +70,28 @@ class VerifyMachineRequest:
 
 
 @dataclass(frozen=True)
+class DataDisk:
+    """A data disk of a cutover: `owner` and `mode` are those of a new one's empty directory."""
+
+    size: int
+    owner: str = "root"
+    mode: str = "0755"
+    keep_snapshots: int = 1
+
+
+@dataclass(frozen=True)
 class CutoverRequest(InStack):
     """Move a server's data disks, host ports and stable name to a verified machine.
 
     `host` is the server's entry in ssh_config, with the machine that becomes active. `forwards`
-    maps host ports to guest ports, `data_disks` names to sizes. `data_checks` are the ports and
+    maps host ports to guest ports, `data_disks` names to disks. `data_checks` are the ports and
     checks that need the disks. `generation` counts the cutovers: drift makes another one.
     """
 
     host: SshHost
     boot: int
     forwards: dict[int, int]
-    data_disks: dict[str, int]
+    data_disks: dict[str, DataDisk]
     workstation: str
     generation: int = 0
     data_checks: VerifyMachineRequest | None = None
@@ -99,10 +109,14 @@ class CutoverRequest(InStack):
 
 @dataclass(frozen=True)
 class Cutover:
-    """A server's active machine, the one before or "", and the evidence of its data disks."""
+    """A server's active machine, the one before or "", and the evidence of its data disks.
+
+    `data_checks` are those of the active machine: they run again where a later cutover fails.
+    """
 
     server: str
     machine: str
     previous: str
     forwards: dict[int, int]
     checks: list[CheckResult] = field(default_factory=list)
+    data_checks: VerifyMachineRequest | None = None

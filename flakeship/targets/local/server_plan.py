@@ -16,6 +16,7 @@ from flakeship.targets.local.machine_state import MachineRecord
 from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.resources import (
     CutoverRequest,
+    DataDisk,
     DataDiskRequest,
     MachineRequest,
     VerifyMachineRequest,
@@ -67,7 +68,7 @@ class ServerPlan(InStack):
 
     def data_disk(self, name: str) -> DataDiskRequest:
         """One of the data disks."""
-        return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name])
+        return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name].size)
 
     def start(self, artifact: Artifact) -> MachineRequest:
         """The machine itself, booted from the one file of an artifact. Raises FlakeshipError."""
@@ -124,7 +125,10 @@ class ServerPlan(InStack):
             host=self.ssh_host(machine.ports[SSH], tuple(evidence.host_keys)),
             boot=machine.boot,
             forwards=self.forwards,
-            data_disks=self.server.data_disks,
+            data_disks={
+                name: DataDisk(disk.size, disk.owner, disk.mode, disk.keep_snapshots)
+                for name, disk in self.server.data_disks.items()
+            },
             workstation=self.workstation,
             generation=self.generation,
             data_checks=self.data_checks(machine),
@@ -132,6 +136,7 @@ class ServerPlan(InStack):
 
     def output(self, evidence: Evidence) -> ServerOutput:
         """The server in the stack's outputs: the same value as long as the server is the same."""
+        sizes = {name: disk.size for name, disk in self.server.data_disks.items()}
         return ServerOutput(
             target="local",
             machine=self.id,
@@ -140,5 +145,5 @@ class ServerPlan(InStack):
             ports={str(guest): f"{LOOPBACK}:{host}" for host, guest in self.forwards.items()},
             ssh=f"ssh -F {self.files.ssh_config} {self.name}",
             checks=f"{len(evidence.checks)} passed",
-            details=codec.plain(ServerDetails(self.workstation, self.server.data_disks)),
+            details=codec.plain(ServerDetails(self.workstation, sizes)),
         )

@@ -21,6 +21,7 @@ from flakeship.targets.local import ssh_config
 from flakeship.targets.local.inspect import LocalInventory, ServerState
 from flakeship.targets.local.machine_state import MachineRecord, MachineState
 from flakeship.targets.local.plan import LocalPlan, plan_servers, subnet
+from flakeship.targets.local.resources import DataDisk
 from flakeship.targets.local.server_plan import ServerPlan
 from flakeship.verify.request import Promises
 from tests.targets.local.unit.qemu_world import FILES, refusal
@@ -179,7 +180,7 @@ def test_the_request_to_cut_over() -> None:
     request = web(in_place()).cutover(RUNNING, EVIDENCE)
     assert request.forwards == {8080: 80}
     assert (request.host.port, request.host.host_keys) == (40022, ("ssh-ed25519 AAAA",))
-    assert (request.data_disks, request.generation) == ({"pg": 1024}, 7)
+    assert (request.data_disks, request.generation) == ({"pg": DataDisk(1024)}, 7)
     assert request.data_checks
     checks = request.data_checks.verify
     assert [check.name for check in checks.checks] == ["schema"]
