@@ -126,11 +126,11 @@ class SimulatedMachine:
     def wait(self, event: str, seconds: float, **data: object) -> None:
         pass
 
-    def run(self, command: str, *, stdin: str = "", **_: Any) -> Result:
+    def run(self, command: str, *, stdin: str = "", **_unused: Any) -> Result:
         if stdin == probe.SCRIPT:
             return Result(0, recorded("probe.txt"), "")
-        _, _, words = command.partition("sh -s ")
-        name = (words or command).split()[0 if words else -1].strip("'")
+        given = command.partition("sh -s ")[2]
+        name = (given or command).split()[0 if given else -1].strip("'")
         if command.startswith("mounted"):  # a user's check
             self.world.step(f"{self.name}: {command}", lambda: None)
             return Result(0 if name in self.mounted else 1, "", "")
