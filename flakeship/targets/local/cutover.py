@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from datetime import datetime
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
@@ -11,7 +12,8 @@ from flakeship.nix import store
 from flakeship.system.files import locked, tidy
 from flakeship.targets.local import qemu_devices, ssh_config, workstation
 from flakeship.targets.local.cutover_run import Run, connect_machine
-from flakeship.targets.local.cutover_steps import Situation, steps
+from flakeship.targets.local.cutover_steps import Situation, restoring, steps
+from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.machine_state import MachineState, inspect_machines
 from flakeship.targets.local.resources import Cutover, CutoverRequest
 from flakeship.targets.local.stack_files import StackFiles, forget
@@ -46,12 +48,7 @@ def _cutover(request: CutoverRequest, last: Cutover | None, *, alone: bool) -> C
     with ExitStack() as opened:
         new = connect_machine(request, machine, opened)
         if new is None:
-            raise FlakeshipError(
-                f"it does not run; nothing was moved, and {former or 'no machine'} is active",
-                code="machine-not-running",
-                key=machine,
-                remedy="run `pulumi up`, which starts it again",
-            )
+            raise not_running(machine, f"nothing was moved, and {former or 'no machine'} is active")
         old = connect_machine(request, previous, opened) if previous else None
         found = Situation(
             new=new.state,
@@ -71,6 +68,43 @@ def _cutover(request: CutoverRequest, last: Cutover | None, *, alone: bool) -> C
     log.info("%s: now %s%s, %s%s", server, machine, origin, ports, pause)
     forwards = dict(request.forwards)
     return Cutover(server, machine, previous, forwards, run.checks, request.data_checks)
+
+
+def restore_snapshot(request: CutoverRequest, disk: str, snapshot: str) -> None:
+    """Give a data disk of the active machine the content of a snapshot, and check it.
+
+    Raises FlakeshipError: `snapshot-missing` and `machine-not-running` before anything changes;
+    where a check fails the disk is as it was.
+    """
+    workstation.require(request.workstation, request.server)
+    known = [found.name for found in snapshots(request.files.data_disk(request.server, disk))]
+    if snapshot not in known:
+        raise FlakeshipError(
+            f"its disk {disk} has no such snapshot",
+            code="snapshot-missing",
+            key=request.server,
+            given=snapshot,
+            allowed=", ".join(known) or "none: a snapshot is taken with the next release",
+        )
+    with locked(request.files.machines), ExitStack() as opened:
+        active = connect_machine(request, request.machine, opened)
+        if active is None:
+            raise not_running(request.machine, "nothing was changed")
+        saved = f"before-restore-{datetime.now():%Y%m%d-%H%M%S}"
+        task = f"restoring the snapshot {snapshot} of {disk}"
+        run = Run(request, request.machine, {request.machine: active}, task=task)
+        run.run(restoring(request, disk, snapshot, saved))
+    log.info("%s: %s is as in %s; before, it was as in %s", request.server, disk, snapshot, saved)
+
+
+def not_running(machine: str, outcome: str) -> FlakeshipError:
+    """The error of a machine that has to run."""
+    return FlakeshipError(
+        f"it does not run; {outcome}",
+        code="machine-not-running",
+        key=machine,
+        remedy="run `pulumi up`, which starts it again",
+    )
 
 
 def remove(request: CutoverRequest) -> None:

@@ -105,6 +105,7 @@ class Run:
     former: str
     machines: Mapping[str, RunningMachine]
     former_checks: VerifyMachineRequest | None = None
+    task: str = ""  # what is done, where it is no cutover
     checks: list[CheckResult] = field(default_factory=list)
     silence: float = 0.0
     _released: dict[int, float] = field(default_factory=dict)
@@ -198,13 +199,15 @@ class Run:
             outcome = f"undoing it failed too, so {active} may not serve: {'; '.join(problems)}"
         elif failed:
             outcome = f"{active} has everything back, but DOES NOT SERVE: its own checks fail"
+        elif self.task:
+            outcome = f"{active} has the disk as it was before"
         elif self.former == self.request.machine:
             outcome = f"{active} is active as before; there is no former machine to go back to"
         else:
             again = " and passes its checks with data disks" if self.former_checks else ""
             outcome = f"{active} is active as before{again}"
         return FlakeshipError(
-            f"the cutover to {self.request.machine} failed: {what}",
+            f"{self.task or f'the cutover to {self.request.machine}'} failed: {what}",
             code="rollback-failed" if problems or failed else "cutover-failed",
             key=self.request.server,
             details=[*details, outcome, *(f"  {line}" for line in failed)],
@@ -215,6 +218,7 @@ def _snapshot(action: TakeSnapshot | RestoreSnapshot) -> None:
     match action:
         case TakeSnapshot(file, name, keep):
             disk_snapshots.take(file, name, keep)
-        case RestoreSnapshot(file, name):
+        case RestoreSnapshot(file, name, keep):
             disk_snapshots.restore(file, name)
-            disk_snapshots.drop(file, name)
+            if not keep:
+                disk_snapshots.drop(file, name)

@@ -10,6 +10,8 @@ from flakeship.targets.local.machine_state import MachineState
 from flakeship.targets.local.resources import CutoverRequest
 from flakeship.targets.local.ssh_config import SshHost
 
+MANY = 1000  # snapshots of a disk: none is deleted for one that a user restores
+
 
 @dataclass(frozen=True)
 class AttachDisk:
@@ -44,10 +46,14 @@ class TakeSnapshot:
 
 @dataclass(frozen=True)
 class RestoreSnapshot:
-    """Give a disk that no machine has the content of a snapshot, if it is there, and delete it."""
+    """Give a disk that no machine has the content of a snapshot, if it is there.
+
+    The snapshot is deleted then, unless it is to be kept.
+    """
 
     file: Path
     name: str
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,22 @@ def steps(request: CutoverRequest, found: Situation) -> list[Step]:
         Step(SetActive(server, machine), (SetActive(server, found.former),)),
         Step(CheckDataDisks()),
         Step(SetGeneration(server, request.generation)),
+    ]
+
+
+def restoring(request: CutoverRequest, disk: str, snapshot: str, saved: str) -> list[Step]:
+    """The steps that restore a snapshot of an active machine's data disk.
+
+    The disk's content until then becomes the snapshot `saved`, and is back where a check fails.
+    """
+    machine, file = request.machine, request.files.data_disk(request.server, disk)
+    attach, detach = AttachDisk(machine, disk, file), DetachDisk(machine, disk)
+    return [
+        Step(detach, (attach,)),
+        Step(TakeSnapshot(file, saved, keep=MANY)),
+        Step(RestoreSnapshot(file, snapshot, keep=True), (RestoreSnapshot(file, saved),)),
+        Step(attach, (detach,)),
+        Step(CheckDataDisks()),
     ]
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import table
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.local import machine, verify_machine
+from flakeship.targets.local.cutover import restore_snapshot
+from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.resources import (
     CUTOVER,
     MACHINE,
@@ -51,10 +54,29 @@ class LocalOperator:
         return complete(acts)
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
-        """What the cutover checked after it had moved the data disks."""
+        """What the cutover checked after it had moved the data disks, and their snapshots."""
         moved = self.stack.of(CUTOVER).get(name)
         checks = moved.result(Cutover).checks if moved and moved.printed else []
-        return ["  with its data disks:", *table(checks)] if checks else []
+        lines = ["  with its data disks:", *table(checks)] if checks else []
+        for file in sorted(self.files.data_disk(name, "any").parent.glob("*.qcow2")):
+            lines += [
+                f"  snapshot {each.name} of {file.stem}, {each.taken:%F %T%z}"
+                for each in snapshots(file)
+            ]
+        return lines
+
+    def restore(self, server: str, disk: str, snapshot: str) -> None:
+        """Detach the disk from the active machine, apply the snapshot, attach and check it."""
+        moved = self.stack.of(CUTOVER).get(server)
+        request = moved.request(CutoverRequest) if moved else None
+        if request is None or disk not in request.data_disks:
+            raise FlakeshipError(
+                f"it has no data disk {disk}",
+                code="data-disk-missing",
+                key=server,
+                allowed=", ".join(request.data_disks) if request else "",
+            )
+        restore_snapshot(request, disk, snapshot)
 
     def describe_release(self, name: str) -> Sequence[str]:
         """Nothing: an image is in the Nix store alone."""

@@ -154,6 +154,7 @@ class World:
     late: bool = False
     contents: dict[str, str] = field(default_factory=lambda: {"pg": ""})
     snapshots: dict[str, dict[str, str]] = field(default_factory=dict)
+    restored: list[str] = field(default_factory=list)
     logins: list[tuple[Endpoint, Sequence[str]]] = field(default_factory=list)
 
     def step(self, what: str, act: Callable[[], object]) -> None:
@@ -174,6 +175,7 @@ class World:
     def restore(self, file: Path, name: str) -> None:
         if name in self.snapshots.get(file.stem, {}):
             self.contents[file.stem] = self.snapshots[file.stem][name]
+            self.restored.append(self.contents[file.stem])
 
     def drop(self, file: Path, name: str) -> None:
         self.snapshots.get(file.stem, {}).pop(name, None)

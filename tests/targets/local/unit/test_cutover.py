@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flakeship.model import codec
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port, with_ssh
 from flakeship.targets.local import cutover, ssh_config, workstation
+from flakeship.targets.local.disk_snapshots import DiskSnapshot
 from flakeship.targets.local.machine_state import MachineRecord, save
 from flakeship.targets.local.resources import Cutover, VerifyMachineRequest
 from flakeship.verify.request import VerifyRequest
@@ -344,3 +346,44 @@ def test_a_moved_checkout_keeps_its_images_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir("moved")
     run(OLD)
     assert kept == [(str(kept_path), image), (str(kept_path), root)]
+
+
+def restore(simulated: World, snapshot: str, **other: Any) -> None:
+    taken = [DiskSnapshot(name, datetime.now()) for name in simulated.snapshots["pg"]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutover, "snapshots", lambda _: taken)
+        cutover.restore_snapshot(cutover_request(NEW, **other), "pg", snapshot)
+
+
+def test_a_snapshot_is_restored_while_the_machine_runs(simulated: World) -> None:
+    run(NEW)
+    assert simulated.snapshots["pg"][NEW] == OLD
+    simulated.steps.clear()
+    restore(simulated, NEW)
+    assert [step for step in simulated.steps if "mount" in step] == [
+        f"{NEW}: unmount pg",
+        f"{NEW}: mount pg",
+    ]
+    (saved,) = simulated.snapshots["pg"].keys() - {OLD, NEW}
+    assert saved.startswith("before-restore-")
+    assert simulated.snapshots["pg"][saved] == NEW
+
+
+def test_a_restored_disk_that_fails_its_checks_is_as_before(simulated: World) -> None:
+    run(NEW)
+    simulated.contents["pg"] = "precious"
+    error = refusal(
+        lambda: restore(simulated, NEW, data_checks=data_checks(NEW, "mounted nothing"))
+    )
+    assert (error.code, error.key) == ("cutover-failed", "web")
+    assert "precious" in simulated.restored
+    assert simulated.machines[NEW].mounted == {"pg"}
+
+
+def test_a_snapshot_that_is_not_there(simulated: World) -> None:
+    run(NEW)
+    simulated.steps.clear()
+    error = refusal(lambda: restore(simulated, "web-none"))
+    assert (error.code, error.key, error.given) == ("snapshot-missing", "web", "web-none")
+    assert NEW in error.allowed
+    assert simulated.steps == []
