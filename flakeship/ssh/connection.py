@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh import host_keys
-from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
+from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions, quoted
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Result, run
@@ -119,7 +119,7 @@ class Connection:
         known_hosts.write_text(host_keys.known_hosts(self.endpoint.name, self.keys))
         self._ssh = SshOptions(self.endpoint, self.keys, known_hosts).argv()
         self._control = self._directory / "control"
-        self._shared = [*self._ssh, "-o", f"ControlPath={self._control}"]
+        self._shared = [*self._ssh, "-o", f"ControlPath={quoted(self._control)}"]
         self._log = self._directory / "log"
         return self
 

@@ -54,12 +54,14 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stream: bool = False,
+    descriptors: Sequence[int] = (),
 ) -> Result:
     """Run a command to its end, without a shell.
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
     `timeout` is in seconds, `env` the whole environment; with `stream` the standard error goes to
-    ours. Raises CommandError: command-missing, command-timeout, with `check` command-failed.
+    ours. It inherits the open file `descriptors`. Raises CommandError: command-missing,
+    command-timeout, with `check` command-failed.
     """
     command = [str(word) for word in argv]
     shown = shlex.join(command)
@@ -75,6 +77,7 @@ def run(
             timeout=timeout,
             cwd=cwd,
             env=env,
+            pass_fds=descriptors,
             check=False,
         )
     except FileNotFoundError as error:

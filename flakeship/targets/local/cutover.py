@@ -10,7 +10,7 @@ from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import store
 from flakeship.system.files import locked, tidy
-from flakeship.targets.local import qemu_devices, ssh_config, workstation
+from flakeship.targets.local import copies, qemu_devices, ssh_config, workstation
 from flakeship.targets.local.cutover_run import Run, connect_machine
 from flakeship.targets.local.cutover_steps import Situation, restoring, steps
 from flakeship.targets.local.disk_snapshots import snapshots
@@ -111,8 +111,9 @@ def remove(request: CutoverRequest) -> None:
     """Remove what is left of a server's name and host ports (`workstation-mismatch` elsewhere)."""
     workstation.require(request.workstation, request.server)
     files = request.files
+    active = files.active_machine(request.server) or request.machine
+    copies.refuse_elsewhere(files.machine(active))
     with locked(files.machines, shared=True), ExitStack() as opened:
-        active = files.active_machine(request.server) or request.machine
         if found := connect_machine(request, active, opened):
             for host_port in found.state.forwards:
                 qemu_devices.forward(found.monitor, host_port, None)
@@ -143,7 +144,7 @@ def _lenders(
     if taken and not alone:
         raise _ContendedError
     connected = {state.record.id for state in own if state.record}
-    others = inspect_machines(request.files.machines, besides=connected) if taken else {}
+    others = inspect_machines(request.files, besides=connected) if taken else {}
     owners = {
         host_port: (machine, guest_port)
         for machine, state in others.items()

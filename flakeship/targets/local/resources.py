@@ -39,6 +39,7 @@ class MachineRequest(InStack):
 
     `ports` are the guest ports that get a free port of the workstation (22 always does).
     `data_disks` are attached at start only where the machine is active. `boot` counts the starts.
+    `workstation_access`: the guest reaches the workstation's own services.
     """
 
     server: str
@@ -54,6 +55,7 @@ class MachineRequest(InStack):
     boot: int
     workstation: str
     format: str = "qcow2"
+    workstation_access: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,14 @@ class VerifyMachineRequest:
     """Verify a running machine: `ports` maps guest ports to host ports.
 
     `subnet` is the machine's user network, `console` the file with its serial console.
+    `workstation_access`: it may reach the workstation's own services.
     """
 
     verify: VerifyRequest
     ports: dict[int, int]
     subnet: str
     console: str
+    workstation_access: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 from flakeship.config.server import AnyServer
@@ -34,6 +35,14 @@ class ServerDetails:
     data_disks: dict[str, int] = field(default_factory=dict)
 
 
+def machine_id(server: AnyServer, release: Release, workstation_access: bool) -> str:
+    """The id of a server's machine of a release; a machine's network cannot be changed either."""
+    shape = server.shape
+    if not workstation_access:
+        shape = hashlib.sha256(f"{shape} isolated".encode()).hexdigest()[: len(shape)]
+    return str(MachineId.of(server.name, release, shape))
+
+
 @dataclass(frozen=True)
 class ServerPlan(InStack):
     """One server with the machine of one release.
@@ -50,6 +59,7 @@ class ServerPlan(InStack):
     identity: str
     deadline: float
     generation: int = 0
+    workstation_access: bool = False
 
     @property
     def name(self) -> str:
@@ -59,7 +69,7 @@ class ServerPlan(InStack):
     @property
     def id(self) -> str:
         """The id of the machine: another release or shape is another machine."""
-        return str(MachineId.of(self.name, self.release, self.server.shape))
+        return machine_id(self.server, self.release, self.workstation_access)
 
     @property
     def forwards(self) -> dict[int, int]:
@@ -87,6 +97,7 @@ class ServerPlan(InStack):
             data_disks=sorted(self.server.data_disks),
             boot=self.boot,
             workstation=self.workstation,
+            workstation_access=self.workstation_access,
         )
 
     def verification(self, machine: MachineRecord) -> VerifyMachineRequest:
@@ -104,7 +115,9 @@ class ServerPlan(InStack):
             promises=Promises(nix=self.release.rebuildable, switch=False),
         )
         console = str(self.files.machine(self.id) / CONSOLE)
-        return VerifyMachineRequest(request, machine.ports, self.subnet, console)
+        return VerifyMachineRequest(
+            request, machine.ports, self.subnet, console, self.workstation_access
+        )
 
     def data_checks(self, machine: MachineRecord) -> VerifyMachineRequest | None:
         """The checks that need the data disks; None where there are none."""
