@@ -17,6 +17,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from flakeship.model.errors import FlakeshipError, did_you_mean
+from flakeship.targets.openstack.api import environment
 from flakeship.targets.openstack.api.errors import Caller, explained
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def connected(cloud: str) -> Iterator[Connection]:
     from openstack.exceptions import SDKException
     from requests import RequestException
 
+    from flakeship.targets.openstack.api.retries import retry
+
     # its warnings are errors of ours a moment later
     logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     caller = Caller(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
@@ -64,10 +67,17 @@ def connected(cloud: str) -> Iterator[Connection]:
         secrets = tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
         caller = Caller(name, source, secrets=secrets)
         region = config.get_one(name)
+        if variables:
+            environment.check_variables(os.environ)
+        else:
+            environment.check_named(name, source, region.config, os.environ)
         started = time.monotonic()
+        retry(region.get_session())
         with Connection(config=region) as connection:
             token = login(connection)
-            caller = replace(caller, roles=tuple(token.role_names or []))
+            caller = replace(
+                caller, roles=tuple(token.role_names or []), services=_services(region)
+            )
             log.debug(
                 "%s: a token of project %s with the roles %s after %.2f s",
                 name,
@@ -75,7 +85,7 @@ def connected(cloud: str) -> Iterator[Connection]:
                 ", ".join(caller.roles),
                 time.monotonic() - started,
             )
-            _complete(region, caller)
+            _complete(region, caller, token)
             yield connection
     except (SDKException, ClientException, RequestException) as error:
         raise explained(error, caller) from error
@@ -149,18 +159,26 @@ def shared(file: str) -> None:
         )
 
 
-def _complete(region: CloudRegion, caller: Caller) -> None:
-    """Refuse a cloud that lacks a service: later errors would not be as clear."""
-    lacking = [
-        service
+def _services(region: CloudRegion) -> dict[str, str]:
+    """The address of each service that is used, where the catalogue has it."""
+    found = {
+        service: region.get_endpoint(service) or region.get_endpoint_from_catalog(service)
         for service in SERVICES
-        if not (region.get_endpoint(service) or region.get_endpoint_from_catalog(service))
-    ]
+    }
+    return {service: url for service, url in found.items() if url}
+
+
+def _complete(region: CloudRegion, caller: Caller, token: AccessInfo) -> None:
+    """Refuse a cloud that lacks a service: later errors would not be as clear."""
+    lacking = [service for service in SERVICES if service not in caller.services]
     if lacking:
+        endpoints = (each for kind in token.service_catalog.catalog for each in kind["endpoints"])
         raise FlakeshipError(
             f"the catalogue has no {', '.join(lacking)} service for region "
             f"{region.region_name or 'any'}, interface {region.get_interface()}",
             code="service-missing",
             key=caller.cloud,
+            given=f"region_name {region.region_name}" if region.region_name else "",
+            allowed=", ".join(sorted({str(each.get("region")) for each in endpoints})),
             remedy=f"region_name and interface in {caller.source} must be those of the cloud",
         )

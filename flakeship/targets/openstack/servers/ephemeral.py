@@ -55,11 +55,23 @@ def verify_ephemeral(request: EphemeralRequest) -> Evidence:
             remove_server(number)
         for number in ports:
             remove_port(number)
-        with temporary(lambda: _create_port(network, request, owner), remove_port) as port:
+
+        def left(kind: int) -> str | None:
+            """What a create has made whose answer was lost: a server (0) or a port (1)."""
+            return next(iter(_left(compute, network, server.machine, owner)[kind]), None)
+
+        def make_port() -> str:
+            return rest.create(lambda: _create_port(network, request, owner), lambda: left(1))
+
+        with temporary(make_port, remove_port) as port:
             rest.call(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
-            with temporary(
-                lambda: _create_server(compute, request, owner, port), remove_server
-            ) as created:
+
+            def make_server() -> str:
+                return rest.create(
+                    lambda: _create_server(compute, request, owner, port), lambda: left(0)
+                )
+
+            with temporary(make_server, remove_server) as created:
                 log.info("%s: created the test server %s", server.machine, created)
                 _wait(compute, server, created)
                 made = replace(server, server=created, port=port)

@@ -86,6 +86,7 @@ class Cloud:
     slow: str = ""
     born: str = "ACTIVE"
     console: str = ""
+    elsewhere: dict[str, str] = field(default_factory=dict)  # other addresses of services
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def __post_init__(self) -> None:
@@ -264,7 +265,8 @@ class Cloud:
                 "name": kind,
                 "endpoints": [
                     {"interface": "public", "region": "here", "region_id": "here", "id": kind,
-                     "url": f"{self.url}/{kind}{'/v2.1' if kind == 'compute' else ''}"}
+                     "url": self.elsewhere.get(
+                         kind, f"{self.url}/{kind}{'/v2.1' if kind == 'compute' else ''}")}
                 ],
             }
             for kind in self.services
