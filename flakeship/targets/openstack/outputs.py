@@ -35,10 +35,14 @@ class ServerDetails:
 
 @dataclass(frozen=True)
 class StackDetails:
-    """What the target keeps of a stack: its project, and its images by release."""
+    """What the target keeps of a stack: its project, and its images by release.
+
+    `repairs` counts, by the name of a resource or group, how often it was found changed by hand.
+    """
 
     project: str = ""
     published: Mapping[str, Publication] = field(default_factory=dict)
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 def server_output(

@@ -15,7 +15,7 @@ from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.flavors.special_hardware import OWNER_KEY
 from flakeship.targets.openstack.inspect import TAG
-from flakeship.targets.openstack.resources import tags_in
+from flakeship.targets.openstack.resources import SECURITY_GROUP, tags_in
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Object = Mapping[str, Any]
 Lists = Mapping[str, Sequence[Object]]  # all objects of a project, by the keys of KINDS
 
-SECURITY_GROUP = "The declared ports of servers"  # the description of every one of ours
 INTERFACE = "router interface"  # a port by which a router is in a network; removed before either
 
 

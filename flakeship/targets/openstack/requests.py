@@ -15,6 +15,11 @@ from flakeship.verify.request import VerifyRequest
 
 # how the checks reach a server that has no public address yet
 Access = Literal["floating", "bastion", "direct"]
+# Nova's policy for the hypervisors of the servers of a release
+Placement = Literal["", "anti-affinity", "soft-anti-affinity"]
+STARTS = {"SHUTOFF": "os-start", "PAUSED": "unpause", "SUSPENDED": "resume"}
+"""The action of Nova's that makes a server run again, by its status."""
+
 Visibility = Literal["private", "shared", "community", "public"]  # Glance's word for who may use it
 
 
@@ -88,6 +93,8 @@ class VerifyServerRequest:
     verify: VerifyRequest
     bastion: Bastion | None = None
     restricted: list[int] = field(default_factory=list)
+    placement: Placement = ""
+    repair: int = 0
 
     @property
     def machine(self) -> str:

@@ -25,7 +25,8 @@ from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.api.errors import answer, client, passing
 from flakeship.targets.openstack.images import glance
 from flakeship.targets.openstack.images.upload import Upload
-from flakeship.targets.openstack.inspect import GIGABYTE, TAG, servers
+from flakeship.targets.openstack.inspect import TAG, servers
+from flakeship.targets.openstack.listed import GIGABYTE
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
 
 if TYPE_CHECKING:

@@ -38,6 +38,8 @@ def verify_server(request: VerifyServerRequest, pinned: Sequence[str]) -> Eviden
     Raises FlakeshipError with the failed checks, also where Nova could not make the server.
     """
     with api.connected(request.cloud) as connection:
+        if request.repair:
+            nova.start(rest.client(connection, "compute"), request.machine, request.server)
         return examine(connection, request, pinned)
 
 

@@ -144,7 +144,9 @@ def test_a_cloud_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.Monk
     configured(tmp_path, monkeypatch, fake=settings("http://127.0.0.1:1"))
     error = failing()
     assert (error.code, error.key) == ("cloud-unreachable", "fake")
-    assert "connection to http://127.0.0.1:1/identity/v3: Connection refused" in error.what
+    assert (
+        "connection to http://127.0.0.1:1/identity/v3/auth/tokens: Connection refused" in error.what
+    )
     assert "auth_url" in error.remedy
 
 

@@ -34,6 +34,7 @@ VISIBILITY = "image-visibility"
 def hookless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mocks have no server that hooks could call back."""
     monkeypatch.setattr(pulumi, "ErrorHook", lambda *_: None)
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
     monkeypatch.setattr(pulumi, "ResourceHookBinding", lambda **_: None)
 
 

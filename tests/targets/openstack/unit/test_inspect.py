@@ -83,14 +83,22 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
     assert not seen.everywhere
     assert len(furnished.asked("POST")) == 1  # the token
     assert not furnished.asked("^(PUT|PATCH|DELETE)")
-    for kind in ("flavors", "servers", "networks", "limits", "quotas", "floatingips"):
+    for kind in (
+        "flavors",
+        "servers",
+        "networks",
+        "limits",
+        "quotas",
+        "floatingips",
+        "security-groups",
+    ):
         assert len(furnished.asked(f"GET .*/{kind}")) == 1
     assert len(furnished.asked("GET .*/images")) == 2  # what is hidden is another list
 
 
 def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
     inspect("fake")
-    assert len(furnished.calls) == 10  # Keystone's version, the token, and the lists
+    assert len(furnished.calls) == 10  # the token, and the lists
 
 
 @pytest.mark.parametrize(
