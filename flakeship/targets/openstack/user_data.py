@@ -35,7 +35,7 @@ def read(settings: CloudSettings) -> Mapping[str, str]:
 
 def is_file(given: str) -> bool:
     """Whether a setting names a file."""
-    return given.startswith(("./", "/", "~/"))
+    return given.startswith(("./", "/", "~")) and "\n" not in given
 
 
 def check(text: str, key: str, given: str = "") -> None:

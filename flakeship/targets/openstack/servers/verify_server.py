@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from keystoneauth1.exceptions import ClientException
-from openstack.exceptions import NotFoundException, SDKException
+from openstack.exceptions import NotFoundException
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import connection as api
-from flakeship.targets.openstack.api import errors, rest
+from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.access import NovaAccess, endpoint
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.targets.openstack.servers import checks, nova
+from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
 from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.open_ports import Neighbour
@@ -123,17 +122,6 @@ def examine(
         nova.Console(compute, request.server, request.cloud),
         own,
         on_failure,
-        inspect_hint or (lambda login: [*login, *_state(compute, request)]),
+        inspect_hint or (lambda login: [*login, *obstacles.find(compute, network, request)]),
     )
     return verify.verify(request.verify, pinned, context)
-
-
-def _state(compute: Proxy, request: VerifyServerRequest) -> list[str]:
-    """Nova's state of a server that has failed, where it is not simply ACTIVE."""
-    try:
-        server = nova.server(compute, request.server)
-    except (SDKException, ClientException) as error:  # the failure itself is the one to show
-        return [f"  Nova does not report its state: {errors.answer(error)}"]
-    if server["status"] == "ERROR":
-        return [f"  {nova.failure(request.machine, server, request.cloud)}"]
-    return [] if server["status"] == "ACTIVE" else [f"  It is {server['status']} in Nova."]

@@ -61,7 +61,19 @@ def port(number: str = "port-1", device: str = "", *addresses: str, **more: Any)
     ]
     return {
         "id": number, "device_id": device, "device_owner": "", "fixed_ips": fixed,
-        "network_id": "private", "description": "", "tags": [], "name": "", **more,
+        "network_id": "private", "description": "", "tags": [], "name": "",
+        "security_groups": ["group-1"], "status": "ACTIVE", **more,
+    }  # fmt: skip
+
+
+def group(*rules: Thing, **more: Any) -> Thing:
+    """A security group, by default one that lets everything out, and SSH in."""
+    out = [{"direction": "egress", "ethertype": kind} for kind in ("IPv4", "IPv6")]
+    ssh = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
+           "port_range_min": 22, "port_range_max": 22}  # fmt: skip
+    return {
+        "id": "group-1", "name": "dev-0123abcd", "description": "", "tags": [],
+        "security_group_rules": [*rules] or [*out, ssh], **more,
     }  # fmt: skip
 
 
@@ -92,6 +104,7 @@ class Cloud:
     def __post_init__(self) -> None:
         self.put("servers", server())
         self.put("ports", port("port-1", "server-1", "10.0.2.15"))
+        self.put("security_groups", group())
         for number, cidr in {"subnet-4": "10.0.2.0/24", "subnet-6": "fd66::/64"}.items():
             own = {"name": number, "network_id": "private", "description": "", "tags": []}
             self.put("subnets", {"id": number, "cidr": cidr, **own})

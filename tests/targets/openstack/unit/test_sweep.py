@@ -15,8 +15,7 @@ from flakeship.state import stack
 from flakeship.state.outputs import header
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
-from flakeship.targets.openstack import operate as sweeping
-from flakeship.targets.openstack.operate import held_ids
+from flakeship.targets.openstack import sweep as sweeping
 from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.resources import description
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
@@ -42,7 +41,7 @@ def test_the_ids_that_a_state_holds() -> None:
             },
         },
     ]
-    ids = held_ids(Stack("dev", {"resources": resources}))
+    ids = sweeping.held_ids(Stack("dev", {"resources": resources}))
     assert ids >= {"a-server", "an-image", "another-image"}
 
 

@@ -66,7 +66,7 @@ def test_a_server_is_verified_by_its_route_with_the_checks_of_a_cloud(
     memory.things["servers"]["server-1"]["status"] = "SHUTOFF"
     assert context.inspect_hint(["ssh"]) == ["ssh", "  It is SHUTOFF in Nova."]
     memory.refuse("GET .*/servers", 500, "oops", times=1)
-    assert context.inspect_hint([])[-1] == "  Nova does not report its state: oops"
+    assert context.inspect_hint([])[-1] == "  The cloud does not report its state: oops"
 
 
 @pytest.mark.usefixtures("seen")
