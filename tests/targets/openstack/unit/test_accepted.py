@@ -104,9 +104,9 @@ LARGEST = user_data.LARGEST - user_data.LARGEST % 3
     ("content", "fits"),
     [
         (b"#cloud-config\n", True),
-        (b"x" * 49149, True),
-        (b"x" * 49150, False),
-        (b"x" * 60000, False),
+        (b"#" * 49149, True),
+        (b"#" * 49150, False),
+        (b"#" * 60000, False),
         (b"x" * 10_000_000, False),
         ("ü".encode() * 24574, True),
         ("ü".encode() * 24576, False),
@@ -127,7 +127,7 @@ def test_user_data_is_at_most_what_nova_takes(
         (text,) = user_data.read(given).values()
         sent = text if user_data._encoded(text) else base64.b64encode(text.encode()).decode()
         assert len(sent) <= user_data.ENCODED
-        assert base64.b64decode(sent) in {content, base64.b64decode(content, validate=False)}
+        assert base64.b64decode(sent) == content or sent.encode() == content
         return
     with pytest.raises(SettingError) as raised:
         user_data.read(given)

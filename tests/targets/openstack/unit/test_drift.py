@@ -159,4 +159,4 @@ def test_a_stopped_server_is_started_and_verified_again(
     assert after.repairs == ({VERIFICATION.name(machine.id): 1} if starts else {})
     (notice,) = after.warnings
     assert status in notice
-    assert ("this run starts it" in notice) == starts
+    assert ("This run starts it" in notice) == starts
