@@ -16,7 +16,13 @@ from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.outputs import StackDetails, plain_machines, server_output
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import ADDRESS, CUTOVER, description, words
+from flakeship.targets.openstack.resources import (
+    ADDRESS,
+    CUTOVER,
+    IMAGE_VISIBILITY,
+    description,
+    words,
+)
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
@@ -170,11 +176,12 @@ def _declare_visibility(
         ]
 
     ImageVisibility(
-        "image-visibility",
+        IMAGE_VISIBILITY,
         {
             "cloud": plan.context.settings.options.cloud,
             "shown": ids(shown=True),
             "hidden": ids(shown=False),
+            "repair": plan.repairs.get(IMAGE_VISIBILITY, 0),
         },
         pulumi.ResourceOptions(depends_on=[*cutovers]),
     )

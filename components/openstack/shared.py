@@ -15,7 +15,7 @@ from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import SERVER_GROUP, words
+from flakeship.targets.openstack.resources import GLANCE_IMAGE, SERVER_GROUP, words
 
 from ..nix_image import NixImage
 from .flavor_selection import FlavorSelection, selection
@@ -136,6 +136,7 @@ def _declare_image(
             "properties": file.sha512.apply(lambda it: properties(release, plan.context.stack, it)),
             "visibility": options.visibility,
             "publication": plan.uploads[name],
+            "repair": plan.repairs.get(GLANCE_IMAGE.name(name), 0),
         },
         opts,
     )

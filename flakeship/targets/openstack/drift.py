@@ -16,10 +16,15 @@ from flakeship.targets.openstack.inventory import GroupRule
 from flakeship.targets.openstack.listed import source_of
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network.networks import ETHERTYPES, EVERYBODY
-from flakeship.targets.openstack.outputs import server_details
+from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.plan_machines import MachinesPlan
 from flakeship.targets.openstack.requests import STARTS
-from flakeship.targets.openstack.resources import ADDRESS, CUTOVER
+from flakeship.targets.openstack.resources import (
+    ADDRESS,
+    CUTOVER,
+    GLANCE_IMAGE,
+    IMAGE_VISIBILITY,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ def find(context: PlanningContext, machines: MachinesPlan) -> list[Drift]:
     return [
         *_addresses(context, {m.server.name: m.id for m in machines.active}),
         *_groups(context, kept),
+        *_images(context),
         *_renamed(context, kept),
         *_stopped(context, machines),
     ]
@@ -57,9 +63,10 @@ def repairs(
             ADDRESS.name(machine.server.name),
             CUTOVER.name(machine.server.name),
             VERIFICATION.name(machine.id),
+            GLANCE_IMAGE.name(machine.release.name),
             machine.security_group,
         )
-    }
+    } | {IMAGE_VISIBILITY}
     numbers = {name: before.get(name, 0) + (name in names) for name in sorted(used)}
     return {name: number for name, number in numbers.items() if number}
 
@@ -128,6 +135,26 @@ def _shown(rule: GroupRule) -> str:
     direction, ethertype, protocol, first, last, source = rule
     ports = f" {first}" if first == last and first else f" {first}-{last}" if first else ""
     return f"{direction} {ethertype} {protocol or 'any'}{ports} {source}"
+
+
+def _images(context: PlanningContext) -> list[Drift]:
+    """Published images whose visibility is another one, or that are shown or hidden by hand."""
+    published = stack_details(context.desired.outputs, context.stack).published
+    by_id = {image.id: image for image in context.inventory.images}
+    wanted = context.settings.options.visibility
+    running = set(context.desired.outputs.running.values())
+    found = []
+    for name, publication in published.items():
+        image = by_id.get(publication.id)
+        if image is None or image.status != "active":
+            continue
+        if image.visibility and image.visibility != wanted:
+            notice = f"the image {name} is {image.visibility} in Glance: this run makes it {wanted}"
+            found.append(Drift(notice, GLANCE_IMAGE.name(name)))
+        if image.hidden is not None and image.hidden == (name in running):
+            notice = f"the image {name} was {'hidden' if image.hidden else 'shown'}: it is undone"
+            found.append(Drift(notice, IMAGE_VISIBILITY))
+    return found
 
 
 def _renamed(context: PlanningContext, kept: Iterable[Machine]) -> list[Drift]:

@@ -10,7 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack import listed
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
-from flakeship.targets.openstack.inventory import Image, Inventory, Server
+from flakeship.targets.openstack.inventory import Inventory, Server
 from flakeship.targets.openstack.resources import SECURITY_GROUP
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def inspect(cloud: str, *, keypairs: bool = False) -> Inventory:
             project_name=access.project_name or project,
             roles=roles,
             flavors=[listed.flavor(f) for f in flavors if not f.get("OS-FLV-DISABLED:disabled")],
-            images=[Image(i["id"], i.get("name") or "", i["status"]) for i in (*shown, *hidden)],
+            images=[listed.image(each) for each in (*shown, *hidden)],
             servers=found,
             networks=[listed.network(each) for each in networks],
             left=listed.compute_left(absolute) | quotas.result(),

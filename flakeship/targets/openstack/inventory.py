@@ -21,11 +21,13 @@ class Flavor:
 
 @dataclass(frozen=True)
 class Image:
-    """An image with our tag."""
+    """An image with our tag; `visibility` and `hidden` are Glance's, empty and None: not known."""
 
     id: str
     name: str
     status: str
+    visibility: str = ""
+    hidden: bool | None = None
 
 
 @dataclass(frozen=True)

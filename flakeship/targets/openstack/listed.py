@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.inventory import Address, Flavor, GroupRule, Network, Server
+from flakeship.targets.openstack.inventory import Address, Flavor, GroupRule, Image, Network, Server
 from flakeship.targets.openstack.resources import MACHINE, tags_in
 
 GIGABYTE = 1024  # MiB in one of Nova's and Glance's gigabytes
@@ -42,6 +42,17 @@ def flavor(found: Mapping[str, Any]) -> Flavor:
         disk=found["disk"] * GIGABYTE,
         ephemeral=found.get("OS-FLV-EXT-DATA:ephemeral", 0) * GIGABYTE,
         extra_specs=found.get("extra_specs") or {},
+    )
+
+
+def image(found: Mapping[str, Any]) -> Image:
+    """An entry of Glance's list."""
+    return Image(
+        found["id"],
+        found.get("name") or "",
+        found["status"],
+        found.get("visibility", ""),
+        found.get("os_hidden"),
     )
 
 

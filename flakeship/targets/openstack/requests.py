@@ -29,6 +29,7 @@ class PublishRequest:
 
     `min_ram` is in MiB. `publication` counts the uploads: an image that was deleted behind our back
     gets the next number. A new image is hidden (os_hidden) until a VisibilityRequest shows it.
+    `repair` counts how often somebody had changed its visibility.
     """
 
     cloud: str
@@ -39,6 +40,7 @@ class PublishRequest:
     properties: Mapping[str, str]
     visibility: Visibility
     publication: int = 1
+    repair: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class VisibilityRequest:
     cloud: str
     shown: list[str]
     hidden: list[str]
+    repair: int = 0
 
 
 @dataclass(frozen=True)

@@ -160,3 +160,20 @@ def test_a_stopped_server_is_started_and_verified_again(
     (notice,) = after.warnings
     assert status in notice
     assert ("This run starts it" in notice) == starts
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"visibility": "public"}, "glance-web-11111111"),
+        ({"hidden": True}, "image-visibility"),
+        ({"visibility": "private", "hidden": False}, ""),
+        ({"visibility": "public", "status": "deactivated"}, ""),
+    ],
+)
+def test_an_image_that_others_show_or_hide(world: World, change: dict[str, Any], name: str) -> None:
+    (image,) = world.inventory.images
+    world.change(images=[replace(image, **change)])
+    after = plan(world)
+    assert after.repairs == ({name: 1} if name else {})
+    assert len(after.warnings) == bool(name)
