@@ -70,8 +70,7 @@ class PlanningContext:
             client(self.settings.options.cloud, f"server {verb} {first.id}")
             for verb in ("start", "show")
         )
-        # one without a port serves nobody, and Pulumi would replace it in place
-        connected = any(server.connected for server in servers)
+        connected = any(self._connected(server) for server in servers)
         return Observed(
             exists=states != {"ERROR"} and connected,
             failed="ERROR" in states,
@@ -80,6 +79,22 @@ class PlanningContext:
             remedy=f"start it with `{start}`; `{show}` shows more",
             repair="this run starts it and verifies it again" if first.status in STARTS else "",
         )
+
+    def _connected(self, server: Server) -> bool:
+        """Whether a server has the port that it was made with, or at least one.
+
+        Without it serves nobody, and Pulumi would replace it in place.
+        """
+        if server.addresses is None:
+            return True
+        private = self.private.get(server.machine)
+        return private in server.addresses if private else bool(server.addresses)
+
+    @cached_property
+    def private(self) -> Mapping[str, str]:
+        """The private addresses of the active machines of the last good run, by their ids."""
+        servers = self.desired.outputs.servers.values()
+        return {server.machine: server_details(server).private for server in servers}
 
     def exists(self, machine: Machine) -> bool:
         """Whether Nova has a machine, and not in ERROR."""

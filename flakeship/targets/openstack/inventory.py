@@ -34,8 +34,7 @@ class Image:
 class Server:
     """A server of Nova's; `image` is empty where it boots from a volume.
 
-    `marked` is the id of a machine in its metadata, `connected` whether it has an address and so a
-    port.
+    `marked` is the id of a machine in its metadata. `addresses` is None while they may yet come.
     """
 
     id: str
@@ -46,7 +45,7 @@ class Server:
     project: str = ""
     stack: str = ""
     marked: str = ""
-    connected: bool = True
+    addresses: frozenset[str] | None = None
 
     @property
     def machine(self) -> str:

@@ -67,7 +67,15 @@ def server(found: Mapping[str, Any]) -> Server:
         project=found.get("tenant_id", ""),
         stack=Owner.read(found.get("metadata", {})).stack,
         marked=found.get("metadata", {}).get(MACHINE, ""),
-        connected=bool(found.get("addresses", True)) or found["status"] not in STEADY,
+        addresses=_addresses(found) if found["status"] in STEADY else None,
+    )
+
+
+def _addresses(found: Mapping[str, Any]) -> frozenset[str] | None:
+    if "addresses" not in found:
+        return None
+    return frozenset(
+        each["addr"] for each_network in found["addresses"].values() for each in each_network
     )
 
 

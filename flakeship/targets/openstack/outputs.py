@@ -23,13 +23,15 @@ class ServerDetails:
     """What the target keeps of a server.
 
     `port` is the id of the active machine's port, `fixed`: the address is the port's own,
-    `released`: it goes with the server. `bastion` is for the checks of other servers.
+    `released`: it goes with the server. `private` is the address of that port. `bastion` is for the
+    checks of other servers.
     """
 
     port: str = ""
     flavor: str = ""
     fixed: bool = False
     released: bool = False
+    private: str = ""
     bastion: Bastion | None = None
 
 
@@ -58,6 +60,7 @@ def server_output(
         machine.flavor.name,
         fixed=not stable,
         released=machine.server.options.address == "floating",
+        private=private,
         bastion=Bastion(machine.id, address, user, keys) if reachable else None,
     )
     return ServerOutput(

@@ -62,7 +62,9 @@ def connected(cloud: str) -> Iterator[Connection]:
     caller = Caller(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
     try:
         config = OpenStackConfig(
-            app_name="flakeship", override_defaults={"api_timeout": TIMEOUT, "auth": {}}
+            app_name="flakeship",
+            # the SDK would repeat Glance's calls, uploads too; ours are in `retries`
+            override_defaults={"api_timeout": TIMEOUT, "auth": {}, "image_status_code_retries": 0},
         )
         name = _chosen(config, cloud)
         variables = name == config.envvar_key

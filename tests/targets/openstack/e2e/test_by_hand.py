@@ -66,24 +66,26 @@ def test_a_renamed_server_stays(stack: CloudStack) -> None:
         stack.cloud.compute.update_server(before, name=machine)
 
 
-def test_another_port_is_no_reason_to_replace_a_server_in_place(stack: CloudStack) -> None:
+def test_a_server_is_not_replaced_in_place(stack: CloudStack) -> None:
     before = server(stack)
+    (urn,) = [each["urn"] for each in stack.resources() if each.get("id") == before.id]
+    for words in (("preview",), ("up", "--yes", "--skip-preview")):
+        done = stack.pulumi(*words, "--replace", urn, check=False)
+        said = done.stdout + done.stderr
+        assert done.code != 0
+        assert "would replace this server, and its disk, in place" in said
+        assert "Traceback" not in said
+    assert server(stack).id == before.id
+    assert "appliance" in stack.page()
+
+
+def test_a_server_with_another_port_gets_a_successor_beside_it(stack: CloudStack) -> None:
+    before, machine = server(stack), stack.machine()
     (own,) = stack.cloud.network.ports(device_id=before.id)
     (network,) = stack.networking()["networks"]
-    other = stack.cloud.compute.create_server_interface(before, net_id=network)
-    stack.cloud.compute.delete_server_interface(own.id, server=before)
+    stack.cloud.compute.create_server_interface(before, net_id=network)
+    stack.cloud.network.delete_port(own.id)
     stack.pulumi("refresh", "--yes")
-    said = stack.refused()
-    assert "would replace this server, and its disk, in place" in said
-    assert "Traceback" not in said
-    assert stack.fails()
-    assert server(stack).id == before.id
-    stack.cloud.compute.delete_server_interface(other.port_id, server=before)
-
-
-def test_a_server_without_its_port_gets_a_successor_beside_it(stack: CloudStack) -> None:
-    """The test before has left it without any; the state has been refreshed."""
-    machine = stack.machine()
     said = stack.preview()
     assert f"{machine} is without its port: a new machine replaces it" in said
     stack.up()

@@ -33,7 +33,18 @@ LIMITS = {
 
 NOW = datetime.now(UTC).isoformat()
 VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
-PLAIN = {"fields", "marker", "limit", "project_id", "all_tenants", "image", "tag", "owner"}
+PLAIN = {
+    "fields",
+    "marker",
+    "limit",
+    "project_id",
+    "all_tenants",
+    "image",
+    "tag",
+    "owner",
+    "sort_key",
+    "sort_dir",
+}
 """Parts of a query that are no filter by a field."""
 
 Answer = tuple[int, Any]

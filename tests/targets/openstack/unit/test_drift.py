@@ -44,10 +44,13 @@ def test_nothing_has_changed(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "SHUTOFF", "PAUSED"])
-def test_a_server_without_a_port_gets_a_successor_beside_it(world: World, status: str) -> None:
+@pytest.mark.parametrize("addresses", [frozenset(), frozenset({"10.20.0.77"})])
+def test_a_server_without_its_port_gets_a_successor_beside_it(
+    world: World, status: str, addresses: frozenset[str]
+) -> None:
     """In place Pulumi would delete it, and its disk, before another one is verified."""
     (before,) = plan(world).machines.active
-    change(world, connected=False, status=status)
+    change(world, addresses=addresses, status=status)
     after = plan(world)
     (active,) = after.machines.active
     assert active.id != before.id
@@ -79,7 +82,7 @@ def test_a_renamed_server_is_still_the_machine(world: World) -> None:
 
 def test_an_orphan_of_the_same_name_is_not_the_machine(world: World) -> None:
     (before,) = plan(world).machines.active
-    change(world, status="ERROR", connected=False)
+    change(world, status="ERROR", addresses=frozenset())
     assert plan(world).machines.active[0].id != before.id
 
 
@@ -140,7 +143,7 @@ def test_an_address_that_is_gone_is_replaced(world: World) -> None:
 def test_an_address_of_a_lost_machine_moves_anyway(world: World) -> None:
     (address,) = world.inventory.addresses
     world.change(addresses=[replace(address, port="")])
-    change(world, connected=False)
+    change(world, addresses=frozenset())
     after = plan(world)
     assert after.repairs == {}
     assert not [each for each in after.warnings if "nowhere" in each]
@@ -177,3 +180,11 @@ def test_an_image_that_others_show_or_hide(world: World, change: dict[str, Any],
     after = plan(world)
     assert after.repairs == ({name: 1} if name else {})
     assert len(after.warnings) == bool(name)
+
+
+@pytest.mark.parametrize(
+    "addresses", [None, frozenset({"10.20.0.5"}), frozenset({"10.20.0.5", "x"})]
+)
+def test_a_server_with_its_port_stays(world: World, addresses: frozenset[str] | None) -> None:
+    change(world, addresses=addresses)
+    assert (plan(world).warnings, plan(world).repairs) == ([], {})
