@@ -50,16 +50,21 @@ def verify_existing(
     The `active` machine of a server must have the stable address. Raises FlakeshipError.
     """
     pinned = verify.pinned_keys(previous, request.machine)
-    removal = client(request.cloud, f"server delete {request.server}")
     on_failure = (
         "This was only a check: it still has its name and address. To replace it, go back to a "
         "release that works (flakeship:release), or have it created again from its image: "
-        f"`{removal}`, then `make up STACK={stack}`."
+        f"{replacement(request)}."
     )
     with api.connected(request.cloud) as connection:
         if active:
             check_address(rest.client(connection, "network"), request, stack)
         return examine(connection, request, pinned, on_failure=on_failure if active else STANDBY)
+
+
+def replacement(request: VerifyServerRequest) -> str:
+    """The commands after which another machine takes a server's place."""
+    removal = client(request.cloud, f"server delete {request.server}")
+    return f"`{removal}`, then `make up STACK={request.owner.stack}`"
 
 
 def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> None:
@@ -80,7 +85,7 @@ def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> N
         f"its address {request.stable} {what}, not to its port {request.port}",
         code="address-drifted",
         key=request.machine,
-        remedy=f"run `pulumi refresh --stack {stack}`, then `make up STACK={stack}`, to repair it",
+        remedy=f"`make up STACK={stack}` repairs it",
     )
 
 
@@ -124,4 +129,13 @@ def examine(
         on_failure,
         inspect_hint or (lambda login: [*login, *obstacles.find(compute, network, request)]),
     )
-    return verify.verify(request.verify, pinned, context)
+    try:
+        return verify.verify(request.verify, pinned, context)
+    except FlakeshipError as error:
+        if error.code == "host-key-changed":
+            # Pulumi would replace it in place, which is refused
+            error.remedy = (
+                "a changed key is never accepted. If you changed it, have another machine take its "
+                f"place: {replacement(request)}"
+            )
+        raise
