@@ -15,6 +15,9 @@ from ..verification import Verification
 from .hooks import child_of
 from .server import depends_on
 
+REMOVAL = "2m"
+"""How long the provider asks to remove a part of a network; without it ten minutes."""
+
 
 class PrivateNetworkArgs(TypedDict):
     """`external` is the id of the network that the router leads to.
@@ -41,7 +44,12 @@ class PrivateNetwork(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
         title, tags = args.get("network_name", name), [*args.get("tags", ())]
-        child = child_of(self, opts)
+        # Neutron refuses to remove what something of others uses, and that lasts
+        child = child_of(
+            self,
+            opts,
+            pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete=REMOVAL)),
+        )
         network = networking.Network(
             f"network-{name}",
             name=title,
@@ -86,7 +94,9 @@ class PrivateNetwork(pulumi.ComponentResource):
                 f"router-interface6-{name}",
                 router_id=router.id,
                 subnet_id=subnet6.id,
-                opts=child_of(self, opts, pulumi.ResourceOptions(depends_on=[self.ready])),
+                opts=pulumi.ResourceOptions.merge(
+                    child, pulumi.ResourceOptions(depends_on=[self.ready])
+                ),
             )
         self.id = network.id
         self.register_outputs({"id": self.id})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from keystoneauth1.session import TCPKeepAliveAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, ProxyError
 from urllib3.exceptions import NewConnectionError as NotConnectedError
 
 from flakeship.targets.openstack.api.errors import shown
@@ -125,8 +125,10 @@ def _unanswered(error: requests.RequestException) -> _Fault:
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
     reason = type(error).__name__
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
+    if isinstance(error, requests.exceptions.SSLError) or "Tunnel connection failed" in str(error):
         return _Fault(reason, safe=True, passing=False)
+    if isinstance(cause, ProxyError):
+        cause = cause.original_error
     if isinstance(cause, NameResolutionError) and "Temporary failure" not in str(cause):
         return _Fault(reason, safe=True, passing=False)
     cut = isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)

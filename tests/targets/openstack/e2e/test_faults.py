@@ -59,5 +59,13 @@ def test_a_first_run_in_bad_weather(stack: CloudStack, proxy: Proxy) -> None:
         stack.up()
     assert "appliance" in stack.page()
     stack.preview("--expect-no-changes")
-    # what was made although its answer was lost has our tags
-    stack.pulumi("stack", "output")
+
+
+def test_a_preview_without_changes_makes_one_call_of_each_kind(
+    stack: CloudStack, proxy: Proxy
+) -> None:
+    """The login and nine lists, and no call of the provider's."""
+    proxy.faults.clear()
+    proxy.calls.clear()
+    stack.preview("--expect-no-changes")
+    assert len(proxy.calls) == 10, proxy.calls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -193,3 +194,18 @@ def test_every_call_of_a_login_is_among_them(cloud: Cloud) -> None:
         rest.call(rest.client(connected, "compute"), "GET", "/limits")
     assert len(cloud.asked("POST /identity")) == 2
     assert len(cloud.asked("GET /compute/v2.1/limits")) == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "fault", "calls"),
+    [("GET", "cut", 2), ("GET", "half", 2), ("POST", "cut", 1), ("POST", "503", 2)],
+)
+def test_a_proxy_in_between_changes_nothing(
+    weather: Weather, monkeypatch: pytest.MonkeyPatch, method: str, fault: str, calls: int
+) -> None:
+    monkeypatch.setenv("http_proxy", weather.url)
+    monkeypatch.setenv("no_proxy", "")
+    weather.script = [fault]
+    with contextlib.suppress(auth.ConnectFailure):
+        send("http://cloud.invalid/servers", method, data="{}")
+    assert weather.calls == calls
