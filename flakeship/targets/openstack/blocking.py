@@ -60,8 +60,12 @@ def _of_port(port: Object, routers: Collection[str], address: Object | None) -> 
             f"the load balancer of the port {name}", f"loadbalancer delete --cascade {balancer}"
         )
         return
-    user = f"of the server {device}" if owner.startswith("compute:") else owner or "of nothing"
-    yield Blocking(f"the port {name}, {user}", f"port delete {number}")
+    if owner.startswith("compute:"):
+        # some clouds let nobody but Nova delete it, and a port that Nova has made goes with this
+        removal = f"server remove port {device} {number}"
+        yield Blocking(f"the port {name} of the server {device}", removal)
+        return
+    yield Blocking(f"the port {name}, {owner or 'of nothing'}", f"port delete {number}")
 
 
 def _interface(port: Object) -> Blocking:

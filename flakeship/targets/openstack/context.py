@@ -71,13 +71,14 @@ class PlanningContext:
             for verb in ("start", "show")
         )
         connected = any(self._connected(server) for server in servers)
+        starts = "starts it and " if first.status in STARTS else ""
         return Observed(
             exists=states != {"ERROR"} and connected,
             failed="ERROR" in states,
             running="ACTIVE" in states,
             status=f"{first.status} in Nova" if connected else "without its port",
             remedy=f"start it with `{start}`; `{show}` shows more",
-            repair="this run starts it and verifies it again" if first.status in STARTS else "",
+            repair=f"this run {starts}verifies it again",
         )
 
     def _connected(self, server: Server) -> bool:

@@ -18,7 +18,6 @@ from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network.networks import ETHERTYPES, EVERYBODY
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.plan_machines import MachinesPlan
-from flakeship.targets.openstack.requests import STARTS
 from flakeship.targets.openstack.resources import (
     ADDRESS,
     CUTOVER,
@@ -171,10 +170,12 @@ def _renamed(context: PlanningContext, kept: Iterable[Machine]) -> list[Drift]:
 
 
 def _stopped(context: PlanningContext, machines: MachinesPlan) -> list[Drift]:
-    """Active machines that do not run; the notice about them is the rollout's."""
-    states = {server.machine: server.status for server in context.owned}
+    """Active machines that do not run; the notice about them is the rollout's.
+
+    Their verification runs again, which starts them: a run never succeeds beside a stopped one.
+    """
     return [
         Drift("", VERIFICATION.name(machine.id))
         for machine in machines.active
-        if machine.id in context.standing and states.get(machine.id) in STARTS
+        if machine.id in context.standing and not context.observed[machine.id].running
     ]

@@ -84,7 +84,7 @@ def test_a_server_with_another_port_gets_a_successor_beside_it(stack: CloudStack
     (own,) = stack.cloud.network.ports(device_id=before.id)
     (network,) = stack.networking()["networks"]
     stack.cloud.compute.create_server_interface(before, net_id=network)
-    stack.cloud.network.delete_port(own.id)
+    stack.cloud.compute.delete_server_interface(own.id, server=before)
     stack.pulumi("refresh", "--yes")
     said = stack.preview()
     assert f"{machine} is without its port: a new machine replaces it" in said

@@ -34,7 +34,7 @@ def foreign(owner: str = "", device: str = "", **more: Any) -> dict[str, Any]:
     ("found", "commands"),
     [
         (foreign(), ["port delete id-of-foreign"]),
-        (foreign("compute:nova", "s1"), ["port delete id-of-foreign"]),
+        (foreign("compute:nova", "s1"), ["server remove port s1 id-of-foreign"]),
         (foreign("Octavia", "lb-77"), ["loadbalancer delete --cascade 77"]),
         (foreign("network:router_interface", "r2"), ["router remove port r2 id-of-foreign"]),
         (foreign("network:router_interface", ROUTER), []),

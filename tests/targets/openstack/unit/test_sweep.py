@@ -172,7 +172,8 @@ def test_what_would_block_a_destroy_is_told_with_its_removal(cloud: Cloud) -> No
     cloud.only("ports", {**foreign, "device_id": "theirs"})
     done = sweeping.sweep(Stack("dev", {}), "fake")
     assert done.blocking == [
-        "openstack --os-cloud fake port delete id-of-db  # the port db, of the server theirs"
+        "openstack --os-cloud fake server remove port theirs id-of-db  "
+        "# the port db of the server theirs"
     ]
 
 
