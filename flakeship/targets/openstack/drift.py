@@ -1,4 +1,4 @@
-"""What was changed by hand in the cloud, and what this run makes anew for it.
+"""What was changed by hand in the cloud, and what this run replaces for it.
 
 Pulumi compares settings with its state and not with the cloud: without a refresh it sees nothing.
 A number that counts the repairs of a resource is what changes for it.
@@ -28,7 +28,7 @@ from flakeship.targets.openstack.resources import (
 
 @dataclass(frozen=True)
 class Drift:
-    """A notice, and the name of what is made anew or run again; empty: nothing."""
+    """A notice, and the name of what is replaced or run again; empty: nothing."""
 
     notice: str
     repaired: str = ""
@@ -112,7 +112,7 @@ def _groups(context: PlanningContext, kept: Iterable[Machine]) -> list[Drift]:
             *(f"also has {_shown(rule)}" for rule in sorted(has - declared)),
         ]
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
-        notice = f"the security group {name} {', '.join(changes[:3])}{more}: it is made anew"
+        notice = f"the security group {name} {', '.join(changes[:3])}{more}: this run replaces it"
         found.append(Drift(notice, name))
     return found
 

@@ -121,8 +121,13 @@ def network_left(quota: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def groups(found: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[GroupRule]]:
-    """The rules of each security group by its name; of several of one name those of all."""
+def groups(found: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[GroupRule]] | None:
+    """The rules of each security group by its name; of several of one name those of all.
+
+    None where a cloud does not list them.
+    """
+    if any("security_group_rules" not in each for each in found):
+        return None
     rules: dict[str, set[GroupRule]] = defaultdict(set)
     for each in found:
         rules[each["name"]] |= {_rule(rule) for rule in each["security_group_rules"]}

@@ -37,7 +37,7 @@ class Caller:
 
     def service(self, text: str) -> str:
         """The service whose address is in a text, empty where none is."""
-        return next((kind for kind, url in self.services.items() if _root(url) in text), "")
+        return next((k for k, url in self.services.items() if url.rstrip("/") in text), "")
 
 
 def explained(error: Exception, caller: Caller) -> FlakeshipError:
@@ -102,12 +102,6 @@ def _tls(error: Exception, reason: str, caller: Caller) -> FlakeshipError:
     if service:
         what = f"the {service} service: {what}"
     return FlakeshipError(what, code=code, key=caller.cloud, remedy=remedy)
-
-
-def _root(url: str) -> str:
-    """The scheme, host and port of an address."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipError:

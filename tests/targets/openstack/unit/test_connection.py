@@ -285,7 +285,7 @@ def test_a_busy_cloud_and_other_answers(cloud: Cloud) -> None:
 def test_a_cloud_that_does_not_answer_in_time(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configured(tmp_path, monkeypatch, fake=settings(cloud.url) | {"api_timeout": 0.2})
+    configured(tmp_path, monkeypatch, fake=settings(cloud.url) | {"api_timeout": 0.4})
     cloud.slow = "/limits"
     error = asking("GET", "/limits")
     assert error.code == "cloud-unreachable"

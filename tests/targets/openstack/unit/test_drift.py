@@ -105,7 +105,7 @@ def test_a_group_with_other_rules_is_made_anew(
     after = plan(world)
     assert after.repairs == {machine.security_group: 1}
     (notice,) = [each for each in after.warnings if machine.security_group in each]
-    assert "made anew" in notice
+    assert "this run replaces it" in notice
     assert [each.id for each in after.machines.active] == [machine.id]
     # the number stays, and grows with the next change
     world.before["openstack"]["repairs"] = dict(after.repairs)
