@@ -30,7 +30,8 @@ diff: setup ## Show everything that changes inside: from what runs to the flake,
 ssh: setup ## Log in to a server of the stack
 	@$(WITH) exec $(FLAKESHIP) ssh '$(SERVER)'
 destroy: setup ## Remove everything that the stack made
-	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(FLAKESHIP) sweep
+	@$(WITH) pulumi stack select $(STACK) && $(FLAKESHIP) sweep --before-destroy && \
+	  { pulumi destroy --yes --stack $(STACK) || { $(FLAKESHIP) sweep; exit 1; }; } && $(FLAKESHIP) sweep
 verify: setup ## Check the running servers (SERVER: one of them) once more, without changing anything
 	@$(WITH) $(FLAKESHIP) verify '$(SERVER)'
 sweep: setup ## Remove orphaned resources, which a killed run has left

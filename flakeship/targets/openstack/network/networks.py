@@ -14,6 +14,7 @@ from flakeship.targets.openstack.inventory import Inventory, Network
 from flakeship.targets.openstack.settings import OpenStackSettings
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
+ETHERTYPES = ("IPv4", "IPv6")  # each with a rule that lets everything out
 
 
 @dataclass(frozen=True)

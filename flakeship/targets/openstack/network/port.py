@@ -82,7 +82,11 @@ def temporary_address(network: Proxy, request: VerifyServerRequest, at: Port) ->
         rest.delete(network, f"/floatingips/{made['id']}", what, by_hand)
 
     with temporary(
-        lambda: _create(network, request, at, mine), remove, lambda: _take_over(network, at, mine)
+        lambda: rest.create(
+            lambda: _create(network, request, at, mine), lambda: _take_over(network, at, mine)
+        ),
+        remove,
+        lambda: _take_over(network, at, mine),
     ) as made:
         rest.call(network, "PUT", f"/floatingips/{made['id']}/tags", json={"tags": words(owner)})
         address = made["floating_ip_address"]

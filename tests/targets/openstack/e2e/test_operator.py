@@ -16,9 +16,9 @@ from flakeship.state.stack import Stack
 from flakeship.system.process import run
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack.api.connection import connected
-from flakeship.targets.openstack.operate import sweep
 from flakeship.targets.openstack.resources import description, words
 from flakeship.targets.openstack.settings import NetworkSettings
+from flakeship.targets.openstack.sweep import sweep
 from tests.project import ROOT
 
 NAME = f"t{uuid.uuid4().hex[:8]}"

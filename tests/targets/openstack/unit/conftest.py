@@ -13,7 +13,7 @@ import pytest
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.api import connection, rest
+from flakeship.targets.openstack.api import connection, rest, retries
 from flakeship.targets.openstack.requests import PublishRequest
 from tests.targets.openstack.unit import fake_cloud
 from tests.targets.openstack.unit.fake_cloud import Cloud
@@ -72,3 +72,10 @@ def only(cloud: Cloud) -> dict[str, Any]:
     """The one image that there is."""
     (image,) = cloud.images.values()
     return image
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call is made again for a moment only."""
+    monkeypatch.setattr(retries, "SECONDS", 0.3)
+    monkeypatch.setattr(retries, "FIRST", 0.1)

@@ -268,3 +268,30 @@ def test_a_long_upload_logs_its_progress(
         assert body.sha512 == hashlib.sha512(file.read_bytes()).hexdigest()
     assert len(body) == 4028
     assert caplog.messages[0].startswith("image web-1: 0 of 0 MiB uploaded, ")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_upload_that_fails_by_a_passing_fault_starts_over(
+    cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    cloud.refuse("PUT .*/file", 503, "storage is restarted", times=times)
+    done = publish(request_, None)
+    assert only(cloud)["id"] == done.id
+    assert len(cloud.asked("PUT .*/file")) == times + 1
+    assert len(cloud.asked("POST .*/images")) == times + 1
+
+
+@pytest.mark.parametrize(("status", "uploads"), [(503, 3), (413, 1), (403, 1)])
+def test_an_upload_ends_at_last_and_leaves_nothing(
+    cloud: Cloud,
+    request_: PublishRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    uploads: int,
+) -> None:
+    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    cloud.refuse("PUT .*/file", status, "no")
+    refused(lambda: publish(request_, None))
+    assert len(cloud.asked("PUT .*/file")) == uploads
+    assert not cloud.images

@@ -16,7 +16,7 @@ from flakeship.state.stack import Stack
 from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.resources import description
-from flakeship.targets.openstack.servers import ephemeral, verify_server
+from flakeship.targets.openstack.servers import ephemeral, nova, verify_server
 from flakeship.verify import verify
 from flakeship.verify.request import Route, VerifyRequest
 from flakeship.verify.verify import VerificationContext
@@ -66,7 +66,7 @@ def test_a_server_is_verified_by_its_route_with_the_checks_of_a_cloud(
     memory.things["servers"]["server-1"]["status"] = "SHUTOFF"
     assert context.inspect_hint(["ssh"]) == ["ssh", "  It is SHUTOFF in Nova."]
     memory.refuse("GET .*/servers", 500, "oops", times=1)
-    assert context.inspect_hint([])[-1] == "  Nova does not report its state: oops"
+    assert context.inspect_hint([])[-1] == "  The cloud does not report its state: oops"
 
 
 @pytest.mark.usefixtures("seen")
@@ -180,3 +180,14 @@ def test_an_existing_stack_is_verified_again(seen: Seen) -> None:
     assert removed.note == "was a test server and is removed; a new release gets another"
     ((_, pinned, *_),) = seen
     assert pinned == [ED25519]
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize(("repair", "starts"), [(1, True), (0, False)])
+def test_a_stopped_server_is_started_only_where_a_run_repairs_it(
+    memory: Cloud, monkeypatch: pytest.MonkeyPatch, *, repair: int, starts: bool
+) -> None:
+    memory.things["servers"]["server-1"]["status"] = "SHUTOFF"
+    monkeypatch.setattr(nova, "STARTING", 0.1)
+    verify_server.verify_server(replace(REQUEST, repair=repair), [])
+    assert bool(memory.asked("POST .*/servers/server-1/action")) == starts
