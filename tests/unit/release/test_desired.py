@@ -175,6 +175,18 @@ def test_what_a_target_boots(target: str, given: Format, firmware: Firmware, fit
     assert refused.value.code == "variant-not-bootable"
 
 
+@pytest.mark.parametrize(
+    "system", ["aarch64-linux", "i686-linux", "x86_64-darwin", "riscv64-linux"]
+)
+def test_a_host_for_another_platform_is_refused_here(system: str) -> None:
+    other = replace(QCOW2, system=system)
+    with pytest.raises(SettingError) as refused:
+        refuse_unbootable(other, registry.spec("local"))
+    assert (refused.value.code, refused.value.key) == ("system-not-bootable", "flakeship:host")
+    assert (refused.value.given, refused.value.allowed) == (system, "x86_64-linux")
+    refuse_unbootable(other, registry.spec("openstack"))  # its flavors tell
+
+
 def test_a_machine_here_has_no_uefi() -> None:
     with pytest.raises(SettingError) as refused:
         refuse_unbootable(replace(QCOW2, firmware="uefi"), registry.spec("local"))
