@@ -86,9 +86,11 @@ async def _desired_releases(
     """The release of each host, and which are pinned: chosen by name from the ledger."""
     records = (await reading).outputs.ledger if given.release else []
     verified: ReleaseSource = Ledger(given, records, spec)
-    flake: ReleaseSource = Flake(given, stack, spec)
+    flake = Flake(given, stack, spec)
     pinned = verified.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
+    if rest and flake.announcement:
+        pulumi.log.info(flake.announcement)
     evaluated = await asyncio.to_thread(flake.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])

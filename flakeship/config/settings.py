@@ -16,6 +16,7 @@ from flakeship.config.target import TargetSchema
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError
 from flakeship.model.fields import Model
+from flakeship.model.flake import FlakeReference, is_file
 
 
 class TargetOptions(Model):
@@ -28,6 +29,11 @@ class TargetOptions(Model):
 
     def check(self, servers: Sequence[Server[Any]]) -> None:
         """Refuse servers that contradict each other on this target. Raises SettingError."""
+
+
+def _flag(value: object) -> object:
+    """True or false; Pulumi hands a setting of its own over as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 TargetT = TypeVar("TargetT", bound=TargetOptions)
@@ -62,6 +68,8 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     authorized_keys: list[str] = []
     """The public keys that go into the image, or files of them. Empty: the key of this directory,
     `.state/id_ed25519.pub`."""
+    allow_import_from_derivation: Annotated[bool, BeforeValidator(_flag)] = False
+    """Whether evaluating the flake, and so a preview, may build (import from derivation)."""
     identity: str = ""
     """The private key file that the checks log in with. Needed with `authorizedKeys` unless
     ssh-agent holds the key."""
@@ -90,10 +98,12 @@ class Settings(Model, Generic[TargetT, OptionsT]):
             "servers: the host port",
             [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
         )
-        if not self.flake.startswith((".", "/")) and Path(self.flake).is_dir():
+        flake = FlakeReference.parse(self.flake)
+        if flake.is_directory:
             raise ValueError(f"flake: {self.flake} is a directory: write ./{self.flake}")
-        if self.flake.startswith((".", "/")) and not Path(self.flake, "flake.nix").is_file():
-            raise ValueError(f"flake: there is no flake.nix in {self.flake}")
+        if flake.folder is not None and not is_file(str(flake.folder), "flake.nix"):
+            shown = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
+            raise ValueError(f"flake: there is no flake.nix in {shown}")
         if self.identity and not Path(self.identity).expanduser().is_file():
             raise ValueError(f"identity: there is no file {self.identity}")
         return self

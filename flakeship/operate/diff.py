@@ -58,7 +58,10 @@ def evaluated(stack: Stack) -> dict[str, Release]:
         registry.names(),
         lambda key: bool(known[key]["secret"]),
     )
-    found = Flake(given, stack.name, schema).releases(given.hosts)
+    flake = Flake(given, stack.name, schema)
+    if flake.announcement:
+        log.info(flake.announcement)
+    found = flake.releases(given.hosts)
     for warning in found.warnings:
         log.info(warning)
     return dict(found.releases)
