@@ -19,7 +19,7 @@ from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
-from flakeship.state import passphrase
+from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
@@ -35,7 +35,8 @@ def run() -> None:
 
 async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
-    stack = pulumi.get_stack()
+    stack = choice.own_name(pulumi.get_stack())
+    choice.refuse_other_checkout(os.environ, Path.cwd())
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)
