@@ -77,13 +77,13 @@ def remembered(
         return dict(said)
     file = folder / f"{fingerprint}.json"
     kept = _kept(file)
-    known = kept | {name: each for name, each in said.items() if each or name not in kept}
+    known = kept | {name: each for name, each in said.items() if each}
     if known != kept:
         write(file, json.dumps(known))
         others = sorted(folder.glob("*.json"), key=lambda each: each.stat().st_mtime_ns)
         for old in others[:-KEPT]:
             old.unlink(missing_ok=True)
-    return {name: known[name] for name in said}
+    return {name: known.get(name, []) for name in said}
 
 
 def warnings(said: Mapping[str, Sequence[str]]) -> list[str]:

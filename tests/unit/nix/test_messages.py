@@ -88,6 +88,7 @@ def test_messages_are_remembered_by_what_was_evaluated(tmp_path: Path) -> None:
     assert first == {"web": ["old"], "db": []}
     assert messages.remembered(folder, one, {"web": [], "db": []}) == first
     assert messages.remembered(folder, two, {"web": []}) == {"web": []}
+    assert len(list(folder.iterdir())) == 1
     assert messages.remembered(folder, one, {"web": ["new"]}) == {"web": ["new"]}
     assert messages.remembered(folder, one, {"web": [], "db": []}) == {"web": ["new"], "db": []}
 
