@@ -18,7 +18,15 @@ from flakeship.config import settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
-from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
+from flakeship.release.desired import (
+    Desired,
+    Flake,
+    Found,
+    Ledger,
+    ReleaseSource,
+    announcement,
+    missing_images,
+)
 from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.targets import registry
@@ -87,11 +95,11 @@ async def _desired_releases(
     """The release of each host, and which are pinned: chosen by name from the ledger."""
     records = (await reading).outputs.ledger if given.release else []
     verified: ReleaseSource = Ledger(given, records, spec)
-    flake = Flake(given, stack, spec)
+    flake: ReleaseSource = Flake(given, stack, spec)
     pinned = verified.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
-    if rest and flake.announcement:
-        pulumi.log.info(flake.announcement)
+    if rest and (text := announcement(given)):
+        pulumi.log.info(text)
     evaluated = await asyncio.to_thread(flake.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])

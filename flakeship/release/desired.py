@@ -84,16 +84,6 @@ class Flake:
     stack: str
     target: TargetSchema
 
-    @property
-    def announcement(self) -> str:
-        """What a person should read before the evaluation; empty for nothing."""
-        if not self.settings.allow_import_from_derivation:
-            return ""
-        return (
-            f"{self.settings.flake}: evaluating it may build for minutes, because "
-            "flakeship:allowImportFromDerivation is true"
-        )
-
     def releases(self, hosts: Sequence[str]) -> Found:
         """Evaluate the hosts."""
         if not hosts:
@@ -129,6 +119,16 @@ class Flake:
                 *messages.warnings({reference.text: locked.messages} | kept),
             ],
         )
+
+
+def announcement(settings: AnySettings) -> str:
+    """What a person should read before an evaluation; empty for nothing."""
+    if not settings.allow_import_from_derivation:
+        return ""
+    return (
+        f"{settings.flake}: evaluating it may build for minutes, because "
+        "flakeship:allowImportFromDerivation is true"
+    )
 
 
 def _without(texts: Sequence[str], known: Sequence[str]) -> list[str]:

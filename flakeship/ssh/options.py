@@ -133,6 +133,41 @@ def unquoted(value: str) -> str:
     return value.replace("%%", "%")
 
 
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+OPTIONS = (
+    rf"HostKeyAlias={NAME}",
+    r"(?:UpdateHostKeys=no|StrictHostKeyChecking=yes|IdentitiesOnly=yes)",
+    r"ServerAlive(?:Interval|CountMax)=[0-9]+",
+    r"(?:User|Global)KnownHostsFile=/dev/null",
+    r"HostKeyAlgorithms=[a-z0-9,@.-]+",
+    rf"KnownHostsCommand=/usr/bin/env echo {NAME} [a-z0-9@.-]+ [A-Za-z0-9+/=]+",
+)
+LOGIN = re.compile(
+    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0]+\0)?"
+    rf"(?:-o\0(?:{'|'.join(OPTIONS)})\0)*{NAME}@[0-9A-Fa-f.:]+"
+)
+"""The words of `login`, of this version and of 0.1."""
+
+
+def words(command_line: str, key: str) -> list[str]:
+    """The argv of a `command_line` that was kept in a state, which others may write.
+
+    Raises FlakeshipError with this key where it is anything but a login: it is to be run.
+    """
+    try:
+        found = shlex.split(command_line)
+    except ValueError:
+        found = []
+    if LOGIN.fullmatch("\0".join(found)):
+        return found
+    raise FlakeshipError(
+        "its login in the state is not one that Flakeship has written, and is not run",
+        code="state-unreadable",
+        key=key,
+        remedy="look who can write the stack's state; `pulumi up` writes the login again",
+    )
+
+
 def as_root(command: str, *, or_as_user: bool = False) -> str:
     """A command line for any login shell that runs a command as root, without a password.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import shlex
 from collections.abc import Sequence
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
+from flakeship.ssh import options
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
@@ -45,11 +47,11 @@ class OpenStackOperator(NoSnapshots):
         if name not in servers:
             return self._machine(name)
         server = servers[name]
-        *words, destination = shlex.split(server.ssh)
+        *words, destination = options.words(server.ssh, f"server {name}")
         if server_details(server).bastion:
             return [*words, destination]
         if bastion := self._bastion():
-            proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:{SSH}"
+            proxy = f"ProxyCommand={_through(bastion, destination.partition('@')[2])}"
             return [*words, "-o", proxy, destination]
         log.info(
             "%s has only the private address %s, and no server of the stack is a bastion: use a "
@@ -77,7 +79,7 @@ class OpenStackOperator(NoSnapshots):
         keys = own.result(Evidence).host_keys if own else []
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
         endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
-        return SshOptions(endpoint, keys, proxy=f"{bastion.ssh} -W {address}:{SSH}").login()
+        return SshOptions(endpoint, keys, proxy=_through(bastion, address)).login()
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with their address."""
@@ -121,3 +123,9 @@ class OpenStackOperator(NoSnapshots):
         from flakeship.targets.openstack import sweep  # noqa: PLC0415 - it needs the SDK
 
         return sweep.sweep(self.stack, self.cloud)
+
+
+def _through(bastion: ServerOutput, address: str) -> str:
+    """The command whose input and output are a connection to that address."""
+    login = shlex.join(options.words(bastion.ssh, f"machine {bastion.machine}"))
+    return f"{login} -W {ipaddress.ip_address(address)}:{SSH}"

@@ -117,10 +117,9 @@ def test_the_revision_is_that_of_git_or_what_nix_says_of_a_flake_elsewhere(
 
 
 def test_that_an_evaluation_may_build_is_announced(settings: AnySettings) -> None:
-    flake = Flake(settings, "dev", registry.spec("local"))
-    assert flake.announcement == ""
+    assert desired.announcement(settings) == ""
     allowed = settings.model_copy(update={"allow_import_from_derivation": True})
-    assert "allowImportFromDerivation" in replace(flake, settings=allowed).announcement
+    assert "allowImportFromDerivation" in desired.announcement(allowed)
 
 
 def test_what_an_evaluation_has_built_is_told(
