@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,33 +35,52 @@ def check(release: Release, attribute: str) -> str:
             allowed=str(made),
             remedy="take both from one derivation: its drvPath and its outPath",
         )
-    system = str(derivation.get("system"))
-    if system in {f"{platform.machine()}-linux", ANYWHERE} or Path(release.out).exists():
+    system, features = str(derivation.get("system")), _features(derivation)
+    here = system == f"{platform.machine()}-linux" and not features
+    if here or system == ANYWHERE or Path(release.out).exists():
         return ""
     config = _configuration()
-    if config is None or system in config.systems:
+    if config is None or any(each.builds(system, features) for each in config.builders):
         return ""
+    needed = " with ".join(filter(None, (system, ", ".join(sorted(features)))))
     if config.substituters:
         return (
-            f"{attribute} is built on {system}, and no builder here has it: it must come from "
+            f"{attribute} is built on {needed}, and no builder here is that: it must come from "
             f"{', '.join(config.substituters)}"
         )
     raise FlakeshipError(
-        "no builder has the system that it is built on",
+        "no builder is what it has to be built on",
         code="builder-missing",
         key=attribute,
-        given=system,
-        allowed=", ".join(config.systems),
-        remedy=f"name one for {system} in Nix' setting `builders`, or let this machine emulate it "
-        "(binfmt) and add it to `extra-platforms`",
+        given=needed,
+        allowed="; ".join(map(str, config.builders)),
+        remedy="name one in Nix' setting `builders`; or add the system to `extra-platforms`, where "
+        "this machine emulates it (binfmt), and a feature that it has to `system-features`",
     )
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A machine that builds: what it may be asked for, and what every build there must need."""
+
+    systems: frozenset[str]
+    features: frozenset[str] = frozenset()
+    mandatory: frozenset[str] = frozenset()
+
+    def builds(self, system: str, features: frozenset[str]) -> bool:
+        """Whether Nix would send it a derivation of this system that needs these features."""
+        return system in self.systems and self.mandatory <= features <= self.features
+
+    def __str__(self) -> str:
+        with_ = f" with {', '.join(sorted(self.features))}" if self.features else ""
+        return f"{', '.join(sorted(self.systems))}{with_}"
 
 
 @dataclass(frozen=True)
 class Configuration:
     """What of Nix' settings decides where something is built, or fetched from."""
 
-    systems: tuple[str, ...]
+    builders: tuple[Builder, ...]
     substituters: tuple[str, ...]
 
 
@@ -70,26 +90,39 @@ def _configuration() -> Configuration | None:
     if shown.code != 0:
         return None
     values = {name: each["value"] for name, each in json.loads(shown.stdout).items()}
-    here = [values["system"], *values["extra-platforms"]]
-    systems = [*here, *_remote_systems(values["builders"], here[0])]
+    system = values["system"]
+    own = Builder(
+        frozenset([system, *values["extra-platforms"]]), frozenset(values["system-features"])
+    )
+    local = [] if values.get("max-jobs") == 0 else [own]
     substituters = values["substituters"] if values.get("substitute", True) else []
-    return Configuration(tuple(dict.fromkeys(systems)), tuple(substituters))
+    return Configuration((*local, *_remote(values["builders"], system)), tuple(substituters))
 
 
-def _remote_systems(builders: str, default: str) -> list[str]:
-    """Of machines as nix.conf(5) has them: `uri systems …`, by line or semicolon; or `@file`."""
-    found = []
+def _remote(builders: str, default: str) -> Iterator[Builder]:
+    """Machines as nix.conf(5) has them, by line or semicolon, or in `@file`.
+
+    A machine is `uri systems key jobs speed features mandatory-features`; `-` is a default.
+    """
     for entry in builders.replace(";", "\n").splitlines():
         words = entry.partition("#")[0].split()
         if words and words[0].startswith("@"):
             try:
-                found += _remote_systems(Path(words[0][1:]).read_text(), default)
+                yield from _remote(Path(words[0][1:]).read_text(), default)
             except (OSError, UnicodeDecodeError):
                 continue
         elif words:
-            systems = words[1] if len(words) > 1 and words[1] != "-" else default
-            found += systems.split(",")
-    return found
+            given = [frozenset() if word == "-" else frozenset(word.split(",")) for word in words]
+            _, systems, _, _, _, features, mandatory = (*given, *[frozenset[str]()] * 6)[:7]
+            yield Builder(systems or frozenset([default]), features | mandatory, mandatory)
+
+
+def _features(derivation: dict[str, Any]) -> frozenset[str]:
+    """What a builder must have for it: a text or, with structured attributes, a list."""
+    structured = derivation.get("structuredAttrs") or derivation["env"].get("__json", "{}")
+    attributes = json.loads(structured) if isinstance(structured, str) else structured
+    found = {**derivation["env"], **attributes}.get("requiredSystemFeatures", "")
+    return frozenset(found.split() if isinstance(found, str) else map(str, found))
 
 
 def _derivation(release: Release, attribute: str) -> dict[str, Any]:

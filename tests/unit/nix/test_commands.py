@@ -75,8 +75,11 @@ def shown(manifest: object) -> str:
     return json.dumps({RELEASE_DRV: {"env": {"manifest": json.dumps(manifest)}}})
 
 
-def image_shown(out: str = MANIFEST["out"], system: str = "x86_64-linux") -> str:
-    made = {"system": system, "outputs": {"out": {}}, "env": {"out": out}}
+def image_shown(
+    out: str = MANIFEST["out"], system: str = "x86_64-linux", features: str = ""
+) -> str:
+    env = {"out": out, "requiredSystemFeatures": features}
+    made = {"system": system, "outputs": {"out": {}}, "env": env}
     return json.dumps({MANIFEST["drv"]: made})
 
 
@@ -197,6 +200,7 @@ def nix_settings(builders: str = "", *substituters: str, substitute: bool = True
     values = {
         "system": "x86_64-linux",
         "extra-platforms": ["i686-linux"],
+        "system-features": ["kvm", "big-parallel"],
         "builders": builders,
         "substituters": list(substituters),
         "substitute": substitute,
@@ -205,45 +209,66 @@ def nix_settings(builders: str = "", *substituters: str, substitute: bool = True
 
 
 MACHINES = "ssh://a.example - /key 4\n# ssh://b.example aarch64-linux\n\n"
+ARM = "ssh://a x86_64-linux,aarch64-linux"
 
 
 @pytest.mark.parametrize(
-    ("system", "settings", "outcome"),
+    ("needed", "settings", "outcome"),
     [
         ("aarch64-linux", nix_settings(), "refused"),
         ("aarch64-linux", nix_settings(MACHINES), "refused"),
         ("aarch64-linux", nix_settings("@/no/such/file"), "refused"),
         ("aarch64-linux", nix_settings("", "https://c.example", substitute=False), "refused"),
         ("aarch64-linux", nix_settings("", "https://c.example"), "https://c.example"),
-        ("aarch64-linux", nix_settings("ssh://a x86_64-linux,aarch64-linux"), ""),
+        ("aarch64-linux", nix_settings(ARM), ""),
         ("aarch64-linux", nix_settings("ssh://a riscv64-linux; ssh://b aarch64-linux"), ""),
         ("aarch64-linux", Result(1, "", "no such command"), ""),
+        ("aarch64-linux kvm", nix_settings(ARM), "refused"),
+        ("aarch64-linux kvm", nix_settings(f"{ARM} /key 4 1 big-parallel"), "refused"),
+        ("aarch64-linux kvm", nix_settings(f"{ARM} - - - big-parallel,kvm"), ""),
+        ("aarch64-linux kvm", nix_settings(f"{ARM} - - - - kvm"), ""),
+        ("aarch64-linux", nix_settings(f"{ARM} - - - - kvm"), "refused"),
         ("i686-linux", nix_settings(), ""),
         ("builtin", nix_settings(), ""),
         ("x86_64-linux", nix_settings(), ""),
+        ("x86_64-linux kvm", nix_settings(), ""),
+        ("x86_64-linux kvm big-parallel", nix_settings(), ""),
+        ("x86_64-linux kvm nixos-test", nix_settings(), "refused"),
     ],
 )
-def test_a_system_that_nothing_builds_for_is_told(
-    fake: Nix,
-    monkeypatch: pytest.MonkeyPatch,
-    system: str,
-    settings: Result,
-    outcome: str,
+def test_what_nothing_can_build_is_told(
+    fake: Nix, monkeypatch: pytest.MonkeyPatch, needed: str, settings: Result, outcome: str
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    system, _, features = needed.partition(" ")
+    image = image_shown(system=system, features=features)
+    fake.answers = {"config show": settings, **answers(shown(MANIFEST), image)}
     if outcome == "refused":
-        fake.answers = {"config show": settings}
-        fake.answers |= answers(shown(MANIFEST), image_shown(system=system))
         with pytest.raises(FlakeshipError) as raised:
             evaluated(Path("access"))
-        assert (raised.value.code, raised.value.given) == ("builder-missing", system)
-        assert raised.value.allowed == "x86_64-linux, i686-linux"
+        assert raised.value.code == "builder-missing"
+        assert set(needed.split()) <= set(raised.value.given.replace(",", "").split())
+        assert "x86_64-linux with big-parallel, kvm" in raised.value.allowed
         return
-    fake.answers = {"config show": settings}
-    fake.answers |= answers(shown(MANIFEST), image_shown(system=system))
     warnings = evaluated(Path("access")).warnings
     assert len(warnings) == bool(outcome)
     assert outcome in "".join(warnings)
+
+
+@pytest.mark.parametrize("form", ["__json", "structuredAttrs"])
+def test_features_may_be_structured(fake: Nix, tmp_path: Path, form: str) -> None:
+    attributes: Any = {"requiredSystemFeatures": ["unheard-of"]}
+    image = json.loads(image_shown())
+    (made,) = image.values()
+    del made["env"]["requiredSystemFeatures"]
+    if form == "__json":
+        made["env"]["__json"] = json.dumps(attributes)
+    else:
+        made["structuredAttrs"] = attributes
+    fake.answers = {"config show": nix_settings(), **answers(shown(MANIFEST), json.dumps(image))}
+    with pytest.raises(FlakeshipError) as raised:
+        evaluated(tmp_path)
+    assert "unheard-of" in raised.value.given
 
 
 def test_builders_may_be_in_a_file(fake: Nix, tmp_path: Path) -> None:
