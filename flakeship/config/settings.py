@@ -48,7 +48,8 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     }
 
     flake: str
-    """The flake: a directory (`./servers`) or any flake reference. It has an attribute
+    """The flake: a directory, maybe with a query (`./servers`, `./?dir=servers`,
+    `./servers?submodules=1`), or any flake reference. It has an attribute
     `flakeship.<host>.<variant>`."""
     host: str
     """The NixOS configuration in the flake."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 # Nix starts with 384 MiB and collects garbage seven times; this saves a host a quarter of the time
 HEAP = {"GC_INITIAL_HEAP_SIZE": "600M"}
+MOST_LINES = 40  # of an error that are shown
 ERROR = re.compile(r"^ *error:", re.MULTILINE)
 NO_BUILD = re.compile(r"cannot build '([^']+)'.*allow-import-from-derivation")
 
@@ -174,4 +175,5 @@ def _quoted(name: str) -> str:
 def _cause(stderr: str) -> str:
     """The last error that Nix reports: the calls that lead to it come first."""
     last = stderr[[0, *(found.start() for found in ERROR.finditer(stderr))][-1] :]
-    return textwrap.dedent(last).strip()
+    lines = textwrap.dedent(last).strip().splitlines()
+    return "\n".join([*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])])

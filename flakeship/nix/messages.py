@@ -26,7 +26,10 @@ KEPT = 20  # evaluations that messages are kept of
 FINGERPRINT = re.compile(r"[0-9a-f]{16,128}")
 LOCK = "not writing modified lock file"
 OWN_INPUT = re.compile(r"\w+ input 'access(/[^']*)?'")
-OURS = re.compile(r"Git tree .* (is dirty|has uncommitted changes)")
+OURS = re.compile(
+    r"Git tree .* (is dirty|has uncommitted changes)"  # flakeship.nix.source tells of it
+    r"|SQLite database .* is busy"  # hosts that are evaluated side by side wait for each other
+)
 
 
 @dataclass(frozen=True)

@@ -375,6 +375,10 @@ STACK = """error:
         ),
         (failed(error_of_nix(STACK)), "error:\nFailed assertions:\n- one of ours"),
         (failed(text="killed"), "killed"),
+        (
+            failed(error_of_nix("error: x" + "\nmore" * 1000)),
+            "\n".join(["error: x", *["more"] * (evaluate.MOST_LINES - 1), "…"]),
+        ),
     ],
 )
 def test_an_error_of_evaluation_is_its_cause(

@@ -36,6 +36,7 @@ THEIRS = "• \x1b[32;1mAdded input 'nixpkgs':\x1b[0m\n    'github:NixOS/nixpkgs
         (said(1, "warning: \x1b]52;c;eA==\x07\x1b[2Jred\rx"), ["red\nx"]),
         (said(1, "warning: Git tree '/x' is dirty"), []),
         (said(1, "warning: Git tree '/x' has uncommitted changes"), []),
+        (said(1, "warning: SQLite database '/x/eval-cache-v5/y.sqlite' is busy"), []),
         (said(3, "building '/nix/store/x.drv'"), []),
         (said(1, LOCK + OURS), []),
         (line(action="start", level=4, text="evaluating", type=0), []),
