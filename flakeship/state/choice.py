@@ -15,7 +15,7 @@ MOST_PARTS = 3  # organization/project/stack
 RESERVED = frozenset(
     {
         *("backend", "checkout.id", "env.sh", "env.new", "id_ed25519", "id_ed25519.pub"),
-        *("passphrase", "plugins.json", "roots", "setup.json", "stacks"),
+        *("passphrase", "plugins.json", "roots", "setup.json", "stacks", "tmp"),
     }
 )
 """What else is in .state, where each stack has a folder of its own name."""
