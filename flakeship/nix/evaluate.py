@@ -125,7 +125,8 @@ class Evaluator:
             code="evaluation-failed",
             key=attribute,
             remedy=source(self.flake).unseen,
-            details=[_cause(said.error), f"Full trace: {trace}"],
+            # without a word: where memory runs out, the kernel kills it
+            details=[_cause(said.error) or "Nix was killed", f"Full trace: {trace}"],
         )
 
     def _missing(self, host: str, variant: str) -> SettingError:

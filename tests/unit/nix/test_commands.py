@@ -375,6 +375,7 @@ STACK = """error:
         ),
         (failed(error_of_nix(STACK)), "error:\nFailed assertions:\n- one of ours"),
         (failed(text="killed"), "killed"),
+        (Result(-9, "", ""), "Nix was killed"),
         (
             failed(error_of_nix("error: x" + "\nmore" * 1000)),
             "\n".join(["error: x", *["more"] * (evaluate.MOST_LINES - 1), "…"]),
