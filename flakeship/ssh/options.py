@@ -140,10 +140,11 @@ OPTIONS = (
     r"ServerAlive(?:Interval|CountMax)=[0-9]+",
     r"(?:User|Global)KnownHostsFile=/dev/null",
     r"HostKeyAlgorithms=[a-z0-9,@.-]+",
+    r"IdentityFile=[^\0]+",
     rf"KnownHostsCommand=/usr/bin/env echo {NAME} [a-z0-9@.-]+ [A-Za-z0-9+/=]+",
 )
 LOGIN = re.compile(
-    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0]+\0)?"
+    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0]+\0)?"  # -i: of 0.1
     rf"(?:-o\0(?:{'|'.join(OPTIONS)})\0)*{NAME}@[0-9A-Fa-f.:]+"
 )
 """The words of `login`, of this version and of 0.1."""
