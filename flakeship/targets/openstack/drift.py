@@ -1,7 +1,7 @@
 """What was changed by hand in the cloud, and what this run replaces for it.
 
 Pulumi compares settings with its state and not with the cloud: without a refresh it sees nothing.
-A number that counts the repairs of a resource is what changes for it.
+A number that counts the repairs of a resource is what changes for it (decision 0016).
 """
 
 from __future__ import annotations
