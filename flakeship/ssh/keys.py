@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flakeship.model.errors import SettingError
+from flakeship.ssh.options import literal
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
@@ -34,8 +35,12 @@ def directory(stack: str, keys: list[str]) -> Path:
 
 
 def identity(file: str, authorized_keys: Sequence[str]) -> str:
-    """The private key file to log in with; empty: the user's agent. SettingError without both."""
+    """The private key file to log in with; empty: the user's agent.
+
+    Raises SettingError without both, and FlakeshipError for a path that ssh cannot be given.
+    """
     if file:
+        literal(Path(file).expanduser(), "flakeship:identity")
         return str(Path(file).expanduser())
     if not authorized_keys:
         return str(OWN_KEY)
