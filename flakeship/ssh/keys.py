@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.ssh import public_key
+from flakeship.ssh.options import literal
 from flakeship.system.files import read, write
 from flakeship.system.process import run
 
@@ -39,8 +40,12 @@ def directory(stack: str, keys: Sequence[str]) -> Path:
 
 
 def identity(file: str, authorized_keys: Sequence[str]) -> str:
-    """The private key file to log in with; empty: the user's agent. SettingError without both."""
+    """The private key file to log in with; empty: the user's agent.
+
+    Raises SettingError without both, and FlakeshipError for a path that ssh cannot be given.
+    """
     if file:
+        literal(Path(file).expanduser(), "flakeship:identity")
         return str(Path(file).expanduser())
     if not authorized_keys:
         return str(OWN_KEY)

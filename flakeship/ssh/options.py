@@ -98,27 +98,27 @@ class SshOptions:
         return ["-F", "/dev/null", "-p", str(self.endpoint.port), *pairs]
 
 
-def quoted(path: Path) -> str:
+def quoted(path: Path, key: str = "path") -> str:
     """A path as a value in ssh_config. Raises FlakeshipError as `literal`."""
-    text = literal(path)
+    text = literal(path, key)
     if PLAIN.fullmatch(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def literal(path: Path) -> str:
+def literal(path: Path, key: str = "path") -> str:
     """A path in which ssh expands nothing: it expands `%` and `~`, and variables like `${HOME}`.
 
-    Raises FlakeshipError (`path-unusable`) for a variable, which nothing escapes, and for control
-    characters, which nothing can quote.
+    `key` is what names the path. Raises FlakeshipError (`path-unusable`) for a variable, which
+    nothing escapes, and for control characters, which nothing can quote.
     """
     text = str(path)
     if "${" in text or not text.isprintable():
         raise FlakeshipError(
             "ssh cannot be given this path",
             code="path-unusable",
-            key="path",
+            key=key,
             given=repr(text[:80]),
             allowed="printable characters without ${",
             remedy="rename the file, or the directory that it is in",

@@ -12,7 +12,14 @@ from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.local import checkout, copies, machine, ssh_config, verify_machine
+from flakeship.targets.local import (
+    checkout,
+    copies,
+    machine,
+    ssh_config,
+    verify_machine,
+    workstation,
+)
 from flakeship.targets.local.cutover import restore_snapshot
 from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.resources import (
@@ -20,6 +27,7 @@ from flakeship.targets.local.resources import (
     MACHINE,
     Cutover,
     CutoverRequest,
+    MachineRequest,
     VerifyMachineRequest,
 )
 from flakeship.targets.local.stack_files import StackFiles, forget
@@ -35,9 +43,14 @@ class LocalOperator:
         self.files = StackFiles(stack.name)
 
     def login(self, name: str) -> Sequence[str] | None:
-        """By the server's entry in ssh_config; older machines do not run."""
+        """By the server's entry in ssh_config; older machines do not run.
+
+        Raises FlakeshipError where another workstation or checkout has the server.
+        """
         for server, output in self.stack.outputs.servers.items():
             if name in (server, output.machine):
+                if moved := self.stack.of(CUTOVER).get(server):
+                    workstation.require(moved.request(CutoverRequest).workstation, server)
                 return ["ssh", "-F", str(self.files.ssh_config), server]
         return None
 
@@ -122,6 +135,8 @@ class LocalOperator:
         return {file.name for file in self.files.active("").glob("*")}
 
     def _verified(self, machine_id: str, resource: Resource) -> Verified:
+        if started := self.stack.of(MACHINE).get(machine_id):
+            workstation.require(started.request(MachineRequest).workstation, machine_id)
         on_failure = (
             "Nothing was changed, and the server still has its name and ports. Roll back to a "
             "release that works (flakeship:release), or recreate the machine: "

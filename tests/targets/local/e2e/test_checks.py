@@ -55,6 +55,20 @@ def failed(result: Result) -> set[str]:
     return set(re.findall(r"^  ✗ ([\w-]+):", result.stderr, re.MULTILINE))
 
 
+def test_a_stack_may_give_its_machines_access_to_the_workstation(appliance: Appliance) -> None:
+    appliance.up()
+    checks = {check["name"] for check in appliance.evidence()["checks"]}
+    assert "isolation" in checks
+    before = appliance.machine()
+    appliance.config("local.workstationAccess", "true")
+    appliance.up()
+    assert appliance.machine() != before
+    assert "isolation" not in {check["name"] for check in appliance.evidence()["checks"]}
+    request, printed = stated(appliance)
+    closed = request | {"workstation_access": False}
+    assert failed(verify_machine(appliance, closed, printed)) == {"isolation"}
+
+
 def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     appliance.up()
     request, before = stated(appliance)
@@ -87,16 +101,3 @@ def test_a_machine_that_does_not_answer_names_the_last_error(appliance: Applianc
     assert said.code == 1
     assert "refused" in said.stderr
     assert "console" in said.stderr
-
-
-def test_a_stack_may_give_its_machines_access_to_the_workstation(appliance: Appliance) -> None:
-    checks = {check["name"] for check in appliance.evidence()["checks"]}
-    assert "isolation" in checks
-    before = appliance.machine()
-    appliance.config("local.workstationAccess", "true")
-    appliance.up()
-    assert appliance.machine() != before
-    assert "isolation" not in {check["name"] for check in appliance.evidence()["checks"]}
-    request, printed = stated(appliance)
-    closed = request | {"workstation_access": False}
-    assert failed(verify_machine(appliance, closed, printed)) == {"isolation"}
