@@ -54,6 +54,10 @@ def test_a_healthy_nixos_passes_all() -> None:
     assert details["root-size"] == "3896 MiB of a disk of 4096 MiB"
 
 
+def opening(port: int) -> str:
+    return recorded("nixos-nft.json").replace("22, 80", f"22, 80, {port}")
+
+
 NO_NFT = Section(1, "", "sh: nft: not found", 0)
 IPTABLES = recorded("nixos-iptables.txt").replace("8000:8010", "80")
 DATA_SET = "tank/system/root 2752512 131072 2621440 5% /"
@@ -77,8 +81,16 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("dhcp", {"addresses": "1: lo:\n    inet 127.0.0.1/8 scope host lo"}, "none at all"),
         ("dhcp", {"addresses": "Usage: ip"}, "cannot be read"),
         ("dhcp", {"addresses": Section(127, "", "sh: ip: not found", 0)}, "ip: not found"),
-        ("listeners", {"listeners": with_listener(STRANGER)}, "tcp *:5355 (systemd-resolve)"),
-        ("listeners", {"listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 *:*")}, "udp 0.0.0.0"),
+        (
+            "listeners",
+            {"listeners": with_listener(STRANGER), "nft": opening(5355)},
+            "tcp *:5355 (systemd-resolve)",
+        ),
+        (
+            "listeners",
+            {"listeners": with_listener(STRANGER), "nft": "{}"},
+            "the firewall may open it: `nft -j list ruleset` cannot be read",
+        ),
         ("listeners", {"listeners": "tcp LISTEN 0 1 [::]:22 [::]:*"}, "listens on tcp 80"),
         ("listeners", {"listeners": ""}, "listens on tcp 22, tcp 80"),
         ("listeners", {"listeners": "tcp LISTEN"}, "cannot be read"),
@@ -131,7 +143,9 @@ def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[
     """WireGuard listens on udp 80 (all of them know that number) and is let in, too."""
     wireguard = {
         "listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 0.0.0.0:*"),
-        "nft": recorded("nixos-nft.json").replace('"right": 546', '"right": {"set": [546, 80]}'),
+        "nft": recorded("nixos-nft.json").replace(
+            '"flags": ["interval"]', '"flags": ["interval"], "elem": [{"concat": ["udp", 80]}]'
+        ),
     }
     request = replace(
         REQUEST, ports=[*REQUEST.ports, Port(port=udp, protocol="udp", needs_data=data)]
@@ -157,7 +171,8 @@ def test_udp_fails() -> None:
     assert silent["firewall"] == (False, "IPv4: declared, but not open: udp 80")
     other = of_udp(81)
     assert other["listeners"][1].startswith("not declared: udp 0.0.0.0:80: ")
-    assert other["firewall"] == (False, "IPv4: open, but not declared: udp 80")
+    rule = "rule 16 of `inet nixos-fw input-allow`"
+    assert other["firewall"] == (False, f"IPv4: open, but not declared: udp 80, by {rule}")
     bound = of_udp(80, listeners=with_listener("udp UNCONN 0 0 127.0.0.1:80 0.0.0.0:*"))
     assert bound["listeners"] == (False, "declared, but nothing listens on udp 80")
 
