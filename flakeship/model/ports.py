@@ -69,10 +69,16 @@ class Port(Model):
         return (self.port, self.last or self.port) if self.port else None
 
     @property
+    def span(self) -> str:
+        """`80`, or `30000-32767`; empty where a process decides."""
+        if not self.port:
+            return ""
+        return str(self.port) if self.last is None else f"{self.port}-{self.last}"
+
+    @property
     def label(self) -> str:
         """`80`, or `udp 53`: that is another port than `53`."""
-        number = str(self.port) if self.last is None else f"{self.port}-{self.last}"
-        shown = number if self.port else f"of {self.process}"
+        shown = self.span or f"of {self.process}"
         return f"udp {shown}" if self.protocol == "udp" else shown
 
     @property
@@ -129,3 +135,8 @@ def with_ssh(ports: list[Port]) -> list[Port]:
 def tcp_numbers(ports: Iterable[Port]) -> list[int]:
     """The TCP ports that are one number each."""
     return [port.port for port in ports if port.fixed and port.transport == "tcp"]
+
+
+def located(ports: Iterable[Port], address: str) -> dict[str, str]:
+    """Where the ports of a server are, by their labels; not those that a process decides."""
+    return {port.label: f"{address}:{port.span}" for port in ports if port.span}
