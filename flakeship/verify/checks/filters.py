@@ -101,4 +101,6 @@ def arrival_of(facts: Facts, family: Family) -> Arrival:
         for address in (each.address, each.broadcast)
         if address
     }
-    return Arrival(family, frozenset(facts.links), frozenset(addresses))
+    leased = {each.interface for each in outward if each.dynamic}
+    links = {*facts.links, *leased} if facts.links else set()
+    return Arrival(family, frozenset(links), frozenset(addresses))

@@ -65,10 +65,11 @@ class Firewall:
     def trusted(self) -> set[str]:
         """The inner interfaces on which more is accepted."""
         return {
-            rule.match.only
+            interface
             for name in self.reachable(self.inputs)
             for rule in self.chains[name].rules
-            if rule.match.only and rule.verdict not in ("deny", "return")
+            for interface in rule.match.only
+            if not rule.match.ports and rule.verdict not in ("deny", "return")
         }
 
     def opening(self, ports: PortSet) -> list[str]:

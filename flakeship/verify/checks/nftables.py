@@ -150,5 +150,7 @@ class _RuleReader:
         if kind in ("jump", "goto"):
             jump: Verdict = "jump" if kind == "jump" else "goto"
             yield Rule(jump, match, f"{self.table} {value['target']}", self.source)
+        elif isinstance(value, dict) and value.get("family") not in (None, self.arrival.family):
+            return  # a translation of the other family's addresses
         elif kind != "continue":
             yield Rule(VERDICTS.get(kind.upper(), "accept"), match, source=self.source)

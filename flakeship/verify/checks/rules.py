@@ -56,7 +56,8 @@ class Arrival:
             return Match(ALL, exact=names == self.interfaces)
         if pattern == "lo":
             return Match(NONE, exact=True)
-        return Match(NONE, exact=True, only=pattern) if self.interfaces else Match(ALL)
+        inner = Match(NONE, exact=True, only=frozenset({pattern}))
+        return inner if self.interfaces else Match(ALL)
 
     def to(self, network: str) -> Match:
         """Those that are sent to an address in a network, or to a group that the machine is in."""
@@ -74,21 +75,21 @@ class Arrival:
 class Match:
     """The ports of the new packets from other machines that a condition may match.
 
-    `exact`: it matches all packets to these ports. `only`: the interface that it asks for, where no
-    other machine is behind that one.
+    `exact`: it matches all packets to these ports. `only`: the interfaces that it asks for which
+    are not among those of other machines.
     """
 
     ports: PortSet = ALL
     exact: bool = False
-    only: str = ""
+    only: frozenset[str] = frozenset()
 
     def __and__(self, other: Match) -> Match:
         exact = self.exact and other.exact
-        return Match(self.ports & other.ports, exact, self.only or other.only)
+        return Match(self.ports & other.ports, exact, self.only | other.only)
 
     def __or__(self, other: Match) -> Match:
         exact = self.exact and other.exact
-        return Match(self.ports | other.ports, exact, self.only or other.only)
+        return Match(self.ports | other.ports, exact, self.only | other.only)
 
     def negated(self, among: PortSet = ALL) -> Match:
         """The same condition with `not`; `among` are the ports of packets that it is asked of."""
