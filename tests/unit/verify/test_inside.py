@@ -232,15 +232,21 @@ def test_the_probe_asks_zfs_for_its_pool(
     assert known.root_mib > 0
 
 
-def probed(path: Path, *sections: str, **programs: str) -> facts.Facts:
+def probed(
+    path: Path,
+    *sections: str,
+    wait: float = 60,
+    env: dict[str, str] | None = None,
+    **programs: str,
+) -> facts.Facts:
     """Run the real script with these programs before those of this machine."""
     for name, text in programs.items():
         (path / name).write_text(f"#!/bin/sh\n{text}\n")
         (path / name).chmod(0o755)
     done = run(
-        ["sh", "-c", probe.command(*(sections or ("state", "sudo", "no-such")))],
+        ["sh", "-c", probe.command(*(sections or ("state", "sudo", "no-such")), wait=wait)],
         stdin=probe.SCRIPT,
-        env={"PATH": f"{path}:{os.environ['PATH']}"},
+        env={"PATH": f"{path}:{os.environ['PATH']}"} | (env or {}),
     )
     return probe.parse(done.stdout, done.stderr)
 
@@ -258,6 +264,31 @@ def test_the_probe_waits_until_the_system_has_started(tmp_path: Path) -> None:
     assert known.state == "degraded"
     assert known.sections["state"].code == 1
     assert known.sections["no-such"].code == 1
+
+
+def test_the_probe_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+    """Then it names what the system waits for (nixpkgs #14991, #191105)."""
+    known = probed(
+        tmp_path,
+        *("state", "jobs"),
+        wait=1,
+        sudo='shift; exec "$@"',
+        systemctl='if [ $1 = list-jobs ]; then echo "$JOBS"; else echo starting; exit 1; fi',
+        env={"JOBS": JOBS},
+    )
+    assert 1000 <= known.sections["state"].milliseconds < 3000
+    with pytest.raises(Failed) as failure:
+        inside.system(subject(known.updated(facts.Facts({"failed": Section(0, "", "", 0)}))))
+    assert str(failure.value).startswith(
+        "still starting when bootTimeout (300 s) was over; held by: pull.service start running, "
+        "acme-web.service start running. Set a larger bootTimeout"
+    )
+
+
+JOBS = """\
+  123 multi-user.target start waiting
+   99 pull.service      start running
+  101 acme-web.service  start running"""
 
 
 def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:
