@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import Published, VerifyServerRequest
 from flakeship.targets.openstack.resources import GLANCE_IMAGE, PORT
-from flakeship.targets.repeat import NoSnapshots, repeated
+from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -104,8 +105,9 @@ class OpenStackOperator(NoSnapshots):
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
+            request = resource.request(VerifyServerRequest)
             evidence = verify_server.verify_existing(
-                resource.request(VerifyServerRequest),
+                replace(request, verify=hurried(request.verify)),
                 resource.printed,
                 self.stack.name,
                 active=machine in active,

@@ -48,8 +48,8 @@ def system(subject: Subject) -> str:
     if state in ("starting", "initializing"):
         held = ", ".join(job for job in facts.jobs if job.endswith(" running")) or "no job"
         raise Failed(
-            f"still {state} when bootTimeout ({subject.request.deadline:.0f} s) was over; held by: "
-            f"{held}. Set a larger bootTimeout, or let the boot not wait for it"
+            f"still {state} after {subject.request.deadline:.0f} s, held by: {held}. Set a larger "
+            "flakeship:bootTimeout, or let the boot not wait for it"
         )
     if state != "running":
         raise Failed(f"the system is {state}, not running")

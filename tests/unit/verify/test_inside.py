@@ -280,8 +280,8 @@ def test_the_probe_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     with pytest.raises(Failed) as failure:
         inside.system(subject(known.updated(facts.Facts({"failed": Section(0, "", "", 0)}))))
     assert str(failure.value).startswith(
-        "still starting when bootTimeout (300 s) was over; held by: pull.service start running, "
-        "acme-web.service start running. Set a larger bootTimeout"
+        "still starting after 300 s, held by: pull.service start running, acme-web.service start "
+        "running. Set a larger flakeship:bootTimeout"
     )
 
 
