@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,8 @@ def examine(
         on_failure,
         inspect_hint or (lambda login: [*login, *_state(compute, request)]),
     )
-    return verify.verify(request.verify, pinned, context)
+    asked = request.verify if at.dhcp else replace(request.verify, addressing="static")
+    return verify.verify(asked, pinned, context)
 
 
 def _state(compute: Proxy, request: VerifyServerRequest) -> list[str]:

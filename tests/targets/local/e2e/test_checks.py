@@ -9,6 +9,11 @@ from typing import Any
 from flakeship.system.process import Result, run
 from tests.targets.local.e2e.conftest import Appliance
 
+ENDLESS = (
+    "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
+    "valid_lft forever preferred_lft forever"
+)
+CLIENT = "start-stop-daemon -S -b -x /bin/sh -- -c 'nc -lu -p 41235 -e true'"  # of a VPN, say
 # By root's hand on a machine that has passed. Each line spoils what the check named beside it sees.
 SPOILED = {
     "root-login": "mkdir -p /root/.ssh && cp /home/nixos/.ssh/authorized_keys /root/.ssh/",
@@ -16,8 +21,7 @@ SPOILED = {
         "systemctl stop sshd; sleep 1; dropbear -E -r /etc/ssh/ssh_host_ed25519_key -p 22"
     ),
     "port-80": "systemctl stop web",
-    "dhcp": "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
-    "valid_lft forever preferred_lft forever",
+    "dhcp": f"rm /run/udhcpc/*.lease; {ENDLESS}",
     "listeners": "start-stop-daemon -S -b -x /bin/sh -- -c 'nc -lk -p 9999 -e true'",
     "firewall": "nft add rule inet filter input tcp dport 9999 accept",
     "nix-build": "systemctl stop nix-daemon && rm -rf /nix/var/nix/daemon-socket",
@@ -53,6 +57,21 @@ def failed(result: Result) -> set[str]:
     assert result.code == 1, result.stdout
     assert "Traceback" not in result.stderr
     return set(re.findall(r"^  ✗ ([\w-]+):", result.stderr, re.MULTILINE))
+
+
+def test_what_is_no_fault_is_told(appliance: Appliance) -> None:
+    """A lease without an end, and a listener that the firewall closes."""
+    appliance.up()
+    request, before = stated(appliance)
+    script = f"{ENDLESS} ; {CLIENT}"
+    appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/told 2>&1")
+    done = verify_machine(appliance, request, before)
+    assert done.code == 0, done.stderr
+    seen = {each["name"]: each["detail"] for each in json.loads(done.stdout)["checks"]}
+    assert "on eth0, lease without an end (/run/udhcpc/eth0.lease)" in seen["dhcp"]
+    assert re.search(r"; closed by the firewall: udp \S+:41235", seen["listeners"])
+    assert seen["root-size"].endswith(" MiB of a disk of 2048 MiB")
+    assert seen["firewall"].startswith("IPv4")
 
 
 def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:

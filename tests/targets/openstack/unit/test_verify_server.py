@@ -52,6 +52,15 @@ def seen(
     return found
 
 
+@pytest.mark.parametrize(("dhcp", "addressing"), [(True, "dhcp"), (False, "static")])
+def test_a_lease_is_asked_for_where_the_network_has_some(
+    memory: Cloud, seen: Seen, dhcp: bool, addressing: str
+) -> None:
+    memory.things["subnets"]["subnet-4"]["enable_dhcp"] = dhcp
+    verify_server.verify_server(REQUEST, [])
+    assert [request.addressing for request, *_ in seen] == [addressing]
+
+
 def test_a_server_is_verified_by_its_route_with_the_checks_of_a_cloud(
     memory: Cloud, seen: Seen
 ) -> None:
