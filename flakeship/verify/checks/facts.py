@@ -108,10 +108,10 @@ class Facts:
                 interface = link[1]
             elif address := re.match(r"\s+inet6? ([^\s/]+)(.*)", line):
                 if not _is_address(address[1]):
-                    raise unreadable("ip addr", line.strip())
+                    raise unreadable("ip addr", line.strip()[:200])
                 dynamic = "dynamic" in address[2].split()
                 broadcast = re.search(r" brd (\S+)", address[2])
-                own = broadcast[1] if broadcast else ""
+                own = broadcast[1] if broadcast and _is_address(broadcast[1]) else ""
                 found.append(Address(interface, address[1], dynamic, None, own))
             elif found and (life := re.match(r"\s+valid_lft ([0-9]{1,12})sec", line)):
                 found[-1] = replace(found[-1], lifetime=int(life[1]))
@@ -191,7 +191,7 @@ def _host(address: str) -> tuple[str, str]:
 
 def _is_address(text: str, *, host: bool = False) -> bool:
     """Whether it is an IP address or, of a socket (`host`), the one that stands for all."""
-    name, _ = _host(text)
+    name = _host(text)[0] if host else text
     try:
         ipaddress.ip_address(name)
     except ValueError:

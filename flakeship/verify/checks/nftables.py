@@ -103,7 +103,7 @@ class _RuleReader:
         """The rule by its verdict. One whose end is not understood counts as accepting."""
         match, unknown = Match(exact=True), False
         for expression in expressions:
-            kind, value = next(iter(expression.items()))
+            (kind, value), *_ = expression.items()
             if kind == "match":
                 op, left, right = value["op"], value["left"], value["right"]
                 match &= matched(op, left, right, self.sets, self.arrival)
@@ -146,7 +146,7 @@ class _RuleReader:
 
     def _verdict(self, verdict: dict[str, Json], match: Match) -> Iterator[Rule]:
         """An unknown verdict counts as accept: a queue with `bypass` is one."""
-        kind, value = next(iter(verdict.items()))
+        (kind, value), *_ = verdict.items()
         if kind in ("jump", "goto"):
             jump: Verdict = "jump" if kind == "jump" else "goto"
             yield Rule(jump, match, f"{self.table} {value['target']}", self.source)

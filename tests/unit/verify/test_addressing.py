@@ -66,3 +66,9 @@ def test_without_dhcp_in_the_network_only_the_address_is_asked_for() -> None:
 
 def test_a_lease_with_an_end_is_one() -> None:
     assert came(machine().text("addresses")) == "10.0.2.15 on ens3, lease of 86315 s"
+
+
+@pytest.mark.parametrize("nonsense", ["10.0.2.999", "fe80::1%", "10.0.2.15%ens3", "9" * 5000])
+def test_an_address_of_nonsense_is_unreadable(nonsense: str) -> None:
+    with pytest.raises(Failed, match="`ip addr` cannot be read"):
+        came(FOREVER.replace("10.0.2.15", nonsense))

@@ -13,7 +13,7 @@ ENDLESS = (
     "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
     "valid_lft forever preferred_lft forever"
 )
-CLIENT = "start-stop-daemon -S -b -x /bin/sh -- -c 'nc -lu -p 41235 -e true'"  # of a VPN, say
+CLIENT = "setsid nc -lk -p 41235 -e true </dev/null >/dev/null 2>&1 &"  # of a mesh, say
 # By root's hand on a machine that has passed. Each line spoils what the check named beside it sees.
 SPOILED = {
     "root-login": "mkdir -p /root/.ssh && cp /home/nixos/.ssh/authorized_keys /root/.ssh/",
@@ -22,7 +22,7 @@ SPOILED = {
     ),
     "port-80": "systemctl stop web",
     "dhcp": f"rm /run/udhcpc/*.lease; {ENDLESS}",
-    "listeners": "start-stop-daemon -S -b -x /bin/sh -- -c 'nc -lk -p 9999 -e true'",
+    "listeners": "{ setsid nc -lk -p 9999 -e true </dev/null >/dev/null 2>&1 & }",
     "firewall": "nft add rule inet filter input tcp dport 9999 accept",
     "nix-build": "systemctl stop nix-daemon && rm -rf /nix/var/nix/daemon-socket",
 }
@@ -69,7 +69,7 @@ def test_what_is_no_fault_is_told(appliance: Appliance) -> None:
     assert done.code == 0, done.stderr
     seen = {each["name"]: each["detail"] for each in json.loads(done.stdout)["checks"]}
     assert "on eth0, lease without an end (/run/udhcpc/eth0.lease)" in seen["dhcp"]
-    assert re.search(r"; closed by the firewall: udp \S+:41235", seen["listeners"])
+    assert re.search(r"; closed by the firewall: tcp \S+:41235", seen["listeners"])
     assert seen["root-size"].endswith(" MiB of a disk of 2048 MiB")
     assert seen["firewall"].startswith("IPv4")
 
@@ -85,7 +85,9 @@ def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/spoiled 2>&1", check=False)
     wrong = {"toplevel": "/nix/store/another", "disk": 8192}
     spoiled = request | {"verify": request["verify"] | wrong}
-    seen = failed(verify_machine(appliance, spoiled, before))
+    again = verify_machine(appliance, spoiled, before)
+    assert re.search(r"✗ listeners: not declared: tcp \S+:9999", again.stderr)
+    seen = failed(again)
     assert seen >= {*SPOILED, "toplevel", "root-size", "greeting"}
     assert failed(verify_stack(appliance)) >= {*SPOILED}
     assert not seen & {"host-key", "port-22", "sudo"}
