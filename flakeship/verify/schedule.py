@@ -68,7 +68,6 @@ def schedule(
     """
     ports = with_ssh([port for port in request.ports if not port.needs_data])
     host_key = partial(outside.host_key, connection, pinned, announced=announced)
-    asked = {True: inside.nix_build, False: inside.no_nix}
     checks = [
         ScheduledCheck("host-key", "facts", lambda _: host_key()),
         ScheduledCheck("root-login", "start", lambda _: outside.root_login(connection)),
@@ -78,16 +77,21 @@ def schedule(
         *_answering(ports, outside.PATIENCE),
         *REPORTED,
         *(check for check in extra if check.phase != "last"),
-        ScheduledCheck("nix-build", "idle", asked[request.promises.nix]),
-        ScheduledCheck("reactivation", "last", inside.reactivation),
+        *_of_nix(request),
         *(check for check in extra if check.phase == "last"),
         *_custom(request.checks),
     ]
-    promised = {
-        "dhcp": request.addressing != "none",
-        "reactivation": request.promises.switch,
-    }
-    return [check for check in checks if promised.get(check.name, True)]
+    return [check for check in checks if check.name != "dhcp" or request.addressing != "none"]
+
+
+def _of_nix(request: VerifyRequest) -> Iterator[ScheduledCheck]:
+    """What Nix does in the machine; a target itself says that it activates nothing."""
+    if request.promises.nix:
+        yield ScheduledCheck("nix-build", "idle", inside.nix_build)
+    else:
+        yield ScheduledCheck("nix-build", "facts", partial(inside.not_promised, "rebuildable"))
+    if request.promises.switch:
+        yield ScheduledCheck("reactivation", "last", inside.reactivation)
 
 
 def verify_data(

@@ -70,9 +70,9 @@ def nix_build(subject: Subject) -> str:
     return path
 
 
-def no_nix(_: Subject) -> str:
-    """What stands in the place of nix_build for a host that does not promise Nix."""
-    return "not asked: the host's manifest promises no Nix on the machine"
+def not_promised(key: str, _: Subject) -> str:
+    """The evidence of a check that is not made, as the host's manifest says."""
+    return f"not asked: the host's manifest has `{key}: false`"
 
 
 def reactivation(subject: Subject) -> str:

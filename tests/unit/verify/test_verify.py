@@ -283,7 +283,7 @@ def test_what_a_host_does_not_promise_is_not_checked(target: Machine) -> None:
     assert [check.name for check in least.checks] == NAMES
     details = {check.name: check.detail for check in least.checks}
     assert details["dhcp"].endswith("not asked where it comes from: the network has no DHCP")
-    assert details["nix-build"].startswith("not asked: the host's manifest promises no Nix")
+    assert details["nix-build"] == "not asked: the host's manifest has `rebuildable: false`"
     nowhere = target.verify(addressing="none")
     assert "dhcp" not in [check.name for check in nowhere.checks]
     most = target.verify(addressing="dhcp", promises=Promises(nix=True, switch=True))

@@ -20,7 +20,7 @@ from flakeship.targets.openstack.network.access import NovaAccess, endpoint
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, nova
 from flakeship.verify import verify
-from flakeship.verify.checks import open_ports
+from flakeship.verify.checks import inside, open_ports
 from flakeship.verify.checks.open_ports import Neighbour
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
@@ -115,6 +115,9 @@ def examine(
         ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
         ScheduledCheck("port-scan", "start", scan),
     ]
+    if not request.verify.promises.switch:
+        left_out = partial(inside.not_promised, "switchable")
+        own.append(ScheduledCheck("reactivation", "facts", left_out))
     if at.ipv6:
         own.append(ScheduledCheck("ipv6", "start", partial(checks.ipv6, request, at)))
     context = VerificationContext(
