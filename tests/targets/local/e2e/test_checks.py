@@ -13,7 +13,7 @@ ENDLESS = (
     "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
     "valid_lft forever preferred_lft forever"
 )
-CLIENT = "setsid nc -lk -p 41235 -e true </dev/null >/dev/null 2>&1 &"  # of a mesh, say
+CLIENT = "setsid nc -ll -p 41235 -e true </dev/null >/dev/null 2>&1 &"  # of a mesh, say
 # By root's hand on a machine that has passed. Each line spoils what the check named beside it sees.
 SPOILED = {
     "root-login": "mkdir -p /root/.ssh && cp /home/nixos/.ssh/authorized_keys /root/.ssh/",
@@ -22,7 +22,7 @@ SPOILED = {
     ),
     "port-80": "systemctl stop web",
     "dhcp": f"rm /run/udhcpc/*.lease; {ENDLESS}",
-    "listeners": "{ setsid nc -lk -p 9999 -e true </dev/null >/dev/null 2>&1 & }",
+    "listeners": "{ setsid nc -ll -p 9999 -e true </dev/null >/dev/null 2>&1 & }",
     "firewall": "nft add rule inet filter input tcp dport 9999 accept",
     "nix-build": "systemctl stop nix-daemon && rm -rf /nix/var/nix/daemon-socket",
 }
