@@ -93,12 +93,12 @@ def _body(
 
 
 def _chunks(data: bytes) -> tuple[bytes, bool]:
-    body, place = b"", 0
+    parts, place = list[bytes](), 0
     while size := CHUNK.match(data, place):
         length = int(size[1], 16)
         if length == 0:
-            return body, True
-        body += data[size.end() : size.end() + length]
+            return b"".join(parts), True
+        parts.append(data[size.end() : size.end() + length])
         place = size.end() + length
         place += len(re.match(rb"\r?\n|", data[place : place + 2])[0])  # type: ignore[index]
-    return body, False
+    return b"".join(parts), False

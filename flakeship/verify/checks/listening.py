@@ -172,7 +172,8 @@ def _forwarded(facts: Facts) -> PortSet:
 
 def _of_processes(facts: Facts, declared: Declared) -> PortSet:
     try:
-        return _ports(each for each in facts.listeners if declared.by_process(each))
+        outward = [each for each in facts.listeners if not each.loopback]
+        return _ports(each for each in outward if declared.by_process(each))
     except Failed:
         return NONE
 

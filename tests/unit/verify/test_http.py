@@ -16,6 +16,7 @@ import pytest
 
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
+from flakeship.model.sizes import MIB
 from flakeship.system.process import run
 from flakeship.system.tcp import Reply
 from flakeship.verify.checks import http, outside
@@ -96,6 +97,14 @@ def test_a_connection_that_stays_open_is_not_waited_for() -> None:
     assert check(answering(ends, hold=5), http=80, contains="hello", timeout=3)
     nothing = b"HTTP/1.1 204 No Content\r\n\r\n"
     assert check(answering(nothing, hold=5), http=80, status=204, timeout=3)
+
+
+def test_a_stream_without_an_end_and_a_large_page() -> None:
+    endless = b"HTTP/1.1 200 OK\r\n\r\ndata: hello\n"
+    assert check(answering(endless, hold=5), http=80, contains="hello", timeout=0.5)
+    large = b"hello" + b"x" * 3 * MIB
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(large)}\r\n\r\n".encode()
+    assert check(answering(head + large), http=80, contains="hello", timeout=5)
 
 
 @pytest.mark.parametrize(
