@@ -271,12 +271,12 @@ def test_the_probe_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     known = probed(
         tmp_path,
         *("state", "jobs"),
-        wait=1,
+        wait=2,  # of whole seconds of the uptime
         sudo='shift; exec "$@"',
         systemctl='if [ $1 = list-jobs ]; then echo "$JOBS"; else echo starting; exit 1; fi',
         env={"JOBS": JOBS},
     )
-    assert 1000 <= known.sections["state"].milliseconds < 3000
+    assert 1000 <= known.sections["state"].milliseconds < 60000
     with pytest.raises(Failed) as failure:
         inside.system(subject(known.updated(facts.Facts({"failed": Section(0, "", "", 0)}))))
     assert str(failure.value).startswith(
