@@ -75,7 +75,7 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     """The private key file that the checks log in with. Needed with `authorizedKeys` unless
     ssh-agent holds the key."""
     boot_timeout: Annotated[int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})] = 300
-    """The time until a server answers SSH."""
+    """The time until a server answers SSH and its system has started."""
     options: Annotated[TargetT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
     )

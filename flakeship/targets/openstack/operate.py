@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
@@ -18,7 +19,7 @@ from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT
-from flakeship.targets.repeat import NoSnapshots, repeated
+from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,9 @@ class OpenStackOperator(NoSnapshots):
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
+            request = resource.request(VerifyServerRequest)
             evidence = verify_server.verify_existing(
-                resource.request(VerifyServerRequest),
+                replace(request, verify=hurried(request.verify)),
                 resource.printed,
                 self.stack.name,
                 active=machine in active,

@@ -205,7 +205,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             web(ports=[{"port": 53, "protocol": "sctp"}]),
             "servers[0].ports[0].protocol",
-            "must be 'tcp', 'http', 'ssh' or 'udp'",
+            "must be 'tcp', 'http', 'https', 'ssh' or 'udp'",
         ),
         (
             web(ports=[UDP], checks=[{"name": "a", "tcp": 53}]),
@@ -229,7 +229,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             web(checks=[{"name": "a"}]),
             "servers[0].checks[0]",
-            "needs exactly one of run (a command), http and tcp (a port)",
+            "check a needs exactly one of run (a command), http, https and tcp (a port)",
         ),
         (
             web(checks=[{"name": "a", "tcp": 99}]),
