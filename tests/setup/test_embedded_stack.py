@@ -99,11 +99,13 @@ def test_no_command_changes_the_committed_file(clone: Clone) -> None:
 
 def test_the_public_passphrase_takes_no_secret(clone: Clone) -> None:
     clone.run("pulumi", "stack", "select", "--create", "dev")
+    port = "flakeship:servers[0].ports[0].hostPort"
     for setting in (
-        ("--secret", "aws:key", "AKIA"),
-        ("flakeship:target", "openstack"),
+        ("set", "--secret", "aws:key", "AKIA"),
+        ("set", "flakeship:target", "openstack"),
     ):
-        clone.run("pulumi", "config", "set", *setting)
+        clone.run("pulumi", "config", *setting)
+        clone.run("pulumi", "config", "rm", "--path", port)  # of the target local
         said = clone.run("pulumi", "up", "--yes", "--skip-preview", fails=True)
         assert "stack dev: the passphrase of this stack is public" in said, setting
         state = json.loads(clone.run("pulumi", "stack", "export"))["deployment"]

@@ -50,7 +50,8 @@ class LocalOperator:
         """
         for server, output in self.stack.outputs.servers.items():
             if name in (server, output.machine):
-                if moved := self.stack.of(CUTOVER).get(server):
+                moved = self.stack.of(CUTOVER).get(server)
+                if moved and self.stack.outputs.schema:  # 0.1 asked for other things
                     workstation.require(moved.request(CutoverRequest).workstation, server)
                 return ["ssh", "-F", str(self.files.ssh_config), server]
         return None
