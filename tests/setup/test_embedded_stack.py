@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from dev.setup import check, paths
+from dev.setup import paths
 from flakeship.config import settings
 from flakeship.targets import registry
+from tests.project import commit
+from tests.setup.conftest import copy_checkout
 
 ENVIRONMENT = dict(os.environ)
 """As `make env` made it: the fixtures of this folder hide it from the tests."""
@@ -32,11 +34,7 @@ class Clone:
     """A checkout of its own with all files of this one committed."""
 
     def __init__(self, path: Path) -> None:
-        for file in check.tracked():
-            copy = path / file.relative_to(paths.ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy, follow_symlinks=False)
-        (path / ".venv").symlink_to(paths.ROOT / ".venv")
+        copy_checkout(path)
         (path / ".state").mkdir()
         self.path = path
         self.env = ENVIRONMENT | {
@@ -44,14 +42,7 @@ class Clone:
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(path / "dev/public-passphrase"),
         }
         self.env.pop("PULUMI_CONFIG_PASSPHRASE", None)
-        self.run("git", "init", "-q")
-        self.run("sh", "-c", "echo /.venv >>.git/info/exclude")
-        self.commit()
-
-    def commit(self) -> None:
-        self.run("git", "add", "-A")
-        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-        self.run("git", *who, "commit", "-qm", "test")
+        commit(path)
 
     def run(self, *words: str, fails: bool = False) -> str:
         done = subprocess.run(
@@ -88,7 +79,7 @@ LIFE = (
 
 def test_no_command_changes_the_committed_file(clone: Clone) -> None:
     (clone.path / "__main__.py").write_text(PROGRAM)  # its resources would take a minute
-    clone.commit()
+    commit(clone.path)
     for command in LIFE:
         clone.run("pulumi", *command.split(), "--non-interactive")
         assert clone.run("git", "status", "--porcelain") == "", command
