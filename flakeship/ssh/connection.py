@@ -7,9 +7,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.model.flake import is_file
 from flakeship.ssh import host_keys
 from flakeship.ssh.login import Login
 from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions, quoted
@@ -68,7 +70,7 @@ class Connection:
     """
 
     def __init__(self, endpoint: Endpoint, keys: Sequence[str], idle: int = IDLE) -> None:
-        if endpoint.identity and not Path(endpoint.identity).expanduser().is_file():
+        if endpoint.identity and not is_file(endpoint.identity):
             raise FlakeshipError(
                 f"the private key {endpoint.identity} does not exist",
                 code="identity-missing",
@@ -95,7 +97,9 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         if self._control.exists():
-            run([*self._shared, "-O", "exit", self.endpoint.address], check=False)
+            with suppress(CommandError):  # one that hangs ends by itself, see IDLE
+                end = [*self._shared, "-O", "exit", self.endpoint.address]
+                run(end, check=False, timeout=HANDSHAKE)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def connect(self, seconds: float) -> None:
@@ -143,7 +147,8 @@ class Connection:
         argv = [*self._shared, "-o", "ControlMaster=no", self._destination, command]
         result = run(argv, stdin=stdin, timeout=timeout, check=check)
         if result.code == FAILED:
-            alive = run([*self._shared, "-O", "check", self.endpoint.address], check=False)
+            ask = [*self._shared, "-O", "check", self.endpoint.address]
+            alive = run(ask, check=False, timeout=HANDSHAKE)
             signal = "a signal ended a command, and SSH is still connected"
             last = Login(FAILED, self._log.read_text(errors="replace")).error
             lost = f"the SSH connection was lost: {last}"
