@@ -25,7 +25,8 @@ class Project:
     env: dict[str, str]
 
     def pulumi(self, *words: str, check: bool = True) -> Result:
-        done = run(["pulumi", *words], cwd=self.path, env=self.env, check=False, timeout=300)
+        # Longer than bootTimeout: what hangs says itself where.
+        done = run(["pulumi", *words], cwd=self.path, env=self.env, check=False, timeout=600)
         assert not check or done.code == 0, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         return done

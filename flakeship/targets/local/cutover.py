@@ -9,6 +9,7 @@ from datetime import datetime
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import store
+from flakeship.system import tcp
 from flakeship.system.files import locked, tidy
 from flakeship.targets.local import copies, qemu_devices, ssh_config, workstation
 from flakeship.targets.local.cutover_run import Run, connect_machine
@@ -145,7 +146,7 @@ def _lenders(
     _ContendedError where only a cutover that is `alone` can find out.
     """
     had = {port for state in own for port in state.forwards}
-    taken = [p for p in request.forwards if p not in had and not workstation.is_free(p)]
+    taken = [p for p in request.forwards if p not in had and not tcp.is_free(p)]
     if taken and not alone:
         raise _ContendedError
     connected = {state.record.id for state in own if state.record}

@@ -9,6 +9,7 @@ from pathlib import Path
 from flakeship.config.settings import AnySettings
 from flakeship.ssh import keys
 from flakeship.ssh.options import quoted
+from flakeship.system import tcp
 from flakeship.system.files import STATE
 from flakeship.targets.local import condition, ssh_config, workstation
 from flakeship.targets.local.machine_state import MachineState, inspect_machines
@@ -57,7 +58,7 @@ def inspect(stack: str, settings: AnySettings) -> LocalInventory:
     files = StackFiles(stack)
     quoted(Path.cwd(), "the path of this checkout")
     declared = [port.host_port for server in settings.instances for port in server.ports]
-    refused = {port: workstation.refusal(port) for port in declared if port}
+    refused = {port: tcp.refusal(port) for port in declared if port}
     taken = [port for port, reason in refused.items() if reason]
     machines = inspect_machines(files)
     ours = {port for state in machines.values() for port in state.forwards}

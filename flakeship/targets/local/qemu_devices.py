@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.system import tcp
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import workstation
 from flakeship.targets.local.network import USER, forward_rule
@@ -94,7 +95,7 @@ def forward(monitor: Qmp, host_port: int, guest_port: int | None) -> None:
 
 def port_taken(what: str, host_port: int) -> FlakeshipError:
     """The error of a host port that another process has, or that needs privileges."""
-    if isinstance(workstation.refusal(host_port), PermissionError):
+    if isinstance(tcp.refusal(host_port), PermissionError):
         key = f"port {host_port} of {LOOPBACK}"
         return workstation.privileged(host_port, workstation.first_port(), key)
     return FlakeshipError(

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.system import tcp
 from flakeship.system.files import read
 from flakeship.system.process import run
-from flakeship.system.tcp import LOOPBACK, free_ports
 from flakeship.targets.local import checkout
 
 MEMINFO = Path("/proc/meminfo")
@@ -81,24 +81,6 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def is_free(port: int) -> bool:
-    """Whether a port of the loopback address can be listened on."""
-    return refusal(port) is None
-
-
-def refusal(port: int) -> OSError | None:
-    """Why a port of the loopback address cannot be listened on; None: it can."""
-    with socket.socket() as probe:
-        # As QEMU does: closed connections in TIME_WAIT do not keep a port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-            probe.listen(1)
-        except OSError as error:
-            return error
-    return None
-
-
 def first_port() -> int:
     """The first port that any user may listen on."""
     text = read(UNPRIVILEGED).strip()
@@ -121,9 +103,11 @@ def privileged(port: int, first: int, key: str) -> SettingError:
 def host_ports(guest_ports: Iterable[int], former: Mapping[int, int]) -> dict[int, int]:
     """A free host port for each guest port: the former one where it is still free."""
     guests = sorted(set(guest_ports))
-    kept = {guest: former[guest] for guest in guests if guest in former and is_free(former[guest])}
+    kept = {
+        guest: former[guest] for guest in guests if guest in former and tcp.is_free(former[guest])
+    }
     missing = [guest for guest in guests if guest not in kept]
-    chosen = zip(missing, free_ports(len(missing)), strict=True)
+    chosen = zip(missing, tcp.free_ports(len(missing)), strict=True)
     return dict(sorted((kept | dict(chosen)).items()))
 
 

@@ -36,7 +36,8 @@ def test_another_directory_is_another_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = WEB.of_this_checkout()
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
     there = WEB.of_this_checkout()
     assert here != WEB
     assert here != there

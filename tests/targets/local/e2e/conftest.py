@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from flakeship.system.process import Result, run
+from flakeship.system.tcp import free_ports
 from tests.project import ROOT, Project, make
 
 
@@ -92,18 +92,11 @@ def files(process: Path) -> Iterator[Path]:
             yield file.readlink()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     path = tmp_path_factory.mktemp("appliance")
     made = make(path, Path("nix/appliance"), ROOT / "nix/appliance")
-    port = free_port()
+    port = free_ports(1)[0]
     made.config("servers[0].name", "web")
     made.config("servers[0].ports[0].port", "80")
     made.config("servers[0].ports[0].protocol", "http")

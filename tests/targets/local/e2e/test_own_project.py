@@ -12,8 +12,9 @@ from urllib.request import urlopen
 import pytest
 
 from flakeship.system.process import run
+from flakeship.system.tcp import free_ports
 from tests.project import ROOT, Project, commit
-from tests.targets.local.e2e.conftest import end_plugins, free_port, qemus
+from tests.targets.local.e2e.conftest import end_plugins, qemus
 
 TEMPLATE = ROOT / "nix/templates/project"
 
@@ -45,7 +46,7 @@ def project(tmp_path: Path) -> Iterator[OwnProject]:
     }
     for name in ("PULUMI_CONFIG_PASSPHRASE_FILE", "PYTHONPATH", "VIRTUAL_ENV"):
         env.pop(name, None)
-    made = OwnProject(path, flake, env, free_port())
+    made = OwnProject(path, flake, env, free_ports(1)[0])
     made.pulumi("new", str(TEMPLATE), "--yes", "--generate-only", "--name", "mine")
 
     run(["uv", "build", "--quiet", "--wheel", "--out-dir", wheels, ROOT])

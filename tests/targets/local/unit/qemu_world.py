@@ -14,7 +14,7 @@ import pytest
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh.options import Endpoint
-from flakeship.system import files
+from flakeship.system import files, tcp
 from flakeship.system.process import Result, run
 from flakeship.targets.local import (
     cutover_run,
@@ -223,7 +223,7 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
         patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
     patch.setattr(qemu_process, "state", lambda _: "running")
     patch.setattr(guest, "login", simulated.login)
-    patch.setattr(workstation, "is_free", lambda _: True)
+    patch.setattr(tcp, "is_free", lambda _: True)
     put, write = ssh_config.put, files.write
 
     def put_host(config: Path, host: SshHost) -> None:

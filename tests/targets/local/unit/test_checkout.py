@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.state.stack import Stack
+from flakeship.system import tcp
 from flakeship.targets.local import checkout, copies, cutover, machine, qemu_process, workstation
 from flakeship.targets.local.inspect import inspect
 from flakeship.targets.local.operate import LocalOperator
@@ -150,7 +151,7 @@ def test_a_privileged_port_is_not_said_to_be_held() -> None:
             if os.geteuid() == 0:
                 os.setgid(65534)
                 os.setuid(65534)
-            names = [type(workstation.refusal(port)).__name__ for port in (80, taken)]
+            names = [type(tcp.refusal(port)).__name__ for port in (80, taken)]
             os.write(writer, " ".join(names).encode())
             os._exit(0)
         os.waitpid(child, 0)

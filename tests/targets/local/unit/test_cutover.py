@@ -12,6 +12,7 @@ import pytest
 from flakeship.model import codec
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port, with_ssh
+from flakeship.system import tcp
 from flakeship.targets.local import cutover, ssh_config, workstation
 from flakeship.targets.local.disk_snapshots import DiskSnapshot
 from flakeship.targets.local.machine_state import MachineRecord, save
@@ -247,7 +248,7 @@ def test_a_port_of_another_process_is_refused_before_anything_moves(
     monkeypatch: pytest.MonkeyPatch, simulated: World
 ) -> None:
     before = simulated.state()
-    monkeypatch.setattr(workstation, "is_free", lambda port: port != 18090)
+    monkeypatch.setattr(tcp, "is_free", lambda port: port != 18090)
     monkeypatch.setattr(workstation, "port_holder", lambda _: "nginx (pid 42)")
     error = refusal(lambda: run(NEW, forwards={18080: 80, 18090: 90}))
     assert error.code == "host-port-taken"
@@ -259,7 +260,7 @@ def test_a_port_of_another_process_is_refused_before_anything_moves(
 def only_simulated_ports_are_taken(monkeypatch: pytest.MonkeyPatch, simulated: World) -> None:
     machines = simulated.machines
     monkeypatch.setattr(
-        workstation, "is_free", lambda port: all(port not in m.forwards for m in machines.values())
+        tcp, "is_free", lambda port: all(port not in m.forwards for m in machines.values())
     )
 
 

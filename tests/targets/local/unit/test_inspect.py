@@ -14,6 +14,7 @@ import pytest
 from flakeship.config.server import ServerOptions
 from flakeship.config.settings import AnySettings, Settings
 from flakeship.release.desired import Desired
+from flakeship.system import tcp
 from flakeship.targets.local import cutover, qemu_process, workstation
 from flakeship.targets.local.inspect import LocalInventory, inspect
 from flakeship.targets.local.plan import plan_servers
@@ -165,7 +166,7 @@ def test_held_ports_are_those_of_other_processes(
     assert simulated.machines[WEB].forwards[18080] == 80
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        monkeypatch.setattr(workstation, "is_free", lambda asked: asked == 18443)
+        monkeypatch.setattr(tcp, "is_free", lambda asked: asked == 18443)
         held = found([*PORTS, {"port": 81, "hostPort": port}]).held_ports
     assert held.keys() == {port}
     assert held[port].endswith(f"(pid {os.getpid()})")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.system import files
+from flakeship.system import files, tcp
 from flakeship.system.tcp import LOOPBACK, free_ports
 from flakeship.targets.local import workstation
 from tests.targets.local.unit.qemu_world import refusal
+
+CLIENTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def test_the_identity_is_stable_and_does_not_reveal_the_machine_id() -> None:
@@ -54,8 +56,15 @@ def test_former_ports_are_kept_where_they_are_free() -> None:
         assert ports[80] != taken
         assert len(set(ports.values())) == 3
         assert workstation.port_holder(taken).endswith(f"(pid {os.getpid()})")
-        assert not workstation.is_free(taken)
-    assert workstation.is_free(taken)
+        assert not tcp.is_free(taken)
+    assert tcp.is_free(taken)
+
+
+def test_no_client_is_given_a_port_that_a_machine_keeps() -> None:
+    lowest, highest = map(int, CLIENTS.read_text().split())
+    chosen = workstation.host_ports(range(1, 101), {}).values()
+    assert len(set(chosen)) == 100
+    assert not [port for port in chosen if lowest <= port <= highest]
 
 
 def test_a_write_is_whole_and_leaves_no_other_file(tmp_path: Path) -> None:
