@@ -14,13 +14,14 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from flakeship.config import settings
+from flakeship.config import octal, settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
 from flakeship.state import passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
+from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
@@ -36,6 +37,7 @@ def run() -> None:
 async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = pulumi.get_stack()
+    octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)

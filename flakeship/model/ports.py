@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from flakeship.model.fields import Cidr, Model, PortNumber
+from flakeship.model.fields import Cidr, Model, PortNumber, wrong
 
 SSH = 22
 
@@ -52,9 +52,11 @@ class Port(Model):
         return Port(port=self.port, protocol=self.protocol, needs_data=self.needs_data)
 
     @model_validator(mode="after")
-    def _forwardable(self) -> Port:
+    def _possible(self) -> Port:
         if self.host_port and self.protocol == "udp":
-            raise ValueError("hostPort: port forwarding supports TCP only")
+            raise wrong("must not be given for UDP: TCP alone is forwarded", at="hostPort")
+        if self.port == SSH and self.protocol == "http":
+            raise wrong(f"must be ssh: the checks log in at port {SSH}", at="protocol")
         return self
 
 

@@ -11,7 +11,7 @@ from flakeship.nix import evaluate
 from flakeship.ssh import keys as access
 from flakeship.system.process import run
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample someone"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAibs1Yw6UaeBcXJQa1h+rnwW7Tz/crGc4TN/JTrUhWv someone"
 
 
 def git(path: Path, *words: str) -> str:
@@ -95,14 +95,14 @@ def test_what_is_no_public_key_is_refused_and_not_repeated(tmp_path: Path, text:
     file.write_text(text)
     with pytest.raises(SettingError) as caught:
         access.public_keys([str(file)])
-    assert caught.value.key == "flakeship:authorizedKeys"
+    assert caught.value.key == "flakeship:authorizedKeys[0]"
     assert "secret" not in str(caught.value)
 
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(SettingError) as caught:
         access.public_keys(["/gone"])
-    assert (caught.value.key, caught.value.given) == ("flakeship:authorizedKeys", "/gone")
+    assert (caught.value.key, caught.value.given) == ("flakeship:authorizedKeys[0]", "/gone")
 
 
 def test_the_flakes_input_is_written_only_when_it_changes(
