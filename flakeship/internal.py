@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system import log
@@ -50,13 +51,22 @@ def find(name: str) -> Command:
 
 def run(name: str, text: str) -> str:
     """Run a command on a request; what it prints. Raises FlakeshipError."""
+    from flakeship.model import codec  # noqa: PLC0415
+
+    command = find(name)
+    asked = request(name, command.request, text)
+    answer = command.run(asked, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
+    return "{}" if answer is None else codec.dump(answer)
+
+
+def request(name: str, kind: type[Any], text: str) -> Any:  # noqa: ANN401
+    """What a command of this name is asked. Raises FlakeshipError for a text of another version."""
     from pydantic import ValidationError  # noqa: PLC0415
 
     from flakeship.model import codec  # noqa: PLC0415
 
-    command = find(name)
     try:
-        request = codec.parse(command.request, text)
+        return codec.parse(kind, text)
     except ValidationError as error:
         raise FlakeshipError(
             "its request cannot be read",
@@ -65,8 +75,6 @@ def run(name: str, text: str) -> str:
             remedy=OTHER_VERSION,
             details=[f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()],
         ) from error
-    answer = command.run(request, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
-    return "{}" if answer is None else codec.dump(answer)
 
 
 def main(argv: Sequence[str]) -> int:

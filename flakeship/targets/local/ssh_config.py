@@ -60,7 +60,7 @@ def hosts(config: Path) -> dict[str, SshHost]:
     for server, text in blocks(config).items():
         options = dict(line.strip().partition(" ")[::2] for line in text.splitlines()[1:])
         machine, port, user = (options.get(key, "") for key in ("HostKeyAlias", "Port", "User"))
-        if machine and user and port.isdecimal():
+        if machine and user and re.fullmatch("[1-9][0-9]{0,4}", port):
             found[server] = SshHost(
                 server,
                 machine,
