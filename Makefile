@@ -16,7 +16,7 @@ PYTHON := .venv/bin/python
 FLAKESHIP := $(PYTHON) -m flakeship --stack $(STACK)
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> one of its servers'
@@ -43,6 +43,8 @@ test: check ## Run the checks and the whole test suite, that of the target opens
 	@tests/targets/openstack/e2e/run
 test-openstack: setup ## Run the tests of the target openstack in a cloud that it starts
 	@tests/targets/openstack/e2e/run
+fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each time
+	@$(WITH) $(PYTHON) -m tests.fuzz
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m dev.bench
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)

@@ -56,18 +56,18 @@ class Login:
     @property
     def offered(self) -> list[str]:
         """The methods that the server offers to a client that has not authenticated yet."""
-        methods = self._find(r"Authentications that can continue: (\S+)").split(",")
+        methods = self._find(r"Authentications that can continue: (\S{1,200})").split(",")
         return [method for method in methods if method]
 
     @property
     def method(self) -> str:
         """How the login succeeded."""
-        return self._find(r'^Authenticated to .* using "([^"]+)"')
+        return self._find(r'^Authenticated to .{1,300} using "([^"\n]{1,100})"')
 
     @property
     def host_key(self) -> str:
         """The fingerprint of the server's host key."""
-        return self._find(r"Server host key: (\S+ SHA256:\S+)")
+        return self._find(r"Server host key: (\S{1,100} SHA256:\S{1,100})")
 
     @property
     def host_key_refused(self) -> bool:
@@ -77,7 +77,7 @@ class Login:
     @property
     def denied(self) -> str:
         """The server's refusal to authenticate."""
-        return self._find(r"(Permission denied \([^)]*\))")
+        return self._find(r"(Permission denied \([^)\n]{0,200}\))")
 
     @property
     def error(self) -> str:

@@ -16,7 +16,15 @@ from flakeship.verify.checks.verdict import Failed, unreadable
 from flakeship.verify.request import Route, VerifyRequest
 
 # protocol, state, two queues, address:port, the peer, and maybe the process
-SOCKET = re.compile(r'(tcp|udp)\s+\S+\s+\S+\s+\S+\s+(\S+):(\d+)\s+\S+(?:.*?"([^"]+)")?')
+SOCKET = re.compile(r'(tcp|udp)\s+\S+\s+\S+\s+\S+\s+(\S+):([0-9]{1,5})\s+\S+(?:.*?"([^"]+)")?')
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address, or `*` for all."""
+    try:
+        return text == "*" or bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -105,8 +113,10 @@ class Facts:
                 interface = link[1]
             elif address := re.match(r"\s+inet6? ([^\s/]+)(.*)", line):
                 dynamic = "dynamic" in address[2].split()
+                if not is_address(address[1]):
+                    raise unreadable("ip addr", line)
                 found.append(Address(interface, address[1], dynamic, None))
-            elif found and (life := re.match(r"\s+valid_lft (\d+)sec", line)):
+            elif found and (life := re.match(r"\s+valid_lft ([0-9]{1,12})sec", line)):
                 found[-1] = replace(found[-1], lifetime=int(life[1]))
         if not found:
             raise unreadable("ip addr", self.text("addresses") or "no output")
@@ -118,7 +128,7 @@ class Facts:
         found = []
         for line in self.text("listeners").splitlines():
             socket = SOCKET.match(line)
-            if not socket:
+            if not socket or not is_address(socket[2].strip("[]").partition("%")[0].strip("[]")):
                 raise unreadable("ss", line)
             found.append(Listener(socket[1], socket[2], int(socket[3]), socket[4] or ""))
         return found
@@ -126,7 +136,9 @@ class Facts:
     @property
     def root_mib(self) -> int:
         """The size of the root file system in MiB."""
-        found = re.search(r"^\S+\s+(\d+)\s+\d+\s+\d+\s+\d+%\s+/$", self.text("root"), re.MULTILINE)
+        found = re.search(
+            r"^\S+\s+([0-9]{1,18})\s+\d+\s+\d+\s+\d+%\s+/$", self.text("root"), re.MULTILINE
+        )
         if not found:
             raise unreadable("df", self.text("root"))
         return int(found[1]) // 1024
@@ -134,7 +146,7 @@ class Facts:
     @property
     def pool_mib(self) -> int | None:
         """The size of the ZFS pool that the root is in, in MiB; None for another file system."""
-        found = re.search(r"^(\d+)$", self.text("root"), re.MULTILINE)
+        found = re.search(r"^([0-9]{1,20})$", self.text("root"), re.MULTILINE)
         return int(found[1]) // MIB if found else None
 
     @property

@@ -25,6 +25,9 @@ HARMLESS = {"counter", "log"}
 # statements that at most end their rule, and decide nothing
 CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "mangle", "notrack", "last"}
 
+# what a text that nft has not written leads to; RuntimeError is a StopIteration in a generator
+UNFIT = (ValueError, LookupError, TypeError, AttributeError, StopIteration, RuntimeError)
+
 Json = Any
 Sets = Mapping[str, list[Json]]
 
@@ -41,7 +44,7 @@ def firewalls(text: str) -> dict[str, Firewall]:
     try:
         items = [next(iter(item.items())) for item in json.loads(text)["nftables"]]
         found = {family: _firewall(items, tables) for family, tables in FAMILIES.items()}
-    except (ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
+    except UNFIT as error:
         raise unreadable("nft -j list ruleset", repr(error)) from error
     if all(firewall.opened() is None for firewall in found.values()):
         raise ForeignError

@@ -165,7 +165,7 @@ def _command(check: Check, shell: Shell) -> str:
 def _http(check: Check, address: str, number: int, seconds: float) -> str:
     request = _request(check.path, address)
     reply = tcp.exchange(address, number, seconds=seconds, send=request, enough=lambda _: False)
-    status = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", reply.first_line)
+    status = re.match(r"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})", reply.first_line)
     if not status:
         raise Failed(f"no HTTP: {reply.first_line[:60]!r}" if reply.data else "no answer")
     if int(status[1]) != check.status:
