@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system import log
-from flakeship.system.process import install_signal_handlers
+from flakeship.system.interrupt import install_signal_handlers
 from flakeship.targets.base import Command
 
 OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"

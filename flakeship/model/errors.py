@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
+from flakeship.model.text import LINE, VALUE, lines, one_line
+
 
 @dataclass(eq=False, repr=False)
 class FlakeshipError(Exception):
@@ -26,15 +28,19 @@ class FlakeshipError(Exception):
         self.details = tuple(self.details)
 
     def __str__(self) -> str:
-        """`key: what, got given; allowed: allowed. Remedy`, and the details below."""
-        sentence = f"{self.key}: {self.what}" if self.key else self.what
+        """`key: what, got given; allowed: allowed. Remedy`, and the details below.
+
+        Any of it may come from a guest, a server or a flake: it is cleaned and cut here.
+        """
+        what = one_line(self.what, LINE)
+        sentence = f"{one_line(self.key)}: {what}" if self.key else what
         if self.given:
-            sentence += f", got {self.given}"
+            sentence += f", got {one_line(self.given, VALUE)}"
         if self.allowed:
             sentence += f"; allowed: {self.allowed}"
         if self.remedy:
             sentence += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
-        return "\n".join([sentence, *self.details])
+        return lines("\n".join([sentence, *self.details]))
 
 
 class SettingError(FlakeshipError):

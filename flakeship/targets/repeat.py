@@ -43,5 +43,6 @@ def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verifi
         except FlakeshipError as error:
             failed.append(str(error))
     if failed:
-        raise FlakeshipError("\n\n".join(failed), code="checks-failed")
+        first, *rest = "\n\n".join(failed).split("\n")
+        raise FlakeshipError(first, code="checks-failed", details=rest)
     return done

@@ -12,7 +12,8 @@ import pytest
 
 from flakeship import internal
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.process import deferred, run
+from flakeship.system.interrupt import deferred
+from flakeship.system.process import run
 from flakeship.targets import registry
 
 COMMAND = [sys.executable, "-m", "flakeship", "internal"]
