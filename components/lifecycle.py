@@ -41,7 +41,8 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         await settle()
         return outputs
 
-    pulumi.run(program)
+    with log.cleaned(stdout=True):
+        pulumi.run(program)
 
 
 async def is_known(output: pulumi.Output[Any]) -> bool:

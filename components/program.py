@@ -18,6 +18,7 @@ from flakeship.config import settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
+from flakeship.model.text import lines
 from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
 from flakeship.state import passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
@@ -50,9 +51,9 @@ async def program() -> dict[str, Any]:
     plan = target.plan(desired, await inspecting)
     await report_changes(before.outputs.running, desired.ledger, found.releases)
     for fact in plan.facts:
-        pulumi.log.info(fact)
+        pulumi.log.info(lines(fact))
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
-        pulumi.log.warn(warning)
+        pulumi.log.warn(lines(warning))
     images = _declare_images(stack, plan, before.outputs)
     # no other target's is imported: a cloud's types take a third of a second
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH

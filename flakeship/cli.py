@@ -17,7 +17,7 @@ from flakeship.operate import actions, diff, doctor, status
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
-from flakeship.system.interrupt import install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
@@ -140,6 +140,11 @@ def main() -> int:
     """Run the command line; failures are one message on standard error. The exit code."""
     os.umask(0o077)  # keys, and files with addresses, are for their owner alone
     install_signal_handlers()
+    with log.cleaned(stdout=True):
+        return _main()
+
+
+def _main() -> int:
     try:
         commands.main(prog_name="flakeship", standalone_mode=False)
     except click.ClickException as error:
@@ -151,7 +156,7 @@ def main() -> int:
         return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
-        return 130
+        return INTERRUPTED
     except SystemExit as done:
         return int(done.code or 0)
     return 0

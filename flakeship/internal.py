@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system import log
-from flakeship.system.interrupt import install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 from flakeship.targets.base import Command
 
 OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
@@ -71,6 +71,11 @@ def run(name: str, text: str) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command: exit code 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
+    with log.cleaned(stdout=False):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str]) -> int:
     log.configure()
     os.umask(0o077)  # data disks and console logs are for their owner alone
     install_signal_handlers()  # what was begun is undone
@@ -85,5 +90,5 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print(f"{argv[0]}: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0

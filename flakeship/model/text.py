@@ -30,9 +30,12 @@ HIDDEN = re.compile(
 BREAKS = re.compile(r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
-def clean(text: str) -> str:
-    """The text without what only controls a terminal; every line break is a newline."""
-    return HIDDEN.sub("", BREAKS.sub("\n", ESCAPES.sub("", text)))
+def clean(text: str, mark: str = "") -> str:
+    """The text without what only controls a terminal; every line break is a newline.
+
+    `mark` is put in the place of what is left out.
+    """
+    return HIDDEN.sub(mark, BREAKS.sub("\n", ESCAPES.sub(mark, text)))
 
 
 def one_line(text: str, most: int = EVIDENCE) -> str:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # the exit code of a command that was interrupted
 
 
 def install_signal_handlers() -> None:
     """Let each of the signals raise KeyboardInterrupt."""
     # a shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup
+    _handle(signal.default_int_handler)
+
+
+def leave_when_interrupted() -> None:
+    """Let each of the signals end this process, which has nothing to clean up yet, in silence."""
+    _handle(lambda *_: os._exit(INTERRUPTED))
+
+
+def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
     for number in SIGNALS:
         # what nohup has started is not to end with the terminal
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -63,21 +63,22 @@ def run(
     env: Mapping[str, str] | None = None,
     stream: bool = False,
     most: int = MOST,
-    pass_fds: Sequence[int] = (),
+    descriptors: Sequence[int] = (),
 ) -> Result:
     """Run a command to its end, without a shell.
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
     `timeout` is in seconds, `env` the whole environment; with `stream` the lines of standard error
-    go to ours. `most` bytes are kept of each pipe. Raises CommandError: command-missing,
-    command-timeout, and with `check` command-failed, or output-too-long: half an answer is none.
+    go to ours. `most` bytes are kept of each pipe. The command inherits the open `descriptors`.
+    Raises CommandError: command-missing, command-not-started, command-timeout, and with `check`
+    command-failed, or output-too-long: half an answer is none.
     """
     command = [str(word) for word in argv]
     shown = shlex.join(command)
     started = time.monotonic()
     end = math.inf if timeout is None else started + timeout
     stdout, stderr = Kept(most), Shown() if stream else Kept(most)
-    with start(command, cwd=cwd, env=env, pass_fds=pass_fds) as process:
+    with start(command, cwd=cwd, env=env, descriptors=descriptors) as process:
         try:
             code = pump(process, stdin.encode(errors="surrogateescape"), stdout, stderr, end)
         except TimeoutError as error:
@@ -111,7 +112,7 @@ def start(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    pass_fds: Sequence[int] = (),
+    descriptors: Sequence[int] = (),
     pipes: bool = True,
     file_size: int = 0,
 ) -> Iterator[subprocess.Popen[bytes]]:
@@ -132,7 +133,7 @@ def start(
             bufsize=0,
             cwd=cwd,
             env=env,
-            pass_fds=pass_fds,
+            pass_fds=descriptors,
             start_new_session=True,
         )
     except FileNotFoundError as error:

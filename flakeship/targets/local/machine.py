@@ -13,13 +13,14 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.nix import image_file, store
-from flakeship.system.files import locked, read, tidy
+from flakeship.system.files import locked, refuse_links, tidy
 from flakeship.system.process import run
-from flakeship.targets.local import qemu_command, qemu_devices, qemu_process, workstation
+from flakeship.targets.local import console, qemu_command, qemu_devices, qemu_process, workstation
 from flakeship.targets.local.accelerator import Accelerator, accelerator
 from flakeship.targets.local.machine_state import MachineRecord, load, save
 from flakeship.targets.local.qmp import connect
 from flakeship.targets.local.resources import MachineRequest
+from flakeship.verify.console import File, tail
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
     """Start QEMU on the machine's overlay, with the former host ports where they are free."""
     directory = request.files.machine(request.id)
     qemu_process.end(directory, gently=True)  # one that stays paused or does not answer
+    refuse_links(directory / qemu_command.PID)
     _check_image(request)
     _create_root_disk(request)
     kind = accelerator()
@@ -114,7 +116,7 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
             "QEMU started but its guest does not run; the console's last lines:",
             code="qemu-failed",
             key=request.id,
-            details=read(directory / qemu_command.CONSOLE).splitlines()[-10:],
+            details=tail(File(directory / console.FILE), 10),
         )
     how = "KVM" if kind == "kvm" else "plain emulation"
     cpus = "1 vCPU" if request.vcpus == 1 else f"{request.vcpus} vCPUs"
@@ -185,9 +187,10 @@ def _launch(
         record = MachineRecord(request.id, request.boot, kind, ports, workstation.identity())
         # The record comes first: whatever ends this process, a QEMU that runs has one.
         save(directory, record)
-        argv = qemu_command.command(request, kind, ports, disks)
         try:
-            run(argv, cwd=directory, timeout=qemu_command.SECONDS)
+            with console.writer(directory) as serial:
+                argv = qemu_command.command(request, kind, ports, disks, serial)
+                run(argv, cwd=directory, timeout=qemu_command.SECONDS, descriptors=[serial])
             break
         except CommandError as error:
             if not left or not _PORT_TAKEN.search(error.stderr):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from flakeship.system.files import refuse_links
 from flakeship.system.process import run
 from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local import console
 from flakeship.targets.local.accelerator import Accelerator
 from flakeship.targets.local.resources import MachineRequest
 
 ROOT = "root.qcow2"
-CONSOLE = "console.log"
 SOCKET = "qmp.sock"
 PID = "pid"
 
@@ -23,8 +24,12 @@ def command(
     accelerator: Accelerator,
     ports: Mapping[int, int],
     disks: Mapping[str, Path],
+    serial: int,
 ) -> list[str]:
-    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files."""
+    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files.
+
+    `serial` is the descriptor that the console is written to.
+    """
     # Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
     forwards = "".join(f",hostfwd={forward_rule(host, guest)}" for guest, host in ports.items())
     argv = [
@@ -50,8 +55,7 @@ def command(
         *("-device", "virtio-rng-pci"),
         # A guest whose kernel panicked ends instead of seeming to run.
         *("-device", "pvpanic"),
-        *("-chardev", f"file,id=console,path={CONSOLE},append=on"),
-        *("-serial", "chardev:console"),
+        *console.arguments(serial),
         *("-chardev", f"socket,id=qmp,path={SOCKET},server=on,wait=off"),
         *("-mon", "chardev=qmp,mode=control"),
     ]
@@ -74,6 +78,8 @@ def _blockdev(node: str, file: Path) -> str:
 def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:
     """Create a disk of `size` MiB, on top of an image of a format or empty."""
     new = file.with_suffix(".new")  # a disk that exists is complete
+    for each in (file, new):
+        refuse_links(each)
     image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
     _qemu_img("create", *image, new, f"{size}M")
     new.replace(file)

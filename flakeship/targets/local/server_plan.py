@@ -12,8 +12,8 @@ from flakeship.model.ports import SSH
 from flakeship.model.release import Artifact, Release
 from flakeship.state.outputs import ServerOutput
 from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local.console import FILE
 from flakeship.targets.local.machine_state import MachineRecord
-from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDiskRequest,
@@ -102,7 +102,7 @@ class ServerPlan(InStack):
             deadline=self.deadline,
             promises=Promises(nix=self.release.rebuildable, switch=False),
         )
-        console = str(self.files.machine(self.id) / CONSOLE)
+        console = str(self.files.machine(self.id) / FILE)
         return VerifyMachineRequest(request, machine.ports, self.subnet, console)
 
     def data_checks(self, machine: MachineRecord) -> VerifyMachineRequest | None:

@@ -292,7 +292,6 @@ class Tail:
     """A console of which only the end is left."""
 
     name = "console of web"
-    truncated = True
 
     def __init__(self, text: str) -> None:
         self.text = text

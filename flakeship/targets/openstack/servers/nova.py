@@ -10,7 +10,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.log import clean
+from flakeship.model.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.api.errors import client
@@ -53,8 +53,6 @@ def find_failure(cloud: str, name: str) -> FlakeshipError | None:
 
 class Console:
     """A server's console as Nova shows it: maybe only its end, and empty after a hard reboot."""
-
-    truncated = True
 
     def __init__(self, compute: Proxy, number: str, cloud: str) -> None:
         self.name = client(cloud, f"console log show {number}")

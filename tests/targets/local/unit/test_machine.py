@@ -327,7 +327,7 @@ def test_ports_are_tried_five_times(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def argv_of(kind: Accelerator = "tcg") -> list[str]:
     disks = {"pg": Path("/s/a,b.qcow2")}
-    return qemu_command.command(request(vcpus=1), kind, {22: 60022, 80: 60080}, disks)
+    return qemu_command.command(request(vcpus=1), kind, {22: 60022, 80: 60080}, disks, 7)
 
 
 def options(argv: list[str], option: str) -> list[str]:
