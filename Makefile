@@ -13,6 +13,7 @@ PLUGINS ?=
 SETUP  := dev/setup/run
 WITH   := . .state/env.sh; . .state/stacks/$(notdir $(STACK))/env.sh;
 PYTHON := .venv/bin/python
+ATTENDED := $(PYTHON) -m dev.attended
 FLAKESHIP := $(PYTHON) -m flakeship --stack $(STACK)
 LOCK   := nix/appliance/debian/lock.json
 
@@ -22,15 +23,15 @@ help: ## Show the targets (this list)
 	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> one of its servers'
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create $(STACK) && $(ATTENDED) pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(FLAKESHIP) status
 preview: setup ## Show what `make up` would change
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
+	@$(WITH) pulumi stack select --create $(STACK) && $(ATTENDED) pulumi preview --suppress-outputs --stack $(STACK)
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
 	@$(WITH) $(FLAKESHIP) diff '$(FROM)' '$(TO)'
 ssh: setup ## Log in to a server of the stack
 	@$(WITH) exec $(FLAKESHIP) ssh '$(SERVER)'
 destroy: setup ## Remove everything that the stack made
-	@$(WITH) pulumi stack select $(STACK) && pulumi destroy --yes --stack $(STACK) && $(FLAKESHIP) sweep
+	@$(WITH) pulumi stack select $(STACK) && $(ATTENDED) pulumi destroy --yes --stack $(STACK) && $(FLAKESHIP) sweep
 verify: setup ## Check the running servers (SERVER: one of them) once more, without changing anything
 	@$(WITH) $(FLAKESHIP) verify '$(SERVER)'
 sweep: setup ## Remove orphaned resources, which a killed run has left

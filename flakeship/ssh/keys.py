@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flakeship.model.errors import SettingError
+from flakeship.system.files import make_directory, refuse_links, write
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
@@ -27,9 +28,8 @@ def directory(stack: str, keys: list[str]) -> Path:
     path = Path(".state", stack, "access")
     file = path / "authorized_keys"
     text = "".join(f"{key}\n" for key in keys)
-    if not file.is_file() or file.read_text() != text:
-        path.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+    if file.is_symlink() or not file.is_file() or file.read_text() != text:
+        write(file, text)
     return path
 
 
@@ -52,11 +52,12 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
 def _own_key() -> str:
     public = OWN_KEY.with_suffix(".pub")
     if not OWN_KEY.is_file():
-        OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(OWN_KEY.parent)
+        refuse_links(OWN_KEY)
         public.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
     if not public.is_file():
-        public.write_text(run(["ssh-keygen", "-y", "-f", OWN_KEY]).stdout)
+        write(public, run(["ssh-keygen", "-y", "-f", OWN_KEY]).stdout)
     return public.read_text().strip()
 
 

@@ -49,7 +49,7 @@ def test_exit_codes(words: list[str], code: int) -> None:
     assert run([*COMMAND, *words], check=False).code == code
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_is_one_line(number: signal.Signals) -> None:
     with subprocess.Popen(
         [*COMMAND, "build-image"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
