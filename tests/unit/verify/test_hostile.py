@@ -24,7 +24,7 @@ for word; do
   esac
   before=$word
 done
-flood() { head -c 300M /dev/zero | tr '\\0' "$1"; }
+flood() { head -c 64M /dev/zero | tr '\\0' "$1"; }
 if [ "$master" ]; then
   flood b >&2
   cat "$LOGIN" >>"$log"
