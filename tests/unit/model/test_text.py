@@ -10,7 +10,7 @@ import pytest
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, table
-from flakeship.model.text import EVIDENCE, LINE, VALUE, clean, last_lines, one_line
+from flakeship.model.text import EVIDENCE, LINE, VALUE, clean, last_lines, marked, one_line
 
 HOSTILE = {
     "title (OSC 0)": ("a\x1b]0;pwned\x07b", "ab"),
@@ -50,6 +50,7 @@ def test_evidence_and_errors_are_one_clean_line(given: str, expected: str) -> No
 def test_every_character_is_safe_afterwards() -> None:
     everything = "".join(map(chr, range(0x110000)))
     assert unsafe(clean(everything)) == []
+    assert unsafe(marked(everything)) == []
     clean(everything).encode()
 
 
