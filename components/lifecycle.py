@@ -27,7 +27,6 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(SHOWN))
     os.umask(0o077)  # .state holds keys
-    log.configure_debug()
 
     async def program() -> dict[str, Any]:
         try:
@@ -42,6 +41,7 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         return outputs
 
     with log.cleaned(stdout=True):
+        log.configure_debug()
         pulumi.run(program)
 
 

@@ -140,11 +140,6 @@ def main() -> int:
     """Run the command line; failures are one message on standard error. The exit code."""
     os.umask(0o077)  # keys, and files with addresses, are for their owner alone
     install_signal_handlers()
-    with log.cleaned(stdout=True):
-        return _main()
-
-
-def _main() -> int:
     try:
         commands.main(prog_name="flakeship", standalone_mode=False)
     except click.ClickException as error:

@@ -71,11 +71,6 @@ def run(name: str, text: str) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command: exit code 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
-    with log.cleaned(stdout=False):
-        return _main(argv)
-
-
-def _main(argv: Sequence[str]) -> int:
     log.configure()
     os.umask(0o077)  # data disks and console logs are for their owner alone
     install_signal_handlers()  # what was begun is undone

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.model.sizes import MIB
 from flakeship.state import outputs
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import Kind
@@ -19,6 +20,7 @@ from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
+MOST = 256 * MIB  # of an exported stack
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
@@ -117,7 +119,7 @@ def selected() -> Stack:
     """The stack that Pulumi has selected. Raises FlakeshipError where there is none."""
     try:
         name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
-        exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
+        exported = json.loads(run(["pulumi", "stack", "export"], most=MOST).stdout)
     except CommandError as error:
         if error.exit_code is None:
             raise

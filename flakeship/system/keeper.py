@@ -57,7 +57,7 @@ class Keeper:
         with self._lock:
             if self._process is None:
                 self._process = subprocess.Popen(
-                    ["sh", "-c", SCRIPT],
+                    ["/bin/sh", "-c", SCRIPT],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from flakeship.system.process import run
 from flakeship.targets.local import console_writer
 
 FILE = console_writer.FILE
-DETACHED = ["sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh"]
+DETACHED = ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh"]
 FDSET = 1  # QEMU's number for the descriptor, which it keeps as a daemon
 
 

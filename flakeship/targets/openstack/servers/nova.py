@@ -10,6 +10,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import MIB
 from flakeship.model.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
@@ -68,7 +69,7 @@ class Console:
         try:
             body: dict[str, object] = {"os-getConsoleOutput": {}}
             answer = rest.call(self._compute, "POST", f"{self._path}/action", json=body)
-            self._text = clean(answer["output"] or "")
+            self._text = clean((answer["output"] or "")[-MIB:])
         except (SDKException, ClientException) as error:
             reason = f"Nova does not show it: {errors.answer(error)}"
             if not self._passing(error):
