@@ -44,7 +44,7 @@ flood e >&2
 exit 1
 """
 VERIFY = """
-import resource, socket, threading
+import socket, threading
 from dataclasses import replace
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +82,7 @@ try:
     verify.verify(request, [], context)
 except FlakeshipError as error:
     print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+from tests.unit.system.memory import most; print(most())
 """
 
 
