@@ -104,6 +104,19 @@ def verify_again(server: str, as_json: bool) -> None:
     )
 
 
+@commands.command("restore")
+@click.argument("server", shell_complete=servers)
+@click.argument("disk")
+@click.argument("snapshot")
+@click.confirmation_option(prompt="The disk's content now becomes a snapshot as well. Continue?")
+def restore_snapshot(server: str, disk: str, snapshot: str) -> None:
+    """Give a data disk of SERVER the content of a snapshot.
+
+    `flakeship status` lists the snapshots. The disk is detached meanwhile, and checked afterwards.
+    """
+    actions.restore(stack.selected(), server, disk, snapshot)
+
+
 @commands.command("diff")
 @click.argument("from_", metavar="[FROM]", default="", shell_complete=releases)
 @click.argument("to", default="", shell_complete=releases)

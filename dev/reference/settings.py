@@ -8,7 +8,7 @@ from typing import Any
 
 from dev.reference.docstrings import docstrings
 from dev.reference.tables import table
-from flakeship.config.server import TARGET, AnyServer
+from flakeship.config.server import TARGET, AnyServer, DataDisk
 from flakeship.config.settings import AnySettings
 from flakeship.model.checks import Check
 from flakeship.model.fields import Model
@@ -32,6 +32,7 @@ CORE: Mapping[str, type[Model]] = {
     "The stack": AnySettings,
     "A server": AnyServer,
     "A port": Port,
+    "A data disk": DataDisk,
     "A check": Check,
 }
 
@@ -39,6 +40,7 @@ WHERE = {
     "The stack": "`flakeship:<key>`",
     "A server": "An entry of `flakeship:servers`",
     "A port": "An entry of `ports`; a number alone is a TCP port",
+    "A data disk": "A value of `dataDisks`; a size alone is short for it",
     "A check": "An entry of `checks`: exactly one of `run`, `http` and `tcp`",
 }
 

@@ -48,8 +48,26 @@ Size = Annotated[
     BeforeValidator(_mebibytes),
     Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
 ]
+Owner = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}(:[a-z_][a-z0-9_-]{0,31})?$")]
 DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
 Ports = list[Annotated[Port, BeforeValidator(_port)]]
+
+
+class DataDisk(Model):
+    """A data disk; its size alone is short for it."""
+
+    size: Size
+    """Its size. It can grow, also while a machine has it, and never shrinks."""
+    owner: Owner = "root"
+    """Who owns the empty directory that a new disk is: a user of the host, or `user:group`."""
+    mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = "0755"
+    """The mode of that directory, octal and quoted."""
+    keep_snapshots: Annotated[int, Field(ge=0, le=100)] = 1
+    """How many later releases a snapshot survives that was taken before a release got the disk."""
+
+
+def _data_disk(value: object) -> object:
+    return value if isinstance(value, (DataDisk, Mapping)) else {"size": value}
 
 
 class ServerOptions(Model):
@@ -79,7 +97,7 @@ class Server(Model, Generic[OptionsT]):
     ports: Ports = []
     """The ports that may listen. Nothing else may, and the firewall must allow exactly these. Port
     22 is always declared."""
-    data_disks: dict[DiskName, Size] = {}
+    data_disks: dict[DiskName, Annotated[DataDisk, BeforeValidator(_data_disk)]] = {}
     """Disks that outlive releases and move with the cutover, by name: up to 16 lower-case letters,
     digits and dashes, first a letter."""
     checks: list[Check] = []

@@ -182,9 +182,13 @@ def _unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[Settin
         if server.data_disks and not can.data_disks:
             yield refuse(f"{where}.dataDisks", f"the target {name} has no data disks")
         for index, port in enumerate(server.ports):
+            key = f"{where}.ports[{index}]"
             if port.allow_from and not can.sources:
-                key = f"{where}.ports[{index}].allowFrom"
-                yield refuse(key, f"the target {name} cannot restrict a port to networks")
+                what = f"the target {name} cannot restrict a port to networks"
+                yield refuse(f"{key}.allowFrom", what)
+            if port.host_port and not can.host_ports:
+                what = f"the target {name} has all ports at the server's address"
+                yield refuse(f"{key}.hostPort", what, "remove it")
     checks |= {f"{name}.{key}": found for key, found in settings.options.further_checks.items()}
     for key, found in checks.items():
         if taken := sorted({check.name for check in found} & schema.checks):

@@ -18,6 +18,8 @@ class ImageSupport:
     formats: tuple[str, ...]
     firmware: tuple[str, ...]
     variants: tuple[str, ...]  # the first is built where the settings name none
+    systems: tuple[str, ...] = ()
+    """The platforms of its machines, such as `x86_64-linux`; empty: only its inventory tells."""
 
 
 @dataclass(frozen=True)

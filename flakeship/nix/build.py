@@ -53,8 +53,10 @@ def build(request: BuildRequest) -> Artifact:
             key=release.name,
             remedy=f"see the log above, or all of it: nix log {release.drv}",
         ) from error
-    artifact = describe(release)
     try:
+        if not Path(release.out).exists():
+            raise _other_output(release)
+        artifact = describe(release)
         _check(request, artifact)
     except FlakeshipError:
         store.drop(request.root)
@@ -66,10 +68,24 @@ def build(request: BuildRequest) -> Artifact:
     return artifact
 
 
+def _other_output(release: Release) -> FlakeshipError:
+    return FlakeshipError(
+        f"the derivation was built, and does not make the output {release.out}",
+        code="build-without-output",
+        key=release.name,
+        remedy="correct `drv` or `out` of the manifest (docs/reference/manifest.md)",
+    )
+
+
 def describe(release: Release) -> Artifact:
-    """The files of a release that is built. Raises FlakeshipError where one is missing."""
-    if (error := store.missing(release)) is not None:
+    """The files of a release that is built, as nix.image_file.check accepts them.
+
+    Raises FlakeshipError as that does, and where the output is missing.
+    """
+    if (error := store.missing(release, [release.out])) is not None:
         raise error
+    for path in release.paths:
+        image_file.check(Path(path), release.format, release.name)
     files = tuple(image_file.describe(Path(path)) for path in release.paths)
     disk = 0
     if release.format in {"qcow2", "raw"}:

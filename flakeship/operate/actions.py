@@ -48,6 +48,14 @@ def login(stack: Stack, name: str = "") -> Sequence[str]:
     return argv
 
 
+def restore(stack: Stack, server: str, disk: str, snapshot: str) -> None:
+    """Give a server's data disk the content of a snapshot."""
+    refuse_first_version(stack.outputs, stack.name)
+    if server not in stack.outputs.servers:
+        raise unknown_server(stack, server)
+    operator(stack).restore(server, disk, snapshot)
+
+
 def verify(stack: Stack, server: str = "") -> Sequence[Verified]:
     """Verify every machine that has been verified, or those of one server, or one by its id.
 

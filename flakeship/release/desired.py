@@ -130,6 +130,16 @@ class Ledger:
 def refuse_unbootable(release: Release, target: TargetSchema) -> None:
     """Refuse a release that the target cannot boot. Raises SettingError."""
     images = target.images
+    if images.systems and release.system not in images.systems:
+        raise SettingError(
+            f"{release.host}.{release.variant} is for another platform than the machines of the "
+            f"target {target.name}",
+            code="system-not-bootable",
+            key="flakeship:host",
+            given=release.system,
+            allowed=", ".join(images.systems),
+            remedy="build the host for that platform (`nixpkgs.hostPlatform`), or choose another",
+        )
     for what, given, bootable in (
         ("image format", release.format, images.formats),
         ("firmware", release.firmware, images.firmware),

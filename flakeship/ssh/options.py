@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
 
+PLAIN = re.compile(r"[\w./+:@,=%-]*")  # needs no quotes in ssh_config
 HANDSHAKE = 20  # seconds for a key exchange and login: ten slow guests may share two cores
 UNATTENDED = {  # of a program's logins, not of a person's
     "BatchMode": "yes",
@@ -62,6 +64,8 @@ class SshOptions:
             found["KnownHostsCommand"] = f"/usr/bin/env echo {self.endpoint.name} {self.keys[0]}"
         if self.endpoint.identity:
             found["IdentitiesOnly"] = "yes"
+            # -i looks for the file before it expands `%` in its name, and takes another one after
+            found["IdentityFile"] = quoted(Path(self.endpoint.identity))
         if self.proxy:
             found["ProxyCommand"] = self.proxy
         return found
@@ -87,25 +91,46 @@ class SshOptions:
             "User": self.endpoint.user,
             **self._settings,
         }
-        if self.endpoint.identity:
-            options["IdentityFile"] = quoted(Path(self.endpoint.identity))
         return f"Host {host}\n" + "".join(f"  {key} {value}\n" for key, value in options.items())
 
     def _arguments(self, settings: dict[str, str]) -> list[str]:
-        identity = ["-i", self.endpoint.identity] if self.endpoint.identity else []
         pairs = (word for key, value in settings.items() for word in ("-o", f"{key}={value}"))
-        return ["-F", "/dev/null", "-p", str(self.endpoint.port), *identity, *pairs]
+        return ["-F", "/dev/null", "-p", str(self.endpoint.port), *pairs]
 
 
 def quoted(path: Path) -> str:
-    """A path as a value in ssh_config, which expands `%` and ends at a blank."""
-    text = str(path).replace("%", "%%")
-    return f'"{text}"' if re.search(r"\s", text) else text
+    """A path as a value in ssh_config. Raises FlakeshipError as `literal`."""
+    text = literal(path)
+    if PLAIN.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def literal(path: Path) -> str:
+    """A path in which ssh expands nothing: it expands `%` and `~`, and variables like `${HOME}`.
+
+    Raises FlakeshipError (`path-unusable`) for a variable, which nothing escapes, and for control
+    characters, which nothing can quote.
+    """
+    text = str(path)
+    if "${" in text or not text.isprintable():
+        raise FlakeshipError(
+            "ssh cannot be given this path",
+            code="path-unusable",
+            key="path",
+            given=repr(text[:80]),
+            allowed="printable characters without ${",
+            remedy="rename the file, or the directory that it is in",
+        )
+    return ("./" if text.startswith("~") else "") + text.replace("%", "%%")
 
 
 def unquoted(value: str) -> str:
     """The path of a value in ssh_config."""
-    return value.strip('"').replace("%%", "%")
+    if value.startswith('"'):
+        value = re.sub(r'\\([\\"])', r"\1", value[1:-1])
+    return value.replace("%%", "%")
 
 
 def as_root(command: str, *, or_as_user: bool = False) -> str:

@@ -120,6 +120,9 @@ class Operator(Protocol):
     def describe_release(self, name: str) -> Sequence[str]:
         """Lines of `flakeship status` about a release's image in the target."""
 
+    def restore(self, server: str, disk: str, snapshot: str) -> None:
+        """Give a data disk of a server the content of a snapshot. Raises FlakeshipError."""
+
     def orphans(self) -> Sequence[str]:
         """Orphaned resources that can be seen at no cost; a hint to sweep."""
 

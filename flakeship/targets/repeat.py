@@ -13,6 +13,18 @@ from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
 
 
+class NoSnapshots:
+    """The part of an operator whose target has no data disks."""
+
+    def restore(self, server: str, disk: str, snapshot: str) -> None:
+        """Refuse it."""
+        raise FlakeshipError(
+            f"the target has no data disk {disk}, and no snapshot {snapshot} of it",
+            code="snapshots-unsupported",
+            key=server,
+        )
+
+
 def repeated(
     stack: Stack, server: str, repeat: Callable[[str, Evidence], Verified]
 ) -> Sequence[Verified]:

@@ -10,6 +10,7 @@ from flakeship.model.errors import CommandError
 from flakeship.system import temporary
 from flakeship.system.files import read, write
 from flakeship.system.process import run
+from flakeship.targets.local.checkout import environment
 
 Accelerator = Literal["kvm", "tcg"]
 
@@ -73,7 +74,7 @@ def works(accelerator: Accelerator) -> bool:
             *("-drive", f"file={image},format=raw,if=ide"),
         ]
         try:
-            return run(argv, check=False, timeout=PROBE_SECONDS).code == BOOTED
+            return run(argv, check=False, timeout=PROBE_SECONDS, env=environment()).code == BOOTED
         except CommandError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise

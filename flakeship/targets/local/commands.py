@@ -60,10 +60,10 @@ def _verify(request: VerifyMachineRequest, printed: str) -> Evidence:
     return verify_machine(request, pinned_keys(printed, request.verify.machine))
 
 
-def _cut_over(request: CutoverRequest, _: str) -> Cutover:
+def _cut_over(request: CutoverRequest, printed: str) -> Cutover:
     from flakeship.targets.local import cutover
 
-    return cutover.cutover(request)
+    return cutover.cutover(request, printed)
 
 
 def _remove_cutover(request: CutoverRequest, _: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from flakeship.system.files import refuse_links
 from flakeship.system.process import run
 from flakeship.targets.local import console_writer
+from flakeship.targets.local.checkout import environment
 
 FILE = console_writer.FILE
 DETACHED = ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh"]
@@ -29,7 +30,8 @@ def writer(directory: Path) -> Iterator[int]:
     source, descriptor = os.pipe()
     try:
         program = [sys.executable, "-IS", console_writer.__file__, str(source)]
-        run([*DETACHED, *program], cwd=directory, descriptors=[source])
+        own = environment()
+        run([*DETACHED, *program], cwd=directory, descriptors=[source], env=own)
     finally:
         os.close(source)
     try:

@@ -13,7 +13,14 @@ from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import SSH
 from flakeship.system.files import write
 from flakeship.system.process import Shell
-from flakeship.targets.local import guest, qemu_devices, qemu_process, ssh_config, workstation
+from flakeship.targets.local import (
+    disk_snapshots,
+    guest,
+    qemu_devices,
+    qemu_process,
+    ssh_config,
+    workstation,
+)
 from flakeship.targets.local.console import FILE
 from flakeship.targets.local.cutover_steps import (
     Action,
@@ -21,14 +28,16 @@ from flakeship.targets.local.cutover_steps import (
     CheckDataDisks,
     DetachDisk,
     Forward,
+    RestoreSnapshot,
     SetActive,
     SetGeneration,
     SetSshHost,
     Step,
+    TakeSnapshot,
 )
 from flakeship.targets.local.machine_state import MachineRecord, MachineState, load, machine_state
 from flakeship.targets.local.qmp import Qmp, connect
-from flakeship.targets.local.resources import CutoverRequest
+from flakeship.targets.local.resources import CutoverRequest, VerifyMachineRequest
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import forget
 from flakeship.verify.console import File, announced_keys
@@ -87,6 +96,7 @@ def _host(request: CutoverRequest, record: MachineRecord) -> SshHost:
 class Run:
     """One run of the steps; `machines` are the connected ones of the server, `former` its active.
 
+    `former_checks` are those with data disks that `former` passed in its own cutover.
     `checks` is the evidence of CheckDataDisks. `silence` is the longest time in seconds between
     the end of a port's forward to one machine and its forward to the next.
     """
@@ -94,6 +104,8 @@ class Run:
     request: CutoverRequest
     former: str
     machines: Mapping[str, RunningMachine]
+    former_checks: VerifyMachineRequest | None = None
+    task: str = ""  # what is done, where it is no cutover
     checks: list[CheckResult] = field(default_factory=list)
     silence: float = 0.0
     _released: dict[int, float] = field(default_factory=dict)
@@ -117,17 +129,20 @@ class Run:
                     problems.append(str(problem))
             if not isinstance(error, (FlakeshipError, OSError)):
                 raise
-            raise self._failure(error, problems) from error
+            failed = [] if problems else self._former_fails()
+            raise self._failure(error, problems, failed) from error
 
     def _do(self, action: Action) -> None:
         files = self.request.files
         match action:
-            case AttachDisk(machine, disk, file):
+            case AttachDisk(machine, disk, file, owner, mode):
                 qemu_devices.attach(self.machines[machine].monitor, disk, file)
-                guest.mount(self.machines[machine].shell, disk)
+                guest.mount(self.machines[machine].shell, disk, owner, mode)
             case DetachDisk(machine, disk):
                 guest.unmount(self.machines[machine].shell, disk)
                 qemu_devices.detach(self.machines[machine].monitor, disk)
+            case TakeSnapshot() | RestoreSnapshot():
+                _snapshot(action)
             case Forward(machine, host_port, guest_port):
                 if guest_port is None:
                     self._released[host_port] = time.monotonic()
@@ -145,13 +160,29 @@ class Run:
             case SetActive(server, machine):
                 write(files.active(server), f"{machine}\n")
             case CheckDataDisks() if self.request.data_checks:
-                # few cutovers have such checks, and importing them takes a while
-                from flakeship.targets.local import verify_machine  # noqa: PLC0415
-
-                shell = self.machines[self.request.machine].shell
-                self.checks = verify_machine.check_data(self.request.data_checks, shell)
+                self.checks = self._check(self.request.machine, self.request.data_checks)
             case SetGeneration(server, number):
                 write(files.generation(server), f"{number}\n")
+
+    def _check(self, machine: str, checks: VerifyMachineRequest) -> list[CheckResult]:
+        # few cutovers have such checks, and importing them takes a while
+        from flakeship.targets.local import verify_machine  # noqa: PLC0415
+
+        running = self.machines[machine]
+        assert running.state.record
+        return verify_machine.check_data(
+            replace(checks, ports=running.state.record.ports), running.shell
+        )
+
+    def _former_fails(self) -> list[str]:
+        """What the former machine's own checks say, once it has its data disks back."""
+        if not self.former_checks or self.former not in self.machines:
+            return []
+        try:
+            self._check(self.former, self.former_checks)
+        except (FlakeshipError, OSError) as error:
+            return str(error).splitlines()
+        return []
 
     def _monitor(self, machine: str) -> AbstractContextManager[Qmp]:
         """The connection to a machine; one to another server's machine ends at once."""
@@ -159,18 +190,35 @@ class Run:
             return nullcontext(self.machines[machine].monitor)
         return connect(self.request.files.machine(machine))
 
-    def _failure(self, error: Exception, problems: Sequence[str]) -> FlakeshipError:
+    def _failure(
+        self, error: Exception, problems: Sequence[str], failed: Sequence[str]
+    ) -> FlakeshipError:
         what, *details = str(error).splitlines()
         active = self.former or "no machine"
         if problems:
             outcome = f"undoing it failed too, so {active} may not serve: {'; '.join(problems)}"
+        elif failed:
+            outcome = f"{active} has everything back, but DOES NOT SERVE: its own checks fail"
+        elif self.task:
+            outcome = f"{active} has the disk as it was before"
         elif self.former == self.request.machine:
             outcome = f"{active} is active as before; there is no former machine to go back to"
         else:
-            outcome = f"{active} is active as before"
+            again = " and passes its checks with data disks" if self.former_checks else ""
+            outcome = f"{active} is active as before{again}"
         return FlakeshipError(
-            f"the cutover to {self.request.machine} failed: {what}",
-            code="rollback-failed" if problems else "cutover-failed",
+            f"{self.task or f'the cutover to {self.request.machine}'} failed: {what}",
+            code="rollback-failed" if problems or failed else "cutover-failed",
             key=self.request.server,
-            details=[*details, outcome],
+            details=[*details, outcome, *(f"  {line}" for line in failed)],
         )
+
+
+def _snapshot(action: TakeSnapshot | RestoreSnapshot) -> None:
+    match action:
+        case TakeSnapshot(file, name, keep):
+            disk_snapshots.take(file, name, keep)
+        case RestoreSnapshot(file, name, keep):
+            disk_snapshots.restore(file, name)
+            if not keep:
+                disk_snapshots.drop(file, name)

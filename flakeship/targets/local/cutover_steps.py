@@ -10,14 +10,21 @@ from flakeship.targets.local.machine_state import MachineState
 from flakeship.targets.local.resources import CutoverRequest
 from flakeship.targets.local.ssh_config import SshHost
 
+MANY = 1000  # snapshots of a disk: none is deleted for one that a user restores
+
 
 @dataclass(frozen=True)
 class AttachDisk:
-    """Attach a data disk to a running machine and mount it; nothing changes where it has it."""
+    """Attach a data disk to a running machine and mount it; nothing changes where it has it.
+
+    A new disk is an empty directory with this owner and mode.
+    """
 
     machine: str
     disk: str
     file: Path
+    owner: str = "root"
+    mode: str = "0755"
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,27 @@ class DetachDisk:
 
     machine: str
     disk: str
+
+
+@dataclass(frozen=True)
+class TakeSnapshot:
+    """Take a snapshot of a disk that no machine has; of older ones the newest `keep` stay."""
+
+    file: Path
+    name: str
+    keep: int
+
+
+@dataclass(frozen=True)
+class RestoreSnapshot:
+    """Give a disk that no machine has the content of a snapshot, if it is there.
+
+    The snapshot is deleted then, unless it is to be kept.
+    """
+
+    file: Path
+    name: str
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +94,17 @@ class SetGeneration:
     number: int
 
 
-Action = AttachDisk | DetachDisk | Forward | SetSshHost | SetActive | CheckDataDisks | SetGeneration
+Action = (
+    AttachDisk
+    | DetachDisk
+    | TakeSnapshot
+    | RestoreSnapshot
+    | Forward
+    | SetSshHost
+    | SetActive
+    | CheckDataDisks
+    | SetGeneration
+)
 
 
 @dataclass(frozen=True)
@@ -108,23 +146,45 @@ def steps(request: CutoverRequest, found: Situation) -> list[Step]:
     ]
 
 
+def restoring(request: CutoverRequest, disk: str, snapshot: str, saved: str) -> list[Step]:
+    """The steps that restore a snapshot of an active machine's data disk.
+
+    The disk's content until then becomes the snapshot `saved`, and is back where a check fails.
+    """
+    machine, file = request.machine, request.files.data_disk(request.server, disk)
+    attach, detach = AttachDisk(machine, disk, file), DetachDisk(machine, disk)
+    return [
+        Step(detach, (attach,)),
+        Step(TakeSnapshot(file, saved, keep=MANY)),
+        Step(RestoreSnapshot(file, snapshot, keep=True), (RestoreSnapshot(file, saved),)),
+        Step(attach, (detach,)),
+        Step(CheckDataDisks()),
+    ]
+
+
 def _disks(request: CutoverRequest, found: Situation) -> Iterator[Step]:
     new, old = request.machine, found.former
     new_has, old_has = found.new.disks, found.old.disks if found.old else {}
     for disk in sorted(new_has.keys() - request.data_disks.keys()):
         yield Step(DetachDisk(new, disk), (AttachDisk(new, disk, new_has[disk]),))
-    for disk in sorted(request.data_disks):
+    for disk, wanted in sorted(request.data_disks.items()):
         file = request.files.data_disk(request.server, disk)
-        attach, detach = AttachDisk(new, disk, file), DetachDisk(new, disk)
-        if disk in old_has:
-            yield Step(DetachDisk(old, disk), (AttachDisk(old, disk, file),))
-            yield Step(attach, (detach,))
-        elif found.old and disk in new_has:
+        attach = AttachDisk(new, disk, file, wanted.owner, wanted.mode)
+        detach, back = DetachDisk(new, disk), AttachDisk(old, disk, file)
+        # What the new machine writes goes with it: the former one may not read newer data. Only
+        # the disk's attachment is undone by it: before, one of the same name may be older.
+        restore = RestoreSnapshot(file, new)
+        if found.old and disk in new_has and disk not in old_has:
             # a killed cutover moved it already
-            yield Step(attach, (detach, AttachDisk(old, disk, file)))
-        else:
+            yield Step(attach, (detach, restore, back))
+        elif disk in new_has:
             # attached already: the active machine, which mounts it and grows its file system
-            yield Step(attach, () if disk in new_has else (detach,))
+            yield Step(attach)
+        else:
+            if disk in old_has:
+                yield Step(DetachDisk(old, disk), (back,))
+            yield Step(TakeSnapshot(file, new, wanted.keep_snapshots))
+            yield Step(attach, (detach, restore))
 
 
 def _ports(request: CutoverRequest, found: Situation) -> Iterator[Step]:

@@ -63,5 +63,5 @@ def _user(request: DataDiskRequest) -> Path | None:
     """The directory of the stack's running machine that has a disk."""
     if not request.path.exists():
         return None
-    machines = sorted(request.files.machines.glob("*"))
+    machines = request.files.machine_directories
     return next((each for each in machines if qemu_process.has_open(each, request.path)), None)

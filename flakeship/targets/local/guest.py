@@ -15,7 +15,7 @@ SECONDS = 120.0  # for one script: a database may stop slowly, and a journal be 
 
 MOUNT = r"""
 set -eu
-name=$1 directory=/data/$1 device= tries=0
+name=$1 directory=/data/$1 owner=$2 mode=$3 device= tries=0
 locate() {
   for disk in /sys/block/vd*; do
     [ "$(cat "$disk/serial" 2>/dev/null)" = "$name" ] || continue
@@ -32,8 +32,21 @@ done
 kind() { blkid -o value -s TYPE "$device" || true; }
 blank() { [ -z "$(kind)" ] && [ "$(head -c 1048576 "$device" | tr -d '\000' | wc -c)" -eq 0 ]; }
 if ! mountpoint -q "$directory"; then
-  if blank; then mkfs.ext4 -q -L "$name" "$device"; fi
   mkdir -p "$directory"
+  if blank; then
+    fresh=/run/flakeship-$name
+    mkdir -p "$fresh"
+    chown "$owner" "$fresh"  # refuses an unknown owner before anything is written
+    mkfs.ext4 -q -L "$name" "$device"
+    # Empty before anything starts with the mount: initdb refuses lost+found, which fsck makes
+    # again where it needs it.
+    mount "$device" "$fresh"
+    rmdir "$fresh/lost+found"
+    chown "$owner" "$fresh"
+    chmod "$mode" "$fresh"
+    umount "$fresh"
+    rmdir "$fresh"
+  fi
   unit=
   if [ -d /run/systemd/system ]; then
     unit=$(systemd-escape --path --suffix=mount "$directory")
@@ -78,12 +91,13 @@ def login(endpoint: Endpoint, keys: Sequence[str]) -> Iterator[Shell]:
         yield connection
 
 
-def mount(shell: Shell, name: str) -> None:
+def mount(shell: Shell, name: str, owner: str = "root", mode: str = "0755") -> None:
     """Wait for a disk, format it when it is blank, mount it, and grow its file system to its size.
 
-    A mounted disk is left as it is. Raises FlakeshipError (`data-disk-failed`).
+    A new file system is an empty directory of `owner` with `mode`. A mounted disk is left as it is.
+    Raises FlakeshipError (`data-disk-failed`).
     """
-    _run(shell, MOUNT, name, "mounted")
+    _run(shell, MOUNT, name, "mounted", owner, mode)
 
 
 def unmount(shell: Shell, name: str) -> None:
@@ -91,9 +105,9 @@ def unmount(shell: Shell, name: str) -> None:
     _run(shell, UNMOUNT, name, "unmounted")
 
 
-def _run(shell: Shell, script: str, name: str, done: str) -> None:
+def _run(shell: Shell, script: str, name: str, done: str, *words: str) -> None:
     try:
-        shell.run(as_root(f"sh -s {name}"), stdin=script, timeout=SECONDS)
+        shell.run(as_root(" ".join(["sh -s", name, *words])), stdin=script, timeout=SECONDS)
     except CommandError as error:
         output = "; ".join(error.stderr.strip().splitlines()) or str(error)
         raise FlakeshipError(

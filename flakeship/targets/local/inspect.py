@@ -8,7 +8,8 @@ from pathlib import Path
 
 from flakeship.config.settings import AnySettings
 from flakeship.ssh import keys
-from flakeship.targets.local import ssh_config, workstation
+from flakeship.system.files import STATE
+from flakeship.targets.local import condition, ssh_config, workstation
 from flakeship.targets.local.machine_state import MachineState, inspect_machines
 from flakeship.targets.local.stack_files import StackFiles
 
@@ -28,9 +29,8 @@ class ServerState:
 class LocalInventory:
     """A stack's machines by id and its servers by name, and what else planning needs.
 
-    `checkout` is the absolute path that relative ones start from, `identity` the private key file
-    to log in with (empty: the user's agent). `held_ports` are the configured host ports of
-    processes outside the stack. `dangling` are the links for Nix whose store path is gone.
+    Relative paths start from the absolute `checkout`. The private key file `identity` logs in
+    (empty: the user's agent).
     """
 
     workstation: str
@@ -38,16 +38,23 @@ class LocalInventory:
     identity: str
     machines: Mapping[str, MachineState] = field(default_factory=dict)
     servers: Mapping[str, ServerState] = field(default_factory=dict)
-    held_ports: Mapping[int, str] = field(default_factory=dict)
-    dangling: frozenset[str] = frozenset()
+    held_ports: Mapping[int, str] = field(default_factory=dict)  # host ports of other processes
+    # the host ports that this user may not listen on, with the first that it may
+    privileged: Mapping[int, int] = field(default_factory=dict)
+    dangling: frozenset[str] = frozenset()  # links for Nix whose store path is gone
+    data_disks: frozenset[tuple[str, str]] = frozenset()  # whose files exist, by server and name
+    memory: int = 0  # of the workstation with its swap space, in MiB; 0: unknown
+    cpus: int = 0  # 0: unknown
+    free_disk: int | None = None  # MiB that the disk of .state has left
 
 
 def inspect(stack: str, settings: AnySettings) -> LocalInventory:
     """Inspect the workstation for a stack. Raises FlakeshipError for an unreadable record."""
     files = StackFiles(stack)
     declared = [port.host_port for server in settings.instances for port in server.ports]
-    taken = [port for port in declared if port and not workstation.is_free(port)]
-    machines = inspect_machines(files.machines)
+    refused = {port: workstation.refusal(port) for port in declared if port}
+    taken = [port for port, reason in refused.items() if reason]
+    machines = inspect_machines(files)
     ours = {port for state in machines.values() for port in state.forwards}
     links = [link for link in files.roots.glob("*") if link.is_symlink() and not link.exists()]
     return LocalInventory(
@@ -57,7 +64,18 @@ def inspect(stack: str, settings: AnySettings) -> LocalInventory:
         machines=machines,
         servers=_servers(files),
         held_ports={p: workstation.port_holder(p) for p in taken if p not in ours},
+        privileged={
+            port: workstation.first_port()
+            for port, reason in refused.items()
+            if isinstance(reason, PermissionError)
+        },
         dangling=frozenset(link.name for link in links),
+        data_disks=frozenset(
+            (path.parent.name, path.stem) for path in files.disks.glob("*/*.qcow2")
+        ),
+        memory=workstation.memory(),
+        cpus=workstation.cpus(),
+        free_disk=condition.free(Path(STATE)),
     )
 
 

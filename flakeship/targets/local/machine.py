@@ -10,16 +10,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH
 from flakeship.nix import image_file, store
 from flakeship.system.files import locked, refuse_links, tidy
 from flakeship.system.process import run
-from flakeship.targets.local import console, qemu_command, qemu_devices, qemu_process, workstation
+from flakeship.targets.local import (
+    checkout,
+    condition,
+    console,
+    copies,
+    qemu_command,
+    qemu_devices,
+    qemu_process,
+    workstation,
+)
 from flakeship.targets.local.accelerator import Accelerator, accelerator
 from flakeship.targets.local.machine_state import MachineRecord, load, save
+from flakeship.targets.local.network import network
 from flakeship.targets.local.qmp import connect
 from flakeship.targets.local.resources import MachineRequest
+from flakeship.targets.local.stack_files import server_of
 from flakeship.verify.console import File, tail
 
 log = logging.getLogger(__name__)
@@ -32,15 +42,19 @@ def ensure(request: MachineRequest) -> MachineRecord:
     """Start a machine; one that runs already only gets the ports of the request.
 
     A first start that fails leaves nothing behind. Raises FlakeshipError: `workstation-mismatch`,
-    `store-path-missing`, `image-changed`, `disk-too-small`, `data-disk-missing`, `qemu-failed`.
+    `checkout-mismatch`, `machine-elsewhere`, `store-path-missing`, `image-changed`, as
+    nix.image_file.check, `disk-too-small`, `data-disk-missing`, `disk-full`, `qemu-failed`.
     """
     directory = request.files.machine(request.id)
     workstation.require(request.workstation, request.id)
+    copies.refuse_elsewhere(directory)
     with locked(directory):
         record = load(directory)
         workstation.require(record.workstation if record else "", request.id)
         if record and qemu_process.recovers(directory):
             return _update(request, record)
+        if (status := qemu_process.state(directory)) == condition.FULL:
+            raise condition.stopped(directory, status)  # its guest goes on when there is space
         try:
             return _start(request, record.ports if record else {})
         except BaseException:
@@ -59,8 +73,8 @@ def stop(request: MachineRequest) -> None:
     workstation.require(request.workstation, request.id)
     files, directory = request.files, request.files.machine(request.id)
     if files.active_machine(request.server) == request.id and directory.exists():
-        machines = sorted(path.name for path in files.machines.iterdir())
-        ours = [each for each in machines if MachineId.parse(each).server == request.server]
+        machines = [path.name for path in files.machine_directories]
+        ours = [each for each in machines if server_of(each) == request.server]
         if others := [each for each in ours if each != request.id]:
             raise FlakeshipError(
                 f"it is not removed: it is the active machine of {request.server} "
@@ -74,6 +88,7 @@ def stop(request: MachineRequest) -> None:
 
 def remove(directory: Path) -> None:
     """Shut down and remove the machine of a directory. Raises FlakeshipError as `stop`."""
+    copies.refuse_elsewhere(directory)
     if not directory.exists():
         return
     with locked(directory):
@@ -112,8 +127,10 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
     kind = accelerator()
     record = _launch(request, kind, _data_disks(request), former_ports)
     if not qemu_process.recovers(directory):
+        room = condition.free(directory)
         raise FlakeshipError(
-            "QEMU started but its guest does not run; the console's last lines:",
+            f"QEMU started, but {condition.reason(qemu_process.state(directory), room)}; the "
+            "console's last lines:",
             code="qemu-failed",
             key=request.id,
             details=tail(File(directory / console.FILE), 10),
@@ -125,12 +142,13 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
 
 
 def _check_image(request: MachineRequest) -> None:
+    """Refuse an image that is gone, was changed, or is not what a flake may build."""
     image = Path(request.image)
-    try:
-        found = image_file.describe(image).sha512
-    except FileNotFoundError as error:
+    if not image.exists() and not image.is_symlink():
         remedy = "build the release again (`nix build`), or deploy another one"
-        raise store.gone(request.id, request.image, remedy) from error
+        raise store.gone(request.id, request.image, remedy)
+    image_file.check(image, request.format, request.id)
+    found = image_file.describe(image).sha512
     if found != request.sha512:
         raise FlakeshipError(
             f"it is not booted: its image {image} was changed",
@@ -143,7 +161,7 @@ def _check_image(request: MachineRequest) -> None:
 
 
 def _create_root_disk(request: MachineRequest) -> None:
-    root = request.files.machine(request.id) / qemu_command.ROOT
+    root = request.files.machine(request.id) / checkout.ROOT
     if root.exists():
         return
     image = Path(request.image).absolute()
@@ -188,12 +206,25 @@ def _launch(
         # The record comes first: whatever ends this process, a QEMU that runs has one.
         save(directory, record)
         try:
-            with console.writer(directory) as serial:
-                argv = qemu_command.command(request, kind, ports, disks, serial)
-                run(argv, cwd=directory, timeout=qemu_command.SECONDS, descriptors=[serial])
+            _run(request, kind, ports, disks)
             break
         except CommandError as error:
             if not left or not _PORT_TAKEN.search(error.stderr):
                 what = f"it could not be started: {error}"
                 raise FlakeshipError(what, code="qemu-failed", key=request.id) from error
     return record
+
+
+def _run(
+    request: MachineRequest, kind: Accelerator, ports: Mapping[int, int], disks: Mapping[str, Path]
+) -> None:
+    """Run QEMU, which becomes a daemon. Raises CommandError."""
+    directory = request.files.machine(request.id)
+    with network(request, ports) as guests, console.writer(directory) as serial:
+        run(
+            qemu_command.command(request, kind, guests.argv, disks, serial),
+            cwd=directory,
+            timeout=qemu_command.SECONDS,
+            env=checkout.environment(checkout.mark(directory)),
+            descriptors=[*guests.descriptors, serial],
+        )

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.files import read, write
-from flakeship.targets.local import qemu_devices, qemu_process
+from flakeship.targets.local import condition, copies, qemu_devices, qemu_process
 from flakeship.targets.local.accelerator import Accelerator
+from flakeship.targets.local.qemu_command import PID
 from flakeship.targets.local.qmp import Qmp, QmpError, connect
+from flakeship.targets.local.stack_files import StackFiles
 
 CONCURRENCY = 16  # a QEMU that does not answer takes its whole timeout
 RECORD = "run.json"
@@ -33,16 +35,15 @@ class MachineRecord:
 
 @dataclass(frozen=True)
 class MachineState:
-    """A machine's last start, and what its QEMU has now.
-
-    `runs` is false for a paused or crashed guest too. `forwards` maps host ports to guest ports
-    beyond those of the record: the server's own. `disks` are the attached data disks' files.
-    """
+    """A machine's last start, and what its QEMU has now."""
 
     record: MachineRecord | None = None
-    runs: bool = False
+    runs: bool = False  # also false for a paused or crashed guest; `status` tells
+    # host ports to guest ports beyond those of the record: the server's own
     forwards: Mapping[int, int] = field(default_factory=dict)
-    disks: Mapping[str, Path] = field(default_factory=dict)
+    disks: Mapping[str, Path] = field(default_factory=dict)  # the attached data disks' files
+    status: str = condition.GONE
+    elsewhere: copies.Process | None = None  # its QEMU, where that is in another directory
 
     @property
     def next_boot(self) -> int:
@@ -53,15 +54,19 @@ class MachineState:
 
 def load(directory: Path) -> MachineRecord | None:
     """The record of a machine that was started once. Raises FlakeshipError (`record-invalid`)."""
-    text = read(directory / RECORD)
+    file = directory / RECORD
     try:
-        return codec.parse(MachineRecord, text) if text else None
-    except ValidationError as error:
+        text = read(file)
+        return codec.parse(MachineRecord, text) if text or file.exists() else None
+    except (ValidationError, UnicodeDecodeError, OSError) as error:
+        running = qemu_process.exists(directory)
+        end = f"end its QEMU (`kill $(cat {directory / PID})`), " if running else ""
         raise FlakeshipError(
-            f"the record of the machine cannot be read ({directory / RECORD})",
+            f"the record of the machine cannot be read ({file}): it was cut off or overwritten",
             code="record-invalid",
             key=directory.name,
-            remedy="restore the file, or end the machine's QEMU and remove its directory",
+            remedy=f"restore the file from a backup, or {end}remove {directory} and run `pulumi "
+            "up`, which makes the machine anew",
         ) from error
 
 
@@ -70,9 +75,9 @@ def save(directory: Path, record: MachineRecord) -> None:
     write(directory / RECORD, codec.dump(record) + "\n")
 
 
-def inspect_machines(directory: Path, besides: Iterable[str] = ()) -> dict[str, MachineState]:
+def inspect_machines(files: StackFiles, besides: Iterable[str] = ()) -> dict[str, MachineState]:
     """The machines of a stack by id, except for some. Raises FlakeshipError (`record-invalid`)."""
-    found = [path for path in sorted(directory.glob("*/")) if path.name not in besides]
+    found = [path for path in files.machine_directories if path.name not in besides]
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         states = pool.map(inspect_machine, found)
         return dict(zip((path.name for path in found), states, strict=True))
@@ -82,21 +87,23 @@ def inspect_machine(directory: Path) -> MachineState:
     """One machine; also one whose QEMU does not answer."""
     record = load(directory)
     if record is None or not qemu_process.exists(directory):
-        return MachineState(record)
+        return MachineState(record, elsewhere=copies.elsewhere(directory))
     try:
         with connect(directory, qemu_process.PROBE_SECONDS) as monitor:
             return machine_state(monitor, record)
     except QmpError:
-        return MachineState(record)
+        return MachineState(record, status=condition.SILENT)
 
 
 def machine_state(monitor: Qmp, record: MachineRecord) -> MachineState:
     """What a machine's QEMU answers. Raises QmpError."""
     own = record.ports.values()
     forwards = qemu_devices.forwards(monitor)
+    status = qemu_process.status(monitor)
     return MachineState(
         record,
-        runs=qemu_process.status(monitor) == "running",
+        runs=status == condition.RUNNING,
+        status=status,
         forwards={host: guest for host, guest in forwards.items() if host not in own},
         disks=qemu_devices.disks(monitor),
     )

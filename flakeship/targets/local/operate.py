@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import table
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.local import machine, verify_machine
+from flakeship.targets.local import checkout, copies, machine, ssh_config, verify_machine
+from flakeship.targets.local.cutover import restore_snapshot
+from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.resources import (
     CUTOVER,
     MACHINE,
@@ -19,7 +22,7 @@ from flakeship.targets.local.resources import (
     CutoverRequest,
     VerifyMachineRequest,
 )
-from flakeship.targets.local.stack_files import StackFiles
+from flakeship.targets.local.stack_files import StackFiles, forget
 from flakeship.targets.repeat import complete, verifications
 from flakeship.verify.verify import pinned_keys
 
@@ -51,10 +54,29 @@ class LocalOperator:
         return complete(acts)
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
-        """What the cutover checked after it had moved the data disks."""
+        """What the cutover checked after it had moved the data disks, and their snapshots."""
         moved = self.stack.of(CUTOVER).get(name)
         checks = moved.result(Cutover).checks if moved and moved.printed else []
-        return ["  with its data disks:", *table(checks)] if checks else []
+        lines = ["  with its data disks:", *table(checks)] if checks else []
+        for file in sorted(self.files.data_disk(name, "any").parent.glob("*.qcow2")):
+            lines += [
+                f"  snapshot {each.name} of {file.stem}, {each.taken:%F %T%z}"
+                for each in snapshots(file)
+            ]
+        return lines
+
+    def restore(self, server: str, disk: str, snapshot: str) -> None:
+        """Detach the disk from the active machine, apply the snapshot, attach and check it."""
+        moved = self.stack.of(CUTOVER).get(server)
+        request = moved.request(CutoverRequest) if moved else None
+        if request is None or disk not in request.data_disks:
+            raise FlakeshipError(
+                f"it has no data disk {disk}",
+                code="data-disk-missing",
+                key=server,
+                allowed=", ".join(request.data_disks) if request else "",
+            )
+        restore_snapshot(request, disk, snapshot)
 
     def describe_release(self, name: str) -> Sequence[str]:
         """Nothing: an image is in the Nix store alone."""
@@ -65,19 +87,39 @@ class LocalOperator:
         return [directory.name for directory in self._orphaned_machines()]
 
     def sweep(self) -> SweepResult:
-        """Stop and remove such machines; their data disks remain."""
+        """Stop and remove such machines, and the names of their servers; data disks remain."""
         removed = []
         for directory in self._orphaned_machines():
-            machine.remove(directory)
-            removed.append(directory.name)
+            if not copies.elsewhere(directory):
+                machine.remove(directory)
+                removed.append(directory.name)
+        for server in self._servers() - self.stack.of(CUTOVER).keys():
+            ssh_config.remove(self.files.ssh_config, server)
+            forget(self.files.active(server))
+            forget(self.files.generation(server))
         tidy(self.files.machines)
-        return SweepResult(removed)
+        return SweepResult(removed, [f"{each.mark}: {each}" for each in self._lost()])
+
+    def _lost(self) -> list[copies.Process]:
+        """Machines of this stack that run in another directory: a person decides on them."""
+        ours = f"{checkout.identifier()}/{self.stack.name}/"
+        here = self.files.machines.resolve()
+        found = [each for each in copies.processes() if each.mark.startswith(ours)]
+        return [each for each in found if each.removed or each.directory.parent != here]
 
     def _orphaned_machines(self) -> list[Path]:
-        """The directories of machines without a resource, except for active machines."""
-        active = {self.files.active_machine(p.name) for p in self.files.active("").glob("*")}
-        kept = self.stack.of(MACHINE).keys() | active
-        return [each for each in sorted(self.files.machines.glob("*")) if each.name not in kept]
+        """The directories of machines without a resource, except for active ones.
+
+        A killed run may have cut over to a machine that it did not record, so that one is kept
+        where the state has a cutover of its server.
+        """
+        served = self._servers() & self.stack.of(CUTOVER).keys()
+        kept = self.stack.of(MACHINE).keys() | {self.files.active_machine(each) for each in served}
+        return [each for each in self.files.machine_directories if each.name not in kept]
+
+    def _servers(self) -> set[str]:
+        """The servers that a cutover has recorded an active machine of."""
+        return {file.name for file in self.files.active("").glob("*")}
 
     def _verified(self, machine_id: str, resource: Resource) -> Verified:
         on_failure = (

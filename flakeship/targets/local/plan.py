@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 
 from flakeship.config.server import AnyServer
 from flakeship.config.settings import AnySettings
-from flakeship.model.errors import FlakeshipError, SettingError
-from flakeship.model.machine import MachineId
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
 from flakeship.nix import store
 from flakeship.release.desired import Desired
 from flakeship.state.outputs import parsed
-from flakeship.targets.local import ssh_config, workstation
+from flakeship.targets.local import condition, copies, preflight, ssh_config, workstation
 from flakeship.targets.local.inspect import LocalInventory, ServerState, inspect
 from flakeship.targets.local.machine_state import MachineState
-from flakeship.targets.local.server_plan import ServerDetails, ServerPlan
+from flakeship.targets.local.server_plan import ServerDetails, ServerPlan, machine_id
+from flakeship.targets.local.stack_files import server_of
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ class LocalPlan:
 def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     """Plan every server of a stack.
 
-    Raises FlakeshipError: `workstation-mismatch`, `server-too-small`, `store-path-missing`,
-    `host-port-taken` or `outputs-unreadable`.
+    Raises FlakeshipError: `workstation-mismatch`, `checkout-mismatch`, `machine-elsewhere`,
+    `data-disk-missing`, `store-path-missing`, `outputs-unreadable`, and as flakeship.targets.local
+    .preflight.
     """
     details = {name: server.details for name, server in desired.outputs.servers.items()}
     before = parsed(dict[str, ServerDetails], details, desired.stack)
@@ -63,12 +64,12 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
         key = f"flakeship:servers[{number}]"
         for server in configured.instances:
             release = desired.releases[server.host or desired.settings.host]
-            machine = str(MachineId.of(server.name, release, server.shape))
+            machine = machine_id(server, release, desired.settings.options.workstation_access)
             state = inventory.machines.get(machine, MachineState())
-            _check_size(key, server, release)
-            _check_host_ports(key, server, inventory.held_ports)
-            recorded = before.get(server.name, ServerDetails()).workstation
-            owner = _owner(server.name, recorded, inventory.workstation)
+            preflight.check_server(key, server, release, inventory)
+            recorded = before.get(server.name, ServerDetails())
+            owner = _owner(server.name, recorded.workstation, inventory.workstation)
+            _check_state(server, recorded, inventory)
             if not state.runs:
                 _check_image(release, inventory.dangling)
             planned = ServerPlan(
@@ -80,8 +81,10 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
                 subnet=subnet(machine, [other.subnet for other in servers]),
                 identity=inventory.identity,
                 deadline=desired.settings.boot_timeout,
+                workstation_access=desired.settings.options.workstation_access,
             )
             servers.append(replace(planned, generation=_generation(planned, inventory)))
+    preflight.check_stack([planned.server for planned in servers], inventory)
     warnings = _warnings(servers, before, inventory)
     return LocalPlan(servers, desired.retained, desired.releases, warnings)
 
@@ -119,33 +122,6 @@ def subnet(machine: str, taken: Collection[str]) -> str:
     raise FlakeshipError("10.1.0.0/24 to 10.255.255.0/24 are taken", code="subnets-exhausted")
 
 
-def _check_size(key: str, server: AnyServer, release: Release) -> None:
-    for what, given, least in (
-        ("memory", server.memory, release.memory),
-        ("disk", server.disk, release.disk),
-    ):
-        if least != "auto" and given < least:
-            raise SettingError(
-                f"{release.name} needs more",
-                code="server-too-small",
-                key=f"{key}.{what}",
-                given=f"{given} MiB",
-                allowed=f"{least} MiB or more",
-            )
-
-
-def _check_host_ports(key: str, server: AnyServer, held: Mapping[int, str]) -> None:
-    for number, port in enumerate(server.ports):
-        if port.host_port and port.host_port in held:
-            raise SettingError(
-                f"{held[port.host_port]} listens on it",
-                code="host-port-taken",
-                key=f"{key}.ports[{number}].hostPort",
-                given=str(port.host_port),
-                remedy="stop that process, or set another hostPort",
-            )
-
-
 def _check_image(release: Release, dangling: Collection[str]) -> None:
     """Refuse an image that was built and is gone (`store-path-missing`): no step builds it."""
     if release.name in dangling:
@@ -154,18 +130,29 @@ def _check_image(release: Release, dangling: Collection[str]) -> None:
 
 
 def _owner(server: str, recorded: str, current: str) -> str:
-    """The workstation of a server, as recorded. Raises FlakeshipError where it is another one."""
-    if recorded and not workstation.same(recorded, current):
-        raise FlakeshipError(
-            f"server {server} belongs to another workstation",
-            code="workstation-mismatch",
-            key=server,
-            given=current,
-            allowed=recorded,
-            remedy=f"run Pulumi on {recorded}, or use another stack here (`pulumi stack init`); if "
-            f"{recorded} no longer exists: `pulumi stack rm --force --preserve-config`",
-        )
-    return recorded or current
+    """Where a server lives, as recorded. Raises FlakeshipError where that is another place."""
+    if error := workstation.mismatch(recorded, current, server):
+        raise error
+    return recorded if "/" in recorded else current
+
+
+def _check_state(server: AnyServer, recorded: ServerDetails, inventory: LocalInventory) -> None:
+    """Refuse a `.state` that is not, or no longer, the one that the server's machines have.
+
+    Raises FlakeshipError: `machine-elsewhere`, `data-disk-missing`.
+    """
+    for machine, state in inventory.machines.items():
+        if state.elsewhere and server_of(machine) == server.name:
+            raise copies.moved(machine, state.elsewhere)
+    for disk in sorted(recorded.data_disks.keys() & server.data_disks.keys()):
+        if (server.name, disk) not in inventory.data_disks:
+            raise FlakeshipError(
+                f"its file is gone from .state ({disk}.qcow2), and the stack had created it",
+                code="data-disk-missing",
+                key=f"data disk {disk} of {server.name}",
+                remedy="restore the file from a backup; or give the disk another name in "
+                "dataDisks, which makes an empty one",
+            )
 
 
 def _warnings(
@@ -174,6 +161,7 @@ def _warnings(
     """Servers that are down, and data disks that will be deleted."""
     desired = {planned.name: planned.server.data_disks for planned in servers}
     lines = [line for planned in servers for line in _down(planned, inventory)]
+    lines += preflight.warnings([planned.server for planned in servers], inventory)
     return lines + [
         f"the data disk {disk} of {server} will be deleted with everything on it"
         for server, details in before.items()
@@ -182,16 +170,22 @@ def _warnings(
 
 
 def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:
-    """Whether the planned machine has died, or the active one that it replaces."""
+    """Whether the planned machine has died or was stopped, or the active one that it replaces."""
     dead = {
-        machine for machine, state in inventory.machines.items() if state.record and not state.runs
+        machine: condition.reason(state.status, inventory.free_disk)
+        for machine, state in inventory.machines.items()
+        if state.record and not state.runs
     }
     active = inventory.servers.get(planned.name, ServerState()).active
     if planned.id in dead:
-        yield f"{planned.name}: {planned.id} is not running; `pulumi up` starts it again"
+        stopped = inventory.machines[planned.id].status in condition.RESUMED
+        then = "resumes it" if stopped else "starts it again"
+        yield (
+            f"{planned.name}: {planned.id} is not running: {dead[planned.id]}; `pulumi up` {then}"
+        )
     elif active in dead:
         yield (
-            f"{planned.name} is down: its active machine {active} is not running. `pulumi up` "
-            "restores it with a release that passes its checks, or with the previous release "
-            "if flakeship:release names it"
+            f"{planned.name} is down: its active machine {active} is not running: {dead[active]}. "
+            "`pulumi up` restores it with a release that passes its checks, or with the previous "
+            "release if flakeship:release names it"
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from flakeship.system.files import refuse_links
 from flakeship.system.process import run
-from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import console
 from flakeship.targets.local.accelerator import Accelerator
+from flakeship.targets.local.checkout import ROOT, environment
 from flakeship.targets.local.resources import MachineRequest
 
-ROOT = "root.qcow2"
 SOCKET = "qmp.sock"
 PID = "pid"
 
@@ -22,16 +23,15 @@ SECONDS = 60  # for QEMU to become a daemon, and qemu-img to end
 def command(
     request: MachineRequest,
     accelerator: Accelerator,
-    ports: Mapping[int, int],
+    network: Sequence[str],
     disks: Mapping[str, Path],
     serial: int,
 ) -> list[str]:
-    """QEMU's argv; `ports` maps guest ports to host ports, `disks` names to absolute files.
+    """QEMU's argv; `network` is that of its network, `disks` maps names to absolute files.
 
     `serial` is the descriptor that the console is written to.
     """
     # Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
-    forwards = "".join(f",hostfwd={forward_rule(host, guest)}" for guest, host in ports.items())
     argv = [
         "qemu-system-x86_64",
         *("-name", request.id),
@@ -48,10 +48,9 @@ def command(
         *("-display", "none"),
         # -daemonize needs what its other two switches forbid.
         *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
-        *("-blockdev", _blockdev("root", Path(ROOT))),
+        *("-blockdev", _blockdev("root", Path(ROOT), backing=_image(request))),
         *("-device", "virtio-blk-pci,id=disk-root,drive=root,bootindex=0"),
-        *("-netdev", f"user,id=net0,net={request.subnet}{forwards}"),
-        *("-device", "virtio-net-pci,netdev=net0"),
+        *network,
         *("-device", "virtio-rng-pci"),
         # A guest whose kernel panicked ends instead of seeming to run.
         *("-device", "pvpanic"),
@@ -65,14 +64,19 @@ def command(
     return [*argv, "-pidfile", PID, "-daemonize"]
 
 
-def forward_rule(host_port: int, guest_port: int) -> str:
-    """A rule for `hostfwd=` and `hostfwd_add`: only the workstation itself reaches the port."""
-    return f"tcp:{LOOPBACK}:{host_port}-:{guest_port}"
+def _image(request: MachineRequest) -> dict[str, Any]:
+    """The image below the root disk, opened in its declared format and with nothing below it."""
+    image = _opened(Path(request.image).absolute()) | {"driver": request.format, "read-only": True}
+    return image | ({"backing": None} if request.format == "qcow2" else {})
 
 
-def _blockdev(node: str, file: Path) -> str:
-    name = str(file).replace(",", ",,")
-    return f"driver=qcow2,node-name={node},discard=unmap,file.driver=file,file.filename={name}"
+def _opened(file: Path) -> dict[str, Any]:
+    return {"file": {"driver": "file", "filename": str(file)}}
+
+
+def _blockdev(node: str, file: Path, **options: object) -> str:
+    base = {"driver": "qcow2", "node-name": node, "discard": "unmap"}
+    return json.dumps(base | _opened(file) | options)
 
 
 def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:
@@ -81,14 +85,16 @@ def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) 
     for each in (file, new):
         refuse_links(each)
     image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
-    _qemu_img("create", *image, new, f"{size}M")
+    qemu_img("create", *image, new, f"{size}M")
     new.replace(file)
 
 
 def resize_disk(file: Path, size: int) -> None:
     """Grow a disk that no machine has to `size` MiB."""
-    _qemu_img("resize", file, f"{size}M")
+    qemu_img("resize", file, f"{size}M")
 
 
-def _qemu_img(verb: str, *words: str | Path) -> None:
-    run(["qemu-img", verb, "-q", "-f", "qcow2", *words], timeout=SECONDS)
+def qemu_img(verb: str, *words: str | Path) -> None:
+    """Run a command of qemu-img on a qcow2 file. Raises CommandError."""
+    form = [] if verb == "snapshot" else ["-f", "qcow2"]  # it has no such option
+    run(["qemu-img", verb, "-q", *form, *words], timeout=SECONDS, env=environment())

@@ -8,7 +8,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import workstation
-from flakeship.targets.local.qemu_command import forward_rule
+from flakeship.targets.local.network import USER, forward_rule
 from flakeship.targets.local.qmp import Qmp, QmpError
 
 UNPLUG_SECONDS = 15.0  # a busy emulated guest releases a disk in about a second
@@ -82,10 +82,10 @@ def forward(monitor: Qmp, host_port: int, guest_port: int | None) -> None:
     if current == guest_port:
         return
     if current is not None:
-        monitor.human(f"hostfwd_remove net0 tcp:{LOOPBACK}:{host_port}")
+        monitor.human(f"hostfwd_remove {USER} tcp:{LOOPBACK}:{host_port}")
     if guest_port is None:
         return
-    if refusal := monitor.human(f"hostfwd_add net0 {forward_rule(host_port, guest_port)}"):
+    if refusal := monitor.human(f"hostfwd_add {USER} {forward_rule(host_port, guest_port)}"):
         raise port_taken(
             f"cannot be forwarded to port {guest_port} ({refusal}): "
             f"{workstation.port_holder(host_port)} listens on it",
@@ -94,7 +94,10 @@ def forward(monitor: Qmp, host_port: int, guest_port: int | None) -> None:
 
 
 def port_taken(what: str, host_port: int) -> FlakeshipError:
-    """The error of a host port that another process has."""
+    """The error of a host port that another process has, or that needs privileges."""
+    if isinstance(workstation.refusal(host_port), PermissionError):
+        key = f"port {host_port} of {LOOPBACK}"
+        return workstation.privileged(host_port, workstation.first_port(), key)
     return FlakeshipError(
         what,
         code="host-port-taken",

@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ QUIT_SECONDS = 3.0
 
 # waiting does not change these states
 _FINAL = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
+_STOPPED = {"paused", "io-error"}
 _FLOCK = "hhqqi4x"  # of x86-64: l_type, l_whence, l_start, l_len, l_pid
 
 
@@ -56,14 +58,23 @@ def status(monitor: Qmp) -> str:
 
 
 def recovers(directory: Path) -> bool:
-    """Whether the machine runs, or does again in time: a short stall is no reason to end it."""
+    """Whether the machine runs, or does again in time: a short stall is no reason to end it.
+
+    A guest that was paused is resumed: by a person, or by QEMU when a write failed.
+    """
+    resumed = False
     for _ in backoff(PATIENCE_SECONDS, most=0.1):
-        if (state := _state(directory)) in _FINAL:
-            return state == "running"
+        found = state(directory)
+        if found in _STOPPED and not resumed:
+            resumed = _sent(directory, "cont")
+            # a disk that is still full stops it again at once
+            time.sleep(PROBE_SECONDS)
+        elif found in _FINAL:
+            return found == "running"
     return False
 
 
-def _state(directory: Path) -> str:
+def state(directory: Path) -> str:
     """The guest's status; `gone` without a QEMU, `silent` where it does not answer."""
     if not exists(directory):
         return "gone"

@@ -39,6 +39,7 @@ class MachineRequest(InStack):
 
     `ports` are the guest ports that get a free port of the workstation (22 always does).
     `data_disks` are attached at start only where the machine is active. `boot` counts the starts.
+    `workstation_access`: the guest reaches the workstation's own services.
     """
 
     server: str
@@ -54,6 +55,7 @@ class MachineRequest(InStack):
     boot: int
     workstation: str
     format: str = "qcow2"
+    workstation_access: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,24 @@ class VerifyMachineRequest:
     """Verify a running machine: `ports` maps guest ports to host ports.
 
     `subnet` is the machine's user network, `console` the file with its serial console.
+    `workstation_access`: it may reach the workstation's own services.
     """
 
     verify: VerifyRequest
     ports: dict[int, int]
     subnet: str
     console: str
+    workstation_access: bool = False
+
+
+@dataclass(frozen=True)
+class DataDisk:
+    """A data disk of a cutover: `owner` and `mode` are those of a new one's empty directory."""
+
+    size: int
+    owner: str = "root"
+    mode: str = "0755"
+    keep_snapshots: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,14 +88,14 @@ class CutoverRequest(InStack):
     """Move a server's data disks, host ports and stable name to a verified machine.
 
     `host` is the server's entry in ssh_config, with the machine that becomes active. `forwards`
-    maps host ports to guest ports, `data_disks` names to sizes. `data_checks` are the ports and
+    maps host ports to guest ports, `data_disks` names to disks. `data_checks` are the ports and
     checks that need the disks. `generation` counts the cutovers: drift makes another one.
     """
 
     host: SshHost
     boot: int
     forwards: dict[int, int]
-    data_disks: dict[str, int]
+    data_disks: dict[str, DataDisk]
     workstation: str
     generation: int = 0
     data_checks: VerifyMachineRequest | None = None
@@ -99,10 +113,14 @@ class CutoverRequest(InStack):
 
 @dataclass(frozen=True)
 class Cutover:
-    """A server's active machine, the one before or "", and the evidence of its data disks."""
+    """A server's active machine, the one before or "", and the evidence of its data disks.
+
+    `data_checks` are those of the active machine: they run again where a later cutover fails.
+    """
 
     server: str
     machine: str
     previous: str
     forwards: dict[int, int]
     checks: list[CheckResult] = field(default_factory=list)
+    data_checks: VerifyMachineRequest | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 from flakeship.config.server import AnyServer
@@ -16,6 +17,7 @@ from flakeship.targets.local.console import FILE
 from flakeship.targets.local.machine_state import MachineRecord
 from flakeship.targets.local.resources import (
     CutoverRequest,
+    DataDisk,
     DataDiskRequest,
     MachineRequest,
     VerifyMachineRequest,
@@ -31,6 +33,14 @@ class ServerDetails:
 
     workstation: str = ""
     data_disks: dict[str, int] = field(default_factory=dict)
+
+
+def machine_id(server: AnyServer, release: Release, workstation_access: bool) -> str:
+    """The id of a server's machine of a release; a machine's network cannot be changed either."""
+    shape = server.shape
+    if not workstation_access:
+        shape = hashlib.sha256(f"{shape} isolated".encode()).hexdigest()[: len(shape)]
+    return str(MachineId.of(server.name, release, shape))
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class ServerPlan(InStack):
     identity: str
     deadline: float
     generation: int = 0
+    workstation_access: bool = False
 
     @property
     def name(self) -> str:
@@ -58,7 +69,7 @@ class ServerPlan(InStack):
     @property
     def id(self) -> str:
         """The id of the machine: another release or shape is another machine."""
-        return str(MachineId.of(self.name, self.release, self.server.shape))
+        return machine_id(self.server, self.release, self.workstation_access)
 
     @property
     def forwards(self) -> dict[int, int]:
@@ -67,7 +78,7 @@ class ServerPlan(InStack):
 
     def data_disk(self, name: str) -> DataDiskRequest:
         """One of the data disks."""
-        return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name])
+        return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name].size)
 
     def start(self, artifact: Artifact) -> MachineRequest:
         """The machine itself, booted from the one file of an artifact. Raises FlakeshipError."""
@@ -86,6 +97,7 @@ class ServerPlan(InStack):
             data_disks=sorted(self.server.data_disks),
             boot=self.boot,
             workstation=self.workstation,
+            workstation_access=self.workstation_access,
         )
 
     def verification(self, machine: MachineRecord) -> VerifyMachineRequest:
@@ -103,7 +115,9 @@ class ServerPlan(InStack):
             promises=Promises(nix=self.release.rebuildable, switch=False),
         )
         console = str(self.files.machine(self.id) / FILE)
-        return VerifyMachineRequest(request, machine.ports, self.subnet, console)
+        return VerifyMachineRequest(
+            request, machine.ports, self.subnet, console, self.workstation_access
+        )
 
     def data_checks(self, machine: MachineRecord) -> VerifyMachineRequest | None:
         """The checks that need the data disks; None where there are none."""
@@ -124,7 +138,10 @@ class ServerPlan(InStack):
             host=self.ssh_host(machine.ports[SSH], tuple(evidence.host_keys)),
             boot=machine.boot,
             forwards=self.forwards,
-            data_disks=self.server.data_disks,
+            data_disks={
+                name: DataDisk(disk.size, disk.owner, disk.mode, disk.keep_snapshots)
+                for name, disk in self.server.data_disks.items()
+            },
             workstation=self.workstation,
             generation=self.generation,
             data_checks=self.data_checks(machine),
@@ -132,6 +149,7 @@ class ServerPlan(InStack):
 
     def output(self, evidence: Evidence) -> ServerOutput:
         """The server in the stack's outputs: the same value as long as the server is the same."""
+        sizes = {name: disk.size for name, disk in self.server.data_disks.items()}
         return ServerOutput(
             target="local",
             machine=self.id,
@@ -140,5 +158,5 @@ class ServerPlan(InStack):
             ports={str(guest): f"{LOOPBACK}:{host}" for host, guest in self.forwards.items()},
             ssh=f"ssh -F {self.files.ssh_config} {self.name}",
             checks=f"{len(evidence.checks)} passed",
-            details=codec.plain(ServerDetails(self.workstation, self.server.data_disks)),
+            details=codec.plain(ServerDetails(self.workstation, sizes)),
         )

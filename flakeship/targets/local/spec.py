@@ -21,10 +21,11 @@ class Local:
     features = Features(data_disks=True, host_ports=True)
     images = ImageSupport(
         formats=("qcow2", "raw"),
+        systems=("x86_64-linux",),
         firmware=("bios", "hybrid"),  # the machine type is i440fx with its BIOS
         variants=("qemu", "openstack", "proxmox", "raw"),
     )
-    checks: frozenset[str] = frozenset()
+    checks = frozenset({"isolation"})
     plugins: tuple[Plugin, ...] = ()
     tools = (
         Tool("qemu-system-x86_64", "the package qemu-system-x86 or qemu-base"),
@@ -33,10 +34,10 @@ class Local:
 
     @property
     def settings(self) -> type[TargetOptions]:
-        """No settings of its own."""
-        from flakeship.config.settings import TargetOptions  # noqa: PLC0415
+        """Whether machines reach the workstation."""
+        from flakeship.targets.local.settings import LocalOptions  # noqa: PLC0415
 
-        return TargetOptions
+        return LocalOptions
 
     @property
     def server(self) -> type[ServerOptions]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.system.process import Shell
 from flakeship.system.tcp import LOOPBACK
-from flakeship.targets.local import guest
+from flakeship.targets.local import condition, guest, isolation, qemu_process
 from flakeship.targets.local.resources import CutoverRequest, VerifyMachineRequest
 from flakeship.verify import verify
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import File
 from flakeship.verify.request import Route
-from flakeship.verify.schedule import verify_data
+from flakeship.verify.schedule import ScheduledCheck, verify_data
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
+ISOLATION = ScheduledCheck(isolation.NAME, "up", isolation.isolation)
 PATIENCE = 60.0  # seconds for a port to answer: its service starts only with the disk
 
 
@@ -32,16 +34,34 @@ class ForwardedPorts(Route):
 def verify_machine(
     request: VerifyMachineRequest, pinned: Sequence[str], on_failure: str = NOT_SERVING
 ) -> Evidence:
-    """Verify a running machine; as verify.verify."""
+    """Verify a running machine; as verify.verify, and FlakeshipError where QEMU has stopped it."""
+    checks = [] if request.workstation_access else [ISOLATION]
     console = File(Path(request.console))
-    context = VerificationContext(_route(request), console, on_failure=on_failure)
-    return verify.verify(request.verify, pinned, context)
+    context = VerificationContext(_route(request), console, checks, on_failure=on_failure)
+    with named_stop(request):
+        return verify.verify(request.verify, pinned, context)
+
+
+@contextmanager
+def named_stop(request: VerifyMachineRequest) -> Iterator[None]:
+    """Name what QEMU says of a machine whose checks fail because it does not run."""
+    try:
+        yield
+    except FlakeshipError as error:
+        directory = Path(request.console).parent
+        status = qemu_process.state(directory)
+        if status in (condition.RUNNING, condition.SILENT):
+            raise
+        stop = condition.stopped(directory, status)
+        stop.details = (error.what, *error.details)
+        raise stop from error
 
 
 def check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
     """Run the checks that need data disks. Raises FlakeshipError (`checks-failed`)."""
     machine = request.verify.machine
-    results = verify_data(request.verify, _route(request), shell, PATIENCE)
+    with named_stop(request):
+        results = verify_data(request.verify, _route(request), shell, PATIENCE)
     console = f"{machine} still runs; its console is in {request.console}"
     refuse_failed(machine, results, "checks with data disks", [console])
     return results
@@ -51,7 +71,10 @@ def repeat_data_checks(request: CutoverRequest) -> list[CheckResult]:
     """Run them once more on a cutover's machine, with a login of its own, where there are any."""
     if request.data_checks is None:
         return []
-    with guest.login(request.host.endpoint, request.host.host_keys) as shell:
+    with (
+        named_stop(request.data_checks),
+        guest.login(request.host.endpoint, request.host.host_keys) as shell,
+    ):
         return check_data(request.data_checks, shell)
 
 

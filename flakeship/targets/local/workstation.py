@@ -1,62 +1,121 @@
-"""The machine that runs Pulumi and QEMU: its identity, and its TCP ports."""
+"""The machine that runs Pulumi and QEMU: its identity with this checkout, and its TCP ports."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.system.files import read
 from flakeship.system.process import run
 from flakeship.system.tcp import LOOPBACK, free_ports
+from flakeship.targets.local import checkout
+
+MEMINFO = Path("/proc/meminfo")
+GONE = (
+    "If it no longer exists, remove what ran there from the state: `pulumi state delete "
+    "--target-dependents URN` (see `pulumi stack --show-urns`)"
+)
+UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 def identity() -> str:
-    """A stable name that no other workstation has: `<hostname>-<8 hexadecimal digits>`.
+    """Where the machines of this checkout live: `<hostname>-<8 hexadecimal digits>/<checkout>`.
 
-    The machine-id itself is confidential (machine-id(5)), so only a hash of it is shown.
+    The digits are of a hash: the machine-id itself is confidential (machine-id(5)).
     """
     name = socket.gethostname()
     machine_id = read(Path("/etc/machine-id")).strip()
-    return f"{name}-{hashlib.sha256(machine_id.encode()).hexdigest()[:8]}" if machine_id else name
+    digits = f"-{hashlib.sha256(machine_id.encode()).hexdigest()[:8]}" if machine_id else ""
+    return f"{name}{digits}/{checkout.identifier()}"
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two identities are of one workstation, whose hostname may have changed."""
-    one_digest, other_digest = (re.findall(r"-[0-9a-f]{8}$", name) for name in (one, other))
-    return one == other or one_digest == other_digest != []
+def mismatch(owner: str, current: str, key: str) -> FlakeshipError | None:
+    """The error for what another workstation or checkout owns; an empty owner is this one.
 
-
-def require(owner: str, machine: str) -> None:
-    """Refuse what another workstation owns (`workstation-mismatch`); an empty owner is this one."""
-    current = identity()
-    if owner and not same(owner, current):
-        raise FlakeshipError(
+    Hostnames may change. What an earlier version recorded is without a checkout.
+    """
+    (name, own), (here, ours) = (place.partition("/")[::2] for place in (owner, current))
+    digits, digits_here = (re.findall(r"-[0-9a-f]{8}$", each) for each in (name, here))
+    if owner and name != here and not digits == digits_here != []:
+        return FlakeshipError(
             "belongs to another workstation, and a `local` server is changed only where it runs",
             code="workstation-mismatch",
-            key=machine,
-            given=current,
-            allowed=owner,
-            remedy=f"run this on {owner}; if {owner} no longer exists, remove what ran there from "
-            "the state: `pulumi state delete --target-dependents URN` (see `pulumi stack "
-            "--show-urns`)",
+            key=key,
+            given=here,
+            allowed=name,
+            remedy=f"run this on {name}, or use another stack here (`pulumi stack init`). {GONE}",
         )
+    if own and own != ours:
+        return FlakeshipError(
+            "belongs to another checkout on this workstation, whose .state has its machines",
+            code="checkout-mismatch",
+            key=key,
+            given=ours,
+            allowed=own,
+            remedy=f"run this in the checkout whose .state/{checkout.FILE} is {own}, or use "
+            "another stack here (`pulumi stack init`). Its QEMU processes, if any: "
+            f"`grep -lsa {checkout.VARIABLE}={own} /proc/[0-9]*/environ`. {GONE}",
+        )
+    return None
+
+
+def require(owner: str, key: str) -> None:
+    """Refuse what another place owns (`workstation-mismatch`, `checkout-mismatch`)."""
+    if error := mismatch(owner, identity(), key):
+        raise error
+
+
+def memory() -> int:
+    """The memory and swap space in MiB; 0: unknown."""
+    found = dict(re.findall(r"^(MemTotal|SwapTotal):\s+(\d+) kB$", read(MEMINFO), re.MULTILINE))
+    return sum(int(size) for size in found.values()) // 1024
+
+
+def cpus() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def is_free(port: int) -> bool:
     """Whether a port of the loopback address can be listened on."""
+    return refusal(port) is None
+
+
+def refusal(port: int) -> OSError | None:
+    """Why a port of the loopback address cannot be listened on; None: it can."""
     with socket.socket() as probe:
         # As QEMU does: closed connections in TIME_WAIT do not keep a port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
             probe.listen(1)
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None
+
+
+def first_port() -> int:
+    """The first port that any user may listen on."""
+    text = read(UNPRIVILEGED).strip()
+    return int(text) if text.isdecimal() else 1024
+
+
+def privileged(port: int, first: int, key: str) -> SettingError:
+    """The error of a host port that only root may listen on; `first` is as of `first_port`."""
+    return SettingError(
+        f"this user may not listen on ports below {first}",
+        code="host-port-privileged",
+        key=key,
+        given=str(port),
+        allowed=f"{first} to 65535",
+        remedy="set another hostPort, or allow it as root: "
+        f"`sysctl net.ipv4.{UNPRIVILEGED.name}={port}`",
+    )
 
 
 def host_ports(guest_ports: Iterable[int], former: Mapping[int, int]) -> dict[int, int]:

@@ -25,7 +25,7 @@ from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import Published, VerifyServerRequest
 from flakeship.targets.openstack.resources import GLANCE_IMAGE, PORT
-from flakeship.targets.repeat import repeated
+from flakeship.targets.repeat import NoSnapshots, repeated
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 PROVIDER = "pulumi:providers:openstack"
 
 
-class OpenStackOperator:
+class OpenStackOperator(NoSnapshots):
     """See flakeship.targets.base.Operator."""
 
     def __init__(self, stack: Stack) -> None:

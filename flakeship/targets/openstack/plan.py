@@ -111,12 +111,6 @@ class OpenStackTarget:
                 *removed_servers([server.name for server in servers], released),
                 *floating_ips.drifted(servers, output, inventory),
                 *retained.notices,
-                *(
-                    f"{server.name}: hostPort applies to the target local only; all ports are at "
-                    "its address"
-                    for server in context.settings.servers
-                    if any(port.host_port for port in server.ports)
-                ),
             ],
         )
 

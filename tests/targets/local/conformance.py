@@ -17,6 +17,7 @@ from flakeship.targets.local.inspect import LocalInventory, ServerState
 from flakeship.targets.local.machine_state import MachineRecord, MachineState
 from flakeship.targets.local.resources import (
     CUTOVER,
+    DATA_DISK,
     MACHINE,
     Cutover,
     CutoverRequest,
@@ -93,7 +94,15 @@ class LocalCase:
                 disks = {d: FILES.data_disk(request.server, d) for d in request.data_disks}
                 record = machines[request.machine].record
                 machines[request.machine] = MachineState(record, True, request.forwards, disks)
-        return LocalInventory(HERE, CHECKOUT, ".state/id_ed25519", machines, servers)
+        names = [name for each in resources if (name := DATA_DISK.subject(each.urn))]
+        return LocalInventory(
+            HERE,
+            CHECKOUT,
+            ".state/id_ed25519",
+            machines,
+            servers,
+            data_disks=frozenset((name.split(".")[0], name.split(".")[1]) for name in names),
+        )
 
     def world(
         self, patch: pytest.MonkeyPatch, resources: Sequence[Resource]

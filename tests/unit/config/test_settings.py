@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.config import settings
+from flakeship.config.server import DataDisk
 from flakeship.model.checks import Check
 from flakeship.model.errors import FlakeshipError, SettingsError
 from flakeship.targets import registry
@@ -65,7 +66,8 @@ def test_a_whole_server() -> None:
         "checks": [check],
     }
     found = read(servers=[server]).servers[0]
-    assert (found.memory, found.disk, found.data_disks) == (1024, 4096, {"pg": 2048})
+    assert (found.memory, found.disk) == (1024, 4096)
+    assert found.data_disks == {"pg": DataDisk(size=2048)}
     assert [(p.port, p.protocol, p.host_port) for p in found.declared] == [
         (22, "ssh", None),
         (80, "http", 8080),

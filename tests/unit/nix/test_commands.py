@@ -16,10 +16,11 @@ import pytest
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError
 from flakeship.model.release import File
-from flakeship.nix import build, evaluate, image_file, store
+from flakeship.nix import build, evaluate, store
 from flakeship.nix.build import BuildRequest, ForgetRequest
 from flakeship.system.process import Result
 from tests.unit.model.test_ledger import release
+from tests.unit.nix.test_image_file import qcow2_header
 
 FLAGS = ["nix", "--extra-experimental-features", "nix-command flakes"]
 MANIFEST: dict[str, Any] = {"schema": 1, **codec.plain(release(1))}
@@ -206,7 +207,7 @@ def test_an_error_of_evaluation_is_its_cause(
 @pytest.fixture
 def image(tmp_path: Path) -> BuildRequest:
     file = tmp_path / "image.qcow2"
-    file.write_bytes(b"bytes")
+    file.write_bytes(qcow2_header())
     made = replace(release(1), out=str(tmp_path), drv=str(tmp_path / "x.drv"))
     return BuildRequest(made, str(tmp_path / "roots/web"))
 
@@ -214,7 +215,8 @@ def image(tmp_path: Path) -> BuildRequest:
 def test_a_build_is_kept_whole(fake: Nix, image: BuildRequest) -> None:
     made = image.release
     built = build.build(image)
-    assert built.image == File(made.paths[0], 5, hashlib.sha512(b"bytes").hexdigest())
+    data = qcow2_header()
+    assert built.image == File(made.paths[0], len(data), hashlib.sha512(data).hexdigest())
     assert fake.asked == [
         ["build", f"{made.drv}^out", "--out-link", image.root, "--log-lines", "25"],
         ["build", made.drv, "--out-link", f"{image.root}-drv"],
@@ -246,7 +248,7 @@ def test_each_of_several_files_is_compared(image: BuildRequest, tmp_path: Path) 
     several = replace(image.release, files=("image.qcow2", "initrd"), format="netboot")
     built = build.build(replace(image, release=several))
     assert [Path(file.path).name for file in built.files] == ["image.qcow2", "initrd"]
-    assert [file.size for file in built.files] == [5, 10]
+    assert [file.size for file in built.files] == [len(qcow2_header()), 10]
     assert built.disk == 0
     again = replace(image, release=several, verified=built.files)
     assert build.build(again) == built
@@ -263,8 +265,7 @@ def test_each_of_several_files_is_compared(image: BuildRequest, tmp_path: Path) 
 def test_an_image_may_be_too_large_for_its_server(
     image: BuildRequest, tmp_path: Path, largest: int, fits: bool
 ) -> None:
-    size = (2 * 2**20 + 1).to_bytes(8, "big")
-    (tmp_path / "image.qcow2").write_bytes(image_file.QCOW2 + bytes(20) + size)
+    (tmp_path / "image.qcow2").write_bytes(qcow2_header(size=2 * 2**20 + 1))
     request = replace(image, max_image_disk=largest)
     if fits:
         assert build.build(request).disk == 3
@@ -278,8 +279,24 @@ def test_a_build_without_its_file_is_refused(fake: Nix, image: BuildRequest) -> 
     lacking = replace(image.release, files=("image.qcow2", "gone"))
     with pytest.raises(FlakeshipError) as raised:
         build.build(replace(image, release=lacking))
-    assert raised.value.code == "store-path-missing"
-    assert raised.value.what.startswith(lacking.paths[1])
+    assert raised.value.code == "image-file-missing"
+    assert lacking.paths[1] in raised.value.what
+    assert len(fake.asked) == 1
+
+
+def test_a_build_that_is_not_what_the_manifest_says_leaves_no_link(
+    fake: Nix, image: BuildRequest
+) -> None:
+    error = refused(replace(image, release=replace(image.release, format="raw")))
+    assert (error.code, error.given, error.allowed) == ("image-other-format", "qcow2", "raw")
+    assert len(fake.asked) == 1
+
+
+def test_a_build_without_its_output_is_refused(fake: Nix, image: BuildRequest) -> None:
+    out = "/nix/store/00000000000000000000000000000000-gone"
+    with pytest.raises(FlakeshipError) as raised:
+        build.build(replace(image, release=replace(image.release, out=out)))
+    assert raised.value.code == "build-without-output"
     assert len(fake.asked) == 1
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flakeship.ssh.options import Endpoint, SshOptions
+from flakeship.model.errors import FlakeshipError
+from flakeship.ssh.options import Endpoint, SshOptions, literal, quoted, unquoted
 from flakeship.system.process import run
 from tests.unit.verify.machines import ED25519
 
@@ -52,6 +55,63 @@ def test_the_policy_is_the_same_however_it_is_written(how: str, tmp_path: Path) 
     assert found["userknownhostsfile"].replace("%d", "%%d") == "/a %%d b/known_hosts"
     assert found["hostkeyalgorithms"] == "ssh-ed25519"
     assert (found["batchmode"] == "yes") == (how == "argv")
+
+
+NAMES = {
+    "a blank": "my key",
+    "a percent sign": "50%d%%h",
+    "a tilde": "~root",
+    "a tilde inside": "key~1",
+    "quotes": 'a "key"',
+    "an apostrophe": "it's",
+    "a backslash": "back\\slash",
+    "a backslash at the end": "back\\",
+    "a backslash before a quote": 'a\\"b',
+    "a hash": "#1",
+    "a question mark": "what?",
+    "a dollar": "$HOME",
+    "a comma": "a,b",
+    "an equals sign": "a=b",
+    "an umlaut": "schlüssel",
+    "a bracket": "{a}[b]*",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how", ["argv", "command line", "config"])
+def test_a_path_is_meant_literally(
+    how: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ssh says which file it reads; a proxy that ends at once brings it that far."""
+    monkeypatch.chdir(tmp_path)
+    endpoint = replace(WEB, identity=str(Path(NAMES[name], "id") if "~" in name else NAMES[name]))
+    options = SshOptions(endpoint, [ED25519], tmp_path / NAMES[name], proxy="true")
+    config = tmp_path / "config"
+    config.write_text(options.config_block("web"))
+    words = {
+        "argv": [*options.argv(), "nixos@127.0.0.1"],
+        "command line": shlex.split(options.command_line()),
+        "config": ["ssh", "-F", str(config), "web"],
+    }[how]
+    log = run([words[0], "-v", *words[1:]], check=False).stderr
+    seen = re.findall(r"^debug1: identity file (.*) type -?\d+$", log, re.MULTILINE)
+    # ssh's log escapes backslashes, and what is not ASCII
+    names = [codecs.escape_decode(each)[0].decode() for each in seen]
+    read = [Path(each) for each in names if not each.endswith("-cert")]
+    assert read == [Path(endpoint.identity)]
+    told = dict(line.strip().partition(" ")[::2] for line in options.config_block("x").splitlines())
+    assert unquoted(told["UserKnownHostsFile"]) == str(tmp_path / NAMES[name])
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nProxyCommand id", "a\rb", "a\tb", "${HOME}", "a\x1b[2J", "\0"]
+)
+def test_a_path_that_ssh_cannot_be_given_is_refused(name: str) -> None:
+    for act in (quoted, literal):
+        with pytest.raises(FlakeshipError) as raised:
+            act(Path(name))
+        assert raised.value.code == "path-unusable"
+        assert raised.value.given.isprintable()
 
 
 def test_a_program_never_asks() -> None:

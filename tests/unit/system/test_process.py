@@ -144,12 +144,12 @@ def test_a_directory_is_removed_by_the_next_who_comes_and_not_while_it_is_used(
 
 def alive(group: int) -> bool:
     """Whether a process of a group runs; one that waits for its parent to notice does not."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").iterdir():
         try:
-            state, _, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
+            state, _, pgrp = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
             continue
-        if int(pgrp) == group and state != "Z":
+        if process.name.isdigit() and int(pgrp) == group and state != "Z":
             return True
     return False
 

@@ -62,6 +62,7 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
         what = f"{path} is gone from the store or empty"
         raise glance.failure(request, what, "image-file-missing", remedy)
     kind, size = image_file.inspect(path)
+    image_file.check(path, kind, request.name)
     disk = image_file.mebibytes(size)
     properties: dict[str, Any] = {
         **request.properties,

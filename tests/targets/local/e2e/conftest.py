@@ -113,7 +113,7 @@ def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     made.config("servers[0].checks[0].contains", "appliance")
     made.config("servers[0].dataDisks.pg", "64M")
     made.config("servers[0].checks[1].name", "disk")
-    made.config("servers[0].checks[1].run", "test -d /data/pg/lost+found")
+    made.config("servers[0].checks[1].run", "test ! -e /data/pg/lost+found")
     made.config("servers[0].checks[1].needsData", "true")
     yield Appliance(made.path, made.flake, made.env, port)
     end_plugins(path)

@@ -18,6 +18,7 @@ from flakeship.system import files
 from flakeship.system.process import Result, run
 from flakeship.targets.local import (
     cutover_run,
+    disk_snapshots,
     guest,
     machine_state,
     qemu_process,
@@ -26,7 +27,7 @@ from flakeship.targets.local import (
 )
 from flakeship.targets.local.machine_state import MachineRecord, save
 from flakeship.targets.local.qmp import QmpError
-from flakeship.targets.local.resources import CutoverRequest, MachineRequest
+from flakeship.targets.local.resources import CutoverRequest, DataDisk, MachineRequest
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.verify.checks import probe
@@ -117,13 +118,19 @@ class SimulatedMachine:
             self.world.step(f"{self.name}: {line}", lambda: self.forwards.pop(port))
         return ""
 
+    def mount(self, name: str) -> None:
+        """Its service writes to the disk."""
+        self.mounted.add(name)
+        self.world.contents[name] = self.name
+
     def wait(self, event: str, seconds: float, **data: object) -> None:
         pass
 
-    def run(self, command: str, *, stdin: str = "", **_: Any) -> Result:
+    def run(self, command: str, *, stdin: str = "", **_unused: Any) -> Result:
         if stdin == probe.SCRIPT:
             return Result(0, recorded("probe.txt"), "")
-        name = command.rpartition(" ")[2].strip("'")
+        given = command.partition("sh -s ")[2]
+        name = (given or command).split()[0 if given else -1].strip("'")
         if command.startswith("mounted"):  # a user's check
             self.world.step(f"{self.name}: {command}", lambda: None)
             return Result(0 if name in self.mounted else 1, "", "")
@@ -131,7 +138,7 @@ class SimulatedMachine:
             if name not in self.disks:
                 raise CommandError("failed", 1, f"no disk with the serial number {name}")
             if name not in self.mounted:
-                self.world.step(f"{self.name}: mount {name}", lambda: self.mounted.add(name))
+                self.world.step(f"{self.name}: mount {name}", lambda: self.mount(name))
         elif name in self.mounted:
             self.world.step(f"{self.name}: unmount {name}", lambda: self.mounted.remove(name))
         return Result(0, "", "")
@@ -145,6 +152,9 @@ class World:
     steps: list[str] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)
     late: bool = False
+    contents: dict[str, str] = field(default_factory=lambda: {"pg": ""})
+    snapshots: dict[str, dict[str, str]] = field(default_factory=dict)
+    restored: list[str] = field(default_factory=list)
     logins: list[tuple[Endpoint, Sequence[str]]] = field(default_factory=list)
 
     def step(self, what: str, act: Callable[[], object]) -> None:
@@ -156,6 +166,19 @@ class World:
         if fails:
             raise QmpError("injected", what, "GenericError")
         self.steps.append(what)
+
+    def take(self, file: Path, name: str, _keep: int) -> None:
+        content = self.contents.get(file.stem, "")
+        taken = self.snapshots.setdefault(file.stem, {})
+        self.step(f"snapshot {file.stem}", lambda: taken.update({name: content}))
+
+    def restore(self, file: Path, name: str) -> None:
+        if name in self.snapshots.get(file.stem, {}):
+            self.contents[file.stem] = self.snapshots[file.stem][name]
+            self.restored.append(self.contents[file.stem])
+
+    def drop(self, file: Path, name: str) -> None:
+        self.snapshots.get(file.stem, {}).pop(name, None)
 
     def add(self, name: str, forwards: dict[int, int] | None = None) -> SimulatedMachine:
         own = {22: 61022 + len(self.machines), 80: 61080 + len(self.machines)}
@@ -185,7 +208,7 @@ class World:
             for path in Path(".state").rglob("*")
             if path.is_file() and path.parent.name != "cutovers"
         }
-        return {"machines": kept, "files": files}
+        return {"machines": kept, "files": files, "contents": self.contents.copy()}
 
 
 @contextmanager
@@ -195,6 +218,8 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
     simulated = World()
     for module in (machine_state, cutover_run):
         patch.setattr(module, "connect", simulated.connect)
+    for change in ("take", "restore", "drop"):
+        patch.setattr(disk_snapshots, change, getattr(simulated, change))
     for query in ("exists", "recovers"):
         patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
     patch.setattr(guest, "login", simulated.login)
@@ -218,7 +243,7 @@ def cutover_request(machine: str, server: str = "web", **other: Any) -> CutoverR
         "host": SshHost(server, machine, 61022, "nixos", ".state/id", (KEY,)),
         "boot": 1,
         "forwards": {18080: 80, 18443: 443},
-        "data_disks": {"pg": 64},
+        "data_disks": {"pg": DataDisk(64)},
         "workstation": "",
     }
     return CutoverRequest(**(given | other))

@@ -1,3 +1,4 @@
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +19,8 @@ class Qemu:
         self.calls: list[list[str]] = []
 
     def __call__(self, argv: list[str], **given: object) -> Result:
-        assert given == {"check": False, "timeout": accelerator.PROBE_SECONDS}
+        env = {"PATH": os.environ["PATH"]}
+        assert given == {"check": False, "timeout": accelerator.PROBE_SECONDS, "env": env}
         self.calls.append(argv)
         if self.code is None:
             raise CommandError("it hangs") from self.cause

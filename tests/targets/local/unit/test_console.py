@@ -121,7 +121,7 @@ def test_a_chatty_machine(directory: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def writers(place: Path) -> list[str]:
     """The processes that write a console in a directory."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").iterdir():
         try:
             words = (process / "cmdline").read_text().split("\0")
             if console_writer.__file__ in words and (process / "cwd").samefile(place):

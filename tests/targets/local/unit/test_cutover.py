@@ -3,14 +3,20 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flakeship.model import codec
+from flakeship.model.checks import Check
+from flakeship.model.ports import Port, with_ssh
 from flakeship.targets.local import cutover, ssh_config, workstation
+from flakeship.targets.local.disk_snapshots import DiskSnapshot
 from flakeship.targets.local.machine_state import MachineRecord, save
-from flakeship.targets.local.resources import Cutover
+from flakeship.targets.local.resources import Cutover, VerifyMachineRequest
+from flakeship.verify.request import VerifyRequest
 from tests.targets.local.unit.qemu_world import (
     FILES,
     KEY,
@@ -25,6 +31,7 @@ STEPS = [
     f"{OLD}: unmount pg",
     f"{OLD}: device_del",
     f"{OLD}: blockdev-del",
+    "snapshot pg",
     f"{NEW}: blockdev-add",
     f"{NEW}: device_add",
     f"{NEW}: mount pg",
@@ -60,7 +67,9 @@ def kill_half_way(simulated: World) -> None:
     """What a run leaves that was killed after it had moved the disk and one port."""
     old, new = simulated.machines[OLD], simulated.machines[NEW]
     old.mounted.clear()
-    new.disks, new.nodes, new.mounted = old.disks, old.nodes, {"pg"}
+    new.disks, new.nodes = old.disks, old.nodes
+    simulated.snapshots["pg"] = {NEW: simulated.contents["pg"]}
+    new.mount("pg")
     old.disks, old.nodes = {}, {}
     new.forwards[18080] = old.forwards.pop(18080)
 
@@ -90,6 +99,30 @@ def test_goes_back_wherever_it_fails(simulated: World, step: str, *, late: bool)
     assert error.details == (f"{OLD} is active as before",)
     assert simulated.state() == before
     assert run(NEW).machine == NEW
+
+
+def data_checks(machine: str, run: str) -> VerifyMachineRequest:
+    checks = [Check(name="data", run=run, needs_data=True)]
+    ports = with_ssh([Port(port=80)])
+    verified = VerifyRequest(machine, ports, "nixos", "", "/nix/store/x", 64, checks=checks)
+    return VerifyMachineRequest(verified, {}, "10.3.4.0/24", "console.log")
+
+
+@pytest.mark.parametrize(
+    ("former_check", "code"),
+    [("mounted pg", "cutover-failed"), ("mounted other", "rollback-failed")],
+)
+def test_the_former_machine_passes_its_own_checks_again(
+    simulated: World, former_check: str, code: str
+) -> None:
+    known = replace(run(OLD), data_checks=data_checks(OLD, former_check))
+    before = simulated.state()
+    request = cutover_request(NEW, data_checks=data_checks(NEW, "mounted nothing"))
+    error = refusal(lambda: cutover.cutover(request, codec.dump(known)))
+    assert error.code == code
+    assert "✗ data" in str(error.details)
+    assert simulated.state() == before
+    assert ("DOES NOT SERVE" in str(error)) is (code == "rollback-failed")
 
 
 def test_the_first_machine_interrupts_nothing(
@@ -313,3 +346,44 @@ def test_a_moved_checkout_keeps_its_images_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir("moved")
     run(OLD)
     assert kept == [(str(kept_path), image), (str(kept_path), root)]
+
+
+def restore(simulated: World, snapshot: str, **other: Any) -> None:
+    taken = [DiskSnapshot(name, datetime.now()) for name in simulated.snapshots["pg"]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutover, "snapshots", lambda _: taken)
+        cutover.restore_snapshot(cutover_request(NEW, **other), "pg", snapshot)
+
+
+def test_a_snapshot_is_restored_while_the_machine_runs(simulated: World) -> None:
+    run(NEW)
+    assert simulated.snapshots["pg"][NEW] == OLD
+    simulated.steps.clear()
+    restore(simulated, NEW)
+    assert [step for step in simulated.steps if "mount" in step] == [
+        f"{NEW}: unmount pg",
+        f"{NEW}: mount pg",
+    ]
+    (saved,) = simulated.snapshots["pg"].keys() - {OLD, NEW}
+    assert saved.startswith("before-restore-")
+    assert simulated.snapshots["pg"][saved] == NEW
+
+
+def test_a_restored_disk_that_fails_its_checks_is_as_before(simulated: World) -> None:
+    run(NEW)
+    simulated.contents["pg"] = "precious"
+    error = refusal(
+        lambda: restore(simulated, NEW, data_checks=data_checks(NEW, "mounted nothing"))
+    )
+    assert (error.code, error.key) == ("cutover-failed", "web")
+    assert "precious" in simulated.restored
+    assert simulated.machines[NEW].mounted == {"pg"}
+
+
+def test_a_snapshot_that_is_not_there(simulated: World) -> None:
+    run(NEW)
+    simulated.steps.clear()
+    error = refusal(lambda: restore(simulated, "web-none"))
+    assert (error.code, error.key, error.given) == ("snapshot-missing", "web", "web-none")
+    assert NEW in error.allowed
+    assert simulated.steps == []

@@ -13,11 +13,13 @@ from flakeship.targets.local.cutover_steps import (
     CheckDataDisks,
     DetachDisk,
     Forward,
+    RestoreSnapshot,
     SetActive,
     SetGeneration,
     SetSshHost,
     Situation,
     Step,
+    TakeSnapshot,
     steps,
 )
 from flakeship.targets.local.machine_state import MachineState
@@ -27,6 +29,9 @@ from tests.targets.local.unit.qemu_world import FILES, cutover_request
 OLD, NEW = "web-aaaa-1", "web-bbbb-1"
 REQUEST = cutover_request(NEW, generation=7)
 PG = FILES.data_disk("web", "pg")
+TAKEN = Step(TakeSnapshot(PG, NEW, 1))
+RESTORE = RestoreSnapshot(PG, NEW)
+ATTACH = AttachDisk(NEW, "pg", PG)
 FORMER = SshHost("web", OLD, 61021, "nixos", "", ("ssh-ed25519 OLD",))
 
 
@@ -56,7 +61,8 @@ NOTHING = state({})
 def test_a_machine_takes_over_from_another() -> None:
     assert steps(REQUEST, found(NOTHING, SERVES)) == [
         Step(DetachDisk(OLD, "pg"), (AttachDisk(OLD, "pg", PG),)),
-        Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"),)),
+        TAKEN,
+        Step(ATTACH, (DetachDisk(NEW, "pg"), RESTORE)),
         Step(Forward(OLD, 18080, None), (Forward(OLD, 18080, 80),)),
         Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None),)),
         Step(Forward(OLD, 18443, None), (Forward(OLD, 18443, 443),)),
@@ -70,7 +76,8 @@ def test_a_machine_takes_over_from_another() -> None:
 
 def test_the_first_machine_of_a_server() -> None:
     assert steps(REQUEST, found(NOTHING, former="")) == [
-        Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"),)),
+        TAKEN,
+        Step(ATTACH, (DetachDisk(NEW, "pg"), RESTORE)),
         Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None),)),
         Step(Forward(NEW, 18443, 443), (Forward(NEW, 18443, None),)),
         Step(SetSshHost("web", REQUEST.host), (SetSshHost("web", None),)),
@@ -86,7 +93,7 @@ def test_the_active_machine_only_mounts_what_it_has() -> None:
 
 def test_what_a_killed_cutover_moved_goes_back_to_the_old_machine() -> None:
     assert moves(found(SERVES, NOTHING)) == [
-        Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"), AttachDisk(OLD, "pg", PG))),
+        Step(ATTACH, (DetachDisk(NEW, "pg"), RESTORE, AttachDisk(OLD, "pg", PG))),
         Step(Forward(NEW, 18080, 80), (Forward(NEW, 18080, None), Forward(OLD, 18080, 80))),
         Step(Forward(NEW, 18443, 443), (Forward(NEW, 18443, None), Forward(OLD, 18443, 443))),
     ]
@@ -117,9 +124,10 @@ def test_an_undeclared_port_of_the_old_machine_is_only_closed() -> None:
 
 
 @pytest.mark.parametrize("old", [None, NOTHING])
-def test_a_new_disk_is_attached_and_nothing_else(old: MachineState | None) -> None:
+def test_a_disk_that_no_machine_has_is_attached_and_nothing_else(old: MachineState | None) -> None:
     assert moves(found(NOTHING, old), forwards={}) == [
-        Step(AttachDisk(NEW, "pg", PG), (DetachDisk(NEW, "pg"),))
+        TAKEN,
+        Step(ATTACH, (DetachDisk(NEW, "pg"), RESTORE)),
     ]
 
 

@@ -12,22 +12,23 @@ from pathlib import Path
 import pytest
 
 from flakeship.config.server import ServerOptions
-from flakeship.config.settings import AnySettings, Settings, TargetOptions
+from flakeship.config.settings import AnySettings, Settings
 from flakeship.release.desired import Desired
 from flakeship.targets.local import cutover, qemu_process, workstation
 from flakeship.targets.local.inspect import LocalInventory, inspect
 from flakeship.targets.local.plan import plan_servers
+from flakeship.targets.local.settings import LocalOptions
 from tests.targets.local.unit.qemu_world import FILES, World, cutover_request, world
 from tests.unit.model.test_ledger import release
 
-WEB, NEXT = "web-11111111-32eb", "web-22222222-32eb"
+WEB, NEXT = "web-11111111-0904", "web-22222222-0904"
 PORTS = [{"port": 80, "hostPort": 18080}, {"port": 443, "hostPort": 18443}]
 
 
 def settings(ports: object = PORTS) -> AnySettings:
     server = {"name": "web", "ports": ports, "dataDisks": {"pg": "64M"}}
     given = {"servers": [server], "flake": "nixpkgs", "host": "appliance"}
-    return Settings[TargetOptions, ServerOptions].model_validate(given)
+    return Settings[LocalOptions, ServerOptions].model_validate(given)
 
 
 def found(ports: object = PORTS) -> LocalInventory:
@@ -63,8 +64,9 @@ def run(simulated: World, machine: str, number: int) -> None:
 
 def test_an_empty_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert found([]) == LocalInventory(workstation.identity(), tmp_path, ".state/id")
-    assert list(tmp_path.iterdir()) == []
+    empty = replace(found([]), memory=0, cpus=0, free_disk=None)
+    assert empty == LocalInventory(workstation.identity(), tmp_path, ".state/id")
+    assert [path.name for path in tmp_path.rglob("*")] == [".state", "checkout.id"]
 
 
 def test_machines_and_servers(simulated: World) -> None:

@@ -11,17 +11,20 @@ from typing import Any
 import pytest
 
 from flakeship.config.server import ServerOptions
-from flakeship.config.settings import AnySettings, Settings, TargetOptions
+from flakeship.config.settings import AnySettings, Settings
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.model.release import Artifact, File
 from flakeship.release.desired import Desired
 from flakeship.state.outputs import ServerOutput, StackOutputs
 from flakeship.targets.local import ssh_config
+from flakeship.targets.local.copies import Process
 from flakeship.targets.local.inspect import LocalInventory, ServerState
 from flakeship.targets.local.machine_state import MachineRecord, MachineState
 from flakeship.targets.local.plan import LocalPlan, plan_servers, subnet
-from flakeship.targets.local.server_plan import ServerPlan
+from flakeship.targets.local.resources import DataDisk
+from flakeship.targets.local.server_plan import ServerPlan, machine_id
+from flakeship.targets.local.settings import LocalOptions
 from flakeship.verify.request import Promises
 from tests.targets.local.unit.qemu_world import FILES, refusal
 from tests.unit.model.test_ledger import release
@@ -40,11 +43,12 @@ WEB: dict[str, Any] = {
 }
 HERE, CHECKOUT = "workstation-0123abcd", Path("/home/dev/checkout")
 EMPTY = LocalInventory(HERE, CHECKOUT, ".state/id_ed25519")
+DISKS = frozenset({("web", "pg")})
 
 
 def settings(*servers: dict[str, Any]) -> AnySettings:
     given = {"flake": "nixpkgs", "host": "appliance", "bootTimeout": 120, "servers": list(servers)}
-    return Settings[TargetOptions, ServerOptions].model_validate(given)
+    return Settings[LocalOptions, ServerOptions].model_validate(given)
 
 
 def planned(
@@ -112,7 +116,10 @@ def test_planning_is_pure() -> None:
 
 def test_a_machine_is_named_by_server_release_and_shape() -> None:
     plan = web()
-    assert plan.id == f"web-11111111-{plan.server.shape}"
+    assert plan.id == machine_id(plan.server, release(1), workstation_access=False)
+    assert plan.id.startswith("web-11111111-")
+    reached = machine_id(plan.server, release(1), workstation_access=True)
+    assert reached == f"web-11111111-{plan.server.shape}" != plan.id
     assert (plan.boot, plan.generation, plan.workstation) == (1, 1, HERE)
 
 
@@ -179,7 +186,7 @@ def test_the_request_to_cut_over() -> None:
     request = web(in_place()).cutover(RUNNING, EVIDENCE)
     assert request.forwards == {8080: 80}
     assert (request.host.port, request.host.host_keys) == (40022, ("ssh-ed25519 AAAA",))
-    assert (request.data_disks, request.generation) == ({"pg": 1024}, 7)
+    assert (request.data_disks, request.generation) == ({"pg": DataDisk(1024)}, 7)
     assert request.data_checks
     checks = request.data_checks.verify
     assert [check.name for check in checks.checks] == ["schema"]
@@ -294,9 +301,49 @@ def test_a_host_port_of_another_process_is_refused() -> None:
 
 
 def test_a_workstation_with_another_hostname_changes_nothing() -> None:
-    outputs = output("web", workstation="former-0123abcd")
-    (plan,) = planned(WEB, outputs=outputs).servers
-    assert plan.workstation == "former-0123abcd"
+    here = replace(EMPTY, workstation=f"{HERE}/0123456789ab")
+    outputs = output("web", workstation="former-0123abcd/0123456789ab")
+    (plan,) = planned(WEB, outputs=outputs, inventory=here).servers
+    assert plan.workstation == "former-0123abcd/0123456789ab"
+
+
+def test_what_an_earlier_version_deployed_is_this_checkouts_from_now_on() -> None:
+    here = replace(EMPTY, workstation=f"{HERE}/0123456789ab")
+    (plan,) = planned(WEB, outputs=output("web", workstation=HERE), inventory=here).servers
+    assert plan.workstation == here.workstation
+
+
+def test_a_server_of_another_checkout_is_refused() -> None:
+    here = replace(EMPTY, workstation=f"{HERE}/0123456789ab")
+    outputs = output("web", workstation=f"{HERE}/ba9876543210")
+    error = refusal(lambda: planned(WEB, outputs=outputs, inventory=here))
+    assert (error.code, error.key) == ("checkout-mismatch", "web")
+    assert (error.given, error.allowed) == ("0123456789ab", "ba9876543210")
+
+
+def test_a_machine_that_runs_in_another_directory_is_refused() -> None:
+    there = Process(42, "", Path("/home/dev/copy/.state/dev/machines/x"), removed=False)
+    inventory = replace(EMPTY, machines={web().id: MachineState(elsewhere=there)})
+    error = refusal(lambda: planned(WEB, inventory=inventory))
+    assert (error.code, error.key) == ("machine-elsewhere", web().id)
+    assert "/home/dev/copy," in error.remedy
+    assert planned({"name": "db"}, inventory=inventory)
+
+
+def test_a_data_disk_that_is_gone_is_refused() -> None:
+    outputs = output("web", data_disks={"pg": 64})
+    error = refusal(lambda: planned(WEB, outputs=outputs))
+    assert (error.code, error.key) == ("data-disk-missing", "data disk pg of web")
+    assert planned(WEB, outputs=outputs, inventory=replace(EMPTY, data_disks=DISKS))
+
+
+def test_a_privileged_host_port_is_told_as_that() -> None:
+    inventory = replace(EMPTY, privileged={80: 1024}, held_ports={80: "another process"})
+    server = {"name": "web", "ports": [{"port": 80, "hostPort": 80}]}
+    error = refusal(lambda: planned(server, inventory=inventory))
+    assert (error.code, error.given) == ("host-port-privileged", "80")
+    assert error.key == "flakeship:servers[0].ports[0].hostPort"
+    assert "sysctl net.ipv4.ip_unprivileged_port_start=80" in error.remedy
 
 
 def test_a_server_of_another_workstation_is_refused() -> None:
@@ -337,7 +384,8 @@ def test_data_that_will_be_lost_is_warned_of() -> None:
             **output("old", data_disks={"x": 1}).servers,
         }
     )
-    assert planned(WEB, outputs=outputs).warnings == [
+    present = replace(EMPTY, data_disks=DISKS)
+    assert planned(WEB, outputs=outputs, inventory=present).warnings == [
         "the data disk files of web will be deleted with everything on it",
         "the data disk x of old will be deleted with everything on it",
     ]

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.system.process import run
 from flakeship.targets.local import ssh_config
 from flakeship.targets.local.ssh_config import SshHost
@@ -83,6 +84,44 @@ def test_another_machine_takes_the_name_and_the_old_keys_go() -> None:
     ssh_config.put(CONFIG, new)
     assert ssh_config.hosts(CONFIG) == {"web": new}
     assert known_hosts() == "web-bbbb-1 ssh-ed25519 NEW\n"
+
+
+def test_an_entry_of_a_person_is_left_alone() -> None:
+    ssh_config.put(CONFIG, WEB)
+    own = "Host nas\n  HostName 192.0.2.1\n"
+    everywhere = "Match user nobody\n  Port 9\n"
+    CONFIG.write_text(f"{CONFIG.read_text()}\n{own}\n{everywhere}")
+    assert ssh_config.hosts(CONFIG).keys() == {"web"}
+    ssh_config.put(CONFIG, DB)
+    ssh_config.remove(CONFIG, "web")
+    assert ssh_config.hosts(CONFIG) == {"db": DB}
+    ssh_config.remove(CONFIG, "db")
+    assert ssh_config.blocks(CONFIG) == {"nas": own, "Match user nobody": everywhere}
+
+
+def test_an_entry_that_is_cut_off_is_written_anew() -> None:
+    ssh_config.put(CONFIG, WEB)
+    CONFIG.write_text(CONFIG.read_text().partition("  User")[0])
+    assert ssh_config.hosts(CONFIG) == {}
+    ssh_config.put(CONFIG, WEB)
+    assert CONFIG.read_text().count("Host web") == 1
+    assert ssh_config.hosts(CONFIG).keys() == {"web"}
+
+
+@pytest.mark.parametrize("name", ["ssh_config", "known_hosts"])
+@pytest.mark.parametrize("directory", [True, False])
+def test_a_file_that_cannot_be_read_is_named(name: str, directory: bool) -> None:
+    ssh_config.put(CONFIG, WEB)
+    file = CONFIG.with_name(name)
+    file.unlink()
+    if directory:
+        file.mkdir()
+    else:
+        file.write_bytes(b"\xff\xfe")
+    for act in (lambda: ssh_config.hosts(CONFIG), lambda: ssh_config.put(CONFIG, DB)):
+        with pytest.raises(FlakeshipError) as raised:
+            act()
+        assert (raised.value.code, raised.value.key) == ("record-invalid", str(file))
 
 
 def test_nothing_is_left_of_the_last_server() -> None:

@@ -27,8 +27,21 @@ def test_another_hostname_is_the_same_workstation(monkeypatch: pytest.MonkeyPatc
         assert (error.code, error.key) == ("workstation-mismatch", "web")
         assert (error.given, error.allowed) == ("new-0123abcd", other)
         assert "pulumi state delete" in error.remedy
-    assert workstation.same("plain", "plain")
-    assert not workstation.same("plain", "other")
+    assert workstation.mismatch("plain", "plain/0123456789ab", "web") is None
+    assert workstation.mismatch("other", "plain/0123456789ab", "web")
+
+
+def test_another_checkout_of_the_same_workstation_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workstation, "identity", lambda: "new-0123abcd/0123456789ab")
+    workstation.require("old-0123abcd/0123456789ab", "web")
+    workstation.require("old-0123abcd", "web")  # of an earlier version
+    error = refusal(lambda: workstation.require("new-0123abcd/ba9876543210", "web"))
+    assert (error.code, error.key) == ("checkout-mismatch", "web")
+    assert (error.given, error.allowed) == ("0123456789ab", "ba9876543210")
+    error = refusal(lambda: workstation.require("new-ffffffff/0123456789ab", "web"))
+    assert error.code == "workstation-mismatch"
 
 
 def test_former_ports_are_kept_where_they_are_free() -> None:

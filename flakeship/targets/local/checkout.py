@@ -1,0 +1,55 @@
+"""The id of this checkout, a part of where its machines live; a machine-id may be cloned."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.system.files import STATE, read, refuse_links
+
+FILE = "checkout.id"
+ROOT = "root.qcow2"
+VARIABLE = "FLAKESHIP_MACHINE"
+
+
+def identifier() -> str:
+    """The random id of this checkout, made once: 12 hexadecimal digits.
+
+    Raises FlakeshipError (`checkout-id-invalid`) where the file has something else.
+    """
+    file = Path(STATE, FILE)
+    if not (text := read(file)):
+        refuse_links(file)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = file.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+        new.write_text(f"{secrets.token_hex(6)}\n")
+        with suppress(FileExistsError):  # another process was first
+            file.hardlink_to(new)
+        new.unlink()
+        text = read(file)
+    if not re.fullmatch(r"[0-9a-f]{12}\n?", text):
+        raise FlakeshipError(
+            f"the id of this checkout cannot be read ({file})",
+            code="checkout-id-invalid",
+            key=str(file),
+            given=repr(text[:20]),
+            allowed="12 hexadecimal digits",
+            remedy="restore the file from a backup; without it, machines that run are another "
+            "checkout's",
+        )
+    return text.strip()
+
+
+def environment(mark: str = "") -> dict[str, str]:
+    """The whole environment of QEMU: /proc shows it, and that of a run may hold credentials."""
+    path = os.environ.get("PATH", os.defpath)
+    return {"PATH": path} | ({VARIABLE: mark} if mark else {})
+
+
+def mark(directory: Path) -> str:
+    """What the environment of a machine's QEMU has: `<checkout>/<stack>/<machine>`."""
+    return f"{identifier()}/{directory.parent.parent.name}/{directory.name}"
