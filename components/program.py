@@ -19,8 +19,16 @@ from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
 from flakeship.model.text import lines
-from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
-from flakeship.state import passphrase
+from flakeship.release.desired import (
+    Desired,
+    Flake,
+    Found,
+    Ledger,
+    ReleaseSource,
+    announcement,
+    missing_images,
+)
+from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
@@ -36,7 +44,8 @@ def run() -> None:
 
 async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
-    stack = pulumi.get_stack()
+    stack = choice.own_name(pulumi.get_stack())
+    choice.refuse_other_checkout(os.environ, Path.cwd())
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)
@@ -90,6 +99,8 @@ async def _desired_releases(
     flake: ReleaseSource = Flake(given, stack, spec)
     pinned = verified.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
+    if rest and (text := announcement(given)):
+        pulumi.log.info(lines(text))
     evaluated = await asyncio.to_thread(flake.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])

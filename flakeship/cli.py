@@ -130,10 +130,15 @@ def show_diff(from_: str, to: str) -> None:
 
 @commands.command("sweep")
 @AS_JSON
-def remove_orphans(as_json: bool) -> None:
+@click.option(
+    "--before-destroy", is_flag=True, help="Fail where something of others would block a destroy."
+)
+def remove_orphans(as_json: bool, before_destroy: bool) -> None:
     """Remove orphaned resources, which a killed run has left."""
     done = actions.sweep(stack.selected())
     click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
+    if before_destroy and done.blocking:
+        raise SystemExit(1)
 
 
 @commands.command("doctor")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.state import choice
 from flakeship.system import log
 from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 from flakeship.targets.base import Command
@@ -78,6 +80,7 @@ def main(argv: Sequence[str]) -> int:
         print("usage: flakeship internal COMMAND < REQUEST", file=sys.stderr)
         return 2
     try:
+        choice.refuse_other_checkout(os.environ, Path.cwd())
         print(run(argv[0], "" if sys.stdin.isatty() else sys.stdin.read()))
     except (FlakeshipError, OSError) as error:
         log.failure(error)

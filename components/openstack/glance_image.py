@@ -23,6 +23,7 @@ class GlanceImageArgs(TypedDict):
     properties: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
     visibility: NotRequired[pulumi.Input[requests.Visibility]]
     publication: NotRequired[int]  # another number uploads it again
+    repair: NotRequired[int]  # another number sets its properties again
     cloud: NotRequired[pulumi.Input[str]]
 
 
@@ -56,6 +57,7 @@ class ImageVisibilityArgs(TypedDict):
 
     shown: Sequence[pulumi.Input[str]]
     hidden: Sequence[pulumi.Input[str]]
+    repair: NotRequired[int]  # another number does it again
     cloud: NotRequired[pulumi.Input[str]]
 
 
@@ -70,7 +72,10 @@ class ImageVisibility(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:ImageVisibility", name, None, opts)
         request = pulumi.Output.all(
-            cloud=args.get("cloud", ""), shown=[*args["shown"]], hidden=[*args["hidden"]]
+            cloud=args.get("cloud", ""),
+            shown=[*args["shown"]],
+            hidden=[*args["hidden"]],
+            repair=args.get("repair", 0),
         ).apply(lambda given: requests.VisibilityRequest(**given))
         command(
             name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
@@ -12,10 +12,17 @@ from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner
 from flakeship.rollout.retention import Publication
+from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.outputs import StackDetails, plain_machines, server_output
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import words
+from flakeship.targets.openstack.resources import (
+    ADDRESS,
+    CUTOVER,
+    IMAGE_VISIBILITY,
+    description,
+    words,
+)
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
@@ -29,11 +36,15 @@ Evidences = Sequence[pulumi.Output[Evidence]]
 
 @dataclass(frozen=True)
 class ServerResources:
-    """What is declared for one server: its active machine, the cutover to that, its output."""
+    """What is declared for one server: its active machine, the cutover to that, its output.
+
+    `release` is the name of the release that it runs.
+    """
 
     server: Server
     cutover: Cutover | None
     output: pulumi.Output[dict[str, Any]]
+    release: str
 
 
 def deploy(plan: StackPlan, images: Mapping[str, NixImage]) -> Deployment:
@@ -58,19 +69,32 @@ def _declare_servers(plan: StackPlan, shared: Shared) -> dict[str, ServerResourc
     for name, rollout in plan.machines.rollouts.items():
         # the next ones boot when the ones before have been verified
         declared = [*found.values()]
-        before = [declared[-batch].server.verification] if len(declared) >= batch else []
+        before: list[pulumi.Resource] = []
+        if len(declared) >= batch:
+            before.append(declared[-batch].server.verification)
         active = rollout.active
+        if active.placement:
+            # Nova places members that are created at one time without regard to each other
+            # (terraform-provider-openstack#1165)
+            same = active.release.name
+            before += [each.server.instance for each in declared if each.release == same][-1:]
         address = _declare_address(plan, active, shared)
         server = _declare_machine(active, address, shared, before)
         cutover = None
         if active.server.options.address != "none":
             cutover = Cutover(
                 name,
-                {"address": address, "port": server.port, "verification": server.verification},
+                {
+                    "address": address,
+                    "port": server.port,
+                    "verification": server.verification,
+                    "repair": plan.repairs.get(CUTOVER.name(name), 0),
+                },
                 shared.after_network,
             )
         port = cutover.port if cutover else server.port
-        found[name] = ServerResources(server, cutover, _output(active, address, server, port))
+        output = _output(active, address, server, port)
+        found[name] = ServerResources(server, cutover, output, active.release.name)
         for standby in rollout.standby:
             # it stays as it is, with the evidence of its verification
             _declare_machine(standby, address, shared)
@@ -96,6 +120,7 @@ def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulum
             "pool": plan.context.networks.pool_name,
             "description": f"flakeship {machine.stack} {name}",
             "tags": words(Owner(machine.stack, name)),
+            "repair": plan.repairs.get(ADDRESS.name(name), 0),
         },
         shared.opts,
     ).address
@@ -106,8 +131,10 @@ def _test_args(machine: Machine, shared: Shared) -> TestServerArgs:
         "image": shared.images[machine.release.name].id,
         "flavor": shared.flavor(machine),
         "network": shared.network,
-        "security_group": shared.security_groups[machine.security_group].id,
-        "verification": machine.verification,
+        "security_group": shared.security_group(machine),
+        "verification": replace(
+            machine.verification, repair=shared.repairs.get(VERIFICATION.name(machine.id), 0)
+        ),
     }
 
 
@@ -124,12 +151,13 @@ def _declare_machine(
         "address": address,
         "metadata": machine.metadata,
         "tags": words(machine.owner),
+        "description": description(machine.owner),
         "keypair": options.keypair,
         "user_data": options.user_data,
         "volume": -(-machine.disk // 1024) if options.volume else 0,
         "boot_after": boot_after,
         "server_group": shared.server_groups[machine.release.name] if placed else None,
-        "on_error": [shared.fault],
+        "hooks": shared.server_hooks,
     }
     return Server(machine.id, args, shared.after_network)
 
@@ -148,11 +176,12 @@ def _declare_visibility(
         ]
 
     ImageVisibility(
-        "image-visibility",
+        IMAGE_VISIBILITY,
         {
             "cloud": plan.context.settings.options.cloud,
             "shown": ids(shown=True),
             "hidden": ids(shown=False),
+            "repair": plan.repairs.get(IMAGE_VISIBILITY, 0),
         },
         pulumi.ResourceOptions(depends_on=[*cutovers]),
     )
@@ -171,7 +200,8 @@ def _outputs(
         published = {
             name: Publication(image, plan.uploads[name]) for name, image in known[1].items()
         }
-        return codec.plain(StackDetails(plan.context.inventory.project, published))
+        project = plan.context.inventory.project
+        return codec.plain(StackDetails(project, published, plan.repairs))
 
     ids = {name: image.id for name, image in shared.images.items()}
     stored = pulumi.Output.all(verified, pulumi.Output.all(**ids)).apply(details)
@@ -182,7 +212,7 @@ def _outputs(
             name: pulumi.Output.all(servers.get(name, verified), machines).apply(lambda it: it[1])
             for name, machines in plain_machines(plan.machines.deployed).items()
         },
-        details={key: stored[key] for key in ("project", "published")},
+        details={key: stored[key] for key in ("project", "published", "repairs")},
     )
 
 

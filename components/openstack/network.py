@@ -8,12 +8,15 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_openstack import networking
 
-from flakeship.targets.openstack.network.networks import Rule
-from flakeship.targets.openstack.owned_resources import SECURITY_GROUP
-from flakeship.targets.openstack.resources import ADDRESS, CUTOVER
+from flakeship.targets.openstack.network.networks import ETHERTYPES, Rule
+from flakeship.targets.openstack.resources import ADDRESS, CUTOVER, SECURITY_GROUP
 
 from ..verification import Verification
+from .hooks import child_of
 from .server import depends_on
+
+REMOVAL = "2m"
+"""How long the provider asks to remove a part of a network; without it ten minutes."""
 
 
 class PrivateNetworkArgs(TypedDict):
@@ -41,8 +44,20 @@ class PrivateNetwork(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:PrivateNetwork", name, None, opts)
         title, tags = args.get("network_name", name), [*args.get("tags", ())]
-        child = pulumi.ResourceOptions(parent=self)
-        network = networking.Network(f"network-{name}", name=title, tags=tags, opts=child)
+        # Neutron refuses to remove what something of others uses, and that lasts
+        child = child_of(
+            self,
+            opts,
+            pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete=REMOVAL)),
+        )
+        network = networking.Network(
+            f"network-{name}",
+            name=title,
+            # some clouds make networks without it, on which Neutron refuses security groups
+            port_security_enabled=True,
+            tags=tags,
+            opts=child,
+        )
         router = networking.Router(
             f"router-{name}",
             name=title,
@@ -79,17 +94,20 @@ class PrivateNetwork(pulumi.ComponentResource):
                 f"router-interface6-{name}",
                 router_id=router.id,
                 subnet_id=subnet6.id,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.ready]),
+                opts=pulumi.ResourceOptions.merge(
+                    child, pulumi.ResourceOptions(depends_on=[self.ready])
+                ),
             )
         self.id = network.id
         self.register_outputs({"id": self.id})
 
 
 class SecurityGroupArgs(TypedDict):
-    """The rules let in; everything may go out, by Neutron's own two rules."""
+    """The rules let in; two more let everything out. With another `repair` all is made anew."""
 
     rules: Sequence[Rule]
     tags: NotRequired[Sequence[str]]
+    repair: NotRequired[int]
 
 
 class SecurityGroup(pulumi.ComponentResource):
@@ -99,14 +117,31 @@ class SecurityGroup(pulumi.ComponentResource):
         self, name: str, args: SecurityGroupArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:SecurityGroup", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = child_of(self, opts)
         group = networking.SecGroup(
             f"security-group-{name}",
             name=name,
             description=SECURITY_GROUP,
+            # Neutron's own rules are not declared: nobody would miss them
+            delete_default_rules=True,
             tags=[*args.get("tags", ())],
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(
+                child,
+                pulumi.ResourceOptions(
+                    delete_before_replace=False, replacement_trigger=args.get("repair", 0)
+                ),
+            ),
         )
+        leaving = [
+            networking.SecGroupRule(
+                f"rule-{name}-out-{ethertype}",
+                security_group_id=group.id,
+                direction="egress",
+                ethertype=ethertype,
+                opts=child,
+            )
+            for ethertype in ETHERTYPES
+        ]
         rules = [
             networking.SecGroupRule(
                 "-".join(map(str, ("rule", name, *rule.key))),
@@ -115,23 +150,24 @@ class SecurityGroup(pulumi.ComponentResource):
                 ethertype=rule.ethertype,
                 protocol=rule.protocol,
                 port_range_min=rule.port,
-                port_range_max=rule.port,
+                port_range_max=rule.last or rule.port,
                 remote_ip_prefix=rule.source,
                 opts=child,
             )
             for rule in args["rules"]
         ]
-        ids = pulumi.Output.all(group.id, *(rule.id for rule in rules))
+        ids = pulumi.Output.all(group.id, *(rule.id for rule in (*leaving, *rules)))
         self.id = ids.apply(lambda known: str(known[0]))
         self.register_outputs({"id": self.id})
 
 
 class AddressArgs(TypedDict):
-    """`pool` is the name of the external network."""
+    """`pool` is the name of the external network; with another `repair` it is made anew."""
 
     pool: pulumi.Input[str]
     description: NotRequired[str]
     tags: NotRequired[Sequence[str]]
+    repair: NotRequired[int]
 
 
 class Address(pulumi.ComponentResource):
@@ -146,17 +182,23 @@ class Address(pulumi.ComponentResource):
             pool=args["pool"],
             description=args.get("description"),
             tags=[*args.get("tags", ())],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child_of(
+                self, opts, pulumi.ResourceOptions(replacement_trigger=args.get("repair", 0))
+            ),
         ).address
         self.register_outputs({"address": self.address})
 
 
 class CutoverArgs(TypedDict):
-    """A floating IP, and the port and the verification of the machine that becomes active."""
+    """A floating IP, and the port and the verification of the machine that becomes active.
+
+    With another `repair` the address is moved again, although it has been.
+    """
 
     address: pulumi.Input[str]
     port: pulumi.Input[str]
     verification: Verification
+    repair: NotRequired[int]
 
 
 class Cutover(pulumi.ComponentResource):
@@ -174,10 +216,14 @@ class Cutover(pulumi.ComponentResource):
             CUTOVER.name(name),
             floating_ip=args["address"],
             port_id=args["port"],
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[args["verification"], *depends_on(opts)],
-                delete_before_replace=True,
+            opts=child_of(
+                self,
+                opts,
+                pulumi.ResourceOptions(
+                    depends_on=[args["verification"], *depends_on(opts)],
+                    delete_before_replace=True,
+                    replacement_trigger=args.get("repair", 0),
+                ),
             ),
         ).port_id
         self.register_outputs({"port": self.port})

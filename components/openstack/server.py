@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NotRequired, TypedDict
@@ -10,20 +9,23 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_openstack import compute, networking
 
-from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT, SERVER
 
 from ..verification import Verification
+from .hooks import child_of
 
 
 class TestServerArgs(TypedDict):
-    """Ids of the cloud; `verification` is what is verified, with empty ids and addresses."""
+    """Ids of the cloud; `verification` is what is verified, with empty ids and addresses.
+
+    Without a `security_group`: on a network without port security, which takes none.
+    """
 
     image: pulumi.Input[str]
     flavor: pulumi.Input[str]
     network: pulumi.Input[str]
-    security_group: pulumi.Input[str]
+    security_group: pulumi.Input[str] | None
     verification: VerifyServerRequest
 
 
@@ -36,11 +38,10 @@ class TestServer(pulumi.ComponentResource):
         self, name: str, args: TestServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:TestServer", name, None, opts)
-        request = pulumi.Output.all(
-            args["image"], args["flavor"], args["network"], args["security_group"]
-        ).apply(
+        groups = [] if args["security_group"] is None else [args["security_group"]]
+        request = pulumi.Output.all(args["image"], args["flavor"], args["network"], *groups).apply(
             lambda ids: EphemeralRequest(
-                replace(args["verification"], image=ids[0]), ids[1], ids[2], [ids[3]]
+                replace(args["verification"], image=ids[0]), ids[1], ids[2], ids[3:]
             )
         )
         self.verification = Verification(
@@ -55,19 +56,21 @@ class ServerArgs(TestServerArgs):
     """Beside what a test server needs: what only one that stays has.
 
     `address` is its stable public address, which the verification uses once it leads there; `tags`
-    are those of its port. `volume` is the size in GiB of a root disk that is a volume; it is
-    removed with the server. The port does not wait for `boot_after`.
+    are those of its port, and `description` has them in one text. `volume` is the size in GiB of a
+    root disk that is a volume; it is removed with the server. The port does not wait for
+    `boot_after`. `hooks` are those of the server in Nova.
     """
 
     address: NotRequired[pulumi.Input[str]]
     metadata: NotRequired[Mapping[str, pulumi.Input[str]]]
     tags: NotRequired[Sequence[str]]
+    description: NotRequired[str]
     keypair: NotRequired[str]
     user_data: NotRequired[str]
     server_group: NotRequired[pulumi.Input[str] | None]
     volume: NotRequired[int]
     boot_after: NotRequired[Sequence[pulumi.Resource]]
-    on_error: NotRequired[Sequence[pulumi.ErrorHook]]
+    hooks: NotRequired[pulumi.ResourceHookBinding]
 
 
 class Server(pulumi.ComponentResource):
@@ -83,17 +86,21 @@ class Server(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:Server", name, None, opts)
         ready = depends_on(opts)
+        group = args["security_group"]
         port = networking.Port(
             PORT.name(name),
             name=name,
             network_id=args["network"],
-            security_group_ids=[args["security_group"]],
+            security_group_ids=None if group is None else [group],
+            no_security_groups=True if group is None else None,
+            # tags come only after a port, and the answer may be lost in between
+            description=args.get("description"),
             tags=[*args.get("tags", ())],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
+            opts=child_of(self, opts, pulumi.ResourceOptions(depends_on=ready)),
         )
         volume, user_data = args.get("volume", 0), args.get("user_data", "")
-        group = args.get("server_group")
-        hints = None if group is None else [compute.InstanceSchedulerHintArgs(group=group)]
+        placed = args.get("server_group")
+        hints = None if placed is None else [compute.InstanceSchedulerHintArgs(group=placed)]
         root_volume = compute.InstanceBlockDeviceArgs(
             uuid=args["image"],
             source_type="image",
@@ -114,12 +121,17 @@ class Server(pulumi.ComponentResource):
             scheduler_hints=hints,
             image_id=None if volume else args["image"],
             block_devices=[root_volume] if volume else None,
-            # an image that is published again has another id, and the server is the same
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*ready, *args.get("boot_after", ())],
-                ignore_changes=["imageId", "blockDevices"],
-                hooks=pulumi.ResourceHookBinding(on_error=[*args.get("on_error", ())]),
+            opts=child_of(
+                self,
+                opts,
+                pulumi.ResourceOptions(
+                    depends_on=[*ready, *args.get("boot_after", ())],
+                    # an image that is published again has another id, and the server is the same
+                    ignore_changes=["imageId", "blockDevices"],
+                    # its name is given, so the bridge would delete it before there is another one
+                    delete_before_replace=False,
+                    hooks=args.get("hooks"),
+                ),
             ),
         )
         request = pulumi.Output.all(
@@ -133,31 +145,12 @@ class Server(pulumi.ComponentResource):
             {"command": "openstack.verify-server", "request": request},
             pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
+        self.instance = server
         self.port = port.id
         self.address = port.all_fixed_ips.apply(
             lambda addresses: next((a for a in addresses if ":" not in a), "")
         )
         self.register_outputs({"port": self.port, "address": self.address})
-
-
-def server_fault(cloud: str) -> pulumi.ErrorHook:
-    """A hook that logs Nova's reason: the provider says only `ERROR`. It never tries again."""
-
-    async def log_fault(args: pulumi.ErrorHookArgs) -> bool:
-        # only a failure imports it, not every preview
-        from flakeship.targets.openstack.servers import nova  # noqa: PLC0415
-
-        name = str((args.new_inputs or {}).get("name", ""))
-        try:
-            fault = await asyncio.to_thread(nova.find_failure, cloud, name)
-        except FlakeshipError as error:
-            pulumi.log.error(f"{name}: the reason cannot be read: {error}")
-        else:
-            if fault is not None:
-                pulumi.log.error(str(fault))
-        return False
-
-    return pulumi.ErrorHook("fault-of-server", log_fault)
 
 
 def depends_on(opts: pulumi.ResourceOptions | None) -> list[pulumi.Resource]:

@@ -10,17 +10,18 @@ import pulumi_openstack
 from pulumi_openstack import compute
 
 from flakeship.rollout.ownership import Owner
+from flakeship.targets.openstack.api.provider import RETRIES
 from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import SERVER_GROUP, words
+from flakeship.targets.openstack.resources import GLANCE_IMAGE, SERVER_GROUP, words
 
 from ..nix_image import NixImage
 from .flavor_selection import FlavorSelection, selection
 from .glance_image import GlanceImage
+from .hooks import Creation, passing_fault
 from .network import PrivateNetwork, SecurityGroup
-from .server import server_fault
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,12 @@ class Shared:
     flavors: Mapping[str, FlavorSelection]
     server_groups: Mapping[str, pulumi.Output[str]]
     images: Mapping[str, GlanceImage]
-    fault: pulumi.ErrorHook
+    server_hooks: pulumi.ResourceHookBinding
+    repairs: Mapping[str, int]
+
+    def security_group(self, machine: Machine) -> pulumi.Output[str] | None:
+        """The id of a machine's group; None where its network takes none."""
+        return self.security_groups[machine.security_group].id if machine.port_security else None
 
     def flavor(self, machine: Machine) -> pulumi.Input[str]:
         """The id of a machine's flavor; a standby machine keeps its own, see Machine.adopt."""
@@ -51,15 +57,16 @@ class Shared:
 def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
     """Declare the network, groups, flavors and images."""
     context, options = plan.context, plan.context.settings.options
-    provider = pulumi_openstack.Provider("cloud", cloud=options.cloud or None)
-    opts = pulumi.ResourceOptions(providers=[provider])
+    provider = pulumi_openstack.Provider("cloud", cloud=options.cloud or None, max_retries=RETRIES)
+    patient = pulumi.ResourceHookBinding(on_error=[passing_fault()])
+    opts = pulumi.ResourceOptions(providers=[provider], hooks=patient)
     all_machines = [*plan.machines.active, *plan.machines.standby]
     network: pulumi.Input[str] = context.networks.network
     ready: list[pulumi.Resource] = []
     if not context.networks.network:
         private = _declare_network(plan, opts)
         network, ready = private.id, [private.ready]
-    groups = {each.security_group: each.rules for each in all_machines}
+    groups = {each.security_group: each.rules for each in all_machines if each.port_security}
     placed = {each.release.name: each.placement for each in all_machines if each.placement}
     tags = words(Owner(context.stack, "security-group"))
     choices: dict[str, Choice] = {}
@@ -73,7 +80,9 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
         network,
         ready,
         security_groups={
-            name: SecurityGroup(name, {"rules": rules, "tags": tags}, opts)
+            name: SecurityGroup(
+                name, {"rules": rules, "tags": tags, "repair": plan.repairs.get(name, 0)}, opts
+            )
             for name, rules in groups.items()
         },
         flavors={
@@ -84,12 +93,13 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
                 SERVER_GROUP.name(name),
                 name=f"{context.stack}-{name}",
                 policies=placement,
-                opts=pulumi.ResourceOptions(provider=provider),
+                opts=pulumi.ResourceOptions(provider=provider, hooks=patient),
             ).id
             for name, placement in placed.items()
         },
         images={name: _declare_image(plan, name, image, opts) for name, image in images.items()},
-        fault=server_fault(options.cloud),
+        server_hooks=Creation(options.cloud).hooks(context.standing),
+        repairs=plan.repairs,
     )
 
 
@@ -126,6 +136,7 @@ def _declare_image(
             "properties": file.sha512.apply(lambda it: properties(release, plan.context.stack, it)),
             "visibility": options.visibility,
             "publication": plan.uploads[name],
+            "repair": plan.repairs.get(GLANCE_IMAGE.name(name), 0),
         },
         opts,
     )

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.model.checks import Check
 from flakeship.model.fields import Model, Name
-from flakeship.model.ports import Port, with_ssh
+from flakeship.model.ports import Port, tcp_numbers, with_ssh
 
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
@@ -154,10 +154,18 @@ def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) 
     if named and not data_disks:
         raise ValueError(f"{', '.join(named)}: needsData is true, but the server has no data disk")
     for check in checks:
-        if check.port and str(check.port) not in labels:
-            uses = f"check {check.name} uses TCP port {check.port}"
-            if f"udp {check.port}" in labels:
-                raise ValueError(f"{uses}, but only UDP port {check.port} is declared")
-            raise ValueError(f"{uses}, which is not declared")
+        if check.port and check.port not in tcp_numbers(with_ssh(ports)):
+            raise ValueError(_not_declared(check.name, check.port, ports))
         if f"port {check.port}" in need_data and not check.needs_data:
             raise ValueError(f"check {check.name} uses port {check.port}: set its needsData too")
+
+
+def _not_declared(check: str, number: int, ports: list[Port]) -> str:
+    uses = f"check {check} uses TCP port {number}"
+    spans = [(port.transport, *port.numbers) for port in ports if port.numbers]
+    around = {transport for transport, first, last in spans if first <= number <= last}
+    if "tcp" in around:
+        return f"{uses}, which is declared in a range alone: declare it as a port, too"
+    if "udp" in around:
+        return f"{uses}, but only UDP port {number} is declared"
+    return f"{uses}, which is not declared"

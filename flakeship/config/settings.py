@@ -16,6 +16,7 @@ from flakeship.config.target import TargetSchema
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError
 from flakeship.model.fields import Model
+from flakeship.model.flake import FlakeReference, is_file
 
 
 class TargetOptions(Model):
@@ -30,6 +31,11 @@ class TargetOptions(Model):
         """Refuse servers that contradict each other on this target. Raises SettingError."""
 
 
+def _flag(value: object) -> object:
+    """True or false; Pulumi hands a setting of its own over as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 TargetT = TypeVar("TargetT", bound=TargetOptions)
 
 
@@ -42,7 +48,8 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     }
 
     flake: str
-    """The flake: a directory (`./servers`) or any flake reference. It has an attribute
+    """The flake: a directory, maybe with a query (`./servers`, `./?dir=servers`,
+    `./servers?submodules=1`), or any flake reference. It has an attribute
     `flakeship.<host>.<variant>`."""
     host: str
     """The NixOS configuration in the flake."""
@@ -62,11 +69,13 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     authorized_keys: list[str] = []
     """The public keys that go into the image, or files of them. Empty: the key of this directory,
     `.state/id_ed25519.pub`."""
+    allow_import_from_derivation: Annotated[bool, BeforeValidator(_flag)] = False
+    """Whether evaluating the flake, and so a preview, may build (import from derivation)."""
     identity: str = ""
     """The private key file that the checks log in with. Needed with `authorizedKeys` unless
     ssh-agent holds the key."""
     boot_timeout: Annotated[int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})] = 300
-    """The time until a server answers SSH."""
+    """The time until a server answers SSH and its system has started."""
     options: Annotated[TargetT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
     )
@@ -90,10 +99,12 @@ class Settings(Model, Generic[TargetT, OptionsT]):
             "servers: the host port",
             [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
         )
-        if not self.flake.startswith((".", "/")) and Path(self.flake).is_dir():
+        flake = FlakeReference.parse(self.flake)
+        if flake.is_directory:
             raise ValueError(f"flake: {self.flake} is a directory: write ./{self.flake}")
-        if self.flake.startswith((".", "/")) and not Path(self.flake, "flake.nix").is_file():
-            raise ValueError(f"flake: there is no flake.nix in {self.flake}")
+        if flake.folder is not None and not is_file(str(flake.folder), "flake.nix"):
+            shown = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
+            raise ValueError(f"flake: there is no flake.nix in {shown}")
         if self.identity and not Path(self.identity).expanduser().is_file():
             raise ValueError(f"identity: there is no file {self.identity}")
         return self

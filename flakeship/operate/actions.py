@@ -97,13 +97,15 @@ def sweep(stack: Stack) -> SweepResult:
             removed.append(f"GC root {link.name}")
     tidy(roots)
     removed += temporary.remove_abandoned()
-    return SweepResult(removed, found.left)
+    return SweepResult(removed, found.left, found.blocking)
 
 
 def sweep_text(result: SweepResult) -> str:
     """What was done, for a person."""
     lines = [f"removed {', '.join(result.removed)}"] if result.removed else []
-    return "\n".join([*lines, *result.left]) or "no orphaned resources"
+    blocking = ["in the way of a destroy; these commands remove it:"] if result.blocking else []
+    blocking += [f"  {line}" for line in result.blocking]
+    return "\n".join([*lines, *result.left, *blocking]) or "no orphaned resources"
 
 
 def unknown_server(stack: Stack, name: str) -> FlakeshipError:

@@ -17,7 +17,8 @@ class Observed:
     """What the inventory has under a machine's id; by default nothing.
 
     Names need not be unique: `exists` tells of a usable machine, `failed` of one that could not be
-    made. `status` and `remedy` are for a person, about one that exists and is not `running`.
+    made. `status` and `remedy` are for a person, about one that exists and is not `running`;
+    `repair` is what a run does by itself about one that is active, empty: nothing.
     """
 
     exists: bool = False
@@ -25,6 +26,7 @@ class Observed:
     running: bool = False
     status: str = ""
     remedy: str = ""
+    repair: str = ""
 
 
 ABSENT = Observed()
@@ -74,7 +76,10 @@ def plan_server(
         active,
         standby,
         (
-            *(f"{name}: {each} is gone or failed: a new machine replaces it" for each in lost),
+            *(
+                f"{name}: {each} is {_loss(observed.get(each, ABSENT))}: a new machine replaces it"
+                for each in lost
+            ),
             *_active_notices(active, deployed, observed.get(active.id, ABSENT)),
             *(
                 f"{name}: {machine.id} is removed, because the network changes: going back to "
@@ -101,6 +106,11 @@ def _reuse(
     return machine.adopt(same[machine.id]) if machine.id in same else machine, lost
 
 
+def _loss(seen: Observed) -> str:
+    """Why a machine counts as lost."""
+    return seen.status if seen.status and not seen.exists and not seen.failed else "gone or failed"
+
+
 def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[str]:
     """That a deployed machine does not run, or that a new one begins with an empty root disk.
 
@@ -123,7 +133,7 @@ def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[st
             key=name,
             remedy=seen.remedy,
         )
-    return [str(FlakeshipError(what, key=name, remedy=seen.remedy))]
+    return [str(FlakeshipError(what, key=name, remedy=seen.repair or seen.remedy))]
 
 
 def removed_servers(names: Collection[str], before: Mapping[str, str]) -> list[str]:

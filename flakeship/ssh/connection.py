@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.ssh import host_keys, log_file
+from flakeship.ssh.login import Login
 from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
 from flakeship.system import tcp, temporary
 from flakeship.system.backoff import backoff
@@ -25,6 +24,10 @@ FAILED = 255  # ssh's own exit code, also of a command that a signal has ended
 BANNER = 3.0  # seconds for the server's first line: QEMU accepts for a guest without network
 REFUSALS = 3  # as many in a row are final: a guest may install its users' keys late
 AFTER_REFUSAL = 4.0  # seconds: sshd locks out addresses that collect many refusals
+UNSIGNED_REMEDY = (
+    "confirm or touch the key at each login, start an agent that holds it, or set "
+    "flakeship:identity to the file of a key that needs neither"
+)
 OUTPUT = MIB  # bytes of a pipe that are kept of a command on the machine
 
 
@@ -40,55 +43,22 @@ class LoginRefusedError(FlakeshipError):
     code = "login-refused"
 
 
+class UnsignedError(LoginRefusedError):
+    """The server would not let the user in without a signature, and got none: it never refused."""
+
+    code = "login-unsigned"
+
+
+class NoKeyError(LoginRefusedError):
+    """Neither a file nor an agent had a key to offer."""
+
+    code = "login-without-key"
+
+
 class HostKeyRefusedError(FlakeshipError):
     """The server has another host key than the pinned ones: nothing was sent to it."""
 
     code = "host-key-refused"
-
-
-@dataclass(frozen=True)
-class Login:
-    """A login attempt: the exit code of ssh and its verbose log; what is not there is empty."""
-
-    code: int
-    log: str
-
-    @property
-    def offered(self) -> list[str]:
-        """The methods that the server offers to a client that has not authenticated yet."""
-        methods = self._find(r"Authentications that can continue: (\S+)").split(",")
-        return [method for method in methods if method]
-
-    @property
-    def method(self) -> str:
-        """How the login succeeded."""
-        return self._find(r'^Authenticated to .* using "([^"]+)"')
-
-    @property
-    def host_key(self) -> str:
-        """The fingerprint of the server's host key."""
-        return self._find(r"Server host key: (\S+ SHA256:\S+)")
-
-    @property
-    def host_key_refused(self) -> bool:
-        """Whether ssh refused the server's host key, or found none of the pinned types."""
-        return bool(self._find("(Host key verification failed|no matching host key type)"))
-
-    @property
-    def denied(self) -> str:
-        """The server's refusal to authenticate."""
-        return self._find(r"(Permission denied \([^)]*\))")
-
-    @property
-    def error(self) -> str:
-        """The last line that is no debugging output."""
-        lines = [line.strip() for line in self.log.splitlines()]
-        messages = [line for line in lines if line and not line.startswith(("debug", "OpenSSH_"))]
-        return messages[-1] if messages else f"ssh ended with exit code {self.code}"
-
-    def _find(self, pattern: str) -> str:
-        found = re.search(pattern, self.log, re.MULTILINE)
-        return found[1] if found else ""
 
 
 class Connection:
@@ -127,14 +97,23 @@ class Connection:
         self._opened.close()
 
     def connect(self, seconds: float) -> None:
-        """Log in as soon as the machine answers. Raises one of the three errors above."""
+        """Log in as soon as the machine answers. Raises one of the errors above.
+
+        A key that is not signed for is no refusal of the server's: a person may have to confirm it,
+        and has until the end.
+        """
         host, refusals, last = self.endpoint, 0, ""
+        unsigned: UnsignedError | None = None
         for left in backoff(seconds):
             try:
                 self._await_banner(min(left, BANNER))
                 self._log_in()
             except UnreachableError as error:
                 last = error.what
+            except UnsignedError as error:
+                log.warning("%s: %s; trying again", host.name, error.what)
+                unsigned = error
+                time.sleep(min(left, AFTER_REFUSAL))
             except LoginRefusedError as error:
                 last = error.what
                 refusals += 1
@@ -143,6 +122,8 @@ class Connection:
                 time.sleep(AFTER_REFUSAL)
             else:
                 return
+        if unsigned:
+            raise unsigned
         raise UnreachableError(
             f"no SSH login as {host.user} on {host.address}:{host.port} within {seconds:.0f} s; "
             f"the last error: {last}",
@@ -225,6 +206,13 @@ class Connection:
             raise HostKeyRefusedError(f"{given}, {pinned} was expected")
         if login.denied:
             who = f"{self.endpoint.user} with {self.endpoint.identity or 'the keys of your agent'}"
+            if login.unsigned:
+                kind = UnsignedError if login.taken else NoKeyError
+                raise kind(
+                    f"the login of {who} was not signed: {login.unsigned}",
+                    key=self.endpoint.name,
+                    remedy=UNSIGNED_REMEDY,
+                )
             raise LoginRefusedError(
                 f"the server refuses the login of {who}: {login.denied}", key=self.endpoint.name
             )

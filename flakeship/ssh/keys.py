@@ -6,36 +6,46 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from flakeship.model.errors import SettingError
-from flakeship.system.files import make_directory, refuse_links, write
+from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.ssh import public_key
+from flakeship.ssh.options import literal
+from flakeship.system.files import read, refuse_links, write
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
+KEY_LIKE = ("ssh-", "ecdsa-", "sk-", "-----")  # how keys begin, and no paths
+LARGEST = 256 * 1024  # bytes of a file of keys
+REMEDY = "write the text `ssh-ed25519 AAAA…`, or the file whose name ends in .pub"
 
 
-def public_keys(configured: list[str]) -> list[str]:
+def public_keys(configured: Sequence[str]) -> list[str]:
     """The public keys of every image: the configured ones, each a key or a file of keys.
 
-    Without any it is the checkout's own, which is made where it is missing. Raises SettingError.
+    Without any it is the checkout's own, which is made where it is missing. Raises SettingError,
+    and FlakeshipError where the own key cannot be used.
     """
     if not configured:
         return [_own_key()]
-    return [_valid(key) for entry in configured for key in _keys(entry)]
+    return [key for number, entry in enumerate(configured) for key in _keys(number, entry)]
 
 
-def directory(stack: str, keys: list[str]) -> Path:
+def directory(stack: str, keys: Sequence[str]) -> Path:
     """The directory with the file authorized_keys, the input `access` of the flake."""
     path = Path(".state", stack, "access")
     file = path / "authorized_keys"
     text = "".join(f"{key}\n" for key in keys)
-    if file.is_symlink() or not file.is_file() or file.read_text() != text:
+    if file.is_symlink() or read(file) != text:
         write(file, text)
     return path
 
 
 def identity(file: str, authorized_keys: Sequence[str]) -> str:
-    """The private key file to log in with; empty: the user's agent. SettingError without both."""
+    """The private key file to log in with; empty: the user's agent.
+
+    Raises SettingError without both, and FlakeshipError for a path that ssh cannot be given.
+    """
     if file:
+        literal(Path(file).expanduser(), "flakeship:identity")
         return str(Path(file).expanduser())
     if not authorized_keys:
         return str(OWN_KEY)
@@ -51,37 +61,63 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
 
 def _own_key() -> str:
     public = OWN_KEY.with_suffix(".pub")
-    if not OWN_KEY.is_file():
-        make_directory(OWN_KEY.parent)
+    if not OWN_KEY.exists():
         refuse_links(OWN_KEY)
+        OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         public.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
-    if not public.is_file():
-        write(public, run(["ssh-keygen", "-y", "-f", OWN_KEY]).stdout)
-    return public.read_text().strip()
-
-
-def _keys(entry: str) -> list[str]:
-    if " " in entry:
-        return [entry.strip()]
-    path = Path(entry).expanduser()
-    if not path.is_file():
-        raise SettingError(
-            "must be a public key or a file with public keys",
-            key="flakeship:authorizedKeys",
-            given=entry,
+    derived = run(["ssh-keygen", "-y", "-P", "", "-f", OWN_KEY], check=False)
+    own = derived.stdout.strip()
+    if derived.code != 0 or public_key.fault(own):
+        raise FlakeshipError(
+            "the login key of this checkout cannot be used",
+            code="own-key-unusable",
+            key=str(OWN_KEY),
+            remedy="restore it from a backup; or remove it and its .pub: the next run makes "
+            "another key, and with it new releases and machines",
+            details=derived.stderr.strip().splitlines()[-1:],
         )
-    lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+    # the file may have another comment, which is part of every image
+    known = public.read_text(errors="replace").strip() if public.is_file() else ""
+    if known.split(" ")[:2] != own.split(" ")[:2] or public_key.fault(known):
+        write(public, f"{own}\n")
+        return own
+    return known
 
 
-def _valid(key: str) -> str:
-    """Refuse anything but a public key, above all a private one, without repeating it."""
-    kind, _, rest = key.partition(" ")
-    if kind.startswith(("ssh-", "ecdsa-", "sk-")) and rest.startswith("AAAA"):
-        return key
-    raise SettingError(
-        "an entry is not a public key",
-        key="flakeship:authorizedKeys",
-        remedy="write the text `ssh-ed25519 AAAA…`, or the file whose name ends in .pub",
-    )
+def _keys(number: int, entry: str) -> list[str]:
+    """The keys of one entry. What is no key is never repeated: it may be a private one."""
+    key = f"flakeship:authorizedKeys[{number}]"
+    text = entry.strip()
+    if text.startswith(KEY_LIKE) or "\n" in text:
+        found, where = [(text, "")], ""
+    else:
+        where = text if text.startswith(("~", "/", ".")) else ""
+        lines = enumerate(_text(key, text, where).split("\n"), 1)
+        found = [(line.strip(), f"{where} line {count}".strip()) for count, line in lines]
+        found = [(line, place) for line, place in found if line and not line.startswith("#")]
+    if not found:
+        raise SettingError(
+            "must have a public key, and has none", key=key, given=where, remedy=REMEDY
+        )
+    for line, place in found:
+        if wrong := public_key.fault(line):
+            raise SettingError(
+                wrong, key=key, given=place, allowed=", ".join(public_key.TYPES), remedy=REMEDY
+            )
+    return [line for line, _ in found]
+
+
+def _text(key: str, path: str, shown: str) -> str:
+    try:
+        file = Path(path).expanduser()
+        if not file.is_file():
+            why = "is a directory" if file.is_dir() else "there is no such file"
+        elif file.stat().st_size > LARGEST:
+            why = f"has more than {LARGEST} bytes"
+        else:
+            return file.read_text(errors="replace")
+    except (OSError, ValueError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "there is no such file"
+    what = f"must be a public key or a file with public keys ({why})"
+    raise SettingError(what, key=key, given=shown, remedy=REMEDY)

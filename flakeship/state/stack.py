@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -13,7 +15,7 @@ from pydantic import ValidationError
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.sizes import MIB
-from flakeship.state import outputs
+from flakeship.state import choice, outputs
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import Kind
 from flakeship.system.process import run
@@ -117,8 +119,10 @@ class Stack:
 
 def selected() -> Stack:
     """The stack that Pulumi has selected. Raises FlakeshipError where there is none."""
+    choice.refuse_other_checkout(os.environ, Path.cwd())
     try:
         name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
+        choice.own_name(name)
         exported = json.loads(run(["pulumi", "stack", "export"], most=MOST).stdout)
     except CommandError as error:
         if error.exit_code is None:

@@ -99,10 +99,15 @@ class Verified:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """Orphaned resources: what was removed, and lines about what a person has to decide on."""
+    """Orphaned resources: what was removed, and lines about what a person has to decide on.
+
+    `blocking` are commands that remove what others have put where it keeps the stack from being
+    destroyed.
+    """
 
     removed: Sequence[str] = ()
     left: Sequence[str] = ()
+    blocking: Sequence[str] = ()
 
 
 class Operator(Protocol):

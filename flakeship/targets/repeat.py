@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from flakeship.model.errors import FlakeshipError
@@ -11,6 +13,10 @@ from flakeship.model.machine import MachineId
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
+from flakeship.verify.request import VerifyRequest
+
+AT_ONCE = 4  # machines: one that is silent does not hold up the others
+DEADLINE = 30.0  # seconds for SSH to a machine that was verified before: it does not boot now
 
 
 class NoSnapshots:
@@ -46,15 +52,24 @@ def verifications(stack: Stack, server: str) -> list[tuple[str, Resource]]:
 
 
 def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verified]:
-    """Run them all, also after a failure. Raises FlakeshipError with the report of each failure."""
+    """Run them all side by side. Raises FlakeshipError with the report of each that fails."""
     done: list[Verified] = []
     failed: list[str] = []
-    for verify in verifications:
-        try:
-            done.append(verify())
-        except FlakeshipError as error:
-            failed.append(str(error))
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        for running in [pool.submit(verify) for verify in verifications]:
+            try:
+                done.append(running.result())
+            except FlakeshipError as error:
+                failed.append(str(error))
+    finally:  # an interruption does not wait for them
+        pool.shutdown(wait=False, cancel_futures=True)
     if failed:
         first, *rest = "\n\n".join(failed).split("\n")
         raise FlakeshipError(first, code="checks-failed", details=rest)
     return done
+
+
+def hurried(request: VerifyRequest) -> VerifyRequest:
+    """The request for a machine that was verified before."""
+    return replace(request, deadline=min(request.deadline, DEADLINE))

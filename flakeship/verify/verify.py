@@ -25,6 +25,7 @@ from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
 log = logging.getLogger(__name__)
 
 NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
+LEAST_WAIT = 10.0  # seconds for the system to have started, where SSH answers at the last moment
 NOT_SERVING = "No traffic was moved: what served before still does."  # before the cutover
 
 
@@ -97,7 +98,8 @@ def _verify(
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
         announced = bool(announced_keys(console))
         checks = schedule(request, connection, pinned, context.checks, announced=announced)
-        results = run_checks(checks, request, route, connection, outside.PATIENCE)
+        left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
+        results = run_checks(checks, request, route, connection, outside.PATIENCE, wait=left)
     refuse_failed(machine, results)
     last = announced_keys(console)
     if last and not host_keys.same(last, keys):

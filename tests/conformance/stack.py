@@ -95,6 +95,7 @@ class Deployed:
             patch.setattr(program, "report_changes", nothing)
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)
+            patch.setattr(pulumi, "ResourceHook", lambda *_: None)
             patch.setattr(pulumi, "ResourceHookBinding", lambda **_: None)
             return small_engine.run(
                 program.program,

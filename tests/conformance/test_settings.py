@@ -74,6 +74,7 @@ def test_an_unknown_key_is_refused_where_it_is(deployed: Deployed) -> None:
 def test_what_the_target_cannot_do_is_refused(deployed: Deployed) -> None:
     can = deployed.spec.features
     port = {"port": 80, "allowFrom": ["192.0.2.0/24"]}
+    forwarded = {"port": 80, "hostPort": 8080}
     asked: list[tuple[bool, dict[str, Any], str]] = [
         (
             can.data_disks,
@@ -84,6 +85,11 @@ def test_what_the_target_cannot_do_is_refused(deployed: Deployed) -> None:
             can.sources,
             {"servers": first_server(deployed, ports=[port], checks=[])},
             "flakeship:servers[0].ports[0].allowFrom",
+        ),
+        (
+            can.host_ports,
+            {"servers": first_server(deployed, ports=[forwarded], checks=[])},
+            "flakeship:servers[0].ports[0].hostPort",
         ),
         (can.no_servers, {"servers": []}, "flakeship:servers"),
         (can.standby, {"standbyReleases": 2, "retainReleases": 5}, "flakeship:standbyReleases"),

@@ -62,14 +62,10 @@ def recovers(directory: Path) -> bool:
 
     A guest that was paused is resumed: by a person, or by QEMU when a write failed.
     """
-    resumed = False
+    if state(directory) in _STOPPED and _sent(directory, "cont"):
+        time.sleep(PROBE_SECONDS)  # a disk that is still full stops it again at once
     for _ in backoff(PATIENCE_SECONDS, most=0.1):
-        found = state(directory)
-        if found in _STOPPED and not resumed:
-            resumed = _sent(directory, "cont")
-            # a disk that is still full stops it again at once
-            time.sleep(PROBE_SECONDS)
-        elif found in _FINAL:
+        if (found := state(directory)) in _FINAL:
             return found == "running"
     return False
 

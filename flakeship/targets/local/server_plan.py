@@ -9,7 +9,7 @@ from flakeship.config.server import AnyServer
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.model.release import Artifact, Release
 from flakeship.state.outputs import ServerOutput
 from flakeship.system.tcp import LOOPBACK
@@ -93,7 +93,7 @@ class ServerPlan(InStack):
             memory=self.server.memory,
             disk=self.server.disk,
             subnet=self.subnet,
-            ports=[port.port for port in self.server.declared if port.transport == "tcp"],
+            ports=tcp_numbers(self.server.declared),
             data_disks=sorted(self.server.data_disks),
             boot=self.boot,
             workstation=self.workstation,

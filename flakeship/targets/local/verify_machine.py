@@ -10,7 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.system.process import Shell
 from flakeship.system.tcp import LOOPBACK
-from flakeship.targets.local import condition, guest, isolation, qemu_process
+from flakeship.targets.local import condition, copies, guest, isolation, qemu_process
 from flakeship.targets.local.resources import CutoverRequest, VerifyMachineRequest
 from flakeship.verify import verify
 from flakeship.verify.checks.verdict import refuse_failed
@@ -44,17 +44,27 @@ def verify_machine(
 
 @contextmanager
 def named_stop(request: VerifyMachineRequest) -> Iterator[None]:
-    """Name what QEMU says of a machine whose checks fail because it does not run."""
+    """Name what QEMU says of a machine that does not run, before its checks and after they failed.
+
+    Raises FlakeshipError: machine-elsewhere, machine-stopped, disk-full.
+    """
+    directory = Path(request.console).parent
+    copies.refuse_elsewhere(directory)
+    if stop := _stop(directory):
+        raise stop
     try:
         yield
     except FlakeshipError as error:
-        directory = Path(request.console).parent
-        status = qemu_process.state(directory)
-        if status in (condition.RUNNING, condition.SILENT):
-            raise
-        stop = condition.stopped(directory, status)
-        stop.details = (error.what, *error.details)
-        raise stop from error
+        if stop := _stop(directory):
+            stop.details = (error.what, *error.details)
+            raise stop from error
+        raise
+
+
+def _stop(directory: Path) -> FlakeshipError | None:
+    status = qemu_process.state(directory)
+    runs = status in (condition.RUNNING, condition.SILENT)
+    return None if runs else condition.stopped(directory, status)
 
 
 def check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:

@@ -16,7 +16,7 @@ from flakeship.targets.openstack.inventory import Inventory, Server
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network import floating_ips, networks
 from flakeship.targets.openstack.outputs import deployed, server_details
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import STARTS, Bastion
 from flakeship.targets.openstack.settings import CloudServer, CloudSettings
 
 
@@ -61,7 +61,7 @@ class PlanningContext:
         """What Nova has of the stack's machines, by their ids."""
         named = defaultdict(list)
         for server in self.owned:
-            named[server.name].append(server)
+            named[server.machine].append(server)
         return {name: self._observe(servers) for name, servers in named.items()}
 
     def _observe(self, servers: Sequence[Server]) -> Observed:
@@ -70,22 +70,52 @@ class PlanningContext:
             client(self.settings.options.cloud, f"server {verb} {first.id}")
             for verb in ("start", "show")
         )
+        connected = any(self._connected(server) for server in servers)
+        starts = "starts it and " if first.status in STARTS else ""
         return Observed(
-            exists=states != {"ERROR"},
+            exists=states != {"ERROR"} and connected,
             failed="ERROR" in states,
             running="ACTIVE" in states,
-            status=f"{first.status} in Nova",
+            status=f"{first.status} in Nova" if connected else "without its port",
             remedy=f"start it with `{start}`; `{show}` shows more",
+            repair=f"this run {starts}verifies it again",
         )
+
+    def _connected(self, server: Server) -> bool:
+        """Whether a server has the port that it was made with, or at least one.
+
+        Without it serves nobody, and Pulumi would replace it in place.
+        """
+        if server.addresses is None:
+            return True
+        private = self.private.get(server.machine)
+        return private in server.addresses if private else bool(server.addresses)
+
+    @cached_property
+    def private(self) -> Mapping[str, str]:
+        """The private addresses of the active machines of the last good run, by their ids."""
+        servers = self.desired.outputs.servers.values()
+        return {server.machine: server_details(server).private for server in servers}
 
     def exists(self, machine: Machine) -> bool:
         """Whether Nova has a machine, and not in ERROR."""
         return self.observed.get(machine.id, ABSENT).exists
 
+    @property
+    def port_security(self) -> bool:
+        """Whether the servers' network takes security groups; one of the stack's own does."""
+        given = self.networks.network
+        return all(n.port_security for n in self.inventory.networks if n.id == given)
+
+    @property
+    def standing(self) -> set[str]:
+        """The ids of the machines of the last good run that the cloud still has."""
+        return {m.id for machines in self.deployed.values() for m in machines if self.exists(m)}
+
     def of_release(self, server: CloudServer) -> list[Server]:
         """The usable servers that run a server's release: a failed run left some of any shape."""
         prefix = str(MachineId.of(server.name, self.release(server), ""))
-        return [s for s in self.owned if s.status != "ERROR" and s.name.startswith(prefix)]
+        return [s for s in self.owned if s.status != "ERROR" and s.machine.startswith(prefix)]
 
 
 def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:

@@ -21,16 +21,21 @@ class Flavor:
 
 @dataclass(frozen=True)
 class Image:
-    """An image with our tag."""
+    """An image with our tag; `visibility` and `hidden` are Glance's, empty and None: not known."""
 
     id: str
     name: str
     status: str
+    visibility: str = ""
+    hidden: bool | None = None
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server of Nova's; `image` is empty where it boots from a volume."""
+    """A server of Nova's; `image` is empty where it boots from a volume.
+
+    `marked` is the id of a machine in its metadata. `addresses` is None while they may yet come.
+    """
 
     id: str
     name: str
@@ -39,16 +44,24 @@ class Server:
     flavor: str = ""
     project: str = ""
     stack: str = ""
+    marked: str = ""
+    addresses: frozenset[str] | None = None
+
+    @property
+    def machine(self) -> str:
+        """The id of the machine that it was made as: a person may have renamed it."""
+        return self.marked or self.name
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network that the project may use."""
+    """A network that the project may use; without `port_security` it takes no security groups."""
 
     id: str
     name: str
     external: bool = False
     subnets: bool = True
+    port_security: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,10 @@ class Address:
     name: str = ""
 
 
+# a security group's rule: direction, ethertype, protocol, first and last port, source
+GroupRule = tuple[str, str, str, int, int, str]
+
+
 @dataclass(frozen=True)
 class Inventory:
     """Everything that a plan needs to know of a cloud, and of the workstation.
@@ -68,7 +85,10 @@ class Inventory:
     `left` is what the quota still allows, by the names of `openstack quota show` (ram in MiB); a
     missing name is unlimited. `everywhere`: `servers` are those of all projects, not of ours alone.
     `identity` is the private key file that the checks log in with, empty: the user's agent.
-    `user_data` has the text of each file that the settings name.
+    `user_data` has the text of each file that the settings name. `user` and `region` are those of
+    the login. `groups` are the rules of our security groups by name, None: not known. `volumes`:
+    the cloud has Cinder. `keypairs` are the user's, where the settings name one. `metadata` is how
+    many entries a server may have, 0: not known.
     """
 
     project: str
@@ -83,6 +103,21 @@ class Inventory:
     addresses: list[Address] = field(default_factory=list)
     identity: str = ""
     user_data: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    region: str = ""
+    groups: Mapping[str, frozenset[GroupRule]] | None = None
+    volumes: bool = True
+    keypairs: list[str] | None = None
+    metadata: int = 0
+
+    def identity_of(self, cloud: str) -> str:
+        """A line about the login: where a run acts, and as whom."""
+        parts = [
+            f"project {self.project_name} ({self.project})",
+            f"region {self.region}" if self.region else "",
+            f"user {self.user}" if self.user else "",
+        ]
+        return f"cloud {cloud or 'of the shell'}: {', '.join(filter(None, parts))}"
 
     def users(self, image: str) -> list[Server]:
         """The servers that boot from an image."""

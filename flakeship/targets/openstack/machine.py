@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from flakeship.model.ports import tcp_numbers
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.network.networks import Rule, group_name, rules_of
-from flakeship.targets.openstack.requests import Access, Bastion, VerifyServerRequest
-from flakeship.targets.openstack.settings import CloudServer, NetworkSettings, Placement
+from flakeship.targets.openstack.requests import (
+    Access,
+    Bastion,
+    Placement,
+    VerifyServerRequest,
+)
+from flakeship.targets.openstack.resources import MACHINE
+from flakeship.targets.openstack.settings import CloudServer, NetworkSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine(PlannedMachine):
     """`network` and `pool` are ids of networks that exist, empty where there is none.
 
-    `bastion` is the server that was active when this one was planned first.
+    `bastion` is the server that was active when this one was planned first. Without `port_security`
+    its network takes no security groups.
     """
 
     cloud: str
@@ -28,6 +36,7 @@ class Machine(PlannedMachine):
     access: Access
     placement: Placement = ""
     bastion: Bastion | None = None
+    port_security: bool = True
 
     @property
     def traits(self) -> Sequence[object]:
@@ -42,8 +51,8 @@ class Machine(PlannedMachine):
             self.flavor.name,
             self.location,
             self.placement,
-            sorted(port.port for port in ports if port.transport == "tcp"),
-            *sorted(port.label for port in ports if port.transport == "udp"),
+            sorted(tcp_numbers(ports)),
+            *sorted(p.label for p in ports if p.span and (p.transport == "udp" or not p.fixed)),
             options.user_data,
             options.keypair,
             options.volume,
@@ -61,14 +70,14 @@ class Machine(PlannedMachine):
         A flavor that was created anew under its name is another one, and would resize the server.
         Another bastion is no reason to verify a machine again.
         """
-        machine = replace(self, flavor=deployed.flavor)
+        machine = replace(self, flavor=deployed.flavor, port_security=deployed.port_security)
         kept = replace(machine, bastion=deployed.bastion)
         return kept if kept.verification == deployed.verification else machine
 
     @property
     def metadata(self) -> dict[str, str]:
         """The settings' own metadata, and the ownership tags, which it cannot replace."""
-        return self.server.options.metadata | self.owner.tags
+        return self.server.options.metadata | self.owner.tags | {MACHINE: self.id}
 
     @property
     def disk(self) -> int:
@@ -101,5 +110,6 @@ class Machine(PlannedMachine):
             pool=self.pool,
             verify=replace(self.checks, disk=self.disk),
             bastion=self.bastion,
-            restricted=sorted(p.port for p in ports if p.allow_from and p.transport == "tcp"),
+            placement=self.placement,
+            restricted=sorted(tcp_numbers(p for p in ports if p.allow_from)),
         )

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
-from flakeship.rollout import orphans
+from flakeship.ssh import options
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.openstack import owned_resources
-from flakeship.targets.openstack.api import connection as api
-from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.outputs import server_details, stack_details
-from flakeship.targets.openstack.requests import Published, VerifyServerRequest
-from flakeship.targets.openstack.resources import GLANCE_IMAGE, PORT
-from flakeship.targets.repeat import NoSnapshots, repeated
-
-if TYPE_CHECKING:
-    from openstack.connection import Connection
+from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.resources import PORT
+from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +48,11 @@ class OpenStackOperator(NoSnapshots):
         if name not in servers:
             return self._machine(name)
         server = servers[name]
-        *words, destination = shlex.split(server.ssh)
+        *words, destination = options.words(server.ssh, f"server {name}")
         if server_details(server).bastion:
             return [*words, destination]
         if bastion := self._bastion():
-            proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:{SSH}"
+            proxy = f"ProxyCommand={_through(bastion, destination.partition('@')[2])}"
             return [*words, "-o", proxy, destination]
         log.info(
             "%s has only the private address %s, and no server of the stack is a bastion: use a "
@@ -89,7 +80,7 @@ class OpenStackOperator(NoSnapshots):
         keys = own.result(Evidence).host_keys if own else []
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
         endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
-        return SshOptions(endpoint, keys, proxy=f"{bastion.ssh} -W {address}:{SSH}").login()
+        return SshOptions(endpoint, keys, proxy=_through(bastion, address)).login()
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with their address."""
@@ -104,8 +95,9 @@ class OpenStackOperator(NoSnapshots):
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
+            request = resource.request(VerifyServerRequest)
             evidence = verify_server.verify_existing(
-                resource.request(VerifyServerRequest),
+                replace(request, verify=hurried(request.verify)),
                 resource.printed,
                 self.stack.name,
                 active=machine in active,
@@ -130,68 +122,12 @@ class OpenStackOperator(NoSnapshots):
 
     def sweep(self) -> SweepResult:
         """Remove what certainly nobody uses, and list the rest with the commands that remove it."""
-        return sweep(self.stack, self.cloud)
+        from flakeship.targets.openstack import sweep  # noqa: PLC0415 - it needs the SDK
+
+        return sweep.sweep(self.stack, self.cloud)
 
 
-def sweep(stack: Stack, cloud: str) -> SweepResult:
-    """See flakeship.rollout.orphans; `cloud` is as for `connected`, no run may be under way.
-
-    Raises FlakeshipError where the cloud cannot be read. With an empty state that is a line of the
-    result instead: nothing proves then that the stack ever was there.
-    """
-
-    def remove(resource: orphans.OwnedResource) -> None:
-        kind = next(kind for kind in owned_resources.KINDS if kind.name == resource.kind)
-        rest.delete(
-            rest.client(connection, kind.service),
-            f"{kind.collection}/{resource.id}",
-            f"{resource.kind} {resource.name}",
-            client(cloud, owned_resources.removal(resource)),
-            wait=resource.kind == "server",
-        )
-
-    try:
-        with api.connected(cloud) as connection:
-            swept = orphans.sweep_stack(stack, partial(_unrecorded, connection), remove)
-            project = api.login(connection).project_name
-            where = f"the project {project} of {connection.config.name}"
-    except FlakeshipError as error:
-        if stack.resources:
-            raise
-        return SweepResult(left=[f"the state is empty, and the cloud was not inspected: {error}"])
-    removed = [f"{each.kind} {each}" for each in swept.removed]
-    if not swept.left:
-        return SweepResult(removed)
-    left = [
-        f"found resources of the stack {stack.name} in {where} that are not in its state.",
-        "They may belong to another checkout with a stack of the same name. If not, remove them in "
-        "this order:",
-        *(f"  {client(cloud, owned_resources.removal(each))}  # {each}" for each in swept.left),
-    ]
-    return SweepResult(removed, left)
-
-
-def _unrecorded(connection: Connection, stack: Stack) -> orphans.Unrecorded:
-    read = datetime.now(UTC)
-    token = api.login(connection)
-    project = str(token.project_id)
-    expected = stack_details(stack.outputs, stack.name).project or project
-    if expected != project:
-        raise FlakeshipError(
-            f"the stack is in the project {expected}, and these credentials are for "
-            f"{token.project_name} ({project})",
-            code="project-mismatch",
-            key=stack.name,
-            remedy="choose the right cloud by OS_CLOUD or flakeship:openstack.cloud",
-        )
-    owned = owned_resources.of_stack(stack.name, owned_resources.list_all(connection, project))
-    held = held_ids(stack)
-    return orphans.Unrecorded([each for each in owned if each.id not in held], held, read)
-
-
-def held_ids(stack: Stack) -> set[str]:
-    """The ids of everything that the state holds; images are made by commands."""
-    ids = {resource.id for resource in stack.resources}
-    ids |= {each.result(Published).id for each in stack.of(GLANCE_IMAGE).values() if each.printed}
-    published = stack_details(stack.outputs, stack.name).published
-    return ids | {image.id for image in published.values()}
+def _through(bastion: ServerOutput, address: str) -> str:
+    """The command whose input and output are a connection to that address."""
+    login = shlex.join(options.words(bastion.ssh, f"machine {bastion.machine}"))
+    return f"{login} -W {ipaddress.ip_address(address)}:{SSH}"

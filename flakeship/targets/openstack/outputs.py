@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, located
 from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
@@ -23,22 +23,28 @@ class ServerDetails:
     """What the target keeps of a server.
 
     `port` is the id of the active machine's port, `fixed`: the address is the port's own,
-    `released`: it goes with the server. `bastion` is for the checks of other servers.
+    `released`: it goes with the server. `private` is the address of that port. `bastion` is for the
+    checks of other servers.
     """
 
     port: str = ""
     flavor: str = ""
     fixed: bool = False
     released: bool = False
+    private: str = ""
     bastion: Bastion | None = None
 
 
 @dataclass(frozen=True)
 class StackDetails:
-    """What the target keeps of a stack: its project, and its images by release."""
+    """What the target keeps of a stack: its project, and its images by release.
+
+    `repairs` counts, by the name of a resource or group, how often it was found changed by hand.
+    """
 
     project: str = ""
     published: Mapping[str, Publication] = field(default_factory=dict)
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 def server_output(
@@ -54,6 +60,7 @@ def server_output(
         machine.flavor.name,
         fixed=not stable,
         released=machine.server.options.address == "floating",
+        private=private,
         bastion=Bastion(machine.id, address, user, keys) if reachable else None,
     )
     return ServerOutput(
@@ -61,7 +68,7 @@ def server_output(
         machine=machine.id,
         release=machine.release.name,
         address=address,
-        ports={port.label: f"{address}:{port.port}" for port in machine.server.declared},
+        ports=located(machine.server.declared, address),
         ssh=login.command_line(),
         checks=f"{len(evidence.checks)} passed",
         details=codec.plain(details),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.flavors.special_hardware import OWNER_KEY
 from flakeship.targets.openstack.inspect import TAG
-from flakeship.targets.openstack.resources import tags_in
+from flakeship.targets.openstack.resources import MACHINE, SECURITY_GROUP, tags_in
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 Object = Mapping[str, Any]
 Lists = Mapping[str, Sequence[Object]]  # all objects of a project, by the keys of KINDS
 
-SECURITY_GROUP = "The declared ports of servers"  # the description of every one of ours
 INTERFACE = "router interface"  # a port by which a router is in a network; removed before either
 
 
 @dataclass(frozen=True)
 class _Scope:
-    """How the objects of one stack are recognized.
+    """How the objects of one stack are recognized: their ids, and a predicate for each kind.
 
     Tags come only after an object, and a kill comes in between: an object without any is recognized
     by its name, its description, or the network that it is on.
@@ -153,6 +152,16 @@ def of_stack(stack: str, lists: Lists) -> list[OwnedResource]:
     ]
 
 
+def own_networks(
+    stack: str, lists: Lists, held: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The ids of a stack's networks, and of its routers; `held` are the ids in its state."""
+    scope = _Scope.of(stack, lists)
+    held_networks = {each["id"] for each in lists["networks"] if each["id"] in held}
+    held_routers = {each["id"] for each in lists["routers"] if each["id"] in held}
+    return scope.networks | held_networks, scope.routers | held_routers
+
+
 def removal(resource: OwnedResource) -> str:
     """The words of the client `openstack` that remove it."""
     if resource.kind == INTERFACE:
@@ -167,10 +176,15 @@ def owner_of(found: Object) -> Owner:
     return Owner.read({key: str(value) for key, value in whole.items()})
 
 
+def _plugged(port: Object, server: Object) -> bool:
+    """Whether a port is a server's; while that is being built only the names tell."""
+    machine = (server.get("metadata") or {}).get(MACHINE)
+    waits = not port["device_id"] and bool(machine) and port.get("name") == machine
+    return bool(port["device_id"] == server["id"] or (waits and owner_of(port).stack))
+
+
 def _resource(kind: Kind, found: Object, ports: Sequence[Object]) -> OwnedResource:
-    own_ports = [
-        port for port in ports if kind.name == "server" and port["device_id"] == found["id"]
-    ]
+    own_ports = [port for port in ports if kind.name == "server" and _plugged(port, found)]
     created = found.get("created_at") or found.get("created")
     return OwnedResource(
         kind.name,

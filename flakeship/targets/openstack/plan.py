@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
@@ -12,9 +12,9 @@ from flakeship.rollout import retention
 from flakeship.rollout.replace import removed_servers
 from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.ssh import keys
-from flakeship.targets.openstack import preflight
+from flakeship.targets.openstack import accepted, drift, preflight, user_data
 from flakeship.targets.openstack.context import PlanningContext, planning_context
-from flakeship.targets.openstack.inspect import inspect, read_user_data
+from flakeship.targets.openstack.inspect import inspect
 from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.outputs import stack_details
@@ -24,7 +24,10 @@ from flakeship.targets.openstack.settings import CloudSettings
 
 @dataclass(frozen=True)
 class StackPlan:
-    """See flakeship.targets.base.Plan; `uploads` counts those of each image that stays."""
+    """See flakeship.targets.base.Plan; `uploads` counts those of each image that stays.
+
+    `repairs` is as in StackDetails: a higher number makes a resource anew, or runs it again.
+    """
 
     context: PlanningContext
     machines: MachinesPlan
@@ -32,6 +35,7 @@ class StackPlan:
     uploads: Mapping[str, int]
     max_image_disk: Mapping[str, int]
     warnings: Sequence[str]
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def releases(self) -> Mapping[str, Release]:
@@ -45,6 +49,14 @@ class StackPlan:
 
     @property
     def facts(self) -> list[str]:
+        """Whose cloud it is, and the sizes of new machines."""
+        return [
+            self.context.inventory.identity_of(self.context.settings.options.cloud),
+            *self.sizes,
+        ]
+
+    @property
+    def sizes(self) -> list[str]:
         """The sizes of new machines."""
         return [
             f"{m.server.name}: {m.id} gets {m.flavor.name} ({m.flavor.vcpus} vCPUs, "
@@ -69,9 +81,10 @@ class OpenStackTarget:
         """Read the files that the settings name, and every list of the cloud once, in a thread."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)
-        user_data = read_user_data(given)
-        found = await asyncio.to_thread(inspect, given.options.cloud)
-        return replace(found, identity=identity, user_data=user_data)
+        texts = user_data.read(given)
+        keypairs = any(server.options.keypair for server in given.servers)
+        found = await asyncio.to_thread(inspect, given.options.cloud, keypairs=keypairs)
+        return replace(found, identity=identity, user_data=texts)
 
     def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:
         """Machines, flavors, images and addresses.
@@ -81,6 +94,7 @@ class OpenStackTarget:
         """
         before = stack_details(desired.outputs, desired.stack)
         preflight.check_access(before.project, inventory)
+        accepted.check(desired.settings, inventory)
         context = planning_context(desired, inventory)
         machines = plan_machines(context)
         verified = {record.name for record in desired.ledger} if context.ephemeral else set()
@@ -91,6 +105,7 @@ class OpenStackTarget:
         ]
         preflight.check_quota(context, new)
         retained = _retain(context, machines, before.published)
+        drifts = drift.find(context, machines)
         servers, output = context.settings.instances, desired.outputs.servers
         released = floating_ips.released(output)
         usable = {image.id for image in inventory.images if image.status == "active"}
@@ -109,9 +124,12 @@ class OpenStackTarget:
                 *machines.notices,
                 *floating_ips.moves({m.server.name: m.id for m in machines.active}, output),
                 *removed_servers([server.name for server in servers], released),
-                *floating_ips.drifted(servers, output, inventory),
+                *(found.notice for found in drifts if found.notice),
+                *accepted.unenforced(machines.active),
+                *floating_ips.taken(context.settings.instances, inventory, output),
                 *retained.notices,
             ],
+            repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
         )
 
 
@@ -121,7 +139,7 @@ def _retain(
     """The releases whose images stay: those of the settings, and those that are in use."""
     inventory = context.inventory
     staying = {machine.id for machine in (*machines.active, *machines.standby)}
-    removed = {server.id for server in context.owned if server.name not in staying}
+    removed = {server.id for server in context.owned if server.machine not in staying}
     hidden = context.settings.options.visibility != "private" and not inventory.everywhere
     blind = (
         f"your role in {inventory.project_name} cannot see whether servers of other projects boot "

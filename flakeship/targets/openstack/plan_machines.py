@@ -147,6 +147,7 @@ def _machine_of(
         identity=inventory.identity,
         deadline=float(context.settings.boot_timeout),
         placement=options.placement,
+        port_security=context.port_security,
         # a server that does not stay is verified in the same way every time
         bastion=None
         if context.ephemeral

@@ -64,7 +64,11 @@ def check_quota(context: PlanningContext, new: Sequence[Machine]) -> None:
     placed = {m.release.name for m in new} - {m.release.name for m in running}
     needed = needs(
         [machine.flavor for machine in new],
-        groups={m.security_group: len(m.rules) for m in new if m.security_group not in groups},
+        groups={
+            m.security_group: len(m.rules)
+            for m in new
+            if m.security_group not in groups and m.port_security
+        },
         network=None if options.network.name or has_network or not new else options.network,
         addresses=floating_ips.missing(context.settings.instances, inventory, context.stack),
         temporary=min(len(new), options.boot_concurrency) if temporary else 0,
@@ -98,7 +102,7 @@ def needs(
         server_groups=server_groups,
     )
     for rules in (groups or {}).values():
-        # Neutron adds two rules of its own to a group: all outgoing traffic, IPv4 and IPv6
+        # two more let everything out, IPv4 and IPv6
         found.update(security_groups=1, security_group_rules=rules + 2)
     if network:
         subnets = 2 if network.ipv6 else 1

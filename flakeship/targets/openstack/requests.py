@@ -15,6 +15,11 @@ from flakeship.verify.request import VerifyRequest
 
 # how the checks reach a server that has no public address yet
 Access = Literal["floating", "bastion", "direct"]
+# Nova's policy for the hypervisors of the servers of a release
+Placement = Literal["", "anti-affinity", "soft-anti-affinity"]
+STARTS = {"SHUTOFF": "os-start", "PAUSED": "unpause", "SUSPENDED": "resume"}
+"""The action of Nova's that makes a server run again, by its status."""
+
 Visibility = Literal["private", "shared", "community", "public"]  # Glance's word for who may use it
 
 
@@ -24,6 +29,7 @@ class PublishRequest:
 
     `min_ram` is in MiB. `publication` counts the uploads: an image that was deleted behind our back
     gets the next number. A new image is hidden (os_hidden) until a VisibilityRequest shows it.
+    `repair` counts how often somebody had changed its visibility.
     """
 
     cloud: str
@@ -34,6 +40,7 @@ class PublishRequest:
     properties: Mapping[str, str]
     visibility: Visibility
     publication: int = 1
+    repair: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class VisibilityRequest:
     cloud: str
     shown: list[str]
     hidden: list[str]
+    repair: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ class VerifyServerRequest:
     verify: VerifyRequest
     bastion: Bastion | None = None
     restricted: list[int] = field(default_factory=list)
+    placement: Placement = ""
+    repair: int = 0
 
     @property
     def machine(self) -> str:

@@ -16,6 +16,14 @@ SERVER_GROUP = Kind("placement")  # a release; no server has this prefix
 ADDRESS = Kind("address")  # a floating IP; a server
 CUTOVER = Kind("cutover")  # the association of the address with the active machine; a server
 
+IMAGE_VISIBILITY = "image-visibility"
+"""The name of the resource that shows and hides the images."""
+
+SECURITY_GROUP = "The declared ports of servers"  # the description of every one of ours
+
+MACHINE = "flakeship_machine"
+"""The metadata of a server in Nova with its machine's id: a person may give it another name."""
+
 
 def words(owner: Owner) -> list[str]:
     """The ownership tags as everything of Neutron's carries them: `<key>=<value>`."""

@@ -15,10 +15,7 @@ from flakeship.config.settings import Settings, TargetOptions
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
 from flakeship.model.fields import Cidr, Model
-from flakeship.targets.openstack.requests import Access, Visibility
-
-# Nova's policy for the hypervisors of the servers of a release
-Placement = Literal["", "anti-affinity", "soft-anti-affinity"]
+from flakeship.targets.openstack.requests import Access, Placement, Visibility
 
 
 def _name_alone(value: object) -> object:
@@ -153,7 +150,10 @@ class OpenStackServer(ServerOptions):
     user_data: str = ""
     """User data for cloud-init: the text, or a file that begins with `./`, `/` or `~/`. It is
     encrypted in the state; every process on the server can read it."""
-    metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")], str] = {}
+    metadata: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")],
+        Annotated[str, Field(max_length=255)],
+    ] = {}
     """Metadata of the server in Nova."""
     keypair: str = ""
     """A key pair in Nova, for images that install one."""

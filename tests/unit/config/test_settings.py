@@ -171,6 +171,15 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
             "api is the name of a built-in check",
         ),
         ({"flake": "./gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "./gone?submodules=1"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "./?dir=gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "git+file:.?dir=gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "path:./gone"}, "flake", "there is no flake.nix in ./gone"),
+        (
+            {"flake": "nix?dir=appliance"},
+            "flake",
+            "nix?dir=appliance is a directory: write ./nix?dir=appliance",
+        ),
         ({"identity": "/gone"}, "identity", "there is no file /gone"),
         ({"servers": "web"}, "servers", "must be a valid list"),
         ({"servers": "[1"}, "servers", "must be a valid list"),
@@ -196,7 +205,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             web(ports=[{"port": 53, "protocol": "sctp"}]),
             "servers[0].ports[0].protocol",
-            "must be 'tcp', 'http', 'ssh' or 'udp'",
+            "must be 'tcp', 'http', 'https', 'ssh' or 'udp'",
         ),
         (
             web(ports=[UDP], checks=[{"name": "a", "tcp": 53}]),
@@ -220,7 +229,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             web(checks=[{"name": "a"}]),
             "servers[0].checks[0]",
-            "needs exactly one of run (a command), http and tcp (a port)",
+            "check a needs exactly one of run (a command), http, https and tcp (a port)",
         ),
         (
             web(checks=[{"name": "a", "tcp": 99}]),
@@ -291,6 +300,27 @@ def test_a_whole_sentence() -> None:
 
 def test_a_directory_is_written_as_one() -> None:
     assert "write ./nix/appliance" in refusal(flake="nix/appliance").what
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "./nix/appliance",
+        "./nix?dir=appliance",
+        "./nix/appliance?submodules=1",
+        "git+file:.?dir=nix/appliance",
+        "git+file:.?dir=gone&rev=abc",
+        "path:./nix/appliance",
+        "github:owner/name?dir=gone",
+    ],
+)
+def test_a_flake_may_have_a_query(text: str) -> None:
+    assert read(flake=text).flake == text
+
+
+@pytest.mark.parametrize(("text", "found"), [("true", True), ("false", False)])
+def test_a_flag_comes_as_text(text: str, found: bool) -> None:
+    assert read(allowImportFromDerivation=text).allow_import_from_derivation is found
 
 
 def test_a_secret_is_refused_and_not_repeated() -> None:

@@ -134,8 +134,16 @@ def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (raised.value.code, raised.value.key) == ("ssh-unreachable", "web-1")
 
 
+def ssh_log(name: str) -> str:
+    return (Path(__file__).with_name("recorded") / f"{name}.log").read_text()
+
+
 REFUSED_KEY = f"debug1: Server host key: {FINGERPRINT}\r\nHost key verification failed.\r\n"
-DENIED = "nixos@127.0.0.1: Permission denied (publickey).\r\n"
+DENIED = """\
+debug1: Offering public key: me ED25519 SHA256:l1Ds agent\r
+debug1: Authentications that can continue: publickey\r
+nixos@127.0.0.1: Permission denied (publickey).\r
+"""
 
 
 @pytest.mark.parametrize(
@@ -144,10 +152,17 @@ DENIED = "nixos@127.0.0.1: Permission denied (publickey).\r\n"
         (REFUSED_KEY, ssh.HostKeyRefusedError, f"{FINGERPRINT} was shown, {FINGERPRINT} was ex", 1),
         ("Unable to negotiate: no matching host key type found", ssh.HostKeyRefusedError, "U", 1),
         (DENIED, ssh.LoginRefusedError, "refuses the login of nixos with the keys of your", 3),
+        (ssh_log("locked"), ssh.UnsignedError, "not signed: the server takes the key", 0),
+        (ssh_log("agent-refuses"), ssh.UnsignedError, "not signed: the server takes the key", 0),
+        (ssh_log("no-key"), ssh.NoKeyError, "not signed: no key was offered", 3),
+        (ssh_log("unknown-key"), ssh.LoginRefusedError, "the server refuses the login of nixos", 3),
         ("debug1: x\nConnection reset by peer\n", ssh.UnreachableError, "Connection reset by", 0),
         ("", ssh.UnreachableError, "within 0 s; the last error: ssh ended with exit code 255", 0),
     ],
-    ids=["host key", "key type", "denied", "reset", "silence"],
+    ids=[
+        *("host key", "key type", "denied", "locked key", "agent refuses", "no key"),
+        *("unknown key", "reset", "silence"),
+    ],
 )
 def test_why_a_login_fails(
     fake: Fake, log: str, kind: type[FlakeshipError], message: str, logins: int
@@ -159,6 +174,16 @@ def test_why_a_login_fails(
         with connection, pytest.raises(kind, match=message.replace("+", r"\+")):
             connection.connect(0.3)
     assert len(run.calls) == logins or (not logins and run.calls)
+
+
+def test_a_key_that_is_confirmed_late(fake: Fake) -> None:
+    """What is not signed is no refusal: three of them are not the end."""
+    run = fake(*[(255, ssh_log("agent-refuses"))] * 5, (0, ""))
+    with server(says(b"SSH-2.0-x\r\n")) as port:
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
+        with ssh.Connection(endpoint, [ED25519]) as connection:
+            connection.connect(20)
+    assert len(run.calls) == 6
 
 
 def test_a_login_that_works_the_second_time(fake: Fake) -> None:

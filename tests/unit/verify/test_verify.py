@@ -39,6 +39,12 @@ debug1: Server host key: {FINGERPRINT}
 debug1: Authentications that can continue: publickey
 Authenticated to 127.0.0.1 ([127.0.0.1]:22022) using "publickey".
 """
+DENIED = """\
+debug1: Authentications that can continue: publickey
+debug1: Offering public key: nixos ED25519 SHA256:l1Ds agent
+debug1: Authentications that can continue: publickey
+root@127.0.0.1: Permission denied (publickey).
+"""
 NAMES = [
     *("host-key", "root-login", "password-login", "port-22", "port-80"),
     *("toplevel", "sudo", "dhcp", "listeners", "firewall", "root-size", "system"),
@@ -62,7 +68,7 @@ class Guest:
         if self.key != FINGERPRINT:
             log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
         elif argv[-1] == "true":
-            log, code = "root@127.0.0.1: Permission denied (publickey).\n", 255
+            log, code = DENIED, 255
         else:
             file.with_name("control").touch()
         file.write_text(log)
@@ -182,7 +188,7 @@ def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, target: Machine)
     without = recorded("probe.txt").replace('"hook": "input"', '"hook": "output"')
     guest.probes = [without]
     assert failed(target.verify)["firewall"].startswith("no nftables rules refuse anything")
-    assert probe.command("iptables", "ip6tables") in guest.commands
+    assert probe.command("iptables", "ip6tables") in guest.commands  # after the facts
 
 
 def test_a_service_that_listens_late_is_seen(guest: Guest, target: Machine) -> None:
@@ -266,10 +272,10 @@ def test_a_later_announcement_of_this_boot_counts(target: Machine) -> None:
 def test_another_announcement_during_the_checks_is_refused(target: Machine) -> None:
     run = probe.run
 
-    def announce(*of_a_machine: Any) -> facts.Facts:
+    def announce(*of_a_machine: Any, **how: Any) -> facts.Facts:
         with target.console.open("a") as console:
             console.write(block(OTHER))
-        return run(*of_a_machine)
+        return run(*of_a_machine, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probe, "run", announce)
@@ -280,9 +286,14 @@ def test_another_announcement_during_the_checks_is_refused(target: Machine) -> N
 
 @pytest.mark.usefixtures("guest")
 def test_what_a_host_does_not_promise_is_not_checked(target: Machine) -> None:
+    """And the evidence says so, where a reader would look for it."""
     least = target.verify(addressing="static", promises=Promises(nix=False, switch=False))
-    expected = [name for name in NAMES if name not in ("dhcp", "nix-build")]
-    assert [check.name for check in least.checks] == expected
+    assert [check.name for check in least.checks] == NAMES
+    details = {check.name: check.detail for check in least.checks}
+    assert details["dhcp"].endswith("not asked where it comes from: the network has no DHCP")
+    assert details["nix-build"] == "not asked: the host's manifest has `rebuildable: false`"
+    nowhere = target.verify(addressing="none")
+    assert "dhcp" not in [check.name for check in nowhere.checks]
     most = target.verify(addressing="dhcp", promises=Promises(nix=True, switch=True))
     assert [check.name for check in most.checks] == [*NAMES[:-1], "reactivation", "own"]
     assert {*NAMES, "reactivation"} - {"own", "port-22", "port-80"} == BUILT_IN

@@ -17,6 +17,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from flakeship.model.errors import FlakeshipError, did_you_mean
+from flakeship.targets.openstack.api import environment
 from flakeship.targets.openstack.api.errors import Caller, explained
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ VARIABLE = "OS_CLIENT_CONFIG_FILE"
 PLACES = f"{VARIABLE}, ./clouds.yaml, ~/.config/openstack and /etc/openstack"
 TIMEOUT = 60  # seconds where clouds.yaml has no api_timeout: the SDK has no limit of its own
 SERVICES = ("compute", "image", "network")
+PASSWORD_V3 = {"auth_url", "username", "user_id", "password"} | {
+    f"{what}_{how}"
+    for what in ("project", "user_domain", "project_domain", "domain")
+    for how in ("name", "id")
+}
+"""The settings of a login with a password that version 3 of Keystone understands."""
+
 SECRETS = ("password", "secret", "token", "passcode")  # endings of the names of secret settings
 
 
@@ -47,12 +55,16 @@ def connected(cloud: str) -> Iterator[Connection]:
     from openstack.exceptions import SDKException
     from requests import RequestException
 
+    from flakeship.targets.openstack.api.retries import retry
+
     # its warnings are errors of ours a moment later
     logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     caller = Caller(cloud or os.environ.get("OS_CLOUD", "") or "the cloud")
     try:
         config = OpenStackConfig(
-            app_name="flakeship", override_defaults={"api_timeout": TIMEOUT, "auth": {}}
+            app_name="flakeship",
+            # the SDK would repeat Glance's calls, uploads too; ours are in `retries`
+            override_defaults={"api_timeout": TIMEOUT, "auth": {}, "image_status_code_retries": 0},
         )
         name = _chosen(config, cloud)
         variables = name == config.envvar_key
@@ -63,11 +75,18 @@ def connected(cloud: str) -> Iterator[Connection]:
         pairs = {**given, **(given.get("auth") or {})}.items()
         secrets = tuple(str(value) for key, value in pairs if key.endswith(SECRETS) and value)
         caller = Caller(name, source, secrets=secrets)
-        region = config.get_one(name)
+        region = _region(config, name)
+        if variables:
+            environment.check_variables(os.environ)
+        else:
+            environment.check_named(name, source, region.config, os.environ)
         started = time.monotonic()
+        retry(region.get_session())
         with Connection(config=region) as connection:
             token = login(connection)
-            caller = replace(caller, roles=tuple(token.role_names or []))
+            caller = replace(
+                caller, roles=tuple(token.role_names or []), services=_services(region)
+            )
             log.debug(
                 "%s: a token of project %s with the roles %s after %.2f s",
                 name,
@@ -75,7 +94,7 @@ def connected(cloud: str) -> Iterator[Connection]:
                 ", ".join(caller.roles),
                 time.monotonic() - started,
             )
-            _complete(region, caller)
+            _complete(region, caller, token)
             yield connection
     except (SDKException, ClientException, RequestException) as error:
         raise explained(error, caller) from error
@@ -115,6 +134,20 @@ def _chosen(config: OpenStackConfig, cloud: str) -> str:
     )
 
 
+def _region(config: OpenStackConfig, name: str) -> CloudRegion:
+    """The chosen cloud, with a login that asks for no versions where auth_url names version 3.
+
+    That is a round trip less for every command; keystoneauth takes the same one where Keystone does
+    not tell its versions.
+    """
+    region = config.get_one(name)
+    given, auth = region.config.get("auth_type"), region.config.get("auth") or {}
+    versioned = str(auth.get("auth_url", "")).rstrip("/").endswith("/v3")
+    if given in {None, "password"} and versioned and auth.keys() <= PASSWORD_V3:
+        return config.get_one(name, auth_type="v3password")
+    return region
+
+
 def _looked(config: OpenStackConfig) -> str:
     """Where the configuration came from, or was looked for."""
     from openstack.config import loader
@@ -149,18 +182,26 @@ def shared(file: str) -> None:
         )
 
 
-def _complete(region: CloudRegion, caller: Caller) -> None:
-    """Refuse a cloud that lacks a service: later errors would not be as clear."""
-    lacking = [
-        service
+def _services(region: CloudRegion) -> dict[str, str]:
+    """The address of each service that is used, where the catalogue has it."""
+    found = {
+        service: region.get_endpoint(service) or region.get_endpoint_from_catalog(service)
         for service in SERVICES
-        if not (region.get_endpoint(service) or region.get_endpoint_from_catalog(service))
-    ]
+    }
+    return {service: url for service, url in found.items() if url}
+
+
+def _complete(region: CloudRegion, caller: Caller, token: AccessInfo) -> None:
+    """Refuse a cloud that lacks a service: later errors would not be as clear."""
+    lacking = [service for service in SERVICES if service not in caller.services]
     if lacking:
+        endpoints = (each for kind in token.service_catalog.catalog for each in kind["endpoints"])
         raise FlakeshipError(
             f"the catalogue has no {', '.join(lacking)} service for region "
             f"{region.region_name or 'any'}, interface {region.get_interface()}",
             code="service-missing",
             key=caller.cloud,
+            given=f"region_name {region.region_name}" if region.region_name else "",
+            allowed=", ".join(sorted({str(each.get("region")) for each in endpoints})),
             remedy=f"region_name and interface in {caller.source} must be those of the cloud",
         )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from flakeship.model.errors import FlakeshipError
@@ -22,12 +24,20 @@ LONGEST = 500  # characters of an answer that a message repeats: some proxies se
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, with credentials of a `source`; `secrets` must not be in a message."""
+    """Who calls, with credentials of a `source`; `secrets` must not be in a message.
+
+    `services` are the addresses of the catalogue, by the service's type.
+    """
 
     cloud: str
     source: str = ""
     roles: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
+
+    def service(self, text: str) -> str:
+        """The service whose address is in a text, empty where none is."""
+        return next((k for k, url in self.services.items() if url.rstrip("/") in text), "")
 
 
 def explained(error: Exception, caller: Caller) -> FlakeshipError:
@@ -38,6 +48,8 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
     reason, source, remedy = answer(error), caller.source, ""
     for secret in caller.secrets:
         reason = reason.replace(secret, "…")
+    if any(isinstance(each, ssl.SSLError | auth.SSLError) for each in _causes(error)):
+        return _tls(error, reason, caller)
     match error:
         case sdk.HttpException(status_code=int(status)) | auth.HttpError(http_status=int(status)):
             return _refused(status, shown(error.method, error.url), reason, caller)
@@ -45,9 +57,6 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
             code = "credentials-incomplete"
             what = f"the credentials in {source} need a second factor"
             remedy = "use an application credential (`openstack application credential create`)"
-        case auth.SSLError():
-            code, what = "certificate-untrusted", f"the certificate is not trusted: {reason}"
-            remedy = f"name its authority as cacert in {source}"
         case auth.ConnectTimeout() | sdk.ResourceTimeout():
             code, what = "cloud-unreachable", f"no answer in time: {reason}"
             remedy = f"try again, or raise api_timeout (seconds) in {source}"
@@ -57,11 +66,41 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
         case auth.ConnectionError() | auth.DiscoveryFailure():
             code, what = "cloud-unreachable", f"cannot be reached: {reason}"
             remedy = f"check auth_url in {source}, and the network"
+            if service := caller.service(str(error)):
+                what = f"its {service} service cannot be reached: {reason}"
+                remedy = (
+                    "its address is in the catalogue (`openstack catalog list`), and the login "
+                    "worked: the service is down, or a firewall is in between"
+                )
         case auth.AuthPluginException() | sdk.ConfigException():
             code = "credentials-incomplete"
             what = f"the settings in {source} are incomplete: {reason}"
         case _:
             code, what = "cloud-refused", reason
+    return FlakeshipError(what, code=code, key=caller.cloud, remedy=remedy)
+
+
+def _tls(error: Exception, reason: str, caller: Caller) -> FlakeshipError:
+    """A failed TLS handshake: which of the reasons it is decides what helps."""
+    text = " ".join(map(str, _causes(error)))
+    service = caller.service(text)
+    where = "its address in the catalogue" if service else f"auth_url in {caller.source}"
+    code = "certificate-untrusted"
+    # what OpenSSL says of an answer that is no TLS
+    if any(said in text for said in ("WRONG_VERSION_NUMBER", "record layer", "wrong version")):
+        code, what = "tls-mismatch", f"answers without TLS, and its address is https: {reason}"
+        remedy = f"{where} must begin with http://, or name the port that has TLS"
+    elif "certificate has expired" in text or "not yet valid" in text:
+        what = f"the certificate is not valid now: {reason}"
+        remedy = "have it renewed, or set the clock of this machine"
+    elif "ostname mismatch" in text or "not valid for" in text or "doesn't match" in text:
+        what = f"the certificate is for another name: {reason}"
+        remedy = f"{where} must have a name of the certificate"
+    else:
+        what = f"the certificate is not trusted: {reason}"
+        remedy = f"name its authority as cacert in {caller.source}"
+    if service:
+        what = f"the {service} service: {what}"
     return FlakeshipError(what, code=code, key=caller.cloud, remedy=remedy)
 
 
@@ -87,6 +126,11 @@ def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipEr
     elif status in {408, 429, 502, 503, 504}:
         code, what = "cloud-busy", f"{call} was not served ({status}, {reason})"
         remedy = "the cloud is busy or under maintenance: try again later"
+    elif status == 400 and "HTTPS port" in reason:  # nginx and Apache say so
+        code, what = "tls-mismatch", f"{call} is answered by a port with TLS, by http: {reason}"
+        remedy = (
+            f"auth_url in {caller.source}, or the catalogue's address, must begin with https://"
+        )
     else:
         code, what = "cloud-refused", f"{call} failed with {status}: {reason}"
     return FlakeshipError(what, code=code, key=caller.cloud, given=given, remedy=remedy)
@@ -124,13 +168,19 @@ def answer(error: Exception) -> str:
 
 def _unanswered(error: Exception) -> str:
     """An error of the libraries: their own words are only the first and the last of its causes."""
-    root: BaseException = error
-    while below := root.__cause__ or root.__context__:
-        root = below
+    root = _causes(error)[-1]
     where = str(error).partition(": HTTP")[0]
     if isinstance(root, OSError) and root is not error and root.strerror:
         return f"{where}: {root.strerror}"
     return where
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and what caused it, the first cause last."""
+    found = [error]
+    while below := found[-1].__cause__ or found[-1].__context__:
+        found.append(below)
+    return found
 
 
 def shown(method: object, url: object) -> str:

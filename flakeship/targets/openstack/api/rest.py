@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from flakeship.model.errors import FlakeshipError
@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 COMPUTE = "2.61"  # of 2018: the first that lists flavors with their extra specs
 VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}  # in the services' addresses
 PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
+CREATING = 30.0  # seconds in which a create is tried again
 PATIENCE = 60.0  # seconds to delete an object; a server takes its time until its port is free
 
+T = TypeVar("T")
 Query = Mapping[str, str | list[str]]
 
 
@@ -120,6 +122,30 @@ def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Itera
             yield found
     if failure:
         raise failure
+
+
+def create(make: Callable[[], T], find: Callable[[], T | None], seconds: float = CREATING) -> T:
+    """Make an object that `find` recognizes, again where its answer was lost.
+
+    A POST is not repeated by the connection: the object may exist although nobody has answered.
+    Raises what the calls do.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    failure: Exception | None = None
+    for _ in backoff(seconds, first=0.5):
+        try:
+            if failure and (found := find()) is not None:
+                return found
+            return make()
+        except (SDKException, ClientException) as error:
+            if not errors.passing(error):
+                raise
+            log.debug("made again, if it is not there: %s", errors.answer(error))
+            failure = error
+    assert failure
+    raise failure
 
 
 def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = False) -> None:

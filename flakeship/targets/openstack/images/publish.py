@@ -6,6 +6,7 @@ A new image is hidden: nobody is offered an image that is incomplete or not yet 
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,16 +22,19 @@ from flakeship.rollout.ownership import CHECKOUT, Owner
 from flakeship.system.interrupt import deferred
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
-from flakeship.targets.openstack.api.errors import answer, client
+from flakeship.targets.openstack.api.errors import answer, client, passing
 from flakeship.targets.openstack.images import glance
 from flakeship.targets.openstack.images.upload import Upload
-from flakeship.targets.openstack.inspect import GIGABYTE, TAG, servers
+from flakeship.targets.openstack.inspect import TAG, servers
+from flakeship.targets.openstack.listed import GIGABYTE
 from flakeship.targets.openstack.requests import Published, PublishRequest, VisibilityRequest
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 log = logging.getLogger(__name__)
+
+PAUSES = (2, 10)  # seconds before another upload, where one was cut
 
 
 def previous_publication(printed: str, name: str) -> Published | None:
@@ -172,7 +176,27 @@ def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> 
 
 
 def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) -> glance.Found:
-    """Upload a new image, hidden; nothing of it is left where that fails."""
+    """Upload a new image, hidden; nothing of it is left where that fails.
+
+    Where the cloud was busy or the connection was cut, another one is uploaded, from the beginning.
+    """
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    for pause in PAUSES:
+        try:
+            return _upload_once(images, request, properties)
+        except (SDKException, ClientException) as error:
+            if not passing(error):
+                raise
+            log.info("image %s: %s; uploading it again in %d s", request.name, answer(error), pause)
+            time.sleep(pause)
+    return _upload_once(images, request, properties)
+
+
+def _upload_once(
+    images: Proxy, request: PublishRequest, properties: dict[str, Any]
+) -> glance.Found:
     # an id of our own: an upload that is interrupted before Glance answers can be removed too
     image = {
         **properties,

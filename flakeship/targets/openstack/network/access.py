@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
@@ -64,8 +64,7 @@ class NovaAccess:
     @property
     def _declared(self) -> list[int]:
         """The TCP ports that the checks need."""
-        declared = self.request.verify.ports
-        return sorted({SSH, *(each.port for each in declared if each.transport == "tcp")})
+        return sorted({SSH, *tcp_numbers(self.request.verify.ports)})
 
     def _serving(self) -> bool:
         """Whether the stable address leads to this very port."""

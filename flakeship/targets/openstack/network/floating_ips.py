@@ -10,8 +10,6 @@ from flakeship.targets.openstack.inventory import Address, Inventory
 from flakeship.targets.openstack.outputs import server_details
 from flakeship.targets.openstack.settings import CloudServer
 
-REPAIR = "run `pulumi refresh`, then `pulumi up`, to repair it"
-
 
 def resolved(server: CloudServer, inventory: Inventory, stack: str) -> CloudServer:
     """The server with an address that exists; its own one by name means `floating`.
@@ -49,26 +47,18 @@ def _own(inventory: Inventory, stack: str, server: str) -> Address | None:
     return next(owned, None)
 
 
-def drifted(
-    servers: Sequence[CloudServer], before: Mapping[str, ServerOutput], inventory: Inventory
+def taken(
+    servers: Sequence[CloudServer], inventory: Inventory, before: Mapping[str, ServerOutput]
 ) -> list[str]:
-    """The notices about addresses that no longer lead to where the last good run moved them."""
-    notices = []
-    for server in servers:
-        if server.options.address == "none" or server.name not in before:
-            continue
-        output = before[server.name]
-        details = server_details(output)
-        if details.fixed or not details.port:
-            continue
-        name = f"{server.name}: its address {output.address}"
-        found = [each for each in inventory.addresses if each.address == output.address]
-        if not found:
-            notices.append(f"{name} no longer exists: {REPAIR}")
-        elif found[0].port != details.port:
-            where = f"to the port {found[0].port}" if found[0].port else "nowhere"
-            notices.append(f"{name} leads {where}, not to {output.machine}: {REPAIR}")
-    return notices
+    """The notices about existing addresses that lead to a port which is not the stack's."""
+    ours = {server_details(output).port for output in before.values()} | {""}
+    by_address = {each.address: each for each in inventory.addresses}
+    return [
+        f"{server.name}: {found.address} leads to the port {found.port} now, which is not of this "
+        "stack; it moves to this server"
+        for server in servers
+        if (found := by_address.get(server.options.address)) and found.port not in ours
+    ]
 
 
 def released(before: Mapping[str, ServerOutput]) -> dict[str, str]:

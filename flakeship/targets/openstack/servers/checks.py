@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keystoneauth1.exceptions import ClientException
-from openstack.exceptions import SDKException
+from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model import ports
 from flakeship.model.errors import FlakeshipError
@@ -15,7 +15,7 @@ from flakeship.model.ports import SSH
 from flakeship.ssh import connection
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
-from flakeship.targets.openstack.api import errors
+from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.network import access, port
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
@@ -59,7 +59,45 @@ def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_por
         wrong.append(f"{address} is not among its addresses: {has}")
     if wrong:
         raise Failed("; ".join(wrong))
-    return f"ACTIVE, {request.flavor}, image {request.image}, {address} on port {server_port.id}"
+    apart = _placed(compute, request, server["hostId"]) if request.placement else ""
+    seen = f"ACTIVE, {request.flavor}, image {request.image}, {address} on port {server_port.id}"
+    return f"{seen}{apart}"
+
+
+def _placed(compute: Proxy, request: VerifyServerRequest, host: str) -> str:
+    """Where a server is, beside the others of its group: only Nova's id of a host is shown.
+
+    Members that are created at one time may be on one host, whatever the policy is
+    (terraform-provider-openstack#1165).
+    """
+    try:
+        groups = rest.list_all(compute, "/os-server-groups", "server_groups")
+        mine = next((each for each in groups if request.server in each["members"]), None)
+        if mine is None:
+            raise Failed(f"it is in no server group, and {request.placement} needs one")
+        shared = [
+            other["name"]
+            for number in mine["members"]
+            if number != request.server
+            and (other := _member(compute, number))
+            and other["hostId"] == host
+        ]
+    except (SDKException, ClientException) as error:
+        raise Failed(f"the API does not answer: {errors.answer(error)}") from error
+    if not shared:
+        return f", on another host than the {len(mine['members']) - 1} others of its group"
+    same = f"on the same host as {', '.join(sorted(shared))} (hostId {host[:12]}…)"
+    if request.placement == "anti-affinity":
+        raise Failed(f"{same}, and flakeship:openstack.placement is anti-affinity")
+    return f", {same}: the cloud had no other that was free"
+
+
+def _member(compute: Proxy, number: str) -> dict[str, Any] | None:
+    """A member of a group, None where it has been deleted."""
+    try:
+        return nova.server(compute, number)
+    except NotFoundException:
+        return None
 
 
 def ipv6(request: VerifyServerRequest, server_port: Port, subject: Subject) -> str:
@@ -73,7 +111,8 @@ def ipv6(request: VerifyServerRequest, server_port: Port, subject: Subject) -> s
     address, restricted = server_port.ipv6[0], request.restricted
     if SSH in restricted:
         return f"{address} is set; not probed: port {SSH} is restricted"
-    declared = (each for each in subject.request.ports if each.transport == "tcp")
+    tcp_ports = (each for each in subject.request.ports if each.transport == "tcp")
+    declared = (each for each in tcp_ports if each.fixed)
     opened = (each for each in declared if not (each.needs_data or each.port in restricted))
     ssh = ports.Port(port=SSH, protocol="ssh")
     probed = {SSH: ssh, **{each.port: each for each in opened}}

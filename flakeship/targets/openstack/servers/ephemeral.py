@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BUILD = 600.0
 """Seconds for Nova to create a server: the first one of an image waits for its copy."""
+
+SILENCE = 30.0  # seconds between two lines about a server that is not there yet
 
 REMOVED = "  the test server has been removed; add a server to the settings to inspect one"
 
@@ -55,11 +58,23 @@ def verify_ephemeral(request: EphemeralRequest) -> Evidence:
             remove_server(number)
         for number in ports:
             remove_port(number)
-        with temporary(lambda: _create_port(network, request, owner), remove_port) as port:
+
+        def left(kind: int) -> str | None:
+            """What a create has made whose answer was lost: a server (0) or a port (1)."""
+            return next(iter(_left(compute, network, server.machine, owner)[kind]), None)
+
+        def make_port() -> str:
+            return rest.create(lambda: _create_port(network, request, owner), lambda: left(1))
+
+        with temporary(make_port, remove_port) as port:
             rest.call(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
-            with temporary(
-                lambda: _create_server(compute, request, owner, port), remove_server
-            ) as created:
+
+            def make_server() -> str:
+                return rest.create(
+                    lambda: _create_server(compute, request, owner, port), lambda: left(0)
+                )
+
+            with temporary(make_server, remove_server) as created:
                 log.info("%s: created the test server %s", server.machine, created)
                 _wait(compute, server, created)
                 made = replace(server, server=created, port=port)
@@ -100,16 +115,21 @@ def _create_server(compute: Proxy, request: EphemeralRequest, owner: Owner, port
 
 def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
     """Wait until Nova has created the server. Raises FlakeshipError where it fails."""
-    status = ""
+    found: dict[str, Any] = {}
+    told = time.monotonic()
     for answer in rest.poll(compute, f"/servers/{number}", BUILD, first=0.5):
-        server = answer["server"]
-        status = server["status"]
-        if status == "ERROR":
-            raise nova.failure(request.machine, server, request.cloud)
-        if status == "ACTIVE":
+        found = answer["server"]
+        if found["status"] == "ERROR":
+            raise nova.failure(request.machine, found, request.cloud)
+        if found["status"] == "ACTIVE":
             return
+        if time.monotonic() - told > SILENCE:
+            told = time.monotonic()
+            log.info("%s", nova.describe(request.machine, found, request.cloud))
+    show = client(request.cloud, f"server show {number}")
     raise FlakeshipError(
-        f"is still {status} in Nova after {BUILD:.0f} s",
+        f"is still {found['status']} in Nova after {BUILD:.0f} s",
         code="server-not-created",
         key=request.machine,
+        remedy=f"`{show}` shows what it waits for; the hypervisors may be busy or down",
     )

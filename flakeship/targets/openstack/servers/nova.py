@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from keystoneauth1.exceptions import ClientException
@@ -15,10 +17,14 @@ from flakeship.model.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.api.errors import client
+from flakeship.targets.openstack.requests import STARTS
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
+log = logging.getLogger(__name__)
+
+STARTING = 120.0  # seconds for a server that was stopped to run; its checks tell what is wrong then
 PACE = 0.5  # seconds between two readings of a console: a hypervisor is asked for each
 
 CONFLICT = 409
@@ -50,6 +56,39 @@ def find_failure(cloud: str, name: str) -> FlakeshipError | None:
         found = rest.call(compute, "GET", query)["servers"]
         # the list does not always have the fault
         return failure(name, server(compute, found[0]["id"]), cloud) if found else None
+
+
+def start(compute: Proxy, name: str, number: str) -> None:
+    """Let a server run again that was stopped by hand, and wait for that. Raises as rest.call."""
+    status = server(compute, number)["status"]
+    if status not in STARTS:
+        return
+    log.info("%s: is %s in Nova; starting it", name, status)
+    body: dict[str, object] = {STARTS[status]: None}
+    rest.call(compute, "POST", f"/servers/{number}/action", json=body)
+    for answer in rest.poll(compute, f"/servers/{number}", STARTING, first=0.5):
+        if answer["server"]["status"] not in STARTS:
+            return
+
+
+def progress(cloud: str, name: str) -> str:
+    """A line about the newest server of this name that is being made. Raises FlakeshipError."""
+    with connected(cloud) as connection:
+        compute = rest.client(connection, "compute")
+        query = f"/servers/detail?name=^{name}$&sort_key=created_at&sort_dir=desc"
+        found = rest.call(compute, "GET", query)["servers"]
+    return describe(name, found[0], cloud) if found else f"{name}: Nova does not have it yet"
+
+
+def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:
+    """The state of a server in Nova, and since when it is there."""
+    task = found.get("OS-EXT-STS:task_state")
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(found["created"])).total_seconds()
+    show = client(cloud, f"server show {found['id']}")
+    return (
+        f"{name}: {found['status']}{f' ({task})' if task else ''} in Nova, created "
+        f"{seconds:.0f} s ago; `{show}` shows more"
+    )
 
 
 class Console:

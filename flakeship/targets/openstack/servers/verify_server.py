@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from keystoneauth1.exceptions import ClientException
-from openstack.exceptions import NotFoundException, SDKException
+from openstack.exceptions import NotFoundException
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import connection as api
-from flakeship.targets.openstack.api import errors, rest
+from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.access import NovaAccess, endpoint
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.targets.openstack.servers import checks, nova
+from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
-from flakeship.verify.checks import open_ports
+from flakeship.verify.checks import inside, open_ports
 from flakeship.verify.checks.open_ports import Neighbour
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
@@ -38,6 +38,8 @@ def verify_server(request: VerifyServerRequest, pinned: Sequence[str]) -> Eviden
     Raises FlakeshipError with the failed checks, also where Nova could not make the server.
     """
     with api.connected(request.cloud) as connection:
+        if request.repair:
+            nova.start(rest.client(connection, "compute"), request.machine, request.server)
         return examine(connection, request, pinned)
 
 
@@ -49,16 +51,21 @@ def verify_existing(
     The `active` machine of a server must have the stable address. Raises FlakeshipError.
     """
     pinned = verify.pinned_keys(previous, request.machine)
-    removal = client(request.cloud, f"server delete {request.server}")
     on_failure = (
         "This was only a check: it still has its name and address. To replace it, go back to a "
         "release that works (flakeship:release), or have it created again from its image: "
-        f"`{removal}`, then `make up STACK={stack}`."
+        f"{replacement(request)}."
     )
     with api.connected(request.cloud) as connection:
         if active:
             check_address(rest.client(connection, "network"), request, stack)
         return examine(connection, request, pinned, on_failure=on_failure if active else STANDBY)
+
+
+def replacement(request: VerifyServerRequest) -> str:
+    """The commands after which another machine takes a server's place."""
+    removal = client(request.cloud, f"server delete {request.server}")
+    return f"`{removal}`, then `make up STACK={request.owner.stack}`"
 
 
 def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> None:
@@ -79,7 +86,7 @@ def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> N
         f"its address {request.stable} {what}, not to its port {request.port}",
         code="address-drifted",
         key=request.machine,
-        remedy=f"run `pulumi refresh --stack {stack}`, then `make up STACK={stack}`, to repair it",
+        remedy=f"`make up STACK={stack}` repairs it",
     )
 
 
@@ -114,6 +121,9 @@ def examine(
         ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
         ScheduledCheck("port-scan", "start", scan),
     ]
+    if not request.verify.promises.switch:
+        left_out = partial(inside.not_promised, "switchable")
+        own.append(ScheduledCheck("reactivation", "facts", left_out))
     if at.ipv6:
         own.append(ScheduledCheck("ipv6", "start", partial(checks.ipv6, request, at)))
     context = VerificationContext(
@@ -121,17 +131,16 @@ def examine(
         nova.Console(compute, request.server, request.cloud),
         own,
         on_failure,
-        inspect_hint or (lambda login: [*login, *_state(compute, request)]),
+        inspect_hint or (lambda login: [*login, *obstacles.find(compute, network, request)]),
     )
-    return verify.verify(request.verify, pinned, context)
-
-
-def _state(compute: Proxy, request: VerifyServerRequest) -> list[str]:
-    """Nova's state of a server that has failed, where it is not simply ACTIVE."""
+    asked = request.verify if at.dhcp else replace(request.verify, addressing="static")
     try:
-        server = nova.server(compute, request.server)
-    except (SDKException, ClientException) as error:  # the failure itself is the one to show
-        return [f"  Nova does not report its state: {errors.answer(error)}"]
-    if server["status"] == "ERROR":
-        return [f"  {nova.failure(request.machine, server, request.cloud)}"]
-    return [] if server["status"] == "ACTIVE" else [f"  It is {server['status']} in Nova."]
+        return verify.verify(asked, pinned, context)
+    except FlakeshipError as error:
+        if error.code == "host-key-changed":
+            # Pulumi would replace it in place, which is refused
+            error.remedy = (
+                "a changed key is never accepted. If you changed it, have another machine take its "
+                f"place: {replacement(request)}"
+            )
+        raise

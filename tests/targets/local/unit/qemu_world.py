@@ -222,6 +222,7 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
         patch.setattr(disk_snapshots, change, getattr(simulated, change))
     for query in ("exists", "recovers"):
         patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
+    patch.setattr(qemu_process, "state", lambda _: "running")
     patch.setattr(guest, "login", simulated.login)
     patch.setattr(workstation, "is_free", lambda _: True)
     put, write = ssh_config.put, files.write

@@ -115,17 +115,16 @@ def test_a_machines_life(halting: MachineRequest, caplog: pytest.LogCaptureFixtu
 
 
 @real_qemu
-def test_a_paused_guest_is_dead_and_started_again(
-    monkeypatch: pytest.MonkeyPatch, halting: MachineRequest
-) -> None:
-    monkeypatch.setattr(qemu_process, "PATIENCE_SECONDS", 0.1)
+def test_a_paused_guest_is_resumed_with_the_number_of_a_start(halting: MachineRequest) -> None:
     directory = FILES.machine(halting.id)
     machine.ensure(halting)
+    pid = (directory / "pid").read_text()
     with connect(directory) as monitor:
         monitor.execute("stop")
     assert not state(halting).runs
     machine.ensure(replace(halting, boot=2))
     assert boots(halting) == (True, 2)
+    assert (directory / "pid").read_text() == pid
 
 
 @real_qemu

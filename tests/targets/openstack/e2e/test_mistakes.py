@@ -177,3 +177,49 @@ def test_a_server_that_never_answers_and_one_that_says_no_keys(stack: CloudStack
     assert "no SSH host keys on the console" in said
     assert stack.machine() == machine
     assert "appliance" in stack.page()
+
+
+SECRET = "# nobody's business\n"
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ({"keypair": "nobody"}, "openstack.keypair: demo has no such key pair in Nova"),
+        ({"userData": "./big.yaml"}, "openstack.userData: Nova takes less user data"),
+        ({"metadata": {f"key-{n}": "x" for n in range(128)}}, "got 128; allowed: up to 122"),
+        ({"volume": True}, "the catalogue has no block storage (Cinder)"),
+    ],
+)
+def test_what_nova_would_refuse_after_the_upload(
+    stack: CloudStack, server: dict[str, Any], words: str
+) -> None:
+    (stack.path / "big.yaml").write_text(SECRET * 3000)
+    stack.settings({**WEB, **server})
+    said = stack.refused()
+    assert words in said
+    assert SECRET.strip() not in said
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"OS_REGION_NAME": "Nowhere"},
+        {"OS_USERNAME": "x", "OS_PASSWORD": "hush", "OS_USER_DOMAIN_NAME": "Default"},
+    ],
+)
+def test_variables_that_would_mix_with_the_cloud(stack: CloudStack, env: dict[str, str]) -> None:
+    stack.settings(WEB)
+    said = replace(stack, env=stack.env | env).refused()
+    assert f"got {', '.join(env)}" in said
+    assert "hush" not in said
+    assert f"unset {' '.join(env)}" in said
+
+
+def test_a_region_that_is_not_there(stack: CloudStack) -> None:
+    text = Path(stack.env["OS_CLIENT_CONFIG_FILE"]).read_text()
+    wrong = stack.path / "clouds.yaml"
+    wrong.write_text(re.sub(r"region_name: .*", "region_name: Nowhere", text))
+    said = asked(replace(stack, env=stack.env | {"OS_CLIENT_CONFIG_FILE": str(wrong)}))
+    assert "for region Nowhere" in said
+    assert "allowed: lab" in said

@@ -75,3 +75,29 @@ def test_a_stack_that_only_publishes(tmp_path: Path, *, ephemeral: bool) -> None
         (second,) = stack.servers()
         assert second != first
         assert len(stack.images()) == 2
+
+
+def test_two_of_a_group_on_a_network_without_port_security(tmp_path: Path) -> None:
+    """Neutron takes no groups there; and the lab has one host, which the check tells."""
+    with stack_on_cloud(tmp_path) as stack:
+        cloud = stack.cloud.network
+        made = cloud.create_network(name=f"{stack.stack}-nosec", is_port_security_enabled=False)
+        subnet = cloud.create_subnet(network_id=made.id, ip_version=4, cidr="10.66.0.0/24")
+        public = cloud.find_network("public", ignore_missing=False)
+        router = cloud.create_router(external_gateway_info={"network_id": public.id})
+        cloud.add_interface_to_router(router.id, subnet.id)
+        try:
+            wish = {"network": made.name, "placement": "soft-anti-affinity"}
+            stack.settings({**WEB, "count": 2}, openstack=wish)
+            assert "no port security" in stack.preview()
+            stack.up()
+            assert len(stack.servers()) == 2
+            second = stack.evidence(stack.machine("web-2"))["api"]
+            assert f"on the same host as {stack.machine('web-1')}" in second
+            assert "appliance" in stack.page("web-1")
+            stack.preview("--expect-no-changes")
+        finally:
+            stack.pulumi("destroy", "--yes", "--skip-preview")
+            cloud.remove_interface_from_router(router.id, subnet.id)
+            cloud.delete_router(router)
+            cloud.delete_network(made)

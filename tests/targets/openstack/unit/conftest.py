@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.nix import image_file
 from flakeship.rollout.ownership import Owner
-from flakeship.targets.openstack.api import connection, rest
+from flakeship.targets.openstack.api import connection, rest, retries
 from flakeship.targets.openstack.requests import PublishRequest
 from tests.targets.openstack.unit import fake_cloud
 from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.unit.nix.test_image_file import qcow2_header
 
 TAGS = Owner("dev", release="web-1").tags
 
@@ -50,7 +50,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 def file(tmp_path: Path) -> Path:
     """A qcow2 of 2049 MiB, as far as its header goes."""
     path = tmp_path / "disk.qcow2"
-    path.write_bytes(image_file.QCOW2 + bytes(20) + (2049 << 20).to_bytes(8, "big") + b"data" * 999)
+    path.write_bytes(qcow2_header(size=2049 << 20) + b"data" * 879)
     return path
 
 
@@ -72,3 +72,10 @@ def only(cloud: Cloud) -> dict[str, Any]:
     """The one image that there is."""
     (image,) = cloud.images.values()
     return image
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call is made again for a moment only."""
+    monkeypatch.setattr(retries, "SECONDS", 0.3)
+    monkeypatch.setattr(retries, "FIRST", 0.1)

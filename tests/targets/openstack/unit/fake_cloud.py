@@ -33,7 +33,18 @@ LIMITS = {
 
 NOW = datetime.now(UTC).isoformat()
 VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
-PLAIN = {"fields", "marker", "limit", "project_id", "all_tenants", "image", "tag", "owner"}
+PLAIN = {
+    "fields",
+    "marker",
+    "limit",
+    "project_id",
+    "all_tenants",
+    "image",
+    "tag",
+    "owner",
+    "sort_key",
+    "sort_dir",
+}
 """Parts of a query that are no filter by a field."""
 
 Answer = tuple[int, Any]
@@ -61,7 +72,19 @@ def port(number: str = "port-1", device: str = "", *addresses: str, **more: Any)
     ]
     return {
         "id": number, "device_id": device, "device_owner": "", "fixed_ips": fixed,
-        "network_id": "private", "description": "", "tags": [], "name": "", **more,
+        "network_id": "private", "description": "", "tags": [], "name": "",
+        "security_groups": ["group-1"], "status": "ACTIVE", **more,
+    }  # fmt: skip
+
+
+def group(*rules: Thing, **more: Any) -> Thing:
+    """A security group, by default one that lets everything out, and SSH in."""
+    out = [{"direction": "egress", "ethertype": kind} for kind in ("IPv4", "IPv6")]
+    ssh = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
+           "port_range_min": 22, "port_range_max": 22}  # fmt: skip
+    return {
+        "id": "group-1", "name": "dev-0123abcd", "description": "", "tags": [],
+        "security_group_rules": [*rules] or [*out, ssh], **more,
     }  # fmt: skip
 
 
@@ -86,11 +109,13 @@ class Cloud:
     slow: str = ""
     born: str = "ACTIVE"
     console: str = ""
+    elsewhere: dict[str, str] = field(default_factory=dict)  # other addresses of services
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def __post_init__(self) -> None:
         self.put("servers", server())
         self.put("ports", port("port-1", "server-1", "10.0.2.15"))
+        self.put("security_groups", group())
         for number, cidr in {"subnet-4": "10.0.2.0/24", "subnet-6": "fd66::/64"}.items():
             own = {"name": number, "network_id": "private", "description": "", "tags": []}
             self.put("subnets", {"id": number, "cidr": cidr, **own})
@@ -264,7 +289,8 @@ class Cloud:
                 "name": kind,
                 "endpoints": [
                     {"interface": "public", "region": "here", "region_id": "here", "id": kind,
-                     "url": f"{self.url}/{kind}{'/v2.1' if kind == 'compute' else ''}"}
+                     "url": self.elsewhere.get(
+                         kind, f"{self.url}/{kind}{'/v2.1' if kind == 'compute' else ''}")}
                 ],
             }
             for kind in self.services

@@ -197,3 +197,23 @@ def test_a_port_without_ipv4(memory: Cloud) -> None:
     with pytest.raises(FlakeshipError) as raised:
         go(memory, REQUEST)
     assert (raised.value.code, raised.value.key) == ("port-without-ipv4", REQUEST.machine)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_create_whose_answer_fails_is_not_made_twice(
+    memory: Cloud, monkeypatch: pytest.MonkeyPatch, *, lost: bool
+) -> None:
+    """The address may be there although the cloud has answered 502: it is looked for first."""
+    usual = memory.answer
+    made: list[object] = []
+
+    def answer(method: str, target: str, body: bytes) -> tuple[int, Any]:
+        if method == "POST" and "/floatingips" in target and not made:
+            made.append(usual(method, target, body) if lost else None)
+            return 502, "<html>Proxy Error</html>"
+        return usual(method, target, body)
+
+    monkeypatch.setattr(memory, "answer", answer)
+    go(memory, REQUEST)
+    assert len(memory.asked("POST .*/floatingips")) == 1
+    assert not memory.things["floatingips"]

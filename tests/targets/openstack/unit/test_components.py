@@ -71,14 +71,21 @@ def test_each_rule_has_its_protocol() -> None:
     engine, group = declared(lambda: SecurityGroup("dns", {"rules": rules}).id)
     assert group == "id-of-security-group-dns"
     assert {
-        name.removeprefix("rule-dns-"): [given[key] for key in KEYS]
+        name.removeprefix("rule-dns-"): [given.get(key) for key in KEYS]
         for name, given in engine.made.items()
         if name.startswith("rule-")
     } == {
         "53-0.0.0.0/0": ["IPv4", "tcp", 53, 53, "0.0.0.0/0"],
         "53-::/0": ["IPv6", "tcp", 53, 53, "::/0"],
         "53-0.0.0.0/0-udp": ["IPv4", "udp", 53, 53, "0.0.0.0/0"],
+        "out-IPv4": ["IPv4", None, None, None, None],
+        "out-IPv6": ["IPv6", None, None, None, None],
     }
+    assert engine.made["security-group-dns"]["deleteDefaultRules"]
+    directions = {name: made["direction"] for name, made in engine.made.items() if "rule-" in name}
+    assert {n for n, d in directions.items() if d == "egress"} == {
+        "rule-dns-out-IPv4", "rule-dns-out-IPv6",
+    }  # fmt: skip
 
 
 def test_a_private_network_is_ready_with_its_last_interface() -> None:

@@ -8,11 +8,13 @@ import re
 from pathlib import Path
 
 import pytest
+from keystoneauth1.exceptions import SSLError
 from openstack.config import loader
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
+from flakeship.targets.openstack.api.errors import Caller, explained
 from tests.targets.openstack.unit.fake_cloud import PASSWORD, Cloud, settings
 
 
@@ -142,7 +144,9 @@ def test_a_cloud_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.Monk
     configured(tmp_path, monkeypatch, fake=settings("http://127.0.0.1:1"))
     error = failing()
     assert (error.code, error.key) == ("cloud-unreachable", "fake")
-    assert "connection to http://127.0.0.1:1/identity/v3: Connection refused" in error.what
+    assert (
+        "connection to http://127.0.0.1:1/identity/v3/auth/tokens: Connection refused" in error.what
+    )
     assert "auth_url" in error.remedy
 
 
@@ -169,6 +173,63 @@ def test_a_region_that_is_not_in_the_catalogue(
     error = failing()
     assert error.code == "service-missing"
     assert "no compute, image, network service for region there" in error.what
+    assert (error.given, error.allowed) == ("region_name there", "here")
+
+
+def test_a_service_that_refuses_connections_is_named(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The login has worked: auth_url is not what is wrong."""
+    monkeypatch.setitem(cloud.elsewhere, "image", "http://127.0.0.1:1/image")
+    with pytest.raises(FlakeshipError) as raised, connected("fake") as connection:
+        rest.call(rest.client(connection, "image"), "GET", "/images")
+    error = raised.value
+    assert error.code == "cloud-unreachable"
+    assert error.what.startswith("its image service cannot be reached: ")
+    assert "127.0.0.1:1" in error.what
+    assert "auth_url" not in str(error)
+
+
+def test_tls_against_a_plain_port(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(tmp_path, monkeypatch, fake=settings(cloud.url.replace("http:", "https:")))
+    error = failing()
+    assert error.code == "tls-mismatch"
+    assert "http://" in error.remedy
+    assert "auth_url" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "word"),
+    [
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate",
+            "certificate-untrusted",
+            "cacert",
+        ),
+        ("certificate verify failed: certificate has expired", "certificate-untrusted", "renewed"),
+        (
+            "Hostname mismatch, certificate is not valid for 'x'",
+            "certificate-untrusted",
+            "a name of",
+        ),
+        ("[SSL] record layer failure (_ssl.c:1000)", "tls-mismatch", "http://"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "tls-mismatch", "http://"),
+    ],
+)
+def test_why_a_handshake_failed(reason: str, code: str, word: str) -> None:
+    error = explained(SSLError(f"SSL exception connecting to https://x: {reason}"), Caller("fake"))
+    assert error.code == code
+    assert word in error.remedy
+
+
+def test_plain_http_against_a_port_with_tls(cloud: Cloud) -> None:
+    page = "<html>400 The plain HTTP request was sent to HTTPS port<hr>nginx</html>"
+    cloud.refuse("/limits", 400, page)
+    error = asking("GET", "/limits")
+    assert error.code == "tls-mismatch"
+    assert "https://" in error.remedy
 
 
 @pytest.mark.parametrize(
@@ -224,7 +285,7 @@ def test_a_busy_cloud_and_other_answers(cloud: Cloud) -> None:
 def test_a_cloud_that_does_not_answer_in_time(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configured(tmp_path, monkeypatch, fake=settings(cloud.url) | {"api_timeout": 0.2})
+    configured(tmp_path, monkeypatch, fake=settings(cloud.url) | {"api_timeout": 0.4})
     cloud.slow = "/limits"
     error = asking("GET", "/limits")
     assert error.code == "cloud-unreachable"

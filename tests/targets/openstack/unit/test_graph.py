@@ -34,6 +34,7 @@ VISIBILITY = "image-visibility"
 def hookless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mocks have no server that hooks could call back."""
     monkeypatch.setattr(pulumi, "ErrorHook", lambda *_: None)
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
     monkeypatch.setattr(pulumi, "ResourceHookBinding", lambda **_: None)
 
 
@@ -118,7 +119,7 @@ def test_a_standby_stays_as_it_is_without_a_cutover_and_its_image_is_hidden() ->
     assert {SERVER.name(active.id), SERVER.name(standby.id)} <= {*engine.made}
     assert engine.made[CUTOVER.name("web")]["portId"] == f"id-of-port-{active.id}"
     stdin = engine.made[VISIBILITY]["stdin"]
-    assert stdin == '{"cloud": "", "hidden": ["image-1"], "shown": ["image-1"]}'
+    assert stdin == '{"cloud": "", "hidden": ["image-1"], "repair": 0, "shown": ["image-1"]}'
     assert VERIFICATION.name(active.id) in engine.depends(VISIBILITY)
     assert CUTOVER.name("web") in engine.depends(VISIBILITY)
 

@@ -38,7 +38,7 @@ def furnished(cloud: Cloud) -> Cloud:
         {"id": "f1", "name": "s1.small", **flavor, "extra_specs": {"hw:cpu_policy": "shared"}},
         {"id": "f2", "name": "gone", **flavor, "OS-FLV-DISABLED:disabled": True},
     )
-    common = {"status": "active", "tags": ["flakeship"], "owner": "p"}
+    common = {"status": "active", "tags": ["flakeship"], "owner": "p", "visibility": "private"}
     cloud.put(
         "images",
         {"id": "i1", "name": "one", **common, "os_hidden": False},
@@ -68,8 +68,8 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
         Flavor("f1", "s1.small", 2, 512, 3072, 1024, {"hw:cpu_policy": "shared"})
     ]
     assert seen.images == [
-        Image("i1", "one", "active"),
-        Image("i2", "two", "active"),  # hidden
+        Image("i1", "one", "active", "private", hidden=False),
+        Image("i2", "two", "active", "private", hidden=True),
     ]
     assert seen.servers == [
         Server("web", "web", "ACTIVE", "i1", "s1.small", "p", "dev"),
@@ -83,14 +83,22 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
     assert not seen.everywhere
     assert len(furnished.asked("POST")) == 1  # the token
     assert not furnished.asked("^(PUT|PATCH|DELETE)")
-    for kind in ("flavors", "servers", "networks", "limits", "quotas", "floatingips"):
+    for kind in (
+        "flavors",
+        "servers",
+        "networks",
+        "limits",
+        "quotas",
+        "floatingips",
+        "security-groups",
+    ):
         assert len(furnished.asked(f"GET .*/{kind}")) == 1
     assert len(furnished.asked("GET .*/images")) == 2  # what is hidden is another list
 
 
 def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
     inspect("fake")
-    assert len(furnished.calls) == 10  # Keystone's version, the token, and the lists
+    assert len(furnished.calls) == 10  # the token, and the lists
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 from flakeship.rollout.orphans import Disposal
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack import owned_resources
-from flakeship.targets.openstack.owned_resources import KINDS, SECURITY_GROUP, removal
+from flakeship.targets.openstack.owned_resources import KINDS, removal
+from flakeship.targets.openstack.resources import SECURITY_GROUP
 
 TAGS = Owner("dev", "web", "web-33333333").tags
 WORDS = [f"{key}={value}" for key, value in TAGS.items()]

@@ -11,7 +11,7 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.ports import Port
-from flakeship.targets.openstack.inspect import read_user_data
+from flakeship.targets.openstack import user_data
 from flakeship.targets.openstack.inventory import Network
 from flakeship.targets.openstack.network.networks import Networks, Rule
 from flakeship.targets.openstack.settings import CloudSettings
@@ -39,7 +39,8 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
     assert made.uploads == {"web-11111111": 1}
     assert made.max_image_disk == {}
     assert made.warnings == []
-    assert made.facts[0] == (
+    assert made.facts[0] == "cloud of the shell: project demo (0badc0de)"
+    assert made.facts[1] == (
         f"web: {made.machines.active[0].id} gets s1.tiny (1 vCPUs, 512 MiB of memory, 2048 MiB of "
         "root disk)"
     )
@@ -52,7 +53,7 @@ def test_a_second_run_changes_nothing() -> None:
     again = world.plan(given, release(1, revision="another-commit"))
     assert again.machines.deployed == first.machines.deployed
     assert again.uploads == first.uploads
-    assert again.facts == again.warnings == []
+    assert again.sizes == again.warnings == []
 
 
 def test_a_new_release_stands_beside_the_old_one() -> None:
@@ -237,9 +238,9 @@ def test_the_file_of_user_data_is_read_by_the_inspection(tmp_path: Path) -> None
     file = tmp_path / "user-data"
     file.write_text("#cloud-config\n")
     given = settings({**WEB, "userData": str(file)}, {"name": "db", "userData": "#cloud-config"})
-    assert read_user_data(given) == {str(file): "#cloud-config\n"}
+    assert user_data.read(given) == {str(file): "#cloud-config\n"}
     with pytest.raises(SettingError) as raised:
-        read_user_data(settings({**WEB, "userData": "./gone"}))
+        user_data.read(settings({**WEB, "userData": "./gone"}))
     assert (raised.value.code, raised.value.given) == ("file-missing", "./gone")
     assert raised.value.key == "flakeship:servers[web].openstack.userData"
 
@@ -251,6 +252,7 @@ def test_ownership_tags_cannot_be_replaced_by_metadata() -> None:
         "flakeship_stack": "dev",
         "flakeship_name": "web",
         "flakeship_release": "web-11111111",
+        "flakeship_machine": planned.id,
         "team": "blue",
     }
 

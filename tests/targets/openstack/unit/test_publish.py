@@ -18,6 +18,7 @@ from flakeship.targets.openstack.images.publish import publish
 from flakeship.targets.openstack.requests import Published, PublishRequest
 from tests.targets.openstack.unit.conftest import TAGS, only, refused
 from tests.targets.openstack.unit.fake_cloud import NOW, Cloud
+from tests.unit.nix.test_image_file import qcow2_header
 
 
 def test_an_image_has_the_bytes_and_what_it_is_to_carry(
@@ -268,3 +269,54 @@ def test_a_long_upload_logs_its_progress(
         assert body.sha512 == hashlib.sha512(file.read_bytes()).hexdigest()
     assert len(body) == 4028
     assert caplog.messages[0].startswith("image web-1: 0 of 0 MiB uploaded, ")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_upload_that_fails_by_a_passing_fault_starts_over(
+    cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    cloud.refuse("PUT .*/file", 503, "storage is restarted", times=times)
+    done = publish(request_, None)
+    assert only(cloud)["id"] == done.id
+    assert len(cloud.asked("PUT .*/file")) == times + 1
+    assert len(cloud.asked("POST .*/images")) == times + 1
+
+
+@pytest.mark.parametrize(("status", "uploads"), [(503, 3), (413, 1), (403, 1)])
+def test_an_upload_ends_at_last_and_leaves_nothing(
+    cloud: Cloud,
+    request_: PublishRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    uploads: int,
+) -> None:
+    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    cloud.refuse("PUT .*/file", status, "no")
+    refused(lambda: publish(request_, None))
+    assert len(cloud.asked("PUT .*/file")) == uploads
+    assert not cloud.images
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (qcow2_header(backing=512), "image-refers"),
+        (qcow2_header(features=4), "image-refers"),
+        (b"# Disk DescriptorFile\nRW 9 FLAT /etc/shadow 0\n", "image-other-format"),
+    ],
+)
+def test_what_would_read_the_clouds_files_is_not_uploaded(
+    cloud: Cloud, request_: PublishRequest, data: bytes, code: str
+) -> None:
+    Path(request_.file).write_bytes(data)
+    wanted = replace(request_, sha512=hashlib.sha512(data).hexdigest())
+    assert refused(lambda: publish(wanted, None)).code == code
+    assert not cloud.things.get("image")
+
+
+def test_a_link_is_not_uploaded(cloud: Cloud, request_: PublishRequest, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(request_.file)
+    wanted = replace(request_, file=str(tmp_path / "link"))
+    assert refused(lambda: publish(wanted, None)).code == "image-not-regular"
+    assert not cloud.things.get("image")

@@ -13,7 +13,7 @@ from flakeship.targets.openstack.servers import checks
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
-from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.targets.openstack.unit.fake_cloud import Cloud, server
 from tests.targets.openstack.unit.samples import BASTION, REQUEST, TOPLEVEL
 from tests.unit.verify.machines import REQUEST as VERIFY
 from tests.unit.verify.machines import machine, subject
@@ -167,3 +167,44 @@ def test_an_ipv6_address_that_is_not_set(six: Case, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(probe, "run", lambda *_: old)
     with pytest.raises(Failed, match=f"{SIX} is not set, but fe80::15"):
         sixth(six, there=False)
+
+
+@pytest.mark.parametrize(
+    ("policy", "hosts", "fails", "word"),
+    [
+        ("anti-affinity", ["b", "c"], False, "on another host than the 2 others"),
+        ("anti-affinity", ["a", "c"], True, "on the same host as other-0"),
+        ("soft-anti-affinity", ["a", "c"], False, "on the same host as other-0"),
+        ("soft-anti-affinity", ["a", "a"], False, "other-0, other-1"),
+        ("anti-affinity", [], False, "the 0 others"),
+    ],
+)
+def test_the_hosts_of_a_group_are_compared(
+    memory: Cloud, case: Case, policy: Any, hosts: list[str], word: str, *, fails: bool
+) -> None:
+    memory.things["servers"]["server-1"]["hostId"] = "a" * 56
+    for number, host in enumerate(hosts):
+        memory.put("servers", server(f"other-{number}", name=f"other-{number}", hostId=host * 56))
+    members = ["server-1", *(f"other-{number}" for number in range(len(hosts)))]
+    memory.put("server_groups", {"id": "g", "name": "dev-web", "members": members})
+    memory.put("server_groups", {"id": "h", "name": "theirs", "members": ["x"]})
+    placed = replace(case, request=replace(case.request, placement=policy))
+    if fails:
+        with pytest.raises(Failed, match=word):
+            api(memory, placed)
+    else:
+        assert word in api(memory, placed)
+
+
+def test_a_member_that_is_gone_is_on_no_host(memory: Cloud, case: Case) -> None:
+    memory.things["servers"]["server-1"]["hostId"] = "a"
+    memory.put("server_groups", {"id": "g", "name": "g", "members": ["server-1", "gone"]})
+    placed = replace(case, request=replace(case.request, placement="anti-affinity"))
+    assert "on another host" in api(memory, placed)
+
+
+def test_a_server_outside_of_its_group_fails(memory: Cloud, case: Case) -> None:
+    memory.things["servers"]["server-1"]["hostId"] = "a"
+    placed = replace(case, request=replace(case.request, placement="anti-affinity"))
+    with pytest.raises(Failed, match="no server group"):
+        api(memory, placed)

@@ -15,8 +15,7 @@ from flakeship.state import stack
 from flakeship.state.outputs import header
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
-from flakeship.targets.openstack import operate as sweeping
-from flakeship.targets.openstack.operate import held_ids
+from flakeship.targets.openstack import sweep as sweeping
 from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.resources import description
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
@@ -42,7 +41,7 @@ def test_the_ids_that_a_state_holds() -> None:
             },
         },
     ]
-    ids = held_ids(Stack("dev", {"resources": resources}))
+    ids = sweeping.held_ids(Stack("dev", {"resources": resources}))
     assert ids >= {"a-server", "an-image", "another-image"}
 
 
@@ -143,3 +142,50 @@ def test_no_credentials_are_an_error_only_where_there_is_something() -> None:
     with pytest.raises(FlakeshipError) as raised:
         sweeping.sweep(held, "nowhere")
     assert raised.value.code == "cloud-unknown"
+
+
+@pytest.mark.parametrize(
+    ("device", "name", "removed"),
+    [("", "web-1", True), ("s", "anything", True), ("", "another", False), ("x", "web-1", False)],
+)
+def test_a_server_that_hangs_in_build_is_recognized_by_its_port(
+    cloud: Cloud, device: str, name: str, *, removed: bool
+) -> None:
+    """Nova has not plugged its port in yet, which the state holds."""
+    owner = Owner("dev", "web", "web-33333333")
+    metadata = {**owner.tags, "flakeship_machine": "web-1"}
+    hanging = server("s", name="renamed", status="BUILD", metadata=metadata, created=OLD)
+    cloud.only("servers", hanging)
+    own = [f"{key}={value}" for key, value in owner.tags.items()]
+    cloud.only("ports", {**port(name), "id": "p", "device_id": device, "tags": own})
+    done = sweeping.sweep(
+        Stack("dev", {"resources": [{"urn": "u::p", "type": "t", "id": "p"}]}), "fake"
+    )
+    assert [each for each in done.removed if each.startswith("server")] == (
+        ["server renamed, BUILD, created 2026-06-01 00:00 UTC"] if removed else []
+    )
+
+
+def test_what_would_block_a_destroy_is_told_with_its_removal(cloud: Cloud) -> None:
+    on(cloud)
+    foreign = {**port("db"), "network_id": "id-of-dev", "device_owner": "compute:nova"}
+    cloud.only("ports", {**foreign, "device_id": "theirs"})
+    done = sweeping.sweep(Stack("dev", {}), "fake")
+    assert done.blocking == [
+        "openstack --os-cloud fake server remove port theirs id-of-db  "
+        "# the port db of the server theirs"
+    ]
+
+
+def test_a_temporary_address_on_a_port_of_ours_is_nobody_else_s(cloud: Cloud) -> None:
+    on(cloud)
+    cloud.only("servers")
+    cloud.only("networks")
+    cloud.only(
+        "floatingips",
+        address("203.0.113.9", description=description(TEMPORARY), port_id="ours"),
+    )
+    state = {"resources": [{"urn": "u::p", "type": "t", "id": "ours"}]}
+    (line,) = sweep(**state)
+    assert "is on a port of this stack" in line
+    assert "another checkout" not in line

@@ -1,0 +1,149 @@
+"""Calls that fail by a passing fault are made again, in one place for all of the SDK's calls.
+
+The retries of requests and keystoneauth do not serve: neither ends after a time (a Retry-After may
+be an hour), sees an answer that is cut in half, or spares a call that must not be made twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import requests
+from keystoneauth1.session import TCPKeepAliveAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, ProxyError
+from urllib3.exceptions import NewConnectionError as NotConnectedError
+
+from flakeship.targets.openstack.api.errors import shown
+
+if TYPE_CHECKING:
+    from keystoneauth1.session import Session
+
+log = logging.getLogger(__name__)
+
+SECONDS = 30.0  # for which a call is made again: a service that is restarted is back by then
+TOLD = 10.0  # seconds after which a person is told
+FIRST, MOST = 0.5, 4.0  # seconds between two attempts
+
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""The status codes of a service, or of a proxy before it, that is busy or being restarted."""
+
+UNTOUCHED = frozenset({429, 503})
+"""Those of them that say that nothing was done: any call may be made again."""
+
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+"""The methods of which a second call has the same effect (our PATCHes only set values)."""
+
+
+@dataclass
+class _Fault:
+    """What went wrong with one attempt; `after` is the number of seconds that the cloud names."""
+
+    reason: str
+    safe: bool  # whether the call certainly had no effect
+    after: float = 0.0
+    passing: bool = True
+
+
+def retry(session: Session) -> None:
+    """Let every call of a session be made again, for about 30 s, where its fault may pass."""
+    for prefix in [*session.session.adapters]:
+        session.session.mount(prefix, RetryingAdapter())
+
+
+class RetryingAdapter(TCPKeepAliveAdapter):
+    """Sends a request, and again while that may help; the last answer or error is the outcome."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        *args: Any,  # noqa: ANN401
+        **given: Any,  # noqa: ANN401
+    ) -> requests.Response:
+        """See requests.adapters.HTTPAdapter."""
+        began, pause, told = time.monotonic(), FIRST, False
+        while True:
+            failure: requests.RequestException | None = None
+            response = None
+            try:
+                response = super().send(request, stream, *args, **given)
+                fault = None if stream else _fault_of(response)
+            except requests.RequestException as error:
+                failure, fault = error, _unanswered(error)
+            waits = max(pause, fault.after) if fault else 0.0
+            left = SECONDS - (time.monotonic() - began)
+            if not fault or waits > left or not _again(request, fault):
+                if failure:
+                    raise failure
+                assert response is not None
+                return response
+            if not told and SECONDS - left + waits >= TOLD:
+                told = True
+                call = shown(request.method, request.url)
+                log.warning("%s: %s; trying again for %.0f s", call, fault.reason, left)
+            else:
+                log.debug("%s: %s; again in %.1f s", request.url, fault.reason, waits)
+            time.sleep(waits)
+            pause = min(pause * 2, MOST)
+
+
+def _again(request: requests.PreparedRequest, fault: _Fault) -> bool:
+    """Whether a call may be made again: it has done nothing, or a second one does no more."""
+    if not fault.passing:
+        return False
+    whole = request.body is None or isinstance(request.body, bytes | str)  # no upload
+    repeatable = request.method in REPEATABLE or str(request.url).endswith("/auth/tokens")
+    return whole and (fault.safe or repeatable)
+
+
+def _fault_of(response: requests.Response) -> _Fault | None:
+    """The fault that an answer tells of. Raises requests' errors where the answer is cut."""
+    headers, body = response.headers, response.content
+    status = response.status_code
+    if status in PASSING:
+        reason = f"{status} {response.reason or ''}".strip()
+        return _Fault(reason, status in UNTOUCHED, retry_after(headers.get("Retry-After", "")))
+    # without a length only its end tells that it is whole
+    unmeasured = "Content-Length" not in headers and "Transfer-Encoding" not in headers
+    if unmeasured and body and "json" in headers.get("Content-Type", ""):
+        try:
+            json.loads(body)
+        except ValueError:
+            return _Fault("the answer is incomplete", safe=False)
+    return None
+
+
+def _unanswered(error: requests.RequestException) -> _Fault:
+    """The fault behind an error of requests."""
+    cause: object = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    reason = type(error).__name__
+    if isinstance(error, requests.exceptions.SSLError) or "Tunnel connection failed" in str(error):
+        return _Fault(reason, safe=True, passing=False)
+    if isinstance(cause, ProxyError):
+        cause = cause.original_error
+    if isinstance(cause, NameResolutionError) and "Temporary failure" not in str(cause):
+        return _Fault(reason, safe=True, passing=False)
+    cut = isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)
+    safe = isinstance(cause, NotConnectedError | ConnectTimeoutError)
+    reason = "no connection" if safe else "the connection was cut" if cut else "no answer in time"
+    return _Fault(reason, safe, passing=cut or isinstance(error, requests.Timeout))
+
+
+def retry_after(text: str) -> float:
+    """The seconds of a Retry-After, which is a number or a date; 0 where it is neither."""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return 0.0
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

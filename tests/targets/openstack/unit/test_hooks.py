@@ -1,0 +1,115 @@
+"""What happens around the making of a server: nothing is replaced in place, and a wait is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pulumi
+import pytest
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.targets.openstack.api.provider import PAUSES
+from flakeship.targets.openstack.servers import nova
+from tests.targets.openstack.unit.fake_cloud import Cloud, server
+from tests.targets.openstack.unit.test_provider import PORT, answered
+
+URN = "urn:pulumi:dev::flakeship::openstack:compute/instance:Instance::server-web"
+
+
+class Hook:
+    """In the place of one that is registered with an engine."""
+
+    def __init__(self, name: str, callback: Any, options: Any = None) -> None:
+        self.name, self.callback, self.options = name, callback, options
+
+
+@pytest.fixture(autouse=True)
+def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ErrorHook", "ResourceHook"):
+        monkeypatch.setattr(pulumi, name, Hook)
+
+
+def failure(*errors: str, operation: str = "create") -> pulumi.ErrorHookArgs:
+    return pulumi.ErrorHookArgs(
+        URN, "", "port-web", PORT, failed_operation=operation, errors=[*errors]
+    )
+
+
+def about(name: str) -> pulumi.ResourceHookArgs:
+    return pulumi.ResourceHookArgs(URN, "", "server-web", "t", new_inputs={"name": name})
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return found
+
+
+def test_a_passing_fault_is_waited_out_and_ends(slept: list[float]) -> None:
+    from components.openstack.hooks import passing_fault  # noqa: PLC0415
+
+    again: Any = passing_fault().callback
+    busy = answered("POST", 503)
+    asked = [asyncio.run(again(failure(*[busy] * n))) for n in range(1, len(PAUSES) + 2)]
+    assert asked == [True] * len(PAUSES) + [False]
+    assert slept == [*PAUSES]
+    assert not asyncio.run(again(failure(answered("POST", 409))))
+    # the newest error counts
+    assert not asyncio.run(again(failure(answered("POST", 409), busy)))
+
+
+def test_a_server_that_is_there_is_not_made_again() -> None:
+    from components.openstack.hooks import no_second  # noqa: PLC0415
+
+    hook: Any = no_second({"web-1"})
+    hook.callback(about("web-2"))
+    with pytest.raises(FlakeshipError) as raised:
+        hook.callback(about("web-1"))
+    assert (raised.value.code, raised.value.key) == ("replaced-in-place", "web-1")
+
+
+def test_it_is_refused_in_a_preview_too() -> None:
+    from components.openstack.hooks import no_second  # noqa: PLC0415
+
+    assert no_second(set()).options.on_dry_run  # type: ignore[attr-defined]
+
+
+def test_who_waits_for_a_server_is_told_its_state(
+    memory: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.openstack import hooks  # noqa: PLC0415
+
+    monkeypatch.setattr(hooks, "SILENCE", 0.01)
+    monkeypatch.setattr(nova, "connected", lambda _: memory_login(memory))
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", said.append)
+    building = {"status": "BUILD", "OS-EXT-STS:task_state": "spawning"}
+    memory.only("servers", server("s", name="web-1", created="2026-01-01T00:00:00Z", **building))
+    creation = hooks.Creation("fake")
+
+    async def wait() -> None:
+        await creation._begin(about("web-1"))
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if said:
+                break
+        await creation._end(about("web-1"))
+        before = len(said)
+        await asyncio.sleep(0.05)
+        assert len(said) <= before + 1
+
+    asyncio.run(wait())
+    assert said[0].startswith("web-1: BUILD (spawning) in Nova, created ")
+    assert "openstack --os-cloud fake server show s" in said[0]
+
+
+def memory_login(memory: Cloud) -> Any:
+    import contextlib  # noqa: PLC0415
+
+    return contextlib.nullcontext(memory)
