@@ -108,7 +108,7 @@ def verify_again(server: str, as_json: bool) -> None:
 @click.argument("server", shell_complete=servers)
 @click.argument("disk")
 @click.argument("snapshot")
-@click.confirmation_option(prompt="The disk's content now becomes a snapshot as well. Continue?")
+@click.confirmation_option(prompt="What is on the disk now is kept as another snapshot. Continue?")
 def restore_snapshot(server: str, disk: str, snapshot: str) -> None:
     """Give a data disk of SERVER the content of a snapshot.
 

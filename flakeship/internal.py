@@ -65,7 +65,7 @@ def run(name: str, text: str) -> str:
             code="state-unreadable",
             key=name,
             remedy=OTHER_VERSION,
-            details=[f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()],
+            details=codec.faults(error),
         ) from error
     answer = command.run(request, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
     return "{}" if answer is None else codec.dump(answer)

@@ -48,6 +48,7 @@ def up(site: Site) -> None:
     if fresh:
         say("creating flavors and networks")
         resources.seed(site)
+    resources.first_look(site)
     _await_workers(site, [daemon for daemon in started if daemon in workers], since)
     if fresh:
         command(site, ["nova-manage", f"--config-file={site.etc}/nova.conf",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -105,7 +104,7 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         if flake.folder is not None and not is_file(str(flake.folder), "flake.nix"):
             shown = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
             raise ValueError(f"flake: there is no flake.nix in {shown}")
-        if self.identity and not Path(self.identity).expanduser().is_file():
+        if self.identity and not is_file(self.identity):
             raise ValueError(f"identity: there is no file {self.identity}")
         return self
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
@@ -45,6 +44,8 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
 
 def _certificate(value: str) -> str:
     if "-----BEGIN CERTIFICATE-----" in value:
+        import ssl  # noqa: PLC0415 - internal commands that read a request have no use for it
+
         try:
             ssl.create_default_context(cadata=value)
         except ssl.SSLError as error:

@@ -79,10 +79,13 @@ class FlakeReference:
 
 
 def is_file(*parts: str) -> bool:
-    """Whether there is such a file; never where the path is too long or none at all."""
+    """Whether there is such a file; never where the path is too long or none at all.
+
+    A leading `~` is a home; that of an unknown user is none.
+    """
     try:
-        return Path(*parts).is_file()
-    except (OSError, ValueError):
+        return Path(*parts).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):
         return False
 
 

@@ -1,4 +1,4 @@
-"""`flakeship ssh`, `verify` and `sweep`: what a stack's target does for its users."""
+"""`flakeship ssh`, `verify`, `restore` and `sweep`: what a stack's target does for its users."""
 
 from __future__ import annotations
 

@@ -92,10 +92,9 @@ class Flake:
         access = keys.directory(self.stack, keys.public_keys(self.settings.authorized_keys))
         variant = self.settings.variant or self.target.images.variants[0]
         evaluator = Evaluator(reference, access, self.settings.allow_import_from_derivation)
-        locked = evaluator.locked()
         with ThreadPoolExecutor(workers(len(hosts))) as pool:
             evaluating = pool.map(lambda host: evaluator.evaluate(host, variant), hosts)
-            origin = source(reference)
+            origin, locked = source(reference), evaluator.locked()
             found = list(evaluating)
         for each in found:
             refuse_unbootable(each.release, self.target)

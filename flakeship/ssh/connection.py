@@ -7,9 +7,9 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.model.flake import is_file
 from flakeship.model.sizes import MIB
 from flakeship.ssh import host_keys, log_file
 from flakeship.ssh.login import Login
@@ -68,7 +68,7 @@ class Connection:
     """
 
     def __init__(self, endpoint: Endpoint, keys: Sequence[str]) -> None:
-        if endpoint.identity and not Path(endpoint.identity).expanduser().is_file():
+        if endpoint.identity and not is_file(endpoint.identity):
             raise FlakeshipError(
                 f"the private key {endpoint.identity} does not exist",
                 code="identity-missing",
@@ -141,7 +141,8 @@ class Connection:
         argv = [*self._shared, "-o", "ControlMaster=no", self._destination, command]
         result = run(argv, stdin=stdin, timeout=timeout, check=check, most=OUTPUT)
         if result.code == FAILED:
-            alive = run([*self._shared, "-O", "check", self.endpoint.address], check=False)
+            ask = [*self._shared, "-O", "check", self.endpoint.address]
+            alive = run(ask, check=False, timeout=HANDSHAKE)
             signal = "a signal ended a command, and SSH is still connected"
             last = Login(FAILED, log_file.text(self._log)).error
             lost = f"the SSH connection was lost: {last}"

@@ -6,10 +6,11 @@ A key is `<type> <base64>`, as in a .pub file without its comment.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable
+
+from flakeship.ssh import public_key
 
 BEGIN = "-----BEGIN SSH HOST KEY KEYS-----"
 END = "-----END SSH HOST KEY KEYS-----"
@@ -68,15 +69,5 @@ def _rank(key: str) -> tuple[int, str]:
 
 def _complete(kind: str, blob: str) -> bool:
     """Whether the base64 holds complete SSH fields, of which the first names the type."""
-    try:
-        rest = base64.b64decode(blob, validate=True)
-    except binascii.Error:
-        return False
-    fields = []
-    while len(rest) >= 4:
-        length = int.from_bytes(rest[:4], "big")
-        if len(rest) < 4 + length:
-            return False
-        fields.append(rest[4 : 4 + length])
-        rest = rest[4 + length :]
-    return not rest and len(fields) > 1 and fields[0] == kind.encode()
+    found = public_key.fields(blob)
+    return len(found) > 1 and found[0] == kind.encode()

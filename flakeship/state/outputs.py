@@ -144,8 +144,7 @@ def ledger(records: list[Record]) -> list[dict[str, object]]:
 def _unreadable(stack: str, error: Exception) -> FlakeshipError:
     match error:
         case ValidationError():
-            first = error.errors()[0]
-            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            why = codec.faults(error)[0]
         case ValueError():
             why = str(error)
         case _:

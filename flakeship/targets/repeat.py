@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack
@@ -32,11 +31,14 @@ class NoSnapshots:
 
 
 def repeated(
-    stack: Stack, server: str, repeat: Callable[[str, Evidence], Verified]
+    stack: Stack, server: str, repeat: Callable[[str, Resource], Verified]
 ) -> Sequence[Verified]:
-    """Repeat what has passed; `repeat` gets the machine's id and evidence. Raises as `complete`."""
+    """Repeat what has passed; `repeat` gets the machine's id and its verification.
+
+    Raises as `complete`.
+    """
     return complete(
-        partial(repeat, machine, resource.result(Evidence))
+        partial(repeat, machine, resource)
         for machine, resource in verifications(stack, server)
         if resource.printed
     )
@@ -62,7 +64,7 @@ def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verifi
                 done.append(running.result())
             except FlakeshipError as error:
                 failed.append(str(error))
-    finally:  # an interruption does not wait for them
+    finally:  # an interruption drops those that have not begun; the process ends after the others
         pool.shutdown(wait=False, cancel_futures=True)
     if failed:
         first, *rest = "\n\n".join(failed).split("\n")

@@ -129,6 +129,8 @@ def _log_in(
         if pinned:
             raise _host_key_changed(request.machine, pinned, [], refusal.what) from refusal
         try:  # the console may still show the announcement of an earlier boot
+            if time.monotonic() > end:  # a machine that makes new keys at each boot has no end
+                raise refusal
             keys = await_keys(console, NEW_KEYS, other_than=keys)
         except FlakeshipError:
             raise FlakeshipError(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from dev.setup import check, paths
 from flakeship.system.tcp import free_ports
+from tests.project import commit
+from tests.setup.conftest import copy_checkout
 
 OWN = ("PULUMI_", "FLAKESHIP_", "STACK", "SERVER", "FROM", "TO", "PLUGINS", "NIX_CONFIG", "MAKE")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
@@ -24,18 +24,12 @@ class Checkout:
     """A clone with all files of this checkout, and its virtual environment."""
 
     def __init__(self, path: Path) -> None:
-        for file in check.tracked():
-            copy = path / file.relative_to(paths.ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy, follow_symlinks=False)
-        (path / ".venv").symlink_to(paths.ROOT / ".venv")
+        copy_checkout(path)
         self.path = path
         settings = path / "Pulumi.dev.yaml"
         (port,) = free_ports(1)
         settings.write_text(settings.read_text().replace("8080", str(port)))
-        git = "git init -q && echo /.venv >>.git/info/exclude && git add -A"
-        who = "-c user.name=test -c user.email=test@example.org"
-        self.run("sh", "-c", f"{git} && git {who} commit -qm test")
+        commit(path)
 
     def run(self, *words: str, code: int | None = 0, **env: str) -> str:
         done = subprocess.run(

@@ -219,6 +219,4 @@ def _snapshot(action: TakeSnapshot | RestoreSnapshot) -> None:
         case TakeSnapshot(file, name, keep):
             disk_snapshots.take(file, name, keep)
         case RestoreSnapshot(file, name, keep):
-            disk_snapshots.restore(file, name)
-            if not keep:
-                disk_snapshots.drop(file, name)
+            disk_snapshots.restore(file, name, keep=keep)

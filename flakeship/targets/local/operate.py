@@ -17,11 +17,10 @@ from flakeship.targets.local import (
     checkout,
     copies,
     machine,
-    ssh_config,
     verify_machine,
     workstation,
 )
-from flakeship.targets.local.cutover import restore_snapshot
+from flakeship.targets.local.cutover import forget_server, restore_snapshot
 from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.resources import (
     CUTOVER,
@@ -31,7 +30,7 @@ from flakeship.targets.local.resources import (
     MachineRequest,
     VerifyMachineRequest,
 )
-from flakeship.targets.local.stack_files import StackFiles, forget
+from flakeship.targets.local.stack_files import StackFiles
 from flakeship.targets.repeat import complete, hurried, verifications
 from flakeship.verify.verify import pinned_keys
 
@@ -50,7 +49,8 @@ class LocalOperator:
         """
         for server, output in self.stack.outputs.servers.items():
             if name in (server, output.machine):
-                if moved := self.stack.of(CUTOVER).get(server):
+                moved = self.stack.of(CUTOVER).get(server)
+                if moved and self.stack.outputs.schema:  # 0.1 asked for other things
                     workstation.require(moved.request(CutoverRequest).workstation, server)
                 return ["ssh", "-F", str(self.files.ssh_config), server]
         return None
@@ -108,9 +108,7 @@ class LocalOperator:
                 machine.remove(directory)
                 removed.append(directory.name)
         for server in self._servers() - self.stack.of(CUTOVER).keys():
-            ssh_config.remove(self.files.ssh_config, server)
-            forget(self.files.active(server))
-            forget(self.files.generation(server))
+            forget_server(self.files, server)
         tidy(self.files.machines)
         return SweepResult(removed, [f"{each.mark}: {each}" for each in self._lost()])
 

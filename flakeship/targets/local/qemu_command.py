@@ -48,7 +48,7 @@ def command(
         *("-display", "none"),
         # -daemonize needs what its other two switches forbid.
         *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
-        *("-blockdev", _blockdev("root", Path(ROOT), backing=_image(request))),
+        *("-blockdev", json.dumps(blockdev("root", Path(ROOT), backing=_image(request)))),
         *("-device", "virtio-blk-pci,id=disk-root,drive=root,bootindex=0"),
         *network,
         *("-device", "virtio-rng-pci"),
@@ -59,7 +59,7 @@ def command(
         *("-mon", "chardev=qmp,mode=control"),
     ]
     for name, file in disks.items():
-        argv += ["-blockdev", _blockdev(f"data-{name}", file)]
+        argv += ["-blockdev", json.dumps(blockdev(f"data-{name}", file))]
         argv += ["-device", f"virtio-blk-pci,id=disk-{name},drive=data-{name},serial={name}"]
     return [*argv, "-pidfile", PID, "-daemonize"]
 
@@ -74,9 +74,10 @@ def _opened(file: Path) -> dict[str, Any]:
     return {"file": {"driver": "file", "filename": str(file)}}
 
 
-def _blockdev(node: str, file: Path, **options: object) -> str:
+def blockdev(node: str, file: Path, **options: object) -> dict[str, Any]:
+    """The options of a qcow2 disk, for `-blockdev` and for `blockdev-add`."""
     base = {"driver": "qcow2", "node-name": node, "discard": "unmap"}
-    return json.dumps(base | _opened(file) | options)
+    return base | _opened(file) | options
 
 
 def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:

@@ -109,9 +109,7 @@ def remove(config: Path, server: str) -> None:
 def _save(config: Path, entries: dict[str, SshHost], changed: str) -> None:
     """Write the entries; those of a person stay behind them, except for the changed server's."""
     known_hosts = config.with_name(KNOWN_HOSTS)
-    others = [
-        text for name, text in blocks(config).items() if name not in {changed, *hosts(config)}
-    ]
+    others = [text for name, text in blocks(config).items() if name not in {changed, *entries}]
     if not entries and not others:
         config.unlink(missing_ok=True)
         known_hosts.unlink(missing_ok=True)

@@ -69,9 +69,13 @@ def _stop(directory: Path) -> FlakeshipError | None:
 
 def check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
     """Run the checks that need data disks. Raises FlakeshipError (`checks-failed`)."""
-    machine = request.verify.machine
     with named_stop(request):
-        results = verify_data(request.verify, _route(request), shell, PATIENCE)
+        return _check_data(request, shell)
+
+
+def _check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
+    machine = request.verify.machine
+    results = verify_data(request.verify, _route(request), shell, PATIENCE)
     console = f"{machine} still runs; its console is in {request.console}"
     refuse_failed(machine, results, "checks with data disks", [console])
     return results
@@ -85,7 +89,7 @@ def repeat_data_checks(request: CutoverRequest) -> list[CheckResult]:
         named_stop(request.data_checks),
         guest.login(request.host.endpoint, request.host.host_keys) as shell,
     ):
-        return check_data(request.data_checks, shell)
+        return _check_data(request.data_checks, shell)
 
 
 def _route(request: VerifyMachineRequest) -> ForwardedPorts:

@@ -14,7 +14,7 @@ from flakeship.ssh import options
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack, configuration
+from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import VerifyServerRequest
@@ -88,10 +88,8 @@ class OpenStackOperator(NoSnapshots):
         from flakeship.targets.openstack.servers import verify_server  # noqa: PLC0415
 
         active = {server.machine for server in self.stack.outputs.servers.values()}
-        found = self.stack.of(VERIFICATION)
 
-        def repeat(machine: str, previous: Evidence) -> Verified:
-            resource = found[machine]
+        def repeat(machine: str, resource: Resource) -> Verified:
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
@@ -102,7 +100,7 @@ class OpenStackOperator(NoSnapshots):
                 self.stack.name,
                 active=machine in active,
             )
-            return Verified(previous.machine, evidence.checks)
+            return Verified(machine, evidence.checks)
 
         return repeated(self.stack, name, repeat)
 

@@ -57,8 +57,7 @@ def _kind(facts: Facts) -> str:
 
 def _parts(facts: Facts) -> list[Part]:
     """What uses the disk that the system is on; nothing where that is not known."""
-    section = facts.sections.get("disks")
-    lines = [line.split(" ", 4) for line in section.stdout.splitlines()] if section else []
+    lines = [line.split(" ", 4) for line in facts.lines("disks")]
     used: dict[str, tuple[str, Part]] = {}
     for line in lines:
         match line:

@@ -93,6 +93,11 @@ class Facts:
             raise Failed(f"`{name}` ended with exit code {section.code}: {output or 'no output'}")
         return section.stdout.strip()
 
+    def lines(self, name: str) -> list[str]:
+        """The output of a section that may be missing."""
+        section = self.sections.get(name)
+        return section.stdout.splitlines() if section else []
+
     @property
     def state(self) -> str:
         """The state of the system, `running` when all is well; other states have other codes."""
@@ -122,8 +127,7 @@ class Facts:
     @property
     def links(self) -> list[str]:
         """The interfaces with other machines behind them: network cards, and what joins these."""
-        section = self.sections.get("links")
-        return section.stdout.split() if section else []
+        return [word for line in self.lines("links") for word in line.split()]
 
     @property
     def listeners(self) -> list[Listener]:
@@ -137,17 +141,20 @@ class Facts:
         return found
 
     @property
+    def outward(self) -> list[Listener]:
+        """The listeners that are not on loopback."""
+        return [each for each in self.listeners if not each.loopback]
+
+    @property
     def origins(self) -> list[str]:
         """Where addresses without an end came from: `<kind> <file>: <a line of it>`."""
-        section = self.sections.get("origins")
-        return section.stdout.splitlines() if section else []
+        return self.lines("origins")
 
     @property
     def jobs(self) -> list[str]:
         """The jobs that a system waits for which is still starting: unit, type and state."""
-        section = self.sections.get("jobs")
-        lines = section.stdout.splitlines() if section else []
-        return [" ".join(line.split()[1:4]) for line in lines if len(line.split()) >= 4]
+        found = map(str.split, self.lines("jobs"))
+        return [" ".join(words[1:4]) for words in found if len(words) >= 4]
 
     @property
     def root_mib(self) -> int:
@@ -168,9 +175,7 @@ class Facts:
     @property
     def reasons(self) -> str:
         """The last log lines of the failed units, in one line; empty where there are none."""
-        section = self.sections.get("reasons")
-        lines = section.stdout.splitlines() if section else []
-        return " / ".join(line.strip() for line in lines if line.strip())
+        return " / ".join(line.strip() for line in self.lines("reasons") if line.strip())
 
 
 @dataclass(frozen=True)

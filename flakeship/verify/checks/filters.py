@@ -63,15 +63,14 @@ def filters(facts: Facts, family: Family) -> Filters:
     arrival = arrival_of(facts, family)
     own: Firewall | None = None
     why = ""
-    if (section := facts.sections.get("nft")) and section.code == 0:
-        own = nftables.firewall(section.stdout, arrival)
+    try:
+        text = facts.text("nft")
+    except Failed as failed:
+        why = f", and {failed}"
+    else:
+        own = nftables.firewall(text, arrival)
         if settled(facts):
             return Filters([own])
-    else:
-        try:
-            facts.text("nft")
-        except Failed as failed:
-            why = f", and {failed}"
     try:
         other = iptables.firewall(
             facts.text("iptables" if family == "ip" else "ip6tables"), arrival

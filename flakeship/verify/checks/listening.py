@@ -57,7 +57,7 @@ def listeners(subject: Subject) -> str:
     of a VPN listens on another one at each start, and has no number to declare.
     """
     facts, declared = subject.facts(), Declared(subject.request.ports)
-    outward = [each for each in facts.listeners if not each.loopback]
+    outward = facts.outward
     strangers = [
         each
         for each in outward
@@ -113,7 +113,7 @@ def missing_listeners(facts: Facts, request: VerifyRequest) -> PortSet:
     A port that is forwarded to a container needs none.
     """
     try:
-        present = _ports(each for each in facts.listeners if not each.loopback)
+        present = _ports(facts.outward)
     except Failed:
         return NONE
     later = _spans(port for port in request.ports if port.needs_data)
@@ -138,7 +138,7 @@ def _seen(
     found = _ports(outward)
     clients = (found & DHCP_CLIENTS) - declared.open
     named = [each for each in outward if declared.by_process(each)]
-    only = _ports(outward) & declared.fixed - _ports(each for each in outward if not each.only_ipv4)
+    only = found & declared.fixed - _ports(each for each in outward if not each.only_ipv4)
     unprobed = " (UDP ports are not probed over the network)" if declared.open.udp else ""
     return "".join(
         [
@@ -172,8 +172,7 @@ def _forwarded(facts: Facts) -> PortSet:
 
 def _of_processes(facts: Facts, declared: Declared) -> PortSet:
     try:
-        outward = [each for each in facts.listeners if not each.loopback]
-        return _ports(each for each in outward if declared.by_process(each))
+        return _ports(each for each in facts.outward if declared.by_process(each))
     except Failed:
         return NONE
 

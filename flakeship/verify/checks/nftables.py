@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from flakeship.verify.checks.firewall import Firewall
 from flakeship.verify.checks.nft_match import Json, Sets, bare, leaves, matched
@@ -20,6 +21,7 @@ HARMLESS = {
 CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "last"}
 
 
+@lru_cache(maxsize=8)  # several checks ask for the same rules, which are long on some hosts
 def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
     """The packet filter for the family of `arrival`. Raises Failed for unreadable text."""
     arrival = arrival or Arrival()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
@@ -34,9 +35,11 @@ def run(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
 
     `wait` is in seconds, for the system to have started.
     """
-    line = command(*sections, wait=wait)
+    end = time.monotonic() + wait
     for _ in range(2):
-        result = shell.run(line, stdin=SCRIPT, timeout=SECONDS + wait, check=False)
+        left = max(end - time.monotonic(), 0.0)
+        line = command(*sections, wait=left)
+        result = shell.run(line, stdin=SCRIPT, timeout=SECONDS + left, check=False)
         if result.code != FAILED:
             break
     found = parse(result.stdout, result.stderr)

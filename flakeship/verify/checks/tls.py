@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 
 from flakeship.verify.checks.verdict import Failed
 
@@ -14,8 +15,8 @@ from flakeship.verify.checks.verdict import Failed
 def secured(certificate: str, host: str) -> Callable[[socket.socket], socket.socket]:
     """What puts TLS over a connection and judges the certificate as `Check.certificate` says.
 
-    `host` is the site. It raises Failed for another
-    certificate and for what speaks no TLS, and OSError where the connection breaks.
+    `host` is the site. It raises Failed for another certificate and for what speaks no TLS, and
+    OSError where the connection breaks.
     """
     context = _context(certificate)
 
@@ -35,6 +36,7 @@ def secured(certificate: str, host: str) -> Callable[[socket.socket], socket.soc
     return secure
 
 
+@lru_cache(maxsize=8)  # a check that is tried again would read all authorities each time
 def _context(certificate: str) -> ssl.SSLContext:
     if certificate == "trusted":
         context = ssl.create_default_context()

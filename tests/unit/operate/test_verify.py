@@ -14,7 +14,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.operate import actions
 from flakeship.state import outputs
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
 from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.openstack.requests import VerifyServerRequest
@@ -55,7 +55,7 @@ def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
     found = [resource(f"verification-{each}", each) for each in machines]
     stack = Stack("dev", {"resources": found})
 
-    def repeat(machine: str, _: Evidence) -> Verified:
+    def repeat(machine: str, _: Resource) -> Verified:
         if machine.startswith("web"):
             raise FlakeshipError("is broken", key=machine)
         return Verified(machine, [CheckResult("a", passed=True, milliseconds=1, detail="")])
@@ -76,7 +76,7 @@ def test_machines_are_verified_side_by_side() -> None:
     stack = Stack("dev", {"resources": [resource(f"verification-{m}", m) for m in machines]})
     together = Barrier(AT_ONCE)
 
-    def repeat(machine: str, _: Evidence) -> Verified:
+    def repeat(machine: str, _: Resource) -> Verified:
         together.wait(10)
         return Verified(machine)
 

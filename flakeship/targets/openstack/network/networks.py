@@ -108,6 +108,11 @@ class Rule:
     last: int | None = None
 
     @property
+    def end(self) -> int:
+        """The last port."""
+        return self.last or self.port
+
+    @property
     def key(self) -> tuple[str | int, ...]:
         """The identity of the rule in its group."""
         return (

@@ -63,6 +63,29 @@ def failed(result: Result) -> set[str]:
     return set(re.findall(r"^  ✗ ([\w-]+):", result.stderr, re.MULTILINE))
 
 
+def test_a_boot_that_does_not_end_names_what_holds_it(appliance: Appliance) -> None:
+    """And a service that listens late has the time that its port gives it (nixpkgs #14991)."""
+    appliance.edit("services = { };", HELD)
+    appliance.config("bootTimeout", "45")
+    said = appliance.up(check=False)
+    assert re.search(
+        r"system: still starting after 45 s, held by: pull\.service start running", said
+    )
+    appliance.edit(HELD, LATE)
+    appliance.edit("    80\n", "    80\n    8081\n")
+    appliance.config("bootTimeout", "300")
+    appliance.config("servers[0].ports[1].port", "8081")
+    appliance.config("servers[0].ports[1].protocol", "http")
+    appliance.config("servers[0].ports[1].timeout", "60")
+    appliance.up()
+    seen = {each["name"]: each["detail"] for each in appliance.evidence()["checks"]}
+    assert seen["port-8081"].startswith("HTTP/1.")
+    # the other tests have the host as it was
+    appliance.edit("    80\n    8081\n", "    80\n")
+    appliance.edit(LATE, "services = { };")
+    appliance.unset("servers[0].ports[1]")
+
+
 def test_a_stack_may_give_its_machines_access_to_the_workstation(appliance: Appliance) -> None:
     appliance.up()
     checks = {check["name"] for check in appliance.evidence()["checks"]}
@@ -126,22 +149,3 @@ def test_a_machine_that_does_not_answer_names_the_last_error(appliance: Applianc
     assert said.code == 1
     assert "refused" in said.stderr
     assert "console" in said.stderr
-
-
-def test_a_boot_that_does_not_end_names_what_holds_it(appliance: Appliance) -> None:
-    """And a service that listens late has the time that its port gives it (nixpkgs #14991)."""
-    appliance.edit("services = { };", HELD)
-    appliance.config("bootTimeout", "45")
-    said = appliance.up(check=False)
-    assert re.search(
-        r"system: still starting after 45 s, held by: pull\.service start running", said
-    )
-    appliance.edit(HELD, LATE)
-    appliance.edit("    80\n", "    80\n    8081\n")
-    appliance.config("bootTimeout", "300")
-    appliance.config("servers[0].ports[1].port", "8081")
-    appliance.config("servers[0].ports[1].protocol", "http")
-    appliance.config("servers[0].ports[1].timeout", "60")
-    appliance.up()
-    seen = {each["name"]: each["detail"] for each in appliance.evidence()["checks"]}
-    assert seen["port-8081"].startswith("HTTP/1.")
