@@ -4,40 +4,47 @@ SHELL       := bash
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 
-STACK  ?= dev
-SERVER ?=
-FROM   ?=
-TO     ?=
-PLUGINS ?=
+# `make env` chooses a stack for this checkout, and not for another one that the same shell goes to.
+ifeq "$(origin STACK) $(value FLAKESHIP_CHECKOUT)" "undefined $(CURDIR)"
+STACK := $(value FLAKESHIP_STACK)
+endif
+ifeq "$(value STACK)" ""
+override STACK := dev
+endif
+# What a user gives reaches the shell by its environment alone: neither make nor the shell reads it as code.
+GIVEN := STACK SERVER FROM TO PLUGINS PARTS
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
 
 SETUP  := dev/setup/run
-WITH   := . .state/env.sh; . .state/stacks/$(notdir $(STACK))/env.sh;
+WITH   := . .state/env.sh; . ".state/stacks/$${STACK\#\#*/}/env.sh";
 PYTHON := .venv/bin/python
-FLAKESHIP := $(PYTHON) -m flakeship --stack $(STACK)
+ATTENDED := $(PYTHON) -m dev.attended
+FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 LOCK   := nix/appliance/debian/lock.json
 
 .PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
-	@echo '  STACK=$(STACK) chooses the stack, SERVER=<name> one of its servers'
+	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi up --yes --suppress-outputs --continue-on-error --stack $(STACK) && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi up --yes --suppress-outputs --continue-on-error --stack "$$STACK" && $(FLAKESHIP) status
 preview: setup ## Show what `make up` would change
-	@$(WITH) pulumi stack select --create $(STACK) && pulumi preview --suppress-outputs --stack $(STACK)
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK"
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
-	@$(WITH) $(FLAKESHIP) diff '$(FROM)' '$(TO)'
+	@$(WITH) $(FLAKESHIP) diff -- "$$FROM" "$$TO"
 ssh: setup ## Log in to a server of the stack
-	@$(WITH) exec $(FLAKESHIP) ssh '$(SERVER)'
+	@$(WITH) exec $(FLAKESHIP) ssh -- "$$SERVER"
 destroy: setup ## Remove everything that the stack made
-	@$(WITH) pulumi stack select $(STACK) && $(FLAKESHIP) sweep --before-destroy && \
-	  { pulumi destroy --yes --stack $(STACK) || { $(FLAKESHIP) sweep; exit 1; }; } && $(FLAKESHIP) sweep
+	@$(WITH) pulumi stack select "$$STACK" && $(FLAKESHIP) sweep --before-destroy && \
+	  { $(ATTENDED) pulumi destroy --yes --stack "$$STACK" || { $(FLAKESHIP) sweep; exit 1; }; } && $(FLAKESHIP) sweep
 verify: setup ## Check the running servers (SERVER: one of them) once more, without changing anything
-	@$(WITH) $(FLAKESHIP) verify '$(SERVER)'
+	@$(WITH) $(FLAKESHIP) verify -- "$$SERVER"
 sweep: setup ## Remove orphaned resources, which a killed run has left
 	@$(WITH) $(FLAKESHIP) sweep
 doctor: ## Show which tools were found, which are missing and how to install them
-	@$(SETUP) doctor $(STACK) $(PLUGINS)
+	@$(SETUP) doctor "$$STACK" "$$PLUGINS"
 test: check ## Run the checks and the whole test suite, that of the target openstack included
 	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e
 	@tests/targets/openstack/e2e/run
@@ -48,7 +55,7 @@ fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m dev.bench
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)
-	@dev/bench/openstack/run $(PARTS)
+	@dev/bench/openstack/run $$PARTS
 check: setup ## Check style, types, imports, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m dev.setup check
 format: setup ## Format the Python and Nix files, and write the generated pages of docs/reference
@@ -57,10 +64,10 @@ relock: ## Lock the appliance's newest Debian packages (without a set-up: it may
 	@python3 nix/appliance/debian/relock.py
 	@git diff --quiet -- $(LOCK) || git commit --message "Take Debian's newest packages" -- $(LOCK)
 env: setup ## Print the shell lines for plain `pulumi`: eval "$(make env)"
-	@$(WITH) pulumi stack select --create $(STACK) >&2
-	@cat .state/env.sh .state/stacks/$(notdir $(STACK))/env.sh
+	@$(WITH) pulumi stack select --create "$$STACK" >&2
+	@cat .state/env.sh ".state/stacks/$${STACK##*/}/env.sh"
 setup: ## Install everything that is needed, without deploying anything
-	@$(SETUP) setup $(STACK) $(PLUGINS)
+	@$(SETUP) setup "$$STACK" "$$PLUGINS"
 lab-openstack: setup ## Start a real OpenStack on this machine (VIRT=fake: without guests); needs root
 	@$(PYTHON) -m dev.openstack up
 lab-down: setup ## Stop that OpenStack and delete everything in it

@@ -18,8 +18,17 @@ from flakeship.config import octal, settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
-from flakeship.release.desired import Desired, Flake, Found, Ledger, ReleaseSource, missing_images
-from flakeship.state import passphrase
+from flakeship.model.text import lines
+from flakeship.release.desired import (
+    Desired,
+    Flake,
+    Found,
+    Ledger,
+    ReleaseSource,
+    announcement,
+    missing_images,
+)
+from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
 from flakeship.system.files import read
 from flakeship.targets import registry
@@ -36,7 +45,8 @@ def run() -> None:
 
 async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
-    stack = pulumi.get_stack()
+    stack = choice.own_name(pulumi.get_stack())
+    choice.refuse_other_checkout(os.environ, Path.cwd())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
@@ -52,9 +62,9 @@ async def program() -> dict[str, Any]:
     plan = target.plan(desired, await inspecting)
     await report_changes(before.outputs.running, desired.ledger, found.releases)
     for fact in plan.facts:
-        pulumi.log.info(fact)
+        pulumi.log.info(lines(fact))
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
-        pulumi.log.warn(warning)
+        pulumi.log.warn(lines(warning))
     images = _declare_images(stack, plan, before.outputs)
     # no other target's is imported: a cloud's types take a third of a second
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
@@ -91,6 +101,8 @@ async def _desired_releases(
     flake: ReleaseSource = Flake(given, stack, spec)
     pinned = verified.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
+    if rest and (text := announcement(given)):
+        pulumi.log.info(lines(text))
     evaluated = await asyncio.to_thread(flake.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])

@@ -17,7 +17,7 @@ from flakeship.operate import actions, diff, doctor, status
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
-from flakeship.system.process import install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
@@ -108,7 +108,7 @@ def verify_again(server: str, as_json: bool) -> None:
 @click.argument("server", shell_complete=servers)
 @click.argument("disk")
 @click.argument("snapshot")
-@click.confirmation_option(prompt="The disk's content now becomes a snapshot as well. Continue?")
+@click.confirmation_option(prompt="What is on the disk now is kept as another snapshot. Continue?")
 def restore_snapshot(server: str, disk: str, snapshot: str) -> None:
     """Give a data disk of SERVER the content of a snapshot.
 
@@ -169,7 +169,7 @@ def main() -> int:
         return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
-        return 130
+        return INTERRUPTED
     except SystemExit as done:
         return int(done.code or 0)
     return 0

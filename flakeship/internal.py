@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.state import choice
 from flakeship.system import log
-from flakeship.system.process import install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 from flakeship.targets.base import Command
 
 OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
@@ -73,7 +75,7 @@ def request(name: str, kind: type[Any], text: str) -> Any:  # noqa: ANN401
             code="state-unreadable",
             key=name,
             remedy=OTHER_VERSION,
-            details=[f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()],
+            details=codec.faults(error),
         ) from error
 
 
@@ -86,6 +88,7 @@ def main(argv: Sequence[str]) -> int:
         print("usage: flakeship internal COMMAND < REQUEST", file=sys.stderr)
         return 2
     try:
+        choice.refuse_other_checkout(os.environ, Path.cwd())
         print(run(argv[0], "" if sys.stdin.isatty() else sys.stdin.read()))
     except (FlakeshipError, OSError) as error:
         log.failure(error)
@@ -93,5 +96,5 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print(f"{argv[0]}: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0

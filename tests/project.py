@@ -39,6 +39,9 @@ class Project:
     def config(self, key: str, value: str) -> None:
         self.pulumi("config", "set", "--path", f"flakeship:{key}", value)
 
+    def unset(self, key: str) -> None:
+        self.pulumi("config", "rm", "--path", f"flakeship:{key}")
+
     def outputs(self) -> dict[str, Any]:
         outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
         return outputs

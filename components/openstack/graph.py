@@ -53,7 +53,7 @@ def deploy(plan: StackPlan, images: Mapping[str, NixImage]) -> Deployment:
     servers: dict[str, ServerResources] = {}
     if plan.context.ephemeral:
         opts = pulumi.ResourceOptions(depends_on=[*shared.ready])
-        tests = [TestServer(m.id, _test_args(m, shared), opts) for m in plan.machines.active]
+        tests = [TestServer(m.id, _test_args(plan, m, shared), opts) for m in plan.machines.active]
         evidence = [test.verification.evidence for test in tests]
     else:
         servers = _declare_servers(plan, shared)
@@ -79,7 +79,7 @@ def _declare_servers(plan: StackPlan, shared: Shared) -> dict[str, ServerResourc
             same = active.release.name
             before += [each.server.instance for each in declared if each.release == same][-1:]
         address = _declare_address(plan, active, shared)
-        server = _declare_machine(active, address, shared, before)
+        server = _declare_machine(plan, active, address, shared, before)
         cutover = None
         if active.server.options.address != "none":
             cutover = Cutover(
@@ -97,7 +97,7 @@ def _declare_servers(plan: StackPlan, shared: Shared) -> dict[str, ServerResourc
         found[name] = ServerResources(server, cutover, output, active.release.name)
         for standby in rollout.standby:
             # it stays as it is, with the evidence of its verification
-            _declare_machine(standby, address, shared)
+            _declare_machine(plan, standby, address, shared)
     return found
 
 
@@ -126,19 +126,20 @@ def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulum
     ).address
 
 
-def _test_args(machine: Machine, shared: Shared) -> TestServerArgs:
+def _test_args(plan: StackPlan, machine: Machine, shared: Shared) -> TestServerArgs:
     return {
         "image": shared.images[machine.release.name].id,
         "flavor": shared.flavor(machine),
         "network": shared.network,
         "security_group": shared.security_group(machine),
         "verification": replace(
-            machine.verification, repair=shared.repairs.get(VERIFICATION.name(machine.id), 0)
+            machine.verification, repair=plan.repairs.get(VERIFICATION.name(machine.id), 0)
         ),
     }
 
 
 def _declare_machine(
+    plan: StackPlan,
     machine: Machine,
     address: pulumi.Output[str],
     shared: Shared,
@@ -147,7 +148,7 @@ def _declare_machine(
     options = machine.server.options
     placed = machine.placement
     args: ServerArgs = {
-        **_test_args(machine, shared),
+        **_test_args(plan, machine, shared),
         "address": address,
         "metadata": machine.metadata,
         "tags": words(machine.owner),

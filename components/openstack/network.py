@@ -150,7 +150,7 @@ class SecurityGroup(pulumi.ComponentResource):
                 ethertype=rule.ethertype,
                 protocol=rule.protocol,
                 port_range_min=rule.port,
-                port_range_max=rule.port,
+                port_range_max=rule.end,
                 remote_ip_prefix=rule.source,
                 opts=child,
             )

@@ -36,7 +36,6 @@ class Shared:
     server_groups: Mapping[str, pulumi.Output[str]]
     images: Mapping[str, GlanceImage]
     server_hooks: pulumi.ResourceHookBinding
-    repairs: Mapping[str, int]
 
     def security_group(self, machine: Machine) -> pulumi.Output[str] | None:
         """The id of a machine's group; None where its network takes none."""
@@ -99,7 +98,6 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
         },
         images={name: _declare_image(plan, name, image, opts) for name, image in images.items()},
         server_hooks=Creation(options.cloud).hooks(context.standing),
-        repairs=plan.repairs,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.bench.table import show
-from flakeship.nix import evaluate
+from flakeship.nix import workers
 from flakeship.nix.store import NIX
 from tests.nix.known import Repository, repository
 from tests.nix.nixpkgs import NoNixpkgsError, reference
@@ -29,13 +29,12 @@ evaluate = lambda: host.evaluate(flake, hosts[0], variant, Path("access"))
 """
 MANY = """
 from flakeship.config import settings
-from flakeship.nix import evaluate as host
-from flakeship.release.desired import Flake
+from flakeship.release import desired
 from flakeship.targets import registry
-host.workers = (lambda _: 1) if {alone} else host.workers
+desired.workers = (lambda _: 1) if {alone} else desired.workers
 config = {{"flakeship:flake": flake, "flakeship:host": hosts[0], "flakeship:variant": variant}}
 given, target = settings.read(config, registry.spec, registry.names())
-evaluate = lambda: Flake(given, "bench", target).releases(hosts)
+evaluate = lambda: desired.Flake(given, "bench", target).releases(hosts)
 """
 TIMED = """
 import sys, time
@@ -108,11 +107,11 @@ def several(made: Repository, path: Path) -> None:
     together = timed(MANY.format(alone=False), made, path, HOSTS, COLD)
     show(
         f"the evaluation of {len(HOSTS)} hosts, {os.cpu_count()} cores, "
-        f"{evaluate.available_memory() or 0} MiB of memory to spare",
+        f"{workers.available_memory() or 0} MiB of memory to spare",
         ("what", "seconds", "of CPU", "largest process MB"),
         [
             ("one after the other", *best([alone])),
-            (f"{evaluate.workers(len(HOSTS))} at a time", *best([together])),
+            (f"{workers.workers(len(HOSTS))} at a time", *best([together])),
         ],
     )
 

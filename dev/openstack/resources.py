@@ -83,6 +83,15 @@ def _subnet(
     )
 
 
+def first_look(site: Site) -> None:
+    """List the networks once, alone.
+
+    A new Neutron process loads its policies with its first request: of several at once some are
+    answered by rules that are loaded in part, and a list of networks is empty then.
+    """
+    list(identity.connect(site).network.networks())
+
+
 def silent_workers(site: Site, since: float) -> set[str]:
     """List the Nova workers that have not reported since a time."""
     cloud = identity.connect(site)

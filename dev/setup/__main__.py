@@ -11,6 +11,7 @@ from dev.alone import alone
 from dev.setup import paths, plugins, record, state
 from dev.setup.tools import Machine
 from flakeship.model.errors import FlakeshipError
+from flakeship.state import choice
 
 
 def set_up(stack: str, named: Sequence[str]) -> None:
@@ -54,9 +55,11 @@ def setting_up() -> Iterator[None]:
         yield
 
 
-def main(command: str, stack: str = "", *named: str) -> int:
-    """Run one command for a stack; `named` are plugins in addition to those of its target."""
+def main(command: str, stack: str = "", *words: str) -> int:
+    """Run one command for a stack; `words` name plugins in addition to those of its target."""
+    named = " ".join(words).split()
     try:
+        choice.own_name(stack or state.EMBEDDED, "STACK")
         match command:
             case "setup":
                 set_up(stack, named)

@@ -10,11 +10,16 @@ from pathlib import Path
 from dev.setup import paths, state
 from dev.setup.plugins import Plugin, home_for
 from dev.setup.tools import NIX, PULUMI, UV, Found, Machine, locate
+from flakeship.state import choice
+from flakeship.system import files
 
 
 def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) -> dict[str, str]:
-    """Set only what differs from Pulumi's defaults, and nothing that the user has set."""
-    values = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    """Set only what differs from Pulumi's defaults, and nothing that the user has set.
+
+    UV_FROZEN: the language host runs `uv sync`, which would lock uv.lock anew for another index.
+    """
+    values = {"PULUMI_SKIP_UPDATE_CHECK": "true", "UV_FROZEN": "1"}
     if home:
         values["PULUMI_HOME"] = str(home)
         values["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
@@ -29,13 +34,21 @@ def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) 
 def stack_lines(stack: str, passphrase: Path | None) -> str:
     """Write a stack's own lines for a shell: what chooses it, and what decrypts it.
 
-    Pulumi prefers PULUMI_CONFIG_PASSPHRASE to the file, so it has to go where a file is right.
+    `make` takes FLAKESHIP_STACK for STACK in this checkout alone. Pulumi prefers
+    PULUMI_CONFIG_PASSPHRASE to the file, so it has to go where a file is right.
     """
-    text = f"export STACK={shlex.quote(stack)}\n"
+    text = f"export FLAKESHIP_STACK={shlex.quote(stack)}\n"
     if passphrase:
         text += "unset PULUMI_CONFIG_PASSPHRASE\n"
         text += f"export PULUMI_CONFIG_PASSPHRASE_FILE={shlex.quote(str(passphrase))}\n"
-    return text
+        return text
+    return text + without("PULUMI_CONFIG_PASSPHRASE_FILE", *state.PASSPHRASES)
+
+
+def without(name: str, *patterns: str) -> str:
+    """The line that removes a variable with a value which another checkout's lines have set."""
+    value = f"${{{name}-}}"
+    return f'case "{value}" in {"|".join(patterns)}) unset {name};; esac\n'
 
 
 def folders(found: list[Found]) -> list[Path]:
@@ -47,11 +60,16 @@ def lines(path: list[Path], values: Mapping[str, str]) -> str:
     """Write the lines for a shell; PATH first.
 
     What is in our virtual environment comes last: there is a client of OpenStack in it, and it must
-    not stand before somebody's own python.
+    not stand before somebody's own python. That of another checkout goes, with its backend.
     """
     before = "".join(f"{shlex.quote(str(folder))}:" for folder in path)
-    text = [f'export PATH={before}"$PATH":{shlex.quote(str(paths.ROOT / ".venv" / "bin"))}\n']
-    text += [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
+    venv = ":${FLAKESHIP_CHECKOUT-}/.venv/bin"
+    own = shlex.quote(str(paths.ROOT / ".venv" / "bin"))
+    text = [f'export PATH={before}"${{PATH%"{venv}"}}":{own}\n']
+    if "PULUMI_BACKEND_URL" not in values:
+        text.append(without("PULUMI_BACKEND_URL", f"file://*{choice.BACKEND}"))
+    exports = {"FLAKESHIP_CHECKOUT": str(paths.ROOT), **values}
+    text += [f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()]
     return "".join(text)
 
 
@@ -61,14 +79,7 @@ def write(
     """Write .state/env.sh and a stack's part; return the environment for a child process."""
     found = [locate(tool, machine) for tool in (PULUMI, NIX, UV)]
     values, path = variables(home_for(found[0], plugins), chosen, os.environ), folders(found)
-    put(paths.ENV_FILE, lines(path, values))
+    files.write(paths.ENV_FILE, lines(path, values))
     passphrase = state.passphrase(stack, chosen, os.environ)
-    put(state.folder(stack) / "env.sh", stack_lines(stack, passphrase))
+    files.write(state.folder(stack) / "env.sh", stack_lines(stack, passphrase))
     return os.environ | values | {"PATH": os.pathsep.join([*map(str, path), machine.path])}
-
-
-def put(file: Path, text: str) -> None:
-    """Replace a file as a whole: another make may be reading it."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(file)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from dev.setup import paths
 from dev.setup.progress import say
+from flakeship.state import choice
+from flakeship.system.files import refuse_links, write
 
 EMBEDDED = "dev"
 """The stack whose Pulumi.dev.yaml is committed."""
+PASSPHRASES = ("*/.state/stacks/*/passphrase", "*/dev/public-passphrase")
+"""The files of passphrases that a set-up makes or has, in this checkout and in any other."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def backend(env: Mapping[str, str]) -> Backend:
     """Choose the backend: the user's own where there is one, else a folder of this checkout."""
     own = paths.BACKEND.as_uri()
     named = env.get("PULUMI_BACKEND_URL", "")
-    if named not in {"", own}:
+    if named and choice.checkout_of(named) is None:
         return Backend("", "yours: PULUMI_BACKEND_URL is set")
     if env.get("PULUMI_ACCESS_TOKEN"):
         return Backend("", "yours: PULUMI_ACCESS_TOKEN is set")
@@ -56,8 +60,11 @@ def backend(env: Mapping[str, str]) -> Backend:
 
 
 def folder(stack: str) -> Path:
-    """The folder of one stack's passphrase and environment; a name may be `org/project/stack`."""
-    return paths.STACKS / stack.rpartition("/")[2]
+    """The folder of one stack's passphrase and environment; a name may be `org/project/stack`.
+
+    Raises FlakeshipError where it is no name of a stack.
+    """
+    return paths.STACKS / choice.own_name(stack, "STACK")
 
 
 def passphrase(stack: str, chosen: Backend, env: Mapping[str, str]) -> Path | None:
@@ -82,21 +89,19 @@ def missing(stack: str, chosen: Backend, env: Mapping[str, str]) -> list[Path]:
 def ensure(stack: str, chosen: Backend, env: Mapping[str, str]) -> None:
     """Make what a stack is missing in .state, readable for its owner alone."""
     for private in (paths.STATE, paths.STACKS, folder(stack)):
+        refuse_links(private)
         private.mkdir(mode=0o700, exist_ok=True)
     if chosen.url:
         paths.BACKEND.mkdir(mode=0o700, exist_ok=True)
     file = passphrase(stack, chosen, env)
     if file and not file.exists():
+        refuse_links(file)
         say(f"passphrase: making {paths.short(file)} for the secrets of the stack {stack}")
-        fresh = file.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as text:
-            text.write(secrets.token_urlsafe(32) + "\n")
-        fresh.replace(file)
+        write(file, secrets.token_urlsafe(32) + "\n")
 
 
 def own_passphrase(env: Mapping[str, str]) -> bool:
     """Whether the user has set a passphrase for the secrets of stacks."""
     file = env.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
-    ours = file == str(paths.PUBLIC_PASSPHRASE) or Path(file).is_relative_to(paths.STACKS)
+    ours = any(fnmatch(file, pattern) for pattern in PASSPHRASES)
     return "PULUMI_CONFIG_PASSPHRASE" in env or (file != "" and not ours)

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from flakeship.model.checks import Check
 from flakeship.model.fields import Model, Name, NoWord, Whole, whole, wrong
-from flakeship.model.ports import SSH, Port, with_ssh
+from flakeship.model.ports import SSH, Port, tcp_numbers, with_ssh
 
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
@@ -175,14 +175,20 @@ def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) 
             what = f"{', '.join(named)}: needsData is true, but the server has no data disk"
             raise wrong(what, at=key, remedy="give it one by dataDisks")
     for check in checks:
-        uses = f"check {check.name} uses TCP port {check.port}"
-        if check.port and str(check.port) not in labels:
-            udp = f"udp {check.port}" in labels
-            but = (
-                f", but only UDP port {check.port} is declared"
-                if udp
-                else ", which is not declared"
-            )
-            raise wrong(uses + but, at="checks", remedy="declare it in ports")
+        if check.port and check.port not in tcp_numbers(with_ssh(ports)):
+            raise _not_declared(check.name, check.port, ports)
         if f"port {check.port}" in need_data and not check.needs_data:
+            uses = f"check {check.name} uses TCP port {check.port}"
             raise wrong(f"{uses}, which needs data", at="checks", remedy="set its needsData too")
+
+
+def _not_declared(check: str, number: int, ports: list[Port]) -> PydanticCustomError:
+    spans = [(port.transport, *port.numbers) for port in ports if port.numbers]
+    around = {transport for transport, first, last in spans if first <= number <= last}
+    but = "which is not declared"
+    if "tcp" in around:
+        but = "which is declared in a range alone"
+    elif "udp" in around:
+        but = f"but only UDP port {number} is declared"
+    what = f"check {check} uses TCP port {number}, {but}"
+    return wrong(what, at="checks", remedy="declare it as a port of its own in ports")

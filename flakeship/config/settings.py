@@ -11,10 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from flakeship.config.errors import NAMESPACE, names, problem
 from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
 from flakeship.config.target import TargetSchema
-from flakeship.config.text import hidden_line, is_path, reference, structured
+from flakeship.config.text import hidden_line, reference, structured
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError
 from flakeship.model.fields import Model, NoWord, Text, Whole, Word, wrong
+from flakeship.model.flake import FlakeReference, is_file
 
 MOST_SERVERS = 100  # of a stack
 MOST_PROBLEMS = 50  # that one error has: of a list of anything each element is one
@@ -32,6 +33,11 @@ class TargetOptions(Model):
         """Refuse servers that contradict each other on this target. Raises SettingError."""
 
 
+def _flag(value: object) -> object:
+    """True or false; Pulumi hands a setting of its own over as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 TargetT = TypeVar("TargetT", bound=TargetOptions)
 
 
@@ -44,7 +50,8 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     }
 
     flake: Annotated[Text, AfterValidator(reference)]
-    """The flake: a directory (`./servers`) or any flake reference. It has an attribute
+    """The flake: a directory, maybe with a query (`./servers`, `./?dir=servers`,
+    `./servers?submodules=1`), or any flake reference. It has an attribute
     `flakeship.<host>.<variant>`."""
     host: Word
     """The NixOS configuration in the flake."""
@@ -64,13 +71,15 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     authorized_keys: list[Annotated[str, AfterValidator(hidden_line)]] = []
     """The public keys that go into the image, or files of them. Empty: the key of this directory,
     `.state/id_ed25519.pub`."""
+    allow_import_from_derivation: Annotated[bool, BeforeValidator(_flag)] = False
+    """Whether evaluating the flake, and so a preview, may build (import from derivation)."""
     identity: Text = ""
     """The private key file that the checks log in with. Needed with `authorizedKeys` unless
     ssh-agent holds the key."""
     boot_timeout: Annotated[
         int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"}), Whole
     ] = 300
-    """The time until a server answers SSH."""
+    """The time until a server answers SSH and its system has started."""
     options: Annotated[TargetT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
     )
@@ -98,12 +107,14 @@ class Settings(Model, Generic[TargetT, OptionsT]):
             [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
             "servers",
         )
-        local = self.flake.startswith((".", "/"))
-        if not local and is_path("dir", self.flake):
+        flake = FlakeReference.parse(self.flake)
+        if flake.is_directory:
             raise wrong("is a directory", at="flake", remedy=f"write ./{self.flake}")
-        if local and not is_path("file", f"{self.flake}/flake.nix"):
-            raise wrong("there is no flake.nix in it", at="flake", remedy="name its directory")
-        if self.identity and not is_path("file", self.identity):
+        if flake.folder is not None and not is_file(str(flake.folder), "flake.nix"):
+            folder = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
+            what = f"there is no flake.nix in {folder}"
+            raise wrong(what, at="flake", remedy="name its directory")
+        if self.identity and not is_file(self.identity):
             raise wrong("there is no such file", at="identity", remedy="name a private key file")
         return self
 

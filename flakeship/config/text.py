@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Literal
 
 from flakeship.model.errors import SettingError
 from flakeship.model.fields import wrong
@@ -58,12 +56,3 @@ def hidden_line(value: str) -> str:
         what = "must be one line: a public key, or a file of public keys"
         raise wrong(what, remedy="name the file that ends in .pub", hide=True)
     return value
-
-
-def is_path(kind: Literal["dir", "file"], text: str) -> bool:
-    """Whether there is such a path; never where it is too long, or of an unknown user."""
-    try:
-        path = Path(text).expanduser()
-        return path.is_dir() if kind == "dir" else path.is_file()
-    except (OSError, ValueError, RuntimeError):
-        return False

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, is_dataclass
 from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -14,6 +14,11 @@ T = TypeVar("T")
 def parse(kind: type[T], text: str) -> T:
     """Read a value that `dump` wrote. Raises pydantic's ValidationError for anything else."""
     return TypeAdapter(kind).validate_json(text, strict=True)
+
+
+def faults(error: ValidationError) -> list[str]:
+    """What is wrong with a value, and where in it."""
+    return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
 
 
 def plain(value: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from flakeship.model.text import VALUE, cut, lines
+from flakeship.model.text import HIDDEN, LINE, VALUE, cut, lines, one_line
 
 KEY = 160  # characters of a key: it may hold names of the user's
 SHOWN = 20  # settings that are wrong at the same time
@@ -40,8 +40,12 @@ class FlakeshipError(Exception):
         return self.key
 
     def __str__(self) -> str:
-        """`key: what, got given; allowed: allowed. Remedy`, and the details below."""
-        sentence = f"{shown(self.place, 2 * KEY)}: {self.what}" if self.key else self.what
+        """`key: what, got given; allowed: allowed. Remedy`, and the details below.
+
+        Any of it may come from a guest, a server or a flake: it is cleaned and cut here.
+        """
+        what = one_line(self.what, LINE)
+        sentence = f"{shown(self.place, 2 * KEY)}: {what}" if self.key else what
         if self.given:
             sentence += f", got {shown(self.given)}"
         if self.allowed:
@@ -97,8 +101,12 @@ class CommandError(FlakeshipError):
 
 def shown(text: str, most: int = VALUE) -> str:
     """A value in one line: what a terminal would obey is written out, as `\\x1b[2J` is here."""
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
-    return cut("".join(escaped) + text[most:], most)
+    seen = (c if c.isprintable() and not HIDDEN.match(c) else _escape(c) for c in text[:most])
+    return cut("".join(seen) + text[most:], most)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def did_you_mean(given: str, existing: Iterable[str]) -> str:

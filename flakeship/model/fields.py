@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -140,3 +140,13 @@ class Model(BaseModel):
 
     renamed: ClassVar[Mapping[str, str]] = {}
     """Keys of earlier versions, and the key that each has now."""
+
+
+def refuse_unused(
+    model: Model, given: Sequence[str], kind: str, *, allowed: str = "", remedy: str = ""
+) -> None:
+    """Refuse fields that such a model does not use; the key is that of the first one."""
+    if given:
+        first, *more = (type(model).model_fields[name].alias or name for name in given)
+        also = f", nor {', '.join(more)}" if more else ""
+        raise wrong(f"is not used for {kind}{also}", at=first, allowed=allowed, remedy=remedy)

@@ -24,18 +24,20 @@ ESCAPES = re.compile(
 # which no encoding has, and tags
 HIDDEN = re.compile(
     r"[^\n\t\x20-\x7e\xa0-\U0010ffff]|[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0"
     r"\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 BREAKS = re.compile(r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
-def clean(text: str, mark: str = "") -> str:
-    """The text without what only controls a terminal; every line break is a newline.
+def clean(text: str) -> str:
+    """The text without what only controls a terminal; every line break is a newline."""
+    return HIDDEN.sub("", BREAKS.sub("\n", ESCAPES.sub("", text)))
 
-    `mark` is put in the place of what is left out.
-    """
-    return HIDDEN.sub(mark, BREAKS.sub("\n", ESCAPES.sub(mark, text)))
+
+def marked(text: str) -> str:
+    """The text with a mark in the place of each character that a terminal may obey: for a diff."""
+    return HIDDEN.sub("\ufffd", text)
 
 
 def one_line(text: str, most: int = EVIDENCE) -> str:

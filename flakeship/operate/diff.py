@@ -9,7 +9,7 @@ from flakeship.model import ledger
 from flakeship.model.release import Release
 from flakeship.nix.diff.report import report
 from flakeship.operate.actions import nothing_verified
-from flakeship.release.desired import Flake
+from flakeship.release.desired import Flake, announcement
 from flakeship.state.stack import Stack, configuration
 from flakeship.targets import registry
 
@@ -58,6 +58,8 @@ def evaluated(stack: Stack) -> dict[str, Release]:
         registry.names(),
         lambda key: bool(known[key]["secret"]),
     )
+    if text := announcement(given):
+        log.info(text)
     found = Flake(given, stack.name, schema).releases(given.hosts)
     for warning in found.warnings:
         log.info(warning)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from flakeship.config.settings import AnySettings
 from flakeship.config.target import TargetSchema
 from flakeship.model import ledger
 from flakeship.model.errors import SettingError
+from flakeship.model.flake import FlakeReference
 from flakeship.model.release import Record, Release
-from flakeship.nix import evaluate, store
+from flakeship.nix import messages, store
+from flakeship.nix.evaluate import Evaluator
+from flakeship.nix.source import source
+from flakeship.nix.workers import workers
 from flakeship.ssh import keys
 from flakeship.state.outputs import StackOutputs
 
@@ -83,20 +88,50 @@ class Flake:
         """Evaluate the hosts."""
         if not hosts:
             return Found({})
+        reference = FlakeReference.parse(self.settings.flake)
         access = keys.directory(self.stack, keys.public_keys(self.settings.authorized_keys))
         variant = self.settings.variant or self.target.images.variants[0]
-
-        def evaluated(host: str) -> Release:
-            return evaluate.evaluate(self.settings.flake, host, variant, access)
-
-        with ThreadPoolExecutor(evaluate.workers(len(hosts))) as pool:
-            evaluating = pool.map(evaluated, hosts)
-            origin = evaluate.source(self.settings.flake)
+        evaluator = Evaluator(reference, access, self.settings.allow_import_from_derivation)
+        with ThreadPoolExecutor(workers(len(hosts))) as pool:
+            evaluating = pool.map(lambda host: evaluator.evaluate(host, variant), hosts)
+            origin, locked = source(reference), evaluator.locked()
             found = list(evaluating)
-        for release in found:
-            refuse_unbootable(release, self.target)
-        releases = {each.host: replace(each, revision=origin.revision) for each in found}
-        return Found(releases, origin.warnings)
+        for each in found:
+            refuse_unbootable(each.release, self.target)
+        said = {each.release.host: _without(each.messages, locked.messages) for each in found}
+        kept = messages.remembered(
+            Path(f".state/{self.stack}/evaluations"),
+            locked.fingerprint,
+            {f"{host}.{variant}": texts for host, texts in said.items()},
+        )
+        revision = origin.revision or locked.revision
+        return Found(
+            {each.release.host: replace(each.release, revision=revision) for each in found},
+            [
+                *origin.warnings,
+                *(warning for each in found for warning in each.warnings),
+                *(
+                    f"{each.release.host}.{variant}: evaluating it has built {path}"
+                    for each in found
+                    for path in each.built
+                ),
+                *messages.warnings({reference.text: locked.messages} | kept),
+            ],
+        )
+
+
+def announcement(settings: AnySettings) -> str:
+    """What a person should read before an evaluation; empty for nothing."""
+    if not settings.allow_import_from_derivation:
+        return ""
+    return (
+        f"{settings.flake}: evaluating it may build for minutes, because "
+        "flakeship:allowImportFromDerivation is true"
+    )
+
+
+def _without(texts: Sequence[str], known: Sequence[str]) -> list[str]:
+    return [text for text in texts if text not in known]
 
 
 @dataclass(frozen=True)

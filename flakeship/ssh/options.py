@@ -98,27 +98,27 @@ class SshOptions:
         return ["-F", "/dev/null", "-p", str(self.endpoint.port), *pairs]
 
 
-def quoted(path: Path) -> str:
+def quoted(path: Path, key: str = "path") -> str:
     """A path as a value in ssh_config. Raises FlakeshipError as `literal`."""
-    text = literal(path)
+    text = literal(path, key)
     if PLAIN.fullmatch(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def literal(path: Path) -> str:
+def literal(path: Path, key: str = "path") -> str:
     """A path in which ssh expands nothing: it expands `%` and `~`, and variables like `${HOME}`.
 
-    Raises FlakeshipError (`path-unusable`) for a variable, which nothing escapes, and for control
-    characters, which nothing can quote.
+    `key` is what names the path. Raises FlakeshipError (`path-unusable`) for a variable, which
+    nothing escapes, and for control characters, which nothing can quote.
     """
     text = str(path)
     if "${" in text or not text.isprintable():
         raise FlakeshipError(
             "ssh cannot be given this path",
             code="path-unusable",
-            key="path",
+            key=key,
             given=repr(text[:80]),
             allowed="printable characters without ${",
             remedy="rename the file, or the directory that it is in",
@@ -131,6 +131,42 @@ def unquoted(value: str) -> str:
     if value.startswith('"'):
         value = re.sub(r'\\([\\"])', r"\1", value[1:-1])
     return value.replace("%%", "%")
+
+
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+OPTIONS = (
+    rf"HostKeyAlias={NAME}",
+    r"(?:UpdateHostKeys=no|StrictHostKeyChecking=yes|IdentitiesOnly=yes)",
+    r"ServerAlive(?:Interval|CountMax)=[0-9]+",
+    r"(?:User|Global)KnownHostsFile=/dev/null",
+    r"HostKeyAlgorithms=[a-z0-9,@.-]+",
+    r"IdentityFile=[^\0]+",
+    rf"KnownHostsCommand=/usr/bin/env echo {NAME} [a-z0-9@.-]+ [A-Za-z0-9+/=]+",
+)
+LOGIN = re.compile(
+    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0]+\0)?"  # -i: of 0.1
+    rf"(?:-o\0(?:{'|'.join(OPTIONS)})\0)*{NAME}@[0-9A-Fa-f.:]+"
+)
+"""The words of `login`, of this version and of 0.1."""
+
+
+def words(command_line: str, key: str) -> list[str]:
+    """The argv of a `command_line` that was kept in a state, which others may write.
+
+    Raises FlakeshipError with this key where it is anything but a login: it is to be run.
+    """
+    try:
+        found = shlex.split(command_line)
+    except ValueError:
+        found = []
+    if LOGIN.fullmatch("\0".join(found)):
+        return found
+    raise FlakeshipError(
+        "its login in the state is not one that Flakeship has written, and is not run",
+        code="state-unreadable",
+        key=key,
+        remedy="look who can write the stack's state; `pulumi up` writes the login again",
+    )
 
 
 def as_root(command: str, *, or_as_user: bool = False) -> str:

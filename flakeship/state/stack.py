@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.state import outputs
+from flakeship.model.sizes import MIB
+from flakeship.state import choice, outputs
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import Kind
 from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
+MOST = 256 * MIB  # of an exported stack
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
@@ -115,9 +119,11 @@ class Stack:
 
 def selected() -> Stack:
     """The stack that Pulumi has selected. Raises FlakeshipError where there is none."""
+    choice.refuse_other_checkout(os.environ, Path.cwd())
     try:
         name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
-        exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
+        choice.own_name(name)
+        exported = json.loads(run(["pulumi", "stack", "export"], most=MOST).stdout)
     except CommandError as error:
         if error.exit_code is None:
             raise

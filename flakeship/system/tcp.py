@@ -27,6 +27,11 @@ class Reply:
         return self.data.partition(b"\n")[0].decode(errors="replace").strip()
 
 
+def unsecured(connection: socket.socket) -> socket.socket:
+    """The connection as it is, without TLS."""
+    return connection
+
+
 def exchange(
     address: str,
     port: int,
@@ -34,14 +39,18 @@ def exchange(
     seconds: float,
     send: bytes = b"",
     enough: Callable[[bytes], bool] = bool,
+    secured: Callable[[socket.socket], socket.socket] = unsecured,
 ) -> Reply:
     """Connect, send, and read until the answer is `enough`, the other side closes or time is up.
 
-    Silence is no error. Raises OSError where there is no connection within `seconds`, or it breaks.
+    `secured` puts TLS over the connection. Silence is no error. Raises OSError where there is no
+    connection within `seconds`, or it breaks.
     """
     end = time.monotonic() + seconds
     data = b""
-    with socket.create_connection((address, port), timeout=seconds) as connection:
+    with ExitStack() as opened:
+        plain = opened.enter_context(socket.create_connection((address, port), timeout=seconds))
+        connection = opened.enter_context(secured(plain))
         if send:
             connection.sendall(send)
         with suppress(TimeoutError):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
+from flakeship.verify.request import VerifyRequest
+
+AT_ONCE = 4  # machines: one that is silent does not hold up the others
+DEADLINE = 30.0  # seconds for SSH to a machine that was verified before: it does not boot now
 
 
 class NoSnapshots:
@@ -26,11 +31,14 @@ class NoSnapshots:
 
 
 def repeated(
-    stack: Stack, server: str, repeat: Callable[[str, Evidence], Verified]
+    stack: Stack, server: str, repeat: Callable[[str, Resource], Verified]
 ) -> Sequence[Verified]:
-    """Repeat what has passed; `repeat` gets the machine's id and evidence. Raises as `complete`."""
+    """Repeat what has passed; `repeat` gets the machine's id and its verification.
+
+    Raises as `complete`.
+    """
     return complete(
-        partial(repeat, machine, resource.result(Evidence))
+        partial(repeat, machine, resource)
         for machine, resource in verifications(stack, server)
         if resource.printed
     )
@@ -46,14 +54,24 @@ def verifications(stack: Stack, server: str) -> list[tuple[str, Resource]]:
 
 
 def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verified]:
-    """Run them all, also after a failure. Raises FlakeshipError with the report of each failure."""
+    """Run them all side by side. Raises FlakeshipError with the report of each that fails."""
     done: list[Verified] = []
     failed: list[str] = []
-    for verify in verifications:
-        try:
-            done.append(verify())
-        except FlakeshipError as error:
-            failed.append(str(error))
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        for running in [pool.submit(verify) for verify in verifications]:
+            try:
+                done.append(running.result())
+            except FlakeshipError as error:
+                failed.append(str(error))
+    finally:  # an interruption drops those that have not begun; the process ends after the others
+        pool.shutdown(wait=False, cancel_futures=True)
     if failed:
-        raise FlakeshipError("\n\n".join(failed), code="checks-failed")
+        first, *rest = "\n\n".join(failed).split("\n")
+        raise FlakeshipError(first, code="checks-failed", details=rest)
     return done
+
+
+def hurried(request: VerifyRequest) -> VerifyRequest:
+    """The request for a machine that was verified before."""
+    return replace(request, deadline=min(request.deadline, DEADLINE))

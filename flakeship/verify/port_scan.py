@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -28,6 +30,7 @@ SECONDS = 1.5  # for an answer once a port was asked: the kernel retransmits aft
 PROOF = 10.0  # seconds for an open port while many are asked: a small machine is busy then
 CHANCES = 3  # how often a declared port is asked
 BATCH = 600  # ports asked at the same time: a process may often have 1024 open files
+ASKING = threading.Lock()  # all scans of a process share its open files
 CONNECTS = 64  # to a SOCKS server at the same time: OpenSSH lets no more than 128 wait
 LOGIN = 10.0  # seconds for the login on a peer
 # connections to a peer that share the ports: dropbear forwards at most a thousand on each, and one
@@ -50,7 +53,9 @@ def direct(address: str) -> Prober:
     async def connect(port: int) -> bool:
         try:
             _, writer = await asyncio.open_connection(address, port)
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):  # it was not asked
+                raise BlindError(str(error.strerror)) from error
             return False
         writer.close()
         return True
@@ -117,6 +122,11 @@ async def _probe(probers: Sequence[Prober], ports: list[int]) -> set[int]:
     """The open ones of ports that are asked all at once, each by one of the probers."""
     if not ports:
         return set()
+    with ASKING:  # each scan has a thread and a loop of its own, which has nothing else to do
+        return await _ask_all(probers, ports)
+
+
+async def _ask_all(probers: Sequence[Prober], ports: list[int]) -> set[int]:
     gate = asyncio.Semaphore(CONNECTS)
 
     async def ask(prober: Prober, port: int) -> asyncio.Task[bool]:
@@ -124,11 +134,16 @@ async def _probe(probers: Sequence[Prober], ports: list[int]) -> set[int]:
             return await prober(port)
 
     turns = ((probers[turn % len(probers)], port) for turn, port in enumerate(ports))
-    tasks = await asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
+    asking = asyncio.gather(*(ask(*turn) for turn in turns), return_exceptions=True)
+    try:
+        async with asyncio.timeout(PROOF):
+            tasks = await asking
+    except TimeoutError:  # an SSH that takes no connection would be asked for many minutes
+        raise BlindError(f"not all ports could be asked within {PROOF:.0f} s") from None
     pairs = zip(tasks, ports, strict=True)
     asked = {task: port for task, port in pairs if not isinstance(task, BaseException)}
-    if not asked:
-        raise BlindError("no port could be asked")
+    if len(asked) < len(ports):
+        raise BlindError(f"{len(ports) - len(asked)} ports could not be asked")
     # A peer asks in turn: when it has connected to SSH, which is open to everybody who probes, the
     # answers of all ports before it are on their way, or never come.
     if not await _is_open(probers, SSH):

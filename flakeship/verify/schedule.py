@@ -14,7 +14,7 @@ from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port, with_ssh
 from flakeship.ssh.connection import Connection
 from flakeship.system.process import Shell
-from flakeship.verify.checks import inside, outside, probe
+from flakeship.verify.checks import addressing, disk, inside, listening, outside, probe
 from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import judge
 from flakeship.verify.request import Route, VerifyRequest
@@ -41,14 +41,15 @@ class ScheduledCheck:
     sections: tuple[str, ...] = ()  # of the probe, which it reads: they took its time
 
 
-LISTENERS = ScheduledCheck("listeners", "facts", inside.listeners, ("listeners",))
+LISTENING = ("addresses", "links", "listeners", "nft")  # what tells who listens, and to whom
+LISTENERS = ScheduledCheck("listeners", "facts", listening.listeners, ("listeners",))
 REPORTED = (
     ScheduledCheck("toplevel", "facts", inside.toplevel, ("toplevel",)),
     ScheduledCheck("sudo", "facts", inside.sudo, ("sudo",)),
-    ScheduledCheck("dhcp", "facts", inside.dhcp, ("addresses",)),
+    ScheduledCheck("dhcp", "facts", addressing.dhcp, ("addresses",)),
     LISTENERS,
-    ScheduledCheck("firewall", "facts", inside.firewall, ("nft", "iptables", "ip6tables")),
-    ScheduledCheck("root-size", "facts", inside.root_size, ("root",)),
+    ScheduledCheck("firewall", "facts", listening.firewall, ("nft", "iptables", "ip6tables")),
+    ScheduledCheck("root-size", "facts", disk.root_size, ("root", "disks")),
     ScheduledCheck("system", "facts", inside.system, ("state", "failed")),
 )
 
@@ -76,17 +77,21 @@ def schedule(
         *_answering(ports, outside.PATIENCE),
         *REPORTED,
         *(check for check in extra if check.phase != "last"),
-        ScheduledCheck("nix-build", "idle", inside.nix_build),
-        ScheduledCheck("reactivation", "last", inside.reactivation),
+        *_of_nix(request),
         *(check for check in extra if check.phase == "last"),
         *_custom(request.checks),
     ]
-    promised = {
-        "dhcp": request.addressing == "dhcp",
-        "nix-build": request.promises.nix,
-        "reactivation": request.promises.switch,
-    }
-    return [check for check in checks if promised.get(check.name, True)]
+    return [check for check in checks if check.name != "dhcp" or request.addressing != "none"]
+
+
+def _of_nix(request: VerifyRequest) -> Iterator[ScheduledCheck]:
+    """What Nix does in the machine; a target itself says that it activates nothing."""
+    if request.promises.nix:
+        yield ScheduledCheck("nix-build", "idle", inside.nix_build)
+    else:
+        yield ScheduledCheck("nix-build", "facts", partial(inside.not_promised, "rebuildable"))
+    if request.promises.switch:
+        yield ScheduledCheck("reactivation", "last", inside.reactivation)
 
 
 def verify_data(
@@ -101,7 +106,7 @@ def verify_data(
         LISTENERS,
         *_custom(request.checks),
     ]
-    ports = [Port(port=port.port, protocol=port.protocol) for port in request.ports]
+    ports = [port.model_copy(update={"needs_data": False}) for port in request.ports]
     complete = replace(request, ports=ports)
     return run_checks(checks, complete, route, shell, patience, probing=False)
 
@@ -114,11 +119,13 @@ def run_checks(
     patience: float,
     *,
     probing: bool = True,
+    wait: float = probe.WAIT,
 ) -> list[CheckResult]:
     """Run checks, each in its phase, and return the evidence in their order.
 
-    `patience` is in seconds, for services that start to listen late. Without `probing` the machine
-    is not asked for facts before its services have answered. Raises CommandError where it has none.
+    `patience` is in seconds, for services that start to listen late, `wait` for the system to have
+    started. Without `probing` the machine is not asked for facts before its services have answered.
+    Raises CommandError where it has none.
     """
     done: dict[ScheduledCheck, CheckResult] = {}
 
@@ -129,14 +136,16 @@ def run_checks(
         return judge(check.name, partial(check.run, subject), took)
 
     with _threads(1 + len(of("start"))) as early, _threads(AT_ONCE) as pool:
-        probed = early.submit(probe.run_all, shell) if probing else None
+        probed = early.submit(probe.run_all, shell, wait=wait) if probing else None
         subject = Subject(request, route, shell, probed.result if probed else Facts)
         started = {check: early.submit(judged, check, subject) for check in of("start")}
         reported = subject.facts()
         up = {check: pool.submit(judged, check, subject) for check in of("up")}
         done |= {check: result.result() for check, result in up.items()}
-        if not probing or inside.missing_listeners(reported, request):
-            reported = inside.await_listeners(reported, request, shell, patience)
+        if not probing:
+            reported = probe.run_all(shell, *LISTENING)
+        if listening.missing_listeners(reported, request):
+            reported = listening.await_listeners(reported, request, shell, patience)
         subject = replace(subject, facts=lambda: reported)
         for check in of("facts", "idle"):
             took = reported.milliseconds(*check.sections) if check.sections else None
@@ -159,13 +168,13 @@ def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _answering(ports: Iterable[Port], patience: float) -> Iterator[ScheduledCheck]:
-    """The TCP ports; a UDP service need not answer."""
+    """The TCP ports, each in its own time; a UDP service need not answer."""
 
     def answers(port: Port, subject: Subject) -> str:
         return outside.answers_on(subject.route, port, patience)
 
     for port in sorted(ports, key=lambda port: port.port):
-        if port.transport == "tcp":
+        if port.fixed and port.transport == "tcp":
             yield ScheduledCheck(f"port-{port.port}", "up", partial(answers, port))
 
 

@@ -25,6 +25,7 @@ from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
 log = logging.getLogger(__name__)
 
 NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
+LEAST_WAIT = 10.0  # seconds for the system to have started, where SSH answers at the last moment
 NOT_SERVING = "No traffic was moved: what served before still does."  # before the cutover
 
 
@@ -95,12 +96,13 @@ def _verify(
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-        announced = bool(announced_keys(console)) or not console.truncated
+        announced = bool(announced_keys(console))
         checks = schedule(request, connection, pinned, context.checks, announced=announced)
-        results = run_checks(checks, request, route, connection, outside.PATIENCE)
+        left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
+        results = run_checks(checks, request, route, connection, outside.PATIENCE, wait=left)
     refuse_failed(machine, results)
     last = announced_keys(console)
-    if not (host_keys.same(last, keys) or (console.truncated and not last)):
+    if last and not host_keys.same(last, keys):
         raise _host_key_changed(machine, keys, last)
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
@@ -110,10 +112,9 @@ def _verify(
 def _log_in(
     request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
 ) -> Iterator[Connection]:
-    """Log in with the announced keys. A truncated console need not repeat the pinned ones."""
+    """Log in with the announced keys. A console need not show those that are pinned any more."""
     end = time.monotonic() + request.deadline
-    keys = announced_keys(console) or (list(pinned) if console.truncated else [])
-    keys = keys or await_keys(console, request.deadline)
+    keys = announced_keys(console) or list(pinned) or await_keys(console, request.deadline)
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise _host_key_changed(request.machine, pinned, keys)
@@ -128,6 +129,8 @@ def _log_in(
         if pinned:
             raise _host_key_changed(request.machine, pinned, [], refusal.what) from refusal
         try:  # the console may still show the announcement of an earlier boot
+            if time.monotonic() > end:  # a machine that makes new keys at each boot has no end
+                raise refusal
             keys = await_keys(console, NEW_KEYS, other_than=keys)
         except FlakeshipError:
             raise FlakeshipError(

@@ -14,14 +14,15 @@ from dev.reference import settings as reference
 from dev.setup.check import targets
 from flakeship import cli
 from flakeship.config import settings
-from flakeship.config.server import TARGET
+from flakeship.config.server import TARGET, Server, ServerOptions
 from flakeship.config.settings import AnySettings
-from flakeship.model.checks import BUILT_IN, Check
+from flakeship.model.checks import BUILT_IN, KINDS, Check
 from flakeship.state import outputs
 from flakeship.targets import registry
 from tests.docs.markdown import PAGES, blocks, code, name
 from tests.project import ROOT
 
+OWN = ("ports", "checks")
 FOLDERS = ("flakeship", "components", "nix", "docs", "dev", "tests")
 
 
@@ -77,9 +78,13 @@ def test_there_are_settings_to_check() -> None:
     assert {page for page, _ in stacks()} >= {"README.md", "docs/tutorial/own-host.md"}
 
 
-def test_checks_of_ones_own_are_valid() -> None:
-    (block,) = blocks(ROOT / "docs/reference/checks.md", "yaml")
-    assert [Check.model_validate(each) for each in yaml.safe_load(block)["checks"]]
+def test_ports_and_checks_of_ones_own_are_valid() -> None:
+    found = [yaml.safe_load(each) for each in blocks(ROOT / "docs/reference/checks.md", "yaml")]
+    (ports,), (checks,) = ([each[key] for each in found if key in each] for key in OWN)
+    kinds = {Check.model_validate(each).kind for each in checks}
+    assert kinds == {*KINDS}
+    server = Server[ServerOptions].model_validate({"name": "web", "ports": ports})
+    assert {port.fixed for port in server.ports} == {True, False}
 
 
 def first_cells(page: str) -> set[str]:

@@ -59,6 +59,7 @@ class FakeStack(Tiny):
 def stack(tmp_path: Path) -> Iterator[FakeStack]:
     nix = "sandbox = false\n" + os.environ.get("NIX_CONFIG", "")
     made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix)
+    made.unset("servers[0].ports[0].hostPort")  # of the target local
     for key, value in {"flake": "./flake", "host": "tiny", "target": "fake"}.items():
         made.config(key, value)
     yield FakeStack(made.path, made.flake, made.env)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,16 @@ from hypothesis import strategies as st
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection, Login
+from flakeship.ssh.connection import Connection
+from flakeship.ssh.login import Login
 from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
-from flakeship.verify.checks import inside, outside, probe
+from flakeship.verify.checks import addressing, disk, inside, listening, outside, probe
 from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.facts import Subject as Machine
+from flakeship.verify.checks.filters import filters
+from flakeship.verify.checks.port_sets import ALL
+from flakeship.verify.checks.rules import Family
 from flakeship.verify.checks.verdict import Failed, judge
 from flakeship.verify.console import File, announced_keys, tail
 from tests.fuzz.subject import Subject
@@ -66,10 +71,12 @@ ANSWERS = [
     "SSH-2.0-OpenSSH_9.2\r\n",
 ]
 FACTS = (
-    *(inside.toplevel, inside.sudo, inside.dhcp, inside.listeners, inside.firewall),
-    *(inside.root_size, inside.system),
+    *(inside.toplevel, inside.sudo, inside.system, addressing.dhcp, disk.root_size),
+    *(listening.listeners, listening.firewall),
 )
+FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 CHECK = Check(name="page", http=80, contains="hello", status=204, timeout=0.01)
+SECURE = Check(name="secure", https=80, certificate="any", timeout=0.01)
 
 
 def subjects() -> list[Subject]:
@@ -118,12 +125,12 @@ def checked(facts: Facts) -> None:
     seen = subject(facts)
     for check in FACTS:
         judge(check.__name__, partial(check, seen))
-    inside.missing_listeners(facts, REQUEST)
-    for family in ("ip", "ip6"):
-        try:
-            str(facts.firewall(family).opened())
-        except Failed:
-            continue
+    for family in FAMILIES:
+        with suppress(Failed):
+            listening.missing_listeners(facts, REQUEST)
+            found = filters(facts, family)
+            str(found.opened)
+            assert isinstance([found.trusted, found.opening(ALL)], list)
 
 
 def console(given: bytes) -> None:
@@ -143,13 +150,17 @@ def console(given: bytes) -> None:
         file.unlink()
 
 
+def seen_in(login: Login) -> Iterator[object]:
+    """Everything that is read from a log of ssh."""
+    yield from (login.offered, login.method, login.host_key, login.host_key_refused, login.error)
+    yield from (login.denied, login.unsigned, login.taken, login.key, login.tried)
+    yield judge("password-login", partial(outside.password_login, login))
+
+
 def logged(given: tuple[str, int]) -> None:
     """The verbose log of ssh, in which the server has its say."""
     login = Login(given[1], given[0])
-    assert isinstance(
-        [login.offered, login.method, login.host_key, login.denied, login.error], list
-    )
-    outside.password_login(login)
+    assert isinstance([*seen_in(login)], list)
 
 
 def banner(answer: bytes) -> None:
@@ -181,6 +192,7 @@ def web(answer: bytes) -> None:
     asked(
         answer,
         lambda machine: outside.custom(CHECK, machine),
+        lambda machine: outside.custom(SECURE, machine),
         lambda machine: outside.answers_on(machine.route, Port(port=80, protocol="http"), 0.01),
     )
 

@@ -15,8 +15,9 @@ from typing import Any
 from flakeship.model.errors import CommandError
 from flakeship.model.release import Release
 from flakeship.nix import store
-from flakeship.nix.evaluate import read, workers
+from flakeship.nix.evaluate import read
 from flakeship.nix.store import NIX
+from flakeship.nix.workers import workers
 from flakeship.system.process import run
 from tests.project import ROOT
 

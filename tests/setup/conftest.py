@@ -1,11 +1,13 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dev.setup import plugins
+from dev.setup import check, paths, plugins
 from dev.setup.plugins import Plugin
 from dev.setup.tools import Machine
+from flakeship.system.process import run
 from flakeship.targets import registry
 
 Program = Callable[[str, str], Path]
@@ -44,6 +46,20 @@ def folder(tmp_path: Path) -> Path:
 def machine(folder: Path) -> Machine:
     """A fresh Debian, as root."""
     return Machine(path=str(folder), root=True, manager="apt-get")
+
+
+def copy_checkout(path: Path) -> None:
+    """Copy all files of this checkout into a repository of its own, with its virtual environment.
+
+    The caller commits them.
+    """
+    for file in check.tracked():
+        copy = path / file.relative_to(paths.ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy, follow_symlinks=False)
+    (path / ".venv").symlink_to(paths.ROOT / ".venv")
+    run(["git", "init", "-q", path])
+    (path / ".git/info/exclude").write_text("/.venv\n")
 
 
 def program(folder: Path, name: str, says: str) -> Path:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from dev.setup import check, paths
+from dev.setup import paths
 from flakeship.config import settings
 from flakeship.targets import registry
+from tests.project import commit
+from tests.setup.conftest import copy_checkout
 
 ENVIRONMENT = dict(os.environ)
 """As `make env` made it: the fixtures of this folder hide it from the tests."""
@@ -32,11 +34,7 @@ class Clone:
     """A checkout of its own with all files of this one committed."""
 
     def __init__(self, path: Path) -> None:
-        for file in check.tracked():
-            copy = path / file.relative_to(paths.ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy, follow_symlinks=False)
-        (path / ".venv").symlink_to(paths.ROOT / ".venv")
+        copy_checkout(path)
         (path / ".state").mkdir()
         self.path = path
         self.env = ENVIRONMENT | {
@@ -44,14 +42,7 @@ class Clone:
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(path / "dev/public-passphrase"),
         }
         self.env.pop("PULUMI_CONFIG_PASSPHRASE", None)
-        self.run("git", "init", "-q")
-        self.run("sh", "-c", "echo /.venv >>.git/info/exclude")
-        self.commit()
-
-    def commit(self) -> None:
-        self.run("git", "add", "-A")
-        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-        self.run("git", *who, "commit", "-qm", "test")
+        commit(path)
 
     def run(self, *words: str, fails: bool = False) -> str:
         done = subprocess.run(
@@ -88,7 +79,7 @@ LIFE = (
 
 def test_no_command_changes_the_committed_file(clone: Clone) -> None:
     (clone.path / "__main__.py").write_text(PROGRAM)  # its resources would take a minute
-    clone.commit()
+    commit(clone.path)
     for command in LIFE:
         clone.run("pulumi", *command.split(), "--non-interactive")
         assert clone.run("git", "status", "--porcelain") == "", command
@@ -99,11 +90,13 @@ def test_no_command_changes_the_committed_file(clone: Clone) -> None:
 
 def test_the_public_passphrase_takes_no_secret(clone: Clone) -> None:
     clone.run("pulumi", "stack", "select", "--create", "dev")
+    port = "flakeship:servers[0].ports[0].hostPort"
     for setting in (
-        ("--secret", "aws:key", "AKIA"),
-        ("flakeship:target", "openstack"),
+        ("set", "--secret", "aws:key", "AKIA"),
+        ("set", "flakeship:target", "openstack"),
     ):
-        clone.run("pulumi", "config", "set", *setting)
+        clone.run("pulumi", "config", *setting)
+        clone.run("pulumi", "config", "rm", "--path", port)  # of the target local
         said = clone.run("pulumi", "up", "--yes", "--skip-preview", fails=True)
         assert "stack dev: the passphrase of this stack is public" in said, setting
         state = json.loads(clone.run("pulumi", "stack", "export"))["deployment"]

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from dev.setup import environment, paths, state
+from dev.setup import environment, paths, plugins, record, state
 from dev.setup.tools import NIX, PULUMI, Found
+from flakeship.model.errors import FlakeshipError
+from flakeship.ssh import keys
+from flakeship.state import choice
 
 OWN = state.Backend("file:///checkout/.state/backend", "")
 THEIRS = state.Backend("", "yours")
 OUR_HOME = Path("/cache/engine/home")
+SET_UP = (paths.ENV_FILE, paths.BACKEND, paths.STACKS, paths.ROOTS, plugins.CACHE, record.FILE)
+OWN_FILES = (keys.OWN_KEY.name, keys.OWN_KEY.with_suffix(".pub").name)
 
 
 @pytest.fixture
@@ -123,7 +128,8 @@ def test_after_eval_make_env_a_passphrase_of_ours_is_not_taken_for_the_users(
 
 
 def test_an_ordinary_pulumi_needs_no_home_of_ours() -> None:
-    assert environment.variables(None, THEIRS, {}) == {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    known = {"PULUMI_SKIP_UPDATE_CHECK": "true", "UV_FROZEN": "1"}
+    assert environment.variables(None, THEIRS, {}) == known
 
 
 def test_an_own_build_brings_its_plugins() -> None:
@@ -151,7 +157,7 @@ def shell(text: str, *names: str, **env: str) -> list[str]:
 
 def test_a_stacks_lines_choose_it_and_its_passphrase() -> None:
     text = environment.stack_lines("prod", Path("/a b/passphrase"))
-    names = ("STACK", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+    names = ("FLAKESHIP_STACK", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
     env = {"PULUMI_CONFIG_PASSPHRASE": "of another stack"}
     assert shell(text, *names, **env) == ["prod", "unset", "/a b/passphrase"]
 
@@ -159,7 +165,7 @@ def test_a_stacks_lines_choose_it_and_its_passphrase() -> None:
 @pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
 def test_the_users_passphrase_stays(name: str) -> None:
     text = environment.stack_lines("prod", None)
-    assert shell(text, "STACK", name, **{name: "x"}) == ["prod", "x"]
+    assert shell(text, "FLAKESHIP_STACK", name, **{name: "x"}) == ["prod", "x"]
 
 
 def test_only_what_the_setup_brought_goes_on_path() -> None:
@@ -169,8 +175,63 @@ def test_only_what_the_setup_brought_goes_on_path() -> None:
 
 def test_a_shell_reads_the_lines() -> None:
     text = environment.lines([Path("/a b/bin")], {"NAME": "it's"})
-    assert all(line.startswith("export ") for line in text.splitlines())
-    assert shell(text, "PATH", "NAME") == [
+    assert all(line.startswith(("export ", "case ")) for line in text.splitlines())
+    assert shell(text, "PATH", "NAME", "FLAKESHIP_CHECKOUT") == [
         f"/a b/bin:{os.environ['PATH']}:{paths.ROOT}/.venv/bin",
         "it's",
+        str(paths.ROOT),
     ]
+
+
+OTHER = "/other checkout"
+
+
+def test_a_backend_or_passphrase_of_another_checkout_is_not_the_users(checkout: Path) -> None:
+    """As after `eval "$(make env)"` there."""
+    url = Path(f"{OTHER}/.state/backend").as_uri()
+    assert state.backend({"PULUMI_BACKEND_URL": url}).url == f"file://{checkout}/backend"
+    for file in (".state/stacks/prod/passphrase", "dev/public-passphrase"):
+        assert not state.own_passphrase({"PULUMI_CONFIG_PASSPHRASE_FILE": f"{OTHER}/{file}"})
+
+
+def test_the_lines_of_one_checkout_take_the_place_of_those_of_another() -> None:
+    theirs = {
+        "FLAKESHIP_CHECKOUT": OTHER,
+        "PULUMI_BACKEND_URL": Path(f"{OTHER}/.state/backend").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": f"{OTHER}/.state/stacks/prod/passphrase",
+        "PATH": f"{os.environ['PATH']}:{OTHER}/.venv/bin",
+    }
+    names = ("PATH", "FLAKESHIP_CHECKOUT", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE")
+    text = environment.lines([], {}) + environment.stack_lines("prod", None)
+    assert shell(text, *names, **theirs) == [
+        f"{os.environ['PATH']}:{paths.ROOT}/.venv/bin",
+        str(paths.ROOT),
+        "unset",
+        "unset",
+    ]
+    users = theirs | {
+        "PULUMI_BACKEND_URL": "s3://bucket",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/me/passphrase",
+    }
+    assert shell(text, *names, **users)[2:] == ["s3://bucket", "/home/me/passphrase"]
+
+
+def test_every_file_of_the_set_up_is_no_name_of_a_stack(checkout: Path) -> None:
+    names = {each.relative_to(paths.ROOT / ".state").parts[0] for each in SET_UP}
+    assert names | set(OWN_FILES) <= choice.RESERVED
+    for name in choice.RESERVED:
+        with pytest.raises(FlakeshipError) as refused:
+            state.ensure(name, OWN, {})
+        assert (refused.value.code, refused.value.key) == ("stack-name-invalid", "STACK")
+        assert refused.value.given == name
+    assert not checkout.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../x", ".", "a/../b", "a/b/c/d", "/", "-x", "", "a b", "x;y"]
+)
+def test_what_is_no_name_of_a_stack_is_no_folder(checkout: Path, name: str) -> None:
+    with pytest.raises(FlakeshipError) as refused:
+        state.ensure(name, OWN, {})
+    assert refused.value.code == "stack-name-invalid"
+    assert not checkout.exists()

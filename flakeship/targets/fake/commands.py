@@ -56,7 +56,7 @@ def verify_machine(request: VerifyMachineRequest, on_failure: str = NOT_SERVING)
         with changing(stack) as cloud:
             del cloud.objects[address.id]
 
-    names = ["boot", *(f"port-{port.label}" for port in request.verify.ports)]
+    names = ["boot", *(f"port-{port.label}" for port in request.verify.ports if port.fixed)]
     names += [each.name for each in request.verify.checks]
     with temporary(have, remove) as address:
         found = read(stack).objects.get(request.machine)

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.evidence import Evidence
 from flakeship.rollout import orphans
 from flakeship.rollout.orphans import Disposal, OwnedResource, Unrecorded
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.fake import cloud
 from flakeship.targets.fake.cloud import Kind
@@ -47,10 +45,9 @@ class FakeOperator(NoSnapshots):
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more."""
-        found = self.stack.of(VERIFICATION)
 
-        def repeat(machine: str, _previous: Evidence) -> Verified:
-            request = found[machine].request(VerifyMachineRequest)
+        def repeat(machine: str, resource: Resource) -> Verified:
+            request = resource.request(VerifyMachineRequest)
             done = verify_machine(request, "This was only a check: nothing has changed.")
             return Verified(machine, done.checks)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flakeship.model.evidence import Evidence
+from flakeship.model.ports import located
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
@@ -54,7 +55,7 @@ class Machine(PlannedMachine):
             machine=self.id,
             release=self.release.name,
             address=address,
-            ports={port.label: f"{address}:{port.port}" for port in self.server.declared},
+            ports=located(self.server.declared, address),
             ssh="",
             checks=f"{len(evidence.checks)} passed",
         )

@@ -16,6 +16,7 @@ REASONS = {
     GONE: "its QEMU does not run",
     SILENT: "its QEMU runs and does not answer",
     PAUSED: "its guest is paused",
+    FULL: "QEMU has paused its guest: a write to its disk failed",
     "guest-panicked": "the kernel of its guest panicked",
     "shutdown": "its guest has shut down",
     "internal-error": "QEMU has stopped its guest after an internal error",
@@ -33,21 +34,28 @@ def free(directory: Path) -> int | None:
 
 def reason(status: str, room: int | None) -> str:
     """Why a machine of a status does not run; `room` is what is free on its disk in MiB."""
-    if status != FULL:
-        return REASONS.get(status, f"QEMU has stopped its guest ({status})")
-    if room is not None and room < LITTLE:
+    if _is_full(status, room):
         return f"QEMU has paused its guest: the disk of .state is full ({room} MiB left)"
-    return "QEMU has paused its guest: a write to its disk failed"
+    return REASONS.get(status, f"QEMU has stopped its guest ({status})")
+
+
+def then(status: str) -> str:
+    """What the next run does with a machine of a status."""
+    return "resumes it" if status in RESUMED else "starts it again"
 
 
 def stopped(directory: Path, status: str) -> FlakeshipError:
     """The error for a machine that does not run."""
     room = free(directory)
-    full = status == FULL and room is not None and room < LITTLE
-    then = "resumes it" if status in RESUMED else "starts it again"
+    full = _is_full(status, room)
     return FlakeshipError(
         reason(status, room),
         code="disk-full" if full else "machine-stopped",
         key=directory.name,
-        remedy=f"{'free some space there, then ' if full else ''}run `pulumi up`, which {then}",
+        remedy=f"{'free some space there, then ' if full else ''}run `pulumi up`, which "
+        f"{then(status)}",
     )
+
+
+def _is_full(status: str, room: int | None) -> bool:
+    return status == FULL and room is not None and room < LITTLE

@@ -117,10 +117,15 @@ def remove(request: CutoverRequest) -> None:
         if found := connect_machine(request, active, opened):
             for host_port in found.state.forwards:
                 qemu_devices.forward(found.monitor, host_port, None)
-    forget(files.active(request.server))
-    forget(files.generation(request.server))
-    ssh_config.remove(files.ssh_config, request.server)
+    forget_server(files, request.server)
     tidy(files.machines)
+
+
+def forget_server(files: StackFiles, server: str) -> None:
+    """Remove the records of a server, and its stable name."""
+    forget(files.active(server))
+    forget(files.generation(server))
+    ssh_config.remove(files.ssh_config, server)
 
 
 class _ContendedError(Exception):

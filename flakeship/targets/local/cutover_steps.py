@@ -152,7 +152,9 @@ def restoring(request: CutoverRequest, disk: str, snapshot: str, saved: str) -> 
     The disk's content until then becomes the snapshot `saved`, and is back where a check fails.
     """
     machine, file = request.machine, request.files.data_disk(request.server, disk)
-    attach, detach = AttachDisk(machine, disk, file), DetachDisk(machine, disk)
+    wanted = request.data_disks[disk]  # a snapshot may be of a disk that was still blank
+    attach = AttachDisk(machine, disk, file, wanted.owner, wanted.mode)
+    detach = DetachDisk(machine, disk)
     return [
         Step(detach, (attach,)),
         Step(TakeSnapshot(file, saved, keep=MANY)),

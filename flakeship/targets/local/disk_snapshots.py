@@ -46,13 +46,12 @@ def take(file: Path, name: str, keep: int) -> None:
     qemu_img("snapshot", "-c", name, file)
 
 
-def restore(file: Path, name: str) -> None:
-    """Give a disk the content of a snapshot; nothing changes where it has no such snapshot."""
+def restore(file: Path, name: str, *, keep: bool) -> None:
+    """Give a disk the content of a snapshot, which is deleted then unless it is to be kept.
+
+    Nothing changes where it has no such snapshot.
+    """
     if any(each.name == name for each in snapshots(file)):
         qemu_img("snapshot", "-a", name, file)
-
-
-def drop(file: Path, name: str) -> None:
-    """Delete a snapshot, where there is one with this name."""
-    if any(each.name == name for each in snapshots(file)):
-        qemu_img("snapshot", "-d", name, file)
+        if not keep:
+            qemu_img("snapshot", "-d", name, file)

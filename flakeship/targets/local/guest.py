@@ -91,7 +91,7 @@ def login(endpoint: Endpoint, keys: Sequence[str]) -> Iterator[Shell]:
         yield connection
 
 
-def mount(shell: Shell, name: str, owner: str = "root", mode: str = "0755") -> None:
+def mount(shell: Shell, name: str, owner: str, mode: str) -> None:
     """Wait for a disk, format it when it is blank, mount it, and grow its file system to its size.
 
     A new file system is an empty directory of `owner` with `mode`. A mounted disk is left as it is.

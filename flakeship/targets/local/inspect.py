@@ -10,6 +10,7 @@ from pathlib import Path
 from flakeship.config.settings import AnySettings
 from flakeship.model.machine import SERVER
 from flakeship.ssh import keys
+from flakeship.ssh.options import quoted
 from flakeship.system.files import STATE
 from flakeship.targets.local import condition, ssh_config, workstation
 from flakeship.targets.local.machine_state import MachineState, inspect_machines
@@ -51,8 +52,12 @@ class LocalInventory:
 
 
 def inspect(stack: str, settings: AnySettings) -> LocalInventory:
-    """Inspect the workstation for a stack. Raises FlakeshipError for an unreadable record."""
+    """Inspect the workstation for a stack. Raises FlakeshipError for an unreadable record.
+
+    Also for a checkout or identity whose path ssh cannot be given (`path-unusable`).
+    """
     files = StackFiles(stack)
+    quoted(Path.cwd(), "the path of this checkout")
     declared = [port.host_port for server in settings.instances for port in server.ports]
     refused = {port: workstation.refusal(port) for port in declared if port}
     taken = [port for port, reason in refused.items() if reason]

@@ -6,7 +6,6 @@ counts, not what the machine says; but the machine has to prove that its tool ca
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from flakeship.model.errors import CommandError
 from flakeship.model.ports import SSH
 from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local.packet_filter import services
 from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
 
@@ -94,8 +94,7 @@ def listener() -> Iterator[Listener]:
 
 def isolation(subject: Subject) -> str:
     """The workstation's loopback is out of reach: at the gateway, and at the DNS server."""
-    first = int(ipaddress.ip_network(subject.route.subnet).network_address)
-    addresses = [str(ipaddress.ip_address(first + host)) for host in (2, 3)]
+    addresses = [*map(str, services(subject.route.subnet))]
     with listener() as listening:
         words = [str(listening.port), NAME, *addresses]
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +13,25 @@ from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.local import checkout, copies, machine, ssh_config, verify_machine
-from flakeship.targets.local.cutover import restore_snapshot
+from flakeship.targets.local import (
+    checkout,
+    copies,
+    machine,
+    verify_machine,
+    workstation,
+)
+from flakeship.targets.local.cutover import forget_server, restore_snapshot
 from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.resources import (
     CUTOVER,
     MACHINE,
     Cutover,
     CutoverRequest,
+    MachineRequest,
     VerifyMachineRequest,
 )
-from flakeship.targets.local.stack_files import StackFiles, forget
-from flakeship.targets.repeat import complete, verifications
+from flakeship.targets.local.stack_files import StackFiles
+from flakeship.targets.repeat import complete, hurried, verifications
 from flakeship.verify.verify import pinned_keys
 
 
@@ -35,9 +43,15 @@ class LocalOperator:
         self.files = StackFiles(stack.name)
 
     def login(self, name: str) -> Sequence[str] | None:
-        """By the server's entry in ssh_config; older machines do not run."""
+        """By the server's entry in ssh_config; older machines do not run.
+
+        Raises FlakeshipError where another workstation or checkout has the server.
+        """
         for server, output in self.stack.outputs.servers.items():
             if name in (server, output.machine):
+                moved = self.stack.of(CUTOVER).get(server)
+                if moved and self.stack.outputs.schema:  # 0.1 asked for other things
+                    workstation.require(moved.request(CutoverRequest).workstation, server)
                 return ["ssh", "-F", str(self.files.ssh_config), server]
         return None
 
@@ -94,9 +108,7 @@ class LocalOperator:
                 machine.remove(directory)
                 removed.append(directory.name)
         for server in self._servers() - self.stack.of(CUTOVER).keys():
-            ssh_config.remove(self.files.ssh_config, server)
-            forget(self.files.active(server))
-            forget(self.files.generation(server))
+            forget_server(self.files, server)
         tidy(self.files.machines)
         return SweepResult(removed, [f"{each.mark}: {each}" for each in self._lost()])
 
@@ -122,6 +134,8 @@ class LocalOperator:
         return {file.name for file in self.files.active("").glob("*")}
 
     def _verified(self, machine_id: str, resource: Resource) -> Verified:
+        if started := self.stack.of(MACHINE).get(machine_id):
+            workstation.require(started.request(MachineRequest).workstation, machine_id)
         on_failure = (
             "Nothing was changed, and the server still has its name and ports. Roll back to a "
             "release that works (flakeship:release), or recreate the machine: "
@@ -129,6 +143,8 @@ class LocalOperator:
         )
         pinned = pinned_keys(resource.printed, machine_id)
         request = resource.request(VerifyMachineRequest)
+        if pinned:
+            request = replace(request, verify=hurried(request.verify))
         evidence = verify_machine.verify_machine(request, pinned, on_failure)
         return Verified(machine_id, evidence.checks)
 

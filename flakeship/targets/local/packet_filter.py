@@ -56,13 +56,18 @@ DROP: Program = [Instruction(RETURN, 0)]
 PORT_ALONE: Program = [Instruction(HEADER_LENGTH, IP_HEADER), Instruction(LOAD_HALF_AFTER, PORT)]
 
 
+def services(subnet: str) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address]:
+    """QEMU's gateway and its DNS server in a machine's network."""
+    first = ipaddress.IPv4Network(subnet).network_address
+    return first + 2, first + 3
+
+
 def program(subnet: str, own: Sequence[str] = ()) -> Program:
     """The filter for what a guest sends; `own` are the workstation's addresses.
 
     It passes answers to forwarded connections, DHCP, DNS and IPv4 to all other addresses.
     """
-    network = ipaddress.IPv4Network(subnet)
-    gateway, resolver = int(network.network_address) + 2, int(network.network_address) + 3
+    gateway, resolver = map(int, services(subnet))
     dhcp = [*PORT_ALONE, *when(DHCP, PASS), *DROP]
     protocol = Instruction(LOAD_BYTE, PROTOCOL)
     answers = [

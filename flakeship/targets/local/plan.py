@@ -178,8 +178,7 @@ def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:
     }
     active = inventory.servers.get(planned.name, ServerState()).active
     if planned.id in dead:
-        stopped = inventory.machines[planned.id].status in condition.RESUMED
-        then = "resumes it" if stopped else "starts it again"
+        then = condition.then(inventory.machines[planned.id].status)
         yield (
             f"{planned.name}: {planned.id} is not running: {dead[planned.id]}; `pulumi up` {then}"
         )

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flakeship.system.files import refuse_links
 from flakeship.system.process import run
+from flakeship.targets.local import console
 from flakeship.targets.local.accelerator import Accelerator
 from flakeship.targets.local.checkout import ROOT, environment
 from flakeship.targets.local.resources import MachineRequest
 
-CONSOLE = "console.log"
 SOCKET = "qmp.sock"
 PID = "pid"
 
@@ -24,8 +25,12 @@ def command(
     accelerator: Accelerator,
     network: Sequence[str],
     disks: Mapping[str, Path],
+    serial: int,
 ) -> list[str]:
-    """QEMU's argv; `network` is that of its network, `disks` maps names to absolute files."""
+    """QEMU's argv; `network` is that of its network, `disks` maps names to absolute files.
+
+    `serial` is the descriptor that the console is written to.
+    """
     # Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
     argv = [
         "qemu-system-x86_64",
@@ -43,19 +48,18 @@ def command(
         *("-display", "none"),
         # -daemonize needs what its other two switches forbid.
         *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
-        *("-blockdev", _blockdev("root", Path(ROOT), backing=_image(request))),
+        *("-blockdev", json.dumps(blockdev("root", Path(ROOT), backing=_image(request)))),
         *("-device", "virtio-blk-pci,id=disk-root,drive=root,bootindex=0"),
         *network,
         *("-device", "virtio-rng-pci"),
         # A guest whose kernel panicked ends instead of seeming to run.
         *("-device", "pvpanic"),
-        *("-chardev", f"file,id=console,path={CONSOLE},append=on"),
-        *("-serial", "chardev:console"),
+        *console.arguments(serial),
         *("-chardev", f"socket,id=qmp,path={SOCKET},server=on,wait=off"),
         *("-mon", "chardev=qmp,mode=control"),
     ]
     for name, file in disks.items():
-        argv += ["-blockdev", _blockdev(f"data-{name}", file)]
+        argv += ["-blockdev", json.dumps(blockdev(f"data-{name}", file))]
         argv += ["-device", f"virtio-blk-pci,id=disk-{name},drive=data-{name},serial={name}"]
     return [*argv, "-pidfile", PID, "-daemonize"]
 
@@ -70,14 +74,17 @@ def _opened(file: Path) -> dict[str, Any]:
     return {"file": {"driver": "file", "filename": str(file)}}
 
 
-def _blockdev(node: str, file: Path, **options: object) -> str:
+def blockdev(node: str, file: Path, **options: object) -> dict[str, Any]:
+    """The options of a qcow2 disk, for `-blockdev` and for `blockdev-add`."""
     base = {"driver": "qcow2", "node-name": node, "discard": "unmap"}
-    return json.dumps(base | _opened(file) | options)
+    return base | _opened(file) | options
 
 
 def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:
     """Create a disk of `size` MiB, on top of an image of a format or empty."""
     new = file.with_suffix(".new")  # a disk that exists is complete
+    for each in (file, new):
+        refuse_links(each)
     image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
     qemu_img("create", *image, new, f"{size}M")
     new.replace(file)

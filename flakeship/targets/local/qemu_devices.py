@@ -9,6 +9,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local import workstation
 from flakeship.targets.local.network import USER, forward_rule
+from flakeship.targets.local.qemu_command import blockdev
 from flakeship.targets.local.qmp import Qmp, QmpError
 
 UNPLUG_SECONDS = 15.0  # a busy emulated guest releases a disk in about a second
@@ -31,9 +32,7 @@ def attach(monitor: Qmp, name: str, file: Path) -> None:
         return
     _close(monitor, name)
     node, device = f"{_NODE}{name}", f"{_DEVICE}{name}"
-    source = {"driver": "file", "filename": str(file.absolute())}
-    options = {"driver": "qcow2", "node-name": node, "discard": "unmap"}
-    monitor.execute("blockdev-add", **options, file=source)
+    monitor.execute("blockdev-add", **blockdev(node, file.absolute()))
     monitor.execute("device_add", driver="virtio-blk-pci", id=device, drive=node, serial=name)
 
 

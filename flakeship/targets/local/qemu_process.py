@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
+from flakeship.targets.local import condition
 from flakeship.targets.local.qemu_command import PID
 from flakeship.targets.local.qmp import Qmp, QmpError, connect
 
@@ -21,8 +22,10 @@ POWERDOWN_SECONDS = 20.0
 QUIT_SECONDS = 3.0
 
 # waiting does not change these states
-_FINAL = {"running", "gone", "guest-panicked", "internal-error", "io-error", "shutdown"}
-_STOPPED = {"paused", "io-error"}
+_FINAL = {
+    *(condition.RUNNING, condition.GONE, condition.FULL),
+    *("guest-panicked", "internal-error", "shutdown"),
+}
 _FLOCK = "hhqqi4x"  # of x86-64: l_type, l_whence, l_start, l_len, l_pid
 
 
@@ -62,23 +65,23 @@ def recovers(directory: Path) -> bool:
 
     A guest that was paused is resumed: by a person, or by QEMU when a write failed.
     """
-    if state(directory) in _STOPPED and _sent(directory, "cont"):
+    if state(directory) in condition.RESUMED and _sent(directory, "cont"):
         time.sleep(PROBE_SECONDS)  # a disk that is still full stops it again at once
     for _ in backoff(PATIENCE_SECONDS, most=0.1):
         if (found := state(directory)) in _FINAL:
-            return found == "running"
+            return found == condition.RUNNING
     return False
 
 
 def state(directory: Path) -> str:
     """The guest's status; `gone` without a QEMU, `silent` where it does not answer."""
     if not exists(directory):
-        return "gone"
+        return condition.GONE
     try:
         with connect(directory, PROBE_SECONDS) as monitor:
             return status(monitor)
     except QmpError:
-        return "silent" if exists(directory) else "gone"
+        return condition.SILENT if exists(directory) else condition.GONE
 
 
 def end(directory: Path, *, gently: bool) -> None:

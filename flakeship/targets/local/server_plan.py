@@ -9,12 +9,12 @@ from flakeship.config.server import AnyServer
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.model.release import Artifact, Release
 from flakeship.state.outputs import ServerOutput
 from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local.console import FILE
 from flakeship.targets.local.machine_state import MachineRecord
-from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDisk,
@@ -93,7 +93,7 @@ class ServerPlan(InStack):
             memory=self.server.memory,
             disk=self.server.disk,
             subnet=self.subnet,
-            ports=[port.port for port in self.server.declared if port.transport == "tcp"],
+            ports=tcp_numbers(self.server.declared),
             data_disks=sorted(self.server.data_disks),
             boot=self.boot,
             workstation=self.workstation,
@@ -114,7 +114,7 @@ class ServerPlan(InStack):
             deadline=self.deadline,
             promises=Promises(nix=self.release.rebuildable, switch=False),
         )
-        console = str(self.files.machine(self.id) / CONSOLE)
+        console = str(self.files.machine(self.id) / FILE)
         return VerifyMachineRequest(
             request, machine.ports, self.subnet, console, self.workstation_access
         )

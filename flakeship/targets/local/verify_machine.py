@@ -10,7 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.system.process import Shell
 from flakeship.system.tcp import LOOPBACK
-from flakeship.targets.local import condition, guest, isolation, qemu_process
+from flakeship.targets.local import condition, copies, guest, isolation, qemu_process
 from flakeship.targets.local.resources import CutoverRequest, VerifyMachineRequest
 from flakeship.verify import verify
 from flakeship.verify.checks.verdict import refuse_failed
@@ -44,24 +44,38 @@ def verify_machine(
 
 @contextmanager
 def named_stop(request: VerifyMachineRequest) -> Iterator[None]:
-    """Name what QEMU says of a machine whose checks fail because it does not run."""
+    """Name what QEMU says of a machine that does not run, before its checks and after they failed.
+
+    Raises FlakeshipError: machine-elsewhere, machine-stopped, disk-full.
+    """
+    directory = Path(request.console).parent
+    copies.refuse_elsewhere(directory)
+    if stop := _stop(directory):
+        raise stop
     try:
         yield
     except FlakeshipError as error:
-        directory = Path(request.console).parent
-        status = qemu_process.state(directory)
-        if status in (condition.RUNNING, condition.SILENT):
-            raise
-        stop = condition.stopped(directory, status)
-        stop.details = (error.what, *error.details)
-        raise stop from error
+        if stop := _stop(directory):
+            stop.details = (error.what, *error.details)
+            raise stop from error
+        raise
+
+
+def _stop(directory: Path) -> FlakeshipError | None:
+    status = qemu_process.state(directory)
+    runs = status in (condition.RUNNING, condition.SILENT)
+    return None if runs else condition.stopped(directory, status)
 
 
 def check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
     """Run the checks that need data disks. Raises FlakeshipError (`checks-failed`)."""
-    machine = request.verify.machine
     with named_stop(request):
-        results = verify_data(request.verify, _route(request), shell, PATIENCE)
+        return _check_data(request, shell)
+
+
+def _check_data(request: VerifyMachineRequest, shell: Shell) -> list[CheckResult]:
+    machine = request.verify.machine
+    results = verify_data(request.verify, _route(request), shell, PATIENCE)
     console = f"{machine} still runs; its console is in {request.console}"
     refuse_failed(machine, results, "checks with data disks", [console])
     return results
@@ -75,7 +89,7 @@ def repeat_data_checks(request: CutoverRequest) -> list[CheckResult]:
         named_stop(request.data_checks),
         guest.login(request.host.endpoint, request.host.host_keys) as shell,
     ):
-        return check_data(request.data_checks, shell)
+        return _check_data(request.data_checks, shell)
 
 
 def _route(request: VerifyMachineRequest) -> ForwardedPorts:

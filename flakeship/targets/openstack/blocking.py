@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from flakeship.targets.openstack.owned_resources import Lists, Object, own_networks, owner_of
+from flakeship.targets.openstack.owned_resources import (
+    Lists,
+    Object,
+    is_interface,
+    own_networks,
+    owner_of,
+)
 
-INTERFACE = "network:router_interface"
 OCTAVIA = ("Octavia", "neutron:LOADBALANCERV2")
 
 
@@ -36,7 +41,7 @@ def find(stack: str, lists: Lists, held: Collection[str]) -> list[Blocking]:
             continue
         if port["network_id"] in networks:
             found += _of_port(port, routers, addresses.get(port["id"]))
-        elif port["device_id"] in routers and _is_interface(port):
+        elif port["device_id"] in routers and is_interface(port):
             found.append(_interface(port))
     return found
 
@@ -44,7 +49,7 @@ def find(stack: str, lists: Lists, held: Collection[str]) -> list[Blocking]:
 def _of_port(port: Object, routers: Collection[str], address: Object | None) -> Iterator[Blocking]:
     owner, device, number = str(port["device_owner"]), port["device_id"], port["id"]
     name = port.get("name") or "without a name"
-    if _is_interface(port):
+    if is_interface(port):
         if device not in routers:
             yield _interface(port)
         return
@@ -71,7 +76,3 @@ def _of_port(port: Object, routers: Collection[str], address: Object | None) -> 
 def _interface(port: Object) -> Blocking:
     command = f"router remove port {port['device_id']} {port['id']}"
     return Blocking(f"an interface of the router {port['device_id']}", command)
-
-
-def _is_interface(port: Object) -> bool:
-    return str(port["device_owner"]).startswith(INTERFACE)

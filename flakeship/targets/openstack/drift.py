@@ -1,7 +1,7 @@
 """What was changed by hand in the cloud, and what this run replaces for it.
 
 Pulumi compares settings with its state and not with the cloud: without a refresh it sees nothing.
-A number that counts the repairs of a resource is what changes for it.
+A number that counts the repairs of a resource is what changes for it (decision 0016).
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _groups(context: PlanningContext, kept: Iterable[Machine]) -> list[Drift]:
         return []
     found = []
     for name, machine in {m.security_group: m for m in kept if m.port_security}.items():
-        has, declared = existing.get(name, frozenset()), rules_of(machine)
+        has, declared = existing.get(name, frozenset()), neutron_rules(machine)
         if has == declared:
             continue
         changes = [
@@ -117,15 +117,15 @@ def _groups(context: PlanningContext, kept: Iterable[Machine]) -> list[Drift]:
     return found
 
 
-def rules_of(machine: Machine) -> frozenset[GroupRule]:
+def neutron_rules(machine: Machine) -> frozenset[GroupRule]:
     """The rules of a machine's security group as Neutron has them."""
     leaving = [
         ("egress", kind, "", 0, 0, source)
         for kind, source in zip(ETHERTYPES, EVERYBODY, strict=True)
     ]
     entering = [
-        ("ingress", rule.ethertype, rule.protocol, rule.port, rule.port, source_of(rule.source))
-        for rule in machine.rules
+        ("ingress", each.ethertype, each.protocol, each.port, each.end, source_of(each.source))
+        for each in machine.rules
     ]
     return frozenset([*leaving, *entering])
 

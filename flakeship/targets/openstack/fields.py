@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 
 from flakeship.model.fields import Text, network, script, wrong
 
-MOST_METADATA = 120  # Nova has 128 by default, and the tags of ownership are among them
 MOST_USER_DATA = 49_149  # bytes: Nova takes 65,535 in base64
 
 
@@ -81,6 +80,4 @@ MetadataKey = Annotated[
         title="up to 255 letters, digits, underscores, dots, colons and dashes",
     ),
 ]
-Metadata = Annotated[
-    dict[MetadataKey, Annotated[Text, Field(max_length=255)]], Field(max_length=MOST_METADATA)
-]
+Metadata = dict[MetadataKey, Annotated[Text, Field(max_length=255)]]

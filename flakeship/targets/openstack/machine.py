@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from flakeship.model.ports import tcp_numbers
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.network.networks import Rule, group_name, rules_of
@@ -50,8 +51,8 @@ class Machine(PlannedMachine):
             self.flavor.name,
             self.location,
             self.placement,
-            sorted(port.port for port in ports if port.transport == "tcp"),
-            *sorted(port.label for port in ports if port.transport == "udp"),
+            sorted(tcp_numbers(ports)),
+            *sorted(p.label for p in ports if p.span and (p.transport == "udp" or not p.fixed)),
             options.user_data,
             options.keypair,
             options.volume,
@@ -110,5 +111,5 @@ class Machine(PlannedMachine):
             verify=replace(self.checks, disk=self.disk),
             bastion=self.bastion,
             placement=self.placement,
-            restricted=sorted(p.port for p in ports if p.allow_from and p.transport == "tcp"),
+            restricted=sorted(tcp_numbers(p for p in ports if p.allow_from)),
         )

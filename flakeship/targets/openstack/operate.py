@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
+from flakeship.ssh import options
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack, configuration
+from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT
-from flakeship.targets.repeat import NoSnapshots, repeated
+from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +48,11 @@ class OpenStackOperator(NoSnapshots):
         if name not in servers:
             return self._machine(name)
         server = servers[name]
-        *words, destination = shlex.split(server.ssh)
+        *words, destination = options.words(server.ssh, f"server {name}")
         if server_details(server).bastion:
             return [*words, destination]
         if bastion := self._bastion():
-            proxy = f"ProxyCommand={bastion.ssh} -W {server.address}:{SSH}"
+            proxy = f"ProxyCommand={_through(bastion, destination.partition('@')[2])}"
             return [*words, "-o", proxy, destination]
         log.info(
             "%s has only the private address %s, and no server of the stack is a bastion: use a "
@@ -77,7 +80,7 @@ class OpenStackOperator(NoSnapshots):
         keys = own.result(Evidence).host_keys if own else []
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
         endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
-        return SshOptions(endpoint, keys, proxy=f"{bastion.ssh} -W {address}:{SSH}").login()
+        return SshOptions(endpoint, keys, proxy=_through(bastion, address)).login()
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with their address."""
@@ -85,20 +88,19 @@ class OpenStackOperator(NoSnapshots):
         from flakeship.targets.openstack.servers import verify_server  # noqa: PLC0415
 
         active = {server.machine for server in self.stack.outputs.servers.values()}
-        found = self.stack.of(VERIFICATION)
 
-        def repeat(machine: str, previous: Evidence) -> Verified:
-            resource = found[machine]
+        def repeat(machine: str, resource: Resource) -> Verified:
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
+            request = resource.request(VerifyServerRequest)
             evidence = verify_server.verify_existing(
-                resource.request(VerifyServerRequest),
+                replace(request, verify=hurried(request.verify)),
                 resource.printed,
                 self.stack.name,
                 active=machine in active,
             )
-            return Verified(previous.machine, evidence.checks)
+            return Verified(machine, evidence.checks)
 
         return repeated(self.stack, name, repeat)
 
@@ -121,3 +123,9 @@ class OpenStackOperator(NoSnapshots):
         from flakeship.targets.openstack import sweep  # noqa: PLC0415 - it needs the SDK
 
         return sweep.sweep(self.stack, self.cloud)
+
+
+def _through(bastion: ServerOutput, address: str) -> str:
+    """The command whose input and output are a connection to that address."""
+    login = shlex.join(options.words(bastion.ssh, f"machine {bastion.machine}"))
+    return f"{login} -W {ipaddress.ip_address(address)}:{SSH}"

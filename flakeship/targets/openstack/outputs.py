@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, located
 from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
@@ -68,7 +68,7 @@ def server_output(
         machine=machine.id,
         release=machine.release.name,
         address=address,
-        ports={port.label: f"{address}:{port.port}" for port in machine.server.declared},
+        ports=located(machine.server.declared, address),
         ssh=login.command_line(),
         checks=f"{len(evidence.checks)} passed",
         details=codec.plain(details),

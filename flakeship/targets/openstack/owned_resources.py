@@ -69,7 +69,7 @@ class _Scope:
 
     def interface(self, found: Object) -> bool:
         joined = found["network_id"] in self.networks or found["device_id"] in self.routers
-        return joined and str(found["device_owner"]).startswith("network:router_interface")
+        return joined and is_interface(found)
 
     def address(self, found: Object) -> bool:  # it has its description from the beginning
         return self.tagged(found) or found["description"].startswith(f"flakeship {self.stack} ")
@@ -200,3 +200,8 @@ def _resource(kind: Kind, found: Object, ports: Sequence[Object]) -> OwnedResour
         ],
         created=datetime.fromisoformat(created) if created else None,
     )
+
+
+def is_interface(port: Object) -> bool:
+    """Whether a port is an interface of a router, distributed or not."""
+    return str(port["device_owner"]).startswith("network:router_interface")

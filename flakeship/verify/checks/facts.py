@@ -6,25 +6,14 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from flakeship.model.sizes import MIB
 from flakeship.system.process import Shell
-from flakeship.verify.checks import iptables, nftables
-from flakeship.verify.checks.firewall import Firewall
 from flakeship.verify.checks.verdict import Failed, unreadable
 from flakeship.verify.request import Route, VerifyRequest
 
 # protocol, state, two queues, address:port, the peer, and maybe the process
 SOCKET = re.compile(r'(tcp|udp)\s+\S+\s+\S+\s+\S+\s+(\S+):([0-9]{1,5})\s+\S+(?:.*?"([^"]+)")?')
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address, or `*` for all."""
-    try:
-        return text == "*" or bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -45,6 +34,7 @@ class Address:
     address: str
     dynamic: bool
     lifetime: int | None  # of its lease, in seconds; None: unlimited
+    broadcast: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,14 +49,19 @@ class Listener:
     @property
     def loopback(self) -> bool:
         """Whether only the machine itself can reach it."""
-        host, _, scope = self.address.strip("[]").partition("%")
+        host, scope = _host(self.address)
         if scope == "lo":
             return True
         if host == "*":
             return False
-        found = ipaddress.ip_address(host.strip("[]"))
+        found = ipaddress.ip_address(host)
         mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
         return (mapped or found).is_loopback
+
+    @property
+    def only_ipv4(self) -> bool:
+        """Whether no packet of IPv6 can reach it."""
+        return ":" not in self.address and "*" not in self.address
 
     def __str__(self) -> str:
         owner = f" ({self.process})" if self.process else ""
@@ -98,6 +93,11 @@ class Facts:
             raise Failed(f"`{name}` ended with exit code {section.code}: {output or 'no output'}")
         return section.stdout.strip()
 
+    def lines(self, name: str) -> list[str]:
+        """The output of a section that may be missing."""
+        section = self.sections.get(name)
+        return section.stdout.splitlines() if section else []
+
     @property
     def state(self) -> str:
         """The state of the system, `running` when all is well; other states have other codes."""
@@ -112,10 +112,12 @@ class Facts:
             if link := re.match(r"\d+: ([^:@]+)", line):
                 interface = link[1]
             elif address := re.match(r"\s+inet6? ([^\s/]+)(.*)", line):
+                if not _is_address(address[1]):
+                    raise unreadable("ip addr", line.strip()[:200])
                 dynamic = "dynamic" in address[2].split()
-                if not is_address(address[1]):
-                    raise unreadable("ip addr", line)
-                found.append(Address(interface, address[1], dynamic, None))
+                broadcast = re.search(r" brd (\S+)", address[2])
+                own = broadcast[1] if broadcast and _is_address(broadcast[1]) else ""
+                found.append(Address(interface, address[1], dynamic, None, own))
             elif found and (life := re.match(r"\s+valid_lft ([0-9]{1,12})sec", line)):
                 found[-1] = replace(found[-1], lifetime=int(life[1]))
         if not found:
@@ -123,21 +125,42 @@ class Facts:
         return found
 
     @property
+    def links(self) -> list[str]:
+        """The interfaces with other machines behind them: network cards, and what joins these."""
+        return [word for line in self.lines("links") for word in line.split()]
+
+    @property
     def listeners(self) -> list[Listener]:
         """The TCP and UDP sockets that accept connections or packets."""
         found = []
         for line in self.text("listeners").splitlines():
             socket = SOCKET.match(line)
-            if not socket or not is_address(socket[2].strip("[]").partition("%")[0].strip("[]")):
-                raise unreadable("ss", line)
+            if not socket or int(socket[3]) > 65535 or not _is_address(socket[2], host=True):
+                raise unreadable("ss", line[:200])
             found.append(Listener(socket[1], socket[2], int(socket[3]), socket[4] or ""))
         return found
+
+    @property
+    def outward(self) -> list[Listener]:
+        """The listeners that are not on loopback."""
+        return [each for each in self.listeners if not each.loopback]
+
+    @property
+    def origins(self) -> list[str]:
+        """Where addresses without an end came from: `<kind> <file>: <a line of it>`."""
+        return self.lines("origins")
+
+    @property
+    def jobs(self) -> list[str]:
+        """The jobs that a system waits for which is still starting: unit, type and state."""
+        found = map(str.split, self.lines("jobs"))
+        return [" ".join(words[1:4]) for words in found if len(words) >= 4]
 
     @property
     def root_mib(self) -> int:
         """The size of the root file system in MiB."""
         found = re.search(
-            r"^\S+\s+([0-9]{1,18})\s+\d+\s+\d+\s+\d+%\s+/$", self.text("root"), re.MULTILINE
+            r"^\S+\s+([0-9]{1,15})\s+\d+\s+\d+\s+\d+%\s+/$", self.text("root"), re.MULTILINE
         )
         if not found:
             raise unreadable("df", self.text("root"))
@@ -152,26 +175,7 @@ class Facts:
     @property
     def reasons(self) -> str:
         """The last log lines of the failed units, in one line; empty where there are none."""
-        section = self.sections.get("reasons")
-        lines = section.stdout.splitlines() if section else []
-        return " / ".join(line.strip() for line in lines if line.strip())
-
-    @cached_property
-    def nft(self) -> dict[str, Firewall]:
-        """The packet filters of nftables by family (`ip`, `ip6`); empty where it has none."""
-        try:
-            return nftables.firewalls(self.text("nft"))
-        except (Failed, nftables.ForeignError):
-            return {}
-
-    def firewall(self, family: str) -> Firewall:
-        """The packet filter for `ip` or `ip6`: that of nftables or, without one, of iptables."""
-        if self.nft:
-            return self.nft[family]
-        try:
-            return iptables.firewall(self.text("iptables" if family == "ip" else "ip6tables"))
-        except Failed as failed:
-            raise Failed(f"no nftables rules refuse anything, and {failed}") from failed
+        return " / ".join(line.strip() for line in self.lines("reasons") if line.strip())
 
 
 @dataclass(frozen=True)
@@ -182,3 +186,19 @@ class Subject:
     route: Route
     shell: Shell
     facts: Callable[[], Facts]  # in the phase `start` it waits for the machine
+
+
+def _host(address: str) -> tuple[str, str]:
+    """The address of a socket as `ss` shows it, and its interface: `[fe80::1]%ens3`, `*%eth0`."""
+    host, _, scope = address.replace("[", "").replace("]", "").partition("%")
+    return host, scope
+
+
+def _is_address(text: str, *, host: bool = False) -> bool:
+    """Whether it is an IP address or, of a socket (`host`), the one that stands for all."""
+    name = _host(text)[0] if host else text
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return host and name == "*"
+    return True

@@ -1,4 +1,4 @@
-"""Which ports a packet filter opens, whichever program wrote it.
+"""Which ports a packet filter opens to other machines, whichever program wrote it.
 
 What is not understood counts as more open than it may be: that can fail a check, and never passes
 one.
@@ -6,98 +6,22 @@ one.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-PROTOCOLS = ("tcp", "udp")
+from flakeship.verify.checks.port_sets import ALL, NONE, PortSet
+from flakeship.verify.checks.rules import Chain, Verdict
 
-
-@dataclass(frozen=True)
-class PortSet:
-    """A set of TCP and UDP ports: bit n stands for port n."""
-
-    tcp: int = 0
-    udp: int = 0
-
-    @classmethod
-    def span(cls, protocols: Sequence[str], first: int = 0, last: int = 65535) -> PortSet:
-        """The ports from first to last of protocols, by name or number; others have no ports."""
-        if not 0 <= first <= last <= 65535:
-            raise ValueError(f"no ports: {first}-{last}")
-        mask = (1 << last + 1) - (1 << first)
-        tcp, udp = {"tcp", "6"} & {*protocols}, {"udp", "17"} & {*protocols}
-        return cls(mask if tcp else 0, mask if udp else 0)
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[str, int]]) -> PortSet:
-        """The ports of these protocols and numbers."""
-        return cls.union(cls.span([protocol], number, number) for protocol, number in pairs)
-
-    @classmethod
-    def union(cls, parts: Iterable[PortSet]) -> PortSet:
-        """The ports that are in any of these sets."""
-        found = cls()
-        for part in parts:
-            found |= part
-        return found
-
-    def __and__(self, other: PortSet) -> PortSet:
-        return PortSet(self.tcp & other.tcp, self.udp & other.udp)
-
-    def __or__(self, other: PortSet) -> PortSet:
-        return PortSet(self.tcp | other.tcp, self.udp | other.udp)
-
-    def __sub__(self, other: PortSet) -> PortSet:
-        return PortSet(self.tcp & ~other.tcp, self.udp & ~other.udp)
-
-    def __bool__(self) -> bool:
-        return bool(self.tcp or self.udp)
-
-    def __str__(self) -> str:
-        spans = []
-        for protocol, mask in (("tcp", self.tcp), ("udp", self.udp)):
-            for ones in re.finditer("1+", bin(mask)[:1:-1]):  # port 0 first
-                first, last = ones.start(), ones.end() - 1
-                spans.append(f"{protocol} {first}" + (f"-{last}" if last > first else ""))
-        return ", ".join(spans) or "nothing"
-
-
-ALL = PortSet.span(PROTOCOLS)
-NONE = PortSet()
-
-Verdict = Literal["accept", "deny", "jump", "goto", "return"]
-VERDICTS: Mapping[str, Verdict] = {
-    "ACCEPT": "accept",
-    "DROP": "deny",
-    "REJECT": "deny",
-    "RETURN": "return",
-}
-KNOWN_STATES = {"ESTABLISHED", "RELATED", "INVALID"}  # of a connection; no new packet has them
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a rule does with new packets from other machines to these ports."""
-
-    verdict: Verdict
-    ports: PortSet = ALL
-    always: bool = False  # without any condition
-    target: str = ""  # the chain of a jump or goto
-
-
-@dataclass(frozen=True)
-class Chain:
-    """The rules of a chain in their order."""
-
-    denies: bool = False  # a base chain whose policy is to drop
-    rules: list[Rule] = field(default_factory=list)
+DEEPEST = 100  # chains that lead to each other: the kernel allows sixteen
 
 
 @dataclass(frozen=True)
 class Firewall:
-    """The chains by name, and the names of those that see every incoming packet.
+    """The chains by name, and the names of the base chains, each of which sees every packet.
+
+    A packet comes in when all of `inputs` accept it, or before them when one of `translations`
+    sends it to another port. `foreign` are base chains that this reader does not understand whole.
 
     Example, in the words of iptables:
 
@@ -105,29 +29,65 @@ class Firewall:
         fw:                     tcp 22 accept; tcp 80 return; jump refuse
         refuse:                 drop
 
-    `INPUT` refuses, since it always jumps to `fw`, which always jumps to `refuse`. What it opens is
-    what `fw` accepts, tcp 22, and what leaves `fw` before the refusal: a packet to tcp 80 returns
-    early to `INPUT`, whose policy accepts it. If that policy were to drop, tcp 80 would be closed.
+    What it opens is what `fw` accepts, tcp 22, and what leaves `fw` before the refusal: a packet to
+    tcp 80 returns to `INPUT`, whose policy accepts it. If that were to drop, it would be closed.
     """
 
     chains: Mapping[str, Chain]
     inputs: Sequence[str]
+    translations: Sequence[str] = ()
+    foreign: frozenset[str] = frozenset()
 
-    def opened(self) -> PortSet | None:
-        """The ports that are open; None where no chain refuses anything.
-
-        The order of rules does not count: a port that is refused before it is accepted is open.
-        """
-        filters = [name for name in self.inputs if self._denies(name, ())]
+    @cached_property
+    def accepted(self) -> PortSet:
+        """The ports that every chain for input accepts; all where there is none."""
         opened = ALL
-        for name in filters:
-            opened &= self._accepts(name, ALL, ())
-        return opened if filters else None
+        for name in self.inputs:
+            opened &= self._accepted_by(name)
+        return opened
 
-    def reachable(self) -> set[str]:
-        """The names of the chains that an incoming packet may come to."""
+    @cached_property
+    def forwarded(self) -> PortSet:
+        """The ports that lead to another port of this machine, or to a container behind it."""
+        walk = _Walk(self.chains, "forward")
+        return PortSet.union(walk.through(name).met for name in self.translations)
+
+    @property
+    def opened(self) -> PortSet:
+        """The ports that other machines reach."""
+        return self.accepted | self.forwarded
+
+    @property
+    def denies(self) -> bool:
+        """Whether it refuses anything."""
+        return self.accepted != ALL
+
+    def trusted(self) -> set[str]:
+        """The inner interfaces on which more is accepted."""
+        return {
+            interface
+            for name in self.reachable(self.inputs)
+            for rule in self.chains[name].rules
+            for interface in rule.match.only
+            if not rule.match.ports and rule.verdict not in ("deny", "return")
+        }
+
+    def opening(self, ports: PortSet) -> list[str]:
+        """The rules that open some of these ports, in the words of their program."""
+        refusing = [name for name in self.inputs if self._accepted_by(name) != ALL]
+        found = []
+        for name in sorted(self.reachable([*refusing, *self.translations])):
+            for rule in self.chains[name].rules:
+                ends = rule.verdict in ("accept", "forward")
+                unknown = bool(rule.target) and rule.target not in self.chains
+                if (ends or unknown) and rule.match.ports & ports and rule.source not in found:
+                    found.append(rule.source)
+        return found
+
+    def reachable(self, bases: Sequence[str]) -> set[str]:
+        """The names of the chains that a packet may come to from base chains."""
         found: set[str] = set()
-        names = list(self.inputs)
+        names = list(bases)
         while names:
             name = names.pop()
             if name not in found and name in self.chains:
@@ -135,34 +95,50 @@ class Firewall:
                 names += [rule.target for rule in self.chains[name].rules if rule.target]
         return found
 
-    def _accepts(self, name: str, ports: PortSet, path: tuple[str, ...]) -> PortSet:
-        """Those of `ports` that a chain accepts; `path` are the chains that led to it."""
-        if name in path:
-            return NONE
-        if name not in self.chains:
-            return ports  # a target that is not understood
-        path, accepted = (*path, name), NONE
-        # A packet that returns early is not refused by the chain, but maybe by the base policy.
-        early_is_open = self._denies(name, ()) and not self.chains[path[0]].denies
-        for rule in self.chains[name].rules:
-            if rule.verdict == "accept" or (early_is_open and self._returns_early(rule)):
-                accepted |= ports & rule.ports
-            elif rule.target and ports & rule.ports:
-                accepted |= self._accepts(rule.target, ports & rule.ports, path)
-        return accepted
+    def _accepted_by(self, name: str) -> PortSet:
+        passed = _Walk(self.chains, "accept").through(name)
+        denies = name in self.chains and self.chains[name].denies
+        return passed.met if denies else passed.met | passed.left
 
-    def _returns_early(self, rule: Rule) -> bool:
-        """Whether packets leave the rule's chain: none comes back to it from a goto."""
-        refused = self._denies(rule.target, ())
-        return rule.verdict == "return" or (rule.verdict == "goto" and not refused)
 
-    def _denies(self, name: str, path: tuple[str, ...]) -> bool:
-        """Whether a chain refuses every packet that no rule of it accepts."""
-        if name in path or name not in self.chains:
-            return False
-        chain = self.chains[name]
-        return chain.denies or any(
-            rule.verdict == "deny" or (rule.target and self._denies(rule.target, (*path, name)))
-            for rule in chain.rules
-            if rule.always
-        )
+@dataclass(frozen=True)
+class _Passed:
+    """Of the packets to all ports: which may meet the verdict, and which may leave the chain."""
+
+    met: PortSet
+    left: PortSet
+
+
+class _Walk:
+    """Follows packets through chains. Each port is on its own, so one walk of a chain is enough."""
+
+    def __init__(self, chains: Mapping[str, Chain], wanted: Verdict) -> None:
+        self.chains = chains
+        self.wanted = wanted
+        self._passed: dict[str, _Passed] = {}
+
+    def through(self, name: str, depth: int = 0) -> _Passed:
+        if name not in self.chains or depth > DEEPEST:
+            return _Passed(ALL, ALL)  # a target that is not understood
+        if name not in self._passed:
+            self._passed[name] = _Passed(NONE, NONE)  # a circle, which no kernel accepts
+            self._passed[name] = self._follow(self.chains[name], depth + 1)
+        return self._passed[name]
+
+    def _follow(self, chain: Chain, depth: int) -> _Passed:
+        met, left, inside = NONE, NONE, ALL
+        for rule in chain.rules:
+            matched, back = inside & rule.match.ports, NONE
+            if rule.verdict == self.wanted:
+                met |= matched
+            elif rule.verdict == "return":
+                left |= matched
+            elif rule.target:
+                target = self.through(rule.target, depth)
+                met |= matched & target.met
+                back = matched & target.left
+                if rule.verdict == "goto":
+                    left, back = left | back, NONE
+            if rule.match.exact:
+                inside = (inside - matched) | back
+        return _Passed(met, left | inside)

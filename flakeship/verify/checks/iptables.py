@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 
-from flakeship.verify.checks.firewall import (
-    ALL,
+from flakeship.verify.checks.firewall import Firewall
+from flakeship.verify.checks.port_sets import NONE, PROTOCOLS, PortSet
+from flakeship.verify.checks.rules import (
     KNOWN_STATES,
-    NONE,
-    PROTOCOLS,
+    PASSING,
     VERDICTS,
+    Arrival,
     Chain,
-    Firewall,
-    PortSet,
+    Match,
     Rule,
     Verdict,
 )
@@ -20,69 +20,73 @@ from flakeship.verify.checks.verdict import unreadable
 
 # options with a value that is no condition
 QUIET = {"--comment", "--reject-with", "--log-prefix", "--log-level", "--nflog-prefix"}
-# targets after which the next rule decides
-PASSING = {"LOG", "NFLOG", "MARK", "CONNMARK", "SET", "AUDIT", "TRACE"}
+# matches that have no condition of their own, beside their options
+PLAIN = {"comment", "tcp", "udp", "multiport", "conntrack", "state"}
+BASES = {"filter": "INPUT", "nat": "PREROUTING"}
 
 
-def firewall(text: str) -> Firewall:
-    """The packet filter in the filter table. Raises Failed for unreadable text."""
-    try:
-        return _firewall(text)
-    except ValueError as error:
-        raise unreadable("iptables-save", error) from error
-
-
-def _firewall(text: str) -> Firewall:
+def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
+    """The packet filter, and the translation of ports before it. Raises Failed if unreadable."""
     chains: dict[str, Chain] = {}
     table = ""
     for line in text.splitlines():
-        if line.startswith("*"):
-            table = line[1:].strip()
-        elif table != "filter":
-            continue
-        elif line.startswith(":"):
-            name, policy = line[1:].split()[:2]
-            chains[name] = Chain(policy == "DROP")
-        elif line.startswith("-A "):
-            _, name, *words = shlex.split(line)
-            if rule := _rule(words):
-                chains.setdefault(name, Chain()).rules.append(rule)
-    return Firewall(chains, ["INPUT"])
+        try:
+            if line.startswith("*"):
+                table = line[1:].strip()
+            elif table in BASES and line.startswith(":"):
+                name, policy = line[1:].split()[:2]
+                chains[f"{table} {name}"] = Chain(policy == "DROP")
+            elif table in BASES and line.startswith("-A "):
+                _, name, *words = shlex.split(line)
+                if rule := _rule(words, table, line, arrival or Arrival()):
+                    chains.setdefault(f"{table} {name}", Chain()).rules.append(rule)
+        except ValueError as error:
+            raise unreadable("iptables-save", f"{line[:80]!r}: {error}") from error
+    bases = [f"{table} {name}" for table, name in BASES.items()]
+    return Firewall(chains, bases[:1], bases[1:] if bases[1] in chains else [])
 
 
-def _rule(words: list[str]) -> Rule | None:
+def _rule(words: list[str], table: str, line: str, arrival: Arrival) -> Rule | None:
     """The rule of these options; None for a target that decides nothing."""
-    ports, always, target = ALL, True, ""
+    match, target = Match(exact=True), ""
     jump: Verdict = "jump"
     negated = quiet = False
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if quiet or word in QUIET:
             quiet = not quiet  # the value may look like an option
         elif word == "!":
-            negated, always = True, False
+            negated = True
         elif word in ("-j", "-g"):
             target, jump = following, "jump" if word == "-j" else "goto"
         elif word == "-m":
-            always &= following == "comment"
+            match &= Match(exact=following in PLAIN)
         elif word.startswith("-"):
-            always = False
-            if not negated:
-                ports &= _matched(word, following)
+            match &= _matched(word, following, arrival, negated=negated)
             negated = False
     if target in VERDICTS:
-        return Rule(VERDICTS[target], ports, always)
-    return Rule(jump, ports, always, target) if target and target not in PASSING else None
+        return Rule(VERDICTS[target], match, source=f"`{line}`")
+    if not target or target in PASSING:
+        return None
+    return Rule(jump, match, f"{table} {target}", f"`{line}`")
 
 
-def _matched(option: str, value: str) -> PortSet:
-    """The ports of new packets from other machines that an option's value may match."""
-    values = value.split(",")
-    if option == "-p" and value not in ("all", "0"):
-        return PortSet.span([value])
-    if option in ("--dport", "--dports"):
-        return PortSet.union(map(_span, values))
-    known = option in ("--ctstate", "--state") and set(values) <= KNOWN_STATES
-    return NONE if known or (option == "-i" and value == "lo") else ALL
+def _matched(option: str, value: str, arrival: Arrival, *, negated: bool) -> Match:
+    """What the condition of an option matches."""
+    found, values = Match(), value.split(",")
+    match option:
+        case "-p" if value not in ("all", "0"):
+            found = Match(PortSet.span([value]), exact=True)
+        case "-p":
+            found = Match(exact=True)
+        case "--dport" | "--dports":
+            found = Match(PortSet.union(map(_span, values)), exact=True)
+        case "-i":
+            found = arrival.by(value)
+        case "-d":
+            found = arrival.to(value)
+        case "--ctstate" | "--state" if {*values} <= KNOWN_STATES:
+            found = Match(NONE, exact=True)
+    return found.negated() if negated else found
 
 
 def _span(ports: str) -> PortSet:

@@ -1,167 +1,159 @@
-"""Reads `nft -j list ruleset`."""
+"""Reads `nft -j list ruleset`: tables and chains of the two families, rule by rule."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from flakeship.verify.checks.firewall import (
-    ALL,
-    KNOWN_STATES,
-    NONE,
-    PROTOCOLS,
-    VERDICTS,
-    Chain,
-    Firewall,
-    PortSet,
-    Rule,
-    Verdict,
-)
+from flakeship.verify.checks.firewall import Firewall
+from flakeship.verify.checks.nft_match import Json, Sets, bare, leaves, matched
+from flakeship.verify.checks.rules import PASSING, VERDICTS, Arrival, Chain, Match, Rule, Verdict
 from flakeship.verify.checks.verdict import unreadable
 
-FAMILIES = {"ip": ("ip", "inet"), "ip6": ("ip6", "inet")}
-HARMLESS = {"counter", "log"}
+# statements that neither decide nor end a rule
+HARMLESS = {
+    *("counter", "log", "mangle", "notrack", "dup", "flow", "secmark"),
+    *("ct helper", "ct timeout", "ct expectation"),
+}
 # statements that at most end their rule, and decide nothing
-CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "mangle", "notrack", "last"}
+CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "last"}
 
-# what a text that nft has not written leads to; RuntimeError is a StopIteration in a generator
+# what a text that nft has not written leads to; RuntimeError is also a StopIteration in a generator
+# and the depth of JSON
 UNFIT = (ValueError, LookupError, TypeError, AttributeError, StopIteration, RuntimeError)
 
-Json = Any
-Sets = Mapping[str, list[Json]]
 
-
-class ForeignError(Exception):
-    """Not nftables' own rules: none refuses anything, or they come from iptables (`xt`)."""
-
-
-def firewalls(text: str) -> dict[str, Firewall]:
-    """The packet filters for IPv4 (`ip`) and for IPv6 (`ip6`).
-
-    Raises ForeignError where nftables is not the filter in use, and Failed for unreadable text.
-    """
+@lru_cache(maxsize=8)  # several checks ask for the same rules, which are long on some hosts
+def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
+    """The packet filter for the family of `arrival`. Raises Failed for unreadable text."""
+    arrival = arrival or Arrival()
     try:
         items = [next(iter(item.items())) for item in json.loads(text)["nftables"]]
-        found = {family: _firewall(items, tables) for family, tables in FAMILIES.items()}
+        return _firewall(items, arrival)
     except UNFIT as error:
-        raise unreadable("nft -j list ruleset", repr(error)) from error
-    if all(firewall.opened() is None for firewall in found.values()):
-        raise ForeignError
-    return found
+        raise unreadable("nft -j list ruleset", repr(error)[:200]) from error
 
 
-def _firewall(items: list[tuple[str, Json]], families: tuple[str, ...]) -> Firewall:
-    chains: dict[str, Chain] = {}
-    inputs, foreign = list[str](), set[str]()
-    sets: dict[str, dict[str, list[Json]]] = {}
-    own = [(kind, item) for kind, item in items if item.get("family") in families]
+def _firewall(items: list[tuple[str, Json]], arrival: Arrival) -> Firewall:
+    read = _Tables(arrival)
+    own = [(kind, item) for kind, item in items if item.get("family") in ("inet", arrival.family)]
     for kind, item in own:
         if kind in ("set", "map"):
-            sets.setdefault(_name(item, "table"), {})[item["name"]] = item.get("elem", [])
+            read.sets.setdefault(_name(item, "table"), {})[item["name"]] = item.get("elem", [])
+        elif kind == "chain":
+            read.add_chain(item)
     for kind, item in own:
-        if kind == "chain":
-            name = _name(item, "table", "name")
-            is_input = item.get("hook") == "input" and item.get("type") == "filter"
-            chains[name] = Chain(is_input and item.get("policy") == "drop")
-            if is_input:
-                inputs.append(name)
-        elif kind == "rule":
-            name, table = _name(item, "table", "chain"), _name(item, "table")
-            if any("xt" in expression for expression in item["expr"]):
-                foreign.add(name)
-            chains[name].rules.extend(_rules(item["expr"], table, sets.get(table, {})))
-    firewall = Firewall(chains, inputs)
-    if foreign & firewall.reachable():
-        raise ForeignError
-    return firewall
+        if kind == "rule":
+            read.add_rule(item)
+    firewall = Firewall(read.chains, read.inputs, read.translations)
+    foreign = frozenset(
+        base
+        for base in (*read.inputs, *read.translations)
+        if firewall.reachable([base]) & read.foreign
+    )
+    return Firewall(read.chains, read.inputs, read.translations, foreign)
 
 
-def _name(item: Mapping[str, Json], *keys: str) -> str:
-    return " ".join([item["family"], *(item[key] for key in keys)])
+def _name(item: dict[str, Json], *names: str) -> str:
+    return " ".join([item["family"], *(item[name] for name in names)])
 
 
-def _rules(expressions: list[dict[str, Json]], table: str, sets: Sets) -> Iterator[Rule]:
-    """A rule by its verdict; a verdict map has several."""
-    ports, always = ALL, True
-    for expression in expressions:
-        kind, value = next(iter(expression.items()))
+@dataclass
+class _Tables:
+    """What is read so far."""
+
+    arrival: Arrival
+    chains: dict[str, Chain] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    translations: list[str] = field(default_factory=list)
+    foreign: set[str] = field(default_factory=set)  # chains with an expression of iptables
+    sets: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
+
+    def add_chain(self, item: dict[str, Json]) -> None:
+        """A chain; a base chain where it has a hook that incoming packets pass."""
+        name = _name(item, "table", "name")
+        place = item.get("hook"), item.get("type")
+        self.chains[name] = Chain(place == ("input", "filter") and item.get("policy") == "drop")
+        if place == ("input", "filter"):
+            self.inputs.append(name)
+        elif place == ("prerouting", "nat"):
+            self.translations.append(name)
+
+    def add_rule(self, item: dict[str, Json]) -> None:
+        """A rule; a verdict map makes several of it."""
+        table, name = _name(item, "table"), _name(item, "table", "chain")
+        if any("xt" in expression for expression in item["expr"]):
+            self.foreign.add(name)
+        source = f"rule {item.get('handle', '?')} of `{name}`"
+        if comment := item.get("comment"):
+            source += f" ({comment})"
+        reader = _RuleReader(table, source, self.sets.get(table, {}), self.arrival)
+        self.chains[name].rules.extend(reader.rules(item["expr"]))
+
+
+@dataclass(frozen=True)
+class _RuleReader:
+    """Reads the expressions of one rule."""
+
+    table: str
+    source: str
+    sets: Sets
+    arrival: Arrival
+
+    def rules(self, expressions: list[dict[str, Json]]) -> Iterator[Rule]:
+        """The rule by its verdict. One whose end is not understood counts as accepting."""
+        match, unknown = Match(exact=True), False
+        for expression in expressions:
+            (kind, value), *_ = expression.items()
+            if kind == "match":
+                op, left, right = value["op"], value["left"], value["right"]
+                match &= matched(op, left, right, self.sets, self.arrival)
+            elif kind == "vmap":
+                yield from self._verdict_map(value, match)
+            elif kind == "xt":
+                exact, unknown, found = self._of_iptables(value, match)
+                match &= Match(exact=exact)
+                yield from found
+            elif kind in CONDITIONS:
+                match &= Match()
+            elif kind not in HARMLESS:
+                unknown = False
+                yield from self._verdict(expression, match)
+        if unknown:
+            yield Rule("accept", match, source=self.source)
+
+    def _verdict_map(self, value: Json, match: Match) -> Iterator[Rule]:
+        pairs = leaves(value["data"], self.sets)
+        if pairs is None:  # a map that is not listed
+            yield Rule("accept", match & Match(), source=self.source)
+        for key, verdict in pairs or ():
+            met = matched("==", value["key"], bare(key), self.sets, self.arrival)
+            yield from self._verdict(verdict, match & met)
+
+    def _of_iptables(self, value: Json, match: Match) -> tuple[bool, bool, list[Rule]]:
+        """Whether a match or target of iptables is no condition, whether it may decide, its rules.
+
+        Versions before 1.0.7 do not even tell which of both it is.
+        """
+        kind, name = (value.get("type"), value.get("name")) if isinstance(value, dict) else ("", "")
         if kind == "match":
-            ports &= _matched(value["op"], value["left"], value["right"], sets)
-            always = False
-        elif kind == "vmap":
-            for key, verdict in _leaves(value["data"], sets):
-                matched = ports & _matched("==", value["key"], key, sets)
-                yield from _verdict(verdict, matched, table, always=False)
-        elif kind not in HARMLESS:
-            if kind not in CONDITIONS:
-                yield from _verdict(expression, ports, table, always=always)
-            always = False
+            return name == "comment", False, []
+        if kind != "target":
+            return False, True, []
+        if name in PASSING:
+            return True, False, []
+        verdict = VERDICTS.get(str(name), "accept")
+        return True, False, [Rule(verdict, match, source=self.source)]
 
-
-def _verdict(
-    verdict: dict[str, Json], ports: PortSet, table: str, *, always: bool
-) -> Iterator[Rule]:
-    """An unknown verdict counts as accept: a queue with `bypass` is one."""
-    kind, value = next(iter(verdict.items()))
-    if kind in ("jump", "goto"):
-        jump: Verdict = "jump" if kind == "jump" else "goto"
-        yield Rule(jump, ports, always, f"{table} {value['target']}")
-    elif kind != "continue":
-        yield Rule(VERDICTS.get(kind.upper(), "accept"), ports, always)
-
-
-def _matched(op: str, left: Json, right: Json, sets: Sets) -> PortSet:
-    """The ports of new packets from other machines that may match."""
-    if op in ("==", "in"):
-        return PortSet.union(_equal(left, leaf) for leaf in _leaves(right, sets))
-    return _with_field(left)  # by any other comparison
-
-
-def _equal(left: Json, value: Json) -> PortSet:
-    """The ports of new packets from other machines that have this value in that field."""
-    match left, value:
-        case {"concat": [*parts]}, {"concat": [*values]} if len(values) == len(parts):
-            ports = ALL
-            for part, one in zip(parts, values, strict=True):
-                ports &= _equal(part, one)
-            return ports
-        case {"payload": {"field": "dport", "protocol": protocol}}, _:
-            return _span(PROTOCOLS if protocol == "th" else (protocol,), value)
-        case (
-            ({"payload": {"field": "protocol" | "nexthdr"}} | {"meta": {"key": "l4proto"}}),
-            (str() | int()),
-        ):
-            return PortSet.span([str(value)])
-        case {"meta": {"key": "iif" | "iifname"}}, "lo":
-            return NONE
-        case {"ct": {"key": "state"}}, str() if value.upper() in KNOWN_STATES:
-            return NONE
-    return _with_field(left)
-
-
-def _with_field(left: Json) -> PortSet:
-    """The ports of packets that have such a field at all."""
-    match left:
-        case {"payload": {"protocol": "tcp" | "udp" | "icmp" | "icmpv6" as protocol}}:
-            return PortSet.span([protocol])
-    return ALL
-
-
-def _span(protocols: tuple[str, ...], value: Json) -> PortSet:
-    match value:
-        case {"range": [int(first), int(last)]}:
-            return PortSet.span(protocols, first, last)
-        case int(number):
-            return PortSet.span(protocols, number, number)
-    return PortSet.span(protocols)
-
-
-def _leaves(value: Json, sets: Sets) -> Iterator[Any]:
-    """The single values (or pairs of a map) in a value, a list, a set or a set's name."""
-    if isinstance(value, str) and value.startswith("@"):
-        value = sets.get(value[1:], [])
-    if isinstance(value, dict) and "set" in value:
-        value = value["set"]
-    for leaf in value if isinstance(value, list) else [value]:
-        yield leaf["elem"]["val"] if isinstance(leaf, dict) and "elem" in leaf else leaf
+    def _verdict(self, verdict: dict[str, Json], match: Match) -> Iterator[Rule]:
+        """An unknown verdict counts as accept: a queue with `bypass` is one."""
+        (kind, value), *_ = verdict.items()
+        if kind in ("jump", "goto"):
+            jump: Verdict = "jump" if kind == "jump" else "goto"
+            yield Rule(jump, match, f"{self.table} {value['target']}", self.source)
+        elif isinstance(value, dict) and value.get("family") not in (None, self.arrival.family):
+            return  # a translation of the other family's addresses
+        elif kind != "continue":
+            yield Rule(VERDICTS.get(kind.upper(), "accept"), match, source=self.source)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
 from flakeship.verify.checks.facts import Facts, Subject
@@ -75,11 +75,13 @@ def _from_neighbour(neighbour: Neighbour, restricted: set[int], subject: Subject
 
 def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> str:
     """The verdict on what is open to these probers."""
-    tcp = [port for port in subject.request.ports if port.transport == "tcp"]
-    declared = {SSH, *(port.port for port in tcp)}
-    optional = restricted | {port.port for port in tcp if port.needs_data}
+    ports = subject.request.ports
+    spans = [port.numbers for port in ports if port.numbers and port.transport == "tcp"]
+    ranges = {number for first, last in spans for number in range(first, last + 1)}
+    declared = {SSH, *tcp_numbers(ports)}
+    optional = restricted | {*tcp_numbers(port for port in ports if port.needs_data)}
     found = port_scan.scan(probers, declared - restricted, lambda: listening(subject.facts()))
-    return verdict(found, declared, optional)
+    return verdict(found, declared | ranges, optional | (ranges - declared))
 
 
 def _numbers(ports: set[int]) -> str:

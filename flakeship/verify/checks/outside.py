@@ -9,10 +9,12 @@ from flakeship.model.checks import Check
 from flakeship.model.errors import CommandError
 from flakeship.model.ports import Port
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import FAILED, Connection, Login
+from flakeship.ssh.connection import FAILED, UNSIGNED_REMEDY, Connection
+from flakeship.ssh.login import Login
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Shell
+from flakeship.verify.checks import http, tls
 from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
@@ -20,6 +22,8 @@ from flakeship.verify.request import Route
 PATIENCE = 10.0  # seconds for a port to answer once the system is up
 ANSWER = 5.0  # seconds for one answer
 HOLD = 1.0  # seconds that a silent connection must stay: QEMU accepts for a guest that refuses
+UNSIGNED = 3  # attempts for a person to confirm: sshd locks out addresses that break off many
+REFUSING = ", which is an error: a check with `http` asks for a page and its status"
 GUESSABLE = {"password", "keyboard-interactive"}  # login methods that an attacker can guess
 
 
@@ -48,10 +52,11 @@ def password_login(login: Login) -> str:
 def root_login(connection: Connection) -> str:
     """The server refuses a login of root with the user's key.
 
-    Only its own refusal counts, after it has shown the pinned host key: a connection that fails is
-    repeated, and is not a refusal in the end.
+    Only its own refusal counts, after it has shown the pinned host key, of the key or of a
+    signature: a connection that fails, or a client that does not sign, is repeated, and is not a
+    refusal in the end.
     """
-    login = Login(-1, "")
+    login, unsigned = Login(-1, ""), 0
     for _ in backoff(PATIENCE):
         login = connection.attempt("root")
         if login.method:
@@ -59,7 +64,18 @@ def root_login(connection: Connection) -> str:
         if login.denied:
             if guessable := _guessable(login):
                 raise Failed(f"root is offered {guessable}")
-            return f"refused: {login.denied}"
+            if not login.unsigned and (own := connection.login.key) not in ("", *login.tried):
+                raise Failed(
+                    f"root was refused before your key {own} was tried: {login.denied}: set "
+                    "flakeship:identity, or leave fewer keys in the agent"
+                )
+            if not login.unsigned:
+                return f"refused: {login.denied}"
+            unsigned += 1
+            if unsigned == UNSIGNED:
+                break
+    if login.unsigned and login.denied:
+        raise Failed(f"root was not refused: {login.unsigned}. To let it be: {UNSIGNED_REMEDY}")
     raise Failed(f"root was not refused, the attempt failed: {login.error}")
 
 
@@ -68,21 +84,32 @@ def _guessable(login: Login) -> str:
 
 
 def answers_on(route: Route, port: Port, patience: float) -> str:
-    """The port answers over a route, in its protocol and within `patience` seconds."""
+    """The port answers over a route, in its protocol and within `patience` seconds or its own."""
     address, number = route.address, _reachable(route, port.port)
-    send = _request("/", address) if port.protocol == "http" else b""
+    patience = port.timeout or patience
+    web = port.protocol in ("http", "https")
+    secured = tls.secured("any", address) if port.protocol == "https" else None
 
     def attempt(left: float) -> str:
         if port.protocol == "tcp":
             return _exchange(address, number, left)
         seconds = min(ANSWER, max(left, HOLD))
-        reply = tcp.exchange(address, number, seconds=seconds, send=send, enough=tcp.a_line)
-        if not reply.first_line.startswith("HTTP/" if port.protocol == "http" else "SSH-"):
+        reply = tcp.exchange(
+            address,
+            number,
+            seconds=seconds,
+            send=http.request("/", address) if web else b"",
+            enough=tcp.a_line,
+            secured=secured or tcp.unsecured,
+        )
+        if not reply.first_line.startswith("HTTP/" if web else "SSH-"):
             ended = "closed the connection" if reply.closed else f"was silent for {seconds:.0f} s"
             raise Failed(f"answered {reply.first_line[:60]!r}" if reply.data else ended)
-        return reply.first_line
+        error = web and re.match(r"\S+ [45]\d\d\b", reply.first_line)
+        return reply.first_line + (REFUSING if error else "")
 
-    why = f"no {port.protocol} within {patience:.0f} s; the last error: "
+    longer = "" if port.timeout else "; a slow service may have a `timeout` at its port"
+    why = f"no {port.protocol} within {patience:.0f} s{longer}; the last error: "
     return _within(patience, attempt, why)
 
 
@@ -99,7 +126,7 @@ def custom(check: Check, subject: Subject) -> str:
     def attempt(left: float) -> str:
         if check.run:
             return _command(check, subject.shell)
-        if check.http:
+        if check.http or check.https:
             return _http(check, address, number, left)
         return _exchange(address, number, left, check.send, check.contains)
 
@@ -142,12 +169,6 @@ def _exchange(address: str, number: int, seconds: float, send: str = "", contain
     return f"answers {reply.first_line[:60]!r}" if reply.data else "stays open, silent"
 
 
-def _request(path: str, host: str) -> bytes:
-    """A GET; in HTTP/1.0, whose answers come in one piece and end with the connection."""
-    host = tcp.bracketed(host)
-    return f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: flakeship\r\n\r\n".encode()
-
-
 def _command(check: Check, shell: Shell) -> str:
     try:
         result = shell.run(check.run, timeout=check.timeout, check=False)
@@ -163,14 +184,24 @@ def _command(check: Check, shell: Shell) -> str:
 
 
 def _http(check: Check, address: str, number: int, seconds: float) -> str:
-    request = _request(check.path, address)
-    reply = tcp.exchange(address, number, seconds=seconds, send=request, enough=lambda _: False)
-    status = re.match(r"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})", reply.first_line)
-    if not status:
-        raise Failed(f"no HTTP: {reply.first_line[:60]!r}" if reply.data else "no answer")
-    if int(status[1]) != check.status:
-        raise Failed(f"{check.path}: {reply.first_line}, expected status {check.status}")
-    body = reply.data.partition(b"\r\n\r\n")[2]
-    if check.contains.encode() not in body:
-        raise Failed(f"{check.path}: {check.contains!r} is not in the answer")
-    return f"{check.path}: {reply.first_line}"
+    """The page answers with the status and the text that the check expects."""
+    site = check.host or address
+    reply = tcp.exchange(
+        address,
+        number,
+        seconds=seconds,
+        send=http.request(check.path, site, check.headers),
+        enough=http.complete,
+        secured=tls.secured(check.certificate, site) if check.https else tcp.unsecured,
+    )
+    answer = http.answer_of(reply)
+    if answer.status != check.status:
+        where = answer.headers.get("location", "")
+        to = f" (to {where[:80]})" if where else ""
+        raise Failed(f"{check.path}: {answer.line}{to}, expected status {check.status}")
+    if check.contains.encode() not in answer.body:
+        cut = "" if answer.whole else ", which is cut"
+        raise Failed(f"{check.path}: {check.contains!r} is not in the answer{cut}")
+    if reply.closed and not answer.whole:  # a stream without an end, or more than is read, is well
+        raise Failed(f"{check.path}: {answer.line}, but the answer is cut")
+    return f"{check.path}: {answer.line}"

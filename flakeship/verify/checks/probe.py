@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,23 +12,31 @@ from flakeship.ssh.connection import FAILED
 from flakeship.ssh.options import as_root
 from flakeship.system.process import Shell
 from flakeship.verify.checks.facts import Facts, Section
+from flakeship.verify.checks.filters import settled
 
 SCRIPT = Path(__file__).with_name("probe.sh").read_text()  # for the standard input of `command`
-SECONDS = 240.0  # for the script, which waits up to 120 s for the system to have started
+SECONDS = 120.0  # for the script, beside its wait for the system to have started
+WAIT = 120.0  # seconds for that where the caller sets none
 MARKS = re.compile(r"^@@@ .*\n?", re.MULTILINE)
 TIME = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 MARK = re.compile(rf"@@@ (begin|end) (\S{{1,64}}) ({TIME}) (-|[0-9]{{1,3}})")
 
 
-def command(*sections: str) -> str:
+def command(*sections: str, wait: float = WAIT) -> str:
     """The command line that runs the script: as root, or as the user where sudo refuses."""
-    return as_root(f"sh -s {' '.join(sections)}", or_as_user=True)
+    return as_root(f"sh -s {' '.join([f'wait={wait:.0f}', *sections])}", or_as_user=True)
 
 
-def run(shell: Shell, *sections: str) -> Facts:
-    """Run all sections or some, again where SSH was lost. Raises CommandError (probe-failed)."""
+def run(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
+    """Run all sections or some, again where SSH was lost. Raises CommandError (probe-failed).
+
+    `wait` is in seconds, for the system to have started.
+    """
+    end = time.monotonic() + wait
     for _ in range(2):
-        result = shell.run(command(*sections), stdin=SCRIPT, timeout=SECONDS, check=False)
+        left = max(end - time.monotonic(), 0.0)
+        line = command(*sections, wait=left)
+        result = shell.run(line, stdin=SCRIPT, timeout=SECONDS + left, check=False)
         if result.code != FAILED:
             break
     found = parse(result.stdout, result.stderr)
@@ -42,10 +51,10 @@ def run(shell: Shell, *sections: str) -> Facts:
     return found
 
 
-def run_all(shell: Shell) -> Facts:
-    """All facts, with the rules of iptables where nftables is not what filters."""
-    facts = run(shell)
-    return facts if facts.nft else facts.updated(run(shell, "iptables", "ip6tables"))
+def run_all(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
+    """All facts or some, with the rules of iptables where those of nftables are not the whole."""
+    facts = run(shell, *sections, wait=wait)
+    return facts if settled(facts) else facts.updated(run(shell, "iptables", "ip6tables"))
 
 
 def parse(stdout: str, stderr: str) -> Facts:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Reports the facts that the checks need, in one login and with one sudo:
-#   sudo -n sh -s [section...] || sh -s [section...]
+#   sudo -n sh -s [wait=<seconds>] [section...] || sh -s [wait=<seconds>] [section...]
+# `wait` is for the system to have started.
 # A section is framed, on standard output and on standard error, by
 #   @@@ begin <section> <uptime> -      and      @@@ end <section> <uptime> <exit code>
 
@@ -19,23 +20,66 @@ section() {
   name=$1
   shift
   mark begin "$name" -
-  "$@" </dev/null
+  ("$@") </dev/null
   mark end "$name" $?
 }
 
-# The state when the system has started, or after two minutes.
+# The state when the system has started, or when it has not in time.
 settled() {
-  tries=0
+  read -r began _ </proc/uptime
   while
     answer=$(systemctl is-system-running)
     code=$?
-    tries=$((tries + 1))
-    case $answer in starting | initializing) [ "$tries" -lt 240 ] ;; *) false ;; esac
+    read -r uptime _ </proc/uptime
+    case $answer in
+      starting | initializing) [ "$((${uptime%%.*} - ${began%%.*}))" -lt "$patience" ] ;;
+      *) false ;;
+    esac
   do
     sleep 0.5
   done
   echo "$answer"
   return "$code"
+}
+
+# The jobs that are not done, of a system that is still starting.
+jobs() {
+  case $(systemctl is-system-running) in
+    starting | initializing) systemctl list-jobs --no-legend --plain ;;
+  esac
+}
+
+# The network cards, and what joins them or is on top of them: bridges, bonds, VLANs.
+links() {
+  for link in /sys/class/net/*; do
+    name=${link##*/}
+    if [ -e "$link/device" ]; then
+      echo "$name"
+      [ ! -e "$link/master" ] || basename "$(readlink -f "$link/master")"
+    elif [ -e "/proc/net/vlan/$name" ]; then
+      echo "$name"
+    fi
+  done
+}
+
+# Where an address came from that has no end: the leases that DHCP clients keep, and the files with
+# addresses that were written on this machine (those of the image are links into the store).
+origins() {
+  for file in /run/systemd/netif/leases/* /run/udhcpc/*.lease /var/lib/dhcp/*.leases \
+    /var/lib/dhclient/*.leases /var/lib/NetworkManager/*.lease; do
+    [ -f "$file" ] && sed "s|^|lease $file: |" "$file"
+  done
+  if command -v dhcpcd >/dev/null; then
+    for link in /sys/class/net/*; do
+      dhcpcd -4 -U "${link##*/}" 2>/dev/null | sed -n 's|^ip_address=|lease dhcpcd: |p'
+    done
+  fi
+  for file in /etc/systemd/network/*cloud-init* /run/systemd/network/*cloud-init* \
+    /run/systemd/network/*netplan* /etc/NetworkManager/system-connections/cloud-init* \
+    /etc/network/interfaces.d/*cloud-init*; do
+    [ -f "$file" ] && [ ! -L "$file" ] && sed "s|^|cloud-init $file: |" "$file"
+  done
+  return 0
 }
 
 # The last log lines of the failed units.
@@ -46,9 +90,13 @@ reasons() {
 }
 
 # The size of the root file system. On ZFS, df shows one data set without the others: there it is
-# followed by the size of the pool in bytes.
+# followed by the size of the pool in bytes. Elsewhere its type follows.
 root() {
   df -Pk / || return
+  type=$(while read -r _ _ _ _ mount rest; do
+    [ "$mount" != / ] || echo "${rest#* - }" | cut -d' ' -f1
+  done </proc/self/mountinfo | tail -n 1)
+  echo "type $type"
   case $(findmnt -nro FSTYPE,SOURCE / 2>/dev/null) in
     "zfs "*)
       pool=$(findmnt -nro SOURCE /)
@@ -57,19 +105,84 @@ root() {
   esac
 }
 
-[ $# -gt 0 ] || set -- state sudo toplevel addresses listeners nft root failed reasons boot
+# The disk below a block device: of a partition, and of what is on top of one (LUKS, LVM, RAID).
+disk_of() {
+  device=$1
+  while :; do
+    below=
+    for each in /sys/class/block/"$device"/slaves/*; do
+      [ -e "$each" ] && below=${each##*/} && break
+    done
+    [ -n "$below" ] || break
+    device=$below
+  done
+  [ ! -e "/sys/class/block/$device/partition" ] ||
+    device=$(basename "$(dirname "$(readlink -f "/sys/class/block/$device")")")
+  echo "$device"
+}
+
+# In KiB: the disks, their partitions, and the file systems and swap on them:
+#   disk <name> <size>
+#   partition <name> <disk> <size>
+#   used <device> <disk> <size> <mount point or swap>
+# A partition on which something else is built has the size 0: that counts what is on top of it.
+disks() {
+  for block in /sys/class/block/*; do
+    name=${block##*/}
+    [ -e "$block/partition" ] || [ -e "$block/device" ] || continue
+    read -r sectors <"$block/size"
+    if [ -e "$block/partition" ]; then
+      for holder in "$block"/holders/*; do [ ! -e "$holder" ] || sectors=0; done
+      echo "partition $name $(disk_of "$name") $((sectors / 2))"
+    else
+      echo "disk $name $((sectors / 2))"
+    fi
+  done
+  while read -r _ _ number _ mount rest; do
+    source=${rest#* - }
+    source=${source#* }
+    source=${source%% *}
+    name=$(readlink -f "/sys/dev/block/$number") || name=
+    [ -n "$name" ] && [ -e "$name" ] || name=$(readlink -f "$source") || continue
+    name=${name##*/}
+    [ -e "/sys/class/block/$name" ] || continue
+    size=$(df -Pk "$mount" 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d' ' -f2)
+    echo "used $name $(disk_of "$name") ${size:-0} $mount"
+  done </proc/self/mountinfo
+  while read -r source _ size _; do
+    [ -e "$source" ] || continue
+    name=$(readlink -f "$source")
+    name=${name##*/}
+    [ ! -e "/sys/class/block/$name" ] || echo "used $name $(disk_of "$name") $size swap"
+  done </proc/swaps
+  return 0
+}
+
+patience=120
+case $1 in
+  wait=*)
+    patience=${1#wait=}
+    shift
+    ;;
+esac
+[ $# -gt 0 ] || set -- state jobs sudo toplevel addresses links origins listeners nft root disks \
+  failed reasons boot
 
 for fact; do
   case $fact in
     state) section state settled ;;
+    jobs) section jobs jobs ;;
     sudo) section sudo id -u ;;
     toplevel) section toplevel readlink -f /run/current-system ;;
     addresses) section addresses ip addr ;;
+    links) section links links ;;
+    origins) section origins origins ;;
     listeners) section listeners ss -H -lntup ;;
     nft) section nft nft -j list ruleset ;;
     iptables) section iptables iptables-save ;;
     ip6tables) section ip6tables ip6tables-save ;;
     root) section root root ;;
+    disks) section disks disks ;;
     failed) section failed systemctl --failed --no-legend --plain ;;
     reasons) section reasons reasons ;;
     boot) section boot cat /proc/sys/kernel/random/boot_id ;;

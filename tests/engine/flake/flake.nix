@@ -55,7 +55,7 @@
             drv = image.drvPath;
             out = image.outPath;
             files = [ "." ];
-            format = "qcow2";
+            format = "raw";
             toplevel = toplevel.outPath;
             version = "1";
             system = "x86_64-linux";

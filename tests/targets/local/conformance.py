@@ -12,7 +12,7 @@ from flakeship.model import codec
 from flakeship.model.codec import plain
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.state.stack import Stack
-from flakeship.targets.local import machine, ssh_config, verify_machine
+from flakeship.targets.local import machine, ssh_config, verify_machine, workstation
 from flakeship.targets.local.inspect import LocalInventory, ServerState
 from flakeship.targets.local.machine_state import MachineRecord, MachineState
 from flakeship.targets.local.resources import (
@@ -114,6 +114,7 @@ class LocalCase:
 
         patch.setattr(verify_machine, "verify_machine", verified)
         patch.setattr(verify_machine, "repeat_data_checks", lambda _: [PASSED])
+        patch.setattr(workstation, "identity", lambda: HERE)
         patch.setattr(machine, "remove", lambda directory: directory.rmdir())
         for each in resources:
             if name := MACHINE.subject(each.urn):

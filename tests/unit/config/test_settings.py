@@ -171,7 +171,12 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
             "servers[0].checks",
             "api is the name of a built-in check",
         ),
-        ({"flake": "./gone"}, "flake", "there is no flake.nix in it"),
+        ({"flake": "./gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "./gone?submodules=1"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "./?dir=gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "git+file:.?dir=gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "path:./gone"}, "flake", "there is no flake.nix in ./gone"),
+        ({"flake": "nix?dir=appliance"}, "flake", "is a directory"),
         ({"identity": "/gone"}, "identity", "there is no such file"),
         ({"servers": "web"}, "servers", "must be a list"),
         ({"servers": "[1"}, "servers", "must be a list"),
@@ -197,7 +202,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             web(ports=[{"port": 53, "protocol": "sctp"}]),
             "servers[0].ports[0].protocol",
-            "must be 'tcp', 'http', 'ssh' or 'udp'",
+            "must be 'tcp', 'http', 'https', 'ssh' or 'udp'",
         ),
         (
             web(ports=[UDP], checks=[{"name": "a", "tcp": 53}]),
@@ -216,7 +221,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             web(checks=[{"name": "a"}]),
             "servers[0].checks[0]",
-            "needs exactly one of run (a command), http and tcp (a port)",
+            "needs exactly one of run (a command), http, https and tcp (a port)",
         ),
         (
             web(checks=[{"name": "a", "tcp": 99}]),
@@ -286,6 +291,27 @@ def test_a_whole_sentence() -> None:
 
 def test_a_directory_is_written_as_one() -> None:
     assert refusal(flake="nix/appliance").remedy == "write ./nix/appliance"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "./nix/appliance",
+        "./nix?dir=appliance",
+        "./nix/appliance?submodules=1",
+        "git+file:.?dir=nix/appliance",
+        "git+file:.?dir=gone&rev=abc",
+        "path:./nix/appliance",
+        "github:owner/name?dir=gone",
+    ],
+)
+def test_a_flake_may_have_a_query(text: str) -> None:
+    assert read(flake=text).flake == text
+
+
+@pytest.mark.parametrize(("text", "found"), [("true", True), ("false", False)])
+def test_a_flag_comes_as_text(text: str, found: bool) -> None:
+    assert read(allowImportFromDerivation=text).allow_import_from_derivation is found
 
 
 def test_a_secret_is_refused_and_not_repeated() -> None:

@@ -1,4 +1,4 @@
-"""What git says of a flake, and who may log in."""
+"""What git says of a flake."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.model.errors import FlakeshipError, SettingError
-from flakeship.nix import evaluate
-from flakeship.ssh import keys as access
+from flakeship.model.flake import FlakeReference
+from flakeship.nix.source import Source, source
 from flakeship.system.process import run
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAibs1Yw6UaeBcXJQa1h+rnwW7Tz/crGc4TN/JTrUhWv someone"
+
+def of(text: str | Path) -> Source:
+    return source(FlakeReference.parse(str(text)))
 
 
 def git(path: Path, *words: str) -> str:
@@ -32,7 +33,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_a_clean_flake_has_a_revision_and_no_warning(repository: Path) -> None:
     (repository / "README.md").write_text("changes outside of the flake do not count")
-    found = evaluate.source(str(repository / "nix"))
+    found = of(repository / "nix")
     assert found.revision == git(repository, "rev-parse", "HEAD")
     assert found.warnings == []
 
@@ -40,7 +41,7 @@ def test_a_clean_flake_has_a_revision_and_no_warning(repository: Path) -> None:
 def test_what_nix_will_not_see_is_told(repository: Path) -> None:
     (repository / "nix/flake.nix").write_text("{ a = 1; }")
     (repository / "nix/new host.nix").touch()
-    found = evaluate.source(str(repository / "nix"))
+    found = of(repository / "nix")
     assert found.revision.endswith("-dirty")
     untracked, changed = found.warnings
     assert "files that git does not track: nix/new host.nix" in untracked
@@ -51,7 +52,7 @@ def test_before_the_first_commit_there_is_no_revision(tmp_path: Path) -> None:
     (tmp_path / "flake.nix").write_text("{ }")
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
-    (warning,) = evaluate.source(str(tmp_path)).warnings
+    (warning,) = of(tmp_path).warnings
     assert "has no revision yet" in warning
 
 
@@ -65,70 +66,107 @@ def test_a_conflict_is_a_change(repository: Path) -> None:
     git(repository, "commit", "-qam", "test")
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     run(["git", "-C", repository, *identity, "merge", "other"], check=False)
-    assert evaluate.source(str(repository / "nix")).changed == ("nix/flake.nix",)
+    assert of(repository / "nix").changed == ("nix/flake.nix",)
 
 
 def test_a_flake_elsewhere_is_left_to_nix(tmp_path: Path) -> None:
-    assert evaluate.source("github:owner/repository") == evaluate.Source()
-    assert evaluate.source(str(tmp_path)) == evaluate.Source()
+    assert of("github:owner/repository") == Source()
+    assert of(tmp_path) == Source()
 
 
-def test_our_own_key_pair_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (key,) = access.public_keys([])
-    assert key.startswith("ssh-ed25519 AAAA")
-    assert access.public_keys([]) == [key]
-    assert access.OWN_KEY.stat().st_mode & 0o777 == 0o600
-    access.OWN_KEY.with_suffix(".pub").unlink()
-    assert access.public_keys([])[0].split()[:2] == key.split()[:2]
+def texts(repository: Path) -> list[str]:
+    return [
+        f"{repository}/nix",
+        f"{repository}?dir=nix",
+        f"{repository}/nix?submodules=1",
+        f"git+file://{repository}?dir=nix",
+        f"git+file:{repository}?submodules=1&dir=nix",
+    ]
 
 
-def test_configured_keys_and_files(tmp_path: Path) -> None:
-    file = tmp_path / "keys.pub"
-    file.write_text(f"# ours\n{KEY}\n\n")
-    assert access.public_keys([KEY, str(file)]) == [KEY, KEY]
-
-
-@pytest.mark.parametrize("text", ["-----BEGIN OPENSSH PRIVATE KEY-----\nsecret", "ssh-ed25519 x"])
-def test_what_is_no_public_key_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "id"
-    file.write_text(text)
-    with pytest.raises(SettingError) as caught:
-        access.public_keys([str(file)])
-    assert caught.value.key == "flakeship:authorizedKeys[0]"
-    assert "secret" not in str(caught.value)
-
-
-def test_a_missing_file_is_named() -> None:
-    with pytest.raises(SettingError) as caught:
-        access.public_keys(["/gone"])
-    assert (caught.value.key, caught.value.given) == ("flakeship:authorizedKeys[0]", "/gone")
-
-
-def test_the_flakes_input_is_written_only_when_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    file = access.directory("dev", [KEY]) / "authorized_keys"
-    before = file.stat().st_mtime_ns
-    assert file.read_text() == f"{KEY}\n"
-    assert access.directory("dev", [KEY]).joinpath("authorized_keys").stat().st_mtime_ns == before
+@pytest.mark.parametrize("number", range(5))
+def test_every_reference_of_a_working_tree_tells_the_same(repository: Path, number: int) -> None:
+    text = texts(repository)[number]
+    clean = of(text)
+    assert clean == Source(git(repository, "rev-parse", "HEAD"))
+    (repository / "nix/flake.nix").write_text("{ a = 1; }")
+    (repository / "nix/new.nix").touch()
+    assert of(text) == Source(f"{clean.revision}-dirty", ("nix/flake.nix",), ("nix/new.nix",))
 
 
 @pytest.mark.parametrize(
-    ("keys", "identity", "login"),
-    [([], "", ".state/id_ed25519"), ([KEY], "", ""), ([KEY], __file__, __file__)],
+    "text", ["git+file:.?dir=nix", "git+file:./?dir=nix", "./?dir=nix", "./nix"]
 )
-def test_who_logs_in(
-    monkeypatch: pytest.MonkeyPatch, keys: list[str], identity: str, login: str
+def test_a_relative_reference_is_one_of_this_directory(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
-    assert access.identity(identity, keys) == login
+    monkeypatch.chdir(repository)
+    assert of(text).revision == git(repository, "rev-parse", "HEAD")
 
 
-def test_keys_that_nobody_here_can_use_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    with pytest.raises(FlakeshipError) as refused:
-        access.identity("", [KEY])
-    assert refused.value.code == "identity-missing"
-    assert refused.value.key == "flakeship:identity"
+def test_a_commit_is_taken_for_itself_and_not_for_the_working_tree(repository: Path) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "-qm", "test", "--allow-empty")
+    git(repository, "branch", "next")
+    (repository / "nix/flake.nix").write_text("{ a = 1; }")
+    base = f"git+file://{repository}?dir=nix"
+    assert of(f"{base}&rev={first}") == Source(first)
+    assert of(f"{base}&ref=next") == Source(git(repository, "rev-parse", "next"))
+    assert of(f"{base}&ref=gone") == Source()
+    assert of(f"{base}&ref=--help") == Source()
+
+
+def test_a_path_url_is_taken_as_it_is(repository: Path) -> None:
+    (repository / "nix/new.nix").touch()
+    assert of(f"path:{repository}/nix") == Source()
+
+
+def with_submodule(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "-q")
+    (other / "part.nix").write_text("{ }")
+    git(other, "add", "-A")
+    git(other, "commit", "-qm", "test")
+    git(
+        repository,
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        str(other),
+        "nix/part",
+    )
+    git(repository, "commit", "-qm", "test")
+    return repository
+
+
+def test_submodules_that_nix_leaves_out_are_told(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with_submodule(repository, tmp_path_factory)
+    head = git(repository, "rev-parse", "HEAD")
+    left_out = of(repository / "nix")
+    assert left_out == Source(head, submodules=("nix/part",))
+    (warning,) = left_out.warnings
+    assert "nix/part" in warning
+    assert "?submodules=1" in warning
+    assert of(f"{repository}/nix?submodules=1") == Source(head)
+    assert of(f"git+file://{repository}?dir=nix&submodules=1").warnings == []
+    # Nix 2.27 and later
+    (repository / "nix/flake.nix").write_text("{ inputs.self.submodules = true; }")
+    assert of(repository / "nix").submodules == ()
+
+
+def test_what_changes_in_a_submodule_counts_where_it_is_part_of_the_flake(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with_submodule(repository, tmp_path_factory)
+    flake = f"{repository}/nix?submodules=1"
+    head = git(repository, "rev-parse", "HEAD")
+    (repository / "nix/part/new.nix").touch()
+    assert of(flake) == Source(head, untracked=("nix/part",))
+    assert of(repository / "nix").untracked == ()
+    (repository / "nix/part/part.nix").write_text("{ a = 1; }")
+    assert of(flake) == Source(f"{head}-dirty", changed=("nix/part",))
+    assert of(repository / "nix") == Source(head, submodules=("nix/part",))

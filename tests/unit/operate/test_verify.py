@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.operate import actions
 from flakeship.state import outputs
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import Verified
 from flakeship.targets.openstack.operate import OpenStackOperator
-from flakeship.targets.repeat import repeated
+from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.repeat import AT_ONCE, DEADLINE, hurried, repeated
 from tests.targets.openstack.unit.samples import REQUEST as REVIEW
 
 TEST = "test-33333333-abcd"
@@ -52,7 +55,7 @@ def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
     found = [resource(f"verification-{each}", each) for each in machines]
     stack = Stack("dev", {"resources": found})
 
-    def repeat(machine: str, _: Evidence) -> Verified:
+    def repeat(machine: str, _: Resource) -> Verified:
         if machine.startswith("web"):
             raise FlakeshipError("is broken", key=machine)
         return Verified(machine, [CheckResult("a", passed=True, milliseconds=1, detail="")])
@@ -67,13 +70,32 @@ def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
     assert "mail-22222222-abcd\n  ✓ a    0.00 s" in actions.verify_text(done)
 
 
+def test_machines_are_verified_side_by_side() -> None:
+    """One that is silent does not hold up the others: each waits until all are there."""
+    machines = [f"web-{number}-11111111-abcd" for number in range(AT_ONCE)]
+    stack = Stack("dev", {"resources": [resource(f"verification-{m}", m) for m in machines]})
+    together = Barrier(AT_ONCE)
+
+    def repeat(machine: str, _: Resource) -> Verified:
+        together.wait(10)
+        return Verified(machine)
+
+    assert [each.machine for each in repeated(stack, "", repeat)] == machines
+
+
+def test_a_machine_that_was_verified_before_has_half_a_minute() -> None:
+    assert hurried(REVIEW.verify).deadline == 30
+    assert hurried(replace(REVIEW.verify, deadline=5)).deadline == 5
+
+
 @pytest.mark.parametrize("active", [True, False])
 def test_the_active_server_is_verified_with_its_address(
     monkeypatch: pytest.MonkeyPatch, active: bool
 ) -> None:
     asked: list[bool] = []
 
-    def again(*_: object, active: bool) -> Evidence:
+    def again(request: VerifyServerRequest, *_: object, active: bool) -> Evidence:
+        assert request.verify.deadline == DEADLINE
         asked.append(active)
         return Evidence(TEST, 1, [], 1.0, [])
 

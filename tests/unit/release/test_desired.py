@@ -4,113 +4,54 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from flakeship.config.settings import AnySettings
 from flakeship.model.errors import SettingError
-from flakeship.model.release import Firmware, Format, Release
-from flakeship.nix import evaluate
-from flakeship.nix import evaluate as memory
+from flakeship.model.flake import FlakeReference
+from flakeship.model.release import Firmware, Format
+from flakeship.nix.evaluate import Evaluated, Locked
+from flakeship.nix.source import Source
+from flakeship.release import desired
 from flakeship.release.desired import Flake, refuse_unbootable
 from flakeship.targets import registry
 from flakeship.targets.openstack.images.upload import properties
 from tests.unit.model.test_ledger import release
+from tests.unit.nix.test_workers import told
 
 QCOW2 = release(1)
 
 
-def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mebibytes: int, cores: int) -> None:
-    """A machine with so many cores and so much memory to spare."""
-    file = tmp_path / "meminfo"
-    file.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {mebibytes * 1024} kB\n")
-    monkeypatch.setattr(memory, "MEMINFO", file)
-    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "OWN_CGROUP", tmp_path / "own")
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
-
-
-@pytest.mark.parametrize(
-    ("machine", "hosts", "workers"),
-    [
-        ((16000, 8), 3, 3),
-        ((16000, 2), 8, 2),
-        ((3500, 8), 8, 3),
-        ((300, 8), 8, 1),
-        ((16000, 8), 0, 1),
-    ],
-)
-def test_as_many_evaluations_as_cores_and_memory_hold(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    machine: tuple[int, int],
-    hosts: int,
-    workers: int,
-) -> None:
-    told(monkeypatch, tmp_path, *machine)
-    assert memory.workers(hosts) == workers
-
-
-@pytest.mark.parametrize("text", ["", "MemTotal: 99999999 kB\n", None])
-def test_where_nobody_tells_of_the_memory_cores_decide(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
-) -> None:
-    told(monkeypatch, tmp_path, 0, 4)
-    if text is None:
-        memory.MEMINFO.unlink()
-    else:
-        memory.MEMINFO.write_text(text)
-    assert memory.available_memory() is None
-    assert memory.workers(9) == 4
-
-
-@pytest.mark.parametrize(
-    ("group", "above", "left"),
-    [
-        (("max", "5"), ("max", "5"), 9000),
-        (("3000", "1000"), ("max", "5"), 2100),
-        (("8000", "1000"), ("2000", "1500"), 600),
-        (("1000", "1200"), ("max", "5"), 0),
-        (("64000", "0"), ("max", "5"), 9000),
-    ],
-)
-def test_a_control_group_leaves_less(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    group: tuple[str, str],
-    above: tuple[str, str],
-    left: int,
-) -> None:
-    told(monkeypatch, tmp_path, 9000, 4)
-    memory.OWN_CGROUP.write_text("0::/user.slice/shell\n")
-    own = memory.CGROUPS / "user.slice/shell"
-    own.mkdir(parents=True)
-    for folder, numbers in ((own, group), (own.parent, above)):
-        for name, mebibytes in zip(("max", "current"), numbers, strict=True):
-            text = mebibytes if mebibytes == "max" else str(int(mebibytes) << 20)
-            (folder / f"memory.{name}").write_text(f"{text}\n")
-        (folder / "memory.stat").write_text(f"anon 1\ninactive_file {100 << 20}\n")
-    assert memory.available_memory() == left
-
-
+@dataclass
 class Evaluator:
     """Notes down how many evaluations there are at a time."""
 
-    def __init__(self, kind: Format = "qcow2") -> None:
-        self.format: Format = kind
-        self.running = self.most = 0
-        self.lock = threading.Lock()
+    format: Format = "qcow2"
+    locked_as: Locked = field(default_factory=Locked)
+    messages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    built: tuple[str, ...] = ()
+    running: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def evaluate(self, _flake: str, host: str, variant: str, _access: Path) -> Release:
+    def __call__(self, _flake: FlakeReference, _access: Path, _may_build: bool) -> Evaluator:
+        return self
+
+    def locked(self) -> Locked:
+        return self.locked_as
+
+    def evaluate(self, host: str, variant: str) -> Evaluated:
         with self.lock:
             self.running += 1
             self.most = max(self.most, self.running)
         time.sleep(0.05)
         with self.lock:
             self.running -= 1
-        return replace(QCOW2, host=host, variant=variant, format=self.format)
+        made = replace(QCOW2, host=host, variant=variant, format=self.format)
+        return Evaluated(made, self.messages.get(host, ()), (), self.built)
 
 
 @pytest.fixture
@@ -130,18 +71,70 @@ def test_hosts_are_evaluated_side_by_side(
     most: int,
 ) -> None:
     told(monkeypatch, tmp_path, mebibytes, 4)
-    flake = Evaluator()
-    monkeypatch.setattr(evaluate, "evaluate", flake.evaluate)
+    evaluator = Evaluator()
+    monkeypatch.setattr(desired, "Evaluator", evaluator)
     hosts = ["web", "db", "mail", "forge"]
     found = Flake(settings, "dev", registry.spec("local")).releases(hosts)
     assert list(found.releases) == hosts
-    assert flake.most == most
+    assert evaluator.most == most
+
+
+def test_a_message_is_shown_once_for_all_hosts_and_again_from_the_cache(
+    monkeypatch: pytest.MonkeyPatch, settings: AnySettings
+) -> None:
+    evaluator = Evaluator(
+        locked_as=Locked("0" * 64, "abc", ("an unknown setting",)),
+        messages={
+            "web": ("an unknown setting", "old option"),
+            "db": ("an unknown setting", "old option", "weak cipher"),
+        },
+    )
+    monkeypatch.setattr(desired, "Evaluator", evaluator)
+    flake = Flake(settings, "dev", registry.spec("local"))
+    shown = [
+        "./flake: an unknown setting",
+        "web.qemu, db.qemu: old option",
+        "db.qemu: weak cipher",
+    ]
+    assert flake.releases(["web", "db"]).warnings == shown
+    evaluator.messages = {}
+    evaluator.locked_as = replace(evaluator.locked_as, messages=())
+    assert flake.releases(["web", "db"]).warnings == shown[1:]
+    evaluator.locked_as = Locked("1" * 64)
+    assert flake.releases(["web", "db"]).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("git", "nix", "recorded"), [("abc", "def", "abc"), ("", "def", "def"), ("", "", "")]
+)
+def test_the_revision_is_that_of_git_or_what_nix_says_of_a_flake_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, settings: AnySettings, git: str, nix: str, recorded: str
+) -> None:
+    monkeypatch.setattr(desired, "Evaluator", Evaluator(locked_as=Locked(revision=nix)))
+    monkeypatch.setattr(desired, "source", lambda _: Source(git))
+    found = Flake(settings, "dev", registry.spec("local")).releases(["web"])
+    assert found.releases["web"].revision == recorded
+
+
+def test_that_an_evaluation_may_build_is_announced(settings: AnySettings) -> None:
+    assert desired.announcement(settings) == ""
+    allowed = settings.model_copy(update={"allow_import_from_derivation": True})
+    assert "allowImportFromDerivation" in desired.announcement(allowed)
+
+
+def test_what_an_evaluation_has_built_is_told(
+    monkeypatch: pytest.MonkeyPatch, settings: AnySettings
+) -> None:
+    evaluator = Evaluator(built=("/nix/store/x.drv", "/nix/store/y.drv"))
+    monkeypatch.setattr(desired, "Evaluator", evaluator)
+    warnings = Flake(settings, "dev", registry.spec("local")).releases(["web"]).warnings
+    assert [each.rpartition(" ")[2] for each in warnings] == list(evaluator.built)
 
 
 def test_a_variant_that_the_target_cannot_boot_is_refused(
     monkeypatch: pytest.MonkeyPatch, settings: AnySettings
 ) -> None:
-    monkeypatch.setattr(evaluate, "evaluate", Evaluator("netboot").evaluate)
+    monkeypatch.setattr(desired, "Evaluator", Evaluator("netboot"))
     asked = settings.model_copy(update={"variant": "netboot"})
     with pytest.raises(SettingError) as refused:
         Flake(asked, "dev", registry.spec("local")).releases(["web"])

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,25 +9,39 @@ from flakeship.ssh import connection as ssh
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system import tcp
 from flakeship.system.process import Result
-from tests.unit.verify.machines import ED25519, FINGERPRINT, Behaviour, says, server, silent, slirp
+from tests.unit.verify.machines import (
+    ED25519,
+    FINGERPRINT,
+    Behaviour,
+    Process,
+    says,
+    server,
+    silent,
+    slirp,
+)
 
 ENDPOINT = Endpoint("web-1", "127.0.0.1", 22022, "nixos")
 
 
 class Ssh:
-    """Stands for flakeship.process.run: records argv, answers logins with the logs it is given."""
+    """Stands for process.run and start: records argv, answers logins with the logs it is given."""
 
     def __init__(self, *logins: tuple[int, str]) -> None:
         self.logins = list(logins)
         self.calls: list[list[str]] = []
 
-    def __call__(self, argv: list[str], **_: object) -> Result:
+    def run(self, argv: list[str], **_: object) -> Result:
         self.calls.append([str(word) for word in argv])
-        if "-E" not in argv:
-            return Result(0, "said", "")
+        return Result(0, "said", "")
+
+    @contextmanager
+    def start(self, argv: list[str], **_: object) -> Iterator[Process]:
+        self.calls.append([str(word) for word in argv])
         code, log = self.logins.pop(0) if len(self.logins) > 1 else self.logins[0]
         Path(argv[argv.index("-E") + 1]).write_text(log)
-        return Result(code, "", "")
+        if code == 0:
+            Path(argv[argv.index("-E") + 1]).with_name("control").touch()
+        yield Process(code or None)
 
 
 Fake = Callable[..., Ssh]
@@ -35,7 +50,9 @@ Fake = Callable[..., Ssh]
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     def put(*logins: tuple[int, str]) -> Ssh:
-        monkeypatch.setattr(ssh, "run", made := Ssh(*logins))
+        made = Ssh(*logins)
+        monkeypatch.setattr(ssh, "run", made.run)
+        monkeypatch.setattr(ssh, "start", made.start)
         return made
 
     monkeypatch.setattr(ssh, "AFTER_REFUSAL", 0)
@@ -54,28 +71,29 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
             assert connection.banner == "SSH-2.0-x"
             assert connection.run("ls -l").stdout == "said"
             connection.attempt("root")
-            (directory / "control").touch()
     base = SshOptions(endpoint, [ED25519], directory / "known_hosts").argv()
     control = ["-o", f"ControlPath={directory}/control"]
-    master, command, root, end = run.calls
+    master, command, root = run.calls
     log = ["-v", "-E", master[-2]]
-    own = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-fN"]
+    own = ["-o", "ControlMaster=yes", "-N"]
     assert master == [*base, *control, *own, *log, "nixos@127.0.0.1"]
     assert command == [*base, *control, "-o", "ControlMaster=no", "nixos@127.0.0.1", "ls -l"]
     assert root == [*base, "-o", "ControlPath=none", "-v", "-E", root[-3], "root@127.0.0.1", "true"]
-    assert end == [*base, *control, "-O", "exit", "127.0.0.1"]
     assert not directory.exists()
     assert len(f"{directory}/control.0123456789abcdef") < 104
 
 
 @pytest.mark.parametrize(("alive", "why"), [(255, "reset by peer"), (0, "a signal ended")])
 def test_a_command_without_an_exit_code(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, alive: int, why: str
+    fake: Fake,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    alive: int,
+    why: str,
 ) -> None:
+    fake((0, "debug1: x\nConnection reset by peer\n"))
+
     def run(argv: list[str], **_: object) -> Result:
-        if "-E" in argv:
-            Path(argv[argv.index("-E") + 1]).write_text("debug1: x\nConnection reset by peer\n")
-            return Result(0, "", "")
         return Result(alive if "check" in argv else 255, "begun", "")
 
     monkeypatch.setattr(ssh, "run", run)
@@ -88,7 +106,7 @@ def test_a_command_without_an_exit_code(
 def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "free_ports", lambda count: [4711] * count)
     run = fake((0, ""))
-    with ssh.Connection(ENDPOINT, [ED25519], 900) as connection:
+    with ssh.Connection(ENDPOINT, [ED25519]) as connection:
         assert connection.forward("10.0.0.2", 80) == 4711
         assert connection.forward("fd66::1", 22) == 4711
         assert connection.socks() == 4711
@@ -96,13 +114,12 @@ def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) ->
         directory = connection._directory
     base = SshOptions(ENDPOINT, [ED25519], directory / "known_hosts").argv()
     base += ["-o", f"ControlPath={directory}/control"]
-    *forwards, master = run.calls
+    *forwards, _ = run.calls
     assert forwards == [
         [*base, "-O", "forward", "-L", "127.0.0.1:4711:10.0.0.2:80", "nixos@127.0.0.1"],
         [*base, "-O", "forward", "-L", "127.0.0.1:4711:[fd66::1]:22", "nixos@127.0.0.1"],
         [*base, "-O", "forward", "-D", "127.0.0.1:4711", "nixos@127.0.0.1"],
     ]
-    assert "ControlPersist=900" in master
     assert not any("ForwardAgent" in word or word == "-A" for call in run.calls for word in call)
 
 
@@ -117,8 +134,16 @@ def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (raised.value.code, raised.value.key) == ("ssh-unreachable", "web-1")
 
 
+def ssh_log(name: str) -> str:
+    return (Path(__file__).with_name("recorded") / f"{name}.log").read_text()
+
+
 REFUSED_KEY = f"debug1: Server host key: {FINGERPRINT}\r\nHost key verification failed.\r\n"
-DENIED = "nixos@127.0.0.1: Permission denied (publickey).\r\n"
+DENIED = """\
+debug1: Offering public key: me ED25519 SHA256:l1Ds agent\r
+debug1: Authentications that can continue: publickey\r
+nixos@127.0.0.1: Permission denied (publickey).\r
+"""
 
 
 @pytest.mark.parametrize(
@@ -127,10 +152,17 @@ DENIED = "nixos@127.0.0.1: Permission denied (publickey).\r\n"
         (REFUSED_KEY, ssh.HostKeyRefusedError, f"{FINGERPRINT} was shown, {FINGERPRINT} was ex", 1),
         ("Unable to negotiate: no matching host key type found", ssh.HostKeyRefusedError, "U", 1),
         (DENIED, ssh.LoginRefusedError, "refuses the login of nixos with the keys of your", 3),
+        (ssh_log("locked"), ssh.UnsignedError, "not signed: the server takes the key", 0),
+        (ssh_log("agent-refuses"), ssh.UnsignedError, "not signed: the server takes the key", 0),
+        (ssh_log("no-key"), ssh.NoKeyError, "not signed: no key was offered", 3),
+        (ssh_log("unknown-key"), ssh.LoginRefusedError, "the server refuses the login of nixos", 3),
         ("debug1: x\nConnection reset by peer\n", ssh.UnreachableError, "Connection reset by", 0),
         ("", ssh.UnreachableError, "within 0 s; the last error: ssh ended with exit code 255", 0),
     ],
-    ids=["host key", "key type", "denied", "reset", "silence"],
+    ids=[
+        *("host key", "key type", "denied", "locked key", "agent refuses", "no key"),
+        *("unknown key", "reset", "silence"),
+    ],
 )
 def test_why_a_login_fails(
     fake: Fake, log: str, kind: type[FlakeshipError], message: str, logins: int
@@ -142,6 +174,16 @@ def test_why_a_login_fails(
         with connection, pytest.raises(kind, match=message.replace("+", r"\+")):
             connection.connect(0.3)
     assert len(run.calls) == logins or (not logins and run.calls)
+
+
+def test_a_key_that_is_confirmed_late(fake: Fake) -> None:
+    """What is not signed is no refusal: three of them are not the end."""
+    run = fake(*[(255, ssh_log("agent-refuses"))] * 5, (0, ""))
+    with server(says(b"SSH-2.0-x\r\n")) as port:
+        endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
+        with ssh.Connection(endpoint, [ED25519]) as connection:
+            connection.connect(20)
+    assert len(run.calls) == 6
 
 
 def test_a_login_that_works_the_second_time(fake: Fake) -> None:

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from flakeship.verify.checks import iptables, nftables
-from flakeship.verify.checks.firewall import ALL, PortSet
+from flakeship.verify.checks.port_sets import ALL, PortSet
+from flakeship.verify.checks.rules import Arrival, Family
 from flakeship.verify.checks.verdict import Failed
 from tests.unit.verify.machines import recorded
 
@@ -37,19 +38,23 @@ def dport(right: object, op: str = "==", protocol: str = "tcp") -> dict[str, obj
 ACCEPT: dict[str, object] = {"accept": None}
 
 
-def opened(text: str, family: str = "ip") -> str:
-    return str(nftables.firewalls(text)[family].opened())
+def opened(text: str, family: Family = "ip") -> str:
+    return str(nftables.firewall(text, Arrival(family)).opened)
 
 
-@pytest.mark.parametrize("family", ["ip", "ip6"])
-def test_nixos_with_nftables(family: str) -> None:
-    assert opened(recorded("nixos-nft.json"), family) == "tcp 22, tcp 80, udp 546"
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [("ip", "tcp 22, tcp 80"), ("ip6", "tcp 22, tcp 80, udp 546")],
+)
+def test_nixos_with_nftables(family: Family, expected: str) -> None:
+    """The rule for the DHCPv6 client matches an address of IPv6: it opens nothing for IPv4."""
+    assert opened(recorded("nixos-nft.json"), family) == expected
 
 
 def test_nixos_with_iptables() -> None:
-    found = iptables.firewall(recorded("nixos-iptables.txt")).opened()
+    found = iptables.firewall(recorded("nixos-iptables.txt")).opened
     assert str(found) == "tcp 22, tcp 8000-8010"
-    found = iptables.firewall(recorded("nixos-ip6tables.txt")).opened()
+    found = iptables.firewall(recorded("nixos-ip6tables.txt")).opened
     assert str(found) == "tcp 22, tcp 8000-8010, udp 546"
 
 
@@ -60,8 +65,9 @@ def test_nixos_with_iptables() -> None:
         ([dport({"set": [22, {"range": [80, 82]}]}), {"counter": {}}, ACCEPT], "tcp 22, tcp 80-82"),
         ([dport("@web"), ACCEPT], "tcp 80, tcp 8000-8010"),
         ([dport(53, protocol="th"), ACCEPT], "tcp 53, udp 53"),
-        ([dport(22, op="!="), ACCEPT], "tcp 0-65535"),
-        ([dport(22, op="<"), ACCEPT], "tcp 0-65535"),
+        ([dport(22, op="!="), ACCEPT], "tcp 0-21, tcp 23-65535"),
+        ([dport(22, op="<"), ACCEPT], "tcp 0-21"),
+        ([dport(1023, op=">"), ACCEPT], "tcp 1024-65535"),
         ([match({"meta": {"key": "iifname"}}, "lo"), ACCEPT], "nothing"),
         ([match({"meta": {"key": "iifname"}}, "tun0"), dport(1), ACCEPT], "tcp 1"),
         ([match({"meta": {"key": "l4proto"}}, {"set": ["tcp", "icmp"]}), ACCEPT], "tcp 0-65535"),
@@ -119,29 +125,36 @@ def test_what_leaves_a_chain_before_it_is_refused_is_open(leaving: dict[str, obj
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "denies"),
     [
-        rules([ACCEPT], policy="accept"),
-        rules([dport(23), {"drop": None}], policy="accept"),
-        json.dumps({"nftables": [{"metainfo": {}}]}),
-        recorded("iptables-nft.json"),
+        (rules([ACCEPT], policy="accept"), False),
+        (rules([dport(23), {"drop": None}], policy="accept"), True),
+        (json.dumps({"nftables": [{"metainfo": {}}]}), False),
+        (recorded("iptables-nft.json"), False),
     ],
     ids=["accepts all", "drops one", "no rules", "rules of iptables"],
 )
-def test_nftables_does_not_filter_here(text: str) -> None:
-    with pytest.raises(nftables.ForeignError):
-        nftables.firewalls(text)
+def test_whether_nftables_filters_here(text: str, denies: bool) -> None:
+    assert nftables.firewall(text).denies == denies
+
+
+def test_the_order_of_rules_counts() -> None:
+    refused = [dport(23), {"drop": None}]
+    assert opened(rules(refused, [ACCEPT])) == str(ALL - PortSet.span(["tcp"], 23, 23))
+    assert opened(rules([ACCEPT], refused)) == str(ALL)
+    some = [match({"payload": {"protocol": "ip", "field": "saddr"}}, "192.0.2.1"), {"drop": None}]
+    assert opened(rules(some, [ACCEPT])) == str(ALL)  # it refuses some, and is asked of no port
 
 
 def test_an_ip_table_says_nothing_of_ipv6() -> None:
     text = rules([dport(22), ACCEPT]).replace('"inet"', '"ip"')
-    assert nftables.firewalls(text)["ip6"].opened() is None
+    assert not nftables.firewall(text, Arrival("ip6")).denies
 
 
 @pytest.mark.parametrize("text", ["no json", rules([dport(90000), ACCEPT]), rules([{"jump": {}}])])
 def test_unreadable_rules(text: str) -> None:
     with pytest.raises(Failed, match="cannot be read"):
-        nftables.firewalls(text)
+        nftables.firewall(text)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +162,7 @@ def test_unreadable_rules(text: str) -> None:
     [
         ("-p tcp -m multiport --dports 22,80:82 -j ACCEPT", "tcp 22, tcp 80-82"),
         ("-p udp -m udp --dport 53 -m comment --comment 'a b' -j ACCEPT", "udp 53"),
-        ("-p tcp -m tcp ! --dport 22 -j ACCEPT", "tcp 0-65535"),
+        ("-p tcp -m tcp ! --dport 22 -j ACCEPT", "tcp 0-21, tcp 23-65535"),
         ("-p 6 -j ACCEPT", "tcp 0-65535"),
         ("! -i eth0 -j ACCEPT", str(ALL)),
         ("-m recent --rsource -j ACCEPT", str(ALL)),
@@ -158,7 +171,8 @@ def test_unreadable_rules(text: str) -> None:
         ("-p tcp -m tcp --dport 22 -j LOG", "nothing"),
         ("-p tcp -m tcp --dport 9000 -j NFQUEUE --queue-num 0 --queue-bypass", "tcp 9000"),
         ("-p tcp -m tcp --dport 9000 -j UNHEARD_OF", "tcp 9000"),
-        ("-m conntrack --ctstate DNAT -p tcp -m tcp --dport 9000 -j ACCEPT", "tcp 9000"),
+        # its ports count where they are translated, in the table nat
+        ("-m conntrack --ctstate DNAT -p tcp -m tcp --dport 9000 -j ACCEPT", "nothing"),
         ("-m comment --comment -p -j ACCEPT", str(ALL)),
         ("-p tcp -m tcp --dport 60000: -j ACCEPT", "tcp 60000-65535"),
     ],
@@ -167,7 +181,7 @@ def test_what_an_iptables_rule_lets_in(rule: str, expected: str) -> None:
     text = (
         f"*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT {rule}\nCOMMIT\n"
     )
-    assert str(iptables.firewall(text).opened()) == expected
+    assert str(iptables.firewall(text).opened) == expected
 
 
 @pytest.mark.parametrize("ports", ["80,bogus", "90000", "20:10", "-1"])
@@ -181,20 +195,22 @@ def test_an_unreadable_port_of_iptables(ports: str) -> None:
 def test_what_leaves_a_chain_of_iptables_early_is_open(leaving: str) -> None:
     chains = "*filter\n:INPUT ACCEPT [0:0]\n:fw - [0:0]\n:empty - [0:0]\n-A INPUT -j fw\n"
     text = f"{chains}-A fw -p tcp --dport 9000 {leaving}\n-A fw -j DROP\nCOMMIT\n"
-    assert str(iptables.firewall(text).opened()) == "tcp 9000"
+    assert str(iptables.firewall(text).opened) == "tcp 9000"
     # Fail2ban's chains return, and refuse nobody but those they know.
     text = f"{chains}-A INPUT -j DROP\n-A fw -s 192.0.2.1 -j REJECT\n-A fw -j RETURN\nCOMMIT\n"
-    assert not iptables.firewall(text).opened()
+    assert not iptables.firewall(text).opened
 
 
 def test_iptables_without_any_refusal() -> None:
     text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 23 -j DROP\nCOMMIT\n"
-    assert iptables.firewall(text).opened() is None
+    found = iptables.firewall(text)
+    assert found.opened == ALL - PortSet.span(["tcp"], 23, 23)
+    assert not iptables.firewall(text.replace("-j DROP", "-j LOG")).denies
 
 
 def test_chains_in_a_circle_end() -> None:
     text = "*filter\n:INPUT DROP [0:0]\n:a - [0:0]\n-A INPUT -j a\n-A a -j a\nCOMMIT\n"
-    assert not iptables.firewall(text).opened()
+    assert not iptables.firewall(text).opened
 
 
 def test_ports_as_text() -> None:
@@ -215,4 +231,4 @@ def test_the_example_of_an_early_return(policy: str, opened: str) -> None:
 -A refuse -j DROP
 COMMIT
 """)
-    assert str(found.opened()) == opened
+    assert str(found.opened) == opened

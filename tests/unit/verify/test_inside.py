@@ -54,6 +54,10 @@ def test_a_healthy_nixos_passes_all() -> None:
     assert details["root-size"] == "3896 MiB of a disk of 4096 MiB"
 
 
+def opening(port: int) -> str:
+    return recorded("nixos-nft.json").replace("22, 80", f"22, 80, {port}")
+
+
 NO_NFT = Section(1, "", "sh: nft: not found", 0)
 IPTABLES = recorded("nixos-iptables.txt").replace("8000:8010", "80")
 DATA_SET = "tank/system/root 2752512 131072 2621440 5% /"
@@ -77,8 +81,16 @@ STRANGER = 'tcp LISTEN 0 128 *:5355 *:* users:(("systemd-resolve",pid=1,fd=2))'
         ("dhcp", {"addresses": "1: lo:\n    inet 127.0.0.1/8 scope host lo"}, "none at all"),
         ("dhcp", {"addresses": "Usage: ip"}, "cannot be read"),
         ("dhcp", {"addresses": Section(127, "", "sh: ip: not found", 0)}, "ip: not found"),
-        ("listeners", {"listeners": with_listener(STRANGER)}, "tcp *:5355 (systemd-resolve)"),
-        ("listeners", {"listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 *:*")}, "udp 0.0.0.0"),
+        (
+            "listeners",
+            {"listeners": with_listener(STRANGER), "nft": opening(5355)},
+            "tcp *:5355 (systemd-resolve)",
+        ),
+        (
+            "listeners",
+            {"listeners": with_listener(STRANGER), "nft": "{}"},
+            "the firewall may open it: `nft -j list ruleset` cannot be read",
+        ),
         ("listeners", {"listeners": "tcp LISTEN 0 1 [::]:22 [::]:*"}, "listens on tcp 80"),
         ("listeners", {"listeners": ""}, "listens on tcp 22, tcp 80"),
         ("listeners", {"listeners": "tcp LISTEN"}, "cannot be read"),
@@ -131,7 +143,9 @@ def of_udp(udp: int, *, data: bool = False, **sections: str) -> dict[str, tuple[
     """WireGuard listens on udp 80 (all of them know that number) and is let in, too."""
     wireguard = {
         "listeners": with_listener("udp UNCONN 0 0 0.0.0.0:80 0.0.0.0:*"),
-        "nft": recorded("nixos-nft.json").replace('"right": 546', '"right": {"set": [546, 80]}'),
+        "nft": recorded("nixos-nft.json").replace(
+            '"flags": ["interval"]', '"flags": ["interval"], "elem": [{"concat": ["udp", 80]}]'
+        ),
     }
     request = replace(
         REQUEST, ports=[*REQUEST.ports, Port(port=udp, protocol="udp", needs_data=data)]
@@ -157,7 +171,8 @@ def test_udp_fails() -> None:
     assert silent["firewall"] == (False, "IPv4: declared, but not open: udp 80")
     other = of_udp(81)
     assert other["listeners"][1].startswith("not declared: udp 0.0.0.0:80: ")
-    assert other["firewall"] == (False, "IPv4: open, but not declared: udp 80")
+    rule = "rule 16 of `inet nixos-fw input-allow`"
+    assert other["firewall"] == (False, f"IPv4: open, but not declared: udp 80, by {rule}")
     bound = of_udp(80, listeners=with_listener("udp UNCONN 0 0 127.0.0.1:80 0.0.0.0:*"))
     assert bound["listeners"] == (False, "declared, but nothing listens on udp 80")
 
@@ -217,15 +232,21 @@ def test_the_probe_asks_zfs_for_its_pool(
     assert known.root_mib > 0
 
 
-def probed(path: Path, *sections: str, **programs: str) -> facts.Facts:
+def probed(
+    path: Path,
+    *sections: str,
+    wait: float = 60,
+    env: dict[str, str] | None = None,
+    **programs: str,
+) -> facts.Facts:
     """Run the real script with these programs before those of this machine."""
     for name, text in programs.items():
         (path / name).write_text(f"#!/bin/sh\n{text}\n")
         (path / name).chmod(0o755)
     done = run(
-        ["sh", "-c", probe.command(*(sections or ("state", "sudo", "no-such")))],
+        ["sh", "-c", probe.command(*(sections or ("state", "sudo", "no-such")), wait=wait)],
         stdin=probe.SCRIPT,
-        env={"PATH": f"{path}:{os.environ['PATH']}"},
+        env={"PATH": f"{path}:{os.environ['PATH']}"} | (env or {}),
     )
     return probe.parse(done.stdout, done.stderr)
 
@@ -243,6 +264,31 @@ def test_the_probe_waits_until_the_system_has_started(tmp_path: Path) -> None:
     assert known.state == "degraded"
     assert known.sections["state"].code == 1
     assert known.sections["no-such"].code == 1
+
+
+def test_the_probe_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+    """Then it names what the system waits for (nixpkgs #14991, #191105)."""
+    known = probed(
+        tmp_path,
+        *("state", "jobs"),
+        wait=2,  # of whole seconds of the uptime
+        sudo='shift; exec "$@"',
+        systemctl='if [ $1 = list-jobs ]; then echo "$JOBS"; else echo starting; exit 1; fi',
+        env={"JOBS": JOBS},
+    )
+    assert 1000 <= known.sections["state"].milliseconds < 60000
+    with pytest.raises(Failed) as failure:
+        inside.system(subject(known.updated(facts.Facts({"failed": Section(0, "", "", 0)}))))
+    assert str(failure.value).startswith(
+        "still starting after 300 s, held by: pull.service start running, acme-web.service start "
+        "running. Set a larger flakeship:bootTimeout"
+    )
+
+
+JOBS = """\
+  123 multi-user.target start waiting
+   99 pull.service      start running
+  101 acme-web.service  start running"""
 
 
 def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flakeship.model.checks import Check
 from flakeship.model.errors import CommandError
 from flakeship.model.ports import Port, Protocol
 from flakeship.ssh import connection
+from flakeship.ssh.login import Login
 from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
 from flakeship.verify.checks import outside
@@ -32,9 +34,18 @@ debug1: Server host key: {FINGERPRINT}
 debug1: Authentications that can continue: publickey
 Authenticated to 127.0.0.1 ([127.0.0.1]:22022) using "publickey".
 """
-DENIED = LOG.replace("Authenticated to", "debug1: no") + (
-    "root@127.0.0.1: Permission denied (publickey).\n"
-)
+KEY = "nixos ED25519 SHA256:l1Ds agent"
+DENIED = f"""\
+debug1: Server host key: {FINGERPRINT}
+debug1: Authentications that can continue: publickey
+debug1: Offering public key: {KEY}
+debug1: Authentications that can continue: publickey
+root@127.0.0.1: Permission denied (publickey).
+"""
+
+
+def ssh_log(name: str) -> str:
+    return (Path(__file__).parents[1] / "ssh/recorded" / f"{name}.log").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -54,15 +65,13 @@ class Fake(connection.Connection):
         result: Result | Exception | None = None,
     ) -> None:
         super().__init__(Endpoint("web-1", "127.0.0.1", 22022, "nixos"), [ED25519])
-        self.login = connection.Login(0, log)
+        self.login = Login(0, log)
         self.attempts = list(attempts)
         self.result = result
 
-    def attempt(self, user: str) -> connection.Login:
+    def attempt(self, user: str) -> Login:
         assert user == "root"
-        return connection.Login(
-            255, self.attempts.pop(0) if len(self.attempts) > 1 else self.attempts[0]
-        )
+        return Login(255, self.attempts.pop(0) if len(self.attempts) > 1 else self.attempts[0])
 
     def run(
         self,
@@ -87,7 +96,7 @@ def test_host_key() -> None:
 
 
 def test_password_login() -> None:
-    found = outside.password_login(connection.Login(0, LOG))
+    found = outside.password_login(Login(0, LOG))
     assert found == "refused, the server offers only publickey"
 
 
@@ -102,7 +111,38 @@ def test_password_login() -> None:
 )
 def test_password_login_fails(log: str, detail: str) -> None:
     with pytest.raises(Failed, match=detail):
-        outside.password_login(connection.Login(0, log))
+        outside.password_login(Login(0, log))
+
+
+@pytest.mark.parametrize("name", ["unknown-key", "signed-and-refused"])
+def test_root_is_refused_by_the_server(name: str) -> None:
+    assert outside.root_login(Fake(attempts=[ssh_log(name)])).startswith("refused: Permission")
+
+
+def test_root_is_refused_where_a_person_confirms_at_last() -> None:
+    later = Fake(attempts=[ssh_log("agent-refuses"), ssh_log("signed-and-refused")])
+    assert outside.root_login(later).startswith("refused")
+
+
+def test_a_client_that_never_signs_is_asked_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "PATIENCE", 9)
+    asked = Fake(attempts=[ssh_log("agent-refuses")] * 9)
+    with pytest.raises(Failed, match="flakeship:identity"):
+        outside.root_login(asked)
+    assert len(asked.attempts) == 6
+
+
+def test_root_must_be_refused_the_key_of_the_user() -> None:
+    """An agent with many keys: the server may end the attempt before it has seen the right one."""
+    mine = LOG + "debug1: Server accepts key: mine ED25519 SHA256:mine agent\n"
+    many = DENIED.replace("root@127.0.0.1: Permission denied (publickey).", "") + (
+        "Received disconnect from 127.0.0.1 port 22:2: Too many authentication failures\n"
+    )
+    assert outside.root_login(Fake(LOG, [many])) == "refused: Too many authentication failures"
+    for log in (many, DENIED):
+        with pytest.raises(Failed, match="before your key SHA256:mine was tried"):
+            outside.root_login(Fake(mine, [log]))
+    assert outside.root_login(Fake(mine, [many.replace("SHA256:l1Ds", "SHA256:mine")]))
 
 
 def test_root_login() -> None:
@@ -118,6 +158,9 @@ def test_root_login() -> None:
         (DENIED.replace("e: publickey", "e: publickey,password"), "root is offered password"),
         ("ssh: connect to host x: Connection refused\n", "not refused, .*: Connection refused"),
         ("Host key verification failed.\n", "was not refused, the attempt failed: Host key"),
+        (ssh_log("agent-refuses"), "the server takes the key .*agent refused operation"),
+        (ssh_log("locked"), "the server takes the key locked ED25519 .*nothing signed for it"),
+        (ssh_log("no-key"), "root was not refused: no key was offered"),
     ],
 )
 def test_root_login_fails(log: str, detail: str) -> None:
@@ -130,7 +173,11 @@ def test_root_login_fails(log: str, detail: str) -> None:
     [
         ("tcp", silent, "stays open, silent"),
         ("tcp", says(b"220 mail\r\n"), "answers '220 mail'"),
-        ("http", http("404 Not Found", ""), "HTTP/1.1 404 Not Found"),
+        ("http", http("200 OK", ""), "HTTP/1.1 200 OK"),
+        ("http", http("302 Found", ""), "HTTP/1.1 302 Found"),
+        ("http", http("404 Not Found", ""), f"HTTP/1.1 404 Not Found{outside.REFUSING}"),
+        ("http", http("426 Upgrade", ""), f"HTTP/1.1 426 Upgrade{outside.REFUSING}"),
+        ("http", http("503 Busy", ""), f"HTTP/1.1 503 Busy{outside.REFUSING}"),
         ("ssh", says(b"SSH-2.0-", b"dropbear\r\n"), "SSH-2.0-dropbear"),
     ],
 )
@@ -142,7 +189,7 @@ def test_a_port_answers(protocol: Protocol, behave: Behaviour, detail: str) -> N
 @pytest.mark.parametrize(
     ("protocol", "behave", "detail"),
     [
-        ("tcp", slirp, "no tcp within 0 s; the last error: the connection was closed at once"),
+        ("tcp", slirp, "no tcp within 0 s; .*; the last error: the connection was closed at once"),
         ("http", slirp, "closed the connection|reset"),
         ("http", silent, "closed the connection|was silent|reset"),
         ("http", says(b"SSH-2.0-x\r\n"), "answered 'SSH-2.0-x'|reset"),

@@ -1,3 +1,5 @@
+import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,6 +71,30 @@ def test_a_way_that_is_gone_proves_nothing() -> None:
         pass
     with pytest.raises(port_scan.BlindError):
         port_scan.scan([prober], {22}, set)
+
+
+def test_a_way_that_takes_no_connection_is_not_asked_for_ever() -> None:
+    async def stuck(_: int) -> asyncio.Task[bool]:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    with pytest.raises(port_scan.BlindError, match="not all ports could be asked"):
+        port_scan.scan([stuck], {22}, set)
+
+
+def test_a_port_that_was_not_asked_is_not_taken_for_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(silent) as ssh:
+        monkeypatch.setattr(port_scan, "SSH", ssh)
+        connect = asyncio.open_connection
+
+        async def without_files(address: str, port: int) -> object:
+            if port == 25:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return await connect(address, port)
+
+        monkeypatch.setattr(asyncio, "open_connection", without_files)
+        with pytest.raises(port_scan.BlindError, match="Too many open files"):
+            port_scan.scan([port_scan.direct(ADDRESS)], {ssh}, set)
 
 
 def test_declared_ports_are_open_over_all_ways() -> None:

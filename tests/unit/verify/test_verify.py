@@ -26,6 +26,7 @@ from tests.unit.verify.machines import (
     OTHER,
     REQUEST,
     ROUTE,
+    Process,
     block,
     http,
     recorded,
@@ -38,6 +39,12 @@ debug1: Server host key: {FINGERPRINT}
 debug1: Authentications that can continue: publickey
 Authenticated to 127.0.0.1 ([127.0.0.1]:22022) using "publickey".
 """
+DENIED = """\
+debug1: Authentications that can continue: publickey
+debug1: Offering public key: nixos ED25519 SHA256:l1Ds agent
+debug1: Authentications that can continue: publickey
+root@127.0.0.1: Permission denied (publickey).
+"""
 NAMES = [
     *("host-key", "root-login", "password-login", "port-22", "port-80"),
     *("toplevel", "sudo", "dhcp", "listeners", "firewall", "root-size", "system"),
@@ -46,7 +53,7 @@ NAMES = [
 
 
 class Guest:
-    """Stands for flakeship.process.run: a machine as it is seen through ssh."""
+    """Stands for system.process.run and start: a machine as it is seen through ssh."""
 
     def __init__(self) -> None:
         self.key = FINGERPRINT
@@ -54,15 +61,20 @@ class Guest:
         self.probes = [recorded("probe.txt")]
         self.build = Result(0, "/nix/store/abc-flakeship\n", "")
 
-    def __call__(self, argv: list[str], **_: object) -> Result:
-        if "-E" in argv:
-            log, code = LOGIN, 0
-            if self.key != FINGERPRINT:
-                log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
-            elif argv[-1] == "true":
-                log, code = "root@127.0.0.1: Permission denied (publickey).\n", 255
-            Path(argv[argv.index("-E") + 1]).write_text(log)
-            return Result(code, "", "")
+    @contextmanager
+    def start(self, argv: list[str], **_: object) -> Iterator[Process]:
+        log, code = LOGIN, 0
+        file = Path(argv[argv.index("-E") + 1])
+        if self.key != FINGERPRINT:
+            log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
+        elif argv[-1] == "true":
+            log, code = DENIED, 255
+        else:
+            file.with_name("control").touch()
+        file.write_text(log)
+        yield Process(code or None)
+
+    def run(self, argv: list[str], **_: object) -> Result:
         self.commands.append(argv[-1])
         if argv[-1].startswith("sh -c"):
             probe = self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
@@ -74,7 +86,9 @@ class Guest:
 
 @pytest.fixture
 def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
-    monkeypatch.setattr(ssh, "run", made := Guest())
+    made = Guest()
+    monkeypatch.setattr(ssh, "run", made.run)
+    monkeypatch.setattr(ssh, "start", made.start)
     monkeypatch.setattr(outside, "PATIENCE", 0.1)
     monkeypatch.setattr(verify, "NEW_KEYS", 0.1)
     return made
@@ -174,7 +188,7 @@ def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, target: Machine)
     without = recorded("probe.txt").replace('"hook": "input"', '"hook": "output"')
     guest.probes = [without]
     assert failed(target.verify)["firewall"].startswith("no nftables rules refuse anything")
-    assert probe.command("iptables", "ip6tables") in guest.commands
+    assert probe.command("iptables", "ip6tables") in guest.commands  # after the facts
 
 
 def test_a_service_that_listens_late_is_seen(guest: Guest, target: Machine) -> None:
@@ -258,10 +272,10 @@ def test_a_later_announcement_of_this_boot_counts(target: Machine) -> None:
 def test_another_announcement_during_the_checks_is_refused(target: Machine) -> None:
     run = probe.run
 
-    def announce(*of_a_machine: Any) -> facts.Facts:
+    def announce(*of_a_machine: Any, **how: Any) -> facts.Facts:
         with target.console.open("a") as console:
             console.write(block(OTHER))
-        return run(*of_a_machine)
+        return run(*of_a_machine, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probe, "run", announce)
@@ -272,9 +286,14 @@ def test_another_announcement_during_the_checks_is_refused(target: Machine) -> N
 
 @pytest.mark.usefixtures("guest")
 def test_what_a_host_does_not_promise_is_not_checked(target: Machine) -> None:
+    """And the evidence says so, where a reader would look for it."""
     least = target.verify(addressing="static", promises=Promises(nix=False, switch=False))
-    expected = [name for name in NAMES if name not in ("dhcp", "nix-build")]
-    assert [check.name for check in least.checks] == expected
+    assert [check.name for check in least.checks] == NAMES
+    details = {check.name: check.detail for check in least.checks}
+    assert details["dhcp"].endswith("not asked where it comes from: the network has no DHCP")
+    assert details["nix-build"] == "not asked: the host's manifest has `rebuildable: false`"
+    nowhere = target.verify(addressing="none")
+    assert "dhcp" not in [check.name for check in nowhere.checks]
     most = target.verify(addressing="dhcp", promises=Promises(nix=True, switch=True))
     assert [check.name for check in most.checks] == [*NAMES[:-1], "reactivation", "own"]
     assert {*NAMES, "reactivation"} - {"own", "port-22", "port-80"} == BUILT_IN
@@ -284,7 +303,6 @@ class Tail:
     """A console of which only the end is left."""
 
     name = "console of web"
-    truncated = True
 
     def __init__(self, text: str) -> None:
         self.text = text

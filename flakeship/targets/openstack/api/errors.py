@@ -19,6 +19,8 @@ ADMIN = re.compile(r"all_tenants|(POST|PUT|DELETE) .*/flavors")  # calls of admi
 OVER = re.compile(r"quota|over[ _]?limit|over a limit", re.IGNORECASE)
 STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")  # how an answer in HTML begins
 USER = re.compile(r"//[^/@\s]*@")  # a name and a password in a URL
+PASSING = frozenset({408, 429, 500, 502, 503, 504})  # of a service that is busy or restarted
+UNTOUCHED = frozenset({429, 503})  # nothing was done: any call may be made again
 LONGEST = 500  # characters of an answer that a message repeats: some proxies send whole pages
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED
+
 RETRIES = 10
 """Its max_retries: calls without an answer are made again at once, those with 429 when they may be.
 
@@ -22,8 +24,6 @@ UNANSWERED = re.compile(
     re.DOTALL,
 )
 CONNECTED = {"connection reset", "EOF", "i/o timeout", "broken pipe"}
-PASSING = {"408", "429", "500", "502", "503", "504"}
-UNTOUCHED = {"429", "503"}
 ASSOCIATION = "openstack:networking/floatingIpAssociate:FloatingIpAssociate"
 
 
@@ -35,8 +35,8 @@ def may_repeat(operation: str, kind: str, error: str) -> bool:
     """
     if answered := ANSWERED.search(error):
         method, _, status = answered.groups()
-        untouched = method == "POST" and status in UNTOUCHED
-        passing = status in PASSING
+        untouched = method == "POST" and int(status) in UNTOUCHED
+        passing = int(status) in PASSING
     elif unanswered := UNANSWERED.search(error):
         method, reason = unanswered.groups()
         untouched = method == "Post" and reason not in CONNECTED

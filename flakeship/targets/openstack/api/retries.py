@@ -19,7 +19,7 @@ from keystoneauth1.session import TCPKeepAliveAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, ProxyError
 from urllib3.exceptions import NewConnectionError as NotConnectedError
 
-from flakeship.targets.openstack.api.errors import shown
+from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED, shown
 
 if TYPE_CHECKING:
     from keystoneauth1.session import Session
@@ -29,12 +29,6 @@ log = logging.getLogger(__name__)
 SECONDS = 30.0  # for which a call is made again: a service that is restarted is back by then
 TOLD = 10.0  # seconds after which a person is told
 FIRST, MOST = 0.5, 4.0  # seconds between two attempts
-
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
-"""The status codes of a service, or of a proxy before it, that is busy or being restarted."""
-
-UNTOUCHED = frozenset({429, 503})
-"""Those of them that say that nothing was done: any call may be made again."""
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 """The methods of which a second call has the same effect (our PATCHes only set values)."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flakeship.model.ports import SSH
+from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS = 10.0  # for the login on the bastion, which is up
-IDLE = 900  # seconds that the bastion's connection stays idle: a booting server uses no forward
 
 UNUSABLE = "%s: cannot use %s as a bastion: %s"
 
@@ -65,8 +64,7 @@ class NovaAccess:
     @property
     def _declared(self) -> list[int]:
         """The TCP ports that the checks need."""
-        declared = self.request.verify.ports
-        return sorted({SSH, *(each.port for each in declared if each.transport == "tcp")})
+        return sorted({SSH, *tcp_numbers(self.request.verify.ports)})
 
     def _serving(self) -> bool:
         """Whether the stable address leads to this very port."""
@@ -87,7 +85,7 @@ class NovaAccess:
             log.info(UNUSABLE, machine, bastion.name, why)
             return None
         through, address = endpoint(request, bastion), self.port.ipv4
-        login = opened.enter_context(connection.Connection(through, bastion.host_keys, IDLE))
+        login = opened.enter_context(connection.Connection(through, bastion.host_keys))
         try:
             login.connect(SECONDS)
             ports = {number: login.forward(address, number) for number in self._declared}

@@ -100,16 +100,27 @@ def _error(
 
 @dataclass(frozen=True)
 class Rule:
-    """A security group rule: one port from one network."""
+    """A security group rule: one port, or a range up to `last`, from one network."""
 
     port: int
     source: str
     protocol: Transport = "tcp"
+    last: int | None = None
+
+    @property
+    def end(self) -> int:
+        """The last port."""
+        return self.last or self.port
 
     @property
     def key(self) -> tuple[str | int, ...]:
         """The identity of the rule in its group."""
-        return (self.port, self.source, *(["udp"] if self.protocol == "udp" else []))
+        return (
+            self.port,
+            self.source,
+            *(["udp"] if self.protocol == "udp" else []),
+            *([f"-{self.last}"] if self.last else []),
+        )
 
     @property
     def ethertype(self) -> str:
@@ -120,8 +131,9 @@ class Rule:
 def rules_of(ports: Sequence[Port]) -> list[Rule]:
     """The rules that let in the ports from their sources and nothing else, sorted."""
     found = (
-        Rule(port.port, source, port.transport)
+        Rule(port.port, source, port.transport, port.last)
         for port in ports
+        if port.numbers  # what a process listens on is closed
         for source in port.allow_from or EVERYBODY
     )
     return sorted(found, key=lambda rule: rule.key)

@@ -28,13 +28,17 @@ FloatingIp = dict[str, Any]
 
 @dataclass(frozen=True)
 class Port:
-    """A port: `device` is the server's id; `subnet` is the CIDR of the IPv4 address' subnet."""
+    """A port: `device` is the server's id; `subnet` is the CIDR of the IPv4 address' subnet.
+
+    `dhcp`: it is given out there; else only cloud-init can tell the server its address.
+    """
 
     id: str
     device: str
     ipv4: str
     subnet: str
     ipv6: tuple[str, ...] = ()
+    dhcp: bool = True
 
 
 def find(network: Proxy, machine: str, number: str) -> Port:
@@ -51,7 +55,8 @@ def find(network: Proxy, machine: str, number: str) -> Port:
         )
     subnet = rest.call(network, "GET", f"/subnets/{fixed[first]['subnet_id']}")["subnet"]
     others = tuple(str(address) for address in fixed if address.version == 6)
-    return Port(number, found["device_id"], str(first), subnet["cidr"], others)
+    dhcp = subnet.get("enable_dhcp") is not False
+    return Port(number, found["device_id"], str(first), subnet["cidr"], others, dhcp)
 
 
 def floating(network: Proxy, **query: str) -> list[FloatingIp]:

@@ -111,7 +111,8 @@ def ipv6(request: VerifyServerRequest, server_port: Port, subject: Subject) -> s
     address, restricted = server_port.ipv6[0], request.restricted
     if SSH in restricted:
         return f"{address} is set; not probed: port {SSH} is restricted"
-    declared = (each for each in subject.request.ports if each.transport == "tcp")
+    tcp_ports = (each for each in subject.request.ports if each.transport == "tcp")
+    declared = (each for each in tcp_ports if each.fixed)
     opened = (each for each in declared if not (each.needs_data or each.port in restricted))
     ssh = ports.Port(port=SSH, protocol="ssh")
     probed = {SSH: ssh, **{each.port: each for each in opened}}

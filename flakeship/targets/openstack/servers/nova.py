@@ -12,7 +12,8 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.log import clean
+from flakeship.model.sizes import MIB
+from flakeship.model.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.api.errors import client
@@ -51,10 +52,9 @@ def find_failure(cloud: str, name: str) -> FlakeshipError | None:
     """The error about the newest server of this name in ERROR, if any. Raises FlakeshipError."""
     with connected(cloud) as connection:
         compute = rest.client(connection, "compute")
-        query = f"/servers/detail?name=^{name}$&status=ERROR&sort_key=created_at&sort_dir=desc"
-        found = rest.call(compute, "GET", query)["servers"]
+        found = _newest(compute, name, "&status=ERROR")
         # the list does not always have the fault
-        return failure(name, server(compute, found[0]["id"]), cloud) if found else None
+        return failure(name, server(compute, found["id"]), cloud) if found else None
 
 
 def start(compute: Proxy, name: str, number: str) -> None:
@@ -74,9 +74,13 @@ def progress(cloud: str, name: str) -> str:
     """A line about the newest server of this name that is being made. Raises FlakeshipError."""
     with connected(cloud) as connection:
         compute = rest.client(connection, "compute")
-        query = f"/servers/detail?name=^{name}$&sort_key=created_at&sort_dir=desc"
-        found = rest.call(compute, "GET", query)["servers"]
-    return describe(name, found[0], cloud) if found else f"{name}: Nova does not have it yet"
+        found = _newest(compute, name)
+    return describe(name, found, cloud) if found else f"{name}: Nova does not have it yet"
+
+
+def _newest(compute: Proxy, name: str, only: str = "") -> dict[str, Any] | None:
+    query = f"/servers/detail?name=^{name}${only}&sort_key=created_at&sort_dir=desc"
+    return next(iter(rest.call(compute, "GET", query)["servers"]), None)
 
 
 def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:
@@ -93,8 +97,6 @@ def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:
 class Console:
     """A server's console as Nova shows it: maybe only its end, and empty after a hard reboot."""
 
-    truncated = True
-
     def __init__(self, compute: Proxy, number: str, cloud: str) -> None:
         self.name = client(cloud, f"console log show {number}")
         self._compute = compute
@@ -109,7 +111,7 @@ class Console:
         try:
             body: dict[str, object] = {"os-getConsoleOutput": {}}
             answer = rest.call(self._compute, "POST", f"{self._path}/action", json=body)
-            self._text = clean(answer["output"] or "")
+            self._text = clean((answer["output"] or "")[-MIB:])
         except (SDKException, ClientException) as error:
             reason = f"Nova does not show it: {errors.answer(error)}"
             if not self._passing(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from flakeship.targets.openstack.network.access import NovaAccess, endpoint
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
-from flakeship.verify.checks import open_ports
+from flakeship.verify.checks import inside, open_ports
 from flakeship.verify.checks.open_ports import Neighbour
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
@@ -120,6 +121,9 @@ def examine(
         ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
         ScheduledCheck("port-scan", "start", scan),
     ]
+    if not request.verify.promises.switch:
+        left_out = partial(inside.not_promised, "switchable")
+        own.append(ScheduledCheck("reactivation", "facts", left_out))
     if at.ipv6:
         own.append(ScheduledCheck("ipv6", "start", partial(checks.ipv6, request, at)))
     context = VerificationContext(
@@ -129,8 +133,9 @@ def examine(
         on_failure,
         inspect_hint or (lambda login: [*login, *obstacles.find(compute, network, request)]),
     )
+    asked = request.verify if at.dhcp else replace(request.verify, addressing="static")
     try:
-        return verify.verify(request.verify, pinned, context)
+        return verify.verify(asked, pinned, context)
     except FlakeshipError as error:
         if error.code == "host-key-changed":
             # Pulumi would replace it in place, which is refused

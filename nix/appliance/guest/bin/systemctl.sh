@@ -73,6 +73,15 @@ list() {
   done
 }
 
+# The units that are not up yet, as a system that is starting lists its jobs.
+jobs() {
+  number=0
+  for unit in $(all); do
+    number=$((number + 1))
+    case $(state "$unit") in activating*) echo "$number $unit.service start running" ;; esac
+  done
+}
+
 running() {
   states=$(for unit in $(all); do state "$unit"; done)
   if [ -e /run/stopping ]; then
@@ -99,6 +108,7 @@ for word; do
 done
 case $command in
 is-system-running) running ;;
+list-jobs) jobs ;;
 "" | list-units) list "$wanted" ;;
 poweroff | reboot | halt) exec "/usr/bin/$command" ;;
 start | stop | restart | status | is-active | is-failed)
@@ -123,7 +133,7 @@ start | stop | restart | status | is-active | is-failed)
   exit "$code"
   ;;
 *)
-  echo "systemctl: no $command here; there are start, stop, restart, status, is-active, is-failed, list-units" >&2
+  echo "systemctl: no $command here; there are start, stop, restart, status, is-active, is-failed, list-units, list-jobs" >&2
   exit 1
   ;;
 esac

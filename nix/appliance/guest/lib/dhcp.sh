@@ -2,10 +2,16 @@
 # Called by udhcpc, which leaves the address and its lifetime to this script.
 # shellcheck disable=SC2154 # udhcpc sets them
 case $1 in
-deconfig) /usr/bin/ip -4 addr flush dev "$interface" scope global ;;
+deconfig)
+  /usr/bin/ip -4 addr flush dev "$interface" scope global
+  rm -f "/run/udhcpc/$interface.lease"
+  ;;
 bound | renew)
   [ "$1" = renew ] || /usr/bin/ip -4 addr flush dev "$interface" scope global
   /usr/bin/ip addr replace "$ip/$mask" dev "$interface" valid_lft "$lease" preferred_lft "$lease"
+  # an address whose lease has no end shows as one that somebody has set
+  mkdir -p /run/udhcpc
+  echo "ADDRESS=$ip" >"/run/udhcpc/$interface.lease"
   [ -z "$mtu" ] || /usr/bin/ip link set "$interface" mtu "$mtu"
   if [ -n "$staticroutes" ]; then
     # With these a client must not use the router option (RFC 3442).

@@ -9,6 +9,11 @@ from typing import Any
 from flakeship.system.process import Result, run
 from tests.targets.local.e2e.conftest import Appliance
 
+ENDLESS = (
+    "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
+    "valid_lft forever preferred_lft forever"
+)
+CLIENT = "setsid nc -ll -p 41235 -e true </dev/null >/dev/null 2>&1 &"  # of a mesh, say
 # By root's hand on a machine that has passed. Each line spoils what the check named beside it sees.
 SPOILED = {
     "root-login": "mkdir -p /root/.ssh && cp /home/nixos/.ssh/authorized_keys /root/.ssh/",
@@ -16,12 +21,15 @@ SPOILED = {
         "systemctl stop sshd; sleep 1; dropbear -E -r /etc/ssh/ssh_host_ed25519_key -p 22"
     ),
     "port-80": "systemctl stop web",
-    "dhcp": "ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 "
-    "valid_lft forever preferred_lft forever",
-    "listeners": "start-stop-daemon -S -b -x /bin/sh -- -c 'nc -lk -p 9999 -e true'",
+    "dhcp": f"rm /run/udhcpc/*.lease; {ENDLESS}",
+    "listeners": "{ setsid nc -ll -p 9999 -e true </dev/null >/dev/null 2>&1 & }",
     "firewall": "nft add rule inet filter input tcp dport 9999 accept",
     "nix-build": "systemctl stop nix-daemon && rm -rf /nix/var/nix/daemon-socket",
 }
+
+
+HELD = 'services.pull = { command = "sleep 600"; oneshot = true; };'
+LATE = "services.late = { command = \"sh -c 'sleep 25; exec busybox httpd -f -p 8081 -h /tmp'\"; };"
 
 
 def stated(appliance: Appliance) -> tuple[dict[str, Any], str]:
@@ -55,6 +63,58 @@ def failed(result: Result) -> set[str]:
     return set(re.findall(r"^  ✗ ([\w-]+):", result.stderr, re.MULTILINE))
 
 
+def test_a_boot_that_does_not_end_names_what_holds_it(appliance: Appliance) -> None:
+    """And a service that listens late has the time that its port gives it (nixpkgs #14991)."""
+    appliance.edit("services = { };", HELD)
+    appliance.config("bootTimeout", "45")
+    said = appliance.up(check=False)
+    assert re.search(
+        r"system: still starting after 45 s, held by: pull\.service start running", said
+    )
+    appliance.edit(HELD, LATE)
+    appliance.edit("    80\n", "    80\n    8081\n")
+    appliance.config("bootTimeout", "300")
+    appliance.config("servers[0].ports[1].port", "8081")
+    appliance.config("servers[0].ports[1].protocol", "http")
+    appliance.config("servers[0].ports[1].timeout", "60")
+    appliance.up()
+    seen = {each["name"]: each["detail"] for each in appliance.evidence()["checks"]}
+    assert seen["port-8081"].startswith("HTTP/1.")
+    # the other tests have the host as it was
+    appliance.edit("    80\n    8081\n", "    80\n")
+    appliance.edit(LATE, "services = { };")
+    appliance.unset("servers[0].ports[1]")
+
+
+def test_a_stack_may_give_its_machines_access_to_the_workstation(appliance: Appliance) -> None:
+    appliance.up()
+    checks = {check["name"] for check in appliance.evidence()["checks"]}
+    assert "isolation" in checks
+    before = appliance.machine()
+    appliance.config("local.workstationAccess", "true")
+    appliance.up()
+    assert appliance.machine() != before
+    assert "isolation" not in {check["name"] for check in appliance.evidence()["checks"]}
+    request, printed = stated(appliance)
+    closed = request | {"workstation_access": False}
+    assert failed(verify_machine(appliance, closed, printed)) == {"isolation"}
+
+
+def test_what_is_no_fault_is_told(appliance: Appliance) -> None:
+    """A lease without an end, and a listener that the firewall closes."""
+    appliance.up()
+    request, before = stated(appliance)
+    script = f"{ENDLESS} ; {CLIENT}"
+    appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/told 2>&1")
+    done = verify_machine(appliance, request, before)
+    assert done.code == 0, done.stderr
+    seen = {each["name"]: each["detail"] for each in json.loads(done.stdout)["checks"]}
+    assert "on eth0, lease without an end (/run/udhcpc/eth0.lease)" in seen["dhcp"]
+    assert re.search(r"; closed by the firewall: tcp \S+:41235", seen["listeners"])
+    assert seen["root-size"].endswith(" MiB of a disk of 2048 MiB")
+    assert seen["firewall"].startswith("IPv4")
+
+
 def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     appliance.up()
     request, before = stated(appliance)
@@ -66,7 +126,9 @@ def test_every_check_fails_on_what_it_looks_for(appliance: Appliance) -> None:
     appliance.ssh(f"sudo sh -c {json.dumps(script)} </dev/null >/tmp/spoiled 2>&1", check=False)
     wrong = {"toplevel": "/nix/store/another", "disk": 8192}
     spoiled = request | {"verify": request["verify"] | wrong}
-    seen = failed(verify_machine(appliance, spoiled, before))
+    again = verify_machine(appliance, spoiled, before)
+    assert re.search(r"✗ listeners: not declared: tcp \S+:9999", again.stderr)
+    seen = failed(again)
     assert seen >= {*SPOILED, "toplevel", "root-size", "greeting"}
     assert failed(verify_stack(appliance)) >= {*SPOILED}
     assert not seen & {"host-key", "port-22", "sudo"}
@@ -87,16 +149,3 @@ def test_a_machine_that_does_not_answer_names_the_last_error(appliance: Applianc
     assert said.code == 1
     assert "refused" in said.stderr
     assert "console" in said.stderr
-
-
-def test_a_stack_may_give_its_machines_access_to_the_workstation(appliance: Appliance) -> None:
-    checks = {check["name"] for check in appliance.evidence()["checks"]}
-    assert "isolation" in checks
-    before = appliance.machine()
-    appliance.config("local.workstationAccess", "true")
-    appliance.up()
-    assert appliance.machine() != before
-    assert "isolation" not in {check["name"] for check in appliance.evidence()["checks"]}
-    request, printed = stated(appliance)
-    closed = request | {"workstation_access": False}
-    assert failed(verify_machine(appliance, closed, printed)) == {"isolation"}

@@ -172,13 +172,12 @@ class World:
         taken = self.snapshots.setdefault(file.stem, {})
         self.step(f"snapshot {file.stem}", lambda: taken.update({name: content}))
 
-    def restore(self, file: Path, name: str) -> None:
+    def restore(self, file: Path, name: str, *, keep: bool) -> None:
         if name in self.snapshots.get(file.stem, {}):
             self.contents[file.stem] = self.snapshots[file.stem][name]
             self.restored.append(self.contents[file.stem])
-
-    def drop(self, file: Path, name: str) -> None:
-        self.snapshots.get(file.stem, {}).pop(name, None)
+            if not keep:
+                del self.snapshots[file.stem][name]
 
     def add(self, name: str, forwards: dict[int, int] | None = None) -> SimulatedMachine:
         own = {22: 61022 + len(self.machines), 80: 61080 + len(self.machines)}
@@ -218,10 +217,11 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
     simulated = World()
     for module in (machine_state, cutover_run):
         patch.setattr(module, "connect", simulated.connect)
-    for change in ("take", "restore", "drop"):
+    for change in ("take", "restore"):
         patch.setattr(disk_snapshots, change, getattr(simulated, change))
     for query in ("exists", "recovers"):
         patch.setattr(qemu_process, query, lambda path: path.name in simulated.machines)
+    patch.setattr(qemu_process, "state", lambda _: "running")
     patch.setattr(guest, "login", simulated.login)
     patch.setattr(workstation, "is_free", lambda _: True)
     put, write = ssh_config.put, files.write

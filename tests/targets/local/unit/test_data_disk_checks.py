@@ -12,7 +12,7 @@ from flakeship.model import codec
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 from flakeship.system.process import Result
-from flakeship.targets.local import cutover, guest, verify_machine
+from flakeship.targets.local import cutover, guest, qemu_process, verify_machine
 from flakeship.targets.local.resources import Cutover, CutoverRequest, VerifyMachineRequest
 from tests.targets.local.unit.qemu_world import World, cutover_request, refusal, world
 from tests.unit.verify.machines import REQUEST, http, recorded, says, server
@@ -40,6 +40,11 @@ def asking(reach: dict[int, int] | None = None, **changed: Any) -> VerifyMachine
     """A request whose guest ports have these host ports."""
     request = replace(REQUEST, **changed)
     return VerifyMachineRequest(request, reach or {22: 1}, "10.0.2.0/24", "console.log")
+
+
+@pytest.fixture(autouse=True)
+def running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qemu_process, "state", lambda _: "running")
 
 
 @pytest.fixture

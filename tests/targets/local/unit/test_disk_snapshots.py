@@ -39,17 +39,16 @@ def test_what_was_written_since_is_gone(disk: Path) -> None:
     disk_snapshots.take(disk, "web-bbbb-1", 1)
     write(disk, 2)
     resize_disk(disk, 16)
-    disk_snapshots.restore(disk, "web-bbbb-1")
+    disk_snapshots.restore(disk, "web-bbbb-1", keep=True)
     assert holds(disk, 1)
     assert not holds(disk, 2)
-    disk_snapshots.drop(disk, "web-bbbb-1")
+    disk_snapshots.restore(disk, "web-bbbb-1", keep=False)
     assert names(disk) == []
 
 
 def test_nothing_changes_without_such_a_snapshot(disk: Path) -> None:
     write(disk, 1)
-    disk_snapshots.restore(disk, "web-bbbb-1")
-    disk_snapshots.drop(disk, "web-bbbb-1")
+    disk_snapshots.restore(disk, "web-bbbb-1", keep=False)
     assert holds(disk, 1)
     assert names(disk.with_name("none.qcow2")) == []
 

@@ -18,7 +18,13 @@ from flakeship.targets.local import cutover, qemu_process, workstation
 from flakeship.targets.local.inspect import LocalInventory, inspect
 from flakeship.targets.local.plan import plan_servers
 from flakeship.targets.local.settings import LocalOptions
-from tests.targets.local.unit.qemu_world import FILES, World, cutover_request, world
+from tests.targets.local.unit.qemu_world import (
+    FILES,
+    World,
+    cutover_request,
+    refusal,
+    world,
+)
 from tests.unit.model.test_ledger import release
 
 WEB, NEXT = "web-11111111-0904", "web-22222222-0904"
@@ -67,6 +73,29 @@ def test_an_empty_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     empty = replace(found([]), memory=0, cpus=0, free_disk=None)
     assert empty == LocalInventory(workstation.identity(), tmp_path, ".state/id")
     assert [path.name for path in tmp_path.rglob("*")] == [".state", "checkout.id"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "${HOME}", "a\tb", "\x1b[2J"])
+def test_a_path_that_ssh_cannot_be_given_is_refused_in_the_preview(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    error = refusal(lambda: inspect("dev", settings()))
+    assert (error.code, error.key) == ("path-unusable", "the path of this checkout")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name / "id").touch()
+    given = settings().model_copy(update={"identity": f"{name}/id"})
+    error = refusal(lambda: inspect("dev", given))
+    assert (error.code, error.key) == ("path-unusable", "flakeship:identity")
+    assert error.given.isprintable()
+
+
+@pytest.mark.parametrize("name", ["My Projects", "50% #1?", "schlüssel", 'a"b', "~", "a\\b"])
+def test_any_other_path_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    assert inspect("dev", settings()).checkout == tmp_path / name
 
 
 def test_machines_and_servers(simulated: World) -> None:

@@ -18,7 +18,7 @@ from flakeship.state.stack import STACK, Stack
 from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
 from flakeship.targets.local.resources import CUTOVER, MACHINE, Cutover, VerifyMachineRequest
-from tests.targets.local.unit.qemu_world import FILES, cutover_request, refusal
+from tests.targets.local.unit.qemu_world import FILES, cutover_request, refusal, request
 from tests.unit.verify.machines import REQUEST
 
 WEB, DB = "web-33333333-abcd", "db-pg-33333333-abcd"
@@ -66,6 +66,16 @@ def operator(*resources: dict[str, Any], **servers: str) -> LocalOperator:
 @pytest.mark.parametrize("name", ["web", WEB])
 def test_login_is_by_the_stable_name(name: str) -> None:
     assert operator(web=WEB).login(name) == ["ssh", "-F", ".state/dev/ssh_config", "web"]
+
+
+def test_nobody_logs_in_or_verifies_where_the_machines_are_not() -> None:
+    """Neither 300 s of silence, nor the advice to replace what runs elsewhere."""
+    there = "workstation-0123abcd/0123456789ab"
+    moved = resource(CUTOVER.name("web"), cutover_request(WEB, workstation=there))
+    started = resource(MACHINE.name(WEB), request(WEB, workstation=there))
+    found = operator(moved, started, verified(WEB), web=WEB)
+    assert refusal(lambda: found.login("web")).code == "workstation-mismatch"
+    assert "workstation-0123abcd" in str(refusal(found.verify))
 
 
 @pytest.mark.parametrize("name", ["mail", "web-22222222-abcd"])

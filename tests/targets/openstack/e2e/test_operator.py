@@ -81,4 +81,29 @@ def test_what_it_prints_removes_what_it_leaves(cloud: Connection) -> None:
         assert [w.startswith(kind) for w, kind in zip(words, kinds, strict=True)] == [True] * 6
         # one client for all, as each would take some seconds to start; it fails at the end of input
         run([CLIENT], stdin="\n".join(words) + "\n", check=False)
-        assert sweep(empty, CLOUD) == SweepResult([], [])
+        assert sweep(empty, CLOUD) == SweepResult([], [], [])
+
+
+def test_what_others_have_in_the_network_is_told_with_what_removes_it(cloud: Connection) -> None:
+    """Neutron refuses to remove the subnet and the router's interface because of it."""
+    empty = Stack(NAME, {})
+    public = cloud.network.find_network("public", ignore_missing=False)
+    with left(cloud):
+        own = cloud.network.find_network(NetworkSettings().named(NAME), ignore_missing=False)
+        (router,) = cloud.network.routers(name=own.name)
+        cloud.network.update_router(router, external_gateway_info={"network_id": public.id})
+        foreign = cloud.network.create_port(network_id=own.id, name="theirs")
+        address = cloud.network.create_ip(floating_network_id=public.id, port_id=foreign.id)
+        try:
+            words = [line.partition("  #")[0] for line in sweep(empty, CLOUD).blocking]
+            begin = f"openstack --os-cloud {CLOUD} "
+            assert words == [
+                f"{begin}floating ip unset --port {address.id}",
+                f"{begin}port delete {foreign.id}",
+            ]
+            lines = [each.removeprefix(begin) for each in words]
+            run([CLIENT], stdin="\n".join(lines) + "\n", check=False)
+            assert sweep(empty, CLOUD).blocking == []
+        finally:
+            cloud.network.delete_ip(address)
+            cloud.network.delete_port(foreign, ignore_missing=True)

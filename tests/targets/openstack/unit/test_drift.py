@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flakeship.state.resources import VERIFICATION
-from flakeship.targets.openstack.drift import rules_of
+from flakeship.targets.openstack.drift import neutron_rules
 from flakeship.targets.openstack.inventory import Server
 from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import ADDRESS, CUTOVER
@@ -25,7 +25,7 @@ def world() -> World:
     made = World()
     plan = made.up(GIVEN, release(1))
     machine = plan.machines.active[0]
-    made.change(groups={machine.security_group: rules_of(machine)})
+    made.change(groups={machine.security_group: neutron_rules(machine)})
     return made
 
 
@@ -101,7 +101,7 @@ def test_a_group_with_other_rules_is_made_anew(
     world: World, by_hand: Callable[[frozenset[Any]], frozenset[Any]]
 ) -> None:
     (machine,) = plan(world).machines.active
-    world.change(groups={machine.security_group: by_hand(rules_of(machine))})
+    world.change(groups={machine.security_group: by_hand(neutron_rules(machine))})
     after = plan(world)
     assert after.repairs == {machine.security_group: 1}
     (notice,) = [each for each in after.warnings if machine.security_group in each]
@@ -110,8 +110,22 @@ def test_a_group_with_other_rules_is_made_anew(
     # the number stays, and grows with the next change
     world.before["openstack"]["repairs"] = dict(after.repairs)
     assert plan(world).repairs == {machine.security_group: 2}
-    world.change(groups={machine.security_group: rules_of(machine)})
+    world.change(groups={machine.security_group: neutron_rules(machine)})
     assert plan(world).repairs == {machine.security_group: 1}
+
+
+def test_a_range_of_ports_is_no_change() -> None:
+    """As Neutron lists it: its first and its last port."""
+    given, made = settings({**WEB, "ports": ["30000-32767"]}), World()
+    (machine,) = made.up(given, release(1)).machines.active
+    entering = {
+        ("ingress", kind, "tcp", first, last, source)
+        for kind, source in (("IPv4", "0.0.0.0/0"), ("IPv6", "::/0"))
+        for first, last in ((22, 22), (30000, 32767))
+    }
+    own = {each for each in neutron_rules(machine) if each[0] == "egress"}
+    made.change(groups={machine.security_group: frozenset(own | entering)})
+    assert made.plan(given, release(1)).repairs == {}
 
 
 def test_a_group_of_a_new_machine_is_not_missed(world: World) -> None:

@@ -13,6 +13,7 @@ from flakeship.model.codec import dump, plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.operate import actions
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import operate
 from flakeship.targets.openstack.operate import OpenStackOperator
@@ -31,10 +32,11 @@ def server(name: str, ssh: str, address: str, bastion: object) -> dict[str, Any]
     return {"target": "openstack", **common, "openstack": own}
 
 
-BASTION = "ssh -o 'K=echo web' nixos@203.0.113.7"
+BASTION = SshOptions(Endpoint("web-2", "203.0.113.7", 22, "nixos"), [ED25519]).command_line()
+DB = SshOptions(Endpoint("db-2", "10.20.0.5", 22, "nixos", "/a key"), [ED25519])
 CLOUD: dict[str, Any] = {
     "web": server("web", BASTION, "203.0.113.7", plain(replace(SAMPLE, name="web-2"))),
-    "db": server("db", "ssh -p 22 nixos@10.20.0.5", "10.20.0.5", None),
+    "db": server("db", DB.command_line(), "10.20.0.5", None),
 }
 
 
@@ -96,7 +98,7 @@ def test_a_server_with_a_public_address_needs_no_bastion() -> None:
 
 def test_a_server_with_a_private_address_is_reached_through_a_bastion() -> None:
     proxy = f"ProxyCommand={BASTION} -W 10.20.0.5:22"
-    words = ["ssh", "-p", "22", "-o", proxy, "nixos@10.20.0.5"]
+    words = [*DB.login()[:-1], "-o", proxy, "nixos@10.20.0.5"]
     assert shlex.split(command(CLOUD, "db")) == words
 
 
@@ -133,6 +135,35 @@ def test_a_machine_that_is_not_there_or_has_no_way_to_it(
     servers: dict[str, Any], name: str
 ) -> None:
     assert refusal(servers, name, port("web-1"), verification("web-1")).code == "server-unknown"
+
+
+HOSTILE = (
+    "touch /tmp/pwned",
+    "sh -c 'touch /tmp/pwned'",
+    f"{BASTION} touch /tmp/pwned",
+    f"{BASTION}; touch /tmp/pwned",
+    f"{BASTION}\ntouch /tmp/pwned",
+    BASTION.replace("ssh", "./ssh", 1),
+    BASTION.replace("-F", "-o ProxyCommand=x -F"),
+    BASTION.replace("UpdateHostKeys=no", "ProxyCommand=x"),
+    BASTION.replace("UpdateHostKeys=no", "PermitLocalCommand=yes"),
+    BASTION.replace("KnownHostsCommand=/usr/bin/env echo", "KnownHostsCommand=/tmp/x"),
+    BASTION.replace("-F /dev/null", "-F /tmp/x"),
+    BASTION.replace("nixos@", "-oProxyCommand=x@"),
+    BASTION.replace("203.0.113.7", "$(touch /tmp/pwned)"),
+    BASTION.replace("UserKnownHostsFile=/dev/null", "UserKnownHostsFile=/tmp/x"),
+    "ssh 'unclosed",
+    "",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_command_of_the_state_is_not_run_unless_it_is_a_login_of_ours(text: str) -> None:
+    web = {**CLOUD["web"], "ssh": text}
+    for name, state in (("web", []), ("db", []), ("web-1", [port("web-1"), verification("web-2")])):
+        error = refusal(CLOUD | {"web": web}, name, *state)
+        assert error.code in {"state-unreadable", "outputs-unreadable"}, name
+        assert "web" in f"{error.key} {error.what}"
 
 
 PROVIDER = {"urn": "u::cloud", "type": "pulumi:providers:openstack", "inputs": {"cloud": "lab"}}

@@ -18,12 +18,13 @@ from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.resources import description
 from flakeship.targets.openstack.servers import ephemeral, nova, verify_server
 from flakeship.verify import verify
-from flakeship.verify.request import Route, VerifyRequest
+from flakeship.verify.checks.facts import Facts, Subject
+from flakeship.verify.request import Promises, Route, VerifyRequest
 from flakeship.verify.verify import VerificationContext
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud, Thing, port, server
 from tests.targets.openstack.unit.samples import OWNER, REQUEST
-from tests.unit.verify.machines import ED25519
+from tests.unit.verify.machines import ED25519, Shell
 
 Seen = list[tuple[VerifyRequest, list[str], VerificationContext, Route]]
 BEFORE = {"servers": {"server-1"}, "ports": {"port-1"}, "floatingips": set[str]()}
@@ -50,6 +51,28 @@ def seen(
 
     monkeypatch.setattr(verify, "verify", take)
     return found
+
+
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_host_that_cannot_be_switched_is_not_asked_to(seen: Seen, switch: bool) -> None:
+    promises = Promises(nix=switch, switch=switch)
+    asked = replace(REQUEST, verify=replace(REQUEST.verify, promises=promises))
+    verify_server.verify_server(asked, [])
+    ((_, _, context, route),) = seen
+    told = [check for check in context.checks if check.name == "reactivation"]
+    assert bool(told) != switch
+    for check in told:
+        detail = check.run(Subject(asked.verify, route, Shell(), Facts))
+        assert detail == "not asked: the host's manifest has `switchable: false`"
+
+
+@pytest.mark.parametrize(("dhcp", "addressing"), [(True, "dhcp"), (False, "static")])
+def test_a_lease_is_asked_for_where_the_network_has_some(
+    memory: Cloud, seen: Seen, dhcp: bool, addressing: str
+) -> None:
+    memory.things["subnets"]["subnet-4"]["enable_dhcp"] = dhcp
+    verify_server.verify_server(REQUEST, [])
+    assert [request.addressing for request, *_ in seen] == [addressing]
 
 
 def test_a_server_is_verified_by_its_route_with_the_checks_of_a_cloud(
