@@ -19,25 +19,26 @@ export $(GIVEN)
 SETUP  := dev/setup/run
 WITH   := . .state/env.sh; . ".state/stacks/$${STACK\#\#*/}/env.sh";
 PYTHON := .venv/bin/python
+ATTENDED := $(PYTHON) -m dev.attended
 FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create "$$STACK" && pulumi up --yes --suppress-outputs --continue-on-error --stack "$$STACK" && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi up --yes --suppress-outputs --continue-on-error --stack "$$STACK" && $(FLAKESHIP) status
 preview: setup ## Show what `make up` would change
-	@$(WITH) pulumi stack select --create "$$STACK" && pulumi preview --suppress-outputs --stack "$$STACK"
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK"
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
 	@$(WITH) $(FLAKESHIP) diff -- "$$FROM" "$$TO"
 ssh: setup ## Log in to a server of the stack
 	@$(WITH) exec $(FLAKESHIP) ssh -- "$$SERVER"
 destroy: setup ## Remove everything that the stack made
 	@$(WITH) pulumi stack select "$$STACK" && $(FLAKESHIP) sweep --before-destroy && \
-	  { pulumi destroy --yes --stack "$$STACK" || { $(FLAKESHIP) sweep; exit 1; }; } && $(FLAKESHIP) sweep
+	  { $(ATTENDED) pulumi destroy --yes --stack "$$STACK" || { $(FLAKESHIP) sweep; exit 1; }; } && $(FLAKESHIP) sweep
 verify: setup ## Check the running servers (SERVER: one of them) once more, without changing anything
 	@$(WITH) $(FLAKESHIP) verify -- "$$SERVER"
 sweep: setup ## Remove orphaned resources, which a killed run has left
@@ -49,6 +50,8 @@ test: check ## Run the checks and the whole test suite, that of the target opens
 	@tests/targets/openstack/e2e/run
 test-openstack: setup ## Run the tests of the target openstack in a cloud that it starts
 	@tests/targets/openstack/e2e/run
+fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each time
+	@$(WITH) $(PYTHON) -m tests.fuzz
 bench: setup ## Run the benchmarks
 	@$(WITH) $(PYTHON) -m dev.bench
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)

@@ -27,7 +27,6 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(SHOWN))
     os.umask(0o077)  # .state holds keys
-    log.configure_debug()
 
     async def program() -> dict[str, Any]:
         try:
@@ -41,7 +40,9 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         await settle()
         return outputs
 
-    pulumi.run(program)
+    with log.cleaned(stdout=True):
+        log.configure_debug()
+        pulumi.run(program)
 
 
 async def is_known(output: pulumi.Output[Any]) -> bool:

@@ -14,10 +14,11 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from flakeship.config import settings
+from flakeship.config import octal, settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
 from flakeship.model.release import Record, Release
+from flakeship.model.text import lines
 from flakeship.release.desired import (
     Desired,
     Flake,
@@ -29,6 +30,7 @@ from flakeship.release.desired import (
 )
 from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_first_version
+from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
@@ -45,6 +47,7 @@ async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
     choice.refuse_other_checkout(os.environ, Path.cwd())
+    octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)
@@ -59,9 +62,9 @@ async def program() -> dict[str, Any]:
     plan = target.plan(desired, await inspecting)
     await report_changes(before.outputs.running, desired.ledger, found.releases)
     for fact in plan.facts:
-        pulumi.log.info(fact)
+        pulumi.log.info(lines(fact))
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
-        pulumi.log.warn(warning)
+        pulumi.log.warn(lines(warning))
     images = _declare_images(stack, plan, before.outputs)
     # no other target's is imported: a cloud's types take a third of a second
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
@@ -99,7 +102,7 @@ async def _desired_releases(
     pinned = verified.releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
     if rest and (text := announcement(given)):
-        pulumi.log.info(text)
+        pulumi.log.info(lines(text))
     evaluated = await asyncio.to_thread(flake.releases, rest)
     releases = {**evaluated.releases, **pinned.releases}
     found = Found(releases, [*pinned.warnings, *evaluated.warnings])

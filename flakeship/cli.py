@@ -17,7 +17,7 @@ from flakeship.operate import actions, diff, doctor, status
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
-from flakeship.system.process import install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 a failure that is described on standard error, 2 wrong usage, 130 interrupted.
@@ -169,7 +169,7 @@ def main() -> int:
         return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
-        return 130
+        return INTERRUPTED
     except SystemExit as done:
         return int(done.code or 0)
     return 0

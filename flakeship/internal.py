@@ -10,11 +10,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.state import choice
 from flakeship.system import log
-from flakeship.system.process import install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 from flakeship.targets.base import Command
 
 OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
@@ -52,13 +53,22 @@ def find(name: str) -> Command:
 
 def run(name: str, text: str) -> str:
     """Run a command on a request; what it prints. Raises FlakeshipError."""
+    from flakeship.model import codec  # noqa: PLC0415
+
+    command = find(name)
+    asked = request(name, command.request, text)
+    answer = command.run(asked, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
+    return "{}" if answer is None else codec.dump(answer)
+
+
+def request(name: str, kind: type[Any], text: str) -> Any:  # noqa: ANN401
+    """What a command of this name is asked. Raises FlakeshipError for a text of another version."""
     from pydantic import ValidationError  # noqa: PLC0415
 
     from flakeship.model import codec  # noqa: PLC0415
 
-    command = find(name)
     try:
-        request = codec.parse(command.request, text)
+        return codec.parse(kind, text)
     except ValidationError as error:
         raise FlakeshipError(
             "its request cannot be read",
@@ -67,8 +77,6 @@ def run(name: str, text: str) -> str:
             remedy=OTHER_VERSION,
             details=codec.faults(error),
         ) from error
-    answer = command.run(request, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
-    return "{}" if answer is None else codec.dump(answer)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -88,5 +96,5 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print(f"{argv[0]}: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import pulumi
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.text import lines
 from flakeship.targets.openstack.api.provider import PAUSES, may_repeat
 
 SILENCE = 60.0
@@ -52,7 +53,8 @@ class Creation:
             from flakeship.targets.openstack.servers import nova  # noqa: PLC0415
 
             try:
-                pulumi.log.info(await asyncio.to_thread(nova.progress, self._cloud, name))
+                progress = await asyncio.to_thread(nova.progress, self._cloud, name)
+                pulumi.log.info(lines(progress))
             except FlakeshipError as error:
                 pulumi.log.info(f"{name}: its state cannot be read: {error}")
 

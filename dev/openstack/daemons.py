@@ -69,7 +69,8 @@ def command(
         file.write(f"$ {' '.join(map(str, argv))}\n{done.stdout}{done.stderr}")
     if done.code != 0:
         name = " ".join(map(str, argv[:1])).rpartition("/")[2]
-        raise FlakeshipError(f"{name} failed (exit code {done.code}). {progress.end_of(log)}")
+        what = f"{name} failed (exit code {done.code})"
+        raise FlakeshipError(what, details=progress.end_of(log))
     return done
 
 
@@ -110,8 +111,9 @@ def await_ready(site: Site, daemon: Daemon, seconds: float = READY_SECONDS) -> N
     def ready() -> bool:
         if not is_running(site, daemon):
             raise FlakeshipError(
-                f"{daemon.name} ended as it was started. {progress.end_of(log)}\n"
-                "`make lab-openstack` tries again, `make lab-down` starts over."
+                f"{daemon.name} ended as it was started",
+                remedy="`make lab-openstack` tries again, `make lab-down` starts over",
+                details=progress.end_of(log),
             )
         return daemon.ready()
 

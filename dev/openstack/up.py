@@ -87,8 +87,9 @@ def refuse_other_choices(site: Site) -> None:
     made = site.state / MADE_WITH
     if made.exists() and made.read_text() != site.described():
         raise FlakeshipError(
-            "the lab exists with other choices: run `make lab-down` first, or make "
-            f"the same choices again:\n{made.read_text().rstrip()}"
+            "the lab exists with other choices: run `make lab-down` first, or make the same "
+            "choices again:",
+            details=made.read_text().splitlines(),
         )
 
 
@@ -130,5 +131,6 @@ def _await_workers(site: Site, started: Iterable[Daemon], since: float) -> None:
             await_ready(site, waited[name])
         if time.monotonic() > end:
             log = progress.end_of(site.log / f"{silent[0]}.log")
-            raise FlakeshipError(f"{silent[0]} has not reported in {WORKERS_SECONDS:.0f} s. {log}")
+            what = f"{silent[0]} has not reported in {WORKERS_SECONDS:.0f} s"
+            raise FlakeshipError(what, details=log)
         time.sleep(0.5)

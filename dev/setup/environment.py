@@ -11,6 +11,7 @@ from dev.setup import paths, state
 from dev.setup.plugins import Plugin, home_for
 from dev.setup.tools import NIX, PULUMI, UV, Found, Machine, locate
 from flakeship.state import choice
+from flakeship.system import files
 
 
 def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) -> dict[str, str]:
@@ -78,14 +79,7 @@ def write(
     """Write .state/env.sh and a stack's part; return the environment for a child process."""
     found = [locate(tool, machine) for tool in (PULUMI, NIX, UV)]
     values, path = variables(home_for(found[0], plugins), chosen, os.environ), folders(found)
-    put(paths.ENV_FILE, lines(path, values))
+    files.write(paths.ENV_FILE, lines(path, values))
     passphrase = state.passphrase(stack, chosen, os.environ)
-    put(state.folder(stack) / "env.sh", stack_lines(stack, passphrase))
+    files.write(state.folder(stack) / "env.sh", stack_lines(stack, passphrase))
     return os.environ | values | {"PATH": os.pathsep.join([*map(str, path), machine.path])}
-
-
-def put(file: Path, text: str) -> None:
-    """Replace a file as a whole: another make may be reading it."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(file)

@@ -15,6 +15,7 @@ from dev.setup.engine import NO_ANSWER, Choice, is_own_build, site_answers
 from dev.setup.progress import say
 from dev.setup.tools import COMMAND_PLUGIN, Found, Machine
 from flakeship.model.errors import FlakeshipError
+from flakeship.system.files import write
 from flakeship.system.process import run
 
 TARGET = re.compile(r"""^\s*["']?flakeship:target["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
@@ -79,7 +80,7 @@ def declared() -> Mapping[str, tuple[Plugin, ...]]:
         }
         cached = {"specs": digest.hexdigest(), "plugins": plugins}
         if CACHE.parent.is_dir():
-            CACHE.write_text(json.dumps(cached, indent=1))
+            write(CACHE, json.dumps(cached, indent=1))
     return {
         target: tuple(Plugin(name, version) for name, version in plugins)
         for target, plugins in cached["plugins"].items()

@@ -79,9 +79,9 @@ def watch(
                 print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         reader.join()
     if child.returncode != 0:
-        lines = "\n".join(tail)
         raise CommandError(
-            f"`{shlex.join(words)}` failed (exit code {child.returncode}):\n{lines}",
+            f"`{shlex.join(words)}` failed (exit code {child.returncode})",
             child.returncode,
-            lines,
+            "\n".join(tail),
+            details=tail,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from dev.setup import appliance, gobuild, paths, state
 from dev.setup.plugins import Plugin
 from dev.setup.tools import GIT, NIX, PULUMI, QEMU, SSH, UV, Machine
+from flakeship.system.files import write
 
 FILE = paths.STATE / "setup.json"
 WATCHED = (GIT, SSH, QEMU, NIX, PULUMI, UV)
@@ -80,4 +81,4 @@ def roots_hold() -> bool:
 
 def save(view: dict[str, str]) -> None:
     """Save the snapshot of a complete set-up."""
-    FILE.write_text(json.dumps(view, indent=1))
+    write(FILE, json.dumps(view, indent=1))

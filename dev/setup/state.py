@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from dev.setup import paths
 from dev.setup.progress import say
 from flakeship.state import choice
+from flakeship.system.files import refuse_links, write
 
 EMBEDDED = "dev"
 """The stack whose Pulumi.dev.yaml is committed."""
@@ -89,17 +89,15 @@ def missing(stack: str, chosen: Backend, env: Mapping[str, str]) -> list[Path]:
 def ensure(stack: str, chosen: Backend, env: Mapping[str, str]) -> None:
     """Make what a stack is missing in .state, readable for its owner alone."""
     for private in (paths.STATE, paths.STACKS, folder(stack)):
+        refuse_links(private)
         private.mkdir(mode=0o700, exist_ok=True)
     if chosen.url:
         paths.BACKEND.mkdir(mode=0o700, exist_ok=True)
     file = passphrase(stack, chosen, env)
     if file and not file.exists():
+        refuse_links(file)
         say(f"passphrase: making {paths.short(file)} for the secrets of the stack {stack}")
-        fresh = file.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as text:
-            text.write(secrets.token_urlsafe(32) + "\n")
-        fresh.replace(file)
+        write(file, secrets.token_urlsafe(32) + "\n")
 
 
 def own_passphrase(env: Mapping[str, str]) -> bool:

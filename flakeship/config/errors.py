@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -12,49 +11,109 @@ from pydantic_core import ErrorDetails
 
 from flakeship.config.server import TARGET
 from flakeship.config.target import TargetSchema
-from flakeship.model.errors import SettingError, did_you_mean
+from flakeship.model.errors import KEY, SettingError, did_you_mean, shown
 from flakeship.model.fields import Model
 
 NAMESPACE = "flakeship:"
 Where = Sequence[str | int]
 
 
-def problem(error: ErrorDetails, model: type[Model], schema: TargetSchema) -> SettingError:
-    """One of pydantic's errors as an error of ours. `model` is that of the whole settings."""
+RULES = {
+    "string_type": "must be text",
+    "string_unicode": "must be text of Unicode characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "too_long": "must have at most {max_length} entries",
+    "string_pattern_mismatch": "is not valid",
+}
+"""What is wrong by pydantic's type of the error, where its own words are those of Python."""
+
+
+def problem(
+    error: ErrorDetails, model: type[Model], schema: TargetSchema, settings: Mapping[str, Any]
+) -> SettingError:
+    """One of pydantic's errors as an error of ours. `model` is that of the whole `settings`."""
     where = [part for part in error["loc"] if part != "[key]"]
-    key = _written(where, schema.name)
-    given = json.dumps(error["input"], default=str)
-    match error["type"]:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    found = SettingError(error["msg"].replace("Input should be", "must be"))
+    match kind:
         case "extra_forbidden":
-            return _unknown(where, model, schema)
+            found = _unknown(where, model, schema)
         case "missing":
-            return SettingError("is missing", code="setting-missing", key=key)
+            found = SettingError(
+                "is missing", code="setting-missing", remedy="see docs/reference/settings.md"
+            )
         case "value_error":
-            what = str(error["ctx"]["error"])
-            name, _, rest = what.partition(": ")
-            if rest and not where:  # a rule of the whole stack begins with the key it is about
-                return SettingError(rest, key=key + name)
-            return SettingError(what, key=key)
+            found = SettingError(str(context["error"]))
+        case "wrong":
+            found = SettingError(
+                context["what"], allowed=context["allowed"], remedy=context["remedy"]
+            )
+            if context["at"]:
+                where.append(context["at"])
+                value = value.get(context["at"]) if isinstance(value, Mapping) else None
         case "string_pattern_mismatch":
-            allowed = "lower-case letters, digits and dashes"
-            return SettingError("is not a valid name", key=key, given=given, allowed=allowed)
-    rule = re.sub(r" or instance of \w+", "", error["msg"]).replace("Input should be", "must be")
-    return SettingError(rule, key=key, given=given)
+            found = SettingError(RULES[kind], allowed=_titles(model)[context["pattern"]])
+        case _ if kind in RULES:
+            found = SettingError(RULES[kind].format(**context))
+    if kind not in {"extra_forbidden", "missing"} and not context.get("hide"):
+        found.given = shown(json.dumps(value, default=str, ensure_ascii=False))
+    found.key = shown(_written(where, schema.name), KEY)
+    found.of = names(settings, where)
+    return found
+
+
+def names(settings: object, where: Where) -> str:
+    """What the numbers in a key stand for: `server web, port 80`."""
+    found = []
+    for key, part in zip(["", *where], where, strict=False):
+        try:
+            settings = settings[part]  # type: ignore[index]
+        except (LookupError, TypeError):
+            break
+        name: object = settings if key == "ports" else None
+        if isinstance(settings, Mapping):
+            name = settings.get("name", settings.get("port"))
+        if isinstance(part, int) and isinstance(name, (str, int)) and not isinstance(name, bool):
+            found.append(f"{str(key).removesuffix('s')} {shown(str(name), 40)}")
+    return ", ".join(found)
+
+
+def _titles(kind: Any) -> dict[str, str]:  # noqa: ANN401
+    """What each pattern in a model or a type allows, in words."""
+    found: dict[str, str] = {}
+    parts: list[Any] = [kind]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, FieldInfo):
+            patterns = (getattr(each, "pattern", None) for each in part.metadata)
+            found |= {pattern: part.title or "" for pattern in patterns if pattern}
+            parts.append(part.annotation)
+        elif isinstance(part, type) and issubclass(part, Model):
+            parts += part.model_fields.values()
+        else:
+            parts += (*get_args(part), *getattr(part, "__metadata__", ()))
+    return found
 
 
 def _unknown(where: Where, model: type[Model], schema: TargetSchema) -> SettingError:
     parent = _model_at(model, where[:-1])
-    key, given = _written(where, schema.name), str(where[-1])
+    given = str(where[-1])
     if new := parent.renamed.get(given):
         return SettingError(
-            "is a key of an earlier version", code="setting-renamed", key=key, remedy=f"write {new}"
+            "is a key of an earlier version", code="setting-renamed", remedy=f"write {new}"
         )
     known = _by_key(parent)
     if TARGET in known and given in _by_key(_model_at(parent, [TARGET])):
         return SettingError(
             f"belongs to the target {schema.name}",
             code="setting-moved",
-            key=key,
             remedy=f"put it into the block `{schema.name}:` beside it",
         )
     allowed = [schema.name if each == TARGET else each for each in sorted(known)]
@@ -62,9 +121,8 @@ def _unknown(where: Where, model: type[Model], schema: TargetSchema) -> SettingE
     return SettingError(
         "there is no such key",
         code="setting-unknown",
-        key=key,
         allowed="" if near else ", ".join(allowed),
-        remedy=near,
+        remedy=near or ("" if allowed else "remove it: there are none here"),
     )
 
 

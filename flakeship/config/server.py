@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from flakeship.model.checks import Check
-from flakeship.model.fields import Model, Name
-from flakeship.model.ports import Port, tcp_numbers, with_ssh
+from flakeship.model.fields import Model, Name, NoWord, Whole, whole, wrong
+from flakeship.model.ports import SSH, Port, tcp_numbers, with_ssh
 
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
 
+ONCE = "remove or rename all but one"
 UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
 
 
 def _mebibytes(value: object) -> object:
-    if isinstance(value, str):
-        if size := re.fullmatch(r"\s*(\d+)\s*([MGT])(?:iB)?", value):
-            return int(size[1]) * UNITS[size[2]]
-        if not re.fullmatch(r"\s*-?\d+\s*", value):
-            raise ValueError(
-                "must be a size: a number with M, G or T, or a plain number of MiB, such as 2G, "
-                f"2048M or 2048, got {json.dumps(value)}"
-            )
-    return value
+    size = re.fullmatch(r"([0-9]+)\s*([MGT])(?:iB)?", value) if isinstance(value, str) else None
+    try:
+        number = whole(size[1] if size else value)
+    except PydanticCustomError as error:
+        allowed = "a number with M, G or T, or a plain number of MiB, such as 2G, 2048M or 2048"
+        remedy = str((error.context or {})["remedy"])
+        raise wrong("must be a size", allowed=allowed, remedy=remedy) from None
+    return number * UNITS[size[2]] if size and isinstance(number, int) else number
 
 
 def _port(value: object) -> object:
-    alone = isinstance(value, (int, float, str)) and not isinstance(value, bool)
-    return {"port": value} if alone else value
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        return {"port": value} | ({"protocol": "ssh"} if value in (SSH, str(SSH)) else {})
+    return value
 
 
 def present(value: object) -> object:
@@ -45,11 +46,23 @@ def present(value: object) -> object:
 
 Size = Annotated[
     int,
-    BeforeValidator(_mebibytes),
     Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
+    BeforeValidator(_mebibytes),
 ]
-Owner = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}(:[a-z_][a-z0-9_-]{0,31})?$")]
-DiskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+DiskName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9-]{0,15}$",
+        title="up to 16 lower-case letters, digits and dashes, first a letter",
+    ),
+]
+Owner = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z_][a-z0-9_-]{0,31}(:[a-z_][a-z0-9_-]{0,31})?$",
+        title="a user, or a user and a group with a colon between them",
+    ),
+]
 Ports = list[Annotated[Port, BeforeValidator(_port)]]
 
 
@@ -60,9 +73,11 @@ class DataDisk(Model):
     """Its size. It can grow, also while a machine has it, and never shrinks."""
     owner: Owner = "root"
     """Who owns the empty directory that a new disk is: a user of the host, or `user:group`."""
-    mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = "0755"
+    mode: Annotated[
+        str, Field(pattern=r"^0?[0-7]{3}$", title="three octal digits in quotes, such as 0750")
+    ] = "0755"
     """The mode of that directory, octal and quoted."""
-    keep_snapshots: Annotated[int, Field(ge=0, le=100)] = 1
+    keep_snapshots: Annotated[int, Field(ge=0, le=100), Whole] = 1
     """How many later releases a snapshot survives that was taken before a release got the disk."""
 
 
@@ -84,11 +99,11 @@ class Server(Model, Generic[OptionsT]):
 
     name: Name
     """The name that users know."""
-    host: str = ""
+    host: NoWord = ""
     """Its NixOS configuration; empty: the stack's."""
-    count: Annotated[int, Field(ge=1, le=100)] = 1
+    count: Annotated[int, Field(ge=1, le=100), Whole] = 1
     """How many servers. More than one are named `<name>-1` and so on."""
-    vcpus: Annotated[int, Field(ge=1, le=256)] = 2
+    vcpus: Annotated[int, Field(ge=1, le=256), Whole] = 2
     """The processors; on a cloud the least that the flavor has."""
     memory: Size = 512
     """The memory; on a cloud the least that the flavor has."""
@@ -97,7 +112,9 @@ class Server(Model, Generic[OptionsT]):
     ports: Ports = []
     """The ports that may listen. Nothing else may, and the firewall must allow exactly these. Port
     22 is always declared."""
-    data_disks: dict[DiskName, Annotated[DataDisk, BeforeValidator(_data_disk)]] = {}
+    data_disks: Annotated[
+        dict[DiskName, Annotated[DataDisk, BeforeValidator(_data_disk)]], Field(max_length=100)
+    ] = {}
     """Disks that outlive releases and move with the cutover, by name: up to 16 lower-case letters,
     digits and dashes, first a letter."""
     checks: list[Check] = []
@@ -137,35 +154,41 @@ class Server(Model, Generic[OptionsT]):
 AnyServer = Server[Any]
 
 
-def refuse_duplicates(kind: str, values: Iterable[object]) -> None:
-    """Raise ValueError where a value is given twice."""
+def refuse_duplicates(kind: str, values: Iterable[object], at: str) -> None:
+    """Refuse a value that is given twice below the key `at`."""
     twice = [str(value) for value, count in Counter(values).items() if count > 1]
     if twice:
-        raise ValueError(f"{kind} {', '.join(twice)} is given more than once")
+        raise wrong(f"{kind} {', '.join(twice)} is given more than once", at=at, remedy=ONCE)
 
 
 def validate_ports(ports: list[Port], checks: list[Check], *, data_disks: bool) -> None:
-    """Raise ValueError for duplicates, and where ports, checks and data disks do not fit."""
+    """Refuse duplicates, and ports, checks and data disks that do not fit each other."""
     labels = [port.label for port in with_ssh(ports)]
-    refuse_duplicates("port", labels)
-    refuse_duplicates("check", [check.name for check in checks])
+    refuse_duplicates("port", labels, "ports")
+    refuse_duplicates("check", [check.name for check in checks], "checks")
     need_data = [f"port {port.label}" for port in ports if port.needs_data]
-    named = [*need_data, *(f"check {check.name}" for check in checks if check.needs_data)]
-    if named and not data_disks:
-        raise ValueError(f"{', '.join(named)}: needsData is true, but the server has no data disk")
+    for key, named in (
+        ("ports", need_data),
+        ("checks", [f"check {check.name}" for check in checks if check.needs_data]),
+    ):
+        if named and not data_disks:
+            what = f"{', '.join(named)}: needsData is true, but the server has no data disk"
+            raise wrong(what, at=key, remedy="give it one by dataDisks")
     for check in checks:
         if check.port and check.port not in tcp_numbers(with_ssh(ports)):
-            raise ValueError(_not_declared(check.name, check.port, ports))
+            raise _not_declared(check.name, check.port, ports)
         if f"port {check.port}" in need_data and not check.needs_data:
-            raise ValueError(f"check {check.name} uses port {check.port}: set its needsData too")
+            uses = f"check {check.name} uses TCP port {check.port}"
+            raise wrong(f"{uses}, which needs data", at="checks", remedy="set its needsData too")
 
 
-def _not_declared(check: str, number: int, ports: list[Port]) -> str:
-    uses = f"check {check} uses TCP port {number}"
+def _not_declared(check: str, number: int, ports: list[Port]) -> PydanticCustomError:
     spans = [(port.transport, *port.numbers) for port in ports if port.numbers]
     around = {transport for transport, first, last in spans if first <= number <= last}
+    but = "which is not declared"
     if "tcp" in around:
-        return f"{uses}, which is declared in a range alone: declare it as a port, too"
-    if "udp" in around:
-        return f"{uses}, but only UDP port {number} is declared"
-    return f"{uses}, which is not declared"
+        but = "which is declared in a range alone"
+    elif "udp" in around:
+        but = f"but only UDP port {number} is declared"
+    what = f"check {check} uses TCP port {number}, {but}"
+    return wrong(what, at="checks", remedy="declare it as a port of its own in ports")

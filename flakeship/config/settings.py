@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from flakeship.config.errors import NAMESPACE, problem
+from flakeship.config.errors import NAMESPACE, names, problem
 from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
 from flakeship.config.target import TargetSchema
+from flakeship.config.text import hidden_line, reference, structured
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError
-from flakeship.model.fields import Model
+from flakeship.model.fields import Model, NoWord, Text, Whole, Word, wrong
 from flakeship.model.flake import FlakeReference, is_file
+
+MOST_SERVERS = 100  # of a stack
+MOST_PROBLEMS = 50  # that one error has: of a list of anything each element is one
 
 
 class TargetOptions(Model):
@@ -46,34 +49,36 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         "rollbackWindow": "standbyReleases",
     }
 
-    flake: str
+    flake: Annotated[Text, AfterValidator(reference)]
     """The flake: a directory, maybe with a query (`./servers`, `./?dir=servers`,
     `./servers?submodules=1`), or any flake reference. It has an attribute
     `flakeship.<host>.<variant>`."""
-    host: str
+    host: Word
     """The NixOS configuration in the flake."""
-    variant: str = ""
+    variant: NoWord = ""
     """The image format of the host; empty: the target's own."""
-    target: str = "local"
+    target: Text = "local"
     """Where images and servers live."""
-    servers: list[Server[OptionsT]]
+    servers: Annotated[list[Server[OptionsT]], Field(max_length=MOST_SERVERS)]
     """The servers. Empty: the stack publishes images alone, where its target supports that."""
-    retain_releases: Annotated[int, Field(ge=1, le=100)] = 3
+    retain_releases: Annotated[int, Field(ge=1, le=100), Whole] = 3
     """How many verified releases stay in the ledger with their images, the running one included."""
-    standby_releases: Annotated[int, Field(ge=0, le=20)] = 1
+    standby_releases: Annotated[int, Field(ge=0, le=20), Whole] = 1
     """How many older releases stay running besides the newest, where the target supports that;
     less than `retainReleases`."""
-    release: str = ""
+    release: Text = ""
     """A release of the ledger to roll back to, by name. The flake is not evaluated then."""
-    authorized_keys: list[str] = []
+    authorized_keys: list[Annotated[str, AfterValidator(hidden_line)]] = []
     """The public keys that go into the image, or files of them. Empty: the key of this directory,
     `.state/id_ed25519.pub`."""
     allow_import_from_derivation: Annotated[bool, BeforeValidator(_flag)] = False
     """Whether evaluating the flake, and so a preview, may build (import from derivation)."""
-    identity: str = ""
+    identity: Text = ""
     """The private key file that the checks log in with. Needed with `authorizedKeys` unless
     ssh-agent holds the key."""
-    boot_timeout: Annotated[int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})] = 300
+    boot_timeout: Annotated[
+        int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"}), Whole
+    ] = 300
     """The time until a server answers SSH and its system has started."""
     options: Annotated[TargetT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
@@ -93,19 +98,24 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     @model_validator(mode="after")
     def consistent(self) -> Settings[TargetT, OptionsT]:
         """No two servers share a name or a port of the workstation, and named files are there."""
-        refuse_duplicates("servers: the name", [server.name for server in self.instances])
+        if len(self.instances) > MOST_SERVERS:
+            most = f"must be at most {MOST_SERVERS} servers, and these are {len(self.instances)}"
+            raise wrong(most, at="servers")
+        refuse_duplicates("the name", [server.name for server in self.instances], "servers")
         refuse_duplicates(
-            "servers: the host port",
+            "the host port",
             [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
+            "servers",
         )
         flake = FlakeReference.parse(self.flake)
         if flake.is_directory:
-            raise ValueError(f"flake: {self.flake} is a directory: write ./{self.flake}")
+            raise wrong("is a directory", at="flake", remedy=f"write ./{self.flake}")
         if flake.folder is not None and not is_file(str(flake.folder), "flake.nix"):
-            shown = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
-            raise ValueError(f"flake: there is no flake.nix in {shown}")
+            folder = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
+            what = f"there is no flake.nix in {folder}"
+            raise wrong(what, at="flake", remedy="name its directory")
         if self.identity and not is_file(self.identity):
-            raise ValueError(f"identity: there is no file {self.identity}")
+            raise wrong("there is no such file", at="identity", remedy="name a private key file")
         return self
 
 
@@ -133,16 +143,9 @@ def read(
                     key=key,
                     remedy="set it without --secret, and let the server fetch its own secrets",
                 )
-            given[key.removeprefix(NAMESPACE)] = _structured(text)
+            given[key.removeprefix(NAMESPACE)] = structured(key, text)
     schema = find(str(given.get("target", "local")))
     return validated(given, schema, targets), schema
-
-
-def _structured(text: str) -> object:
-    if text.startswith(("[", "{")):
-        with contextlib.suppress(json.JSONDecodeError):
-            return json.loads(text)
-    return text
 
 
 def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -> AnySettings:
@@ -151,6 +154,13 @@ def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -
     def with_block(keys: dict[str, Any], where: str = "") -> dict[str, Any]:
         own = {}
         for key, value in keys.items():
+            if key == TARGET:
+                raise SettingError(
+                    "there is no such key",
+                    code="setting-unknown",
+                    key=f"{NAMESPACE}{where}{key}",
+                    remedy=f"write {schema.name}",
+                )
             if key not in targets or key == schema.name:
                 own[TARGET if key == schema.name else key] = value
             elif value != {}:  # Pulumi.yaml gives every stack the empty blocks of all targets
@@ -158,6 +168,7 @@ def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -
                     f"is a block of the target {key}, and this stack's is {schema.name}",
                     code="setting-other-target",
                     key=f"{NAMESPACE}{where}{key}",
+                    remedy=f"remove it, or set flakeship:target to {key}",
                 )
         return own
 
@@ -171,7 +182,8 @@ def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -
     try:
         found: AnySettings = model.model_validate(stack, by_name=False)
     except ValidationError as error:
-        problems = [problem(each, model, schema) for each in error.errors()]
+        found_wrong = error.errors(include_url=False)[:MOST_PROBLEMS]
+        problems = [problem(each, model, schema, stack) for each in found_wrong]
     else:
         found.options.check(found.servers)
         problems = list(_unsupported(found, schema))
@@ -181,10 +193,16 @@ def validated(given: dict[str, Any], schema: TargetSchema, targets: list[str]) -
 
 
 def _unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[SettingError]:
-    def refuse(key: str, what: str, remedy: str = "") -> SettingError:
-        return SettingError(what, code="setting-unsupported", key=NAMESPACE + key, remedy=remedy)
-
     can, name = schema.features, schema.name
+    known = {"servers": [vars(server) for server in settings.servers]}
+
+    def refuse(key: str, what: str, remedy: str = "remove it") -> SettingError:
+        code = "setting-unsupported"
+        error = SettingError(what, code=code, key=NAMESPACE + key, remedy=remedy)
+        where = [int(part) if part.isdigit() else part for part in re.findall(r"\w+", key)]
+        error.of = names(known, where)
+        return error
+
     checks: dict[str, Sequence[Check]] = {}
     for number, server in enumerate(settings.servers):
         where = f"servers[{number}]"
@@ -204,11 +222,12 @@ def _unsupported(settings: AnySettings, schema: TargetSchema) -> Iterator[Settin
         if taken := sorted({check.name for check in found} & schema.checks):
             yield refuse(key, f"{', '.join(taken)} is the name of a built-in check", "rename it")
     if not settings.servers and not can.no_servers:
-        yield refuse("servers", f"the target {name} needs at least one server")
+        yield refuse("servers", f"the target {name} needs at least one server", "add one")
     standby = settings.standby_releases
     if can.standby and standby >= settings.retain_releases:
         more = f"retainReleases must be at least {standby + 1}"
-        yield refuse("standbyReleases", f"{standby} older releases stay running, so {more}")
+        what = f"{standby} older releases stay running, so {more}"
+        yield refuse("standbyReleases", what, "raise retainReleases, or lower it")
     # Pulumi.yaml gives every stack its defaults, so the default cannot be told from a setting
     if not can.standby and standby != 1:
         yield refuse("standbyReleases", f"the target {name} keeps no older machine running")

@@ -8,7 +8,19 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from flakeship.model.fields import Model, Name, PortNumber
+from flakeship.model.errors import shown
+from flakeship.model.fields import (
+    Decimal,
+    Model,
+    Name,
+    PortNumber,
+    Raw,
+    Script,
+    Text,
+    Whole,
+    refuse_unused,
+    wrong,
+)
 
 BUILT_IN = frozenset(
     {
@@ -34,11 +46,12 @@ FINGERPRINT = re.compile(r"sha256:([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE
 def _headers(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise ValueError(f"{name[:80]!r} is not the name of a header")
-        if not re.fullmatch(r"[\t -~]*", text):
-            raise ValueError(f"the value of {name} has characters that a header cannot have")
+            raise wrong(f"{shown(name)} is not the name of a header")
+        if not re.fullmatch(r"[ -~]*", text):
+            raise wrong(f"the value of {name} has characters that a header cannot have")
         if name.lower() in OWN_HEADERS:
-            raise ValueError(f"{name} is set by the request itself; the name of the site is `host`")
+            what = f"{name} is set by the request itself"
+            raise wrong(what, remedy="the name of the site is `host`")
     return value
 
 
@@ -48,12 +61,14 @@ def _certificate(value: str) -> str:
 
         try:
             ssl.create_default_context(cadata=value)
-        except ssl.SSLError as error:
-            raise ValueError(f"the certificate cannot be read: {error.reason or error}") from error
+        except (ssl.SSLError, TypeError) as error:  # TypeError: not ASCII
+            why = getattr(error, "reason", None) or "it must be PEM text"
+            raise wrong(f"the certificate cannot be read: {why}") from error
     elif value not in ("trusted", "any") and not FINGERPRINT.fullmatch(value):
-        raise ValueError(
-            "must be trusted, any, sha256: with the certificate's fingerprint (64 hexadecimal "
-            "digits), or the PEM text of the authority that signs it"
+        raise wrong(
+            "is not what a certificate can be",
+            allowed="trusted, any, sha256: with the certificate's fingerprint (64 hexadecimal "
+            "digits), or the PEM text of the authority that signs it",
         )
     return value
 
@@ -65,7 +80,7 @@ class Check(Model):
 
     name: Name
     """Its name in the evidence. The names of built-in checks are reserved."""
-    run: str = ""
+    run: Script = ""
     """A command on the server, which passes with exit code 0."""
     http: PortNumber | None = None
     """A declared port, which passes when `path` answers with `status` and with `contains`."""
@@ -80,19 +95,21 @@ class Check(Model):
     ] = ""
     """The site that `http` and `https` ask for, and whose name the certificate has to have; empty:
     the address."""
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
+    headers: Annotated[dict[Text, Text], AfterValidator(_headers)] = {}
     """Further headers of the request of `http` and `https`. They are not secret."""
     certificate: Annotated[str, AfterValidator(_certificate)] = "trusted"
     """What the certificate of `https` must be: `trusted` (for `host`, by the authorities that the
     workstation trusts), `any`, `sha256:` with its fingerprint, or the PEM text of the authority
     that has signed it for `host`."""
-    status: Annotated[int, Field(ge=100, le=599)] = 200
+    status: Annotated[int, Field(ge=100, le=599), Whole] = 200
     """The HTTP status that `http` and `https` expect."""
-    send: str = ""
+    send: Raw = ""
     """What `tcp` sends; empty: nothing."""
-    contains: str = ""
+    contains: Raw = ""
     """What the answer of `http`, `https` or `tcp` must contain; empty: anything."""
-    timeout: Annotated[float, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})] = 10
+    timeout: Annotated[
+        float, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"}), Decimal
+    ] = 10
     """A command must end in this time; a port is tried again until then."""
     needs_data: bool = False
     """Whether it passes only with the data disks, which are attached at the cutover."""
@@ -116,25 +133,17 @@ class Check(Model):
     def _one_kind(self) -> Check:
         given = {name for name in self.model_fields_set if getattr(self, name) is not None}
         if self.name in BUILT_IN or self.name.startswith("port-"):
-            raise ValueError(f"{self.name} is the name of a built-in check")
+            raise wrong(f"{self.name} is the name of a built-in check", remedy="rename it")
         if len(given & KINDS.keys()) != 1:
-            raise ValueError(
-                f"check {self.name} needs exactly one of run (a command), http, https and tcp (a "
-                "port)"
-            )
+            raise wrong("needs exactly one of run (a command), http, https and tcp (a port)")
         (kind,) = given & KINDS.keys()
         if kind == "run" and not self.run.strip():
-            raise ValueError(f"check {self.name}: run is empty, and would always pass")
+            raise wrong("must be a command: an empty one would always pass", at="run")
         used = {"name", "timeout", "needs_data", kind} | KINDS[kind]
-        if unused := sorted(given - used):
-            names = ", ".join(type(self).model_fields[name].alias or name for name in unused)
-            keys = ", ".join(sorted(KINDS[kind] | {"timeout", "needsData"}))
-            raise ValueError(
-                f"check {self.name}: {names}: not used by a check with {kind}, which has {keys}"
-            )
+        keys = ", ".join(sorted(KINDS[kind] | {"timeout", "needsData"}))
+        refuse_unused(self, sorted(given - used), f"a check with {kind}", allowed=keys)
         if kind == "https" and self.names_site and not self.host:
-            raise ValueError(
-                f"check {self.name}: https needs host, the name that the certificate is for (or "
-                "certificate: any, or its fingerprint)"
-            )
+            what = "is missing: https needs the name that the certificate is for"
+            remedy = "give it, or certificate: any, or its fingerprint"
+            raise wrong(what, at="host", remedy=remedy)
         return self

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def parse(kind: type[T], text: str) -> T:
     """Read a value that `dump` wrote. Raises pydantic's ValidationError for anything else."""
-    return TypeAdapter(kind).validate_json(text)
+    return TypeAdapter(kind).validate_json(text, strict=True)
 
 
 def faults(error: ValidationError) -> list[str]:

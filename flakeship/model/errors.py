@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
+from flakeship.model.text import HIDDEN, LINE, VALUE, cut, lines, one_line
+
+KEY = 160  # characters of a key: it may hold names of the user's
+SHOWN = 20  # settings that are wrong at the same time
+
 
 @dataclass(eq=False, repr=False)
 class FlakeshipError(Exception):
-    """A failure that a user can act on; it is shown as a message, never as a traceback."""
+    """A failure that a user can act on; it is shown as a message, never as a traceback.
+
+    Its fields may hold what others wrote: in the message `key` and `given` are cut and in one line,
+    and nothing obeys a terminal.
+    """
 
     what: str  # is wrong, without a final full stop
     _: KW_ONLY
@@ -25,23 +34,41 @@ class FlakeshipError(Exception):
         self.code = self.code or type(self).code or "failed"
         self.details = tuple(self.details)
 
+    @property
+    def place(self) -> str:
+        """The key as the message has it."""
+        return self.key
+
     def __str__(self) -> str:
-        """`key: what, got given; allowed: allowed. Remedy`, and the details below."""
-        sentence = f"{self.key}: {self.what}" if self.key else self.what
+        """`key: what, got given; allowed: allowed. Remedy`, and the details below.
+
+        Any of it may come from a guest, a server or a flake: it is cleaned and cut here.
+        """
+        what = one_line(self.what, LINE)
+        sentence = f"{shown(self.place, 2 * KEY)}: {what}" if self.key else what
         if self.given:
-            sentence += f", got {self.given}"
+            sentence += f", got {shown(self.given)}"
         if self.allowed:
             sentence += f"; allowed: {self.allowed}"
         if self.remedy:
             sentence += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
-        return "\n".join([sentence, *self.details])
+        return lines("\n".join([sentence, *self.details]))
 
 
 class SettingError(FlakeshipError):
-    """One setting is wrong. `file` is the stack's file, where it is known."""
+    """One setting is wrong. `file` is the stack's file, where it is known.
+
+    `of` names what the numbers in the key stand for: `server web, port 80`.
+    """
 
     code = "setting-invalid"
     file = ""
+    of = ""
+
+    @property
+    def place(self) -> str:
+        """The key, and what it belongs to."""
+        return f"{self.key} ({self.of})" if self.of else self.key
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -49,7 +76,7 @@ class SettingError(FlakeshipError):
 
 
 class SettingsError(FlakeshipError):
-    """Several settings are wrong: `problems` has them, one line each."""
+    """Several settings are wrong: `problems` has them, one line each, and shows the first ones."""
 
     code = "settings-invalid"
 
@@ -58,7 +85,9 @@ class SettingsError(FlakeshipError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.problems))
+        more = len(self.problems) - SHOWN
+        rest = [f"and {more} more"] if more > 0 else []
+        return "\n".join([*map(str, self.problems[:SHOWN]), *rest])
 
 
 @dataclass(eq=False, repr=False)
@@ -68,6 +97,16 @@ class CommandError(FlakeshipError):
     code = "command-failed"
     exit_code: int | None = None  # None: it did not end by itself
     stderr: str = ""
+
+
+def shown(text: str, most: int = VALUE) -> str:
+    """A value in one line: what a terminal would obey is written out, as `\\x1b[2J` is here."""
+    seen = (c if c.isprintable() and not HIDDEN.match(c) else _escape(c) for c in text[:most])
+    return cut("".join(seen) + text[most:], most)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def did_you_mean(given: str, existing: Iterable[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flakeship.model.text import one_line
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -13,7 +15,10 @@ class CheckResult:
     name: str
     passed: bool
     milliseconds: int
-    detail: str
+    detail: str  # a guest's or a server's words: cleaned, and cut
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", one_line(self.detail))
 
 
 @dataclass(frozen=True)

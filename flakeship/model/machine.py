@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from flakeship.model.release import Release
+
+SERVER = r"[a-z][a-z0-9-]{0,39}"
+PATTERN = rf"^({SERVER})-([0-9a-z]{{1,8}})-([0-9a-z]{{1,4}})$"
+ServerName = Annotated[str, Field(pattern=rf"^{SERVER}$")]
+MachineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 
 
 @dataclass(frozen=True)
@@ -22,9 +31,12 @@ class MachineId:
 
     @classmethod
     def parse(cls, text: str) -> MachineId:
-        """The identity behind a machine's name; server names may have dashes, the rest has none."""
-        server, release, shape = text.rsplit("-", 2)
-        return cls(server, release, shape)
+        """The identity behind a machine's name; of no server where the text is no such name.
+
+        Server names may have dashes, the rest has none.
+        """
+        found = re.fullmatch(PATTERN, text)
+        return cls(*found.groups()) if found else cls("", "", "")
 
     def __str__(self) -> str:
         return f"{self.server}-{self.release}-{self.shape}"

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from flakeship.model.fields import Cidr, Model, PortNumber
+from flakeship.model.fields import Cidr, Decimal, Model, PortNumber, refuse_unused, wrong
 
 SSH = 22
 
@@ -42,9 +42,10 @@ class Port(Model):
     protocol: Protocol = "tcp"
     """The protocol that has to answer; `https` with any certificate. UDP is verified on the server
     alone, because a UDP service need not answer."""
-    timeout: Annotated[
-        float | None, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"})
-    ] = None
+    timeout: (
+        Annotated[float, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"}), Decimal]
+        | None
+    ) = None
     """How long it may take to answer after the system has started; 10 s without it."""
     needs_data: bool = False
     """Whether it answers only with the data disks, which are attached at the cutover."""
@@ -93,22 +94,24 @@ class Port(Model):
         if isinstance(value, dict) and isinstance(text := value.get("port"), str):
             found = RANGE.fullmatch(text.strip())
             if found and "last" not in value:
-                return value | {"port": int(found[1]), "last": int(found[2])}
+                return value | {"port": found[1], "last": found[2]}
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Port:
         """A number, a range or a process, with the keys that are used for it."""
         if bool(self.port) == bool(self.process):
-            raise ValueError("needs exactly one of port (a number or a range) and process")
+            raise wrong("needs exactly one of port (a number or a range) and process")
         if self.last is not None and self.last <= self.port:
-            raise ValueError(f"port: {self.port}-{self.last} is no range: the last must be larger")
+            what = f"{self.port}-{self.last} is no range"
+            raise wrong(what, at="port", remedy="the last number must be larger than the first")
         if self.host_port and self.protocol == "udp":
-            raise ValueError("hostPort: port forwarding supports TCP only")
+            raise wrong("must not be given for UDP: TCP alone is forwarded", at="hostPort")
         if self.label == str(SSH) and self.protocol not in ("ssh", "tcp"):
-            raise ValueError(f"protocol: port {SSH} is that of SSH, which every check needs")
+            raise wrong(f"must be ssh: the checks log in at port {SSH}", at="protocol")
         if self.label == str(SSH) and self.needs_data:
-            raise ValueError(f"needsData: port {SSH} must answer before there are data disks")
+            what = f"must be false: port {SSH} answers before there are data disks"
+            raise wrong(what, at="needsData")
         if not self.fixed:
             self._refuse_unused()
         return self
@@ -118,11 +121,10 @@ class Port(Model):
         used = {"last", "protocol", "allow_from"} if self.port else {"protocol"}
         fields = ("last", "host_port", "allow_from", "needs_data", "timeout")
         given = [name for name in fields if name not in used and getattr(self, name)]
-        if given:
-            names = ", ".join(type(self).model_fields[name].alias or name for name in given)
-            raise ValueError(f"{names}: not used for {kind}: remove it, or declare one number")
+        refuse_unused(self, given, kind, remedy="remove it, or declare one number")
         if self.protocol not in ("tcp", "udp"):
-            raise ValueError(f"protocol: {kind} has tcp or udp: nothing there has to answer")
+            what = f"must be tcp or udp for {kind}: nothing there has to answer"
+            raise wrong(what, at="protocol")
 
 
 def with_ssh(ports: list[Port]) -> list[Port]:

@@ -6,32 +6,34 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.fields import Number, Word
 
 Format = Literal["qcow2", "raw", "raw.zst", "vma.zst", "netboot"]
 Firmware = Literal["bios", "uefi", "hybrid"]
 
 # A flake may be anybody's: what it says goes into paths, command lines and ssh_config. A title says
 # in an error message what is allowed.
-Word = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
-        title="up to 63 letters, digits, dots, dashes and underscores, first a letter or a digit",
-    ),
+Line = Annotated[
+    str, Field(pattern=r"^[ -~]{0,100}$", title="one line of up to 100 characters of ASCII")
 ]
-Line = Annotated[str, Field(pattern=r"^[ -~]*$", title="one line of ASCII")]
 StorePath = Annotated[
     str,
     Field(
-        pattern=r"^/nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]+$",
+        # the longest name that Nix allows has 211 characters
+        pattern=r"^/nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]{1,211}$",
         title="a path directly below /nix/store",
     ),
 ]
-Below = Annotated[str, Field(pattern=r"^([.]|[!-,0-~-][ -,0-~.-]*(/[!-,0-~-][ -,0-~.-]*)*)$")]
-MiB = Annotated[int, Field(ge=1, title="a whole number from 1")]
+PART = "[!-,0-~-][ -,0-~.-]{0,254}"  # the name of a file, which does not begin with a dot
+BELOW = f"{PART}(/{PART}){{0,7}}"
+Below = Annotated[str, Field(pattern=rf"^([.]|{BELOW})$")]
+# `<host>-<8 characters of a hash>`; empty where a run of the first version told none
+ReleaseName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,71})?$")]
+LARGEST = 64 * 1024 * 1024  # MiB: 64 TiB, as settings have it
+MiB = Annotated[int, Field(ge=1, le=LARGEST, title=f"a whole number from 1 to {LARGEST}"), Number]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Manifest:
         tuple[Below, ...],
         Field(
             min_length=1,
-            title="one or more paths below `out`, in which no part begins with a dot",
+            max_length=16,
+            title="1 to 16 paths below `out`, in which no part begins with a dot",
             description="The image's files, as paths below `out`; `.` where the output itself is "
             "the file.",
         ),
@@ -74,7 +77,7 @@ class Manifest:
     disk: Annotated[
         MiB | Literal["auto"],
         Field(
-            title="a whole number from 1, or auto",
+            title=f"a whole number from 1 to {LARGEST}, or auto",
             description="The virtual size of the image in MiB; `auto` where only the build tells "
             "it.",
         ),
@@ -88,7 +91,7 @@ class Manifest:
         Firmware, Field(description="The firmware that boots the image; `hybrid` is either.")
     ] = "bios"
     agent: Annotated[
-        bool,
+        StrictBool,
         Field(title="true or false", description="Whether the QEMU guest agent is in the image."),
     ] = False
     rebuildable: Annotated[
@@ -130,9 +133,9 @@ class Release(Manifest):
 class File:
     """One file: its path in the store, its size in bytes and its sha512 in hexadecimal."""
 
-    path: str
-    size: int
-    sha512: str
+    path: Annotated[str, Field(pattern=r"^/[ -~]{1,4094}$")]
+    size: Annotated[int, Field(ge=0), Number]
+    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{1,128}$")]
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ class Artifact:
     """The files of a release in the order of its manifest."""
 
     files: tuple[File, ...]
-    disk: int = 0  # the virtual size of the disk in them in MiB, rounded up; 0: none, or unknown
+    # the virtual size of the disk in them in MiB, rounded up; 0: none, or unknown
+    disk: Annotated[int, Field(ge=0), Number] = 0
 
     @property
     def image(self) -> File:

@@ -10,6 +10,7 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.release import Artifact, File, Release
 from flakeship.nix import image_file, store
 from flakeship.nix.store import NIX
+from flakeship.system.files import make_directory
 from flakeship.system.process import run
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def build(request: BuildRequest) -> Artifact:
     when the image is too large.
     """
     release, root = request.release, Path(request.root)
-    root.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(root.parent)
     links = ["--out-link", str(root), "--log-lines", str(LOG_LINES)]
     try:
         run([*NIX, "build", f"{release.drv}^out", *links], stream=True)

@@ -13,20 +13,34 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flakeship.model.errors import FlakeshipError
+from flakeship.model.errors import FlakeshipError, shown
 from flakeship.model.release import Manifest, Release
 
 SCHEMA = 1
 """A change that an earlier reader or an earlier manifest does not allow for raises it."""
+LONGEST = 65536  # characters of a manifest
+FILES = {"netboot": 3}  # a kernel, an initrd and a script; of any other format 1
 
 
 def read(text: str, attribute: str) -> Release:
     """The release of a manifest, which `attribute` names. Raises FlakeshipError if it is wrong."""
+    if len(text) > LONGEST:
+        raise FlakeshipError(
+            f"the manifest has {len(text)} characters",
+            code="manifest-invalid",
+            key=attribute,
+            allowed=f"up to {LONGEST}",
+        )
     try:
         given = TypeAdapter(dict[str, Any]).validate_json(text)
     except ValidationError as error:
-        what = "the manifest is not a JSON object"
-        raise FlakeshipError(what, code="manifest-invalid", key=attribute) from error
+        raise FlakeshipError(
+            "the manifest is not a JSON object",
+            code="manifest-invalid",
+            key=attribute,
+            given=text,
+            remedy="write it by docs/reference/manifest.md",
+        ) from error
     number = given.pop("schema", None)
     if type(number) is not int or number != SCHEMA:
         raise _other_schema(number, attribute)
@@ -34,6 +48,15 @@ def read(text: str, attribute: str) -> Release:
         found = TypeAdapter(Manifest).validate_json(json.dumps(given), strict=True, extra="forbid")
     except ValidationError as error:
         raise _fault(error, attribute) from error
+    files = FILES.get(found.format, 1)
+    if len({*found.files}) != files or len(found.files) != files:
+        raise FlakeshipError(
+            f"files does not fit the format {found.format} (docs/reference/manifest.md)",
+            code="manifest-invalid",
+            key=attribute,
+            given=json.dumps(found.files),
+            allowed=f"{files} different paths" if files > 1 else "1 path",
+        )
     return Release(**vars(found))
 
 
@@ -53,7 +76,7 @@ def schema() -> dict[str, Any]:
 
 def _other_schema(number: object, attribute: str) -> FlakeshipError:
     newer = isinstance(number, int) and number > SCHEMA
-    written = "without a schema" if number is None else f"for schema {json.dumps(number)}"
+    written = "without a schema" if number is None else f"for schema {shown(json.dumps(number))}"
     return FlakeshipError(
         f"the manifest is written {written}, this Flakeship reads schema {SCHEMA}",
         code="manifest-newer" if newer else "manifest-older",
@@ -68,7 +91,7 @@ def _other_schema(number: object, attribute: str) -> FlakeshipError:
 def _fault(error: ValidationError, attribute: str) -> FlakeshipError:
     """What is wrong with the first key that does not fit."""
     first, keys = error.errors()[0], schema()["properties"]
-    name, given = first["loc"][0], json.dumps(first["input"], default=str)
+    name, given = str(first["loc"][0]), json.dumps(first["input"], default=str)
     if name not in keys:
         what, allowed = "is not a key of a manifest", ", ".join(sorted(keys))
     else:
@@ -77,7 +100,7 @@ def _fault(error: ValidationError, attribute: str) -> FlakeshipError:
     if first["type"] == "missing":
         what, given = "is missing in the manifest", ""
     return FlakeshipError(
-        f"{name} {what} (docs/reference/manifest.md)",
+        f"{shown(name)} {what} (docs/reference/manifest.md)",
         code="manifest-invalid",
         key=attribute,
         given=given,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.text import EVIDENCE, cut, lines
 from flakeship.system.files import read, write
 
@@ -130,5 +131,5 @@ def _relevant(text: str) -> Iterable[str]:
 def _kept(file: Path) -> dict[str, Sequence[str]]:
     try:
         return dict(TypeAdapter(dict[str, list[str]]).validate_json(read(file)))
-    except (OSError, ValidationError, UnicodeDecodeError):
+    except (FlakeshipError, ValidationError):  # it is only a memory
         return {}

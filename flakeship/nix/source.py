@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.model.flake import FlakeReference
+from flakeship.model.sizes import MIB
 from flakeship.system.process import Result, run
 
 HEAD = "# branch.oid "
+MOST = 64 * MIB  # of what git lists; nixpkgs has 5
 MAX_NAMES = 5  # files that a warning names
 SUBMODULE = "160000"  # the mode of a submodule in git's index
 STATUS = ["--porcelain=v2", "--branch", "--no-renames", "-z"]
@@ -105,7 +107,8 @@ def _submodules(folder: Path) -> tuple[str, ...]:
 
 def _git(folder: Path, *words: str) -> Result:
     # without the hook that a repository may set for a faster status
-    return run(["git", "-C", folder, "-c", "core.fsmonitor=false", *words], check=False)
+    argv: list[str | Path] = ["git", "-C", folder, "-c", "core.fsmonitor=false", *words]
+    return run(argv, check=False, most=MOST)
 
 
 def _few(names: Sequence[str]) -> str:

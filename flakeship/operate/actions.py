@@ -11,6 +11,7 @@ from flakeship.nix import store
 from flakeship.state.outputs import newer, refuse_first_version
 from flakeship.state.resources import IMAGE, VERIFICATION
 from flakeship.state.stack import Stack, configuration, without_pending
+from flakeship.system import temporary
 from flakeship.system.files import tidy
 from flakeship.targets import registry
 from flakeship.targets.base import Operator, SweepResult, Verified
@@ -95,6 +96,7 @@ def sweep(stack: Stack) -> SweepResult:
             store.drop(str(link))
             removed.append(f"GC root {link.name}")
     tidy(roots)
+    removed += temporary.remove_abandoned()
     return SweepResult(removed, found.left, found.blocking)
 
 

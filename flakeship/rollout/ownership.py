@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from flakeship.system.process import deferred
+from flakeship.system.interrupt import deferred
 
 STACK, NAME, RELEASE = "flakeship_stack", "flakeship_name", "flakeship_release"
 CHECKOUT, TEMPORARY = "flakeship_checkout", "flakeship_temporary"

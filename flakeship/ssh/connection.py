@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
+import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+from contextlib import ExitStack
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.flake import is_file
-from flakeship.ssh import host_keys
+from flakeship.model.sizes import MIB
+from flakeship.ssh import host_keys, log_file
 from flakeship.ssh.login import Login
-from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions, quoted
-from flakeship.system import tcp
+from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
+from flakeship.system import tcp, temporary
 from flakeship.system.backoff import backoff
-from flakeship.system.process import Result, run
+from flakeship.system.process import Result, run, start
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +28,7 @@ UNSIGNED_REMEDY = (
     "confirm or touch the key at each login, start an agent that holds it, or set "
     "flakeship:identity to the file of a key that needs neither"
 )
-IDLE = 60  # seconds after which an unused connection ends by itself
-SOCKET = 60  # characters of a control socket's directory: the whole path has at most 104
+OUTPUT = MIB  # bytes of a pipe that are kept of a command on the machine
 
 
 class UnreachableError(FlakeshipError):
@@ -66,10 +64,10 @@ class HostKeyRefusedError(FlakeshipError):
 class Connection:
     """One login that all commands share (ControlMaster): a handshake costs a slow guest 0.5 s.
 
-    Enter it, then `connect`, then do the rest. Unused forwards do not keep it open.
+    Enter it, then `connect`, then do the rest. It ends with the block, and with this process.
     """
 
-    def __init__(self, endpoint: Endpoint, keys: Sequence[str], idle: int = IDLE) -> None:
+    def __init__(self, endpoint: Endpoint, keys: Sequence[str]) -> None:
         if endpoint.identity and not is_file(endpoint.identity):
             raise FlakeshipError(
                 f"the private key {endpoint.identity} does not exist",
@@ -80,27 +78,23 @@ class Connection:
         self.endpoint = endpoint
         self._destination = f"{endpoint.user}@{endpoint.address}"
         self.keys = list(keys)
-        self.idle = idle
         self.login = Login(-1, "")
         self.banner = ""
 
     def __enter__(self) -> Connection:
-        parent = next(d for d in (tempfile.gettempdir(), "/tmp") if len(d) <= SOCKET)  # noqa: S108
-        self._directory = Path(tempfile.mkdtemp(prefix="flakeship-", dir=parent))
-        known_hosts = self._directory / "known_hosts"
-        known_hosts.write_text(host_keys.known_hosts(self.endpoint.name, self.keys))
-        self._ssh = SshOptions(self.endpoint, self.keys, known_hosts).argv()
-        self._control = self._directory / "control"
-        self._shared = [*self._ssh, "-o", f"ControlPath={quoted(self._control)}"]
-        self._log = self._directory / "log"
+        with ExitStack() as opened:
+            self._directory = opened.enter_context(temporary.directory())
+            known_hosts = self._directory / "known_hosts"
+            known_hosts.write_text(host_keys.known_hosts(self.endpoint.name, self.keys))
+            self._ssh = SshOptions(self.endpoint, self.keys, known_hosts).argv()
+            self._control = self._directory / "control"
+            self._shared = [*self._ssh, "-o", f"ControlPath={self._control}"]
+            self._log = self._directory / "log"
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._control.exists():
-            with suppress(CommandError):  # one that hangs ends by itself, see IDLE
-                end = [*self._shared, "-O", "exit", self.endpoint.address]
-                run(end, check=False, timeout=HANDSHAKE)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._opened.close()
 
     def connect(self, seconds: float) -> None:
         """Log in as soon as the machine answers. Raises one of the errors above.
@@ -145,12 +139,12 @@ class Connection:
         lost connection each command logs in by itself.
         """
         argv = [*self._shared, "-o", "ControlMaster=no", self._destination, command]
-        result = run(argv, stdin=stdin, timeout=timeout, check=check)
+        result = run(argv, stdin=stdin, timeout=timeout, check=check, most=OUTPUT)
         if result.code == FAILED:
             ask = [*self._shared, "-O", "check", self.endpoint.address]
             alive = run(ask, check=False, timeout=HANDSHAKE)
             signal = "a signal ended a command, and SSH is still connected"
-            last = Login(FAILED, self._log.read_text(errors="replace")).error
+            last = Login(FAILED, log_file.text(self._log)).error
             lost = f"the SSH connection was lost: {last}"
             log.warning("%s: %s", self.endpoint.name, lost if alive.code else signal)
         return result
@@ -165,8 +159,11 @@ class Connection:
 
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""
-        file, ssh = self._directory / "log-attempt", [*self._ssh, "-o", "ControlPath=none"]
-        return self._login(file, ssh, f"{user}@{self.endpoint.address}", "true")
+        file = self._directory / "log-attempt"
+        own = ["-o", "ControlPath=none", *log_file.arguments(file)]
+        argv = [*self._ssh, *own, f"{user}@{self.endpoint.address}", "true"]
+        with start(argv, pipes=False, file_size=log_file.MOST) as process:
+            return Login(_exit_code(process), log_file.text(file))
 
     def _listen(self, option: str, target: str = "") -> int:
         (number,) = tcp.free_ports(1)
@@ -193,9 +190,15 @@ class Connection:
         self.banner = reply.first_line
 
     def _log_in(self) -> None:
-        # -f: back when authenticated, with a master that also ends by itself if we are killed
-        master = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={self.idle}", "-fN"]
-        self.login = login = self._login(self._log, [*self._shared, *master], self._destination)
+        # In the foreground: it ends with us. Its log is a file, which no text of the server is in.
+        master = ["-o", "ControlMaster=yes", "-N", *log_file.arguments(self._log)]
+        with ExitStack() as opened:
+            argv = [*self._shared, *master, self._destination]
+            process = opened.enter_context(start(argv, pipes=False, file_size=log_file.MOST))
+            code = self._await_master(process)
+            self.login = login = Login(code, log_file.text(self._log))
+            if code == 0:
+                self._opened.push(opened.pop_all())
         if login.code == 0:
             return
         if login.host_key_refused:
@@ -216,14 +219,18 @@ class Connection:
             )
         raise UnreachableError(login.error)
 
-    def _login(self, file: Path, ssh: Sequence[str], *words: str) -> Login:
-        """Log in, with a log in a file: the master in the background would keep a pipe open."""
-        file.write_text("")  # ssh appends to it
-        try:
-            argv = [*ssh, "-v", "-E", str(file), *words]
-            code = run(argv, timeout=2 * HANDSHAKE, check=False).code
-        except CommandError as error:
-            if error.code == "command-missing":
-                raise
-            code = FAILED
-        return Login(code, file.read_text(errors="replace"))
+    def _await_master(self, process: subprocess.Popen[bytes]) -> int:
+        """0 once it accepts commands, which is when it has authenticated; else its exit code."""
+        for _ in backoff(2 * HANDSHAKE, first=0.005, most=0.05):
+            if self._control.exists():
+                return 0
+            if process.poll() is not None:
+                break
+        return process.poll() or FAILED
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait(2 * HANDSHAKE)
+    except subprocess.TimeoutExpired:
+        return FAILED

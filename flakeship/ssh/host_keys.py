@@ -14,7 +14,7 @@ from flakeship.ssh import public_key
 
 BEGIN = "-----BEGIN SSH HOST KEY KEYS-----"
 END = "-----END SSH HOST KEY KEYS-----"
-KEY = re.compile(r"\b(ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d{3}) +(AAAA[0-9A-Za-z+/]+={0,2})")
+KEY = re.compile(r"\b(ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp[0-9]{3}) +(AAAA[0-9A-Za-z+/]+={0,2})")
 PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 

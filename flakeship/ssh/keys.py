@@ -9,7 +9,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.ssh import public_key
 from flakeship.ssh.options import literal
-from flakeship.system.files import read, write
+from flakeship.system.files import read, refuse_links, write
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
@@ -34,7 +34,7 @@ def directory(stack: str, keys: Sequence[str]) -> Path:
     path = Path(".state", stack, "access")
     file = path / "authorized_keys"
     text = "".join(f"{key}\n" for key in keys)
-    if read(file) != text:
+    if file.is_symlink() or read(file) != text:
         write(file, text)
     return path
 
@@ -62,6 +62,7 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
 def _own_key() -> str:
     public = OWN_KEY.with_suffix(".pub")
     if not OWN_KEY.exists():
+        refuse_links(OWN_KEY)
         OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         public.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])

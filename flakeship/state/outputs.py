@@ -14,6 +14,7 @@ Keys that this version does not have, at the top and in a server, survive its wr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, TypeVar
@@ -22,8 +23,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from flakeship import __version__
 from flakeship.model import codec
-from flakeship.model.errors import FlakeshipError
-from flakeship.model.release import Record
+from flakeship.model.errors import FlakeshipError, shown
+from flakeship.model.fields import NoWord, Number, Text, Word
+from flakeship.model.machine import MachineName, ServerName
+from flakeship.model.release import Record, ReleaseName
 from flakeship.state import first_version
 
 T = TypeVar("T")
@@ -36,13 +39,13 @@ SCHEMA = 1
 class ServerOutput:
     """A server as the last run that verified it left it."""
 
-    target: str
-    machine: str
-    release: str
-    address: str = ""  # where its users find it
-    ports: dict[str, str] = field(default_factory=dict)  # addresses with port by the port's label
-    ssh: str = ""  # a command line for people
-    checks: str = ""
+    target: Word
+    machine: MachineName
+    release: ReleaseName
+    address: Text = ""  # where its users find it
+    ports: dict[Text, Text] = field(default_factory=dict)  # addresses with port by the port's label
+    ssh: Text = ""  # a command line for people
+    checks: Text = ""
     details: Mapping[str, Any] = field(default_factory=dict)  # its target's own
 
     def plain(self) -> dict[str, Any]:
@@ -58,10 +61,10 @@ class StackOutputs:
     schema: int | None = None  # None before the first run, 0 for the first version's
     version: str = ""
     target: str = ""
-    running: dict[str, str] = field(default_factory=dict)
+    running: dict[Word, ReleaseName] = field(default_factory=dict)
     ledger: Annotated[list[Record], Field(alias="releases")] = field(default_factory=list)
-    servers: dict[str, ServerOutput] = field(default_factory=dict)
-    machines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    servers: dict[ServerName, ServerOutput] = field(default_factory=dict)
+    machines: dict[ServerName, list[dict[str, Any]]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
     unknown_of_servers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -71,9 +74,9 @@ class StackOutputs:
 class Header:
     """The output that says who wrote the others."""
 
-    schema: int = 0
-    version: str = ""
-    target: str = ""
+    schema: Annotated[int, Field(ge=0), Number] = 0
+    version: Text = ""
+    target: NoWord = ""
 
 
 KNOWN = ("flakeship", "running", "releases", "servers", "machines")
@@ -144,7 +147,10 @@ def ledger(records: list[Record]) -> list[dict[str, object]]:
 def _unreadable(stack: str, error: Exception) -> FlakeshipError:
     match error:
         case ValidationError():
-            why = codec.faults(error)[0]
+            first = error.errors()[0]
+            pattern = first["type"] == "string_pattern_mismatch"
+            rule = "is nothing that Flakeship writes there" if pattern else first["msg"]
+            why = f"{'.'.join(map(str, first['loc']))}: {rule}, got {given(first['input'])}"
         case ValueError():
             why = str(error)
         case _:
@@ -156,6 +162,11 @@ def _unreadable(stack: str, error: Exception) -> FlakeshipError:
         remedy="Outputs are written by `pulumi up` alone: restore the state from a backup "
         "(`pulumi stack import`)",
     )
+
+
+def given(value: object) -> str:
+    """A value of a state, cut."""
+    return shown(json.dumps(value, default=str, ensure_ascii=False))
 
 
 def newer(stack: str, version: str, why: str) -> FlakeshipError:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.system.files import read
 
 
 def refuse_public(stack: str, secrets: Sequence[str], file: Path, env: Mapping[str, str]) -> None:
@@ -29,7 +30,7 @@ def is_public(file: Path, env: Mapping[str, str]) -> bool:
     """
     if not passphrase(env).startswith("public:"):
         return False
-    return not file.exists() or bool(re.search(r"(?m)^encryptionsalt\s*:", file.read_text()))
+    return not file.exists() or bool(re.search(r"(?m)^encryptionsalt\s*:", read(file)))
 
 
 def passphrase(env: Mapping[str, str]) -> str:
@@ -37,6 +38,6 @@ def passphrase(env: Mapping[str, str]) -> str:
     if "PULUMI_CONFIG_PASSPHRASE" in env:
         return env["PULUMI_CONFIG_PASSPHRASE"]
     try:
-        return Path(env.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")).read_text()
+        return Path(env.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")).read_text(errors="replace")
     except OSError:
         return ""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
+from flakeship.model.sizes import MIB
 from flakeship.state import choice, outputs
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import Kind
@@ -21,6 +22,7 @@ from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
+MOST = 256 * MIB  # of an exported stack
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
@@ -121,7 +123,7 @@ def selected() -> Stack:
     try:
         name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
         choice.own_name(name)
-        exported = json.loads(run(["pulumi", "stack", "export"]).stdout)
+        exported = json.loads(run(["pulumi", "stack", "export"], most=MOST).stdout)
     except CommandError as error:
         if error.exit_code is None:
             raise

@@ -1,20 +1,25 @@
 """Progress and the debug log, on standard error; standard output is for results alone.
 
 A module logs with `logging.getLogger(__name__)`: `info` is a line for the person who waits, `debug`
-is shown with `-v` or FLAKESHIP_LOG=debug. Never log a secret, nor what a guest says uncleaned.
+is shown with `-v` or FLAKESHIP_LOG=debug. Never log a secret. What a guest, a
+server or a flake says is cleaned on its way out, whoever prints it.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
-import re
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, TextIO
+
+from flakeship.model.text import LINE, clean, cut
 
 PLAIN = "%(message)s"
 DEBUG = "%(asctime)s %(name)s: %(message)s"
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_=>c78])")
-CONTROLS = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
 def configure(*, verbose: bool = False) -> None:
@@ -42,11 +47,75 @@ def _debug_wanted() -> bool:
     return os.environ.get("FLAKESHIP_LOG", "").lower() == "debug"
 
 
-def clean(text: str) -> str:
-    """The text without what only controls a terminal: a log must not repaint a reader's screen."""
-    return CONTROLS.sub("", ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+class CleanStream(io.TextIOBase):
+    """A stream whose lines are cleaned and, where `most` is not 0, cut at so many characters."""
+
+    def __init__(self, stream: TextIO, most: int = 0) -> None:
+        self._stream = stream
+        self._most = most
+        self._line = ""
+        self._lock = threading.Lock()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream."""
+        return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """What the stream does with a character that its encoding lacks."""
+        return self._stream.errors
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """The stream's, for what is no text."""
+        return self._stream.buffer
+
+    def fileno(self) -> int:
+        """The stream's."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Write what ends with a newline; the rest waits for its end, or for `flush`."""
+        with self._lock:
+            *lines, rest = f"{self._line}{clean(text)}".split("\n")
+            for line in lines:
+                self._stream.write(f"{self._cut(line)}\n")
+            self._line = rest[: self._most + 1] if self._most else rest
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what has no end yet, too."""
+        with self._lock:
+            line, self._line = self._line, ""
+            self._stream.write(self._cut(line))
+            self._stream.flush()
+
+    def _cut(self, line: str) -> str:
+        return cut(line, self._most) if self._most else line
 
 
-def last_lines(text: str, count: int) -> list[str]:
-    """The last lines that are not blank."""
-    return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+@contextmanager
+def cleaned(*, stdout: bool) -> Iterator[None]:
+    """Clean and cut the lines of standard error, tracebacks too; clean `stdout` where it is text.
+
+    Pulumi's published command plugin stops reading, for good, at a line of 64 KiB.
+    """
+    out, err = sys.stdout, sys.stderr
+    sys.stderr = CleanStream(err, LINE)
+    if stdout:
+        sys.stdout = CleanStream(out)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = out, err

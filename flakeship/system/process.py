@@ -1,22 +1,26 @@
-"""Starts commands, here alone, and lets SIGINT and SIGTERM end ours in the same way."""
+"""Starts commands, here alone. What they write is data: bounded here, cleaned where it is shown."""
 
 from __future__ import annotations
 
 import logging
+import math
+import os
 import re
+import resource
 import shlex
 import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from flakeship.model.errors import CommandError
+from flakeship.model.sizes import MIB
+from flakeship.system.keeper import KEEPER
+from flakeship.system.pipes import Kept, Shown, pump
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +28,16 @@ SECRET_PARAMETER = re.compile(
     r"([?&][\w.-]*(?:token|secret|passw|key|sig|cred)[\w.-]*=)[^&\s'\"]+", re.IGNORECASE
 )
 LAST_LINES = 20  # of a failed command's standard error, which an error repeats
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+MOST = 4 * MIB  # bytes of a pipe that are kept
+GRACE = 1.0  # seconds between the two signals that end a command
 
 
 @dataclass(frozen=True)
 class Result:
-    """A command that has ended: its exit code and what it wrote."""
+    """A command that has ended: its exit code and what it wrote.
+
+    Of a very long output the middle is missing, which a line in its place says.
+    """
 
     code: int
     stdout: str
@@ -54,47 +62,32 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stream: bool = False,
+    most: int = MOST,
     descriptors: Sequence[int] = (),
 ) -> Result:
     """Run a command to its end, without a shell.
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
-    `timeout` is in seconds, `env` the whole environment; with `stream` the standard error goes to
-    ours. It inherits the open file `descriptors`. Raises CommandError: command-missing,
-    command-timeout, with `check` command-failed.
+    `timeout` is in seconds, `env` the whole environment; with `stream` the lines of standard error
+    go to ours. `most` bytes are kept of each pipe. The command inherits the open `descriptors`.
+    Raises CommandError: command-missing, command-not-started, command-timeout, and with `check`
+    command-failed, or output-too-long: half an answer is none.
     """
     command = [str(word) for word in argv]
     shown = shlex.join(command)
     started = time.monotonic()
-    try:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=sys.stderr if stream else subprocess.PIPE,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            cwd=cwd,
-            env=env,
-            pass_fds=descriptors,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        _trace(shown, started, "not found")
-        missing = command[0] if cwd is None or cwd.is_dir() else str(cwd)
-        raise CommandError(
-            f"{missing} was not found",
-            code="command-missing",
-            remedy="run `flakeship doctor`: it shows what is missing and how to get it",
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        _trace(shown, started, "timed out")
-        raise CommandError(
-            f"`{redacted(shown)}` did not end within {timeout:g} s", code="command-timeout"
-        ) from error
-    _trace(shown, started, f"exit code {done.returncode}")
-    result = Result(done.returncode, done.stdout, done.stderr or "")
+    end = math.inf if timeout is None else started + timeout
+    stdout, stderr = Kept(most), Shown() if stream else Kept(most)
+    with start(command, cwd=cwd, env=env, descriptors=descriptors) as process:
+        try:
+            code = pump(process, stdin.encode(errors="surrogateescape"), stdout, stderr, end)
+        except TimeoutError as error:
+            _trace(shown, started, "timed out")
+            raise CommandError(
+                f"`{redacted(shown)}` did not end within {timeout:g} s", code="command-timeout"
+            ) from error
+    _trace(shown, started, f"exit code {code}")
+    result = Result(code, stdout.text(), stderr.text())
     if check and result.code != 0:
         last = redacted(result.stderr).strip().splitlines()[-LAST_LINES:]
         raise CommandError(
@@ -103,7 +96,82 @@ def run(
             result.stderr,
             details=last,
         )
+    if check and stdout.dropped:
+        raise CommandError(
+            f"`{redacted(shown)}` wrote more than {most} bytes",
+            result.code,
+            result.stderr,
+            code="output-too-long",
+        )
     return result
+
+
+@contextmanager
+def start(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    descriptors: Sequence[int] = (),
+    pipes: bool = True,
+    file_size: int = 0,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command that ends with the block, and with this process at the latest.
+
+    It is in a session of its own: an interruption, which a terminal sends to all, is ours to
+    handle. Without `pipes` nobody reads what it writes; a file that it writes has at most
+    `file_size` bytes. Raises CommandError (command-missing, command-not-started).
+    """
+    started = time.monotonic()
+    stdio = subprocess.PIPE if pipes else subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=stdio,
+            stdout=stdio,
+            stderr=stdio,
+            bufsize=0,
+            cwd=cwd,
+            env=env,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        _trace(shlex.join(command), started, "not found")
+        missing = command[0] if cwd is None or cwd.is_dir() else str(cwd)
+        raise CommandError(
+            f"{missing} was not found",
+            code="command-missing",
+            remedy="run `flakeship doctor`: it shows what is missing and how to get it",
+        ) from error
+    except (OSError, ValueError) as error:  # not executable, too long, a NUL in it
+        raise CommandError(
+            f"`{redacted(shlex.join(command))}` cannot be started: {error}",
+            code="command-not-started",
+        ) from error
+    with KEEPER.group(process.pid):
+        try:
+            if file_size and hasattr(resource, "prlimit"):
+                with suppress(ProcessLookupError):
+                    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size, file_size))
+            yield process
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command and what it has started, unless it has ended; close its pipes."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def redacted(text: str) -> str:
@@ -114,29 +182,3 @@ def redacted(text: str) -> str:
 def _trace(command: str, started: float, outcome: str) -> None:
     if log.isEnabledFor(logging.DEBUG):
         log.debug("%s: %s after %.2f s", redacted(command), outcome, time.monotonic() - started)
-
-
-def install_signal_handlers() -> None:
-    """Let both signals raise KeyboardInterrupt."""
-    # a shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup
-    for number in SIGNALS:
-        signal.signal(number, signal.default_int_handler)
-
-
-@contextmanager
-def deferred() -> Iterator[None]:
-    """Defer an interruption until the block has ended. Only in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received: list[int] = []
-    former = [
-        signal.signal(number, lambda signum, _frame: received.append(signum)) for number in SIGNALS
-    ]
-    try:
-        yield
-    finally:
-        for number, handler in zip(SIGNALS, former, strict=True):
-            signal.signal(number, handler)
-    if received:
-        raise KeyboardInterrupt

@@ -67,7 +67,8 @@ def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verifi
     finally:  # an interruption drops those that have not begun; the process ends after the others
         pool.shutdown(wait=False, cancel_futures=True)
     if failed:
-        raise FlakeshipError("\n\n".join(failed), code="checks-failed")
+        first, *rest = "\n\n".join(failed).split("\n")
+        raise FlakeshipError(first, code="checks-failed", details=rest)
     return done
 
 

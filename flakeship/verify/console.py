@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import MIB
+from flakeship.model.text import clean, last_lines
 from flakeship.ssh import host_keys
 from flakeship.system.backoff import backoff
-from flakeship.system.log import clean, last_lines
+
+BEGIN, END = host_keys.BEGIN.encode(), host_keys.END.encode()
+CHUNK = 65536  # bytes; no announcement is longer
+END_SHOWN = 65536  # bytes of the end that are kept
+MOST = 32 * MIB  # bytes of a file that are read at first: all that a machine of this version has
 
 
 class Console(Protocol):
-    """What a server has written to its console since it was started."""
+    """What a server has written to its console. Its beginning may be gone."""
 
     @property
     def name(self) -> str:
         """Where a person can read it: a path or a command."""
 
-    @property
-    def truncated(self) -> bool:
-        """Whether only the end of it may be left."""
-
     def read(self) -> str:
-        """All that is left of it, or nothing yet. FlakeshipError where it will never be shown."""
+        """The last announcement of host keys, and the end; nothing yet. It is clean, and short.
+
+        Raises FlakeshipError where it will never be shown.
+        """
 
 
-@dataclass(frozen=True)
 class File:
-    """The file that a hypervisor on the workstation writes."""
+    """The file that the workstation has of a console, and the one that it has replaced.
 
-    path: Path
-    truncated: bool = False
+    It is read on from the last place, for a guest may write without end. What was read is
+    remembered: a file that is emptied or replaced takes nothing back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._places: dict[int, int] = {}  # by inode: how far it was read
+        self._unfinished = b""  # from the last beginning of an announcement on
+        self._announcement = b""  # the last that is complete
+        self._end = b""
 
     @property
     def name(self) -> str:
@@ -41,11 +54,35 @@ class File:
         return str(self.path)
 
     def read(self) -> str:
-        """The whole file, without what only controls a terminal."""
-        try:
-            return clean(self.path.read_bytes().decode(errors="replace"))
-        except FileNotFoundError:
-            return ""
+        """As Console.read."""
+        places = {}
+        for path in (self.path.with_name(f"{self.path.name}.1"), self.path):
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                place = self._places.get(status.st_ino, 0)
+                place = place if place <= status.st_size else 0  # it was emptied
+                file.seek(max(place, status.st_size - MOST))
+                while data := file.read(CHUNK):
+                    self._add(data)
+                places[status.st_ino] = file.tell()
+        self._places = places
+        earlier = b"" if self._announcement in self._end else self._announcement + b"\n"
+        return clean(_text(earlier + self._end))
+
+    def _add(self, data: bytes) -> None:
+        self._end = (self._end + data)[-END_SHOWN:]
+        *complete, rest = (self._unfinished + data).split(END)
+        for part in complete:
+            announcement = part[max(part.rfind(BEGIN), 0) :][-CHUNK:] + END
+            if host_keys.blocks(clean(_text(announcement))):
+                self._announcement = announcement
+        begin = rest.rfind(BEGIN)
+        # one that becomes longer than this is none
+        self._unfinished = rest[begin:][:CHUNK] if begin >= 0 else rest[-len(BEGIN) :]
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
 
 
 def tail(console: Console, lines: int = 15) -> list[str]:

@@ -96,13 +96,13 @@ def _verify(
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-        announced = bool(announced_keys(console)) or not console.truncated
+        announced = bool(announced_keys(console))
         checks = schedule(request, connection, pinned, context.checks, announced=announced)
         left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
         results = run_checks(checks, request, route, connection, outside.PATIENCE, wait=left)
     refuse_failed(machine, results)
     last = announced_keys(console)
-    if not (host_keys.same(last, keys) or (console.truncated and not last)):
+    if last and not host_keys.same(last, keys):
         raise _host_key_changed(machine, keys, last)
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
@@ -112,10 +112,9 @@ def _verify(
 def _log_in(
     request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
 ) -> Iterator[Connection]:
-    """Log in with the announced keys. A truncated console need not repeat the pinned ones."""
+    """Log in with the announced keys. A console need not show those that are pinned any more."""
     end = time.monotonic() + request.deadline
-    keys = announced_keys(console) or (list(pinned) if console.truncated else [])
-    keys = keys or await_keys(console, request.deadline)
+    keys = announced_keys(console) or list(pinned) or await_keys(console, request.deadline)
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise _host_key_changed(request.machine, pinned, keys)

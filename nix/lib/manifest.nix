@@ -32,8 +32,10 @@ let
     enum = values: value: elem value values;
     anyOf = parts: value: any (part: fits part value) parts;
     minimum = least: value: isInt value && value >= least;
+    maximum = most: value: isInt value && value <= most;
     pattern = pattern: value: isString value && match pattern value != null;
     minItems = least: value: isList value && length value >= least;
+    maxItems = most: value: isList value && length value <= most;
     items = part: value: isList value && all (fits part) value;
   };
   annotations = [

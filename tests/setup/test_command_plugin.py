@@ -86,6 +86,27 @@ def test_a_script_that_writes_no_utf8_has_run_all_the_same(stack: Stack) -> None
     assert stack.up(create=r"printf 'caf\351\n'")["stdout"] == "caf\N{REPLACEMENT CHARACTER}"
 
 
+@pytest.mark.skipif(not is_own_build(), reason="the published plugin hangs for good")
+@pytest.mark.parametrize(
+    ("length", "logging", "works"),
+    [
+        (65535, "stderr", True),
+        (65536, "stderr", False),
+        (300_000, "stderr", False),
+        (300_000, "stdout", True),
+    ],
+)
+def test_a_long_line_is_refused_where_the_published_plugin_would_hang(
+    stack: Stack, length: int, logging: str, works: bool
+) -> None:
+    script = f"head -c {length} /dev/zero | tr '\\0' x >&2; echo >&2; echo done"
+    if works:
+        assert stack.up(create=script, logging=logging)["stdout"] == "done"
+        return
+    with pytest.raises(AssertionError, match="a line of more than 65535 bytes"):
+        stack.up(create=script, logging=logging)
+
+
 @pytest.mark.skipif(not is_own_build(), reason="the published plugin kills a cancelled script")
 def test_a_cancelled_script_cleans_up_and_leaves_no_process(stack: Stack) -> None:
     script = (

@@ -12,7 +12,9 @@ import pytest
 
 from flakeship import internal
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.process import deferred, run
+from flakeship.model.text import LINE
+from flakeship.system.interrupt import deferred
+from flakeship.system.process import run
 from flakeship.targets import registry
 
 COMMAND = [sys.executable, "-m", "flakeship", "internal"]
@@ -48,7 +50,7 @@ def test_exit_codes(words: list[str], code: int) -> None:
     assert run([*COMMAND, *words], check=False).code == code
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_is_one_line(number: signal.Signals) -> None:
     with subprocess.Popen(
         [*COMMAND, "build-image"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -63,6 +65,25 @@ def test_an_interruption_is_one_line(number: signal.Signals) -> None:
         printed = command.stderr.read().decode()
         assert command.wait() == 130
     assert printed == "build-image: interrupted\n"
+
+
+@pytest.mark.parametrize("error", ["FlakeshipError", "OSError", "RuntimeError"])
+def test_what_a_command_says_is_cut_and_cleaned_even_a_traceback(error: str) -> None:
+    code = (
+        "import sys\n"
+        "from flakeship import __main__, internal\n"
+        "from flakeship.model.errors import FlakeshipError\n"
+        f"def fail(*_): raise {error}('\\x1b]52;c;eA==\\x07\\x1b[2J' + 'x' * 300000)\n"
+        "internal.run = fail\n"
+        "sys.argv[1:] = ['internal', 'build-image']\n"
+        "sys.exit(__main__.main())\n"
+    )
+    done = run([sys.executable, "-c", code], check=False)
+    assert (done.code, done.stdout) == (1, "")
+    assert "xxx" in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= LINE
+    assert "\x1b" not in done.stderr
+    assert "52;c" not in done.stderr
 
 
 def test_a_deferred_interruption_comes_at_the_end() -> None:

@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import MIB
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
+MOST = 256 * MIB  # of JSON; a NixOS system's graph has 13
 STORE_PATH = re.compile(r"/nix/store/([0-9a-z]{32}-[0-9A-Za-z+._?=-]+)")
 """A store path in a text; its group is the base name, which identifies a path in this package."""
 
@@ -97,7 +99,7 @@ class Graph:
 
 def load(drvs: Iterable[str]) -> Graph:
     """Ask Nix for derivations and all of their inputs; what they share is printed once."""
-    return parse(run([*NIX, "derivation", "show", "--recursive", *drvs]).stdout)
+    return parse(run([*NIX, "derivation", "show", "--recursive", *drvs], most=MOST).stdout)
 
 
 def parse(shown: str) -> Graph:

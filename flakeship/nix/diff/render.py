@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
+from flakeship.model.text import marked
 from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.file_diff import FileDiff
 from flakeship.nix.diff.runtime import PackageChange, Packages
@@ -122,8 +123,7 @@ def _few(texts: Iterable[str]) -> str:
 
 def clean(text: str) -> str:
     """A text without secrets, and without control characters, which a terminal would obey."""
-    visible = (char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-    return redact("".join(visible))
+    return redact(marked(text))
 
 
 def redact(text: str) -> str:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from flakeship.rollout.ownership import Owner
 from flakeship.system import files
@@ -44,7 +44,7 @@ class Cloud:
     """All objects by id: the target's inventory. `last` is the number of the newest."""
 
     objects: dict[str, Object] = field(default_factory=dict)
-    last: int = 0
+    last: Annotated[int, Field(ge=0)] = 0
 
     def of(self, kind: Kind, owner: Owner | None = None) -> list[Object]:
         """The objects of a kind, the oldest first, or only those of one owner."""
@@ -73,9 +73,12 @@ def file(stack: str) -> Path:
 
 
 def read(stack: str) -> Cloud:
-    """The cloud of a stack."""
+    """The cloud of a stack. Raises FlakeshipError (`state-unreadable`)."""
     text = files.read(file(stack))
-    return STORED.validate_json(text) if text else Cloud()
+    try:
+        return STORED.validate_json(text, strict=True) if text else Cloud()
+    except ValidationError as error:
+        raise files.unreadable(file(stack), error.errors()[0]["msg"]) from error
 
 
 @contextmanager

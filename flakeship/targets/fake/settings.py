@@ -8,7 +8,7 @@ from pydantic import Field
 
 from flakeship.config.server import Server, ServerOptions
 from flakeship.config.settings import TargetOptions
-from flakeship.model.fields import Name
+from flakeship.model.fields import Decimal, Name, Text
 
 
 class FakeSettings(TargetOptions):
@@ -21,9 +21,9 @@ class FakeSettings(TargetOptions):
 class FakeOptions(ServerOptions):
     """The block `fake:` of a server."""
 
-    fail: list[str] = []
+    fail: list[Text] = []
     """The names of the checks that fail."""
-    boot_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
+    boot_seconds: Annotated[float, Field(ge=0, le=3600), Decimal] = 0
     """How long a new machine takes to start, in seconds."""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 from flakeship.model.errors import CommandError
+from flakeship.system import temporary
 from flakeship.system.files import read, write
 from flakeship.system.process import run
 from flakeship.targets.local.checkout import environment
@@ -58,9 +58,9 @@ def accelerator() -> Accelerator:
 
 def works(accelerator: Accelerator) -> bool:
     """Whether a guest runs with an accelerator. Raises CommandError where there is no QEMU."""
-    with tempfile.NamedTemporaryFile(prefix="flakeship-probe-", suffix=".img") as image:
-        image.write(BOOT_SECTOR)
-        image.flush()
+    with temporary.directory() as directory:
+        image = directory / "probe.img"
+        image.write_bytes(BOOT_SECTOR)
         argv = [
             "qemu-system-x86_64",
             *("-accel", accelerator),
@@ -71,7 +71,7 @@ def works(accelerator: Accelerator) -> bool:
             "-no-user-config",
             "-no-reboot",
             *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
-            *("-drive", f"file={image.name},format=raw,if=ide"),
+            *("-drive", f"file={image},format=raw,if=ide"),
         ]
         try:
             return run(argv, check=False, timeout=PROBE_SECONDS, env=environment()).code == BOOTED

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.files import STATE, read
+from flakeship.system.files import STATE, read, refuse_links
 
 FILE = "checkout.id"
 ROOT = "root.qcow2"
@@ -23,6 +23,7 @@ def identifier() -> str:
     """
     file = Path(STATE, FILE)
     if not (text := read(file)):
+        refuse_links(file)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = file.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
         new.write_text(f"{secrets.token_hex(6)}\n")

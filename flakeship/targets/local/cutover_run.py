@@ -21,6 +21,7 @@ from flakeship.targets.local import (
     ssh_config,
     workstation,
 )
+from flakeship.targets.local.console import FILE
 from flakeship.targets.local.cutover_steps import (
     Action,
     AttachDisk,
@@ -35,7 +36,6 @@ from flakeship.targets.local.cutover_steps import (
     TakeSnapshot,
 )
 from flakeship.targets.local.machine_state import MachineRecord, MachineState, load, machine_state
-from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.qmp import Qmp, connect
 from flakeship.targets.local.resources import CutoverRequest, VerifyMachineRequest
 from flakeship.targets.local.ssh_config import SshHost
@@ -86,7 +86,7 @@ def _host(request: CutoverRequest, record: MachineRecord) -> SshHost:
     elif entry and entry.machine == record.id:
         host = entry
     else:
-        console = File(request.files.machine(record.id) / CONSOLE)
+        console = File(request.files.machine(record.id) / FILE)
         keys = tuple(announced_keys(console))
         host = replace(request.host, machine=record.id, host_keys=keys)
     return replace(host, port=record.ports[SSH])

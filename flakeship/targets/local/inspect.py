@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from flakeship.config.settings import AnySettings
+from flakeship.model.machine import SERVER
 from flakeship.ssh import keys
 from flakeship.ssh.options import quoted
 from flakeship.system import tcp
@@ -88,7 +90,11 @@ def inspect(stack: str, settings: AnySettings) -> LocalInventory:
 def _servers(files: StackFiles) -> dict[str, ServerState]:
     """The servers that have an active machine, a number of a cutover or an entry in ssh_config."""
     blocks, hosts = ssh_config.blocks(files.ssh_config), ssh_config.hosts(files.ssh_config)
-    records = [*files.active("").glob("*"), *files.generation("").glob("*")]
+    records = [
+        path
+        for path in (*files.active("").glob("*"), *files.generation("").glob("*"))
+        if re.fullmatch(SERVER, path.name)
+    ]
     return {
         server: ServerState(
             active=files.active_machine(server),
@@ -96,5 +102,5 @@ def _servers(files: StackFiles) -> dict[str, ServerState]:
             ssh_block=blocks.get(server, ""),
             pinned=server in hosts and bool(hosts[server].host_keys),
         )
-        for server in {*blocks, *(path.name for path in records)}
+        for server in {*hosts, *(path.name for path in records)}
     }

@@ -12,11 +12,12 @@ from pathlib import Path
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.nix import image_file, store
-from flakeship.system.files import locked, read, tidy
+from flakeship.system.files import locked, refuse_links, tidy
 from flakeship.system.process import run
 from flakeship.targets.local import (
     checkout,
     condition,
+    console,
     copies,
     qemu_command,
     qemu_devices,
@@ -29,6 +30,7 @@ from flakeship.targets.local.network import network
 from flakeship.targets.local.qmp import connect
 from flakeship.targets.local.resources import MachineRequest
 from flakeship.targets.local.stack_files import server_of
+from flakeship.verify.console import File, tail
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +121,7 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
     """Start QEMU on the machine's overlay, with the former host ports where they are free."""
     directory = request.files.machine(request.id)
     qemu_process.end(directory, gently=True)  # one that stays paused or does not answer
+    refuse_links(directory / qemu_command.PID)
     _check_image(request)
     _create_root_disk(request)
     kind = accelerator()
@@ -130,7 +133,7 @@ def _start(request: MachineRequest, former_ports: Mapping[int, int]) -> MachineR
             "console's last lines:",
             code="qemu-failed",
             key=request.id,
-            details=read(directory / qemu_command.CONSOLE).splitlines()[-10:],
+            details=tail(File(directory / console.FILE), 10),
         )
     how = "KVM" if kind == "kvm" else "plain emulation"
     cpus = "1 vCPU" if request.vcpus == 1 else f"{request.vcpus} vCPUs"
@@ -217,11 +220,11 @@ def _run(
 ) -> None:
     """Run QEMU, which becomes a daemon. Raises CommandError."""
     directory = request.files.machine(request.id)
-    with network(request, ports) as guests:
+    with network(request, ports) as guests, console.writer(directory) as serial:
         run(
-            qemu_command.command(request, kind, guests.argv, disks),
+            qemu_command.command(request, kind, guests.argv, disks, serial),
             cwd=directory,
             timeout=qemu_command.SECONDS,
             env=checkout.environment(checkout.mark(directory)),
-            descriptors=guests.descriptors,
+            descriptors=[*guests.descriptors, serial],
         )

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.fields import PortNumber, StoredPort, Text
+from flakeship.model.machine import MachineName
+from flakeship.model.ports import SSH
 from flakeship.system.files import read, write
 from flakeship.targets.local import condition, copies, qemu_devices, qemu_process
 from flakeship.targets.local.accelerator import Accelerator
@@ -26,11 +30,11 @@ RECORD = "run.json"
 class MachineRecord:
     """A machine's last start, with the host port of each guest port: what its resource prints."""
 
-    id: str
-    boot: int
+    id: MachineName
+    boot: Annotated[int, Field(ge=1)]
     accelerator: Accelerator
-    ports: dict[int, int]
-    workstation: str
+    ports: dict[PortNumber, StoredPort]
+    workstation: Text
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,25 @@ def load(directory: Path) -> MachineRecord | None:
     file = directory / RECORD
     try:
         text = read(file)
-        return codec.parse(MachineRecord, text) if text or file.exists() else None
-    except (ValidationError, UnicodeDecodeError, OSError) as error:
-        running = qemu_process.exists(directory)
-        end = f"end its QEMU (`kill $(cat {directory / PID})`), " if running else ""
-        raise FlakeshipError(
-            f"the record of the machine cannot be read ({file}): it was cut off or overwritten",
-            code="record-invalid",
-            key=directory.name,
-            remedy=f"restore the file from a backup, or {end}remove {directory} and run `pulumi "
-            "up`, which makes the machine anew",
-        ) from error
+        found = codec.parse(MachineRecord, text) if text or file.exists() else None
+    except ValidationError as error:
+        raise _unreadable(file) from error
+    if found and (found.id != directory.name or SSH not in found.ports):
+        raise _unreadable(file)
+    return found
+
+
+def _unreadable(file: Path) -> FlakeshipError:
+    directory = file.parent
+    running = qemu_process.exists(directory)
+    end = f"end its QEMU (`kill $(cat {directory / PID})`), " if running else ""
+    return FlakeshipError(
+        f"the record of the machine cannot be read ({file}): it was cut off or overwritten",
+        code="record-invalid",
+        key=directory.name,
+        remedy=f"restore the file from a backup, or {end}remove {directory} and run `pulumi "
+        "up`, which makes the machine anew",
+    )
 
 
 def save(directory: Path, record: MachineRecord) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flakeship.system.files import refuse_links
 from flakeship.system.process import run
+from flakeship.targets.local import console
 from flakeship.targets.local.accelerator import Accelerator
 from flakeship.targets.local.checkout import ROOT, environment
 from flakeship.targets.local.resources import MachineRequest
 
-CONSOLE = "console.log"
 SOCKET = "qmp.sock"
 PID = "pid"
 
@@ -24,8 +25,12 @@ def command(
     accelerator: Accelerator,
     network: Sequence[str],
     disks: Mapping[str, Path],
+    serial: int,
 ) -> list[str]:
-    """QEMU's argv; `network` is that of its network, `disks` maps names to absolute files."""
+    """QEMU's argv; `network` is that of its network, `disks` maps names to absolute files.
+
+    `serial` is the descriptor that the console is written to.
+    """
     # Paths in the machine's directory are relative: a socket's path may have 108 bytes at most.
     argv = [
         "qemu-system-x86_64",
@@ -49,8 +54,7 @@ def command(
         *("-device", "virtio-rng-pci"),
         # A guest whose kernel panicked ends instead of seeming to run.
         *("-device", "pvpanic"),
-        *("-chardev", f"file,id=console,path={CONSOLE},append=on"),
-        *("-serial", "chardev:console"),
+        *console.arguments(serial),
         *("-chardev", f"socket,id=qmp,path={SOCKET},server=on,wait=off"),
         *("-mon", "chardev=qmp,mode=control"),
     ]
@@ -79,6 +83,8 @@ def blockdev(node: str, file: Path, **options: object) -> dict[str, Any]:
 def create_disk(file: Path, size: int, backing: tuple[Path, str] | None = None) -> None:
     """Create a disk of `size` MiB, on top of an image of a format or empty."""
     new = file.with_suffix(".new")  # a disk that exists is complete
+    for each in (file, new):
+        refuse_links(each)
     image: list[str | Path] = ["-b", backing[0], "-F", backing[1]] if backing else []
     qemu_img("create", *image, new, f"{size}M")
     new.replace(file)

@@ -13,8 +13,8 @@ from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.model.release import Artifact, Release
 from flakeship.state.outputs import ServerOutput
 from flakeship.system.tcp import LOOPBACK
+from flakeship.targets.local.console import FILE
 from flakeship.targets.local.machine_state import MachineRecord
-from flakeship.targets.local.qemu_command import CONSOLE
 from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDisk,
@@ -114,7 +114,7 @@ class ServerPlan(InStack):
             deadline=self.deadline,
             promises=Promises(nix=self.release.rebuildable, switch=False),
         )
-        console = str(self.files.machine(self.id) / CONSOLE)
+        console = str(self.files.machine(self.id) / FILE)
         return VerifyMachineRequest(
             request, machine.ports, self.subnet, console, self.workstation_access
         )

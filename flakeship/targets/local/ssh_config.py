@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
 from flakeship.ssh.options import Endpoint, SshOptions, quoted, unquoted
 from flakeship.system.files import locked, read, tidy, write
@@ -46,7 +45,7 @@ def block(host: SshHost, config: Path, checkout: Path) -> str:
 
 def blocks(config: Path) -> dict[str, str]:
     """The text of each entry in a file. Raises FlakeshipError (`record-invalid`)."""
-    parts = re.split(r"^(?=Host |Match )", _text(config), flags=re.MULTILINE)[1:]
+    parts = re.split(r"^(?=Host |Match )", read(config), flags=re.MULTILINE)[1:]
     return {part.splitlines()[0].removeprefix("Host "): f"{part.strip()}\n" for part in parts}
 
 
@@ -55,12 +54,12 @@ def hosts(config: Path) -> dict[str, SshHost]:
 
     Raises FlakeshipError (`record-invalid`).
     """
-    keys = [line.partition(" ") for line in _text(config.with_name(KNOWN_HOSTS)).splitlines()]
+    keys = [line.partition(" ") for line in read(config.with_name(KNOWN_HOSTS)).splitlines()]
     found = {}
     for server, text in blocks(config).items():
         options = dict(line.strip().partition(" ")[::2] for line in text.splitlines()[1:])
         machine, port, user = (options.get(key, "") for key in ("HostKeyAlias", "Port", "User"))
-        if machine and user and port.isdecimal():
+        if machine and user and re.fullmatch("[1-9][0-9]{0,4}", port):
             found[server] = SshHost(
                 server,
                 machine,
@@ -72,23 +71,9 @@ def hosts(config: Path) -> dict[str, SshHost]:
     return found
 
 
-def _text(file: Path) -> str:
-    try:
-        return read(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise FlakeshipError(
-            "the names of the stack's servers cannot be read",
-            code="record-invalid",
-            key=str(file),
-            given=type(error).__name__,
-            allowed="a text file",
-            remedy=f"remove it (`rm -r {file}`) and run `pulumi up`, which writes it anew",
-        ) from error
-
-
 def is_moved(config: Path) -> bool:
     """Whether the checkout was moved after the file was written."""
-    text, known_hosts = _text(config), quoted(Path.cwd() / config.with_name(KNOWN_HOSTS))
+    text, known_hosts = read(config), quoted(Path.cwd() / config.with_name(KNOWN_HOSTS))
     return bool(text) and f"UserKnownHostsFile {known_hosts}\n" not in text
 
 
@@ -117,7 +102,7 @@ def _save(config: Path, entries: dict[str, SshHost], changed: str) -> None:
     ordered = sorted(entries.values(), key=lambda host: host.server)
     keys = "".join(host_keys.known_hosts(host.machine, host.host_keys) for host in ordered)
     # Every machine in the file has its keys at any moment: add the new, then remove the old.
-    write(known_hosts, keys + _text(known_hosts))
+    write(known_hosts, keys + read(known_hosts))
     own = [block(host, config, Path.cwd()) for host in ordered]
     write(config, "\n".join([_HEADER, *own, *others]))
     write(known_hosts, keys)

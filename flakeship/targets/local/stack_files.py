@@ -61,7 +61,7 @@ class StackFiles:
 
     def active_machine(self, server: str) -> str:
         """The id of a server's active machine; empty: none. FlakeshipError (`record-invalid`)."""
-        text = _read(self.active(server)).strip()
+        text = read(self.active(server)).strip()
         if text and not NAME.fullmatch(text):
             raise _unreadable(self.active(server), text, "the id of a machine")
         return text
@@ -72,7 +72,7 @@ class StackFiles:
 
     def last_generation(self, server: str) -> int | None:
         """The number of a server's last cutover; None: none. FlakeshipError (`record-invalid`)."""
-        text = _read(self.generation(server)).strip()
+        text = read(self.generation(server)).strip()
         if text and not NUMBER.fullmatch(text):
             raise _unreadable(self.generation(server), text, "a whole number")
         return int(text) if text else None
@@ -97,13 +97,6 @@ class InStack:
 def server_of(machine: str) -> str:
     """The server of a machine's id; empty for any other name."""
     return MachineId.parse(machine).server if MACHINE.fullmatch(machine) else ""
-
-
-def _read(file: Path) -> str:
-    try:
-        return read(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, type(error).__name__, "a file with one line") from error
 
 
 def _unreadable(file: Path, given: str, allowed: str) -> FlakeshipError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -14,7 +13,8 @@ from flakeship.config.server import Ports, Server, ServerOptions, validate_ports
 from flakeship.config.settings import Settings, TargetOptions
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
-from flakeship.model.fields import Cidr, Model
+from flakeship.model.fields import Decimal, Model, Text, Whole, wrong
+from flakeship.targets.openstack.fields import Address, FloatingIp, Ipv4, Ipv6, Metadata, UserData
 from flakeship.targets.openstack.requests import Access, Placement, Visibility
 
 
@@ -25,13 +25,13 @@ def _name_alone(value: object) -> object:
 class FlavorPolicy(Model):
     """Which flavors fit a server, besides its vcpus, memory and disk. A text alone is the name."""
 
-    name: str = ""
+    name: Text = ""
     """This flavor and no other."""
-    include: list[str] = []
+    include: list[Text] = []
     """Shell patterns; a flavor's name must match one of them."""
-    exclude: list[str] = []
+    exclude: list[Text] = []
     """Shell patterns; a flavor's name must match none of them."""
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[Text, Text] = {}
     """The extra specs that a flavor must have, with their values; `*` is any value."""
     create: bool = False
     """Create a flavor that fits exactly; needs the role admin."""
@@ -40,7 +40,7 @@ class FlavorPolicy(Model):
     def _one_way(self) -> FlavorPolicy:
         ways = [bool(self.name), bool(self.include or self.exclude), self.create]
         if sum(ways) > 1:
-            raise ValueError("needs one of name, include and exclude, and create")
+            raise wrong("needs one of name, include and exclude, and create")
         return self
 
 
@@ -50,15 +50,15 @@ class NetworkSettings(Model):
     A text alone is the name.
     """
 
-    name: str = ""
+    name: Text = ""
     """An existing network, by name or id. The other keys are for a network of the stack."""
-    cidr: Cidr = "10.20.0.0/24"
+    cidr: Ipv4 = "10.20.0.0/24"
     """The IPv4 subnet."""
-    ipv6: Literal[""] | Cidr = ""
+    ipv6: Ipv6 = ""
     """The IPv6 subnet, a /64 that is configured by SLAAC; empty: none."""
-    external: str = ""
+    external: Text = ""
     """The external network that the router leads to; empty: `pool`, or the only external one."""
-    dns: list[str] = []
+    dns: list[Address] = []
     """The DNS servers of the subnet."""
 
     def named(self, stack: str) -> str:
@@ -70,14 +70,10 @@ class NetworkSettings(Model):
     def _one_kind(self) -> NetworkSettings:
         own = sorted(self.model_fields_set - {"name"})
         if self.name and own:
-            raise ValueError(
-                f"{', '.join(own)} applies only to a network that Flakeship creates; remove it, or "
-                f"remove name: {self.name}"
+            raise wrong(
+                f"{', '.join(own)} applies only to a network that Flakeship creates",
+                remedy="remove name, or the others",
             )
-        if ipaddress.ip_network(self.cidr).version != 4:
-            raise ValueError("cidr must be an IPv4 network; ipv6 is for the IPv6 one")
-        if self.ipv6 and ipaddress.ip_network(self.ipv6).prefixlen != 64:
-            raise ValueError("ipv6 must be a /64: addresses are configured by SLAAC")
         return self
 
 
@@ -107,11 +103,11 @@ class OpenStackSettings(TargetOptions):
         "atOnce": "bootConcurrency",
     }
 
-    cloud: str = ""
+    cloud: Text = ""
     """A name in clouds.yaml; empty: OS_CLOUD or the OS_* variables."""
     network: Annotated[NetworkSettings, BeforeValidator(_name_alone)] = NetworkSettings()
     """The network of the servers."""
-    pool: str = ""
+    pool: Text = ""
     """The external network that floating IPs come from; empty: the only external one."""
     access: Access = "floating"
     """How the checks reach a server that has no public address yet."""
@@ -119,11 +115,11 @@ class OpenStackSettings(TargetOptions):
     """The visibility of the images in Glance."""
     placement: Placement = ""
     """A policy that keeps the servers on different hypervisors; empty: none."""
-    prices: dict[str, Annotated[float, Field(ge=0)]] = {}
+    prices: dict[Text, Annotated[float, Field(ge=0), Decimal]] = {}
     """The prices of flavors in any unit, by name: the cheapest that fits is chosen."""
     test_server: TestServerSettings = TestServerSettings()
     """The test server of a stack without servers."""
-    boot_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    boot_concurrency: Annotated[int, Field(ge=1, le=64), Whole] = 4
     """How many servers boot at the same time."""
 
     @property
@@ -139,6 +135,8 @@ class OpenStackSettings(TargetOptions):
             raise SettingError(
                 f"the address {', '.join(twice)} is given more than once",
                 key="flakeship:servers",
+                given=", ".join(twice),
+                remedy="give each server its own",
             )
 
 
@@ -147,32 +145,18 @@ class OpenStackServer(ServerOptions):
 
     flavor: Annotated[FlavorPolicy, BeforeValidator(_name_alone)] = FlavorPolicy()
     """The flavor; left out, the smallest that fits is chosen."""
-    user_data: str = ""
+    user_data: UserData = ""
     """User data for cloud-init: the text, or a file that begins with `./`, `/` or `~/`. It is
     encrypted in the state; every process on the server can read it."""
-    metadata: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,255}$")],
-        Annotated[str, Field(max_length=255)],
-    ] = {}
+    metadata: Metadata = {}
     """Metadata of the server in Nova."""
-    keypair: str = ""
+    keypair: Text = ""
     """A key pair in Nova, for images that install one."""
-    address: str = "floating"
+    address: FloatingIp = "floating"
     """`floating`: a floating IP of its own; `none`: only its private address; or an existing
     floating IP, such as 203.0.113.7."""
     volume: bool = False
     """Whether the root disk is a volume."""
-
-    @model_validator(mode="after")
-    def _an_address(self) -> OpenStackServer:
-        if self.address not in ("floating", "none"):
-            try:
-                ipaddress.IPv4Address(self.address)
-            except ValueError:
-                raise ValueError(
-                    f"address must be floating, none or an existing floating IP, got {self.address}"
-                ) from None
-        return self
 
 
 CloudServer = Server[OpenStackServer]

@@ -20,6 +20,10 @@ HARMLESS = {
 # statements that at most end their rule, and decide nothing
 CONDITIONS = {"limit", "quota", "ct count", "set", "map", "meter", "last"}
 
+# what a text that nft has not written leads to; RuntimeError is also a StopIteration in a generator
+# and the depth of JSON
+UNFIT = (ValueError, LookupError, TypeError, AttributeError, StopIteration, RuntimeError)
+
 
 @lru_cache(maxsize=8)  # several checks ask for the same rules, which are long on some hosts
 def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
@@ -28,10 +32,7 @@ def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
     try:
         items = [next(iter(item.items())) for item in json.loads(text)["nftables"]]
         return _firewall(items, arrival)
-    except (
-        *(ValueError, LookupError, TypeError, AttributeError, StopIteration),
-        RecursionError,  # of the reader of JSON
-    ) as error:
+    except UNFIT as error:
         raise unreadable("nft -j list ruleset", repr(error)[:200]) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
@@ -17,12 +18,8 @@ SCRIPT = Path(__file__).with_name("probe.sh").read_text()  # for the standard in
 SECONDS = 120.0  # for the script, beside its wait for the system to have started
 WAIT = 120.0  # seconds for that where the caller sets none
 MARKS = re.compile(r"^@@@ .*\n?", re.MULTILINE)
-SECTION = re.compile(
-    r"^@@@ begin (?P<name>\S+) (?P<since>[\d.]+) -\n"
-    r"(?P<text>.*?)"
-    r"^@@@ end (?P=name) (?P<until>[\d.]+) (?P<code>\d+)$",
-    re.MULTILINE | re.DOTALL,
-)
+TIME = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
+MARK = re.compile(rf"@@@ (begin|end) (\S{{1,64}}) ({TIME}) (-|[0-9]{{1,3}})")
 
 
 def command(*sections: str, wait: float = WAIT) -> str:
@@ -62,14 +59,25 @@ def run_all(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
 
 def parse(stdout: str, stderr: str) -> Facts:
     """The sections that probe.sh wrote; one without its end is left out."""
-    errors = {found["name"]: found["text"].strip("\n") for found in SECTION.finditer(stderr)}
+    errors = {name: text for name, text, _, _ in _framed(stderr)}
     sections = {
-        found["name"]: Section(
-            code=int(found["code"]),
-            stdout=found["text"].strip("\n"),
-            stderr=errors.get(found["name"], ""),
-            milliseconds=round((float(found["until"]) - float(found["since"])) * 1000),
-        )
-        for found in SECTION.finditer(stdout)
+        name: Section(code, text, errors.get(name, ""), milliseconds)
+        for name, text, code, milliseconds in _framed(stdout)
     }
     return Facts(sections, refusal=" ".join(stderr.partition("@@@ ")[0].split()))
+
+
+def _framed(stream: str) -> Iterator[tuple[str, str, int, int]]:
+    """(section, text, exit code, milliseconds) of each that has an end; line by line, as a regular
+    expression for a whole section is tried from every beginning to the end of a hostile output."""
+    begun, since, lines = "", 0.0, list[str]()
+    for line in stream.splitlines():
+        mark = MARK.fullmatch(line) if line.startswith("@@@ ") else None
+        if not mark:
+            lines.append(line)
+        elif mark[1] == "begin":
+            begun, since, lines = mark[2], float(mark[3]), []
+        elif mark[2] == begun and mark[4] != "-":
+            took = round((float(mark[3]) - since) * 1000)
+            yield begun, "\n".join(lines).strip("\n"), int(mark[4]), took
+            begun = ""

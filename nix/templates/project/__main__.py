@@ -1,5 +1,11 @@
 """The servers of this project: their settings are in Pulumi.<stack>.yaml, their hosts in hosts/."""
 
-from flakeship.components import program
+import os
+import signal
+
+# before the imports, which take a while: ctrl-C is no traceback (32: nothing more is to be said)
+signal.signal(signal.SIGINT, lambda *_: os._exit(32))
+
+from flakeship.components import program  # noqa: E402
 
 program.run()

@@ -115,6 +115,7 @@ def cloud(**keys: object) -> dict[str, object]:
 
 UDP = {"port": 53, "protocol": "udp"}
 PG = {"port": 5432, "needsData": True}
+OTHER_TARGET = "remove it, or set flakeship:target to openstack"
 NO_CHECK = {"name": "a", "run": "true", "needsData": True}
 
 
@@ -126,12 +127,12 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         ({"target": "aws"}, "target", "unknown target"),
         (
             {"target": "openstack", **web(openstack={"address": "yes"})},
-            "servers[0].openstack",
-            "address must be floating, none or an existing floating IP, got yes",
+            "servers[0].openstack.address",
+            "is no address",
         ),
         (
             cloud(testServer={"checks": [{"name": "a", "http": 80}]}) | {"servers": []},
-            "openstack.testServer",
+            "openstack.testServer.checks",
             "check a uses TCP port 80, which is not declared",
         ),
         (
@@ -158,7 +159,7 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         (
             cloud(network={"name": "a", "cidr": "10.0.0.0/8"}),
             "openstack.network",
-            "cidr applies only to a network that Flakeship creates; remove it, or remove name: a",
+            "cidr applies only to a network that Flakeship creates",
         ),
         (
             cloud(testServer={"checks": [{"name": "api", "run": "true"}]}) | {"servers": []},
@@ -175,14 +176,10 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         ({"flake": "./?dir=gone"}, "flake", "there is no flake.nix in ./gone"),
         ({"flake": "git+file:.?dir=gone"}, "flake", "there is no flake.nix in ./gone"),
         ({"flake": "path:./gone"}, "flake", "there is no flake.nix in ./gone"),
-        (
-            {"flake": "nix?dir=appliance"},
-            "flake",
-            "nix?dir=appliance is a directory: write ./nix?dir=appliance",
-        ),
-        ({"identity": "/gone"}, "identity", "there is no file /gone"),
-        ({"servers": "web"}, "servers", "must be a valid list"),
-        ({"servers": "[1"}, "servers", "must be a valid list"),
+        ({"flake": "nix?dir=appliance"}, "flake", "is a directory"),
+        ({"identity": "/gone"}, "identity", "there is no such file"),
+        ({"servers": "web"}, "servers", "must be a list"),
+        ({"servers": "[1"}, "servers", "must be a list"),
         ({"servers": [{}]}, "servers[0].name", "is missing"),
         ({"servers": [WEB, WEB]}, "servers", "the name web is given more than once"),
         (
@@ -190,16 +187,16 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
             "servers",
             "the host port 8080 is given more than once",
         ),
-        (web(ports=[80, 80]), "servers[0]", "port 80 is given more than once"),
-        (web(ports=[UDP] * 2), "servers[0]", "port udp 53 is given more than once"),
+        (web(ports=[80, 80]), "servers[0].ports", "port 80 is given more than once"),
+        (web(ports=[UDP] * 2), "servers[0].ports", "port udp 53 is given more than once"),
         (
             web(ports=[{**UDP, "hostPort": 5300}]),
-            "servers[0].ports[0]",
-            "hostPort: port forwarding supports TCP only",
+            "servers[0].ports[0].hostPort",
+            "must not be given for UDP: TCP alone is forwarded",
         ),
         (
             web(ports=[{**UDP, "needsData": True}]),
-            "servers[0]",
+            "servers[0].ports",
             "port udp 53: needsData is true, but the server has no data disk",
         ),
         (
@@ -209,15 +206,10 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
         ),
         (
             web(ports=[UDP], checks=[{"name": "a", "tcp": 53}]),
-            "servers[0]",
+            "servers[0].checks",
             "check a uses TCP port 53, but only UDP port 53 is declared",
         ),
-        (
-            web(memory="lots"),
-            "servers[0].memory",
-            "must be a size: a number with M, G or T, or a plain number of MiB, such as 2G, 2048M "
-            'or 2048, got "lots"',
-        ),
+        (web(memory="lots"), "servers[0].memory", "must be a size"),
         (web(disk="-5"), "servers[0].disk", "must be greater than 0"),
         (web(ports=[70000]), "servers[0].ports[0].port", "must be less than or equal to 65535"),
         (
@@ -225,34 +217,34 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
             "servers[0].ports[0].protocl",
             "there is no such key",
         ),
-        (web(name="My_Web"), "servers[0].name", "is not a valid name"),
+        (web(name="My_Web"), "servers[0].name", "is not valid"),
         (
             web(checks=[{"name": "a"}]),
             "servers[0].checks[0]",
-            "check a needs exactly one of run (a command), http, https and tcp (a port)",
+            "needs exactly one of run (a command), http, https and tcp (a port)",
         ),
         (
             web(checks=[{"name": "a", "tcp": 99}]),
-            "servers[0]",
+            "servers[0].checks",
             "check a uses TCP port 99, which is not declared",
         ),
         (
             web(ports=[PG], checks=[NO_CHECK]),
-            "servers[0]",
-            "port 5432, check a: needsData is true, but the server has no data disk",
+            "servers[0].ports",
+            "port 5432: needsData is true, but the server has no data disk",
         ),
         (
             web(ports=[PG], dataDisks={"pg": "1G"}, checks=[{"name": "a", "tcp": 5432}]),
-            "servers[0]",
-            "check a uses port 5432: set its needsData too",
+            "servers[0].checks",
+            "check a uses TCP port 5432, which needs data",
         ),
-        (web(ports=[True]), "servers[0].ports[0]", "must be a valid dictionary"),
+        (web(ports=[True]), "servers[0].ports[0]", "must be an object"),
         (
             web(checks=[{"name": "sudo", "http": 22}]),
             "servers[0].checks[0]",
             "sudo is the name of a built-in check",
         ),
-        (web(dataDisks={"PG": "1G"}), "servers[0].dataDisks.PG", "is not a valid name"),
+        (web(dataDisks={"PG": "1G"}), "servers[0].dataDisks.PG", "is not valid"),
     ],
 )
 def test_each_mistake_names_its_key(config: dict[str, object], key: str, what: str) -> None:
@@ -280,8 +272,8 @@ def test_each_mistake_names_its_key(config: dict[str, object], key: str, what: s
             "put it into the block `openstack:` beside it",
         ),
         (web(flavor="m1.small"), "setting-unknown", ""),
-        (web(openstack={"flavor": "m1.small"}), "setting-other-target", ""),
-        ({"openstack": {"cloud": "x"}}, "setting-other-target", ""),
+        (web(openstack={"flavor": "m1.small"}), "setting-other-target", OTHER_TARGET),
+        ({"openstack": {"cloud": "x"}}, "setting-other-target", OTHER_TARGET),
     ],
 )
 def test_a_key_that_is_not_there(config: dict[str, object], code: str, remedy: str) -> None:
@@ -293,13 +285,12 @@ def test_a_key_that_is_not_there(config: dict[str, object], code: str, remedy: s
 def test_a_whole_sentence() -> None:
     error = refusal(**web(vcpus="many"))
     assert str(error) == (
-        "flakeship:servers[0].vcpus: must be a valid integer, unable to parse string as an "
-        'integer, got "many"'
+        'flakeship:servers[0].vcpus (server web): must be a whole number, got "many"'
     )
 
 
 def test_a_directory_is_written_as_one() -> None:
-    assert "write ./nix/appliance" in refusal(flake="nix/appliance").what
+    assert refusal(flake="nix/appliance").remedy == "write ./nix/appliance"
 
 
 @pytest.mark.parametrize(

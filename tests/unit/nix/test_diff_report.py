@@ -191,7 +191,7 @@ def test_a_foreign_system_that_cannot_be_read_is_one_line(
 
 
 def test_a_nix_that_says_nothing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "run", lambda _: Result(0, "", ""))
+    monkeypatch.setattr(graph, "run", lambda *_, **__: Result(0, "", ""))
     monkeypatch.setattr(Path, "exists", lambda _: True)
     with pytest.raises(FlakeshipError, match="JSONDecodeError"):
         report.report(release(1), release(2))

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,25 +9,39 @@ from flakeship.ssh import connection as ssh
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system import tcp
 from flakeship.system.process import Result
-from tests.unit.verify.machines import ED25519, FINGERPRINT, Behaviour, says, server, silent, slirp
+from tests.unit.verify.machines import (
+    ED25519,
+    FINGERPRINT,
+    Behaviour,
+    Process,
+    says,
+    server,
+    silent,
+    slirp,
+)
 
 ENDPOINT = Endpoint("web-1", "127.0.0.1", 22022, "nixos")
 
 
 class Ssh:
-    """Stands for flakeship.process.run: records argv, answers logins with the logs it is given."""
+    """Stands for process.run and start: records argv, answers logins with the logs it is given."""
 
     def __init__(self, *logins: tuple[int, str]) -> None:
         self.logins = list(logins)
         self.calls: list[list[str]] = []
 
-    def __call__(self, argv: list[str], **_: object) -> Result:
+    def run(self, argv: list[str], **_: object) -> Result:
         self.calls.append([str(word) for word in argv])
-        if "-E" not in argv:
-            return Result(0, "said", "")
+        return Result(0, "said", "")
+
+    @contextmanager
+    def start(self, argv: list[str], **_: object) -> Iterator[Process]:
+        self.calls.append([str(word) for word in argv])
         code, log = self.logins.pop(0) if len(self.logins) > 1 else self.logins[0]
         Path(argv[argv.index("-E") + 1]).write_text(log)
-        return Result(code, "", "")
+        if code == 0:
+            Path(argv[argv.index("-E") + 1]).with_name("control").touch()
+        yield Process(code or None)
 
 
 Fake = Callable[..., Ssh]
@@ -35,7 +50,9 @@ Fake = Callable[..., Ssh]
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     def put(*logins: tuple[int, str]) -> Ssh:
-        monkeypatch.setattr(ssh, "run", made := Ssh(*logins))
+        made = Ssh(*logins)
+        monkeypatch.setattr(ssh, "run", made.run)
+        monkeypatch.setattr(ssh, "start", made.start)
         return made
 
     monkeypatch.setattr(ssh, "AFTER_REFUSAL", 0)
@@ -54,28 +71,29 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
             assert connection.banner == "SSH-2.0-x"
             assert connection.run("ls -l").stdout == "said"
             connection.attempt("root")
-            (directory / "control").touch()
     base = SshOptions(endpoint, [ED25519], directory / "known_hosts").argv()
     control = ["-o", f"ControlPath={directory}/control"]
-    master, command, root, end = run.calls
+    master, command, root = run.calls
     log = ["-v", "-E", master[-2]]
-    own = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-fN"]
+    own = ["-o", "ControlMaster=yes", "-N"]
     assert master == [*base, *control, *own, *log, "nixos@127.0.0.1"]
     assert command == [*base, *control, "-o", "ControlMaster=no", "nixos@127.0.0.1", "ls -l"]
     assert root == [*base, "-o", "ControlPath=none", "-v", "-E", root[-3], "root@127.0.0.1", "true"]
-    assert end == [*base, *control, "-O", "exit", "127.0.0.1"]
     assert not directory.exists()
     assert len(f"{directory}/control.0123456789abcdef") < 104
 
 
 @pytest.mark.parametrize(("alive", "why"), [(255, "reset by peer"), (0, "a signal ended")])
 def test_a_command_without_an_exit_code(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, alive: int, why: str
+    fake: Fake,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    alive: int,
+    why: str,
 ) -> None:
+    fake((0, "debug1: x\nConnection reset by peer\n"))
+
     def run(argv: list[str], **_: object) -> Result:
-        if "-E" in argv:
-            Path(argv[argv.index("-E") + 1]).write_text("debug1: x\nConnection reset by peer\n")
-            return Result(0, "", "")
         return Result(alive if "check" in argv else 255, "begun", "")
 
     monkeypatch.setattr(ssh, "run", run)
@@ -88,7 +106,7 @@ def test_a_command_without_an_exit_code(
 def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "free_ports", lambda count: [4711] * count)
     run = fake((0, ""))
-    with ssh.Connection(ENDPOINT, [ED25519], 900) as connection:
+    with ssh.Connection(ENDPOINT, [ED25519]) as connection:
         assert connection.forward("10.0.0.2", 80) == 4711
         assert connection.forward("fd66::1", 22) == 4711
         assert connection.socks() == 4711
@@ -96,13 +114,12 @@ def test_forwards_of_a_jump_host(fake: Fake, monkeypatch: pytest.MonkeyPatch) ->
         directory = connection._directory
     base = SshOptions(ENDPOINT, [ED25519], directory / "known_hosts").argv()
     base += ["-o", f"ControlPath={directory}/control"]
-    *forwards, master = run.calls
+    *forwards, _ = run.calls
     assert forwards == [
         [*base, "-O", "forward", "-L", "127.0.0.1:4711:10.0.0.2:80", "nixos@127.0.0.1"],
         [*base, "-O", "forward", "-L", "127.0.0.1:4711:[fd66::1]:22", "nixos@127.0.0.1"],
         [*base, "-O", "forward", "-D", "127.0.0.1:4711", "nixos@127.0.0.1"],
     ]
-    assert "ControlPersist=900" in master
     assert not any("ForwardAgent" in word or word == "-A" for call in run.calls for word in call)
 
 

@@ -68,7 +68,7 @@ def test_a_result_that_cannot_be_read_names_its_resource() -> None:
 
 
 def test_without_a_stack_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(_: list[str]) -> Result:
+    def run(_: list[str], **__: object) -> Result:
         raise CommandError("`pulumi stack` failed", 255, "warning: x\nerror: no stack selected")
 
     monkeypatch.setattr(module, "run", run)
@@ -95,7 +95,7 @@ def test_a_state_without_such_is_taken_as_it_is() -> None:
 
 
 def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(_: list[str]) -> Result:
+    def run(_: list[str], **__: object) -> Result:
         raise CommandError("failed", 255, "error: the stack is currently locked by 1 lock(s)")
 
     monkeypatch.setattr(module, "run", run)

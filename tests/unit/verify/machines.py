@@ -62,6 +62,19 @@ class Shell:
         return result
 
 
+class Process:
+    """Stands for a process of ssh, which has ended or, as a master, runs."""
+
+    def __init__(self, code: int | None) -> None:
+        self.code = code
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def wait(self, _: float) -> int | None:
+        return self.code
+
+
 def subject(
     known: facts.Facts | None = None,
     request: VerifyRequest = REQUEST,

@@ -26,6 +26,7 @@ from tests.unit.verify.machines import (
     OTHER,
     REQUEST,
     ROUTE,
+    Process,
     block,
     http,
     recorded,
@@ -52,7 +53,7 @@ NAMES = [
 
 
 class Guest:
-    """Stands for flakeship.process.run: a machine as it is seen through ssh."""
+    """Stands for system.process.run and start: a machine as it is seen through ssh."""
 
     def __init__(self) -> None:
         self.key = FINGERPRINT
@@ -60,15 +61,20 @@ class Guest:
         self.probes = [recorded("probe.txt")]
         self.build = Result(0, "/nix/store/abc-flakeship\n", "")
 
-    def __call__(self, argv: list[str], **_: object) -> Result:
-        if "-E" in argv:
-            log, code = LOGIN, 0
-            if self.key != FINGERPRINT:
-                log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
-            elif argv[-1] == "true":
-                log, code = DENIED, 255
-            Path(argv[argv.index("-E") + 1]).write_text(log)
-            return Result(code, "", "")
+    @contextmanager
+    def start(self, argv: list[str], **_: object) -> Iterator[Process]:
+        log, code = LOGIN, 0
+        file = Path(argv[argv.index("-E") + 1])
+        if self.key != FINGERPRINT:
+            log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
+        elif argv[-1] == "true":
+            log, code = DENIED, 255
+        else:
+            file.with_name("control").touch()
+        file.write_text(log)
+        yield Process(code or None)
+
+    def run(self, argv: list[str], **_: object) -> Result:
         self.commands.append(argv[-1])
         if argv[-1].startswith("sh -c"):
             probe = self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
@@ -80,7 +86,9 @@ class Guest:
 
 @pytest.fixture
 def guest(monkeypatch: pytest.MonkeyPatch) -> Guest:
-    monkeypatch.setattr(ssh, "run", made := Guest())
+    made = Guest()
+    monkeypatch.setattr(ssh, "run", made.run)
+    monkeypatch.setattr(ssh, "start", made.start)
     monkeypatch.setattr(outside, "PATIENCE", 0.1)
     monkeypatch.setattr(verify, "NEW_KEYS", 0.1)
     return made
@@ -295,7 +303,6 @@ class Tail:
     """A console of which only the end is left."""
 
     name = "console of web"
-    truncated = True
 
     def __init__(self, text: str) -> None:
         self.text = text

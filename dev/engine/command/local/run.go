@@ -17,6 +17,10 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 )
 
+// longest is the limit of the published plugin's line scanner: at a line that is longer it stops reading, the script waits
+// for ever, and so does Pulumi. Here the script ends, and its error says why.
+const longest = 64*1024 - 1
+
 // patience is how long an interrupted script may take to clean up.
 const patience = 5 * time.Second
 
@@ -42,7 +46,11 @@ func run(ctx context.Context, args Args, script *string, previous Output) (Outpu
 	both := &transcript{show: p.GetLogger(ctx).InfoStatus}
 	cmd.Stdout = io.MultiWriter(&stdout, both.stream(args.logs("stdout")))
 	cmd.Stderr = io.MultiWriter(&stderr, both.stream(args.logs("stderr")))
-	if err := runGroup(ctx, cmd); err != nil {
+	err := runGroup(ctx, cmd)
+	if both.tooLong {
+		err = fmt.Errorf("the script wrote a line of more than %d bytes, at which the published plugin hangs", longest)
+	}
+	if err != nil {
 		return previous, fmt.Errorf("%w: running %q:\n%s", err, *script, text(&both.text))
 	}
 	return Output{text(&stdout), text(&stderr)}, nil
@@ -104,9 +112,10 @@ func (a Args) logs(stream string) bool {
 
 // transcript keeps two streams in the order they came in, and shows whole lines.
 type transcript struct {
-	lock sync.Mutex
-	text bytes.Buffer
-	show func(line string)
+	lock    sync.Mutex
+	text    bytes.Buffer
+	show    func(line string)
+	tooLong bool // a line that is shown was longer than the published plugin reads
 }
 
 // stream gives one of the streams a writer.
@@ -129,6 +138,12 @@ func (s *stream) Write(text []byte) (int, error) {
 	}
 	lines := bytes.Split(append(s.rest, text...), []byte("\n"))
 	s.rest = bytes.Clone(lines[len(lines)-1])
+	for _, line := range lines {
+		if len(line) > longest {
+			s.tooLong = true
+			return 0, errors.New("a line is too long")
+		}
+	}
 	for _, line := range lines[:len(lines)-1] {
 		if line := strings.TrimSpace(strings.ToValidUTF8(string(line), "\uFFFD")); line != "" {
 			s.show(line)

@@ -19,7 +19,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
 from flakeship.rollout.orphans import LONGEST
 from flakeship.rollout.ownership import CHECKOUT, Owner
-from flakeship.system.process import deferred
+from flakeship.system.interrupt import deferred
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.api.errors import answer, client, passing

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS = 10.0  # for the login on the bastion, which is up
-IDLE = 900  # seconds that the bastion's connection stays idle: a booting server uses no forward
 
 UNUSABLE = "%s: cannot use %s as a bastion: %s"
 
@@ -86,7 +85,7 @@ class NovaAccess:
             log.info(UNUSABLE, machine, bastion.name, why)
             return None
         through, address = endpoint(request, bastion), self.port.ipv4
-        login = opened.enter_context(connection.Connection(through, bastion.host_keys, IDLE))
+        login = opened.enter_context(connection.Connection(through, bastion.host_keys))
         try:
             login.connect(SECONDS)
             ports = {number: login.forward(address, number) for number in self._declared}

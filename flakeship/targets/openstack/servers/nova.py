@@ -12,7 +12,8 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.log import clean
+from flakeship.model.sizes import MIB
+from flakeship.model.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.api.errors import client
@@ -96,8 +97,6 @@ def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:
 class Console:
     """A server's console as Nova shows it: maybe only its end, and empty after a hard reboot."""
 
-    truncated = True
-
     def __init__(self, compute: Proxy, number: str, cloud: str) -> None:
         self.name = client(cloud, f"console log show {number}")
         self._compute = compute
@@ -112,7 +111,7 @@ class Console:
         try:
             body: dict[str, object] = {"os-getConsoleOutput": {}}
             answer = rest.call(self._compute, "POST", f"{self._path}/action", json=body)
-            self._text = clean(answer["output"] or "")
+            self._text = clean((answer["output"] or "")[-MIB:])
         except (SDKException, ClientException) as error:
             reason = f"Nova does not show it: {errors.answer(error)}"
             if not self._passing(error):

@@ -159,6 +159,9 @@ def test_a_record_that_is_damaged_is_named(name: str) -> None:
         lambda: machine.stop(wanted),
     ):
         error = refusal(act)
+        if name in ("not text", "a directory"):
+            assert (error.code, error.key) == ("state-unreadable", str(file))
+            continue
         assert (error.code, error.key) == ("record-invalid", wanted.id)
         assert str(file) in error.what
         assert str(DIRECTORY) in error.remedy
@@ -179,7 +182,8 @@ def test_the_number_of_a_cutover_is_one(data: bytes) -> None:
     FILES.generation("web").parent.mkdir(parents=True)
     FILES.generation("web").write_bytes(data)
     error = refusal(lambda: inspect("dev", settings()))
-    assert (error.code, error.key) == ("record-invalid", str(FILES.generation("web")))
+    assert error.code in {"record-invalid", "state-unreadable"}
+    assert error.key == str(FILES.generation("web"))
 
 
 def test_a_stray_file_among_the_machines_is_left_alone() -> None:

@@ -334,7 +334,7 @@ def argv_of(kind: Accelerator = "tcg") -> list[str]:
     disks = {"pg": Path("/s/a,b.qcow2")}
     wanted = request(vcpus=1)
     with network(wanted, {22: 60022, 80: 60080}) as guests:
-        return qemu_command.command(wanted, kind, guests.argv, disks)
+        return qemu_command.command(wanted, kind, guests.argv, disks, 7)
 
 
 def options(argv: list[str], option: str) -> list[str]:
@@ -375,7 +375,7 @@ def test_disks_are_known_to_the_guest_by_serial_number_and_to_qemu_by_file() -> 
 def test_the_image_is_opened_as_declared_and_nothing_below_it(
     declared: str, below: dict[str, None]
 ) -> None:
-    argv = qemu_command.command(request(format=declared), "tcg", [], {})
+    argv = qemu_command.command(request(format=declared), "tcg", [], {}, 7)
     (root,) = map(json.loads, options(argv, "-blockdev"))
     image = {"driver": "file", "filename": "/nix/store/x-image/disk.qcow2"}
     assert root["backing"] == {"driver": declared, "read-only": True, "file": image, **below}

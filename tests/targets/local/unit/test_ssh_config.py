@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_read_is_named(name: str, directory: bool) -> None
     for act in (lambda: ssh_config.hosts(CONFIG), lambda: ssh_config.put(CONFIG, DB)):
         with pytest.raises(FlakeshipError) as raised:
             act()
-        assert (raised.value.code, raised.value.key) == ("record-invalid", str(file))
+        assert (raised.value.code, raised.value.key) == ("state-unreadable", str(file))
 
 
 def test_nothing_is_left_of_the_last_server() -> None:

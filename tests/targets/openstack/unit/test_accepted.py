@@ -151,8 +151,8 @@ def test_user_data_is_never_repeated() -> None:
 def test_a_file_that_cannot_be_read(name: str) -> None:
     with pytest.raises(SettingError) as raised:
         user_data.read(settings({**WEB, "userData": name}))
-    assert raised.value.code in {"file-missing", "file-unreadable"}
-    assert raised.value.key == "flakeship:servers[web].openstack.userData"
+    assert raised.value.code in {"file-missing", "file-unreadable", "setting-invalid"}
+    assert raised.value.key.endswith(".openstack.userData")
     assert len(raised.value.given) <= 80
 
 

@@ -1,0 +1,58 @@
+"""Texts in settings: what Pulumi hands over as one, flakes, keys, and paths."""
+
+from __future__ import annotations
+
+import json
+
+from flakeship.model.errors import SettingError
+from flakeship.model.fields import wrong
+
+DEEPEST = 16  # lists and objects in each other: the deepest setting has 7
+
+
+def structured(key: str, text: str) -> object:
+    """A list or an object where the text is one; other texts stay what they are."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        found: object = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    except (ValueError, RecursionError):
+        found = None
+    if found is None or _deeper_than(found, DEEPEST):
+        raise SettingError(
+            "must not have more than 4300 digits in a number, nor lists and objects in each other "
+            f"more than {DEEPEST} deep",
+            key=key,
+            given=text,
+        )
+    return found
+
+
+def _deeper_than(value: object, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (list, dict))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, (list, dict)) for each in level)
+
+
+def reference(value: str) -> str:
+    """A flake as Nix takes it on its command line, without an attribute: that is appended."""
+    if not value or value != value.strip() or value.startswith(("-", "~")) or "#" in value:
+        allowed = "a directory such as ./servers, or a flake reference such as github:owner/name"
+        raise wrong("is no flake", allowed=allowed, remedy="write ~ and # out" if value else "")
+    return value
+
+
+def hidden_line(value: str) -> str:
+    """A public key or a file of them; not repeated, as it may be a private one."""
+    if not value or not value.isprintable():
+        what = "must be one line: a public key, or a file of public keys"
+        raise wrong(what, remedy="name the file that ends in .pub", hide=True)
+    return value

@@ -1,0 +1,50 @@
+"""SIGINT, SIGTERM and a closed terminal end what is ours in the same way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # the exit code of a command that was interrupted
+
+
+def install_signal_handlers() -> None:
+    """Let each of the signals raise KeyboardInterrupt."""
+    # a shell's background jobs ignore SIGINT, and SIGTERM would end Python without any cleanup
+    _handle(signal.default_int_handler)
+
+
+def leave_when_interrupted() -> None:
+    """Let each of the signals end this process, which has nothing to clean up yet, in silence."""
+    _handle(lambda *_: os._exit(INTERRUPTED))
+
+
+def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
+    for number in SIGNALS:
+        # what nohup has started is not to end with the terminal
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Defer an interruption until the block has ended. Only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    former = [
+        signal.signal(number, lambda signum, _frame: received.append(signum)) for number in SIGNALS
+    ]
+    try:
+        yield
+    finally:
+        for number, handler in zip(SIGNALS, former, strict=True):
+            signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt

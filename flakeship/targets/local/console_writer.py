@@ -1,0 +1,46 @@
+"""Writes a machine's console to a file of a bounded size.
+
+QEMU's own file has no end, and nothing of Flakeship need run while a guest writes for months. So a
+program stands between: `python -IS console_writer.py <descriptor>` in the machine's directory. It
+ends with its QEMU, and imports nothing of ours: there is one for each machine.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+FILE = "console.log"
+FORMER = "console.log.1"  # what was in the file before
+SHARE = 16 * 1024 * 1024  # bytes of each of the two
+CHUNK = 65536
+
+
+def write(source: int, share: int = SHARE) -> None:
+    """Copy until the source ends. What cannot be written is lost: a guest is not to wait for it."""
+    file = -1
+    while data := os.read(source, CHUNK):
+        try:
+            file = _room(file, share)
+            os.write(file, data)
+        except OSError:  # the disk is full, or a user has put something else there
+            if file >= 0:
+                os.close(file)
+            file = -1
+
+
+def _room(file: int, share: int) -> int:
+    """The descriptor to write to: a new one at first, for a full file, and for one that is gone."""
+    if file >= 0:
+        status = os.fstat(file)
+        if status.st_nlink and status.st_size < share:
+            return file
+        if status.st_nlink:
+            os.replace(FILE, FORMER)  # noqa: PTH105 - pathlib would be most of this program
+        os.close(file)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    return os.open(FILE, flags, 0o600)
+
+
+if __name__ == "__main__":
+    write(int(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""Ctrl-C while a program or a command starts is silent: what is imported takes a while."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path.cwd()
+SLOW = "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
+
+
+def interrupted(argv: list[str], number: signal.Signals) -> tuple[int, str, str]:
+    with subprocess.Popen(
+        [sys.executable, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not Path("importing").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("program", "slow"),
+    [
+        ("__main__.py", "components/program.py"),
+        ("nix/templates/project/__main__.py", "flakeship/components/program.py"),
+    ],
+)
+def test_a_program(
+    program: str, slow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / program, tmp_path / "__main__.py")
+    (tmp_path / slow).parent.mkdir(parents=True)
+    for parent in list(Path(slow).parents)[:-1]:
+        (tmp_path / parent / "__init__.py").touch()  # before the packages of this checkout
+    (tmp_path / slow).write_text(SLOW)
+    assert interrupted(["__main__.py"], signal.SIGINT) == (32, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("words", "slow"), [(["status"], "click"), (["internal", "build-image"], "pydantic")]
+)
+def test_a_command(
+    words: list[str],
+    slow: str,
+    number: signal.Signals,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{slow}.py").write_text(SLOW)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    code, out, err = interrupted(["-m", "flakeship", *words], number)
+    assert (code, out) == (130, "")
+    assert err in ("", "build-image: interrupted\n")
