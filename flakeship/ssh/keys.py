@@ -9,7 +9,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.ssh import public_key
 from flakeship.ssh.options import literal
-from flakeship.system.files import read, refuse_links, write
+from flakeship.system.files import make_directory, read, refuse_links, write
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
@@ -63,7 +63,7 @@ def _own_key() -> str:
     public = OWN_KEY.with_suffix(".pub")
     if not OWN_KEY.exists():
         refuse_links(OWN_KEY)
-        OWN_KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(OWN_KEY.parent)
         public.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
     derived = run(["ssh-keygen", "-y", "-P", "", "-f", OWN_KEY], check=False)

@@ -79,10 +79,14 @@ def _usable(path: Path) -> Iterator[None]:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory with its parents. Raises FlakeshipError as `write` does."""
+    """Make a directory with its parents, from `.state` on for its owner only.
+
+    Raises FlakeshipError as `write` does.
+    """
     refuse_links(path)
     with _usable(path):
-        path.mkdir(parents=True, exist_ok=True)
+        for each in reversed([path, *path.parents][: _below(path)]):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def refuse_links(path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.files import STATE, read, refuse_links
+from flakeship.system.files import STATE, make_directory, read, refuse_links
 
 FILE = "checkout.id"
 ROOT = "root.qcow2"
@@ -24,7 +24,7 @@ def identifier() -> str:
     file = Path(STATE, FILE)
     if not (text := read(file)):
         refuse_links(file)
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(file.parent)
         new = file.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
         new.write_text(f"{secrets.token_hex(6)}\n")
         with suppress(FileExistsError):  # another process was first

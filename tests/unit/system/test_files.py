@@ -109,3 +109,10 @@ def test_links_above_the_state_are_the_users(tmp_path: Path, outside: Path) -> N
     files.write(tmp_path / "link" / "cache", "y")
     assert (outside / FILE).read_text() == "x"
     assert (outside / "cache").read_text() == "y"
+
+
+def test_the_state_is_its_owners_alone() -> None:
+    files.write(FILE, "x")
+    found = [FILE, *FILE.parents][:-1]
+    assert [each.name for each in found] == ["web", "active", "dev", ".state"]
+    assert [each.stat().st_mode & 0o077 for each in found] == [0] * 4
