@@ -167,7 +167,10 @@ def main() -> int:
         log.failure(error)
         click.echo(str(error), err=True)
         return 1
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error, click.Abort) and not error.__cause__:  # click's, of an interruption
+            click.echo("not confirmed: nothing was changed", err=True)
+            return 1
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except SystemExit as done:

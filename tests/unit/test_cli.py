@@ -96,6 +96,7 @@ def fails(error: BaseException) -> Any:
         (FlakeshipError("is broken", key="web"), 1, "web: is broken\n"),
         (OSError("no space left"), 1, "no space left\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (click.Abort(), 1, "not confirmed: nothing was changed\n"),
     ],
 )
 def test_a_failure_is_one_message_and_an_exit_code(
