@@ -25,6 +25,9 @@ config:
             010
           send: 010 and more
         - 1.010
+        - "-"
+      other: &again [1]
+      again: *again
 """
 GOOD = {"retain": "3", "vcpus": "2", "port": "80", "timeout": "5"}
 
@@ -44,9 +47,9 @@ def test_other_texts_with_zeros_are_good() -> None:
     ("place", "literal", "key", "decimal", "octal"),
     [
         ("retain", "010", "flakeship:retainReleases", "10", "8"),
-        ("vcpus", "04", "flakeship:servers.vcpus", "4", "4"),
-        ("port", "0120", "flakeship:servers.ports", "120", "80"),
-        ("timeout", "0_17", "flakeship:servers.timeout", "17", "15"),
+        ("vcpus", "04", "flakeship:servers[0].vcpus", "4", "4"),
+        ("port", "0120", "flakeship:servers[0].ports[0]", "120", "80"),
+        ("timeout", "0_17", "flakeship:servers[0].checks[0].timeout", "17", "15"),
     ],
 )
 def test_each_is_named(place: str, literal: str, key: str, decimal: str, octal: str) -> None:
@@ -60,3 +63,18 @@ def test_all_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         refuse_octal(FILE.format(**GOOD | {"vcpus": "02", "port": "07"}), "Pulumi.dev.yaml")
     assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["config: [010", "config: &a [*a, 010]", "010", "a: !x 010\n? [1]\n: 2"]
+)
+def test_a_file_of_another_shape_is_left_to_pulumi(text: str) -> None:
+    refuse_octal(text, "Pulumi.dev.yaml")
+
+
+def test_a_mode_is_quoted() -> None:
+    text = "config:\n  flakeship:servers:\n    - dataDisks: { pg: { mode: 0750 } }\n"
+    with pytest.raises(SettingError) as caught:
+        refuse_octal(text, "Pulumi.dev.yaml")
+    assert caught.value.key == "flakeship:servers[0].dataDisks.pg.mode"
+    assert caught.value.remedy == 'quote it: "0750"'
