@@ -24,7 +24,7 @@ from tests.engine.conftest import Tiny
         ),
         ("host", "tinny", "flakeship:host: ./flake has no host tinny; allowed: other, tiny"),
         ("variant", "qemo", "flakeship:variant: ./flake has no variant qemo; allowed: qemu. Did"),
-        ("flake", "./gone", "flakeship:flake: there is no flake.nix in ./gone (Pulumi.test.yaml)"),
+        ("flake", "./gone", "flakeship:flake: there is no flake.nix in ./gone, got"),
         ("servers[0].memory", "32", "flakeship:servers[0].memory: tiny-"),
     ],
 )

@@ -39,13 +39,19 @@ def processes() -> Iterator[Process]:
         with suppress(OSError):  # another user's, or it ended meanwhile
             words = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
             found = [w.partition("=")[2] for w in words if w.startswith(f"{VARIABLE}=")]
-            for name in (
-                {str(file.readlink()) for file in (entry / "fd").iterdir()} if found else ()
-            ):
+            for name in _open_files(entry) if found else ():
                 file = Path(name.removesuffix(DELETED))
                 if file.name == ROOT:
                     removed = name.endswith(DELETED)
                     yield Process(int(entry.name), found[0], file.parent, removed)
+
+
+def _open_files(process: Path) -> set[str]:
+    found = set[str]()
+    for file in (process / "fd").iterdir():
+        with suppress(FileNotFoundError):  # it is closed meanwhile, and the others count still
+            found.add(str(file.readlink()))
+    return found
 
 
 def elsewhere(directory: Path) -> Process | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -66,6 +68,31 @@ def running(directory: Path) -> Iterator[None]:
     for found in [*copies.processes()]:
         if str(directory) in str(found.directory):
             os.kill(found.pid, 9)
+
+
+BUSY = """
+import os, sys
+image = open("root.qcow2", "w")
+print(flush=True)
+while True:
+    for descriptor in [os.open("/dev/null", os.O_RDONLY) for _ in range(200)]:
+        os.close(descriptor)
+"""
+
+
+def test_a_process_that_opens_and_closes_files_is_found(directory: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, env={checkout.VARIABLE: "x"}
+    )
+    with child:
+        try:
+            assert child.stdout
+            child.stdout.readline()
+            for _ in range(10):
+                found = [each.pid for each in copies.processes() if each.mark == "x"]
+                assert found == [child.pid]
+        finally:
+            child.kill()
 
 
 def refused_everywhere() -> None:
