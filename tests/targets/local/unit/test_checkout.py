@@ -80,7 +80,7 @@ while True:
 """
 
 
-def test_a_process_that_opens_and_closes_files_is_found(directory: Path) -> None:
+def test_a_process_that_opens_and_closes_files_is_found() -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, env={checkout.VARIABLE: "x"}
     )
