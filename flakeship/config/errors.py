@@ -80,7 +80,8 @@ def names(settings: object, where: Where) -> str:
         name: object = settings if key == "ports" else None
         if isinstance(settings, Mapping):
             name = settings.get("name", settings.get("port"))
-        if isinstance(part, int) and isinstance(name, (str, int)) and not isinstance(name, bool):
+        named = isinstance(name, (str, int)) and not isinstance(name, bool) and name != ""
+        if isinstance(part, int) and named:
             found.append(f"{str(key).removesuffix('s')} {shown(str(name), 40)}")
     return ", ".join(found)
 
