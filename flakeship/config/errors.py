@@ -60,6 +60,8 @@ def problem(
                 value = value.get(context["at"]) if isinstance(value, Mapping) else None
         case "string_pattern_mismatch":
             found = SettingError(RULES[kind], allowed=_titles(model)[context["pattern"]])
+        case "too_long" if isinstance(value, str):
+            found = SettingError(RULES["string_too_long"].format(**context))
         case _ if kind in RULES:
             found = SettingError(RULES[kind].format(**context))
     if kind not in {"extra_forbidden", "missing"} and not context.get("hide"):

@@ -347,3 +347,28 @@ def test_the_whole_rule_for_names_is_told() -> None:
     error = refusal(servers=[{"name": ""}])
     assert error.key == "flakeship:servers[0].name"
     assert "(server" not in str(error)
+
+
+LONG = "x" * 3000
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"flake": f"./{LONG}"},
+        {"flake": f"git+file:///{LONG}"},
+        {"identity": f"./{LONG}"},
+        {"servers": [WEB | {"name": LONG}]},
+        {"servers": [WEB | {"checks": [{"name": "a", "http": 80, "headers": {LONG: "\u00e9"}}]}]},
+        {"servers": [WEB | {"dataDisks": {LONG: "1G"}}]},
+    ],
+    ids=lambda config: str(config)[:30],
+)
+def test_a_long_value_is_cut_wherever_a_message_repeats_it(config: dict[str, object]) -> None:
+    assert "x" * 161 not in str(refusal(**config))  # a key may have twice as much as a value
+
+
+def test_a_long_text_is_told_in_characters() -> None:
+    options = {"metadata": {"role": LONG}}
+    error = refusal(target="openstack", servers=[WEB | {"openstack": options}])
+    assert error.what == "must have at most 255 characters"
