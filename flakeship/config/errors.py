@@ -60,6 +60,8 @@ def problem(
                 value = value.get(context["at"]) if isinstance(value, Mapping) else None
         case "string_pattern_mismatch":
             found = SettingError(RULES[kind], allowed=_titles(model)[context["pattern"]])
+        case "too_long" if isinstance(value, str):
+            found = SettingError(RULES["string_too_long"].format(**context))
         case _ if kind in RULES:
             found = SettingError(RULES[kind].format(**context))
     if kind not in {"extra_forbidden", "missing"} and not context.get("hide"):
@@ -80,7 +82,8 @@ def names(settings: object, where: Where) -> str:
         name: object = settings if key == "ports" else None
         if isinstance(settings, Mapping):
             name = settings.get("name", settings.get("port"))
-        if isinstance(part, int) and isinstance(name, (str, int)) and not isinstance(name, bool):
+        named = isinstance(name, (str, int)) and not isinstance(name, bool) and name != ""
+        if isinstance(part, int) and named:
             found.append(f"{str(key).removesuffix('s')} {shown(str(name), 40)}")
     return ", ".join(found)
 

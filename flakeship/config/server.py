@@ -20,6 +20,8 @@ TARGET = "@target"
 
 ONCE = "remove or rename all but one"
 UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
+LARGEST = 64 * UNITS["T"]
+SIZES = "a number with M, G or T, or a plain number of MiB, such as 2G, 2048M or 2048"
 
 
 def _mebibytes(value: object) -> object:
@@ -27,10 +29,13 @@ def _mebibytes(value: object) -> object:
     try:
         number = whole(size[1] if size else value)
     except PydanticCustomError as error:
-        allowed = "a number with M, G or T, or a plain number of MiB, such as 2G, 2048M or 2048"
         remedy = str((error.context or {})["remedy"])
-        raise wrong("must be a size", allowed=allowed, remedy=remedy) from None
-    return number * UNITS[size[2]] if size and isinstance(number, int) else number
+        raise wrong("must be a size", allowed=SIZES, remedy=remedy) from None
+    found = number * UNITS[size[2]] if size and isinstance(number, int) else number
+    # here, where it is as the user writes it
+    if isinstance(found, int) and not 0 < found <= LARGEST:
+        raise wrong("must be a size from 1M to 64T", allowed=SIZES)
+    return found
 
 
 def _port(value: object) -> object:
@@ -46,7 +51,7 @@ def present(value: object) -> object:
 
 Size = Annotated[
     int,
-    Field(gt=0, le=64 * 1024 * 1024, json_schema_extra={"unit": "MiB"}),
+    Field(gt=0, le=LARGEST, json_schema_extra={"unit": "MiB"}),
     BeforeValidator(_mebibytes),
 ]
 DiskName = Annotated[

@@ -13,7 +13,7 @@ from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_du
 from flakeship.config.target import TargetSchema
 from flakeship.config.text import hidden_line, reference, structured
 from flakeship.model.checks import Check
-from flakeship.model.errors import SettingError, SettingsError
+from flakeship.model.errors import SettingError, SettingsError, shown
 from flakeship.model.fields import Model, NoWord, Text, Whole, Word, wrong
 from flakeship.model.flake import FlakeReference, is_file
 
@@ -109,10 +109,10 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         )
         flake = FlakeReference.parse(self.flake)
         if flake.is_directory:
-            raise wrong("is a directory", at="flake", remedy=f"write ./{self.flake}")
+            raise wrong("is a directory", at="flake", remedy=f"write ./{shown(self.flake)}")
         if flake.folder is not None and not is_file(str(flake.folder), "flake.nix"):
             folder = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
-            what = f"there is no flake.nix in {folder}"
+            what = f"there is no flake.nix in {shown(str(folder))}"
             raise wrong(what, at="flake", remedy="name its directory")
         if self.identity and not is_file(self.identity):
             raise wrong("there is no such file", at="identity", remedy="name a private key file")

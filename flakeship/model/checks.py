@@ -48,7 +48,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise wrong(f"{shown(name)} is not the name of a header")
         if not re.fullmatch(r"[ -~]*", text):
-            raise wrong(f"the value of {name} has characters that a header cannot have")
+            raise wrong(f"the value of {shown(name)} has characters that a header cannot have")
         if name.lower() in OWN_HEADERS:
             what = f"{name} is set by the request itself"
             raise wrong(what, remedy="the name of the site is `host`")

@@ -110,7 +110,7 @@ Name = Annotated[
     str,
     Field(
         pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$",
-        title="up to 32 lower-case letters, digits and dashes, first a letter",
+        title="up to 32 lower-case letters, digits and dashes, first a letter, last no dash",
     ),
 ]
 NoWord = Annotated[

@@ -85,13 +85,17 @@ def _text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
+def shown(console: Console) -> str:
+    """What it shows, or why it shows nothing."""
+    try:
+        return console.read()
+    except FlakeshipError as error:
+        return str(error)
+
+
 def tail(console: Console, lines: int = 15) -> list[str]:
     """The last lines that are not blank, or why none can be shown."""
-    try:
-        text = console.read()
-    except FlakeshipError as error:
-        text = str(error)
-    return last_lines(text, lines)
+    return last_lines(shown(console), lines)
 
 
 def announced_keys(console: Console) -> list[str]:

@@ -14,11 +14,13 @@ from pydantic import ValidationError
 from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection, HostKeyRefusedError
+from flakeship.ssh.connection import Connection, HostKeyRefusedError, UnreachableError
+from flakeship.verify import boot_progress
 from flakeship.verify.checks import outside
 from flakeship.verify.checks.verdict import refuse_failed
-from flakeship.verify.console import Console, announced_keys, await_keys, tail
+from flakeship.verify.console import Console, announced_keys, await_keys, shown
 from flakeship.verify.request import Access, Route, VerifyRequest, endpoint, login_lines
 from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
 LEAST_WAIT = 10.0  # seconds for the system to have started, where SSH answers at the last moment
+LAST = 15  # lines of the console's end that a failure shows
+SILENT = ("host-keys-missing", UnreachableError.code)  # the failures of a machine that is not up
 NOT_SERVING = "No traffic was moved: what served before still does."  # before the cutover
 
 
@@ -73,16 +77,30 @@ def verify(request: VerifyRequest, pinned: Sequence[str], context: VerificationC
         try:
             return _verify(request, context, route, keys)
         except FlakeshipError as error:
-            name, lines = context.console.name, tail(context.console)
-            end = [f"The end of the console ({name}):", *(f"  | {line}" for line in lines)]
             error.key = error.key or request.machine
             error.details = (
                 *error.details,
-                *(end if lines else [f"The console ({name}) is empty."]),
+                *_on_the_console(context.console, error),
                 f"{context.on_failure} To inspect this machine:",
                 *context.inspect_hint(login_lines(request, route, keys)),
             )
             raise
+
+
+def _on_the_console(console: Console, error: FlakeshipError) -> list[str]:
+    """The end of the console; before it how far a machine came that is silent, and what to do."""
+    text, name = shown(console), console.name
+    lines = [f"  | {line}" for line in last_lines(text, LAST)]
+    end = (
+        [f"The end of the console ({name}):", *lines]
+        if lines
+        else [f"The console ({name}) is empty."]
+    )
+    if error.code not in SILENT:
+        return end
+    reached = boot_progress.find(text)
+    error.remedy = error.remedy or reached.remedy
+    return [*reached.lines(), *end]
 
 
 def _verify(

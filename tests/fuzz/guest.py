@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from flakeship.model.checks import Check
 from flakeship.model.ports import Port
+from flakeship.model.text import LINE, one_line
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.login import Login
 from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
+from flakeship.verify import boot_progress
 from flakeship.verify.checks import addressing, disk, inside, listening, outside, probe
 from flakeship.verify.checks.facts import Facts
 from flakeship.verify.checks.facts import Subject as Machine
@@ -31,6 +33,7 @@ from flakeship.verify.checks.verdict import Failed, judge
 from flakeship.verify.console import File, announced_keys, tail
 from tests.fuzz.subject import Subject
 from tests.fuzz.values import NASTY, documents, spoiled, texts
+from tests.unit.verify import consoles
 from tests.unit.verify.machines import (
     ED25519,
     OTHER,
@@ -64,6 +67,7 @@ nixos@127.0.0.1: Permission denied (publickey).
 Authenticated to 127.0.0.1 ([127.0.0.1]:22022) using "publickey".
 """
 CONSOLE = f"[    1.0] Linux\n{block(ED25519, OTHER)}ci-info: {ED25519} root@web\nweb login: "
+BOOTS = [consoles.UP, consoles.SEABIOS + consoles.RESCUE, consoles.TIME + consoles.EMERGENCY]
 ANSWERS = [
     "HTTP/1.1 204 No Content\r\nServer: x\r\nContent-Length: 5\r\n\r\nhello",
     "HTTP/1.1 204 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
@@ -85,7 +89,7 @@ def subjects() -> list[Subject]:
     return [
         Subject("probe", st.tuples(st.one_of(spoiled([PROBE]), texts), texts), probed, says=False),
         *(Subject(f"probe {name}", section(name), checked, says=False) for name in TEXTS),
-        Subject("console", spoiled([CONSOLE]).map(raw), console, says=False),
+        Subject("console", spoiled([CONSOLE, *BOOTS]).map(raw), console, says=False),
         Subject("ssh log", st.tuples(spoiled([LOG]), st.integers(-1, 255)), logged, says=False),
         Subject("ssh banner", answer, banner, says=False),
         Subject("http", answer, web, says=False),
@@ -134,12 +138,15 @@ def checked(facts: Facts) -> None:
 
 
 def console(given: bytes) -> None:
-    """A console: its end, and the host keys in it, which go into files and command lines."""
+    """A console: its end, how far the boot came, and the host keys in it, which go into files."""
     file = Path("console.log")
     file.write_bytes(given)
     try:
         tail(File(file))
         announced_keys(File(file))
+        reached = boot_progress.find(File(file).read())
+        assert reached.stage
+        assert all(line == one_line(line, LINE) for line in map(str.strip, reached.lines()))
         for keys in host_keys.blocks(File(file).read()):
             for key in keys:
                 assert re.fullmatch(r"[a-z0-9-]+ [A-Za-z0-9+/=]+", key)

@@ -50,6 +50,12 @@ def environment(mark: str = "") -> dict[str, str]:
     return {"PATH": path} | ({VARIABLE: mark} if mark else {})
 
 
+def mark_of(process: Path) -> str:
+    """The mark of a process by its directory in /proc, empty for others. Raises OSError."""
+    words = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+    return next((w.partition("=")[2] for w in words if w.startswith(f"{VARIABLE}=")), "")
+
+
 def mark(directory: Path) -> str:
     """What the environment of a machine's QEMU has: `<checkout>/<stack>/<machine>`."""
     return f"{identifier()}/{directory.parent.parent.name}/{directory.name}"

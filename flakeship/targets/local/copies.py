@@ -14,7 +14,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.files import STATE
 from flakeship.targets.local import qemu_process
-from flakeship.targets.local.checkout import ROOT, VARIABLE, mark
+from flakeship.targets.local.checkout import ROOT, mark, mark_of
 
 DELETED = " (deleted)"  # what Linux adds to the name of an open file that is gone
 
@@ -37,13 +37,12 @@ def processes() -> Iterator[Process]:
     """Every such process of this user; all of them for root."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # another user's, or it ended meanwhile
-            words = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
-            found = [w.partition("=")[2] for w in words if w.startswith(f"{VARIABLE}=")]
+            found = mark_of(entry)
             for name in _open_files(entry) if found else ():
                 file = Path(name.removesuffix(DELETED))
                 if file.name == ROOT:
                     removed = name.endswith(DELETED)
-                    yield Process(int(entry.name), found[0], file.parent, removed)
+                    yield Process(int(entry.name), found, file.parent, removed)
 
 
 def _open_files(process: Path) -> set[str]:

@@ -159,11 +159,9 @@ def _lenders(
     }
     for port in taken:
         if port not in owners:
-            raise qemu_devices.port_taken(
-                f"{request.server} declares it, but {workstation.port_holder(port)} listens on it; "
-                "nothing was moved",
-                port,
-            )
+            holder = workstation.port_holder(port)
+            what = f"{request.server} declares it, but {holder} listens on it; nothing was moved"
+            raise qemu_devices.port_taken(what, port, holder)
     return owners
 
 

@@ -16,6 +16,7 @@ from flakeship.system.files import STATE
 from flakeship.targets.local import condition, ssh_config, workstation
 from flakeship.targets.local.machine_state import MachineState, inspect_machines
 from flakeship.targets.local.stack_files import StackFiles
+from flakeship.targets.local.workstation import Holder
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class LocalInventory:
     identity: str
     machines: Mapping[str, MachineState] = field(default_factory=dict)
     servers: Mapping[str, ServerState] = field(default_factory=dict)
-    held_ports: Mapping[int, str] = field(default_factory=dict)  # host ports of other processes
+    # host ports of other processes, and of machines beyond this stack
+    held_ports: Mapping[int, Holder] = field(default_factory=dict)
     # the host ports that this user may not listen on, with the first that it may
     privileged: Mapping[int, int] = field(default_factory=dict)
     dangling: frozenset[str] = frozenset()  # links for Nix whose store path is gone

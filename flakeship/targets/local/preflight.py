@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from flakeship.config.server import AnyServer
 from flakeship.model.errors import SettingError
@@ -21,7 +22,26 @@ def check_server(key: str, server: AnyServer, release: Release, inventory: Local
 
     Raises SettingError: server-too-small, server-too-large, host-port-privileged, host-port-taken.
     """
-    _check_size(key, server, release)
+    with _of(f"server {server.name}"):
+        _check_size(key, server, release)
+        _check_limits(key, server, inventory)
+    for number, port in enumerate(server.ports):
+        with _of(f"server {server.name}, port {port.port}"):
+            if port.host_port:
+                _check_host_port(f"{key}.ports[{number}].hostPort", port.host_port, inventory)
+
+
+@contextmanager
+def _of(what: str) -> Iterator[None]:
+    """Name what the numbers in a key stand for."""
+    try:
+        yield
+    except SettingError as error:
+        error.of = what
+        raise
+
+
+def _check_limits(key: str, server: AnyServer, inventory: LocalInventory) -> None:
     for what, given, most, unit in (
         ("memory", server.memory, inventory.memory, " MiB"),
         ("vcpus", server.vcpus, MAX_CPUS, ""),
@@ -35,9 +55,6 @@ def check_server(key: str, server: AnyServer, release: Release, inventory: Local
                 given=f"{given}{unit}",
                 allowed=f"{most}{unit} or less",
             )
-    for number, port in enumerate(server.ports):
-        if port.host_port:
-            _check_host_port(f"{key}.ports[{number}].hostPort", port.host_port, inventory)
 
 
 def check_stack(servers: Sequence[AnyServer], inventory: LocalInventory) -> None:
@@ -92,11 +109,11 @@ def _check_size(key: str, server: AnyServer, release: Release) -> None:
 def _check_host_port(key: str, port: int, inventory: LocalInventory) -> None:
     if first := inventory.privileged.get(port):
         raise workstation.privileged(port, first, key)
-    if port in inventory.held_ports:
+    if holder := inventory.held_ports.get(port):
         raise SettingError(
-            f"{inventory.held_ports[port]} listens on it",
+            f"{holder} listens on it",
             code="host-port-taken",
             key=key,
             given=str(port),
-            remedy="stop that process, or set another hostPort",
+            remedy=holder.remedy,
         )

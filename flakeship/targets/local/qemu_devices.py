@@ -86,14 +86,15 @@ def forward(monitor: Qmp, host_port: int, guest_port: int | None) -> None:
     if guest_port is None:
         return
     if refusal := monitor.human(f"hostfwd_add {USER} {forward_rule(host_port, guest_port)}"):
+        holder = workstation.port_holder(host_port)
         raise port_taken(
-            f"cannot be forwarded to port {guest_port} ({refusal}): "
-            f"{workstation.port_holder(host_port)} listens on it",
+            f"cannot be forwarded to port {guest_port} ({refusal}): {holder} listens on it",
             host_port,
+            holder,
         )
 
 
-def port_taken(what: str, host_port: int) -> FlakeshipError:
+def port_taken(what: str, host_port: int, holder: workstation.Holder) -> FlakeshipError:
     """The error of a host port that another process has, or that needs privileges."""
     if isinstance(tcp.refusal(host_port), PermissionError):
         key = f"port {host_port} of {LOOPBACK}"
@@ -102,5 +103,5 @@ def port_taken(what: str, host_port: int) -> FlakeshipError:
         what,
         code="host-port-taken",
         key=f"port {host_port} of {LOOPBACK}",
-        remedy="stop that process, or declare another hostPort",
+        remedy=holder.remedy,
     )

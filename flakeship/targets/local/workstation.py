@@ -7,6 +7,8 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError, SettingError
@@ -111,8 +113,45 @@ def host_ports(guest_ports: Iterable[int], former: Mapping[int, int]) -> dict[in
     return dict(sorted((kept | dict(chosen)).items()))
 
 
-def port_holder(port: int) -> str:
-    """The process that listens on a port, for messages: `nginx (pid 42)` or `another process`."""
+@dataclass(frozen=True)
+class Holder:
+    """The process that listens on a port; `mark` is as checkout.mark where it is a machine's.
+
+    `elsewhere`: that of another checkout.
+    """
+
+    name: str = ""
+    pid: int = 0
+    mark: str = ""
+    elsewhere: bool = False
+
+    def __str__(self) -> str:
+        """For a message: `nginx (pid 42)`, the machine, or `another process`."""
+        if not self.mark:
+            return f"{self.name} (pid {self.pid})" if self.pid else "another process"
+        _, stack, machine = (*self.mark.split("/"), "", "")[:3]
+        other = " of another checkout" if self.elsewhere else ""
+        return f"the machine {machine} of the stack {stack}{other} (QEMU, pid {self.pid})"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        if not self.mark:
+            return "stop that process, or set another hostPort"
+        return (
+            "give one of the two servers another hostPort; where the machine hangs, or nothing "
+            f"needs it any more, `kill {self.pid}` ends it"
+        )
+
+
+def port_holder(port: int) -> Holder:
+    """What listens on a port, as far as this user may see it."""
     listening = run(["ss", "-Hltnp", f"sport = :{port}"], check=False, timeout=5).stdout
     found = re.search(r'users:\(\("([^"]*)",pid=(\d+)', listening)
-    return f"{found[1]} (pid {found[2]})" if found else "another process"
+    if not found:
+        return Holder()
+    mark = ""
+    with suppress(OSError):  # it ended meanwhile
+        mark = checkout.mark_of(Path("/proc", found[2]))
+    elsewhere = bool(mark) and mark.partition("/")[0] != checkout.identifier()
+    return Holder(found[1], int(found[2]), mark, elsewhere)

@@ -11,6 +11,9 @@ from functools import lru_cache
 
 from flakeship.verify.checks.verdict import Failed
 
+# what OpenSSL before and from 3.2 on says of an answer that is no TLS
+NOT_TLS = ("wrong version", "record layer failure")
+
 
 def secured(certificate: str, host: str) -> Callable[[socket.socket], socket.socket]:
     """What puts TLS over a connection and judges the certificate as `Check.certificate` says.
@@ -27,7 +30,8 @@ def secured(certificate: str, host: str) -> Callable[[socket.socket], socket.soc
             raise Failed(f"the certificate is refused: {error.verify_message}") from error
         except ssl.SSLError as error:
             reason = (error.reason or str(error)).lower().replace("_", " ")
-            plainly = " (does the port speak TLS at all?)" if "wrong version" in reason else ""
+            plain_text = any(each in reason for each in NOT_TLS)
+            plainly = " (does the port speak TLS at all?)" if plain_text else ""
             raise Failed(f"no TLS: {reason}{plainly}") from error
         if certificate.lower().startswith("sha256:"):
             _match(found, certificate)

@@ -210,7 +210,10 @@ NO_CHECK = {"name": "a", "run": "true", "needsData": True}
             "check a uses TCP port 53, but only UDP port 53 is declared",
         ),
         (web(memory="lots"), "servers[0].memory", "must be a size"),
-        (web(disk="-5"), "servers[0].disk", "must be greater than 0"),
+        (web(disk="-5"), "servers[0].disk", "must be a size from 1M to 64T"),
+        (web(memory="0"), "servers[0].memory", "must be a size from 1M to 64T"),
+        (web(memory="99999T"), "servers[0].memory", "must be a size from 1M to 64T"),
+        (web(name="web-"), "servers[0].name", "is not valid"),
         (web(ports=[70000]), "servers[0].ports[0].port", "must be less than or equal to 65535"),
         (
             web(ports=[{"port": 80, "protocl": "http"}]),
@@ -329,3 +332,43 @@ def test_several_mistakes_are_shown_at_once() -> None:
 
 def test_the_default_blocks_of_other_targets_do_no_harm() -> None:
     assert read(openstack={}).target == "local"
+
+
+def test_a_size_is_told_as_it_was_written() -> None:
+    for given in ("99999T", "-5", "lots"):
+        error = refusal(servers=[WEB | {"memory": given}])
+        assert error.given == f'"{given}"'
+        assert "such as 2G" in error.allowed
+
+
+def test_the_whole_rule_for_names_is_told() -> None:
+    error = refusal(servers=[WEB | {"name": "web-"}])
+    assert "last no dash" in error.allowed
+    error = refusal(servers=[{"name": ""}])
+    assert error.key == "flakeship:servers[0].name"
+    assert "(server" not in str(error)
+
+
+LONG = "x" * 3000
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"flake": f"./{LONG}"},
+        {"flake": f"git+file:///{LONG}"},
+        {"identity": f"./{LONG}"},
+        {"servers": [WEB | {"name": LONG}]},
+        {"servers": [WEB | {"checks": [{"name": "a", "http": 80, "headers": {LONG: "\u00e9"}}]}]},
+        {"servers": [WEB | {"dataDisks": {LONG: "1G"}}]},
+    ],
+    ids=lambda config: str(config)[:30],
+)
+def test_a_long_value_is_cut_wherever_a_message_repeats_it(config: dict[str, object]) -> None:
+    assert "x" * 161 not in str(refusal(**config))  # a key may have twice as much as a value
+
+
+def test_a_long_text_is_told_in_characters() -> None:
+    options = {"metadata": {"role": LONG}}
+    error = refusal(target="openstack", servers=[WEB | {"openstack": options}])
+    assert error.what == "must have at most 255 characters"

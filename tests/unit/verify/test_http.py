@@ -211,6 +211,28 @@ def test_what_speaks_no_tls(behave: Behaviour) -> None:
         check(behave, https=80, certificate="any")
 
 
+@pytest.mark.parametrize(
+    ("said", "reason", "hint"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "WRONG_VERSION_NUMBER", True),
+        ("[SSL] record layer failure (_ssl.c:1000)", "", True),  # Python has no name for it
+        ("[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert", "TLSV1_ALERT_INTERNAL_ERROR", False),
+    ],
+)
+def test_plain_text_is_told_as_that(
+    monkeypatch: pytest.MonkeyPatch, said: str, reason: str, hint: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        error = ssl.SSLError(1, said)
+        error.reason = reason
+        raise error
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", refuse)
+    with pytest.raises(Failed) as failed:
+        check(OK, https=80, certificate="any")
+    assert ("speak TLS at all?" in str(failed.value)) == hint
+
+
 @contextmanager
 def reaching(behave: Behaviour) -> Iterator[Any]:
     with server(behave) as number:

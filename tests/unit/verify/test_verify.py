@@ -13,13 +13,14 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.system.process import Result
-from flakeship.verify import verify
+from flakeship.verify import boot_stages, verify
 from flakeship.verify.checks import facts, outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.console import File
 from flakeship.verify.request import Promises, Route, VerifyRequest
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import VerificationContext
+from tests.unit.verify import consoles
 from tests.unit.verify.machines import (
     ED25519,
     FINGERPRINT,
@@ -352,6 +353,57 @@ def test_a_machine_that_never_announces(target: Machine) -> None:
     with pytest.raises(FlakeshipError, match=r"The console .* is empty") as failure:
         target.verify(deadline=0)
     assert failure.value.code == "host-keys-missing"
+    assert failure.value.remedy == boot_stages.EMPTY.remedy
+    assert f"console: {boot_stages.EMPTY.name}." in failure.value.details[0]
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_silent_machine_tells_how_far_it_came(target: Machine) -> None:
+    target.console.write_text(consoles.SEABIOS + consoles.KERNEL + consoles.SCRIPT + consoles.WAITS)
+    with pytest.raises(FlakeshipError) as failure:
+        target.verify(deadline=0)
+    error = failure.value
+    assert (error.code, error.key) == ("host-keys-missing", REQUEST.machine)
+    assert "`fileSystems`" in error.remedy
+    assert "Failure on the console: file system." in error.details[0]
+    assert "stage on the console: initrd." in error.details[0]
+    assert error.details[1].startswith("  > waiting for device /dev/disk/by-label/nowhere")
+    assert error.details[2].startswith("The end of the console (")
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_machine_that_is_up_and_silent(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    target.console.write_text(consoles.UP)
+
+    def silent(*_: object) -> None:
+        raise ssh.UnreachableError("no SSH login", remedy="as it was")
+
+    monkeypatch.setattr(ssh.Connection, "connect", silent)
+    with pytest.raises(FlakeshipError) as failure:
+        target.verify()
+    assert (failure.value.code, failure.value.remedy) == ("ssh-unreachable", "as it was")
+    assert "stage on the console: login prompt." in failure.value.details[0]
+
+
+def test_a_failed_check_is_not_about_the_boot(guest: Guest, target: Machine) -> None:
+    guest.build = Result(1, "", "")
+    with pytest.raises(FlakeshipError) as failure:
+        target.verify()
+    assert failure.value.remedy == ""
+    assert not [line for line in failure.value.details if "stage on the console" in line]
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_console_that_cannot_be_read(target: Machine) -> None:
+    class Unreadable(Tail):
+        def read(self) -> str:
+            raise FlakeshipError("Nova does not show it", code="console-unavailable")
+
+    context = replace(target.of_a_cloud(""), console=Unreadable(""))
+    with pytest.raises(FlakeshipError) as failure:
+        verify.verify(target.request, [], context)
+    assert failure.value.code == "console-unavailable"
+    assert "  | Nova does not show it" in failure.value.details
 
 
 def test_pins_of_earlier_evidence() -> None:

@@ -249,7 +249,7 @@ def test_a_port_of_another_process_is_refused_before_anything_moves(
 ) -> None:
     before = simulated.state()
     monkeypatch.setattr(tcp, "is_free", lambda port: port != 18090)
-    monkeypatch.setattr(workstation, "port_holder", lambda _: "nginx (pid 42)")
+    monkeypatch.setattr(workstation, "port_holder", lambda _: workstation.Holder("nginx", 42))
     error = refusal(lambda: run(NEW, forwards={18080: 80, 18090: 90}))
     assert error.code == "host-port-taken"
     assert error.key == "port 18090 of 127.0.0.1"

@@ -169,7 +169,7 @@ def test_held_ports_are_those_of_other_processes(
         monkeypatch.setattr(tcp, "is_free", lambda asked: asked == 18443)
         held = found([*PORTS, {"port": 81, "hostPort": port}]).held_ports
     assert held.keys() == {port}
-    assert held[port].endswith(f"(pid {os.getpid()})")
+    assert held[port].pid == os.getpid()
 
 
 def test_links_whose_store_path_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from flakeship.targets.local.plan import LocalPlan, plan_servers, subnet
 from flakeship.targets.local.resources import DataDisk
 from flakeship.targets.local.server_plan import ServerPlan, machine_id
 from flakeship.targets.local.settings import LocalOptions
+from flakeship.targets.local.workstation import Holder
 from flakeship.verify.request import Promises
 from tests.targets.local.unit.qemu_world import FILES, refusal
 from tests.unit.model.test_ledger import release
@@ -277,7 +278,7 @@ def test_subnets_are_stable_distinct_and_private() -> None:
 def test_a_server_that_is_too_small_is_refused(key: str, least: int) -> None:
     error = refusal(lambda: planned({"name": "web", key: 100}))
     assert error.code == "server-too-small"
-    assert error.key == f"flakeship:servers[0].{key}"
+    assert error.place == f"flakeship:servers[0].{key} (server web)"
     assert (error.given, error.allowed) == ("100 MiB", f"{least} MiB or more")
 
 
@@ -293,11 +294,22 @@ def test_an_image_that_was_built_and_is_gone_is_refused_with_what_brings_it_back
 
 
 def test_a_host_port_of_another_process_is_refused() -> None:
-    held = replace(EMPTY, held_ports={8080: "nginx (pid 42)"})
+    held = replace(EMPTY, held_ports={8080: Holder("nginx", 42)})
     error = refusal(lambda: planned(WEB, inventory=held))
     assert error.code == "host-port-taken"
     assert (error.key, error.given) == ("flakeship:servers[0].ports[0].hostPort", "8080")
+    assert "(server web, port 80)" in error.place
     assert "nginx (pid 42)" in error.what
+    assert "stop that process" in error.remedy
+
+
+def test_a_host_port_of_a_machine_is_not_told_as_a_process_to_stop() -> None:
+    mark = "0123456789ab/prod/web-fihqdwx1-32eb"
+    held = replace(EMPTY, held_ports={8080: Holder("qemu-system-x86", 42, mark)})
+    error = refusal(lambda: planned(WEB, inventory=held))
+    assert "the machine web-fihqdwx1-32eb of the stack prod (" in error.what
+    assert "stop that process" not in error.remedy
+    assert "another hostPort" in error.remedy
 
 
 def test_a_workstation_with_another_hostname_changes_nothing() -> None:
@@ -338,7 +350,7 @@ def test_a_data_disk_that_is_gone_is_refused() -> None:
 
 
 def test_a_privileged_host_port_is_told_as_that() -> None:
-    inventory = replace(EMPTY, privileged={80: 1024}, held_ports={80: "another process"})
+    inventory = replace(EMPTY, privileged={80: 1024}, held_ports={80: Holder()})
     server = {"name": "web", "ports": [{"port": 80, "hostPort": 80}]}
     error = refusal(lambda: planned(server, inventory=inventory))
     assert (error.code, error.given) == ("host-port-privileged", "80")

@@ -1,13 +1,15 @@
 import multiprocessing
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from flakeship.system import files, tcp
 from flakeship.system.tcp import LOOPBACK, free_ports
-from flakeship.targets.local import workstation
+from flakeship.targets.local import checkout, workstation
 from tests.targets.local.unit.qemu_world import refusal
 
 CLIENTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -55,9 +57,32 @@ def test_former_ports_are_kept_where_they_are_free() -> None:
         assert ports[22] == former
         assert ports[80] != taken
         assert len(set(ports.values())) == 3
-        assert workstation.port_holder(taken).endswith(f"(pid {os.getpid()})")
+        assert str(workstation.port_holder(taken)).endswith(f"(pid {os.getpid()})")
         assert not tcp.is_free(taken)
     assert tcp.is_free(taken)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_machine_that_holds_a_port_is_named(
+    own: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    owner = checkout.identifier() if own else "ba9876543210"
+    code = (
+        "import socket, sys; kept = socket.create_server(('127.0.0.1', 0)); "
+        "print(kept.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env={checkout.VARIABLE: f"{owner}/dev/web-1"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        holder = workstation.port_holder(int(process.stdout.readline()))
+        process.communicate()
+    assert (holder.pid, holder.elsewhere) == (process.pid, not own)
+    assert str(holder).startswith("the machine web-1 of the stack dev")
+    assert ("another checkout" in str(holder)) == (not own)
+    assert f"kill {process.pid}" in holder.remedy
 
 
 def test_no_client_is_given_a_port_that_a_machine_keeps() -> None:
