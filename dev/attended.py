@@ -46,11 +46,11 @@ def locked(argv: Sequence[str]) -> str:
 
 def any_lock(url: str) -> bool:
     """Whether a backend in a folder has a lock of any stack: this takes less than a millisecond."""
-    if "%" in url:
+    folder = url.removeprefix("file://").partition("?")[0]
+    if "%" in folder:
         from urllib.parse import unquote  # noqa: PLC0415
 
-        url = unquote(url)
-    folder = url.removeprefix("file://").partition("?")[0]
+        folder = unquote(folder)
     return any(files for *_, files in os.walk(f"{folder}/.pulumi/locks"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flakeship.operate import actions, plugins
 from flakeship.state import locks
-from flakeship.state.locks import LockedError, Owner
+from flakeship.state.locks import Lock, LockedError, Owner
 from flakeship.state.stack import Stack, clear_pending
 from flakeship.system.process import run
 from flakeship.targets.base import SweepResult
@@ -42,7 +42,7 @@ def recover(stack: Stack, *, break_lock: bool = False) -> Recovered:
     removed = []
     if found is not None:
         run(["pulumi", "cancel", "--yes", "--stack", stack.name])
-        removed = [str(each) for each in found.locks] or [found.what]
+        removed = [str(each) for each in found.locks or [Lock()]]
         log.info("removed the lock of %s", "; ".join(removed))
     swept = actions.sweep(stack)
     return Recovered(
