@@ -134,7 +134,7 @@ def show_diff(from_: str, to: str) -> None:
     "--before-destroy", is_flag=True, help="Fail where something of others would block a destroy."
 )
 def remove_orphans(as_json: bool, before_destroy: bool) -> None:
-    """Remove orphaned resources, which a killed run has left."""
+    """Remove orphaned resources and end orphaned processes, which a killed run has left."""
     done = actions.sweep(stack.selected())
     click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
     if before_destroy and done.blocking:
@@ -152,7 +152,7 @@ def remove_orphans(as_json: bool, before_destroy: bool) -> None:
 def recover_stack(as_json: bool, break_lock: bool) -> None:
     """Clear away what a killed run has left, so that `pulumi up` continues.
 
-    Removes its lock, ends its plugins and commands, clears its pending operations and sweeps.
+    Ends its plugins and commands, removes its lock, clears its pending operations and sweeps.
     Refuses while the run lives.
     """
     done = recover.recover(stack.selected(), break_lock=break_lock)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -47,6 +49,15 @@ def made(stack: FakeStack) -> Result:
     argv = [".venv/bin/python", "-m", "dev.attended", "pulumi", "up", "--yes", "--stack", "test"]
     env = stack.env | {"PYTHONPATH": str(ROOT)}
     return run(argv, cwd=stack.path, env=env, check=False, timeout=SECONDS)
+
+
+def resources(stack: FakeStack) -> dict[str, object]:
+    """The inputs and outputs of each resource in the state, but for the nonces of secrets."""
+    text = re.sub(r'("ciphertext": )"[^"]*"', r'\1""', json.dumps(stack.state()["resources"]))
+    return {
+        urn: (kept.get("id"), kept.get("inputs"), kept.get("outputs"))
+        for urn, kept in ((each["urn"], each) for each in json.loads(text))
+    }
 
 
 @pytest.fixture
@@ -99,6 +110,7 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
         machine.created = datetime.now(UTC) - timedelta(minutes=5)
     stack.change(left)
     (orphan,) = [each for each in left.of("machine") if each.name != first]
+    before = resources(stack)
     recovered = stack.flakeship("recover")
     assert recovered.code == 0, recovered.stderr
     assert f"removed the lock of process {engine.pid} of " in recovered.stdout
@@ -106,6 +118,7 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
     assert f"process {plugin} ({PLUGIN})" in recovered.stdout
     assert locks(stack) == []
     assert "pending_operations" not in stack.state()
+    assert resources(stack) == before
     assert {each.name for each in stack.cloud().of("machine")} == {first}
     until(lambda: not processes(stack.path))
     again = stack.flakeship("recover")
