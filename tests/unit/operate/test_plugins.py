@@ -102,7 +102,10 @@ def test_a_program_is_known_by_its_launcher(shells: Shells, dead: int, living: i
     Path("pulumi-language-python-exec").write_text(WAITS.format(name="program"))
     words = ("-u", "pulumi-language-python-exec", "--monitor", f"{LOOPBACK}:{dead}")
     program = shells.start("python", *words, "--engine", f"{LOOPBACK}:{dead}")
+    wait_for(Path("program"))
+    Path("program").unlink()
     other = shells.start("python", *words, "--engine", f"{LOOPBACK}:{living}")
+    wait_for(Path("program"))
     assert plugins.end_orphaned("dev") == [f"process {program.pid} (pulumi-language-python-exec)"]
     assert other.poll() is None
 

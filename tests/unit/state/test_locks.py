@@ -14,6 +14,7 @@ import pytest
 
 from flakeship.state import locks
 from flakeship.state.locks import Lock, Owner
+from flakeship.system import processes
 
 HERE = socket.gethostname()
 NOW = datetime.now(UTC)
@@ -115,6 +116,8 @@ def test_a_process_id_that_another_program_has_by_now(tmp_path: Path) -> None:
     # where it is a Pulumi again, the clock may have been set, so nothing is certain
     shutil.copy("/bin/sleep", tmp_path / "pulumi")
     with subprocess.Popen([tmp_path / "pulumi", "60"]) as child:
+        named = Path(f"/proc/{child.pid}/comm")  # a moment after the start
+        processes.wait_until(lambda: named.read_text() == "pulumi\n", 20)
         assert Lock(child.pid, "me", HERE, OLD).owner is Owner.RUNNING
         child.kill()
 
