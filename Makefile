@@ -23,7 +23,7 @@ ATTENDED := $(PYTHON) -m dev.attended
 FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview diff ssh verify destroy sweep doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up preview diff ssh verify destroy sweep recover doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
@@ -43,6 +43,8 @@ verify: setup ## Check the running servers (SERVER: one of them) once more, with
 	@$(WITH) $(FLAKESHIP) verify -- "$$SERVER"
 sweep: setup ## Remove orphaned resources, which a killed run has left
 	@$(WITH) $(FLAKESHIP) sweep
+recover: setup ## Clear away what a killed run has left, so that `make up` continues
+	@$(WITH) $(FLAKESHIP) recover
 doctor: ## Show which tools were found, which are missing and how to install them
 	@$(SETUP) doctor "$$STACK" "$$PLUGINS"
 test: check ## Run the checks and the whole test suite, that of the target openstack included

@@ -13,7 +13,7 @@ import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, diff, doctor, status
+from flakeship.operate import actions, diff, doctor, recover, status
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
@@ -134,11 +134,29 @@ def show_diff(from_: str, to: str) -> None:
     "--before-destroy", is_flag=True, help="Fail where something of others would block a destroy."
 )
 def remove_orphans(as_json: bool, before_destroy: bool) -> None:
-    """Remove orphaned resources, which a killed run has left."""
+    """Remove orphaned resources and end orphaned processes, which a killed run has left."""
     done = actions.sweep(stack.selected())
     click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
     if before_destroy and done.blocking:
         raise SystemExit(1)
+
+
+@commands.command("recover")
+@AS_JSON
+@click.option(
+    "--break-lock",
+    is_flag=True,
+    help="Also remove a lock whose owner cannot be seen from here: that of another host, or one "
+    "that names no owner. If that run lives after all, two runs write one state.",
+)
+def recover_stack(as_json: bool, break_lock: bool) -> None:
+    """Clear away what a killed run has left, so that `pulumi up` continues.
+
+    Ends its plugins and commands, removes its lock, clears its pending operations and sweeps.
+    Refuses while the run lives.
+    """
+    done = recover.recover(stack.selected(), break_lock=break_lock)
+    click.echo(json.dumps(asdict(done)) if as_json else recover.text(done))
 
 
 @commands.command("doctor")

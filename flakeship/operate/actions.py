@@ -8,6 +8,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.model.evidence import table
 from flakeship.nix import store
+from flakeship.operate import plugins
 from flakeship.state.outputs import newer, refuse_first_version
 from flakeship.state.resources import IMAGE, VERIFICATION
 from flakeship.state.stack import Stack, configuration, without_pending
@@ -83,12 +84,14 @@ def verify_text(done: Sequence[Verified]) -> str:
 def sweep(stack: Stack) -> SweepResult:
     """Remove what certainly nobody uses: of the target, and GC roots of releases without image.
 
-    Data disks stay: they may hold what nobody has elsewhere. Raises FlakeshipError while a run is
-    under way, whose resources the state does not have yet.
+    Processes of a run whose engine was killed are ended first, because they still act. Data disks
+    stay: they may hold what nobody has elsewhere. Raises FlakeshipError while a run is under way,
+    whose resources the state does not have yet.
     """
+    removed = plugins.end_orphaned(stack.name)
     stack = without_pending(stack)
     found = operator(stack).sweep()
-    removed = list(found.removed)
+    removed += found.removed
     known = stack.of(IMAGE)
     roots = Path(".state", stack.name, "roots")
     for link in sorted(roots.glob("*")):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flakeship.model import codec, ledger
@@ -11,6 +13,7 @@ from flakeship.model.evidence import Evidence, table
 from flakeship.model.machine import MachineId
 from flakeship.model.sizes import MIB
 from flakeship.operate.actions import nothing_verified, operator
+from flakeship.state import locks
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack
 from flakeship.targets.base import Operator
@@ -30,6 +33,8 @@ def status(stack: Stack) -> str:
     if orphans := serves.orphans():
         lines += ["", f"orphaned resources, left by a killed run: {', '.join(orphans)}"]
         lines += [f"`flakeship --stack {stack.name} sweep` removes them"]
+    if held := locks.held(stack.name, os.environ, Path.cwd()):
+        lines += ["", str(locks.refusal(stack.name, held))]
     return "\n".join(lines)
 
 

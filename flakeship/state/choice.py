@@ -54,7 +54,7 @@ def refuse_other_checkout(env: Mapping[str, str], here: Path) -> None:
     """
     url = env.get("PULUMI_BACKEND_URL", "")
     other = checkout_of(url)
-    if other is None or other.resolve() == here.resolve() or _project(other) != _project(here):
+    if other is None or other.resolve() == here.resolve() or project(other) != project(here):
         return
     raise FlakeshipError(
         f"this shell is prepared for another checkout, {other}, and would act on its stacks",
@@ -72,9 +72,10 @@ def checkout_of(url: str) -> Path | None:
     return Path(unquote(urlsplit(url).path.removesuffix(BACKEND)) or "/")
 
 
-def _project(directory: Path) -> str:
+def project(directory: Path) -> str:
+    """The name of the project in a directory; empty where there is none."""
     try:
         found = re.search(r"(?m)^name:\s*(\S+)", (directory / "Pulumi.yaml").read_text())
     except (OSError, UnicodeDecodeError):
         return ""
-    return found[1] if found else ""
+    return found[1].strip("\"'") if found else ""

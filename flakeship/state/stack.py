@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.sizes import MIB
-from flakeship.state import choice, outputs
+from flakeship.state import choice, locks, outputs
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import Kind
 from flakeship.system.process import run
@@ -88,12 +89,18 @@ class Stack:
                 for each in self.deployment.get("resources") or []
             ]
         except (TypeError, KeyError, ValueError, AttributeError) as error:
-            raise FlakeshipError(
-                f"its state cannot be read: {error!r}",
-                code="state-unreadable",
-                key=f"stack {self.name}",
-                remedy="Restore it from a backup (`pulumi stack import`)",
-            ) from error
+            raise self._unreadable(error) from error
+
+    @property
+    def pending(self) -> list[str]:
+        """What a killed run has left half-way: `<resource> (creating)`."""
+        left = self.deployment.get("pending_operations") or []
+        try:
+            return [
+                f"{each['resource']['urn'].rpartition('::')[2]} ({each['type']})" for each in left
+            ]
+        except (TypeError, KeyError, AttributeError) as error:
+            raise self._unreadable(error) from error
 
     @cached_property
     def raw_outputs(self) -> Mapping[str, Any]:
@@ -106,6 +113,14 @@ class Stack:
     def outputs(self) -> StackOutputs:
         """As outputs.read."""
         return outputs.read(self.raw_outputs, self.name)
+
+    def _unreadable(self, error: Exception) -> FlakeshipError:
+        return FlakeshipError(
+            f"its state cannot be read: {error!r}",
+            code="state-unreadable",
+            key=f"stack {self.name}",
+            remedy="Restore it from a backup (`pulumi stack import`)",
+        )
 
     def of(self, kind: Kind) -> dict[str, Resource]:
         """The resources of a kind, by their subjects."""
@@ -140,24 +155,30 @@ def selected() -> Stack:
 def without_pending(stack: Stack) -> Stack:
     """The stack without the operations that a killed run has left half-way in its state.
 
-    Pulumi's own `up` keeps them until they succeed, and on a cloud they may not: what the killed
-    run has made is in their way. Raises FlakeshipError where Pulumi's lock tells that one runs.
+    Raises LockedError as `clear_pending` does.
     """
     if not stack.deployment.get("pending_operations"):
         return stack
+    clear_pending(stack)
+    return selected()
+
+
+def clear_pending(stack: Stack) -> None:
+    """Remove the operations from a state that a killed run has left half-way, and nothing else.
+
+    Pulumi's own `up` keeps them until they succeed, and on a cloud they may not: what the killed
+    run has made is in their way. Raises LockedError where Pulumi's lock tells that one runs.
+    """
     # of the stack alone: nothing in the state is to change
     target = [f"--target={each.urn}" for each in stack.resources[:1]]
     argv = ["pulumi", "refresh", "--yes", "--skip-preview", "--clear-pending-creates"]
     try:
         run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
     except CommandError as error:
-        raise FlakeshipError(
-            f"a run is under way, or was killed: {error.stderr.strip() or error}",
-            code="stack-locked",
-            key=f"stack {stack.name}",
-            remedy="Wait for it, or end it by `pulumi cancel`, and sweep then",
-        ) from error
-    return selected()
+        message = error.stderr.strip() or str(error)
+        if not re.search("lock|conflict", message, re.IGNORECASE):
+            raise
+        raise locks.refusal(stack.name, locks.told(message), message) from error
 
 
 def configuration(stack: Stack) -> dict[str, Any]:

@@ -1,16 +1,22 @@
-"""The tiny flake's stack, whose machines are only noted down."""
+"""Stacks of the tiny flake: one whose machines are only noted down, one on the target fake."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flakeship.system.process import Result, run
 from flakeship.system.tcp import free_ports
+from flakeship.targets.fake.cloud import STORED, Cloud, Object
 from tests.project import Project, make
 
 HERE = Path(__file__).parent
@@ -67,3 +73,57 @@ def project(tmp_path: Path) -> Tiny:
     # nothing listens on it, but a preview refuses one that another stack's machine has
     made.config("servers[0].ports[0].hostPort", str(free_ports(1)[0]))
     return Tiny(made.path, made.flake, made.env)
+
+
+class FakeStack(Tiny):
+    """A stack of the tiny flake on the target fake."""
+
+    @property
+    def file(self) -> Path:
+        return self.path / ".state/test/fake.json"
+
+    def cloud(self) -> Cloud:
+        return STORED.validate_json(self.file.read_text())
+
+    def machines(self) -> dict[str, Object]:
+        """The machines by their names, which are unique while nothing is orphaned."""
+        return {machine.name: machine for machine in self.cloud().of("machine")}
+
+    def serving(self) -> str:
+        """The name of the machine that the one address leads to."""
+        (address,) = self.cloud().of("address")
+        return self.cloud().objects[address.uses].name
+
+    def change(self, cloud: Cloud) -> None:
+        """As if somebody else had changed the cloud."""
+        self.file.write_text(STORED.dump_json(cloud).decode())
+
+    def flakeship(self, *words: str) -> Result:
+        argv = [".venv/bin/python", "-m", "flakeship", *words]
+        return run(argv, cwd=self.path, env=self.env, check=False, timeout=120)
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)["deployment"]
+        return found
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[FakeStack]:
+    nix = "sandbox = false\n" + os.environ.get("NIX_CONFIG", "")
+    made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix)
+    made.unset("servers[0].ports[0].hostPort")  # of the target local
+    for key, value in {"flake": "./flake", "host": "tiny", "target": "fake"}.items():
+        made.config(key, value)
+    yield FakeStack(made.path, made.flake, made.env)
+    for pid in processes(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+
+
+def processes(directory: Path) -> list[int]:
+    """Those that run in a directory: a plugin and its command outlive a killed engine."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").readlink() == directory:
+                found.append(int(entry.name))
+    return found

@@ -2,79 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from flakeship.system.process import Result, run
-from flakeship.targets.fake.cloud import STORED, Cloud, Object
-from tests.engine.conftest import HERE, Tiny
-from tests.project import make
+from tests.engine.conftest import FakeStack, processes
 
 KINDS = ["address", "image", "machine"]
-
-
-class FakeStack(Tiny):
-    """A stack of the tiny flake on the target fake."""
-
-    @property
-    def file(self) -> Path:
-        return self.path / ".state/test/fake.json"
-
-    def cloud(self) -> Cloud:
-        return STORED.validate_json(self.file.read_text())
-
-    def machines(self) -> dict[str, Object]:
-        """The machines by their names, which are unique while nothing is orphaned."""
-        return {machine.name: machine for machine in self.cloud().of("machine")}
-
-    def serving(self) -> str:
-        """The name of the machine that the one address leads to."""
-        (address,) = self.cloud().of("address")
-        return self.cloud().objects[address.uses].name
-
-    def change(self, cloud: Cloud) -> None:
-        """As if somebody else had changed the cloud."""
-        self.file.write_text(STORED.dump_json(cloud).decode())
-
-    def flakeship(self, *words: str) -> Result:
-        argv = [".venv/bin/python", "-m", "flakeship", *words]
-        return run(argv, cwd=self.path, env=self.env, check=False, timeout=120)
-
-    def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)["deployment"]
-        return found
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[FakeStack]:
-    nix = "sandbox = false\n" + os.environ.get("NIX_CONFIG", "")
-    made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix)
-    made.unset("servers[0].ports[0].hostPort")  # of the target local
-    for key, value in {"flake": "./flake", "host": "tiny", "target": "fake"}.items():
-        made.config(key, value)
-    yield FakeStack(made.path, made.flake, made.env)
-    for pid in processes(tmp_path):
-        os.kill(pid, signal.SIGKILL)
-
-
-def processes(directory: Path) -> list[int]:
-    """Those that run in a directory: a plugin and its command outlive a killed engine."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and (entry / "cwd").readlink() == directory:
-                found.append(int(entry.name))
-    return found
 
 
 def test_a_life(stack: FakeStack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from flakeship.config import settings
 from flakeship.ssh import keys
-from flakeship.state import passphrase
+from flakeship.state import locks, passphrase
 from flakeship.state.stack import Stack
 from flakeship.targets import registry
 from flakeship.targets.fake import cloud
@@ -45,12 +46,20 @@ CLOUD = {
     },
     "last": 1,
 }
+LOCKED = ".state/backend/.pulumi/locks/organization/servers/dev/1.json"
+LOCK = {
+    "pid": 1,
+    "username": "me",
+    "hostname": socket.gethostname(),
+    "timestamp": "2026-07-01T12:00:00.123456789Z",
+}
 HOST = ssh_config.SshHost("web", ID, 40022, "nixos", ".state/id_ed25519", (ED25519,))
 CONFIG = "# Written by flakeship at each cutover.\n\n" + ssh_config.block(
     HOST, Path(".state/dev/ssh_config"), Path("/home/me")
 )
 FILES: dict[str, str] = {
     "nix/appliance/flake.nix": "",
+    "Pulumi.yaml": "name: servers\n",
     ".state/checkout.id": "0123456789ab\n",  # made where it is missing
     f".state/dev/machines/{ID}/run.json": json.dumps(RECORD),
     f".state/dev/machines/{ID}/console.log": block(ED25519, OTHER),
@@ -63,11 +72,13 @@ FILES: dict[str, str] = {
     ".state/dev/fake.json": json.dumps(CLOUD),
     ".state/id_ed25519": "-----BEGIN OPENSSH PRIVATE KEY-----\n",
     ".state/id_ed25519.pub": f"{ED25519} flakeship\n",
+    LOCKED: json.dumps(LOCK),
     "Pulumi.dev.yaml": "encryptionsalt: v1:abc=\nconfig:\n  flakeship:host: web\n",
 }
 SHAPED = {
     f".state/dev/machines/{ID}/run.json": changed([RECORD]).map(document),
     ".state/dev/fake.json": changed([CLOUD]).map(document),
+    LOCKED: changed([LOCK]).map(document),
 }
 PUBLIC = {"PULUMI_CONFIG_PASSPHRASE": "public: x"}
 
@@ -81,6 +92,12 @@ def local_settings() -> settings.AnySettings:
     return settings.validated(
         {k: given[k] for k in ("flake", "host", "servers")}, spec("local"), registry.names()
     )
+
+
+def refuse_locks() -> None:
+    env = {"PULUMI_BACKEND_URL": "file://.state/backend"}
+    if found := locks.held("dev", env, Path.cwd()):
+        raise locks.refusal("dev", found)
 
 
 def stack(target: str) -> Stack:
@@ -100,6 +117,7 @@ READERS: dict[str, Callable[[], object]] = {
     "generation": lambda: StackFiles("dev").last_generation("web"),
     "active": lambda: StackFiles("dev").active_machine("web"),
     "keys": lambda: keys.public_keys([".state/id_ed25519.pub"]),
+    "locks": refuse_locks,
     "passphrase": lambda: passphrase.is_public(Path("Pulumi.dev.yaml"), PUBLIC),
 }
 

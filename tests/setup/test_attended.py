@@ -1,10 +1,12 @@
-"""A closed terminal interrupts a command as ctrl-C does."""
+"""A closed terminal interrupts Pulumi as ctrl-C does, and a lock is told before it starts."""
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -65,3 +67,61 @@ def test_exit_codes() -> None:
     for script, code in (("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)):
         done = subprocess.run([*ATTENDED, "sh", "-c", script], check=False)
         assert done.returncode == code
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a backend of its own, in which the stack dev is locked by a process."""
+    path = tmp_path / "ü x%20#1?"
+    file = path / ".state/backend/.pulumi/locks/organization/servers/dev/1.json"
+    file.parent.mkdir(parents=True)
+    (path / "Pulumi.yaml").write_text("name: servers\n")
+    owner = {"pid": os.getpid(), "username": "me", "hostname": socket.gethostname()}
+    file.write_text(json.dumps({**owner, "timestamp": "2020-01-01T00:00:00Z"}))
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", (path / ".state/backend").as_uri())
+    monkeypatch.chdir(path)
+    return file
+
+
+def attended(*words: str) -> tuple[int, str, bool]:
+    """The exit code of what is like `pulumi <words>`, what is said, and whether it was run."""
+    argv = [*ATTENDED, "sh", "-c", "echo >ran", *words]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    ran = Path("ran").exists()
+    Path("ran").unlink(missing_ok=True)
+    return done.returncode, done.stderr, ran
+
+
+def test_the_lock_of_a_killed_run_is_told_before_pulumi_starts(checkout: Path) -> None:
+    for verb in ("up", "destroy"):
+        code, said, ran = attended(verb, "--yes", "--stack", "dev")
+        assert (code, ran) == (1, False)
+        assert said.startswith("stack dev: it is locked by a run that was killed (process ")
+        assert "`make recover STACK=dev`" in said
+        assert len(said.splitlines()) == 1
+    checkout.unlink()
+    assert attended("up", "--stack", "dev") == (0, "", True)
+
+
+def test_a_lock_is_in_the_way_of_its_own_stack_alone(checkout: Path) -> None:
+    assert checkout.exists()
+    assert attended("preview", "--stack", "dev") == (0, "", True)
+    assert attended("up", "--stack", "prod") == (0, "", True)
+
+
+@pytest.mark.parametrize("url", ["", "s3://state", "https://api.pulumi.com"])
+def test_the_locks_of_other_backends_are_left_to_pulumi(
+    url: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checkout.exists()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", url)
+    assert attended("up", "--stack", "dev") == (0, "", True)
+
+
+def test_without_a_lock_nothing_is_imported_for_it(checkout: Path) -> None:
+    checkout.unlink()
+    code = "import sys; from dev.attended import locked; print(repr(locked(['--stack', 'dev'])))"
+    code += "; print('flakeship' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["''", "False"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import socket
 import subprocess
 from pathlib import Path
 
@@ -99,6 +101,22 @@ def test_what_is_no_name_of_a_stack_is_refused(checkout: Checkout, name: str, ta
     assert "STACK: " in said
     assert f"got {name}" in said
     assert sorted(checkout.path.rglob("*")) == before
+
+
+def test_the_lock_of_a_killed_run_is_told_with_the_next_step(checkout: Checkout) -> None:
+    checkout.run("make", "env")
+    file = checkout.path / ".state/backend/.pulumi/locks/organization/flakeship/dev/1.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    owner = {"pid": os.getpid(), "username": "me", "hostname": socket.gethostname()}
+    file.write_text(json.dumps({**owner, "timestamp": "2020-01-01T00:00:00Z"}))
+    said = checkout.run("make", "up", code=2)
+    assert f"killed (process {os.getpid()} of me on this workstation" in said
+    assert "`make recover STACK=dev`" in said
+    assert "Updating" not in said
+    said = checkout.run("make", "recover", "STACK=dev")
+    assert f"removed the lock of process {os.getpid()} of me" in said
+    assert not file.exists()
+    assert "lock" not in checkout.run("make", "recover", "STACK=dev")
 
 
 def test_a_checkout_may_be_in_a_folder_of_any_name(checkout: Checkout) -> None:

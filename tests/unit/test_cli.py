@@ -15,8 +15,11 @@ import pytest
 
 from flakeship import __version__, cli
 from flakeship.model.errors import FlakeshipError
+from flakeship.operate import recover
+from flakeship.operate.recover import Recovered
 from flakeship.state import stack
 from flakeship.state.stack import Stack
+from flakeship.targets.base import SweepResult
 from tests.unit.operate.test_status import resources
 
 STATE = Stack("dev", {"resources": resources()})
@@ -124,10 +127,29 @@ def test_help_and_version(
 ) -> None:
     assert run(monkeypatch, "--help") == 0
     shown = capsys.readouterr().out
-    for command in ("status", "ssh", "verify", "diff", "sweep", "doctor"):
+    for command in ("status", "ssh", "verify", "diff", "sweep", "recover", "doctor"):
         assert f"\n  {command} " in shown
     assert run(monkeypatch, "--version") == 0
     assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "broken"), [([], False), (["--break-lock"], True)])
+def test_recover(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    broken: bool,
+) -> None:
+    def recovered(found: Stack, *, break_lock: bool) -> Recovered:
+        assert (found, break_lock) == (STATE, broken)
+        return Recovered(["process 7"], [], SweepResult(["machine-1"]))
+
+    monkeypatch.setattr(recover, "recover", recovered)
+    assert run(monkeypatch, "recover", *words) == 0
+    assert "removed the lock of process 7\nremoved machine-1\n" in capsys.readouterr().out
+    assert run(monkeypatch, "recover", *words, "--json") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["locks"], done["swept"]["removed"]) == (["process 7"], ["machine-1"])
 
 
 @pytest.mark.parametrize(("complete", "found"), [(cli.servers, "web"), (cli.releases, "web-33")])

@@ -103,3 +103,19 @@ def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None
         module.without_pending(Stack("dev", {"pending_operations": [{}]}))
     assert (caught.value.code, caught.value.key) == ("stack-locked", "stack dev")
     assert "locked by 1 lock" in str(caught.value)
+
+
+def test_another_failure_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: list[str], **__: object) -> Result:
+        raise CommandError("failed", 255, "error: incorrect passphrase")
+
+    monkeypatch.setattr(module, "run", run)
+    with pytest.raises(CommandError):
+        module.without_pending(Stack("dev", {"pending_operations": [{}]}))
+
+
+@pytest.mark.parametrize("left", [[{}], 3, ["x"], [{"resource": {"urn": 3}, "type": "t"}]])
+def test_operations_that_cannot_be_read_are_one_error(left: Any) -> None:
+    with pytest.raises(FlakeshipError) as caught:
+        _ = Stack("dev", {"pending_operations": left}).pending
+    assert (caught.value.code, caught.value.key) == ("state-unreadable", "stack dev")

@@ -1,0 +1,133 @@
+"""`flakeship recover` after the real engine was killed in the middle of a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flakeship.system.process import Result, run
+from tests.engine.conftest import FakeStack, processes
+from tests.project import ROOT
+
+PENDING = "pending operations"
+"""Of the paragraph that Pulumi prints until they are cleared."""
+PLUGIN = "pulumi-language-python"
+SECONDS = 60
+
+
+def until(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def named(stack: FakeStack) -> dict[int, str]:
+    """The processes of a project, by what they are called."""
+    found = {}
+    for pid in processes(stack.path):
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        found[pid] = " ".join([Path(words[0]).name, *words[1:]])
+    return found
+
+
+def locks(stack: FakeStack) -> list[Path]:
+    return [*(stack.path / "backend/.pulumi/locks").rglob("*.json")]
+
+
+def made(stack: FakeStack) -> Result:
+    """What `make up` runs."""
+    argv = [".venv/bin/python", "-m", "dev.attended", "pulumi", "up", "--yes", "--stack", "test"]
+    env = stack.env | {"PYTHONPATH": str(ROOT)}
+    return run(argv, cwd=stack.path, env=env, check=False, timeout=SECONDS)
+
+
+def resources(stack: FakeStack) -> dict[str, object]:
+    """The inputs and outputs of each resource in the state, but for the nonces of secrets."""
+    text = re.sub(r'("ciphertext": )"[^"]*"', r'\1""', json.dumps(stack.state()["resources"]))
+    return {
+        urn: (kept.get("id"), kept.get("inputs"), kept.get("outputs"))
+        for urn, kept in ((each["urn"], each) for each in json.loads(text))
+    }
+
+
+@pytest.fixture
+def engine(stack: FakeStack) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of a second release that is starting its machine."""
+    stack.up()
+    stack.config("servers[0].fake.bootSeconds", "600")
+    stack.write("two")
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview"],
+        cwd=stack.path,
+        env=stack.env,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        until(lambda: process.poll() is not None or "starting" in stack.file.read_text())
+        assert process.poll() is None
+        yield process
+        process.kill()
+
+
+def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None:
+    first = stack.serving()
+    running = named(stack)
+
+    # while it lives, nothing is touched
+    for refused in (stack.flakeship("recover"), stack.flakeship("recover", "--break-lock")):
+        assert refused.code == 1
+        assert f"a run is under way: process {engine.pid} of " in refused.stderr
+        assert f"kill -INT {engine.pid}" in refused.stderr
+    assert "a run is under way" in made(stack).stderr
+    assert engine.poll() is None
+    assert named(stack) == running
+    assert len(locks(stack)) == 1
+
+    (plugin,) = [pid for pid, name in running.items() if name.startswith(f"{PLUGIN} ")]
+    engine.kill()
+    engine.wait()
+    os.kill(plugin, signal.SIGSTOP)  # published ones notice only after minutes what has happened
+    assert len(locks(stack)) == len(stack.state()["pending_operations"]) == 1
+    refused = made(stack)
+    assert (refused.code, refused.stdout) == (1, "")
+    assert f"killed (process {engine.pid} of " in refused.stderr
+    assert "make recover STACK=test" in refused.stderr
+    assert "flakeship --stack test recover" in stack.flakeship("status").stdout
+    assert plugin in named(stack)
+
+    left = stack.cloud()
+    for machine in left.of("machine"):  # it is certain only of what is older than a minute
+        machine.created = datetime.now(UTC) - timedelta(minutes=5)
+    stack.change(left)
+    (orphan,) = [each for each in left.of("machine") if each.name != first]
+    before = resources(stack)
+    recovered = stack.flakeship("recover")
+    assert recovered.code == 0, recovered.stderr
+    assert f"removed the lock of process {engine.pid} of " in recovered.stdout
+    assert f"cleared what was half done: machine-{orphan.name} (creating)" in recovered.stdout
+    assert f"process {plugin} ({PLUGIN})" in recovered.stdout
+    assert locks(stack) == []
+    assert "pending_operations" not in stack.state()
+    assert resources(stack) == before
+    assert {each.name for each in stack.cloud().of("machine")} == {first}
+    until(lambda: not processes(stack.path))
+    again = stack.flakeship("recover")
+    assert (again.code, "removed" in again.stdout, "cleared" in again.stdout) == (0, False, False)
+
+    stack.config("servers[0].fake.bootSeconds", "0")
+    done = made(stack)
+    assert done.code == 0, done.stdout
+    assert PENDING not in done.stdout + done.stderr
+    assert stack.serving() != first
+    assert PENDING not in stack.up("--expect-no-changes")
+    assert "no orphaned resources" in stack.flakeship("sweep").stdout
