@@ -54,7 +54,7 @@ class Lock:
             return Owner.UNKNOWN
         process = processes.find(self.pid)
         if process is None:
-            return Owner.RUNNING if processes.is_hidden(self.pid) else Owner.GONE
+            return Owner.RUNNING if processes.may_run(self.pid) else Owner.GONE
         # the id may have another process by now: one that began after the lock, and is no Pulumi.
         # Both, because the clock may have been set since
         reused = process.started > self.since.timestamp() + SLACK and "pulumi" not in process.name

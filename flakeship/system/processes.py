@@ -118,12 +118,12 @@ def wait_until(done: Callable[[], bool], seconds: float) -> None:
         time.sleep(INTERVAL)
 
 
-def is_hidden(pid: int) -> bool:
-    """Whether a process runs that only its own user can see: /proc may be mounted like that."""
+def may_run(pid: int) -> bool:
+    """Whether a process runs that `find` cannot show: another user's, or without a /proc."""
     try:
         os.kill(pid, 0)
-    except PermissionError:
+    except PermissionError:  # /proc may be mounted so that only its own user sees it
         return not os.access(PROC / str(pid) / "status", os.R_OK)
     except ProcessLookupError:
         return False
-    return False
+    return not (PROC / "self").exists()

@@ -50,7 +50,7 @@ def test_a_thread_is_no_process() -> None:
     thread.start()
     assert thread.native_id
     assert processes.find(thread.native_id) is None
-    assert not processes.is_hidden(thread.native_id)
+    assert not processes.may_run(thread.native_id)
     done.set()
     thread.join()
 
@@ -66,9 +66,18 @@ def test_a_hidden_process_is_no_missing_one(monkeypatch: pytest.MonkeyPatch) -> 
         raise PermissionError
 
     monkeypatch.setattr(os, "kill", refuse)
-    assert not processes.is_hidden(os.getpid())  # another user's, which /proc shows
+    assert not processes.may_run(os.getpid())  # another user's, which /proc shows
     monkeypatch.setattr(processes, "PROC", Path("empty"))
-    assert processes.is_hidden(os.getpid())
+    assert processes.may_run(os.getpid())
+
+
+def test_without_proc_a_process_that_can_be_signalled_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not processes.may_run(os.getpid())  # find shows it
+    monkeypatch.setattr(processes, "PROC", Path("empty"))
+    assert processes.may_run(os.getpid())
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    assert not processes.may_run(ended.pid)
 
 
 def test_what_ignores_the_first_signal_gets_the_second(tmp_path: Path) -> None:
