@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ UNSIGNED_REMEDY = (
     "confirm or touch the key at each login, start an agent that holds it, or set "
     "flakeship:identity to the file of a key that needs neither"
 )
+FORBIDDEN = "administratively prohibited"  # of an SSH server that may not forward
 OUTPUT = MIB  # bytes of a pipe that are kept of a command on the machine
 
 
@@ -96,11 +98,11 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def connect(self, seconds: float) -> None:
+    def connect(self, seconds: float, *, final: int = REFUSALS) -> None:
         """Log in as soon as the machine answers. Raises one of the errors above.
 
-        A key that is not signed for is no refusal of the server's: a person may have to confirm it,
-        and has until the end.
+        As many refusals as `final` end it. A key that is not signed for is no refusal of the
+        server's: a person may have to confirm it, and has until the end.
         """
         host, refusals, last = self.endpoint, 0, ""
         unsigned: UnsignedError | None = None
@@ -117,7 +119,7 @@ class Connection:
             except LoginRefusedError as error:
                 last = error.what
                 refusals += 1
-                if refusals == REFUSALS:
+                if refusals == final:
                     raise
                 time.sleep(AFTER_REFUSAL)
             else:
@@ -156,6 +158,14 @@ class Connection:
     def socks(self) -> int:
         """The loopback port of a SOCKS server that connects from the machine."""
         return self._listen("-D")
+
+    @property
+    def forward_faults(self) -> list[str]:
+        """Why the machine has not connected to what was forwarded, each reason once."""
+        found = re.findall(
+            r"channel \d+: open failed: (.+?)\s*$", log_file.text(self._log), re.MULTILINE
+        )
+        return list(dict.fromkeys(found))
 
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""

@@ -81,10 +81,11 @@ class OpenStackTarget:
         """Read the files that the settings name, and every list of the cloud once, in a thread."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)
+        bastion_identity = _bastion_identity(given)
         texts = user_data.read(given)
         keypairs = any(server.options.keypair for server in given.servers)
         found = await asyncio.to_thread(inspect, given.options.cloud, keypairs=keypairs)
-        return replace(found, identity=identity, user_data=texts)
+        return replace(found, identity=identity, bastion_identity=bastion_identity, user_data=texts)
 
     def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:
         """Machines, flavors, images and addresses.
@@ -131,6 +132,13 @@ class OpenStackTarget:
             ],
             repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
         )
+
+
+def _bastion_identity(settings: CloudSettings) -> str:
+    bastion = settings.options.bastion
+    if bastion and bastion.identity:
+        return keys.expanded(bastion.identity, "flakeship:openstack.bastion.identity")
+    return keys.expanded(settings.identity, "flakeship:identity") if settings.identity else ""
 
 
 def _retain(

@@ -221,7 +221,7 @@ def test_through_the_active_server(second: tuple[VerifyServerRequest, str]) -> N
     request, said = second
     assert request.bastion
     seen = details(said)
-    assert seen["port-scan"].endswith(f"seen from {request.bastion.name}, its neighbour")
+    assert seen["port-scan"].endswith(f"seen from {request.bastion.name}")
     assert "tcp 22, 80 answer" in seen["ipv6"]
 
 
