@@ -87,7 +87,7 @@ class SshOptions:
 
     def proxy_to(self, address: str, port: int) -> str:
         """A `proxy`: this login, with a connection from there to another address."""
-        return f"{self.command_line()} -W {bracketed(address)}:{port}"
+        return shlex.join([*self.login(), "-W", f"{bracketed(address)}:{port}"])
 
     def config_block(self, host: str) -> str:
         """The entry `host` of an ssh_config file; paths in it should be absolute."""

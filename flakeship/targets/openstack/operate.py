@@ -151,4 +151,4 @@ class OpenStackOperator(NoSnapshots):
 
 def _through(bastion: Sequence[str], address: str) -> str:
     """The command whose input and output are a connection to that address."""
-    return f"{shlex.join(bastion)} -W {ipaddress.ip_address(address)}:{SSH}"
+    return shlex.join([*bastion, "-W", f"{ipaddress.IPv4Address(address)}:{SSH}"])
