@@ -162,9 +162,8 @@ class Connection:
     @property
     def forward_faults(self) -> list[str]:
         """Why the machine has not connected to what was forwarded, each reason once."""
-        found = re.findall(
-            r"channel \d+: open failed: (.+?)\s*$", log_file.text(self._log), re.MULTILINE
-        )
+        failed = r"^channel \d+: open failed: (.+?)\s*$"
+        found = re.findall(failed, log_file.text(self._log), re.MULTILINE)
         return list(dict.fromkeys(found))
 
     def attempt(self, user: str) -> Login:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import shlex
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack, configuration
+from flakeship.system.tcp import bracketed
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
@@ -151,4 +151,4 @@ class OpenStackOperator(NoSnapshots):
 
 def _through(bastion: Sequence[str], address: str) -> str:
     """The command whose input and output are a connection to that address."""
-    return shlex.join([*bastion, "-W", f"{ipaddress.IPv4Address(address)}:{SSH}"])
+    return shlex.join([*bastion, "-W", f"{bracketed(address)}:{SSH}"])
