@@ -98,17 +98,20 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def connect(self, seconds: float, *, final: int = REFUSALS) -> None:
+    def connect(self, seconds: float, *, up: bool = False) -> None:
         """Log in as soon as the machine answers. Raises one of the errors above.
 
-        As many refusals as `final` end it. A key that is not signed for is no refusal of the
-        server's: a person may have to confirm it, and has until the end.
+        One that is `up` for long gets no more connections than it needs, as it may lock out who is
+        refused often or leaves early: a refusal is final, and nobody waits for its first line. A
+        key that is not signed for is no refusal of the server's: a person may have to confirm it,
+        and has until the end.
         """
         host, refusals, last = self.endpoint, 0, ""
         unsigned: UnsignedError | None = None
         for left in backoff(seconds):
             try:
-                self._await_banner(min(left, BANNER))
+                if not up:
+                    self._await_banner(min(left, BANNER))
                 self._log_in()
             except UnreachableError as error:
                 last = error.what
@@ -119,7 +122,7 @@ class Connection:
             except LoginRefusedError as error:
                 last = error.what
                 refusals += 1
-                if refusals == final:
+                if up or refusals == REFUSALS:
                     raise
                 time.sleep(AFTER_REFUSAL)
             else:

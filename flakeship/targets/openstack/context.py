@@ -59,8 +59,15 @@ class PlanningContext:
     def bastion(self, server: CloudServer) -> Bastion | None:
         """The bastion of the settings; else the server's active machine, or that of another one."""
         if own := self.settings.options.bastion:
-            keys, identity = [own.host_key], self.inventory.bastion_identity
-            return Bastion("bastion", own.address, own.user, keys, own.port, identity, True)
+            return Bastion(
+                "bastion",
+                own.address,
+                own.user,
+                [own.host_key],
+                own.port,
+                self.inventory.bastion_identity,
+                configured=True,
+            )
         if self.ephemeral:
             return None  # a server that does not stay is verified in the same way every time
         return self.bastions.get(server.name) or next(iter(self.bastions.values()), None)

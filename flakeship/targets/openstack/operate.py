@@ -84,7 +84,9 @@ class OpenStackOperator(NoSnapshots):
             return None
         verifications = self.stack.of(VERIFICATION)
         own = verifications.get(machine)
-        some = own or next(verifications[name] for name in self._active if name in verifications)
+        some = own or next((verifications[n] for n in self._active if n in verifications), None)
+        if some is None:
+            return None
         request = some.request(VerifyServerRequest).verify
         keys = own.result(Evidence).host_keys if own else []
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
@@ -101,15 +103,13 @@ class OpenStackOperator(NoSnapshots):
         # openstacksdk takes its time, which the other commands do not pay
         from flakeship.targets.openstack.servers import verify_server  # noqa: PLC0415
 
-        own = self._own_bastion()
-
         def repeat(machine: str, resource: Resource) -> Verified:
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
             request = resource.request(VerifyServerRequest)
             if request.bastion and request.bastion.configured:
-                request = replace(request, bastion=own or request.bastion)
+                request = replace(request, bastion=self._own_bastion() or request.bastion)
             evidence = verify_server.verify_existing(
                 replace(request, verify=hurried(request.verify)),
                 resource.printed,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from flakeship.model.fields import Word
 from flakeship.model.ports import SSH
 from flakeship.rollout.ownership import Owner
 from flakeship.ssh.options import Endpoint, SshOptions
@@ -75,7 +76,7 @@ class Bastion:
 
     name: str
     address: str
-    user: str
+    user: Word
     host_keys: list[str]
     port: int = SSH
     identity: str = ""

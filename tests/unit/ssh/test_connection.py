@@ -153,15 +153,16 @@ def test_why_forwards_fail(fake: Fake) -> None:
         ]
 
 
-def test_a_login_that_is_refused_once(fake: Fake) -> None:
+def test_a_server_that_is_up_gets_one_connection(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = fake((255, DENIED))
-    with server(says(b"SSH-2.0-x\r\n")) as port:
-        endpoint = Endpoint("gate", "127.0.0.1", port, "alice")
-        with (
-            ssh.Connection(endpoint, [ED25519]) as connection,
-            pytest.raises(ssh.LoginRefusedError),
-        ):
-            connection.connect(10, final=1)
+    monkeypatch.setattr(tcp, "exchange", lambda *_, **__: pytest.fail("its banner is awaited"))
+    with (
+        ssh.Connection(ENDPOINT, [ED25519]) as connection,
+        pytest.raises(ssh.LoginRefusedError),
+    ):
+        connection.connect(10, up=True)
     assert len(run.calls) == 1
 
 

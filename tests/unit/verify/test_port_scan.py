@@ -74,8 +74,8 @@ def test_a_peer_that_may_not_connect_sees_nothing(
     class Login(connection.Connection):
         forward_faults = faults
 
-        def connect(self, seconds: float, *, final: int = 3) -> None:
-            assert (seconds, final) == (port_scan.LOGIN, 3)
+        def connect(self, seconds: float, *, up: bool = False) -> None:
+            assert (seconds, up) == (port_scan.LOGIN, False)
 
         def socks(self) -> int:
             return 4711

@@ -101,7 +101,7 @@ class NovaAccess:
         """Forwards through the bastion of the settings, which nothing replaces."""
         with own_bastion.named(bastion):
             login = opened.enter_context(self._login_on(bastion))
-            login.connect(own_bastion.SECONDS, final=1)
+            login.connect(own_bastion.SECONDS, up=True)
             route = self._forwarded(login, bastion)
         log.info("%s: using the bastion %s", self.request.machine, own_bastion.place(bastion))
         reached = own_bastion.reaching(login, bastion, route, self.port.ipv4)

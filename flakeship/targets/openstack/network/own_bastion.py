@@ -90,8 +90,8 @@ def reaching(login: Connection, bastion: Bastion, route: Route, address: str) ->
             f"the bastion {place(bastion)} does not reach {address}:{SSH}: {said}",
             code="bastion-without-route",
             key=KEY,
-            remedy="give it a route to the servers' network (flakeship:openstack.network), and "
-            f"have allowFrom of port {SSH} include its address",
+            remedy="see on the console whether the server has come up; the bastion needs a route "
+            f"to its network, and allowFrom of port {SSH} must include the bastion's address",
             details=error.details,
         ) from error
     except FlakeshipError as error:

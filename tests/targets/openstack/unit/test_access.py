@@ -35,8 +35,8 @@ class Login(connection.Connection):
     faults: Sequence[str] = ()
     answers: list[list[str]] | None = None  # instead of `faults`, one after the other
 
-    def connect(self, seconds: float, *, final: int = 3) -> None:
-        assert (seconds, final) in {(access.SECONDS, 3), (own_bastion.SECONDS, 1)}
+    def connect(self, seconds: float, *, up: bool = False) -> None:
+        assert seconds == (own_bastion.SECONDS if up else access.SECONDS)
         if self.refusal:
             raise self.refusal
 

@@ -225,6 +225,10 @@ HOSTILE = (
     BASTION.replace("nixos@", "-oProxyCommand=x@"),
     BASTION.replace("203.0.113.7", "$(touch /tmp/pwned)"),
     BASTION.replace("UserKnownHostsFile=/dev/null", "UserKnownHostsFile=/tmp/x"),
+    f"{BEHIND} touch /tmp/pwned",
+    BEHIND.replace("-W 10.20.0.5:22", "-W 10.20.0.5:22; touch /tmp/pwned"),
+    BEHIND.replace("alice@", "$(touch /tmp/pwned)@"),
+    BEHIND.replace("-W 10.20.0.5:22", "-W 10.20.0.6:22"),
     "ssh 'unclosed",
     "",
 )
