@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from dev.reference.docstrings import docstrings
 from dev.reference.tables import table
@@ -107,6 +108,8 @@ def nested(model: type[Model]) -> Iterator[tuple[str, type[Model]]]:
     """The keys whose values are objects with keys of their own."""
     for name, field in model.model_fields.items():
         kind: Any = field.annotation
+        if NoneType in get_args(kind):
+            kind = get_args(kind)[0]
         if isinstance(kind, type) and issubclass(kind, Model):
             yield field.alias or name, kind
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ UNSIGNED_REMEDY = (
     "confirm or touch the key at each login, start an agent that holds it, or set "
     "flakeship:identity to the file of a key that needs neither"
 )
+FORBIDDEN = "administratively prohibited"  # of an SSH server that may not forward
 OUTPUT = MIB  # bytes of a pipe that are kept of a command on the machine
 
 
@@ -96,17 +98,20 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def connect(self, seconds: float) -> None:
+    def connect(self, seconds: float, *, up: bool = False) -> None:
         """Log in as soon as the machine answers. Raises one of the errors above.
 
-        A key that is not signed for is no refusal of the server's: a person may have to confirm it,
+        One that is `up` for long gets no more connections than it needs, as it may lock out who is
+        refused often or leaves early: a refusal is final, and nobody waits for its first line. A
+        key that is not signed for is no refusal of the server's: a person may have to confirm it,
         and has until the end.
         """
         host, refusals, last = self.endpoint, 0, ""
         unsigned: UnsignedError | None = None
         for left in backoff(seconds):
             try:
-                self._await_banner(min(left, BANNER))
+                if not up:
+                    self._await_banner(min(left, BANNER))
                 self._log_in()
             except UnreachableError as error:
                 last = error.what
@@ -117,7 +122,7 @@ class Connection:
             except LoginRefusedError as error:
                 last = error.what
                 refusals += 1
-                if refusals == REFUSALS:
+                if up or refusals == REFUSALS:
                     raise
                 time.sleep(AFTER_REFUSAL)
             else:
@@ -156,6 +161,13 @@ class Connection:
     def socks(self) -> int:
         """The loopback port of a SOCKS server that connects from the machine."""
         return self._listen("-D")
+
+    @property
+    def forward_faults(self) -> list[str]:
+        """Why the machine has not connected to what was forwarded, each reason once."""
+        failed = r"^channel \d+: open failed: (.+?)\s*$"
+        found = re.findall(failed, log_file.text(self._log), re.MULTILINE)
+        return list(dict.fromkeys(found))
 
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""

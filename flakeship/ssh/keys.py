@@ -45,8 +45,7 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
     Raises SettingError without both, and FlakeshipError for a path that ssh cannot be given.
     """
     if file:
-        literal(Path(file).expanduser(), "flakeship:identity")
-        return str(Path(file).expanduser())
+        return expanded(file, "flakeship:identity")
     if not authorized_keys:
         return str(OWN_KEY)
     if not os.environ.get("SSH_AUTH_SOCK"):
@@ -57,6 +56,12 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
             remedy="name the private key file that the checks log in with",
         )
     return ""
+
+
+def expanded(file: str, key: str) -> str:
+    """The file of the setting `key`. Raises FlakeshipError for a path that ssh cannot be given."""
+    literal(Path(file).expanduser(), key)
+    return str(Path(file).expanduser())
 
 
 def _own_key() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
+from flakeship.system.tcp import bracketed
 
 PLAIN = re.compile(r"[\w./+:@,=%-]*")  # needs no quotes in ssh_config
 HANDSHAKE = 20  # seconds for a key exchange and login: ten slow guests may share two cores
@@ -36,7 +37,8 @@ class SshOptions:
     """One policy for every login on a machine, as arguments or as a part of an ssh_config file.
 
     The host keys are in the file `known_hosts` or, without one, on the command line; without either
-    OpenSSH asks about the key. `proxy` is a command whose input and output are the connection.
+    OpenSSH asks about the key. `proxy` is a command for a shell, whose input and output are the
+    connection.
     """
 
     endpoint: Endpoint
@@ -67,7 +69,7 @@ class SshOptions:
             # -i looks for the file before it expands `%` in its name, and takes another one after
             found["IdentityFile"] = quoted(Path(self.endpoint.identity))
         if self.proxy:
-            found["ProxyCommand"] = self.proxy
+            found["ProxyCommand"] = self.proxy.replace("%", "%%")  # ssh expands it
         return found
 
     def argv(self) -> list[str]:
@@ -82,6 +84,10 @@ class SshOptions:
     def command_line(self) -> str:
         """The same as text for a shell."""
         return shlex.join(self.login())
+
+    def proxy_to(self, address: str, port: int) -> str:
+        """A `proxy`: this login, with a connection from there to another address."""
+        return shlex.join([*self.login(), "-W", f"{bracketed(address)}:{port}"])
 
     def config_block(self, host: str) -> str:
         """The entry `host` of an ssh_config file; paths in it should be absolute."""
@@ -131,42 +137,6 @@ def unquoted(value: str) -> str:
     if value.startswith('"'):
         value = re.sub(r'\\([\\"])', r"\1", value[1:-1])
     return value.replace("%%", "%")
-
-
-NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-OPTIONS = (
-    rf"HostKeyAlias={NAME}",
-    r"(?:UpdateHostKeys=no|StrictHostKeyChecking=yes|IdentitiesOnly=yes)",
-    r"ServerAlive(?:Interval|CountMax)=[0-9]+",
-    r"(?:User|Global)KnownHostsFile=/dev/null",
-    r"HostKeyAlgorithms=[a-z0-9,@.-]+",
-    r"IdentityFile=[^\0]+",
-    rf"KnownHostsCommand=/usr/bin/env echo {NAME} [a-z0-9@.-]+ [A-Za-z0-9+/=]+",
-)
-LOGIN = re.compile(
-    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0]+\0)?"  # -i: of 0.1
-    rf"(?:-o\0(?:{'|'.join(OPTIONS)})\0)*{NAME}@[0-9A-Fa-f.:]+"
-)
-"""The words of `login`, of this version and of 0.1."""
-
-
-def words(command_line: str, key: str) -> list[str]:
-    """The argv of a `command_line` that was kept in a state, which others may write.
-
-    Raises FlakeshipError with this key where it is anything but a login: it is to be run.
-    """
-    try:
-        found = shlex.split(command_line)
-    except ValueError:
-        found = []
-    if LOGIN.fullmatch("\0".join(found)):
-        return found
-    raise FlakeshipError(
-        "its login in the state is not one that Flakeship has written, and is not run",
-        code="state-unreadable",
-        key=key,
-        remedy="look who can write the stack's state; `pulumi up` writes the login again",
-    )
 
 
 def as_root(command: str, *, or_as_user: bool = False) -> str:

@@ -23,7 +23,7 @@ def fault(line: str) -> str:
     kind, _, rest = line.partition(" ")
     blob, _, comment = rest.strip().partition(" ")
     if "PRIVATE KEY" in line or "\n" in line.strip():
-        return "is no single line with a public key: a private key never goes into an image"
+        return "is no single line with a public key: a private key stays where it is"
     if kind not in TYPES:
         old = kind == "ssh-dss"
         return "is a DSA key, which OpenSSH takes no more" if old else "is not a public key"

@@ -6,9 +6,9 @@ import asyncio
 import errno
 import ipaddress
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from flakeship.model.ports import SSH
 from flakeship.ssh import connection
@@ -87,11 +87,25 @@ def socks(server: int, address: str) -> Prober:
 
 
 def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str) -> list[Prober]:
-    """Probers on a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails."""
+    """Probers on a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails.
+
+    `opened` raises BlindError in the end where the peer may not connect: that is no closed port.
+    """
     logins = [opened.enter_context(connection.Connection(peer, keys)) for _ in range(LOGINS)]
     with ThreadPoolExecutor(LOGINS) as pool:
         list(pool.map(lambda login: login.connect(LOGIN), logins))
+    opened.enter_context(_allowed(logins))
     return [socks(login.socks(), address) for login in logins]
+
+
+@contextmanager
+def _allowed(logins: Sequence[connection.Connection]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        faults = {fault for login in logins for fault in login.forward_faults}
+        if any(fault.startswith(connection.FORBIDDEN) for fault in faults):
+            raise BlindError("it may not connect to all ports: its SSH server forbids that")
 
 
 def scan(probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]) -> set[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from flakeship.model.checks import Check
+from flakeship.model.fields import Word
 from flakeship.model.ports import SSH, Port
 from flakeship.ssh.options import Endpoint, SshOptions
 
@@ -28,7 +29,7 @@ class VerifyRequest:
 
     machine: str
     ports: list[Port]
-    user: str
+    user: Word  # a state may be anybody's, and ssh has options
     identity: str  # the private key file to log in with; empty: the user's agent
     toplevel: str
     disk: int  # MiB of the root disk

@@ -60,7 +60,7 @@ def refused(act: Callable[[], object], row: dict[str, Json]) -> FlakeshipError:
 
 def needs_value(error: FlakeshipError) -> bool:
     """Whether a message shows the value; never a key, which may be a private one, or user data."""
-    secret = any(each in error.key for each in ("authorizedKeys", "userData"))
+    secret = any(each in error.key for each in ("authorizedKeys", "hostKey", "userData"))
     return error.code == "setting-invalid" and not secret
 
 

@@ -14,6 +14,7 @@ from flakeship.targets import registry
 from tests.fuzz.schemas import fitting
 from tests.fuzz.subject import Files, Subject
 from tests.fuzz.values import Json, changed, documents, texts
+from tests.unit.verify.machines import ED25519
 
 PLACE: Files = {"nix/appliance/flake.nix": b"", "key": b"", "userdata": b"#cloud-config\n"}
 KNOWN = {"flake": "./nix/appliance", "host": "appliance", "name": "web", "identity": "key"}
@@ -47,6 +48,13 @@ CLOUD = {
     "network": {"cidr": "10.20.0.0/24", "ipv6": "fd00::/64", "dns": ["9.9.9.9"]},
     "pool": "public",
     "access": "bastion",
+    "bastion": {
+        "address": "2001:db8::7",
+        "port": 2222,
+        "user": "alice",
+        "hostKey": ED25519,
+        "identity": "key",
+    },
     "placement": "anti-affinity",
     "prices": {"m1.small": 1.5},
     "bootConcurrency": 2,

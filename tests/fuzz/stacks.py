@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from pydantic import TypeAdapter
 from flakeship import internal
 from flakeship.model import codec
 from flakeship.operate import actions, diff, status
+from flakeship.ssh import stored_login
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state import outputs
 from flakeship.state.stack import Stack
 from flakeship.targets import registry
@@ -21,8 +24,9 @@ from flakeship.verify.verify import pinned_keys
 from tests.fuzz import manifests
 from tests.fuzz.schemas import fitting
 from tests.fuzz.subject import Subject
-from tests.fuzz.values import Json, changed, document, documents, texts
+from tests.fuzz.values import Json, changed, document, documents, spoiled, texts
 from tests.unit.operate.test_status import resources
+from tests.unit.verify.machines import ED25519
 
 RECORDED = [
     json.loads(file.read_text())["deployment"]
@@ -41,6 +45,12 @@ RELEASE = {key: manifests.EXAMPLE[key] for key in ("host", "drv", "out", "toplev
 OUTPUTS = [each["outputs"] for state in WRITTEN + RECORDED for each in state["resources"][:1]]
 EVIDENCE = [each["outputs"]["stdout"] for state in WRITTEN for each in state["resources"][1:2]]
 
+WEB = SshOptions(Endpoint("web-1", "10.20.0.5", 22, "nixos", "/a key"), [ED25519])
+GATE = SshOptions(Endpoint("bastion", "gate.example.com", 2222, "alice", "/50% it's"), [ED25519])
+LOGIN = WEB.command_line()
+BEHIND = replace(WEB, proxy=GATE.proxy_to("10.20.0.5", 22)).command_line()
+OPTIONS = {word.partition("=")[0] for word in shlex.split(BEHIND) if "=" in word}
+
 COMMANDS: dict[str, Callable[[Stack], object]] = {
     "status": status.status,
     "status --json": status.plain,
@@ -55,6 +65,7 @@ def subjects() -> list[Subject]:
     return [
         Subject("outputs", changed(OUTPUTS), read_outputs),
         Subject("state", whole, lambda given: COMMANDS[given[0]](Stack("dev", given[1]))),
+        Subject("login of a state", spoiled([LOGIN, BEHIND]), read_login),
         Subject("evidence of before", evidence(), lambda text: pinned_keys(text, "web-1-2")),
         *(Subject(f"request {each.name}", each.inputs(), each.read) for each in requests()),
     ]
@@ -82,6 +93,19 @@ def read_outputs(given: Json) -> None:
     again = outputs.read(json.loads(json.dumps(written)), "dev")
     assert again.ledger == found.ledger
     assert again.running == found.running
+
+
+def read_login(text: str) -> None:
+    """Read a login; one that is accepted has no words but ours, and gives a shell only words."""
+    login = stored_login.read(text, "server web")
+    proxies = [word for word in login.words if word.startswith("ProxyCommand=")]
+    assert len(proxies) == bool(login.bastion)
+    for proxy in proxies:
+        given = proxy.partition("=")[2].replace("%%", "%")
+        assert given.startswith(shlex.join([*login.bastion, "-W"]))
+    for words in (login.words, login.bastion):
+        options = {words[at + 1].partition("=")[0] for at, word in enumerate(words) if word == "-o"}
+        assert options <= OPTIONS
 
 
 def evidence() -> st.SearchStrategy[str]:

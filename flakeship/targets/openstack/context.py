@@ -56,6 +56,22 @@ class PlanningContext:
         servers = self.inventory.servers
         return [s for s in servers if s.stack == self.stack and s.project in projects]
 
+    def bastion(self, server: CloudServer) -> Bastion | None:
+        """The bastion of the settings; else the server's active machine, or that of another one."""
+        if own := self.settings.options.bastion:
+            return Bastion(
+                "bastion",
+                own.address,
+                own.user,
+                [own.host_key],
+                own.port,
+                self.inventory.bastion_identity,
+                configured=True,
+            )
+        if self.ephemeral:
+            return None  # a server that does not stay is verified in the same way every time
+        return self.bastions.get(server.name) or next(iter(self.bastions.values()), None)
+
     @cached_property
     def observed(self) -> Mapping[str, Observed]:
         """What Nova has of the stack's machines, by their ids."""
@@ -125,7 +141,7 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
     ]
     settings = desired.settings.model_copy(update={"servers": servers})
     options = settings.options
-    floating = options.access != "direct" or any(s.options.address == "floating" for s in servers)
+    stable = any(server.options.address == "floating" for server in servers)
     bastions = {name: server_details(s).bastion for name, s in desired.outputs.servers.items()}
     return PlanningContext(
         desired=desired,
@@ -133,5 +149,7 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
         deployed=deployed(desired.outputs, desired.stack),
         bastions={name: bastion for name, bastion in bastions.items() if bastion},
         inventory=inventory,
-        networks=networks.find(options, inventory, floating=floating),
+        networks=networks.find(
+            options, inventory, floating=stable or options.needs_temporary_addresses
+        ),
     )

@@ -84,7 +84,8 @@ class Inventory:
 
     `left` is what the quota still allows, by the names of `openstack quota show` (ram in MiB); a
     missing name is unlimited. `everywhere`: `servers` are those of all projects, not of ours alone.
-    `identity` is the private key file that the checks log in with, empty: the user's agent.
+    `identity` is the private key file that the checks log in with, empty: the user's agent, and
+    `bastion_identity` that for the bastion of the settings.
     `user_data` has the text of each file that the settings name. `user` and `region` are those of
     the login. `groups` are the rules of our security groups by name, None: not known. `volumes`:
     the cloud has Cinder. `keypairs` are the user's, where the settings name one. `metadata` is how
@@ -102,6 +103,7 @@ class Inventory:
     everywhere: bool = False
     addresses: list[Address] = field(default_factory=list)
     identity: str = ""
+    bastion_identity: str = ""
     user_data: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     region: str = ""

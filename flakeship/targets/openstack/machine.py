@@ -23,7 +23,8 @@ from flakeship.targets.openstack.settings import CloudServer, NetworkSettings
 class Machine(PlannedMachine):
     """`network` and `pool` are ids of networks that exist, empty where there is none.
 
-    `bastion` is the server that was active when this one was planned first. Without `port_security`
+    `bastion` is that of the settings, or the server that was active when this one was planned
+    first. Without `port_security`
     its network takes no security groups.
     """
 
@@ -68,9 +69,12 @@ class Machine(PlannedMachine):
         """The machine with the flavor that Nova has made it with.
 
         A flavor that was created anew under its name is another one, and would resize the server.
-        Another bastion is no reason to verify a machine again.
+        Another active server is no reason to verify a machine again; another bastion in the
+        settings is, as every login goes through it.
         """
         machine = replace(self, flavor=deployed.flavor, port_security=deployed.port_security)
+        if any(each and each.configured for each in (self.bastion, deployed.bastion)):
+            return machine
         kept = replace(machine, bastion=deployed.bastion)
         return kept if kept.verification == deployed.verification else machine
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import shlex
 from collections.abc import Sequence
@@ -10,14 +9,15 @@ from dataclasses import replace
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
-from flakeship.ssh import options
+from flakeship.ssh import stored_login
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack, configuration
+from flakeship.system.tcp import bracketed
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT
 from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
@@ -48,23 +48,31 @@ class OpenStackOperator(NoSnapshots):
         if name not in servers:
             return self._machine(name)
         server = servers[name]
-        *words, destination = options.words(server.ssh, f"server {name}")
-        if server_details(server).bastion:
-            return [*words, destination]
+        login = stored_login.read(server.ssh, f"server {name}")
+        if server_details(server).bastion or login.bastion:
+            return login.words
         if bastion := self._bastion():
-            proxy = f"ProxyCommand={_through(bastion, destination.partition('@')[2])}"
-            return [*words, "-o", proxy, destination]
+            *words, destination = login.words
+            proxy = _through(bastion, destination.partition("@")[2]).replace("%", "%%")
+            return [*words, "-o", f"ProxyCommand={proxy}", destination]
         log.info(
             "%s has only the private address %s, and no server of the stack is a bastion: use a "
-            "VPN, or a floating IP on its port",
+            "VPN, flakeship:openstack.bastion, or a floating IP on its port",
             name,
             server.address,
         )
-        return [*words, destination]
+        return login.words
 
-    def _bastion(self) -> ServerOutput | None:
-        servers = self.stack.outputs.servers.values()
-        return next((each for each in servers if server_details(each).bastion), None)
+    def _bastion(self) -> Sequence[str]:
+        """The login on the user's own bastion, or on an active server; empty: there is neither."""
+        active: Sequence[str] = []
+        for name, server in self.stack.outputs.servers.items():
+            login = stored_login.read(server.ssh, f"server {name}")
+            if login.bastion:
+                return login.bastion
+            if server_details(server).bastion:
+                active = active or login.words
+        return active
 
     def _machine(self, machine: str) -> Sequence[str] | None:
         """A standby machine, or one that is not cut over to yet.
@@ -72,37 +80,53 @@ class OpenStackOperator(NoSnapshots):
         One that has not passed its verification has no pinned host key: OpenSSH asks about its key.
         """
         port, bastion = self.stack.of(PORT).get(machine), self._bastion()
-        if port is None or bastion is None:
+        if port is None or not bastion:
             return None
         verifications = self.stack.of(VERIFICATION)
         own = verifications.get(machine)
-        request = (own or verifications[bastion.machine]).request(VerifyServerRequest).verify
+        some = own or next((verifications[n] for n in self._active if n in verifications), None)
+        if some is None:
+            return None
+        request = some.request(VerifyServerRequest).verify
         keys = own.result(Evidence).host_keys if own else []
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
         endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
-        return SshOptions(endpoint, keys, proxy=_through(bastion, address)).login()
+        login = SshOptions(endpoint, keys, proxy=_through(bastion, address))
+        return stored_login.read(login.command_line(), f"machine {machine}").words
+
+    @property
+    def _active(self) -> list[str]:
+        return [server.machine for server in self.stack.outputs.servers.values()]
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with their address."""
         # openstacksdk takes its time, which the other commands do not pay
         from flakeship.targets.openstack.servers import verify_server  # noqa: PLC0415
 
-        active = {server.machine for server in self.stack.outputs.servers.values()}
-
         def repeat(machine: str, resource: Resource) -> Verified:
             if resource.command.endswith("verify-ephemeral"):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
             request = resource.request(VerifyServerRequest)
+            if request.bastion and request.bastion.configured:
+                request = replace(request, bastion=self._own_bastion() or request.bastion)
             evidence = verify_server.verify_existing(
                 replace(request, verify=hurried(request.verify)),
                 resource.printed,
                 self.stack.name,
-                active=machine in active,
+                active=machine in self._active,
             )
             return Verified(machine, evidence.checks)
 
         return repeated(self.stack, name, repeat)
+
+    def _own_bastion(self) -> Bastion | None:
+        """The user's own bastion, which may be another one since a standby machine was verified."""
+        verifications = self.stack.of(VERIFICATION)
+        found = (verifications[name] for name in self._active if name in verifications)
+        requests = (resource.request(VerifyServerRequest) for resource in found)
+        bastions = (request.bastion for request in requests)
+        return next((each for each in bastions if each and each.configured), None)
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """Where it is and on which flavor."""
@@ -125,7 +149,6 @@ class OpenStackOperator(NoSnapshots):
         return sweep.sweep(self.stack, self.cloud)
 
 
-def _through(bastion: ServerOutput, address: str) -> str:
+def _through(bastion: Sequence[str], address: str) -> str:
     """The command whose input and output are a connection to that address."""
-    login = shlex.join(options.words(bastion.ssh, f"machine {bastion.machine}"))
-    return f"{login} -W {ipaddress.ip_address(address)}:{SSH}"
+    return shlex.join([*bastion, "-W", f"{bracketed(address)}:{SSH}"])

@@ -53,7 +53,9 @@ def server_output(
     """The server as it is now; `stable` is its public address or empty, `port` an id."""
     address = stable or private
     user, keys = machine.release.user, evidence.host_keys
-    login = SshOptions(Endpoint(machine.id, address, SSH, user, machine.identity), keys)
+    endpoint = Endpoint(machine.id, address, SSH, user, machine.identity)
+    own = machine.bastion if machine.bastion and machine.bastion.configured else None
+    proxy = own.proxy(machine.identity, private) if own and not stable else ""
     reachable = stable or machine.access == "direct"
     details = ServerDetails(
         port,
@@ -69,7 +71,7 @@ def server_output(
         release=machine.release.name,
         address=address,
         ports=located(machine.server.declared, address),
-        ssh=login.command_line(),
+        ssh=SshOptions(endpoint, keys, proxy=proxy).command_line(),
         checks=f"{len(evidence.checks)} passed",
         details=codec.plain(details),
     )

@@ -81,10 +81,11 @@ class OpenStackTarget:
         """Read the files that the settings name, and every list of the cloud once, in a thread."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)
+        own = bastion_identity(given)
         texts = user_data.read(given)
         keypairs = any(server.options.keypair for server in given.servers)
         found = await asyncio.to_thread(inspect, given.options.cloud, keypairs=keypairs)
-        return replace(found, identity=identity, user_data=texts)
+        return replace(found, identity=identity, bastion_identity=own, user_data=texts)
 
     def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:
         """Machines, flavors, images and addresses.
@@ -131,6 +132,17 @@ class OpenStackTarget:
             ],
             repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
         )
+
+
+def bastion_identity(settings: CloudSettings) -> str:
+    """The private key file for the bastion of the settings; empty: the user's agent.
+
+    Raises FlakeshipError for a path that ssh cannot be given.
+    """
+    bastion = settings.options.bastion
+    if bastion and bastion.identity:
+        return keys.expanded(bastion.identity, "flakeship:openstack.bastion.identity")
+    return keys.expanded(settings.identity, "flakeship:identity") if settings.identity else ""
 
 
 def _retain(

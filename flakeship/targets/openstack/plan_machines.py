@@ -133,7 +133,6 @@ def _machine_of(
         # a volume that exists keeps its size
         kept = (m for m in deployed if m.release.name == release.name and m.server.options.volume)
         update["disk"] = next((machine.server.disk for machine in kept), need.disk)
-    bastions = context.bastions
     return Machine(
         cloud=options.cloud,
         stack=context.stack,
@@ -148,8 +147,5 @@ def _machine_of(
         deadline=float(context.settings.boot_timeout),
         placement=options.placement,
         port_security=context.port_security,
-        # a server that does not stay is verified in the same way every time
-        bastion=None
-        if context.ephemeral
-        else bastions.get(server.name) or next(iter(bastions.values()), None),
+        bastion=context.bastion(server),
     )

@@ -24,7 +24,8 @@ REMEDIES: Mapping[str, str] = {
     **dict.fromkeys(("networks", "subnets", "routers"), NETWORKS),
     "floatingips": (
         "use address: none, or existing floating IPs; the verification of a server without one "
-        "uses a temporary one, except with flakeship:openstack.access: direct"
+        "uses a temporary one, except with flakeship:openstack.access: direct, and with a bastion "
+        "of your own"
     ),
     **dict.fromkeys(("security_groups", "security_group_rules"), GROUPS),
 }
@@ -58,9 +59,8 @@ def check_quota(context: PlanningContext, new: Sequence[Machine]) -> None:
     groups = {machine.security_group for machine in running}
     own_network = options.network.named(context.stack)
     has_network = any(network.name == own_network for network in inventory.networks)
-    temporary = options.access == "floating" or (
-        options.access == "bastion" and not context.bastions
-    )
+    through_active = options.access == "bastion" and context.bastions
+    temporary = options.needs_temporary_addresses and not through_active
     placed = {m.release.name for m in new} - {m.release.name for m in running}
     needed = needs(
         [machine.flavor for machine in new],

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from flakeship.model.fields import Word
+from flakeship.model.ports import SSH
 from flakeship.rollout.ownership import Owner
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.verify.request import VerifyRequest
 
 # how the checks reach a server that has no public address yet
@@ -65,12 +68,28 @@ class VisibilityRequest:
 
 @dataclass(frozen=True)
 class Bastion:
-    """An active server, through which one without a public address can be reached."""
+    """What servers without a public address are reached through: an active server of the stack.
+
+    Or, `configured`, a machine of the user's that the settings name: nothing takes its place where
+    it cannot be used. It has a port and an identity of its own, empty: the user's agent.
+    """
 
     name: str
     address: str
-    user: str
+    user: Word
     host_keys: list[str]
+    port: int = SSH
+    identity: str = ""
+    configured: bool = False
+
+    def endpoint(self, identity: str) -> Endpoint:
+        """The login on it; `identity` is that for the stack's servers."""
+        own = self.identity if self.configured else identity
+        return Endpoint(self.name, self.address, self.port, self.user, own)
+
+    def proxy(self, identity: str, address: str) -> str:
+        """The `proxy` of SshOptions for a server with this private address."""
+        return SshOptions(self.endpoint(identity), self.host_keys).proxy_to(address, SSH)
 
 
 @dataclass(frozen=True)

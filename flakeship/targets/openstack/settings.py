@@ -13,8 +13,19 @@ from flakeship.config.server import Ports, Server, ServerOptions, validate_ports
 from flakeship.config.settings import Settings, TargetOptions
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
-from flakeship.model.fields import Decimal, Model, Text, Whole, wrong
-from flakeship.targets.openstack.fields import Address, FloatingIp, Ipv4, Ipv6, Metadata, UserData
+from flakeship.model.fields import Decimal, Model, PortNumber, Text, Whole, Word, wrong
+from flakeship.model.flake import is_file
+from flakeship.model.ports import SSH
+from flakeship.targets.openstack.fields import (
+    Address,
+    FloatingIp,
+    Host,
+    HostKey,
+    Ipv4,
+    Ipv6,
+    Metadata,
+    UserData,
+)
 from flakeship.targets.openstack.requests import Access, Placement, Visibility
 
 
@@ -77,6 +88,31 @@ class NetworkSettings(Model):
         return self
 
 
+class BastionSettings(Model):
+    """A bastion of your own. It forwards connections to the servers, and gets no agent and no key.
+
+    Without it `access: bastion` uses the server's active machine.
+    """
+
+    address: Host
+    """Its IP address or host name."""
+    port: PortNumber = SSH
+    """The port of its SSH server."""
+    user: Word
+    """The user who logs in on it."""
+    host_key: HostKey
+    """Its public host key, `ssh-ed25519 AAAA…`; it is refused with any other."""
+    identity: Text = ""
+    """The private key file for it; empty: `flakeship:identity` and, without that, the keys of your
+    agent and those that ssh tries by itself."""
+
+    @model_validator(mode="after")
+    def _named_file(self) -> BastionSettings:
+        if self.identity and not is_file(self.identity):
+            raise wrong("there is no such file", at="identity", remedy="name a private key file")
+        return self
+
+
 class TestServerSettings(Model):
     """The test server of a stack without servers."""
 
@@ -111,6 +147,8 @@ class OpenStackSettings(TargetOptions):
     """The external network that floating IPs come from; empty: the only external one."""
     access: Access = "floating"
     """How the checks reach a server that has no public address yet."""
+    bastion: BastionSettings | None = None
+    """A bastion of your own, for `access: bastion`; left out: the server's active machine."""
     visibility: Visibility = "private"
     """The visibility of the images in Glance."""
     placement: Placement = ""
@@ -121,6 +159,21 @@ class OpenStackSettings(TargetOptions):
     """The test server of a stack without servers."""
     boot_concurrency: Annotated[int, Field(ge=1, le=64), Whole] = 4
     """How many servers boot at the same time."""
+
+    @model_validator(mode="after")
+    def _bastion_is_used(self) -> OpenStackSettings:
+        if self.bastion and self.access != "bastion":
+            raise wrong(
+                f"is not used with access: {self.access}",
+                at="bastion",
+                remedy="set flakeship:openstack.access to bastion, or remove the bastion",
+            )
+        return self
+
+    @property
+    def needs_temporary_addresses(self) -> bool:
+        """Whether a verification may need a floating IP of its own."""
+        return self.access == "floating" or (self.access == "bastion" and not self.bastion)
 
     @property
     def further_checks(self) -> Mapping[str, Sequence[Check]]:

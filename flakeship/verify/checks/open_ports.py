@@ -17,11 +17,11 @@ from flakeship.verify.port_scan import BlindError, Prober, direct
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The server's active machine, which sees more of its successor than the workstation does."""
+    """A machine that sees more of the server than the workstation does, such as the active one."""
 
     endpoint: Endpoint
     host_keys: Sequence[str]
-    address: str  # of the successor, in the network of both
+    address: str  # of the server, for this machine
 
 
 def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Subject) -> str:
@@ -70,7 +70,7 @@ def _from_neighbour(neighbour: Neighbour, restricted: set[int], subject: Subject
         probers = port_scan.through(opened, login, neighbour.host_keys, neighbour.address)
         found = _scan(subject, probers, restricted)
     but = f" (not expected: tcp {_numbers(restricted)}, restricted)" if restricted else ""
-    return f"{found}{but}; seen from {login.name}, its neighbour"
+    return f"{found}{but}; seen from {login.name}"
 
 
 def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> str:

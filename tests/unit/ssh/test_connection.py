@@ -134,6 +134,38 @@ def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (raised.value.code, raised.value.key) == ("ssh-unreachable", "web-1")
 
 
+FORWARDS = """\
+debug1: Connection to port 20620 forwarding to 10.0.0.2 port 22 requested.\r
+channel 2: open failed: connect failed: No route to host\r
+channel 3: open failed: connect failed: No route to host\r
+debug1: channel 4: open failed: nothing\r
+channel 4: open failed: administratively prohibited: open failed\r
+"""
+
+
+def test_why_forwards_fail(fake: Fake) -> None:
+    fake((0, FORWARDS))
+    with ssh.Connection(ENDPOINT, [ED25519]) as connection:
+        connection._log_in()
+        assert connection.forward_faults == [
+            "connect failed: No route to host",
+            "administratively prohibited: open failed",
+        ]
+
+
+def test_a_server_that_is_up_gets_one_connection(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = fake((255, DENIED))
+    monkeypatch.setattr(tcp, "exchange", lambda *_, **__: pytest.fail("its banner is awaited"))
+    with (
+        ssh.Connection(ENDPOINT, [ED25519]) as connection,
+        pytest.raises(ssh.LoginRefusedError),
+    ):
+        connection.connect(10, up=True)
+    assert len(run.calls) == 1
+
+
 def ssh_log(name: str) -> str:
     return (Path(__file__).with_name("recorded") / f"{name}.log").read_text()
 

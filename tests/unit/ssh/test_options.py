@@ -137,3 +137,22 @@ def test_without_a_key_openssh_asks() -> None:
 def test_through_a_command() -> None:
     proxied = SshOptions(WEB, [ED25519], proxy="ssh old -W 10.0.0.2:22")
     assert understood(shlex.split(proxied.command_line()))["proxycommand"] == proxied.proxy
+
+
+def test_a_proxy_is_meant_literally(tmp_path: Path) -> None:
+    """ssh expands `%` in it before a shell runs it."""
+    gate = Endpoint("bastion", "2001:db8::7", 2222, "alice", "/50%h it's/key")
+    proxy = SshOptions(gate, [ED25519]).proxy_to("10.0.0.2", 22)
+    *login, option, target = shlex.split(proxy)
+    assert login == SshOptions(gate, [ED25519]).login()
+    assert (login[-1], option, target) == ("alice@2001:db8::7", "-W", "10.0.0.2:22")
+    assert understood(login)["forwardagent"] == "no"
+    config = tmp_path / "config"
+    options = SshOptions(WEB, [ED25519], proxy=f"true {proxy}")
+    config.write_text(options.config_block("web"))
+    for words in (shlex.split(options.command_line()), ["ssh", "-F", str(config), "web"]):
+        log = run([words[0], "-v", *words[1:]], check=False).stderr
+        (line,) = re.findall(
+            r"^debug1: Executing proxy command: exec true (.*)$", log, re.MULTILINE
+        )
+        assert line.strip() == proxy

@@ -35,7 +35,7 @@ def test_a_scan_by_the_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {22, 80}
     monkeypatch.setattr(port_scan, "through", lambda *_: [])
     monkeypatch.setattr(port_scan, "scan", lambda *_: seen)
-    assert scanned(OLD).endswith("others; seen from web-old, its neighbour")
+    assert scanned(OLD).endswith("others; seen from web-old")
     seen.add(9999)
     with pytest.raises(Failed, match="open, but not declared: tcp 9999"):
         scanned(OLD)
@@ -83,7 +83,7 @@ def test_restricted_ports_may_be_closed_to_a_neighbour(
     monkeypatch.setattr(port_scan, "through", lambda *_: [])
     monkeypatch.setattr(port_scan, "scan", look)
     assert scanned(OLD, 5432, request=RESTRICTABLE).endswith(
-        "others (not expected: tcp 5432, restricted); seen from web-old, its neighbour"
+        "others (not expected: tcp 5432, restricted); seen from web-old"
     )
     assert expected == [{22, 80}]
     if 5432 not in seen:

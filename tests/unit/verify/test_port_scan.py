@@ -2,14 +2,16 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import pytest
 
+from flakeship.ssh import connection
+from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
 from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.verdict import Failed
-from tests.unit.verify.machines import machine, server, silent
+from tests.unit.verify.machines import ED25519, machine, server, silent
 
 ADDRESS = "127.0.0.1"
 Answers = Callable[[int], bool | None]
@@ -53,6 +55,39 @@ def test_what_a_peer_sees() -> None:
     assert {*asked} == {*range(1, 60), 80, 5432, 31337}
     with pytest.raises(Failed, match="open, but not declared: tcp 25, 31337"):
         open_ports.verdict(found, {22, 80}, set())
+
+
+@pytest.mark.parametrize(
+    ("faults", "blind"),
+    [
+        (["administratively prohibited: open failed"], True),
+        (["connect failed: Connection refused", "administratively prohibited: x"], True),
+        (["connect failed: Connection refused"], False),
+        ([], False),
+    ],
+)
+def test_a_peer_that_may_not_connect_sees_nothing(
+    monkeypatch: pytest.MonkeyPatch, faults: list[str], *, blind: bool
+) -> None:
+    """Each port that its SSH server forbids would pass for a closed one."""
+
+    class Login(connection.Connection):
+        forward_faults = faults
+
+        def connect(self, seconds: float, *, up: bool = False) -> None:
+            assert (seconds, up) == (port_scan.LOGIN, False)
+
+        def socks(self) -> int:
+            return 4711
+
+    monkeypatch.setattr(connection, "Connection", Login)
+    peer = Endpoint("gate", "203.0.113.9", 22, "nixos")
+    for failure in (None, Failed("declared, but not open: tcp 80")):
+        expected = port_scan.BlindError if blind else Failed
+        with pytest.raises(expected) if blind or failure else nullcontext(), ExitStack() as opened:
+            assert len(port_scan.through(opened, peer, [ED25519], "10.0.0.2")) == 3
+            if failure:
+                raise failure
 
 
 def test_a_way_that_breaks_proves_nothing() -> None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.ssh import connection
+from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.errors import client
+from flakeship.targets.openstack.network import own_bastion
 from flakeship.targets.openstack.network.port import Port, floating, temporary_address
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.verify.request import Route
@@ -27,11 +29,6 @@ SECONDS = 10.0  # for the login on the bastion, which is up
 UNUSABLE = "%s: cannot use %s as a bastion: %s"
 
 
-def endpoint(request: VerifyServerRequest, bastion: Bastion) -> Endpoint:
-    """The login on a bastion."""
-    return Endpoint(bastion.name, bastion.address, SSH, bastion.user, request.verify.identity)
-
-
 @dataclass(frozen=True)
 class NovaAccess:
     """The access to a server by its port, as the setting `access` says."""
@@ -44,16 +41,18 @@ class NovaAccess:
     def open(self) -> Iterator[Route]:
         """Open the route that the request asks for; what it needs is removed afterwards.
 
-        A bastion that cannot be used is replaced by a temporary floating IP: what is wrong with the
-        active server must not block its successor. Raises FlakeshipError.
+        An active server that cannot be used as a bastion is replaced by a temporary floating IP:
+        what is wrong with it must not block its successor. Raises FlakeshipError.
         """
-        request, subnet = self.request, self.port.subnet
+        request, subnet, bastion = self.request, self.port.subnet, self.request.bastion
         ports = {number: number for number in self._declared}
         with ExitStack() as opened:
             if self._serving():
                 yield Route(request.stable, ports, subnet, serving=True)
             elif request.access == "direct":
                 yield Route(self.port.ipv4, ports, subnet)
+            elif request.access == "bastion" and bastion and bastion.configured:
+                yield self._through_own_bastion(opened, bastion)
             elif request.access == "bastion" and (route := self._through_bastion(opened)):
                 yield route
             else:
@@ -84,11 +83,10 @@ class NovaAccess:
             why = f"port {SSH} is restricted, and the bastion's private address may not be allowed"
             log.info(UNUSABLE, machine, bastion.name, why)
             return None
-        through, address = endpoint(request, bastion), self.port.ipv4
-        login = opened.enter_context(connection.Connection(through, bastion.host_keys))
+        login = opened.enter_context(self._login_on(bastion))
         try:
             login.connect(SECONDS)
-            ports = {number: login.forward(address, number) for number in self._declared}
+            route = self._forwarded(login, bastion)
         except (
             connection.UnreachableError,
             connection.LoginRefusedError,
@@ -97,7 +95,28 @@ class NovaAccess:
             log.info(UNUSABLE, machine, bastion.name, error)
             return None
         log.info("%s: using %s as a bastion", machine, bastion.name)
-        proxy = f"{SshOptions(through, bastion.host_keys).command_line()} -W {address}:{SSH}"
+        return route
+
+    def _through_own_bastion(self, opened: ExitStack, bastion: Bastion) -> Route:
+        """Forwards through the bastion of the settings, which nothing replaces."""
+        with own_bastion.named(bastion):
+            login = opened.enter_context(self._login_on(bastion))
+            login.connect(own_bastion.SECONDS, up=True)
+            route = self._forwarded(login, bastion)
+        log.info("%s: using the bastion %s", self.request.machine, own_bastion.place(bastion))
+        reached = own_bastion.reaching(login, bastion, route, self.port.ipv4)
+        opened.enter_context(reached)
+        return route
+
+    def _login_on(self, bastion: Bastion) -> Connection:
+        identity = self.request.verify.identity
+        return connection.Connection(bastion.endpoint(identity), bastion.host_keys)
+
+    def _forwarded(self, login: Connection, bastion: Bastion) -> Route:
+        """Forwards of the declared ports; a person logs in by the same way."""
+        address = self.port.ipv4
+        ports = {number: login.forward(address, number) for number in self._declared}
+        proxy = bastion.proxy(self.request.verify.identity, address)
         return Route(
             LOOPBACK,
             ports,

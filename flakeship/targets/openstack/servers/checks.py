@@ -147,7 +147,7 @@ def _from_bastion(
     request: VerifyServerRequest, bastion: Bastion, route: Route, address: str, probed: Probed
 ) -> str:
     try:
-        login = access.endpoint(request, bastion)
+        login = bastion.endpoint(request.verify.identity)
         with connection.Connection(login, bastion.host_keys) as through:
             through.connect(access.SECONDS)
             forwards = {number: through.forward(address, number) for number in probed}

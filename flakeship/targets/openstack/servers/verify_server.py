@@ -11,11 +11,12 @@ from openstack.exceptions import NotFoundException
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.model.ports import SSH
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.network.access import NovaAccess, endpoint
+from flakeship.targets.openstack.network.access import NovaAccess
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
@@ -113,10 +114,13 @@ def examine(
     if server["status"] == "ERROR":
         raise nova.failure(request.machine, server, request.cloud)
     at = port.find(network, request.machine, request.port)
-    neighbour = None
+    neighbour, restricted = None, {*request.restricted}
     if bastion := request.bastion:
-        neighbour = Neighbour(endpoint(request, bastion), bastion.host_keys, at.ipv4)
-    scan = partial(open_ports.check, neighbour, request.restricted)
+        login = bastion.endpoint(request.verify.identity)
+        neighbour = Neighbour(login, bastion.host_keys, at.ipv4)
+        if bastion.configured:  # the only way in, so it is let in
+            restricted -= {SSH}
+    scan = partial(open_ports.check, neighbour, restricted)
     own = [
         ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
         ScheduledCheck("port-scan", "start", scan),

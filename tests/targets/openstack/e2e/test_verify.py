@@ -37,6 +37,7 @@ from flakeship.targets.openstack.requests import (
 from flakeship.targets.openstack.resources import description
 from flakeship.verify.request import VerifyRequest
 from tests.project import ROOT
+from tests.unit.verify.machines import ED25519
 
 FLAVOR = "s1.tiny"
 
@@ -221,8 +222,23 @@ def test_through_the_active_server(second: tuple[VerifyServerRequest, str]) -> N
     request, said = second
     assert request.bastion
     seen = details(said)
-    assert seen["port-scan"].endswith(f"seen from {request.bastion.name}, its neighbour")
+    assert seen["port-scan"].endswith(f"seen from {request.bastion.name}")
     assert "tcp 22, 80 answer" in seen["ipv6"]
+
+
+def test_through_a_bastion_of_ones_own(
+    world: World, second: tuple[VerifyServerRequest, str]
+) -> None:
+    request, said = second
+    assert request.bastion
+    identity = request.verify.identity
+    own = replace(request.bastion, name="bastion", identity=identity, configured=True)
+    done = world.run("openstack.verify-server", replace(request, bastion=own), said)
+    assert details(done.stdout)["port-scan"].endswith("seen from bastion")
+    wrong = replace(request, bastion=replace(own, host_keys=[ED25519]))
+    refused = world.run("openstack.verify-server", wrong, said)
+    assert refused.code == 1
+    assert "flakeship:openstack.bastion.hostKey: the login on the bastion" in refused.stderr
 
 
 def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerRequest, str]) -> None:

@@ -47,9 +47,7 @@ def test_through_the_active_server(tmp_path: Path) -> None:
         assert "temporary floating IP" not in said
         seen = stack.evidence(stack.machine())["port-scan"]
         assert seen.startswith("tcp 22, 80, and none of")
-        assert seen.endswith(
-            f"(not expected: tcp 80, restricted); seen from {first}, its neighbour"
-        )
+        assert seen.endswith(f"(not expected: tcp 80, restricted); seen from {first}")
         assert "Welcome" in stack.page()
         stack.preview("--expect-no-changes")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
-from flakeship.ssh import connection
-from flakeship.targets.openstack.network import access, port
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.ssh import connection, stored_login
+from flakeship.ssh.options import SshOptions
+from flakeship.system import tcp
+from flakeship.targets.openstack.network import access, own_bastion, port
+from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import description, words
 from flakeship.verify.request import Route, login_lines
 from tests.targets.openstack.unit.fake_cloud import Cloud
@@ -21,15 +24,19 @@ from tests.unit.verify.machines import ED25519
 TEMPORARY = OWNER.for_verification()
 MINE = description(TEMPORARY)
 SAME = {22: 22, 80: 80}
+OWN = Bastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, configured=True)
+THROUGH = replace(REQUEST, access="bastion", bastion=OWN)
 
 
 class Login(connection.Connection):
     """A bastion that forwards every port to one that is a thousand higher."""
 
     refusal: FlakeshipError | None = None
+    faults: Sequence[str] = ()
+    answers: list[list[str]] | None = None  # instead of `faults`, one after the other
 
-    def connect(self, seconds: float) -> None:
-        assert seconds == access.SECONDS
+    def connect(self, seconds: float, *, up: bool = False) -> None:
+        assert seconds == (own_bastion.SECONDS if up else access.SECONDS)
         if self.refusal:
             raise self.refusal
 
@@ -37,11 +44,16 @@ class Login(connection.Connection):
         assert address == "10.0.2.15"
         return 1000 + port
 
+    @property
+    def forward_faults(self) -> list[str]:
+        return self.answers.pop(0) if self.answers else [*self.faults]
+
 
 @pytest.fixture
 def bastion(monkeypatch: pytest.MonkeyPatch) -> type[Login]:
     monkeypatch.setattr(connection, "Connection", Login)
     monkeypatch.setattr(Login, "refusal", None)
+    monkeypatch.setattr(Login, "faults", ())
     return Login
 
 
@@ -190,6 +202,111 @@ def test_an_active_server_that_cannot_be_used(
     route = go(memory, replace(REQUEST, access="bastion", bastion=BASTION))
     assert route.address == "203.0.113.2"
     assert log.messages[0] == f"{REQUEST.machine}: cannot use web-old as a bastion: no route"
+
+
+@pytest.mark.usefixtures("bastion")
+@pytest.mark.parametrize("restricted", [[], [22]])
+def test_through_a_bastion_of_ones_own(
+    memory: Cloud, log: pytest.LogCaptureFixture, restricted: list[int]
+) -> None:
+    """Where port 22 is restricted it is among those who are let in."""
+    route = go(memory, replace(THROUGH, restricted=restricted))
+    assert (route.address, route.ports, route.own) == ("127.0.0.1", {22: 1022, 80: 1080}, False)
+    assert log.messages == [f"{REQUEST.machine}: using the bastion alice@[2001:db8::7]:2222"]
+    assert not memory.asked("floatingips")
+    (line,) = login_lines(REQUEST.verify, route, [ED25519])
+    login = stored_login.read(line.strip(), "server web")
+    assert login.words[-1] == "nixos@10.0.2.15"
+    assert login.bastion == SshOptions(OWN.endpoint(""), [ED25519]).login()
+
+
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        (connection.UnreachableError, ".address"),
+        (connection.LoginRefusedError, ".user"),
+        (connection.UnsignedError, ".identity"),
+        (connection.NoKeyError, ".identity"),
+        (connection.HostKeyRefusedError, ".hostKey"),
+    ],
+)
+def test_nothing_takes_the_place_of_a_bastion_of_ones_own(
+    memory: Cloud, bastion: type[Login], error: type[FlakeshipError], key: str
+) -> None:
+    bastion.refusal = error("no route")
+    with pytest.raises(FlakeshipError) as raised:
+        go(memory, THROUGH)
+    found = raised.value
+    assert (found.code, found.key) == (
+        f"bastion-{error.code}",
+        f"flakeship:openstack.bastion{key}",
+    )
+    assert "alice@[2001:db8::7]:2222" in found.what
+    assert "no route" in found.what
+    assert found.remedy
+    assert not memory.asked("floatingips")
+
+
+def test_a_key_of_the_bastion_that_is_gone(memory: Cloud) -> None:
+    with pytest.raises(FlakeshipError) as raised:
+        go(memory, replace(THROUGH, bastion=replace(OWN, identity="/no/key")))
+    assert raised.value.code == "bastion-identity-missing"
+    assert raised.value.key == "flakeship:openstack.bastion.identity"
+
+
+def failing(memory: Cloud, error: FlakeshipError) -> FlakeshipError:
+    """What becomes of the failure of a verification through a bastion of one's own."""
+    server_port = port.find(memory.network, REQUEST.machine, REQUEST.port)
+    route = access.NovaAccess(memory.network, THROUGH, server_port)
+    with pytest.raises(FlakeshipError) as raised, route.open():
+        raise error
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "said"),
+    [
+        (["connect failed: No route to host"], "bastion-without-route", "No route to host"),
+        ([], "bastion-without-route", "no answer"),
+        (["x", "connect failed: Connection refused"], "ssh-unreachable", "silence"),
+    ],
+)
+def test_a_server_that_does_not_answer_the_bastion(
+    memory: Cloud, bastion: type[Login], faults: list[str], code: str, said: str
+) -> None:
+    bastion.faults = faults
+    error = failing(memory, connection.UnreachableError("silence", details=["  | console"]))
+    assert error.code == code
+    assert said in error.what
+    assert (error.key == "flakeship:openstack.bastion") == (code == "bastion-without-route")
+    assert error.details == ("  | console",)
+
+
+def test_a_bastion_that_may_not_forward_is_told_at_once(
+    memory: Cloud, bastion: type[Login]
+) -> None:
+    bastion.faults = ["administratively prohibited: open failed"]
+    with pytest.raises(FlakeshipError) as raised:
+        go(memory, THROUGH)
+    assert raised.value.code == "bastion-forbids-forwarding"
+    assert raised.value.key == "flakeship:openstack.bastion"
+    assert "PermitOpen" in raised.value.remedy
+
+
+@pytest.mark.usefixtures("bastion")
+def test_a_bastion_that_may_not_connect_to_some_ports(
+    memory: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = FlakeshipError("1 check failed", details=["  ✗ port-80"])
+
+    def knock(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(tcp, "exchange", knock)
+    monkeypatch.setattr(Login, "answers", [[], ["administratively prohibited: open failed"]])
+    error = failing(memory, failed)
+    assert error.details[0] == "  ✗ port-80"
+    assert "PermitOpen" in error.details[1]
 
 
 def test_a_port_without_ipv4(memory: Cloud) -> None:

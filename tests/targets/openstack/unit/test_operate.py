@@ -17,6 +17,8 @@ from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import operate
 from flakeship.targets.openstack.operate import OpenStackOperator
+from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.servers import verify_server
 from tests.targets.openstack.unit.samples import BASTION as SAMPLE
 from tests.targets.openstack.unit.samples import REQUEST
 from tests.unit.verify.machines import ED25519
@@ -137,6 +139,77 @@ def test_a_machine_that_is_not_there_or_has_no_way_to_it(
     assert refusal(servers, name, port("web-1"), verification("web-1")).code == "server-unknown"
 
 
+GATE = Bastion(
+    "bastion", "bastion.example.com", "alice", [ED25519], 2222, "/50% k", configured=True
+)
+OWN_GATE = SshOptions(GATE.endpoint(""), [ED25519])
+BEHIND = replace(DB, proxy=OWN_GATE.proxy_to("10.20.0.5", 22)).command_line()
+OWN: dict[str, Any] = {"db": server("db", BEHIND, "10.20.0.5", None)}
+
+
+@pytest.mark.parametrize("servers", [OWN, {"web": CLOUD["web"], **OWN}])
+def test_a_server_behind_a_bastion_of_ones_own(servers: dict[str, Any]) -> None:
+    assert command(servers, "db") == BEHIND
+    assert "%%" in BEHIND
+
+
+@pytest.mark.parametrize("servers", [OWN, {"web": CLOUD["web"], **OWN}])
+def test_another_machine_behind_it(servers: dict[str, Any]) -> None:
+    state = [port("db-1"), verification("db-1"), verification("db-2")]
+    asked = SshOptions(Endpoint("db-1", "10.20.0.9", 22, "nixos", "/key"), [ED25519])
+    through = replace(asked, proxy=OWN_GATE.proxy_to("10.20.0.9", 22))
+    assert command(servers, "db-1", state) == through.command_line()
+
+
+def test_an_unverified_machine_is_reached_as_its_server_is() -> None:
+    words = shlex.split(command(OWN, "db-3", [port("db-3"), verification("db-2")]))
+    assert words[-1] == "nixos@10.20.0.9"
+    assert not any(word.startswith("KnownHosts") for word in words)
+    assert "KnownHostsCommand" in words[-2]
+
+
+@pytest.mark.parametrize("part", ["user", "address"])
+def test_a_machine_of_a_hostile_state_is_not_logged_in_to(part: str) -> None:
+    own, its = port("db-1"), verification("db-1")
+    if part == "user":
+        its["inputs"]["stdin"] = its["inputs"]["stdin"].replace("nixos", "-oProxyCommand=id")
+    else:
+        own["outputs"]["allFixedIps"] = ["-oProxyCommand=id"]
+    error = refusal(OWN, "db-1", own, its, verification("db-2"))
+    assert error.code in {"state-unreadable", "request-unreadable"}
+
+
+def test_an_older_machine_is_checked_through_the_bastion_of_today(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That of its own verification may be gone, or have another key."""
+    seen: dict[str, VerifyServerRequest] = {}
+
+    def verify(request: VerifyServerRequest, *_: object, **__: object) -> Evidence:
+        seen[request.machine] = request
+        return Evidence(request.machine, 1, [ED25519], 1.0, [])
+
+    monkeypatch.setattr(verify_server, "verify_existing", verify)
+    before = replace(GATE, host_keys=["ssh-ed25519 AAAA"])
+    state = []
+    for machine, through in (("db-1", before), ("db-2", GATE), ("web-1", SAMPLE)):
+        found = verification(machine)
+        asked = replace(REQUEST, access="bastion", bastion=through)
+        asked = replace(asked, verify=replace(asked.verify, machine=machine))
+        found["type"] = "command:local:Command"
+        found["inputs"] = {"create": "openstack.verify-server", "stdin": dump(asked)}
+        state.append(found)
+    outputs = {"flakeship": {"schema": 1, "version": "0.2.0", "target": "openstack"}}
+    own = {**outputs, "running": {"db": "r"}, "servers": OWN}
+    stack = {"urn": "u::dev", "type": "pulumi:pulumi:Stack", "outputs": own}
+    OpenStackOperator(Stack("dev", {"resources": [stack, *state]})).verify()
+    assert {name: request.bastion for name, request in seen.items()} == {
+        "db-1": GATE,
+        "db-2": GATE,
+        "web-1": SAMPLE,
+    }
+
+
 HOSTILE = (
     "touch /tmp/pwned",
     "sh -c 'touch /tmp/pwned'",
@@ -152,6 +225,10 @@ HOSTILE = (
     BASTION.replace("nixos@", "-oProxyCommand=x@"),
     BASTION.replace("203.0.113.7", "$(touch /tmp/pwned)"),
     BASTION.replace("UserKnownHostsFile=/dev/null", "UserKnownHostsFile=/tmp/x"),
+    f"{BEHIND} touch /tmp/pwned",
+    BEHIND.replace("-W 10.20.0.5:22", "-W 10.20.0.5:22; touch /tmp/pwned"),
+    BEHIND.replace("alice@", "$(touch /tmp/pwned)@"),
+    BEHIND.replace("-W 10.20.0.5:22", "-W 10.20.0.6:22"),
     "ssh 'unclosed",
     "",
 )

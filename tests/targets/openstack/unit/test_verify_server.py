@@ -13,20 +13,23 @@ from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner
 from flakeship.state.stack import Stack
+from flakeship.targets.openstack.network.access import NovaAccess
 from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.resources import description
 from flakeship.targets.openstack.servers import ephemeral, nova, verify_server
-from flakeship.verify import verify
+from flakeship.verify import port_scan, verify
 from flakeship.verify.checks.facts import Facts, Subject
+from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Promises, Route, VerifyRequest
 from flakeship.verify.verify import VerificationContext
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud, Thing, port, server
-from tests.targets.openstack.unit.samples import OWNER, REQUEST
+from tests.targets.openstack.unit.samples import BASTION, OWNER, REQUEST
 from tests.unit.verify.machines import ED25519, Shell
 
 Seen = list[tuple[VerifyRequest, list[str], VerificationContext, Route]]
+HIDDEN = Route("127.0.0.1", {22: 1022, 80: 1080}, "10.0.2.0/24", own=False)
 BEFORE = {"servers": {"server-1"}, "ports": {"port-1"}, "floatingips": set[str]()}
 
 
@@ -64,6 +67,34 @@ def test_a_host_that_cannot_be_switched_is_not_asked_to(seen: Seen, switch: bool
     for check in told:
         detail = check.run(Subject(asked.verify, route, Shell(), Facts))
         assert detail == "not asked: the host's manifest has `switchable: false`"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_bastion_of_ones_own_is_let_in_where_port_22_is_restricted(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    expected: list[set[int]] = []
+
+    def look(_: object, ports: set[int], __: object) -> set[int]:
+        expected.append(ports)
+        return {22, 80}
+
+    monkeypatch.setattr(port_scan, "through", lambda *_: [])
+    monkeypatch.setattr(port_scan, "scan", look)
+    monkeypatch.setattr(NovaAccess, "_through_own_bastion", lambda *_: HIDDEN)
+    monkeypatch.setattr(NovaAccess, "_through_bastion", lambda *_: HIDDEN)
+    gate = replace(BASTION, configured=own)
+    asked = replace(REQUEST, access="bastion", bastion=gate, restricted=[22])
+    verify_server.verify_server(asked, [])
+    ((_, _, context, route),) = seen
+    (scan,) = (check for check in context.checks if check.name == "port-scan")
+    subject = Subject(asked.verify, route, Shell(), Facts)
+    if own:
+        assert scan.run(subject).endswith("seen from web-old")
+    else:
+        with pytest.raises(Failed, match="tcp 22 is not open to everybody"):
+            scan.run(subject)
+    assert expected == ([{22, 80}] if own else [])
 
 
 @pytest.mark.parametrize(("dhcp", "addressing"), [(True, "dhcp"), (False, "static")])
