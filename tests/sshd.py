@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from flakeship.ssh import connection
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
@@ -42,17 +40,18 @@ class Sshd:
         return self.log.read_text().count("Connection from ")
 
 
-def needed() -> None:
-    """Skip a test where OpenSSH's server cannot be started."""
+def missing() -> str:
+    """Why OpenSSH's server cannot be started here; empty where it can."""
     if PROGRAM is None:
-        pytest.skip("needs sshd (Debian: openssh-server)")
+        return "needs sshd (Debian: openssh-server)"
     if os.getuid() == 0:
         try:
             pwd.getpwnam("sshd")
         except KeyError:
-            pytest.skip("sshd as root needs the user sshd, which its package makes")
+            return "sshd as root needs the user sshd, which its package makes"
         if not Path("/run/sshd").is_dir():
-            pytest.skip("sshd as root needs /run/sshd, which its service makes")
+            return "sshd as root needs /run/sshd, which its service makes"
+    return ""
 
 
 def key(file: Path) -> str:

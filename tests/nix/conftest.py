@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +14,6 @@ from tests.nix import known
 from tests.nix.known import HERE, KEY, Evaluations, Repository
 from tests.nix.nixpkgs import NoNixpkgsError, reference
 from tests.project import ROOT, commit
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What is skipped for want of a nixpkgs is one line: of the same place and the same reason."""
-    report = yield
-    if report.skipped and isinstance(report.longrepr, tuple) and "no nixpkgs" in report.longrepr[2]:
-        report.longrepr = (__file__, 0, report.longrepr[2])
-    return report
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,10 @@ from flakeship.targets.openstack.network import own_bastion
 from flakeship.targets.openstack.requests import Bastion
 from flakeship.verify import port_scan
 from flakeship.verify.request import Route
-from tests.sshd import USER, Sshd, key, needed, running
+from tests.sshd import USER, Sshd, key, missing, running
 from tests.unit.verify.machines import ED25519
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 UNATTENDED = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
 
@@ -29,7 +31,6 @@ UNATTENDED = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its name is one that ssh and a shell must not interpret."""
-    needed()
     return tmp_path_factory.mktemp("50%h it's $HOME", numbered=False)
 
 
