@@ -25,7 +25,7 @@ from tests.engine.conftest import Tiny
         ("host", "tinny", "flakeship:host: ./flake has no host tinny; allowed: other, tiny"),
         ("variant", "qemo", "flakeship:variant: ./flake has no variant qemo; allowed: qemu. Did"),
         ("flake", "./gone", "flakeship:flake: there is no flake.nix in ./gone, got"),
-        ("servers[0].memory", "32", "flakeship:servers[0].memory: tiny-"),
+        ("servers[0].memory", "32", "flakeship:servers[0].memory (server web): tiny-"),
     ],
 )
 def test_a_mistake_in_the_settings(project: Tiny, key: str, value: str, said: str) -> None:

@@ -99,6 +99,6 @@ def test_a_mistake_in_the_settings_is_not_held_up(project: Tiny) -> None:
     begun = time.monotonic()
     said = project.preview(check=False)
     assert time.monotonic() - begun < SLOW
-    assert "flakeship:servers[0].memory: tiny-" in said
+    assert "flakeship:servers[0].memory (server web): tiny-" in said
     assert "never retrieved" not in said
     assert "was destroyed" not in said

@@ -100,7 +100,8 @@ def test_every_dependency_is_used(extra: str) -> None:
     project = PROJECT["project"]
     listed = project["optional-dependencies"][extra] if extra else project["dependencies"]
     modules = {name.partition("==")[0].replace("-", "_") for name in listed}
-    modules = {"openstack" if name == "openstacksdk" else name for name in modules}
+    named = {"openstacksdk": "openstack", "pyyaml": "yaml"}  # otherwise than their packages
+    modules = {named.get(name, name) for name in modules}
     sources = [
         file.read_text()
         for folder in ("flakeship", "components")
