@@ -161,7 +161,7 @@ def _usable(
 
 
 def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> None:
-    """Remove what killed uploads left; another checkout's may be under way until it is old."""
+    """Remove what failed and killed uploads left; another checkout's may be under way until it is old."""
     owner = Owner.read(request.properties)
     if not (owner.stack and owner.release):
         return
@@ -169,7 +169,8 @@ def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> 
     now = datetime.now(UTC)
     query = {"tag": TAG, "owner": project, "os_hidden": "true", "limit": str(rest.PAGE)}
     for image in rest.list_all(images, "/images", "images", query):
-        incomplete = image["status"] in {"queued", "saving"} and owner.tags.items() <= image.items()
+        unfinished = image["status"] in {"queued", "saving"} or glance.UPLOADING in image["tags"]
+        incomplete = unfinished and owner.tags.items() <= image.items()
         over = now - datetime.fromisoformat(image["created_at"]) > LONGEST
         if incomplete and (ours.tags.items() <= image.items() or over):
             glance.remove(images, image["id"])
@@ -204,7 +205,7 @@ def _upload_once(
         "id": str(uuid.uuid4()),
         "os_hidden": True,
         "container_format": "bare",
-        "tags": [TAG],
+        "tags": [TAG, glance.UPLOADING],
     }
     body = Upload(Path(request.file), f"image {request.name}")
     try:
@@ -212,6 +213,7 @@ def _upload_once(
         glance.send(images, request, image, body)
         found = glance.active(images, request, image["id"])
         glance.compare(request, body.sha512, found)
+        glance.complete(images, image["id"])
     except BaseException:
         with deferred():
             _abandon(images, image["id"])

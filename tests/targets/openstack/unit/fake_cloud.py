@@ -218,8 +218,13 @@ class Cloud:
             case "DELETE", _:
                 del things[number]
                 return 204, None
-            case "POST", "action":
+            case "POST", "action" if b"os-getConsoleOutput" in body:
                 return 200, {"output": self.console}
+            case "POST", "action":
+                if found["status"] == "ACTIVE":
+                    return 409, {"conflictingRequest": {"message": "it runs already"}}
+                found["status"] = "ACTIVE"
+                return 202, None
             case "PUT", _:
                 given = json.loads(body)
                 found.update(given if action == "tags" else given[one])
@@ -233,8 +238,11 @@ class Cloud:
             made = port(number, "", "10.0.2.16", **given)
         else:
             fault = {"message": "No valid host was found. "}
-            made = server(number, **given) | {"status": self.born, "fault": fault}
-            self.things["ports"][given["networks"][0]["port"]]["device_id"] = number
+            plugged = self.things["ports"][given["networks"][0]["port"]]
+            addresses = [{"addr": each["ip_address"]} for each in plugged["fixed_ips"]]
+            own = {"status": self.born, "fault": fault, "addresses": {"private": addresses}}
+            made = server(number, **given) | own
+            plugged["device_id"] = number
         self.put(key, made)
         return made
 
@@ -259,6 +267,10 @@ class Cloud:
                 image["os_hash_value"] = hashlib.new(self.algorithm, stored).hexdigest()
             case "PUT", "tags":
                 image["tags"].append(last)
+            case "DELETE", "tags":
+                if last not in image["tags"]:
+                    return 404, "<html><head><title>404 Not Found</title></head></html>"
+                image["tags"].remove(last)
             case "PATCH", _:
                 for change in json.loads(body):
                     image[change["path"][1:]] = change["value"]
@@ -368,6 +380,7 @@ class Service:
 def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two packets
 
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length", 0))

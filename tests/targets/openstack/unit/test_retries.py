@@ -15,7 +15,7 @@ import pytest
 from keystoneauth1 import exceptions as auth
 from keystoneauth1.session import Session
 
-from flakeship.targets.openstack.api import retries
+from flakeship.targets.openstack.api import patience, retries
 from tests.targets.openstack.unit.fake_cloud import Cloud
 
 OK = '{"answer": true}'
@@ -36,6 +36,7 @@ def weather() -> Iterator[Weather]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two packets
 
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -163,7 +164,7 @@ def test_it_ends_and_who_waits_is_told(
     weather: Weather, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(retries, "SECONDS", 0.5)
-    monkeypatch.setattr(retries, "TOLD", 0.2)
+    monkeypatch.setattr(patience, "TOLD", 0.2)
     weather.script = ["503"] * 1000
     assert send(f"{weather.url}/servers?name=x") == 503
     (line,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
