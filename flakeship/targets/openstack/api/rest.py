@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 COMPUTE = "2.61"  # of 2018: the first that lists flavors with their extra specs
 VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}  # in the services' addresses
+EXPIRED = 401  # the status of a token that has
 PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
 CREATING = 30.0  # seconds in which a create is tried again
 PATIENCE = 60.0  # seconds to delete an object; a server takes its time until its port is free
@@ -80,6 +81,9 @@ def call(
     place = errors.shown(method, f"{service.endpoint_override or service.service_type}{path}")
     try:
         response = service.request(path, method, params=dict(query or {}), **options)
+        # of calls whose token has expired at the same time, the SDK gives a new one to the first
+        if response.status_code == EXPIRED and "data" not in options:
+            response = service.request(path, method, params=dict(query or {}), **options)
         outcome = str(response.status_code)
     finally:
         log.debug("%s: %s after %.2f s", place, outcome, time.monotonic() - started)

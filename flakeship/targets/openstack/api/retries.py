@@ -23,8 +23,8 @@ from keystoneauth1.session import TCPKeepAliveAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, ProxyError
 from urllib3.exceptions import NewConnectionError as NotConnectedError
 
+from flakeship.targets.openstack.api import patience
 from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED, shown
-from flakeship.targets.openstack.api.patience import TOLD
 
 if TYPE_CHECKING:
     from keystoneauth1.session import Session
@@ -112,7 +112,7 @@ class RetryingAdapter(TCPKeepAliveAdapter):
         """Tell a person of a call that takes long; an upload has lines of its own."""
         service = urlsplit(str(request.url)).netloc
         watched = _Watched(shown(request.method, request.url), service)
-        timer = threading.Timer(TOLD, self._tell, [watched])
+        timer = threading.Timer(patience.TOLD, self._tell, [watched])
         timer.daemon = True
         if _whole(request):
             timer.start()
@@ -129,7 +129,9 @@ class RetryingAdapter(TCPKeepAliveAdapter):
             if untold:
                 self._told[watched.service] = now
         if untold:
-            log.warning("%s: %s, for %.0f s; still trying", watched.call, watched.reason, TOLD)
+            log.warning(
+                "%s: %s, for %.0f s; still trying", watched.call, watched.reason, patience.TOLD
+            )
 
 
 def _again(request: requests.PreparedRequest, fault: _Fault) -> bool:

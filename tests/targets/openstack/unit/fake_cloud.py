@@ -218,17 +218,21 @@ class Cloud:
             case "DELETE", _:
                 del things[number]
                 return 204, None
-            case "POST", "action" if b"os-getConsoleOutput" in body:
-                return 200, {"output": self.console}
             case "POST", "action":
-                if found["status"] == "ACTIVE":
-                    return 409, {"conflictingRequest": {"message": "it runs already"}}
-                found["status"] = "ACTIVE"
-                return 202, None
+                return self._act(found, json.loads(body))
             case "PUT", _:
                 given = json.loads(body)
                 found.update(given if action == "tags" else given[one])
         return 200, {one: copy.deepcopy(found)}
+
+    def _act(self, found: Thing, action: dict[str, Any]) -> Answer:
+        """Show a server's console, or start it."""
+        if "os-getConsoleOutput" in action:
+            return 200, {"output": self.console}
+        if found["status"] == "ACTIVE":
+            return 409, {"conflictingRequest": {"message": "it runs already"}}
+        found["status"] = "ACTIVE"
+        return 202, None
 
     def _make(self, key: str, given: Thing) -> Thing:
         if key == "floatingips":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +13,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import rest, retries
 from flakeship.targets.openstack.images import glance
+from flakeship.targets.openstack.requests import PublishRequest
 from flakeship.targets.openstack.servers import ephemeral, nova
 from flakeship.verify import verify
 from flakeship.verify.checks.verdict import Failed
@@ -21,6 +21,8 @@ from flakeship.verify.request import VerifyRequest
 from flakeship.verify.verify import VerificationContext
 from tests.targets.openstack.faults import Answer, Proxy, faulty
 from tests.targets.openstack.unit.fake_cloud import Cloud, encoded, settings
+from tests.targets.openstack.unit.weather.operations import OPERATIONS
+from tests.targets.openstack.unit.weather.world import SILENCE, World
 
 PATIENCE = 0.05  # seconds for everything that is waited for
 
@@ -60,7 +62,8 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy) -> Clou
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for long, and everything for one more attempt."""
     monkeypatch.setattr(retries, "FIRST", 0.005)
     monkeypatch.setattr(retries, "SECONDS", PATIENCE)
     for module, name in (
@@ -97,14 +100,14 @@ def checks_of_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "verify", check)
 
 
-def api_timeout(seconds: float) -> None:
-    """Let every call of the next logins wait so long for an answer."""
-    file = Path(os.environ["OS_CLIENT_CONFIG_FILE"])
-    given = json.loads(file.read_text())
-    given["clouds"]["fake"]["api_timeout"] = seconds
-    file.write_text(json.dumps(given))
-
-
-def counts(cloud: Cloud) -> dict[str, int]:
-    """How many objects of each kind there are."""
-    return {name: len(things) for name, things in cloud.things.items()}
+@pytest.fixture
+def world(
+    name: str,
+    cloud: Cloud,
+    request_: PublishRequest,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    monkeypatch.setattr(glance, "ANSWER", SILENCE)  # it is the api_timeout of an upload
+    operation = OPERATIONS[name]
+    return World(operation, cloud, proxy, request_, operation.prepare(cloud, request_))
