@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMPUTE = "2.61"  # of 2018: the first that lists flavors with their extra specs
-VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}  # in the services' addresses
+VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0", "block-storage": "v3"}
+"""The versions in the services' addresses."""
+
 EXPIRED = 401  # the status of a token that has
 PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
 CREATING = 30.0  # seconds in which a create is tried again
@@ -45,7 +47,7 @@ class Options(TypedDict, total=False):
 
 
 def client(connection: Connection, service: str) -> Proxy:
-    """The service `compute`, `image` or `network`, at the version that we speak."""
+    """One of the services in VERSIONS, at the version that we speak."""
     found = connection.config.get_session_client(service)
     # Neutron's and Glance's minor versions are of no interest: what we use is in all of them
     found.default_microversion = COMPUTE if service == "compute" else None

@@ -31,8 +31,30 @@ LIMITS = {
     "maxTotalRAMSize": -1, "totalRAMUsed": 512, "maxServerGroups": 5, "totalServerGroupsUsed": 0,
 }  # fmt: skip
 
+PLENTY = {"limit": 100, "used": 2, "reserved": 1}  # of Neutron's
+SOME = {"limit": 10, "in_use": 2, "reserved": 1, "allocated": 0}  # of Cinder's
+FIXED: dict[str, Any] = {
+    "limits": {"limits": {"absolute": LIMITS}},
+    "quotas/p/details": {
+        "quota": {
+            **dict.fromkeys(["network", "subnet", "port", "router", "security_group"], PLENTY),
+            "floatingip": {**PLENTY, "limit": -1},
+        }
+    },
+    "p/os-quota-sets/p": {
+        "quota_set": {
+            "id": "p",
+            "volumes": SOME,
+            "gigabytes": {**SOME, "limit": 100},
+            "per_volume_gigabytes": SOME,
+        }
+    },
+}
+"""What is the same in each test, by its path."""
+
 NOW = datetime.now(UTC).isoformat()
-VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
+VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2", "volumev3": "v3"}
+PLACES = {"compute": "/v2.1", "volumev3": "/v3/p"}  # of a service, where the catalogue has one
 PLAIN = {
     "fields",
     "marker",
@@ -190,14 +212,8 @@ class Cloud:
         if rest == "" or path == "v2.17":
             found = {"version": self._version(f"{service}/{VERSIONS[service]}", VERSIONS[service])}
             return (200, found) if service == "compute" else (300, {"versions": [*found.values()]})
-        match rest:
-            case "limits":
-                return 200, {"limits": {"absolute": LIMITS}}
-            case "quotas/p/details":
-                plenty = {"limit": 100, "used": 2, "reserved": 1}
-                names = ["network", "subnet", "port", "router", "security_group"]
-                quota = dict.fromkeys(names, plenty)
-                return 200, {"quota": quota | {"floatingip": {**plenty, "limit": -1}}}
+        if rest in FIXED:
+            return 200, FIXED[rest]
         given: Callable[..., Answer] = self._image if service == "image" else self._thing
         return given(method, rest, query, body)
 
@@ -306,7 +322,7 @@ class Cloud:
                 "endpoints": [
                     {"interface": "public", "region": "here", "region_id": "here", "id": kind,
                      "url": self.elsewhere.get(
-                         kind, f"{self.url}/{kind}{'/v2.1' if kind == 'compute' else ''}")}
+                         kind, f"{self.url}/{kind}{PLACES.get(kind, '')}")}
                 ],
             }
             for kind in self.services

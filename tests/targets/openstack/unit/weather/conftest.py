@@ -47,6 +47,7 @@ def proxy(listening: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy) -> Cloud:
     """The only cloud that is configured, behind the proxy."""
     made = Cloud()
+    made.services.append("volumev3")
 
     def answer(method: str, url: str, _: Mapping[str, str], body: bytes) -> Answer:
         status, content = made.answer(method, url.removeprefix(made.url), body)

@@ -139,13 +139,14 @@ def _sweep(_: PublishRequest, __: object) -> SweepResult:
 
 OPERATIONS: Mapping[str, Operation] = {
     "inspect": Operation(
-        lambda *_: inspect("fake", keypairs=True),
+        lambda *_: inspect("fake", keypairs=True, volumes=True),
         (
             TOKEN,
             *reads("/servers/detail", "/limits", "/os-keypairs", "/flavors/detail"),
             *reads(r"/images\?(?!.*os_hidden)", r"/images\?.*os_hidden", "/networks"),
             *reads("/floatingips", "/security-groups"),
             Call("GET .*/quotas/", NOT_SHOWN),
+            Call("GET .*/os-quota-sets/", NOT_SHOWN),
         ),
     ),
     "publish": Operation(
@@ -156,7 +157,7 @@ OPERATIONS: Mapping[str, Operation] = {
             Call("DELETE .*/images/[^/]+$", FOUND, unlike=GONE),
             Call("POST .*/images$"),
             Call("PUT .*/images/.*/file$"),
-            Call("DELETE .*/images/.*/tags/", GONE),
+            Call("DELETE .*/images/.*/tags/", unlike=GONE),
         ),
         _interrupted,
         left={"images": 1},

@@ -60,8 +60,9 @@ def test_what_lasts_is_told_and_the_next_run_converges(
     world.strike(fault, call)
     if fault in call.borne:
         world.run()
+        world.is_settled()
     else:
         is_told(world)
+        world.has_nothing_twice()
+        world.converges()
     assert world.proxy.failed
-    world.has_nothing_twice()
-    world.converges()
