@@ -9,20 +9,28 @@ import pulumi
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.text import lines
-from flakeship.targets.openstack.api.provider import PAUSES, may_repeat
+from flakeship.targets.openstack.api.patience import TOLD
+from flakeship.targets.openstack.api.provider import PAUSES, may_repeat, reason
 
 SILENCE = 60.0
 """Seconds between two lines about a server that Nova has not made yet."""
 
 
 def passing_fault() -> pulumi.ErrorHook:
-    """A hook that waits and tries again while the cloud is busy or restarted, for half a minute."""
+    """A hook that waits and tries again while the cloud is busy or restarted, for half a minute.
+
+    A person is told once, when that takes longer than 10 s.
+    """
 
     async def again(args: pulumi.ErrorHookArgs) -> bool:
         attempts, operation = len(args.errors), args.failed_operation
         if attempts > len(PAUSES) or not may_repeat(operation, args.type, args.errors[0]):
             return False
-        await asyncio.sleep(PAUSES[attempts - 1])
+        pause = PAUSES[attempts - 1]
+        if sum(PAUSES[:attempts]) >= TOLD > sum(PAUSES[: attempts - 1]):
+            fault = lines(reason(args.errors[0]))
+            pulumi.log.info(f"{args.name}: {fault}; trying to {operation} it again in {pause} s")
+        await asyncio.sleep(pause)
         return True
 
     return pulumi.ErrorHook("passing-fault", again)

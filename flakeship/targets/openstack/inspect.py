@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 TAG = "flakeship"  # of every image of ours; Glance finds images by it
 
 
-def inspect(cloud: str, *, keypairs: bool = False) -> Inventory:
+def inspect(cloud: str, *, keypairs: bool = False, volumes: bool = False) -> Inventory:
     """Inspect a cloud without changing anything; `cloud` is as for `connected`.
 
-    The key pairs are listed only on demand: few settings name one.
+    Key pairs are listed, and Cinder's quota is read (`volumes`), on demand: few settings need them.
 
     Raises FlakeshipError as `connected` does, and where the credentials are for no project.
     """
@@ -53,6 +53,12 @@ def inspect(cloud: str, *, keypairs: bool = False) -> Inventory:
             all_servers = pool.submit(servers, compute, roles)
             limits = pool.submit(rest.call, compute, "GET", "/limits")
             quotas = pool.submit(_network_left, network, project)
+            has_volumes = _has_volumes(access)
+            disks = (
+                pool.submit(_volumes_left, rest.client(connection, "block-storage"), project)
+                if volumes and has_volumes
+                else None
+            )
             keys = pool.submit(rest.call, compute, "GET", "/os-keypairs") if keypairs else None
             flavors, shown, hidden, networks, addresses, groups = pool.map(
                 lambda asked: rest.list_all(*asked),
@@ -75,13 +81,17 @@ def inspect(cloud: str, *, keypairs: bool = False) -> Inventory:
             images=[listed.image(each) for each in (*shown, *hidden)],
             servers=found,
             networks=[listed.network(each) for each in networks],
-            left=listed.compute_left(absolute) | quotas.result(),
+            left={
+                **listed.compute_left(absolute),
+                **quotas.result(),
+                **(disks.result() if disks else {}),
+            },
             everywhere=everywhere,
             addresses=[listed.address(each) for each in addresses],
             user=access.username or access.user_id or "",
             region=connection.config.region_name or "",
             groups=listed.groups(groups),
-            volumes=_has_volumes(access),
+            volumes=has_volumes,
             keypairs=_names(keys.result()) if keys else None,
             metadata=max(0, absolute["limits"]["absolute"].get("maxServerMeta", 0)),
         )
@@ -117,11 +127,24 @@ def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Ser
 
 
 def _network_left(network: Proxy, project: str) -> dict[str, int]:
-    """What Neutron's quotas leave; empty where a cloud does not show it."""
+    """What Neutron's quotas leave."""
+    return listed.network_left(_quota(network, f"/quotas/{project}/details", "quota"))
+
+
+def _volumes_left(storage: Proxy, project: str) -> dict[str, int]:
+    """What Cinder's quotas leave."""
+    path = f"/os-quota-sets/{project}"
+    return listed.volume_left(_quota(storage, path, "quota_set", {"usage": "true"}))
+
+
+def _quota(
+    service: Proxy, path: str, key: str, query: rest.Query | None = None
+) -> Mapping[str, Any]:
+    """A quota with its use; empty where a cloud does not show it."""
     from openstack.exceptions import ForbiddenException, NotFoundException
 
     try:
-        found = rest.call(network, "GET", f"/quotas/{project}/details")["quota"]
+        quota: Mapping[str, Any] = rest.call(service, "GET", path, query)[key]
     except (ForbiddenException, NotFoundException):
         return {}
-    return listed.network_left(found)
+    return quota

@@ -21,6 +21,7 @@ COMPUTE_LIMITS = {
     "ram": ("maxTotalRAMSize", "totalRAMUsed"),
     "server_groups": ("maxServerGroups", "totalServerGroupsUsed"),
 }
+LARGEST = "per_volume_gigabytes"  # Cinder's quota of a single volume
 NETWORK_QUOTAS = {
     "networks": "network",
     "subnets": "subnet",
@@ -119,6 +120,17 @@ def network_left(quota: Mapping[str, Any]) -> dict[str, int]:
         for name, kind in NETWORK_QUOTAS.items()
         if kind in quota and quota[kind]["limit"] >= 0
     }
+
+
+def volume_left(quota: Mapping[str, Any]) -> dict[str, int]:
+    """What Cinder's quotas leave, and the largest volume that there may be."""
+    found = {
+        name: max(0, quota[name]["limit"] - quota[name]["in_use"] - quota[name]["reserved"])
+        for name in ("volumes", "gigabytes")
+        if name in quota and quota[name]["limit"] >= 0
+    }
+    largest = quota.get(LARGEST, {}).get("limit", -1)
+    return found | ({LARGEST: largest} if largest >= 0 else {})
 
 
 def groups(found: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[GroupRule]] | None:

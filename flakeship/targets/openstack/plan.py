@@ -84,7 +84,10 @@ class OpenStackTarget:
         own = bastion_identity(given)
         texts = user_data.read(given)
         keypairs = any(server.options.keypair for server in given.servers)
-        found = await asyncio.to_thread(inspect, given.options.cloud, keypairs=keypairs)
+        volumes = any(server.options.volume for server in given.servers)
+        found = await asyncio.to_thread(
+            inspect, given.options.cloud, keypairs=keypairs, volumes=volumes
+        )
         return replace(found, identity=identity, bastion_identity=own, user_data=texts)
 
     def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.context import PlanningContext
 from flakeship.targets.openstack.inventory import Flavor, Inventory
+from flakeship.targets.openstack.listed import GIGABYTE, LARGEST
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.settings import NetworkSettings
@@ -16,11 +18,13 @@ SERVERS = (
     "run with fewer or smaller servers, or a smaller flakeship:standbyReleases, first: older "
     "machines stay until the new ones are verified"
 )
+VOLUMES = "leave out volume: true, with a flavor that has a root disk, or set a smaller disk"
 NETWORKS = "use an existing network: flakeship:openstack.network"
 GROUPS = "give more servers the same ports and sources: those share a group"
 REMEDIES: Mapping[str, str] = {
     **dict.fromkeys(("instances", "cores", "ram", "ports"), SERVERS),
     "server_groups": "leave out flakeship:openstack.placement, which needs one",
+    **dict.fromkeys(("volumes", "gigabytes", LARGEST), VOLUMES),
     **dict.fromkeys(("networks", "subnets", "routers"), NETWORKS),
     "floatingips": (
         "use address: none, or existing floating IPs; the verification of a server without one "
@@ -73,6 +77,7 @@ def check_quota(context: PlanningContext, new: Sequence[Machine]) -> None:
         addresses=floating_ips.missing(context.settings.instances, inventory, context.stack),
         temporary=min(len(new), options.boot_concurrency) if temporary else 0,
         server_groups=len(placed) if options.placement else 0,
+        volumes=[ceil(m.disk / GIGABYTE) for m in new if m.server.options.volume],
     )
     check_needs(needed, inventory)
 
@@ -85,12 +90,14 @@ def needs(
     addresses: int = 0,
     temporary: int = 0,
     server_groups: int = 0,
+    volumes: Sequence[int] = (),
 ) -> dict[str, int]:
     """What the new objects of a run use of the quota at its peak, by the names of Inventory.left.
 
     `flavors` has one for each new server, `groups` the number of rules of each new security group;
     `network` is the stack's own, where it is new. `addresses` are new floating IPs that stay,
-    `temporary` those that verifications use at one time. What the run removes still counts: it is
+    `temporary` those that verifications use at one time; `volumes` the sizes in GiB of new root
+    disks that are volumes. What the run removes still counts: it is
     removed once the new servers are verified.
     """
     found = Counter(
@@ -100,7 +107,10 @@ def needs(
         ports=len(flavors),
         floatingips=addresses + temporary,
         server_groups=server_groups,
+        volumes=len(volumes),
+        gigabytes=sum(volumes),
     )
+    found[LARGEST] = max(volumes, default=0)
     for rules in (groups or {}).values():
         # two more let everything out, IPv4 and IPv6
         found.update(security_groups=1, security_group_rules=rules + 2)
@@ -118,7 +128,7 @@ def check_needs(needed: Mapping[str, int], inventory: Inventory) -> None:
     if not short:
         return
     remedies = dict.fromkeys(REMEDIES[name] for name in short if name in REMEDIES)
-    units = {"ram": " MiB"}
+    units = {"ram": " MiB", "gigabytes": " GiB", LARGEST: " GiB"}
     raise FlakeshipError(
         "its quota is too small for what this run creates beside what exists",
         code="quota-exceeded",

@@ -21,6 +21,17 @@ STATUS = re.compile(r"^\d{3} [A-Z][A-Za-z -]*: (?=.)")  # how an answer in HTML 
 USER = re.compile(r"//[^/@\s]*@")  # a name and a password in a URL
 PASSING = frozenset({408, 429, 500, 502, 503, 504})  # of a service that is busy or restarted
 UNTOUCHED = frozenset({429, 503})  # nothing was done: any call may be made again
+AGAIN = "run it again; if that does not help, FLAKESHIP_LOG=debug shows each call and its answer"
+REMEDIES = {
+    404: "it was removed meanwhile, or the service's address in the catalogue is wrong "
+    "(`openstack catalog list`): run it again",
+    409: "something else uses or changes it: run it again in a moment",
+    413: "the service, or a proxy before it, takes no request of this size: ask the cloud's "
+    "administrators",
+    500: "the service has failed: run it again later, and ask the cloud's administrators if that "
+    "lasts",
+}
+"""The remedy for a status that has no message of its own."""
 LONGEST = 500  # characters of an answer that a message repeats: some proxies send whole pages
 
 
@@ -47,7 +58,9 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
     from keystoneauth1 import exceptions as auth
     from openstack import exceptions as sdk
 
-    reason, source, remedy = answer(error), caller.source, ""
+    from flakeship.targets.openstack.api.answers import UnreadableError
+
+    reason, source, remedy = answer(error), caller.source, AGAIN
     for secret in caller.secrets:
         reason = reason.replace(secret, "…")
     if any(isinstance(each, ssl.SSLError | auth.SSLError) for each in _causes(error)):
@@ -74,8 +87,15 @@ def explained(error: Exception, caller: Caller) -> FlakeshipError:
                     "its address is in the catalogue (`openstack catalog list`), and the login "
                     "worked: the service is down, or a firewall is in between"
                 )
+        case UnreadableError() | auth.InvalidResponse():
+            call = getattr(error, "call", "the login")
+            code, what = "answer-unreadable", f"{call} was not answered by the service: {reason}"
+            remedy = (
+                "a proxy or a login page may be in between: `curl -i` with this URL shows it; "
+                "HTTP_PROXY, HTTPS_PROXY and NO_PROXY choose the proxy"
+            )
         case auth.AuthPluginException() | sdk.ConfigException():
-            code = "credentials-incomplete"
+            code, remedy = "credentials-incomplete", f"complete this cloud in {source}"
             what = f"the settings in {source} are incomplete: {reason}"
         case _:
             code, what = "cloud-refused", reason
@@ -107,7 +127,7 @@ def _tls(error: Exception, reason: str, caller: Caller) -> FlakeshipError:
 
 
 def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipError:
-    given, remedy = "", ""
+    given = ""
     if status in {403, 409, 413} and OVER.search(reason):
         code, what = "quota-exceeded", f"a quota of the project does not allow {call}: {reason}"
         remedy = "free something or ask for more: `openstack quota show --usage` shows the quotas"
@@ -135,6 +155,7 @@ def _refused(status: int, call: str, reason: str, caller: Caller) -> FlakeshipEr
         )
     else:
         code, what = "cloud-refused", f"{call} failed with {status}: {reason}"
+        remedy = REMEDIES.get(status, AGAIN)
     return FlakeshipError(what, code=code, key=caller.cloud, given=given, remedy=remedy)
 
 
@@ -143,7 +164,11 @@ def passing(error: Exception) -> bool:
     from keystoneauth1 import exceptions as auth
     from openstack import exceptions as sdk
 
+    from flakeship.targets.openstack.api.answers import UnreadableError
+
     match error:
+        case UnreadableError():
+            return error.passing
         case sdk.HttpException(status_code=int(status)) | auth.HttpError(http_status=int(status)):
             return status in {408, 429} or (status >= 500 and status != 501)
         case auth.SSLError():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED
+from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED, shown
 
 RETRIES = 10
 """Its max_retries: calls without an answer are made again at once, those with 429 when they may be.
@@ -25,6 +25,15 @@ UNANSWERED = re.compile(
 )
 CONNECTED = {"connection reset", "EOF", "i/o timeout", "broken pipe"}
 ASSOCIATION = "openstack:networking/floatingIpAssociate:FloatingIpAssociate"
+
+
+def reason(error: str) -> str:
+    """What went wrong with a call, without what the call sent."""
+    if answered := ANSWERED.search(error):
+        method, url, status = answered.groups()
+        return f"{status} for {shown(method, url)}"
+    unanswered = UNANSWERED.search(error)
+    return unanswered.group(2) if unanswered else "it failed"
 
 
 def may_repeat(operation: str, kind: str, error: str) -> bool:

@@ -9,12 +9,14 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.backoff import backoff
+from flakeship.system.backoff import LEAST, backoff
 from flakeship.targets.openstack.api import errors
+from flakeship.targets.openstack.api.patience import Wait
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMPUTE = "2.61"  # of 2018: the first that lists flavors with their extra specs
-VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0"}  # in the services' addresses
+VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0", "block-storage": "v3"}
+"""The versions in the services' addresses."""
+
+EXPIRED = 401  # the status of a token that has
 PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
 CREATING = 30.0  # seconds in which a create is tried again
 PATIENCE = 60.0  # seconds to delete an object; a server takes its time until its port is free
@@ -42,7 +47,7 @@ class Options(TypedDict, total=False):
 
 
 def client(connection: Connection, service: str) -> Proxy:
-    """The service `compute`, `image` or `network`, at the version that we speak."""
+    """One of the services in VERSIONS, at the version that we speak."""
     found = connection.config.get_session_client(service)
     # Neutron's and Glance's minor versions are of no interest: what we use is in all of them
     found.default_microversion = COMPUTE if service == "compute" else None
@@ -66,22 +71,26 @@ def versioned(url: str, version: str) -> str | None:
 def call(
     service: Proxy, method: str, path: str, query: Query | None = None, **options: Unpack[Options]
 ) -> dict[str, Any]:
-    """Return the answer's JSON, empty where it has none. Raises openstacksdk's exceptions."""
+    """Return the answer's JSON, empty where it has no body. Raises openstacksdk's exceptions.
+
+    An UnreadableError is among them, here and where a key is read that the answer lacks.
+    """
     from openstack.exceptions import raise_from_response
 
+    from flakeship.targets.openstack.api import answers
+
     started, outcome = time.monotonic(), "no answer"
+    place = errors.shown(method, f"{service.endpoint_override or service.service_type}{path}")
     try:
         response = service.request(path, method, params=dict(query or {}), **options)
+        # of calls whose token has expired at the same time, the SDK gives a new one to the first
+        if response.status_code == EXPIRED and "data" not in options:
+            response = service.request(path, method, params=dict(query or {}), **options)
         outcome = str(response.status_code)
     finally:
-        place = f"{service.endpoint_override or service.service_type}{path}"
-        took = time.monotonic() - started
-        log.debug("%s: %s after %.2f s", errors.shown(method, place), outcome, took)
+        log.debug("%s: %s after %.2f s", place, outcome, time.monotonic() - started)
     raise_from_response(response)
-    has_json = response.content and "json" in response.headers.get("Content-Type", "")
-    answer = response.json() if has_json else {}
-    assert isinstance(answer, dict)
-    return answer
+    return answers.read(response, place)
 
 
 def list_all(
@@ -124,17 +133,19 @@ def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Itera
         raise failure
 
 
-def create(make: Callable[[], T], find: Callable[[], T | None], seconds: float = CREATING) -> T:
+def create(what: str, make: Callable[[], T], find: Callable[[], T | None]) -> T:
     """Make an object that `find` recognizes, again where its answer was lost.
 
     A POST is not repeated by the connection: the object may exist although nobody has answered.
-    Raises what the calls do.
+    There are two attempts at least, as the first may end with its time. `what` names the object for
+    a person. Raises what the calls do.
     """
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException
 
     failure: Exception | None = None
-    for _ in backoff(seconds, first=0.5):
+    wait = Wait()
+    for left in chain(backoff(CREATING, first=0.5), [LEAST]):
         try:
             if failure and (found := find()) is not None:
                 return found
@@ -142,7 +153,7 @@ def create(make: Callable[[], T], find: Callable[[], T | None], seconds: float =
         except (SDKException, ClientException) as error:
             if not errors.passing(error):
                 raise
-            log.debug("made again, if it is not there: %s", errors.answer(error))
+            wait.tell(what, errors.answer(error), left)
             failure = error
     assert failure
     raise failure
@@ -155,11 +166,12 @@ def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = F
     that removes it.
     """
     from keystoneauth1.exceptions import ClientException
-    from openstack.exceptions import NotFoundException, SDKException
+    from openstack.exceptions import ConflictException, NotFoundException, SDKException
 
     last = "it still exists"
     asked = False
-    for _ in backoff(PATIENCE, first=0.3):
+    waiting = Wait()
+    for left in backoff(PATIENCE, first=0.3):
         try:
             if not asked:
                 call(service, "DELETE", path)
@@ -171,6 +183,10 @@ def delete(service: Proxy, path: str, what: str, by_hand: str, *, wait: bool = F
             return
         except (SDKException, ClientException) as error:
             last = errors.answer(error)
+            # what still uses it may go in a moment
+            if not (errors.passing(error) or isinstance(error, ConflictException)):
+                break
+        waiting.tell(what, last, left)
     raise FlakeshipError(
         f"could not be removed: {last}", code="removal-failed", key=what, remedy=f"try `{by_hand}`"
     )

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from keystoneauth1.session import TCPKeepAliveAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, ProxyError
 from urllib3.exceptions import NewConnectionError as NotConnectedError
 
+from flakeship.targets.openstack.api import patience
 from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED, shown
 
 if TYPE_CHECKING:
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS = 30.0  # for which a call is made again: a service that is restarted is back by then
-TOLD = 10.0  # seconds after which a person is told
 FIRST, MOST = 0.5, 4.0  # seconds between two attempts
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
@@ -42,6 +46,16 @@ class _Fault:
     safe: bool  # whether the call certainly had no effect
     after: float = 0.0
     passing: bool = True
+    slow: bool = False  # it took all of its time: there is none left for a second attempt
+
+
+@dataclass
+class _Watched:
+    """A call that is under way, and what went wrong with it at last."""
+
+    call: str
+    service: str
+    reason: str = "no answer yet"
 
 
 def retry(session: Session) -> None:
@@ -51,7 +65,15 @@ def retry(session: Session) -> None:
 
 
 class RetryingAdapter(TCPKeepAliveAdapter):
-    """Sends a request, and again while that may help; the last answer or error is the outcome."""
+    """Sends a request, and again while that may help; the last answer or error is the outcome.
+
+    Who waits is told once of each service that is away: an inspection makes ten calls at a time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}  # when, by the service's host and port
+        self._lock = threading.Lock()
 
     def send(
         self,
@@ -61,39 +83,68 @@ class RetryingAdapter(TCPKeepAliveAdapter):
         **given: Any,  # noqa: ANN401
     ) -> requests.Response:
         """See requests.adapters.HTTPAdapter."""
-        began, pause, told = time.monotonic(), FIRST, False
-        while True:
-            failure: requests.RequestException | None = None
-            response = None
-            try:
-                response = super().send(request, stream, *args, **given)
-                fault = None if stream else _fault_of(response)
-            except requests.RequestException as error:
-                failure, fault = error, _unanswered(error)
-            waits = max(pause, fault.after) if fault else 0.0
-            left = SECONDS - (time.monotonic() - began)
-            if not fault or waits > left or not _again(request, fault):
-                if failure:
-                    raise failure
-                assert response is not None
-                return response
-            if not told and SECONDS - left + waits >= TOLD:
-                told = True
-                call = shown(request.method, request.url)
-                log.warning("%s: %s; trying again for %.0f s", call, fault.reason, left)
-            else:
-                log.debug("%s: %s; again in %.1f s", request.url, fault.reason, waits)
-            time.sleep(waits)
-            pause = min(pause * 2, MOST)
+        began, pause, attempts = time.monotonic(), FIRST, 0
+        with self._watched(request) as watched:
+            while True:
+                failure: requests.RequestException | None = None
+                response = None
+                try:
+                    response = super().send(request, stream, *args, **given)
+                    fault = None if stream else _fault_of(response)
+                except requests.RequestException as error:
+                    failure, fault = error, _unanswered(error)
+                attempts += 1
+                waits = max(pause, fault.after) if fault else 0.0
+                left = SECONDS - (time.monotonic() - began)
+                over = waits > left and not (fault and fault.slow and attempts == 1)
+                if not fault or over or not _again(request, fault):
+                    if failure:
+                        raise failure
+                    assert response is not None
+                    return response
+                watched.reason = fault.reason
+                log.debug("%s: %s; again in %.1f s", watched.call, fault.reason, waits)
+                time.sleep(waits)
+                pause = min(pause * 2, MOST)
+
+    @contextmanager
+    def _watched(self, request: requests.PreparedRequest) -> Iterator[_Watched]:
+        """Tell a person of a call that takes long; an upload has lines of its own."""
+        service = urlsplit(str(request.url)).netloc
+        watched = _Watched(shown(request.method, request.url), service)
+        timer = threading.Timer(patience.TOLD, self._tell, [watched])
+        timer.daemon = True
+        if _whole(request):
+            timer.start()
+        try:
+            yield watched
+        finally:
+            timer.cancel()
+
+    def _tell(self, watched: _Watched) -> None:
+        now = time.monotonic()
+        with self._lock:
+            last = self._told.get(watched.service)
+            untold = last is None or now - last >= SECONDS
+            if untold:
+                self._told[watched.service] = now
+        if untold:
+            log.warning(
+                "%s: %s, for %.0f s; still trying", watched.call, watched.reason, patience.TOLD
+            )
 
 
 def _again(request: requests.PreparedRequest, fault: _Fault) -> bool:
     """Whether a call may be made again: it has done nothing, or a second one does no more."""
     if not fault.passing:
         return False
-    whole = request.body is None or isinstance(request.body, bytes | str)  # no upload
     repeatable = request.method in REPEATABLE or str(request.url).endswith("/auth/tokens")
-    return whole and (fault.safe or repeatable)
+    return _whole(request) and (fault.safe or repeatable)
+
+
+def _whole(request: requests.PreparedRequest) -> bool:
+    """Whether a request is no upload, whose body may have been read."""
+    return request.body is None or isinstance(request.body, bytes | str)
 
 
 def _fault_of(response: requests.Response) -> _Fault | None:
@@ -103,14 +154,23 @@ def _fault_of(response: requests.Response) -> _Fault | None:
     if status in PASSING:
         reason = f"{status} {response.reason or ''}".strip()
         return _Fault(reason, status in UNTOUCHED, retry_after(headers.get("Retry-After", "")))
-    # without a length only its end tells that it is whole
-    unmeasured = "Content-Length" not in headers and "Transfer-Encoding" not in headers
-    if unmeasured and body and "json" in headers.get("Content-Type", ""):
-        try:
-            json.loads(body)
-        except ValueError:
-            return _Fault("the answer is incomplete", safe=False)
+    if body and "json" in headers.get("Content-Type", "") and not _complete(headers, body):
+        return _Fault("the answer is incomplete", safe=False)
     return None
+
+
+def _complete(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a body is a JSON object, as all of them are, and not only a part of one."""
+    stripped = body.strip()
+    if not (stripped.startswith(b"{") and stripped.endswith(b"}")):
+        return False
+    if "Content-Length" in headers or "Transfer-Encoding" in headers:
+        return True  # parsing a long list twice takes its time
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
 
 
 def _unanswered(error: requests.RequestException) -> _Fault:
@@ -128,7 +188,8 @@ def _unanswered(error: requests.RequestException) -> _Fault:
     cut = isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)
     safe = isinstance(cause, NotConnectedError | ConnectTimeoutError)
     reason = "no connection" if safe else "the connection was cut" if cut else "no answer in time"
-    return _Fault(reason, safe, passing=cut or isinstance(error, requests.Timeout))
+    slow = isinstance(error, requests.Timeout) and not safe
+    return _Fault(reason, safe, passing=cut or isinstance(error, requests.Timeout), slow=slow)
 
 
 def retry_after(text: str) -> float:

@@ -29,6 +29,9 @@ WITHIN = {"public": "private, shared and community", "community": "private and s
 CHOOSING = "icize_image"
 """The end of the rules that allow a visibility, publicize_image and communitize_image."""
 
+UPLOADING = "flakeship-uploading"
+"""The tag of an image whose bytes have not been compared yet, whatever its status is."""
+
 Found = Mapping[str, Any]
 
 
@@ -125,6 +128,14 @@ def compare(request: PublishRequest, sha512: str, image: Found) -> None:
             "transit, or the cloud converts images",
             "image-differs",
         )
+
+
+def complete(glance: Proxy, identity: str) -> None:
+    """Take the tag UPLOADING from an image, or find that it has none."""
+    from openstack.exceptions import NotFoundException
+
+    with suppress(NotFoundException):
+        rest.call(glance, "DELETE", f"/images/{identity}/tags/{UPLOADING}")
 
 
 def update(glance: Proxy, request: PublishRequest, image: Found, properties: Found) -> None:

@@ -81,8 +81,8 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
         if image:
             glance.update(images, request, image, properties)
         else:
-            _remove_incomplete(images, request, str(login(connection).project_id))
-            image = _upload(images, request, {**properties, "disk_format": kind})
+            project = str(login(connection).project_id)
+            image = _upload(images, request, project, {**properties, "disk_format": kind})
         return Published(image["id"], request.sha512, path.stat().st_size, disk)
 
 
@@ -161,7 +161,7 @@ def _usable(
 
 
 def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> None:
-    """Remove what killed uploads left; another checkout's may be under way until it is old."""
+    """Remove what failed or killed uploads left; another checkout's may go on until it is old."""
     owner = Owner.read(request.properties)
     if not (owner.stack and owner.release):
         return
@@ -169,13 +169,16 @@ def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> 
     now = datetime.now(UTC)
     query = {"tag": TAG, "owner": project, "os_hidden": "true", "limit": str(rest.PAGE)}
     for image in rest.list_all(images, "/images", "images", query):
-        incomplete = image["status"] in {"queued", "saving"} and owner.tags.items() <= image.items()
+        unfinished = image["status"] in {"queued", "saving"} or glance.UPLOADING in image["tags"]
+        incomplete = unfinished and owner.tags.items() <= image.items()
         over = now - datetime.fromisoformat(image["created_at"]) > LONGEST
         if incomplete and (ours.tags.items() <= image.items() or over):
             glance.remove(images, image["id"])
 
 
-def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) -> glance.Found:
+def _upload(
+    images: Proxy, request: PublishRequest, project: str, properties: dict[str, Any]
+) -> glance.Found:
     """Upload a new image, hidden; nothing of it is left where that fails.
 
     Where the cloud was busy or the connection was cut, another one is uploaded, from the beginning.
@@ -185,12 +188,14 @@ def _upload(images: Proxy, request: PublishRequest, properties: dict[str, Any]) 
 
     for pause in PAUSES:
         try:
+            _remove_incomplete(images, request, project)
             return _upload_once(images, request, properties)
         except (SDKException, ClientException) as error:
             if not passing(error):
                 raise
             log.info("image %s: %s; uploading it again in %d s", request.name, answer(error), pause)
             time.sleep(pause)
+    _remove_incomplete(images, request, project)
     return _upload_once(images, request, properties)
 
 
@@ -204,7 +209,7 @@ def _upload_once(
         "id": str(uuid.uuid4()),
         "os_hidden": True,
         "container_format": "bare",
-        "tags": [TAG],
+        "tags": [TAG, glance.UPLOADING],
     }
     body = Upload(Path(request.file), f"image {request.name}")
     try:
@@ -212,6 +217,7 @@ def _upload_once(
         glance.send(images, request, image, body)
         found = glance.active(images, request, image["id"])
         glance.compare(request, body.sha512, found)
+        glance.complete(images, image["id"])
     except BaseException:
         with deferred():
             _abandon(images, image["id"])

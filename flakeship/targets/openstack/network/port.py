@@ -88,7 +88,9 @@ def temporary_address(network: Proxy, request: VerifyServerRequest, at: Port) ->
 
     with temporary(
         lambda: rest.create(
-            lambda: _create(network, request, at, mine), lambda: _take_over(network, at, mine)
+            f"the temporary floating IP of {machine}",
+            lambda: _create(network, request, at, mine),
+            lambda: _take_over(network, at, mine),
         ),
         remove,
         lambda: _take_over(network, at, mine),

@@ -64,14 +64,17 @@ def verify_ephemeral(request: EphemeralRequest) -> Evidence:
             return next(iter(_left(compute, network, server.machine, owner)[kind]), None)
 
         def make_port() -> str:
-            return rest.create(lambda: _create_port(network, request, owner), lambda: left(1))
+            what = f"the port of {server.machine}"
+            return rest.create(what, lambda: _create_port(network, request, owner), lambda: left(1))
 
         with temporary(make_port, remove_port) as port:
             rest.call(network, "PUT", f"/ports/{port}/tags", json={"tags": words(owner)})
 
             def make_server() -> str:
                 return rest.create(
-                    lambda: _create_server(compute, request, owner, port), lambda: left(0)
+                    f"the test server of {server.machine}",
+                    lambda: _create_server(compute, request, owner, port),
+                    lambda: left(0),
                 )
 
             with temporary(make_server, remove_server) as created:

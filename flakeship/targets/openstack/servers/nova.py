@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 STARTING = 120.0  # seconds for a server that was stopped to run; its checks tell what is wrong then
 PACE = 0.5  # seconds between two readings of a console: a hypervisor is asked for each
 
+TASK = "OS-EXT-STS:task_state"  # empty while nothing is done with a server
 CONFLICT = 409
 """Nova's status code for a server that is not ready."""
 
@@ -64,7 +65,17 @@ def start(compute: Proxy, name: str, number: str) -> None:
         return
     log.info("%s: is %s in Nova; starting it", name, status)
     body: dict[str, object] = {STARTS[status]: None}
-    rest.call(compute, "POST", f"/servers/{number}/action", json=body)
+
+    def begin() -> bool:
+        rest.call(compute, "POST", f"/servers/{number}/action", json=body)
+        return True
+
+    def begun() -> bool | None:
+        """True where a start whose answer was lost is under way: Nova refuses a second one."""
+        found = server(compute, number)
+        return True if found.get(TASK) or found["status"] != status else None
+
+    rest.create(f"the start of {name}", begin, begun)
     for answer in rest.poll(compute, f"/servers/{number}", STARTING, first=0.5):
         if answer["server"]["status"] not in STARTS:
             return
@@ -85,7 +96,7 @@ def _newest(compute: Proxy, name: str, only: str = "") -> dict[str, Any] | None:
 
 def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:
     """The state of a server in Nova, and since when it is there."""
-    task = found.get("OS-EXT-STS:task_state")
+    task = found.get(TASK)
     seconds = (datetime.now(UTC) - datetime.fromisoformat(found["created"])).total_seconds()
     show = client(cloud, f"server show {found['id']}")
     return (

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.targets.openstack.e2e.faults import Fault, Proxy, faulty
 from tests.targets.openstack.e2e.project import WEB, CloudStack, stack_on_cloud
+from tests.targets.openstack.faults import Fault, Proxy, faulty
 
 
 @pytest.fixture(scope="module")

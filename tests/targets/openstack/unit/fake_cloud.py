@@ -31,8 +31,30 @@ LIMITS = {
     "maxTotalRAMSize": -1, "totalRAMUsed": 512, "maxServerGroups": 5, "totalServerGroupsUsed": 0,
 }  # fmt: skip
 
+PLENTY = {"limit": 100, "used": 2, "reserved": 1}  # of Neutron's
+SOME = {"limit": 10, "in_use": 2, "reserved": 1, "allocated": 0}  # of Cinder's
+FIXED: dict[str, Any] = {
+    "limits": {"limits": {"absolute": LIMITS}},
+    "quotas/p/details": {
+        "quota": {
+            **dict.fromkeys(["network", "subnet", "port", "router", "security_group"], PLENTY),
+            "floatingip": {**PLENTY, "limit": -1},
+        }
+    },
+    "p/os-quota-sets/p": {
+        "quota_set": {
+            "id": "p",
+            "volumes": SOME,
+            "gigabytes": {**SOME, "limit": 100},
+            "per_volume_gigabytes": SOME,
+        }
+    },
+}
+"""What is the same in each test, by its path."""
+
 NOW = datetime.now(UTC).isoformat()
-VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2"}
+VERSIONS = {"compute": "v2.1", "network": "v2.0", "image": "v2", "volumev3": "v3"}
+PLACES = {"compute": "/v2.1", "volumev3": "/v3/p"}  # of a service, where the catalogue has one
 PLAIN = {
     "fields",
     "marker",
@@ -190,14 +212,8 @@ class Cloud:
         if rest == "" or path == "v2.17":
             found = {"version": self._version(f"{service}/{VERSIONS[service]}", VERSIONS[service])}
             return (200, found) if service == "compute" else (300, {"versions": [*found.values()]})
-        match rest:
-            case "limits":
-                return 200, {"limits": {"absolute": LIMITS}}
-            case "quotas/p/details":
-                plenty = {"limit": 100, "used": 2, "reserved": 1}
-                names = ["network", "subnet", "port", "router", "security_group"]
-                quota = dict.fromkeys(names, plenty)
-                return 200, {"quota": quota | {"floatingip": {**plenty, "limit": -1}}}
+        if rest in FIXED:
+            return 200, FIXED[rest]
         given: Callable[..., Answer] = self._image if service == "image" else self._thing
         return given(method, rest, query, body)
 
@@ -219,11 +235,20 @@ class Cloud:
                 del things[number]
                 return 204, None
             case "POST", "action":
-                return 200, {"output": self.console}
+                return self._act(found, json.loads(body))
             case "PUT", _:
                 given = json.loads(body)
                 found.update(given if action == "tags" else given[one])
         return 200, {one: copy.deepcopy(found)}
+
+    def _act(self, found: Thing, action: dict[str, Any]) -> Answer:
+        """Show a server's console, or start it."""
+        if "os-getConsoleOutput" in action:
+            return 200, {"output": self.console}
+        if found["status"] == "ACTIVE":
+            return 409, {"conflictingRequest": {"message": "it runs already"}}
+        found["status"] = "ACTIVE"
+        return 202, None
 
     def _make(self, key: str, given: Thing) -> Thing:
         if key == "floatingips":
@@ -233,8 +258,11 @@ class Cloud:
             made = port(number, "", "10.0.2.16", **given)
         else:
             fault = {"message": "No valid host was found. "}
-            made = server(number, **given) | {"status": self.born, "fault": fault}
-            self.things["ports"][given["networks"][0]["port"]]["device_id"] = number
+            plugged = self.things["ports"][given["networks"][0]["port"]]
+            addresses = [{"addr": each["ip_address"]} for each in plugged["fixed_ips"]]
+            own = {"status": self.born, "fault": fault, "addresses": {"private": addresses}}
+            made = server(number, **given) | own
+            plugged["device_id"] = number
         self.put(key, made)
         return made
 
@@ -259,6 +287,10 @@ class Cloud:
                 image["os_hash_value"] = hashlib.new(self.algorithm, stored).hexdigest()
             case "PUT", "tags":
                 image["tags"].append(last)
+            case "DELETE", "tags":
+                if last not in image["tags"]:
+                    return 404, "<html><head><title>404 Not Found</title></head></html>"
+                image["tags"].remove(last)
             case "PATCH", _:
                 for change in json.loads(body):
                     image[change["path"][1:]] = change["value"]
@@ -290,7 +322,7 @@ class Cloud:
                 "endpoints": [
                     {"interface": "public", "region": "here", "region_id": "here", "id": kind,
                      "url": self.elsewhere.get(
-                         kind, f"{self.url}/{kind}{'/v2.1' if kind == 'compute' else ''}")}
+                         kind, f"{self.url}/{kind}{PLACES.get(kind, '')}")}
                 ],
             }
             for kind in self.services
@@ -368,6 +400,7 @@ class Service:
 def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two packets
 
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length", 0))

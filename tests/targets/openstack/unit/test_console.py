@@ -46,7 +46,7 @@ def test_a_cloud_that_is_away_for_a_moment_is_asked_again(
 def test_a_console_that_is_never_shown_ends_the_wait(
     memory: Cloud, console: Console, status: int
 ) -> None:
-    memory.refuse("action", status, "no", times=2)
+    memory.refuse("action", status, "no")
     with pytest.raises(FlakeshipError) as raised:
         console.read()
     assert raised.value.code == "console-unavailable"

@@ -51,14 +51,21 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def test_a_passing_fault_is_waited_out_and_ends(slept: list[float]) -> None:
+def test_a_passing_fault_is_waited_out_and_ends(
+    slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from components.openstack.hooks import passing_fault  # noqa: PLC0415
 
     again: Any = passing_fault().callback
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", said.append)
     busy = answered("POST", 503)
     asked = [asyncio.run(again(failure(*[busy] * n))) for n in range(1, len(PAUSES) + 2)]
     assert asked == [True] * len(PAUSES) + [False]
     assert slept == [*PAUSES]
+    (line,) = said
+    assert line.startswith("port-web: 503 for POST http")
+    assert line.endswith("trying to create it again in 8 s")
     assert not asyncio.run(again(failure(answered("POST", 409))))
     # the newest error counts
     assert not asyncio.run(again(failure(answered("POST", 409), busy)))

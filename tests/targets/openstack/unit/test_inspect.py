@@ -128,6 +128,18 @@ def test_what_the_quota_leaves(furnished: Cloud) -> None:
     assert "networks" not in inspect("fake").left
 
 
+def test_what_cinders_quota_leaves_is_read_where_it_is_needed(furnished: Cloud) -> None:
+    assert inspect("fake", volumes=True).left.get("volumes") is None  # there is no Cinder
+    furnished.services.append("volumev3")
+    assert inspect("fake").left.get("volumes") is None
+    assert not furnished.asked("os-quota-sets")
+    left = inspect("fake", volumes=True).left
+    assert (left["volumes"], left["gigabytes"], left["per_volume_gigabytes"]) == (7, 97, 10)
+    assert furnished.asked(r"GET /volumev3/v3/p/os-quota-sets/p\?usage=true")
+    furnished.refuse("os-quota-sets", 403, {"forbidden": {"message": "no"}})
+    assert "volumes" not in inspect("fake", volumes=True).left
+
+
 def test_an_admin_sees_the_servers_of_all_projects(furnished: Cloud) -> None:
     furnished.roles = ["admin"]
     seen = inspect("fake")

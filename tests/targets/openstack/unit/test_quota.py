@@ -10,6 +10,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.preflight import REMEDIES, check_needs, needs
 from flakeship.targets.openstack.settings import NetworkSettings
 from tests.targets.openstack.unit.flavors import INVENTORY, flavor
+from tests.targets.openstack.unit.world import WEB, World, settings
+from tests.unit.model.test_ledger import release
 
 SMALL, LARGE = flavor("small", 1, 512), flavor("large", 4, 8192)
 
@@ -47,6 +49,32 @@ def test_a_group_comes_with_two_rules_of_its_own() -> None:
     }
 
 
+def test_root_disks_that_are_volumes_count_in_cinder() -> None:
+    assert needs([], volumes=[4, 10]) == {
+        "volumes": 2,
+        "gigabytes": 14,
+        "per_volume_gigabytes": 10,
+    }
+
+
+@pytest.mark.parametrize("short", ["volumes", "gigabytes", "per_volume_gigabytes"])
+def test_a_volume_beyond_cinders_quota_is_refused_in_the_plan(short: str) -> None:
+    world = World()
+    given = settings({**WEB, "volume": True, "disk": 20480})
+    plenty = {"volumes": 1, "gigabytes": 20, "per_volume_gigabytes": 20}
+    world.change(left=plenty)
+    world.plan(given, release(1))
+    world.change(left=plenty | {short: 0})
+    with pytest.raises(FlakeshipError) as caught:
+        world.plan(given, release(1))
+    assert (caught.value.code, caught.value.remedy.split(",")[0]) == (
+        "quota-exceeded",
+        "leave out volume: true",
+    )
+    assert [line.split(":")[0].strip() for line in caught.value.details] == [short]
+    world.plan(settings(WEB), release(1))  # the flavor's own disk needs no volume
+
+
 @pytest.mark.parametrize(("ipv6", "subnets"), [("", 1), ("fd00::/64", 2)])
 def test_a_network_of_the_stack_s_own(ipv6: str, subnets: int) -> None:
     wish = NetworkSettings.model_validate({"ipv6": ipv6} if ipv6 else {})
@@ -63,7 +91,7 @@ def test_a_network_of_the_stack_s_own(ipv6: str, subnets: int) -> None:
 
 @pytest.mark.parametrize("name", REMEDIES)
 def test_each_resource_is_refused_alone_and_fits_when_it_is_just_enough(name: str) -> None:
-    unit = " MiB" if name == "ram" else ""
+    unit = {"ram": " MiB", "gigabytes": " GiB", "per_volume_gigabytes": " GiB"}.get(name, "")
     enough = dict.fromkeys(REMEDIES, 5)
     check_needs(enough, replace(INVENTORY, left=enough))
     error = refused(enough, enough | {name: 4})

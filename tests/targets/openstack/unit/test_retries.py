@@ -36,6 +36,7 @@ def weather() -> Iterator[Weather]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two packets
 
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -159,15 +160,11 @@ def test_nobody_waits_an_hour(weather: Weather, word: str) -> None:
     assert (weather.calls, time.monotonic() - began < 1) == (1, True)
 
 
-def test_it_ends_and_who_waits_is_told(
-    weather: Weather, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(retries, "SECONDS", 0.5)
-    monkeypatch.setattr(retries, "TOLD", 0.2)
+def test_it_ends(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "SECONDS", 0.3)
     weather.script = ["503"] * 1000
     assert send(f"{weather.url}/servers?name=x") == 503
-    (line,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
-    assert line.startswith(f"GET {weather.url}/servers: 503")
+    assert weather.calls > 2
 
 
 def test_a_name_that_does_not_exist_and_a_certificate_are_not_waited_for() -> None:
