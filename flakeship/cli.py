@@ -90,7 +90,9 @@ def log_in(server: str) -> None:
     """Log in to a server, or to a machine by its id."""
     argv = list(actions.login(stack.selected(), server))
     sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
+    # ssh runs a ProxyCommand by the user's shell, and its words are quoted for this one
+    env = os.environ | {"SHELL": "/bin/sh"}
+    os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, and no shell
 
 
 @commands.command("verify")

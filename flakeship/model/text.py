@@ -50,6 +50,11 @@ def lines(text: str, most: int = LINE) -> str:
     return "\n".join(cut(each, most) for each in clean(text).split("\n"))
 
 
+def rows(text: str) -> list[str]:
+    """The lines of a command's output; what else Python takes for a line break is part of one."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def cut(text: str, most: int) -> str:
     """At most `most` characters; an ellipsis is the last one where some are missing."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -23,7 +23,7 @@ OPTIONS = (
 )
 # the words of `SshOptions.login` to a user's name, of this version and, with -i, of 0.1
 BEGIN = (
-    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0]+\0)?"
+    r"ssh\0-F\0/dev/null\0-p\0[0-9]+\0(?:-i\0[^\0-\x1f\x7f]+\0)?"
     rf"(?:-o\0(?:{'|'.join(OPTIONS)})\0)*{NAME}@"
 )
 LOGIN = re.compile(rf"{BEGIN}{IP}")
@@ -65,8 +65,8 @@ def read(command_line: str, key: str) -> StoredLogin:
 def _bastion(proxy: str, server: str) -> list[str]:
     """The words of the login in a proxy, empty for any but `SshOptions.proxy_to` of that server.
 
-    ssh expands `%` in it, and a shell runs it: each word must be quoted as we do, which leaves a
-    shell nothing to expand.
+    ssh expands `%` in it, and /bin/sh runs it: each word must be quoted as we do, which leaves that
+    nothing to expand.
     """
     text = proxy.replace("%%", "%")
     if "%" in proxy.replace("%%", "") or shlex.join(_split(text)) != text:
@@ -78,6 +78,8 @@ def _bastion(proxy: str, server: str) -> list[str]:
 
 
 def _split(command_line: str) -> list[str]:
+    if "\0" in command_line:  # the words are matched with that between them
+        return []
     try:
         return shlex.split(command_line)
     except ValueError:

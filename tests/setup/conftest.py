@@ -53,6 +53,9 @@ def copy_checkout(path: Path) -> None:
 
     The caller commits them.
     """
+    made_from = paths.ROOT / ".venv" / "made-from-uv.lock"
+    # else the copy's set-up would point this environment at the copy
+    assert made_from.read_bytes() == (paths.ROOT / "uv.lock").read_bytes(), "run `make setup` first"
     for file in check.tracked():
         copy = path / file.relative_to(paths.ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

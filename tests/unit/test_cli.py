@@ -52,9 +52,12 @@ def test_status_for_people_and_for_scripts(
 
 def test_ssh_becomes_the_command_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[Sequence[str]] = []
-    monkeypatch.setattr(os, "execvp", lambda file, argv: became.append([file, *argv]))
+    monkeypatch.setenv("SHELL", "/usr/bin/fish")
+    monkeypatch.setattr(
+        os, "execvpe", lambda file, argv, env: became.append([env["SHELL"], file, *argv])
+    )
     assert run(monkeypatch, "ssh", "web") == 0
-    assert became == [["ssh", "ssh", "-F", ".state/dev/ssh_config", "web"]]
+    assert became == [["/bin/sh", "ssh", "ssh", "-F", ".state/dev/ssh_config", "web"]]
 
 
 def test_a_stack_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from flakeship.model.sizes import MIB
+from flakeship.model.text import rows
 from flakeship.system.process import Shell
 from flakeship.verify.checks.verdict import Failed, unreadable
 from flakeship.verify.request import Route, VerifyRequest
@@ -96,19 +97,19 @@ class Facts:
     def lines(self, name: str) -> list[str]:
         """The output of a section that may be missing."""
         section = self.sections.get(name)
-        return section.stdout.splitlines() if section else []
+        return rows(section.stdout) if section else []
 
     @property
     def state(self) -> str:
         """The state of the system, `running` when all is well; other states have other codes."""
-        return self.text("state", any_code=True).splitlines()[0]
+        return rows(self.text("state", any_code=True))[0]
 
     @property
     def addresses(self) -> list[Address]:
         """The addresses of all interfaces; read from the text, for busybox has no `ip -j`."""
         found = []
         interface = ""
-        for line in self.text("addresses").splitlines():
+        for line in rows(self.text("addresses")):
             if link := re.match(r"\d+: ([^:@]+)", line):
                 interface = link[1]
             elif address := re.match(r"\s+inet6? ([^\s/]+)(.*)", line):
@@ -133,7 +134,7 @@ class Facts:
     def listeners(self) -> list[Listener]:
         """The TCP and UDP sockets that accept connections or packets."""
         found = []
-        for line in self.text("listeners").splitlines():
+        for line in rows(self.text("listeners")):
             socket = SOCKET.match(line)
             if not socket or int(socket[3]) > 65535 or not _is_address(socket[2], host=True):
                 raise unreadable("ss", line[:200])

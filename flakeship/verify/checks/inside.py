@@ -6,6 +6,7 @@ import shlex
 import uuid
 
 from flakeship.model.errors import CommandError
+from flakeship.model.text import rows
 from flakeship.ssh.options import as_root
 from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
@@ -40,7 +41,7 @@ def sudo(subject: Subject) -> str:
 def system(subject: Subject) -> str:
     """All units are up."""
     facts = subject.facts()
-    state, failed = facts.state, facts.text("failed").splitlines()
+    state, failed = facts.state, rows(facts.text("failed"))
     if failed:
         units = ", ".join(line.split()[0] for line in failed if line.strip())
         why = f"; their last log lines: {facts.reasons}" if facts.reasons else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from flakeship.model.text import rows
 from flakeship.verify.checks.firewall import Firewall
 from flakeship.verify.checks.port_sets import NONE, PROTOCOLS, PortSet
 from flakeship.verify.checks.rules import (
@@ -29,7 +30,7 @@ def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
     """The packet filter, and the translation of ports before it. Raises Failed if unreadable."""
     chains: dict[str, Chain] = {}
     table = ""
-    for line in text.splitlines():
+    for line in rows(text):
         try:
             if line.startswith("*"):
                 table = line[1:].strip()

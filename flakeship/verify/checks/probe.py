@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
+from flakeship.model.text import rows
 from flakeship.ssh.connection import FAILED
 from flakeship.ssh.options import as_root
 from flakeship.system.process import Shell
@@ -71,7 +72,7 @@ def _framed(stream: str) -> Iterator[tuple[str, str, int, int]]:
     """(section, text, exit code, milliseconds) of each that has an end; line by line, as a regular
     expression for a whole section is tried from every beginning to the end of a hostile output."""
     begun, since, lines = "", 0.0, list[str]()
-    for line in stream.splitlines():
+    for line in rows(stream):
         mark = MARK.fullmatch(line) if line.startswith("@@@ ") else None
         if not mark:
             lines.append(line)

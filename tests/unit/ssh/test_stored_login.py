@@ -131,3 +131,18 @@ def refused(text: str) -> None:
     assert (raised.value.code, raised.value.key) == ("state-unreadable", "server web")
     assert raised.value.remedy
     assert "pwned" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssh\0-F\0/dev/null\0-p\x0022 -o ProxyCommand=x nixos@203.0.113.7",
+        "ssh -F /dev/null -p '22\0-o\0UpdateHostKeys=no' nixos@203.0.113.7",
+        "ssh -F /dev/null -p 22 -i '/key\n' nixos@203.0.113.7",
+        "\0",
+    ],
+)
+def test_no_word_has_control_characters(text: str) -> None:
+    with pytest.raises(FlakeshipError) as refused:
+        stored_login.read(text, "server web")
+    assert refused.value.code == "state-unreadable"
