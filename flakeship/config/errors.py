@@ -64,7 +64,9 @@ def problem(
             found = SettingError(RULES["string_too_long"].format(**context))
         case _ if kind in RULES:
             found = SettingError(RULES[kind].format(**context))
-    if kind not in {"extra_forbidden", "missing"} and not context.get("hide"):
+    # a private key may stand in the place of the whole list, too
+    hidden = context.get("hide") or where[:1] == ["authorizedKeys"]
+    if kind not in {"extra_forbidden", "missing"} and not hidden:
         found.given = shown(json.dumps(value, default=str, ensure_ascii=False))
     found.key = shown(_written(where, schema.name), KEY)
     found.of = names(settings, where)

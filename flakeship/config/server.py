@@ -26,6 +26,8 @@ SIZES = "a number with M, G or T, or a plain number of MiB, such as 2G, 2048M or
 
 def _mebibytes(value: object) -> object:
     size = re.fullmatch(r"([0-9]+)\s*([MGT])(?:iB)?", value) if isinstance(value, str) else None
+    if size and size[1] != (digits := size[1].lstrip("0") or "0"):
+        raise wrong("must be a size", allowed=SIZES, remedy=f"write {digits}{size[2]}")
     try:
         number = whole(size[1] if size else value)
     except PydanticCustomError as error:

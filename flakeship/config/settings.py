@@ -35,7 +35,8 @@ class TargetOptions(Model):
 
 def _flag(value: object) -> object:
     """True or false; Pulumi hands a setting of its own over as text."""
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    flags = {"true": True, "false": False}
+    return flags.get(value.lower(), value) if isinstance(value, str) else value
 
 
 TargetT = TypeVar("TargetT", bound=TargetOptions)

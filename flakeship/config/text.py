@@ -46,13 +46,15 @@ def reference(value: str) -> str:
     """A flake as Nix takes it on its command line, without an attribute: that is appended."""
     if not value or value != value.strip() or value.startswith(("-", "~")) or "#" in value:
         allowed = "a directory such as ./servers, or a flake reference such as github:owner/name"
-        raise wrong("is no flake", allowed=allowed, remedy="write ~ and # out" if value else "")
+        remedy = "write ~ and # out" if "#" in value or value.startswith("~") else ""
+        raise wrong("is no flake", allowed=allowed, remedy=remedy)
     return value
 
 
 def hidden_line(value: str) -> str:
     """A public key or a file of them; not repeated, as it may be a private one."""
-    if not value or not value.isprintable():
+    line = value.strip()  # a block in YAML ends with a newline
+    if not line or not line.isprintable():
         what = "must be one line: a public key, or a file of public keys"
         raise wrong(what, remedy="name the file that ends in .pub", hide=True)
-    return value
+    return line

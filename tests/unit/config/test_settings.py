@@ -312,7 +312,7 @@ def test_a_flake_may_have_a_query(text: str) -> None:
     assert read(flake=text).flake == text
 
 
-@pytest.mark.parametrize(("text", "found"), [("true", True), ("false", False)])
+@pytest.mark.parametrize(("text", "found"), [("true", True), ("False", False)])
 def test_a_flag_comes_as_text(text: str, found: bool) -> None:
     assert read(allowImportFromDerivation=text).allow_import_from_derivation is found
 
@@ -372,3 +372,34 @@ def test_a_long_text_is_told_in_characters() -> None:
     options = {"metadata": {"role": LONG}}
     error = refusal(target="openstack", servers=[WEB | {"openstack": options}])
     assert error.what == "must have at most 255 characters"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIsecret",
+        [{"key": "secret"}],
+        ["-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIsecret"],
+        {"secret": 1},
+    ],
+)
+def test_a_private_key_is_repeated_nowhere(keys: object) -> None:
+    error = refusal(authorizedKeys=keys)
+    assert error.key.startswith("flakeship:authorizedKeys")
+    assert "secret" not in str(error)
+
+
+def test_a_key_may_be_a_block_of_one_line() -> None:
+    assert read(authorizedKeys=["ssh-ed25519 AAAA me\n"]).authorized_keys == ["ssh-ed25519 AAAA me"]
+
+
+@pytest.mark.parametrize(
+    ("config", "remedy"),
+    [
+        ({"servers": [{"name": "web", "memory": "0512M"}]}, "write 512M"),
+        ({"flake": " ./nix/appliance"}, ""),
+        ({"flake": "./nix/appliance#x"}, "write ~ and # out"),
+    ],
+)
+def test_a_remedy_fits_what_was_given(config: dict[str, object], remedy: str) -> None:
+    assert refusal(**config).remedy == remedy
