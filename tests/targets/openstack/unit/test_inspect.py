@@ -161,6 +161,45 @@ def test_lists_are_read_to_their_end(furnished: Cloud) -> None:
     assert len(seen.servers) == len(seen.networks) == 2
 
 
+def test_a_list_whose_pages_repeat_ends(furnished: Cloud) -> None:
+    """A proxy may drop the marker, or serve old pages from its cache."""
+    pages = [{"servers": [booted(name, "p")], "servers_links": [{"rel": "next"}]} for name in "ab"]
+    for page in pages:
+        furnished.refuse("servers/detail", 200, page, times=1)
+    furnished.refuse("servers/detail", 200, pages[0])
+    error = unreadable()
+    assert "/servers/detail was not answered by the service" in error.what
+    assert len(furnished.asked("servers/detail")) == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "content"),
+    [
+        ("servers/detail", {"servers": None}),
+        ("servers/detail", {"servers": {"id": "a"}}),
+        ("servers/detail", {"servers": ["a"]}),
+        ("servers/detail", {"servers": [{"name": "a"}]}),
+        ("servers/detail", {"servers": [{}], "servers_links": [{"rel": "next"}]}),
+        ("servers/detail", {"servers": [booted("a", "p")], "servers_links": "next"}),
+        ("security-groups", {"security_groups": [{"name": "a", "security_group_rules": [{}]}]}),
+        ("/limits", {"limits": {}}),
+        ("/quotas", {"quota": {"network": {"limit": 1}}}),
+    ],
+)
+def test_an_answer_of_another_shape_is_told(
+    furnished: Cloud, call: str, content: dict[str, Any]
+) -> None:
+    furnished.refuse(call, 200, content)
+    assert call in unreadable().what
+
+
+def unreadable() -> FlakeshipError:
+    with pytest.raises(FlakeshipError) as raised:
+        inspect("fake")
+    assert (raised.value.code, raised.value.key) == ("answer-unreadable", "fake")
+    return raised.value
+
+
 def test_what_fails_in_a_thread_is_told_in_our_words(furnished: Cloud) -> None:
     furnished.refuse("flavors", 503, {"error": {"message": "backend is tired"}})
     with pytest.raises(FlakeshipError) as raised:
