@@ -55,15 +55,18 @@ def client(connection: Connection, service: str) -> Proxy:
     found.default_microversion = COMPUTE if service == "compute" else None
     if not found.endpoint_override:
         url = connection.config.get_endpoint_from_catalog(service)
-        found.endpoint_override = versioned(url or "", VERSIONS[service])
+        found.endpoint_override = versioned(url, VERSIONS[service])
     return found
 
 
-def versioned(url: str, version: str) -> str | None:
+def versioned(url: str | None, version: str) -> str | None:
     """The address of a version, from that in the catalogue, which may name one.
 
-    None where it names another: then the SDK asks the service, which is a round trip more.
+    None where it names another: then the SDK asks the service, which is a round trip more. None
+    also without an address: then the SDK's error says that the service is missing.
     """
+    if not url:
+        return None
     named = [part for part in urlsplit(url).path.split("/") if re.fullmatch(r"v\d[\d.]*", part)]
     if not named:
         return f"{url.rstrip('/')}/{version}"
