@@ -26,6 +26,14 @@ CLOCK_SKEW = timedelta(minutes=1)
 LONGEST = timedelta(days=1)  # longer than any verification or upload takes
 
 
+def upload_ended(owner: Owner, age: timedelta) -> bool:
+    """Whether nobody goes on with an unfinished upload: this checkout's only run does not.
+
+    Another checkout's may go on until it is old.
+    """
+    return owner == owner.of_this_checkout() or age > LONGEST
+
+
 class Disposal(Enum):
     """What a sweep may do with resources of a kind."""
 
