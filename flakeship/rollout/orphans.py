@@ -26,12 +26,21 @@ CLOCK_SKEW = timedelta(minutes=1)
 LONGEST = timedelta(days=1)  # longer than any verification or upload takes
 
 
+def upload_ended(owner: Owner, age: timedelta) -> bool:
+    """Whether nobody goes on with an unfinished upload: this checkout's only run does not.
+
+    Another checkout's may go on until it is old.
+    """
+    return owner == owner.of_this_checkout() or age > LONGEST
+
+
 class Disposal(Enum):
     """What a sweep may do with resources of a kind."""
 
     BY_HAND = "others may use it: a person decides"
     MACHINE = "a machine or a part of one"
     ADDRESS = "an address, which comes with a machine and is never moved from it"
+    UPLOAD = "an upload that was not finished"
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class OwnedResource:
             self.name or "without a name",
             self.status,
             "temporary" if self.owner.temporary else "",
+            self.disposal.value if self.disposal is Disposal.UPLOAD else "",
             f"created {self.created:%Y-%m-%d %H:%M} UTC" if self.created else "",
         ]
         return ", ".join(part for part in parts if part)
@@ -85,8 +95,8 @@ class Unrecorded:
         age, temporary = self._age(resource), resource.owner.temporary
         match resource.disposal:
             # a run that is under way would have recorded it by now
-            case Disposal.MACHINE if self._on_held(resource) and age > CLOCK_SKEW:
-                return "a killed run of this stack has made it"
+            case Disposal.MACHINE | Disposal.UPLOAD if self._left(resource) and age > CLOCK_SKEW:
+                return "a killed run has made it"
             # until it is that old, another checkout's run may use it
             case Disposal.MACHINE if temporary and age > LONGEST:
                 return "no verification takes that long"
@@ -95,13 +105,13 @@ class Unrecorded:
         return ""
 
     def wait(self) -> float:
-        """Seconds until it is certain of every machine that no run under way has made it."""
+        """Seconds until it is certain that no run under way has made what killed ones left."""
         waits = [0.0]
         for resource in self.resources:
             age = self._age(resource)
             young = bool(resource.created) and -CLOCK_SKEW < age <= CLOCK_SKEW
             # a clock that is further ahead will not be caught up with
-            if resource.disposal is Disposal.MACHINE and young and self._on_held(resource):
+            if young and self._left(resource):
                 waits.append((CLOCK_SKEW - age).total_seconds() + 1)
                 log.info(
                     "%s %s: created %.0f s ago; waiting %.0f s to be sure that no run is under way",
@@ -116,9 +126,18 @@ class Unrecorded:
         """How old a resource is; one without a known age is new."""
         return self.read - resource.created if resource.created else timedelta(0)
 
-    def _on_held(self, resource: OwnedResource) -> bool:
-        """Whether a run of this very stack has made it, on something that the state holds."""
-        return bool(resource.owner.stack) and not {*resource.depends_on}.isdisjoint(self.held)
+    def _left(self, resource: OwnedResource) -> bool:
+        """Whether a killed run left it, unless it is so new that a run under way may have made it.
+
+        A machine is on something that the state holds: a run of this very stack has made it.
+        """
+        match resource.disposal:
+            case Disposal.MACHINE:
+                on_held = not {*resource.depends_on}.isdisjoint(self.held)
+                return bool(resource.owner.stack) and on_held
+            case Disposal.UPLOAD:
+                return upload_ended(resource.owner, self._age(resource))
+        return False
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ def check(settings: CloudSettings, inventory: Inventory) -> None:
         _check_metadata(server, inventory)
         if server.options.volume and not inventory.volumes:
             raise SettingError(
-                "the catalogue has no block storage (Cinder), and this makes the root disk a "
-                "volume",
+                "the catalogue has no block storage (Cinder) for this region and interface, and "
+                "this makes the root disk a volume",
                 code="volumes-missing",
                 key=_key(server, "volume"),
                 given="true",

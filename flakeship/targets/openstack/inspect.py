@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack import listed
 from flakeship.targets.openstack.api import rest
-from flakeship.targets.openstack.api.connection import connected, login
+from flakeship.targets.openstack.api.connection import connected, endpoint, login
 from flakeship.targets.openstack.inventory import Inventory, Server
 from flakeship.targets.openstack.resources import SECURITY_GROUP
 
 if TYPE_CHECKING:
-    from keystoneauth1.access import AccessInfo
     from openstack.proxy import Proxy
 
 TAG = "flakeship"  # of every image of ours; Glance finds images by it
@@ -53,7 +52,7 @@ def inspect(cloud: str, *, keypairs: bool = False, volumes: bool = False) -> Inv
             all_servers = pool.submit(servers, compute, roles)
             limits = pool.submit(rest.call, compute, "GET", "/limits")
             quotas = pool.submit(_network_left, network, project)
-            has_volumes = _has_volumes(access)
+            has_volumes = bool(endpoint(connection.config, "block-storage"))
             disks = (
                 pool.submit(_volumes_left, rest.client(connection, "block-storage"), project)
                 if volumes and has_volumes
@@ -99,12 +98,6 @@ def inspect(cloud: str, *, keypairs: bool = False, volumes: bool = False) -> Inv
 
 def _names(keypairs: Mapping[str, Any]) -> list[str]:
     return sorted(each["keypair"]["name"] for each in keypairs["keypairs"])
-
-
-def _has_volumes(access: AccessInfo) -> bool:
-    """Whether the catalogue has Cinder, under any of the names that it has had."""
-    kinds = {str(each.get("type")) for each in access.service_catalog.catalog}
-    return any(kind == "block-storage" or kind.startswith("volume") for kind in kinds)
 
 
 def servers(compute: Proxy, roles: list[str], image: str = "") -> tuple[list[Server], bool]:

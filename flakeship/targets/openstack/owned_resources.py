@@ -14,6 +14,7 @@ from flakeship.rollout.orphans import Disposal, OwnedResource
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.flavors.special_hardware import OWNER_KEY
+from flakeship.targets.openstack.images.glance import unfinished
 from flakeship.targets.openstack.inspect import TAG
 from flakeship.targets.openstack.resources import MACHINE, SECURITY_GROUP, tags_in
 
@@ -186,12 +187,13 @@ def _plugged(port: Object, server: Object) -> bool:
 def _resource(kind: Kind, found: Object, ports: Sequence[Object]) -> OwnedResource:
     own_ports = [port for port in ports if kind.name == "server" and _plugged(port, found)]
     created = found.get("created_at") or found.get("created")
+    uploading = kind.name == "image" and unfinished(found)
     return OwnedResource(
         kind.name,
         found["id"],
         found.get("floating_ip_address") or found.get("name") or "",
         owner_of(found),
-        kind.disposal,
+        Disposal.UPLOAD if uploading else kind.disposal,
         status=found.get("status") or "",
         attached_to=found.get("device_id") or found.get("port_id") or "",
         depends_on=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ OWNER = Owner("dev", "web", "web-33333333")
 TEMPORARY = OWNER.for_verification()
 OLD, YOUNG = READ - timedelta(days=30), READ - timedelta(hours=1)
 MACHINE, ADDRESS, BY_HAND = Disposal.MACHINE, Disposal.ADDRESS, Disposal.BY_HAND
+UPLOAD = Disposal.UPLOAD
+ELSEWHERE = replace(OWNER, checkout="0123456789ab")
 
 
 def resource(
@@ -44,6 +47,16 @@ def test_a_temporary_machine_is_orphaned_when_it_is_older_than_any_verification(
     assert not orphaned(resource(MACHINE, TEMPORARY, YOUNG))
     assert not orphaned(resource(MACHINE, TEMPORARY, None))
     assert not orphaned(resource(MACHINE, OWNER, OLD))
+
+
+def test_an_upload_that_was_not_finished_is_this_checkouts_or_old() -> None:
+    here = OWNER.of_this_checkout()
+    assert orphaned(resource(UPLOAD, here, YOUNG))
+    assert not orphaned(resource(UPLOAD, here, READ - timedelta(seconds=30)))
+    assert not orphaned(resource(UPLOAD, here, None))
+    for owner in (OWNER, ELSEWHERE):
+        assert not orphaned(resource(UPLOAD, owner, YOUNG))
+        assert orphaned(resource(UPLOAD, owner, OLD))
 
 
 def test_what_is_attached_goes_after_what_it_is_attached_to() -> None:
@@ -81,12 +94,18 @@ def test_what_is_young_and_of_this_stack_is_waited_for(
             resource(MACHINE, created=created, depends_on=["another"]),
             resource(MACHINE, created=created, depends_on=["a-network"]),
             resource(BY_HAND, created=created, depends_on=["a-network"]),
+            resource(UPLOAD, ELSEWHERE, created),
         ],
         {"a-network"},
         READ,
     )
     assert found.wait() == waits
     assert len(caplog.messages) == bool(waits)
+
+
+def test_a_young_upload_of_this_checkout_is_waited_for() -> None:
+    young = resource(UPLOAD, OWNER.of_this_checkout(), READ - timedelta(seconds=40))
+    assert Unrecorded([young], (), READ).wait() == 21
 
 
 def test_a_sweep_removes_in_order_and_leaves_the_rest() -> None:

@@ -29,26 +29,33 @@ class UnreadableError(SDKException):
 
 
 class Answer(dict[str, Any]):
-    """An answer's JSON object; a key that it lacks raises UnreadableError."""
+    """A JSON object of an answer; a key that it lacks raises UnreadableError."""
 
     def __init__(self, content: dict[str, Any], call: str) -> None:
         super().__init__(content)
-        self._call = call
+        self.call = call
 
     def __missing__(self, key: str) -> Any:  # noqa: ANN401
-        raise UnreadableError(self._call, f"the answer has no {key}")
+        raise UnreadableError(self.call, f"the answer has no {key}")
+
+    def entries(self, key: str) -> list[Answer]:
+        """The list of objects below a key. Raises UnreadableError where there is none."""
+        found = self[key]
+        if isinstance(found, list) and all(isinstance(each, Answer) for each in found):
+            return found
+        raise UnreadableError(self.call, f"{key} is no list of objects")
 
 
 def read(response: requests.Response, call: str) -> Answer:
     """Return the JSON object of an answer, empty where it has no body. Raises UnreadableError."""
-    content: object = {}
-    if response.content:
-        try:
-            content = response.json()
-        except ValueError:
-            content = None
-    if not isinstance(content, dict):
-        kind = one_line(response.headers.get("Content-Type") or "no Content-Type", KIND)
-        details = f"{response.status_code} with {kind}, and no JSON object"
-        raise UnreadableError(call, details, passing="json" in kind)
-    return Answer(content, call)
+    if not response.content:
+        return Answer({}, call)
+    try:
+        content = response.json(object_hook=lambda found: Answer(found, call))
+    except ValueError:
+        content = None
+    if isinstance(content, Answer):
+        return content
+    kind = one_line(response.headers.get("Content-Type") or "no Content-Type", KIND)
+    details = f"{response.status_code} with {kind}, and no JSON object"
+    raise UnreadableError(call, details, passing="json" in kind)

@@ -107,6 +107,14 @@ def login(connection: Connection) -> AccessInfo:
     return access
 
 
+def endpoint(region: CloudRegion, service: str) -> str:
+    """The address of a service in the chosen region and interface, empty where it has none there.
+
+    One in clouds.yaml is before that in the catalogue.
+    """
+    return region.get_endpoint(service) or region.get_endpoint_from_catalog(service) or ""
+
+
 def _chosen(config: OpenStackConfig, cloud: str) -> str:
     """The name of the cloud that is meant. Raises FlakeshipError where none is, or none exists."""
     names = sorted(name for name in config.get_cloud_names() if name != "defaults")
@@ -184,10 +192,7 @@ def shared(file: str) -> None:
 
 def _services(region: CloudRegion) -> dict[str, str]:
     """The address of each service that is used, where the catalogue has it."""
-    found = {
-        service: region.get_endpoint(service) or region.get_endpoint_from_catalog(service)
-        for service in SERVICES
-    }
+    found = {service: endpoint(region, service) for service in SERVICES}
     return {service: url for service, url in found.items() if url}
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
     from openstack.proxy import Proxy
 
+    from flakeship.targets.openstack.api.answers import Answer
+
 log = logging.getLogger(__name__)
 
 COMPUTE = "2.61"  # of 2018: the first that lists flavors with their extra specs
@@ -53,15 +55,18 @@ def client(connection: Connection, service: str) -> Proxy:
     found.default_microversion = COMPUTE if service == "compute" else None
     if not found.endpoint_override:
         url = connection.config.get_endpoint_from_catalog(service)
-        found.endpoint_override = versioned(url or "", VERSIONS[service])
+        found.endpoint_override = versioned(url, VERSIONS[service])
     return found
 
 
-def versioned(url: str, version: str) -> str | None:
+def versioned(url: str | None, version: str) -> str | None:
     """The address of a version, from that in the catalogue, which may name one.
 
-    None where it names another: then the SDK asks the service, which is a round trip more.
+    None where it names another: then the SDK asks the service, which is a round trip more. None
+    also without an address: then the SDK's error says that the service is missing.
     """
+    if not url:
+        return None
     named = [part for part in urlsplit(url).path.split("/") if re.fullmatch(r"v\d[\d.]*", part)]
     if not named:
         return f"{url.rstrip('/')}/{version}"
@@ -70,7 +75,7 @@ def versioned(url: str, version: str) -> str | None:
 
 def call(
     service: Proxy, method: str, path: str, query: Query | None = None, **options: Unpack[Options]
-) -> dict[str, Any]:
+) -> Answer:
     """Return the answer's JSON, empty where it has no body. Raises openstacksdk's exceptions.
 
     An UnreadableError is among them, here and where a key is read that the answer lacks.
@@ -96,18 +101,24 @@ def call(
 def list_all(
     service: Proxy, path: str, key: str, query: Query | None = None
 ) -> list[dict[str, Any]]:
-    """The whole list below `key`, page after page."""
+    """The whole list below `key`, page after page. Raises what `call` does."""
+    from flakeship.targets.openstack.api.answers import UnreadableError
+
     found: list[dict[str, Any]] = []
-    asked = dict(query or {})
+    asked, markers = dict(query or {}), set[str]()
     while True:
         page = call(service, "GET", path, asked)
-        found += page[key]
-        links = page.get(f"{key}_links") or []
+        entries = page.entries(key)
+        found += entries
+        links = page.entries(f"{key}_links") if page.get(f"{key}_links") else []
         further = page.get("next") or any(link.get("rel") == "next" for link in links)
-        if not further or not page[key]:
+        if not further or not entries:
             return found
         # links name the cloud's inner addresses where a proxy is wrongly set up
-        asked["marker"] = page[key][-1]["id"]
+        asked["marker"] = marker = str(entries[-1]["id"])
+        if marker in markers:
+            raise UnreadableError(page.call, f"its pages repeat after {marker}")
+        markers.add(marker)
 
 
 def poll(service: Proxy, path: str, seconds: float, first: float = 0.1) -> Iterator[dict[str, Any]]:

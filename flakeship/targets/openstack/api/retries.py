@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 SECONDS = 30.0  # for which a call is made again: a service that is restarted is back by then
 FIRST, MOST = 0.5, 4.0  # seconds between two attempts
+FINAL = 400  # statuses from here on that do not pass: they refuse, whatever their body is
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 """The methods of which a second call has the same effect (our PATCHes only set values)."""
@@ -154,7 +155,9 @@ def _fault_of(response: requests.Response) -> _Fault | None:
     if status in PASSING:
         reason = f"{status} {response.reason or ''}".strip()
         return _Fault(reason, status in UNTOUCHED, retry_after(headers.get("Retry-After", "")))
-    if body and "json" in headers.get("Content-Type", "") and not _complete(headers, body):
+    if status >= FINAL or "json" not in headers.get("Content-Type", ""):
+        return None
+    if body and not _complete(headers, body):
         return _Fault("the answer is incomplete", safe=False)
     return None
 

@@ -130,12 +130,29 @@ def compare(request: PublishRequest, sha512: str, image: Found) -> None:
         )
 
 
-def complete(glance: Proxy, identity: str) -> None:
-    """Take the tag UPLOADING from an image, or find that it has none."""
-    from openstack.exceptions import NotFoundException
+def unfinished(image: Found) -> bool:
+    """Whether an image is an upload that goes on, or what a killed one left."""
+    return image.get("status") in {"queued", "saving"} or UPLOADING in image["tags"]
 
-    with suppress(NotFoundException):
-        rest.call(glance, "DELETE", f"/images/{identity}/tags/{UPLOADING}")
+
+def complete(glance: Proxy, request: PublishRequest, identity: str) -> None:
+    """Take the tag UPLOADING from an image. Raises FlakeshipError where the image is gone."""
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import NotFoundException, SDKException
+
+    path = f"/images/{identity}"
+    try:
+        rest.call(glance, "DELETE", f"{path}/tags/{UPLOADING}")
+    except (SDKException, ClientException) as error:
+        # a removal may have lost its answer, and a 404 is of the tag or of the image
+        try:
+            found = rest.call(glance, "GET", path)
+        except NotFoundException:
+            what = f"{identity} has gone from Glance since its upload"
+            remedy = "the next `pulumi up` uploads it again"
+            raise failure(request, what, "image-missing", remedy) from error
+        if UPLOADING in found["tags"]:
+            raise
 
 
 def update(glance: Proxy, request: PublishRequest, image: Found, properties: Found) -> None:

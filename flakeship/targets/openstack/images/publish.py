@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
-from flakeship.rollout.orphans import LONGEST
+from flakeship.rollout.orphans import upload_ended
 from flakeship.rollout.ownership import CHECKOUT, Owner
 from flakeship.system.interrupt import deferred
 from flakeship.targets.openstack.api import rest
@@ -58,7 +58,8 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
 
     The image of `previous` stays where it still has the bytes; otherwise a new one is uploaded,
     hidden. Raises FlakeshipError where the file is gone or has changed, and where the cloud refuses
-    it or has other bytes: then nothing of it is left in Glance.
+    it or has other bytes: then nothing of it is left in Glance. An upload with the right bytes that
+    fails later is left, and the next publication completes it.
     """
     path = Path(request.file)
     if not path.is_file() or not path.stat().st_size:
@@ -83,6 +84,8 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
         else:
             project = str(login(connection).project_id)
             image = _upload(images, request, project, {**properties, "disk_format": kind})
+        if glance.UPLOADING in image["tags"]:
+            glance.complete(images, request, image["id"])
         return Published(image["id"], request.sha512, path.stat().st_size, disk)
 
 
@@ -160,26 +163,38 @@ def _usable(
     return image if image["status"] == "active" and glance.same(request, image) else None
 
 
-def _remove_incomplete(images: Proxy, request: PublishRequest, project: str) -> None:
-    """Remove what failed or killed uploads left; another checkout's may go on until it is old."""
+def _take_over(
+    images: Proxy, request: PublishRequest, project: str, properties: dict[str, Any]
+) -> glance.Found | None:
+    """What a failed or killed upload left, where it has the bytes of the file; else remove it.
+
+    Another checkout's upload may go on until it is old, and stays.
+    """
     owner = Owner.read(request.properties)
     if not (owner.stack and owner.release):
-        return
-    ours = owner.of_this_checkout()
+        return None
     now = datetime.now(UTC)
+    whole: glance.Found | None = None
     query = {"tag": TAG, "owner": project, "os_hidden": "true", "limit": str(rest.PAGE)}
     for image in rest.list_all(images, "/images", "images", query):
-        unfinished = image["status"] in {"queued", "saving"} or glance.UPLOADING in image["tags"]
-        incomplete = unfinished and owner.tags.items() <= image.items()
-        over = now - datetime.fromisoformat(image["created_at"]) > LONGEST
-        if incomplete and (ours.tags.items() <= image.items() or over):
+        age = now - datetime.fromisoformat(image["created_at"])
+        left = glance.unfinished(image) and owner.tags.items() <= image.items()
+        if not (left and upload_ended(Owner.read(image), age)):
+            continue
+        stored = image["status"] == "active" and image.get("os_hash_value")
+        if whole is None and stored and glance.same(request, image):
+            whole = image
+        else:
             glance.remove(images, image["id"])
+    if whole:
+        glance.update(images, request, whole, properties)
+    return whole
 
 
 def _upload(
     images: Proxy, request: PublishRequest, project: str, properties: dict[str, Any]
 ) -> glance.Found:
-    """Upload a new image, hidden; nothing of it is left where that fails.
+    """Upload a new image, hidden, or take over one; nothing incomplete is left where that fails.
 
     Where the cloud was busy or the connection was cut, another one is uploaded, from the beginning.
     """
@@ -188,15 +203,17 @@ def _upload(
 
     for pause in PAUSES:
         try:
-            _remove_incomplete(images, request, project)
-            return _upload_once(images, request, properties)
+            return _take_over(images, request, project, properties) or _upload_once(
+                images, request, properties
+            )
         except (SDKException, ClientException) as error:
             if not passing(error):
                 raise
             log.info("image %s: %s; uploading it again in %d s", request.name, answer(error), pause)
             time.sleep(pause)
-    _remove_incomplete(images, request, project)
-    return _upload_once(images, request, properties)
+    return _take_over(images, request, project, properties) or _upload_once(
+        images, request, properties
+    )
 
 
 def _upload_once(
@@ -217,7 +234,6 @@ def _upload_once(
         glance.send(images, request, image, body)
         found = glance.active(images, request, image["id"])
         glance.compare(request, body.sha512, found)
-        glance.complete(images, image["id"])
     except BaseException:
         with deferred():
             _abandon(images, image["id"])

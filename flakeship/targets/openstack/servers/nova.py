@@ -34,7 +34,8 @@ CONFLICT = 409
 
 def server(compute: Proxy, number: str) -> dict[str, Any]:
     """A server as Nova has it. Raises what rest.call does."""
-    return dict(rest.call(compute, "GET", f"/servers/{number}")["server"])
+    found: dict[str, Any] = rest.call(compute, "GET", f"/servers/{number}")["server"]
+    return found
 
 
 def failure(name: str, found: Mapping[str, Any], cloud: str) -> FlakeshipError:

@@ -132,6 +132,8 @@ class Cloud:
     born: str = "ACTIVE"
     console: str = ""
     elsewhere: dict[str, str] = field(default_factory=dict)  # other addresses of services
+    regions: dict[str, str] = field(default_factory=dict)  # other regions of services
+    interfaces: dict[str, str] = field(default_factory=dict)  # and other interfaces
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def __post_init__(self) -> None:
@@ -320,7 +322,9 @@ class Cloud:
                 "type": kind,
                 "name": kind,
                 "endpoints": [
-                    {"interface": "public", "region": "here", "region_id": "here", "id": kind,
+                    {"interface": self.interfaces.get(kind, "public"), "id": kind,
+                     "region": self.regions.get(kind, "here"),
+                     "region_id": self.regions.get(kind, "here"),
                      "url": self.elsewhere.get(
                          kind, f"{self.url}/{kind}{PLACES.get(kind, '')}")}
                 ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import NAME, STACK
 from flakeship.targets.openstack.api import rest
+from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.inspect import inspect
 from flakeship.targets.openstack.inventory import (
     Address,
@@ -19,7 +22,7 @@ from flakeship.targets.openstack.inventory import (
     Network,
     Server,
 )
-from tests.targets.openstack.unit.fake_cloud import Cloud
+from tests.targets.openstack.unit.fake_cloud import Cloud, settings
 
 
 def booted(name: str, project: str, image: str = "") -> dict[str, Any]:
@@ -110,9 +113,11 @@ def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
         ("https://h/v2/c306", "https://h/v2/c306"),
         ("https://h/v1/c306", None),
         ("https://h/v2.1", None),
+        ("", None),
+        (None, None),
     ],
 )
-def test_the_catalogue_tells_where_a_version_is(url: str, address: str | None) -> None:
+def test_the_catalogue_tells_where_a_version_is(url: str | None, address: str | None) -> None:
     assert rest.versioned(url, "v2") == address
 
 
@@ -140,6 +145,40 @@ def test_what_cinders_quota_leaves_is_read_where_it_is_needed(furnished: Cloud) 
     assert "volumes" not in inspect("fake", volumes=True).left
 
 
+@pytest.mark.parametrize("kind", ["volumev3", "block-storage", "volumev2"])
+def test_whether_there_is_cinder(furnished: Cloud, kind: str) -> None:
+    assert not inspect("fake").volumes
+    furnished.services.append(kind)
+    assert inspect("fake").volumes
+
+
+@pytest.mark.parametrize("place", ["regions", "interfaces"])
+def test_cinder_of_another_region_or_interface_is_none(furnished: Cloud, place: str) -> None:
+    furnished.services.append("volumev3")
+    getattr(furnished, place)["volumev3"] = "internal"
+    seen = inspect("fake", volumes=True)
+    assert not seen.volumes
+    assert "volumes" not in seen.left
+    assert not furnished.asked("os-quota-sets")
+
+
+def test_cinder_may_be_named_in_clouds_yaml(furnished: Cloud, tmp_path: Path) -> None:
+    url = f"{furnished.url}/volumev3/v3/p"
+    own = settings(furnished.url) | {"block_storage_endpoint_override": url}
+    file = tmp_path / "clouds.yaml"
+    file.write_text(json.dumps({"clouds": {"fake": own}}))
+    seen = inspect("fake", volumes=True)
+    assert seen.volumes
+    assert seen.left["volumes"] == 7
+
+
+def test_a_service_without_an_address_is_told(furnished: Cloud) -> None:
+    with pytest.raises(FlakeshipError) as raised, connected("fake") as connection:
+        rest.call(rest.client(connection, "block-storage"), "GET", "/limits")
+    assert raised.value.code == "service-missing"
+    assert furnished.asked("auth/tokens")
+
+
 def test_an_admin_sees_the_servers_of_all_projects(furnished: Cloud) -> None:
     furnished.roles = ["admin"]
     seen = inspect("fake")
@@ -159,6 +198,45 @@ def test_lists_are_read_to_their_end(furnished: Cloud) -> None:
     furnished.page = 1
     seen = inspect("fake")
     assert len(seen.servers) == len(seen.networks) == 2
+
+
+def test_a_list_whose_pages_repeat_ends(furnished: Cloud) -> None:
+    """A proxy may drop the marker, or serve old pages from its cache."""
+    pages = [{"servers": [booted(name, "p")], "servers_links": [{"rel": "next"}]} for name in "ab"]
+    for page in pages:
+        furnished.refuse("servers/detail", 200, page, times=1)
+    furnished.refuse("servers/detail", 200, pages[0])
+    error = unreadable()
+    assert "/servers/detail was not answered by the service" in error.what
+    assert len(furnished.asked("servers/detail")) == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "content"),
+    [
+        ("servers/detail", {"servers": None}),
+        ("servers/detail", {"servers": {"id": "a"}}),
+        ("servers/detail", {"servers": ["a"]}),
+        ("servers/detail", {"servers": [{"name": "a"}]}),
+        ("servers/detail", {"servers": [{}], "servers_links": [{"rel": "next"}]}),
+        ("servers/detail", {"servers": [booted("a", "p")], "servers_links": "next"}),
+        ("security-groups", {"security_groups": [{"name": "a", "security_group_rules": [{}]}]}),
+        ("/limits", {"limits": {}}),
+        ("/quotas", {"quota": {"network": {"limit": 1}}}),
+    ],
+)
+def test_an_answer_of_another_shape_is_told(
+    furnished: Cloud, call: str, content: dict[str, Any]
+) -> None:
+    furnished.refuse(call, 200, content)
+    assert call in unreadable().what
+
+
+def unreadable() -> FlakeshipError:
+    with pytest.raises(FlakeshipError) as raised:
+        inspect("fake")
+    assert (raised.value.code, raised.value.key) == ("answer-unreadable", "fake")
+    return raised.value
 
 
 def test_what_fails_in_a_thread_is_told_in_our_words(furnished: Cloud) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -243,6 +244,8 @@ def test_what_killed_uploads_of_the_release_left_is_removed(
     checkout = Owner("").of_this_checkout().checkout
     common |= {"created_at": NOW, CHECKOUT: checkout}
     others = {**common, CHECKOUT: "0123456789ab"}
+    other = {"status": "active", "tags": ["flakeship", glance.UPLOADING],
+             "os_hash_algo": "sha512", "os_hash_value": "0" * 128}  # fmt: skip
     cloud.things["images"] = {
         "a": {"id": "a", **common},
         "b": {"id": "b", **common, "status": "saving"},
@@ -251,10 +254,59 @@ def test_what_killed_uploads_of_the_release_left_is_removed(
         "c": {"id": "c", **common, RELEASE: "web-2"},
         "d": {"id": "d", **common, STACK: "prod"},
         "e": {"id": "e", **common, "status": "active"},
+        "f": {"id": "f", **common, **other},
+        "g": {"id": "g", **others, **other, "os_hash_value": request_.sha512},
     }
     done = publish(request_, None)
-    assert sorted(cloud.images) == sorted(["c", "d", "e", "theirs", done.id])
+    assert sorted(cloud.images) == sorted(["c", "d", "e", "g", "theirs", done.id])
     assert cloud.images[done.id][CHECKOUT] == checkout
+
+
+TAGGED = f"DELETE .*/tags/{glance.UPLOADING}"
+
+
+@pytest.mark.parametrize("status", [503, 403, 404])
+def test_a_compared_upload_whose_tag_stays_is_completed_by_the_next_run(
+    cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    cloud.refuse(TAGGED, status, "<html><body>not now</body></html>")
+    refused(lambda: publish(request_, None))
+    kept = only(cloud)["id"]
+    assert glance.UPLOADING in only(cloud)["tags"]
+    cloud.refusals.clear()
+    changed = replace(request_, visibility="shared")
+    assert publish(changed, None) == Published(kept, request_.sha512, 4028, 2049)
+    assert (only(cloud)["tags"], only(cloud)["visibility"]) == (["flakeship"], "shared")
+    assert only(cloud)["os_hidden"]
+    assert len(cloud.asked("PUT .*/file")) == 1
+
+
+def at_its_tag(cloud: Cloud, act: Callable[[str], object]) -> None:
+    """Let something happen to the image just before its tag is removed."""
+    usual = cloud.answer
+
+    def answer(method: str, target: str, body: bytes) -> tuple[int, Any]:
+        if method == "DELETE" and "/tags/" in target:
+            act(target.split("/")[-3])
+        return usual(method, target, body)
+
+    cloud.answer = answer  # type: ignore[method-assign]
+
+
+def test_an_image_that_is_gone_before_it_is_complete_is_not_published(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    at_its_tag(cloud, cloud.images.pop)
+    error = refused(lambda: publish(request_, None))
+    assert (error.code, error.key) == ("image-missing", "image web-1")
+    assert error.remedy
+
+
+def test_a_tag_that_is_gone_already_is_no_mistake(cloud: Cloud, request_: PublishRequest) -> None:
+    """As after a removal whose answer was lost."""
+    at_its_tag(cloud, lambda number: cloud.images[number]["tags"].remove(glance.UPLOADING))
+    assert publish(request_, None).id == only(cloud)["id"]
 
 
 def test_a_long_upload_logs_its_progress(

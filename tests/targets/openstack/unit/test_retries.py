@@ -26,6 +26,7 @@ class Weather:
     """What a server does with each call: a status, or one of the words below; at last it is 200."""
 
     script: list[str] = field(default_factory=list)
+    body: str = OK
     calls: int = 0
     url: str = ""
 
@@ -48,11 +49,11 @@ def weather() -> Iterator[Weather]:
             self.send_response(200 if act in {"half", "unmeasured"} else int(act))
             self.send_header("Content-Type", "application/json")
             if act != "unmeasured":
-                self.send_header("Content-Length", str(len(OK)))
+                self.send_header("Content-Length", str(len(made.body)))
             if after:
                 self.send_header("Retry-After", after)
             self.end_headers()
-            self.wfile.write(OK[: 5 if act in {"half", "unmeasured"} else None].encode())
+            self.wfile.write(made.body[: 5 if act in {"half", "unmeasured"} else None].encode())
             self.close_connection = act in {"half", "unmeasured"}
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815
@@ -110,8 +111,9 @@ def test_a_create_is_repeated_only_where_nothing_was_done(
 
 
 @pytest.mark.parametrize("status", ["400", "401", "403", "404", "409", "413", "501"])
-def test_a_refusal_is_no_fault(weather: Weather, status: str) -> None:
-    weather.script = [status]
+@pytest.mark.parametrize("body", [OK, '"no object"', "[]"])
+def test_a_refusal_is_no_fault(weather: Weather, status: str, body: str) -> None:
+    weather.script, weather.body = [status] * 2, body
     assert send(weather.url) == int(status)
     assert weather.calls == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from flakeship.state.outputs import header
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import sweep as sweeping
+from flakeship.targets.openstack.images.glance import UPLOADING
 from flakeship.targets.openstack.requests import Published
 from flakeship.targets.openstack.resources import description
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
@@ -189,3 +191,37 @@ def test_a_temporary_address_on_a_port_of_ours_is_nobody_else_s(cloud: Cloud) ->
     (line,) = sweep(**state)
     assert "is on a port of this stack" in line
     assert "another checkout" not in line
+
+
+def test_an_upload_that_was_not_finished_is_told_and_removed_by_the_rule_of_a_publication(
+    cloud: Cloud,
+) -> None:
+    here = Owner("dev", release="web-1").of_this_checkout()
+    there = replace(here, checkout="0123456789ab")
+    done: dict[str, Any] = {"owner": "p", "os_hidden": True, "status": "active"}
+    done["tags"] = ["flakeship"]
+    cut = done | {"tags": ["flakeship", UPLOADING]}
+    recent = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    images: dict[str, dict[str, Any]] = {
+        "ours": {**cut, **here.tags, "created_at": recent},
+        "queued": {**done, **here.tags, "created_at": recent, "status": "queued"},
+        "old": {**cut, **there.tags, "created_at": OLD},
+        "theirs": {**cut, **there.tags, "created_at": recent},
+        "whole": {**done, **here.tags, "created_at": OLD},
+        "held": {**cut, **here.tags, "created_at": OLD},
+        "prod": {**cut, **replace(here, stack="prod").tags, "created_at": OLD},
+    }
+    cloud.only("images", *({"id": key, "name": key, **each} for key, each in images.items()))
+    swept = sweeping.sweep(
+        Stack("dev", {"resources": [{"urn": "u::x", "type": "t", "id": "held"}]}), "fake"
+    )
+    assert sorted(cloud.images) == ["held", "prod", "theirs", "whole"]
+    assert sorted(each.split(",")[0] for each in swept.removed) == [
+        "image old", "image ours", "image queued",
+    ]  # fmt: skip
+    told = {line.split()[5]: line for line in swept.left if "image delete" in line}
+    assert told.keys() == {"theirs", "whole"}
+    unfinished = "an upload that was not finished"
+    assert unfinished in told["theirs"]
+    assert unfinished not in told["whole"]
+    assert all(unfinished in each for each in swept.removed)

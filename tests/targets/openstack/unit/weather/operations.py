@@ -157,7 +157,7 @@ OPERATIONS: Mapping[str, Operation] = {
             Call("DELETE .*/images/[^/]+$", FOUND, unlike=GONE),
             Call("POST .*/images$"),
             Call("PUT .*/images/.*/file$"),
-            Call("DELETE .*/images/.*/tags/", unlike=GONE),
+            Call("DELETE .*/images/.*/tags/", FOUND),
         ),
         _interrupted,
         left={"images": 1},
