@@ -269,7 +269,7 @@ TAGGED = f"DELETE .*/tags/{glance.UPLOADING}"
 def test_a_compared_upload_whose_tag_stays_is_completed_by_the_next_run(
     cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    monkeypatch.setattr("flakeship.targets.openstack.images.new_image.PAUSES", (0, 0))
     cloud.refuse(TAGGED, status, "<html><body>not now</body></html>")
     refused(lambda: publish(request_, None))
     kept = only(cloud)["id"]
@@ -327,7 +327,7 @@ def test_a_long_upload_logs_its_progress(
 def test_an_upload_that_fails_by_a_passing_fault_starts_over(
     cloud: Cloud, request_: PublishRequest, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    monkeypatch.setattr("flakeship.targets.openstack.images.new_image.PAUSES", (0, 0))
     cloud.refuse("PUT .*/file", 503, "storage is restarted", times=times)
     done = publish(request_, None)
     assert only(cloud)["id"] == done.id
@@ -343,7 +343,7 @@ def test_an_upload_ends_at_last_and_leaves_nothing(
     status: int,
     uploads: int,
 ) -> None:
-    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    monkeypatch.setattr("flakeship.targets.openstack.images.new_image.PAUSES", (0, 0))
     cloud.refuse("PUT .*/file", status, "no")
     refused(lambda: publish(request_, None))
     assert len(cloud.asked("PUT .*/file")) == uploads

@@ -75,7 +75,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         (ephemeral, "BUILD"),
     ):
         monkeypatch.setattr(module, name, PATIENCE)
-    monkeypatch.setattr("flakeship.targets.openstack.images.publish.PAUSES", (0, 0))
+    monkeypatch.setattr("flakeship.targets.openstack.images.new_image.PAUSES", (0, 0))
 
 
 @pytest.fixture(autouse=True)
