@@ -11,7 +11,7 @@ import json
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
@@ -40,12 +40,13 @@ class Owner(Enum):
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock; one that cannot be read has no host."""
+    """A lock; one that cannot be read has no host, and one that Pulumi has told of no file."""
 
     pid: int = 0
     user: str = ""
     host: str = ""
     since: datetime = NEVER
+    file: Path | None = None
 
     @property
     def owner(self) -> Owner:
@@ -102,9 +103,10 @@ def parsed(file: Path) -> Lock:
     """The lock in a file, whatever is in it."""
     try:
         found = json.loads(files.read(file))
-        return _lock(found["pid"], found["username"], found["hostname"], found["timestamp"])
+        lock = _lock(found["pid"], found["username"], found["hostname"], found["timestamp"])
     except (FlakeshipError, ValueError, TypeError, KeyError, RecursionError):
-        return Lock()
+        lock = Lock()
+    return replace(lock, file=file)
 
 
 def told(message: str) -> list[Lock]:

@@ -53,10 +53,11 @@ def url(tmp_path: Path) -> str:
 
 def test_the_locks_of_one_stack(url: str) -> None:
     assert held(url) == []
-    write("1.json", written())
+    file = write("1.json", written())
     write("1.json.attrs", "{}")
     write("2.json", written(), "prod")
-    expected = [Lock(12, "me", "one", datetime(2026, 11, 27, 20, 16, 18, 240367, UTC))]
+    since = datetime(2026, 11, 27, 20, 16, 18, 240367, UTC)
+    expected = [Lock(12, "me", "one", since, file.absolute())]
     assert held(url) == held(f"{url}?no_tmp_dir=true", "organization/servers/dev") == expected
     assert held(url, "test") == []
 
@@ -70,8 +71,8 @@ def test_the_locks_of_one_stack(url: str) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_lock_of_somebody(url: str, content: str) -> None:
-    write("1.json", content)
-    assert held(url) == [Lock()]
+    file = write("1.json", content)
+    assert held(url) == [Lock(file=file.absolute())]
     assert Lock().owner is Owner.UNKNOWN
 
 
