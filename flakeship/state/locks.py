@@ -25,6 +25,7 @@ SCHEME = "file://"
 FOLDER = ".pulumi/locks/organization"
 HIGHEST = 2**22  # the largest process id that Linux gives
 SLACK = 2.0  # seconds between a start and a lock by which clocks of the kernel may differ
+PULUMI = "pulumi"  # is in the name of its processes
 TOLD = re.compile(r"created by ([^\n]*)@([^\n@]+) \(pid (\d{1,10})\) at ([0-9T:.Z+-]+)(?=\n|$)")
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -35,7 +36,7 @@ class Owner(Enum):
     RUNNING = auto()
     GONE = auto()
     UNKNOWN = auto()
-    """It is on another host, or the lock does not name it."""
+    """It may be on another host or in another container, or the lock does not name it."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,24 @@ class Lock:
             return Owner.UNKNOWN
         process = processes.find(self.pid)
         if process is None:
-            return Owner.RUNNING if processes.may_run(self.pid) else Owner.GONE
-        # the id may have another process by now: one that began after the lock, and is no Pulumi.
-        # Both, because the clock may have been set since
-        reused = process.started > self.since.timestamp() + SLACK and "pulumi" not in process.name
-        return Owner.GONE if reused else Owner.RUNNING
+            runs = processes.may_run(self.pid)
+        else:
+            # the id may have another process by now: one that began after the lock, and is no
+            # Pulumi. Both, because the clock may have been set since
+            later = process.started > self.since.timestamp() + SLACK
+            runs = not later or PULUMI in process.name
+        if runs:
+            return Owner.RUNNING
+        return Owner.GONE if self._is_of_here() else Owner.UNKNOWN
+
+    def _is_of_here(self) -> bool:
+        """Whether the process certainly ran where this one runs: host names are not unique."""
+        # a backend that is no folder is shared by many hosts, and a container has ids of its own
+        if self.file is None or not processes.all_are_seen():
+            return False
+        return not any(
+            PULUMI in each.name and each.inner_pid == self.pid for each in processes.running()
+        )
 
     def __str__(self) -> str:
         """The process, where it is, and since when."""
@@ -142,7 +156,7 @@ def refusal(stack: str, found: Sequence[Lock], message: str = "", command: str =
     else:
         what = f"it is locked, and its owner cannot be seen from here: {named or message}"
         remedy = (
-            "wait for its end. Where it was killed, run `flakeship recover` on that host, or "
+            "wait for its end. Where it was killed, run `flakeship recover` on its host, or "
             f"`flakeship --stack {stack} recover --break-lock` here: if it lives after all, two "
             "runs write one state"
         )

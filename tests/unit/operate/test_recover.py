@@ -17,6 +17,7 @@ from flakeship.state import locks
 from flakeship.state import stack as state
 from flakeship.state.locks import Lock, LockedError
 from flakeship.state.stack import Stack
+from flakeship.system import processes
 from flakeship.system.process import Result
 from flakeship.targets.base import SweepResult
 
@@ -33,6 +34,12 @@ LOCKED = (
     "error: the stack is currently locked by 1 lock(s).\n"
     "  s3://x/1.json: created by me@two (pid 12) at 2026-11-27T21:16:18Z"
 )
+
+
+@pytest.fixture(autouse=True)
+def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the tests run, all processes are seen."""
+    monkeypatch.setattr(processes, "INITIAL", str(Path("/proc/self/ns/pid").readlink()))
 
 
 @pytest.fixture
