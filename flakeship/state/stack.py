@@ -153,10 +153,13 @@ def selected() -> Stack:
 
 
 def without_pending(stack: Stack) -> Stack:
-    """The stack without the operations that a killed run has left half-way in its state.
+    """The stack, just exported, without what a killed run has left half-way in its state.
 
-    Raises LockedError as `clear_pending` does.
+    Raises LockedError while a run is under way, which may have nothing pending yet; in a backend
+    that is no local folder this is known only where something is pending.
     """
+    if found := locks.held(stack.name, os.environ, Path.cwd()):
+        raise locks.refusal(stack.name, found)
     if not stack.deployment.get("pending_operations"):
         return stack
     clear_pending(stack)

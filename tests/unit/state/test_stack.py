@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.state import stack as module
+from flakeship.state.locks import LockedError
 from flakeship.state.outputs import header
 from flakeship.state.resources import Kind
 from flakeship.state.stack import Stack
@@ -92,6 +94,22 @@ def test_operations_of_a_killed_run_are_cleared(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_state_without_such_is_taken_as_it_is() -> None:
     assert module.without_pending(stack(MACHINE)) == stack(MACHINE)
+
+
+def test_a_run_under_way_may_have_nothing_pending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: servers\n")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+    for name, refused in (("prod", False), ("dev", True)):
+        lock = tmp_path / ".pulumi/locks/organization/servers" / name / "1.json"
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+        if refused:
+            with pytest.raises(LockedError):
+                module.without_pending(stack(MACHINE))
+        else:
+            assert module.without_pending(stack(MACHINE)) == stack(MACHINE)
 
 
 def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
