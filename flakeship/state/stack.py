@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,7 @@ from flakeship.system.process import run
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
 MOST = 256 * MIB  # of an exported stack
+LOCKED = ("currently locked by", "Another update is currently in progress")  # as Pulumi says it
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
@@ -179,7 +179,7 @@ def clear_pending(stack: Stack) -> None:
         run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
     except CommandError as error:
         message = error.stderr.strip() or str(error)
-        if not re.search("lock|conflict", message, re.IGNORECASE):
+        if not any(each in message for each in LOCKED):
             raise
         raise locks.refusal(stack.name, locks.told(message), message) from error
 

@@ -123,9 +123,17 @@ def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None
     assert "locked by 1 lock" in str(caught.value)
 
 
-def test_another_failure_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "error: incorrect passphrase",
+        "error: failed to lock stack: write 1.json: no space left on device",
+        "error: [409] Conflict: the stack has another version",
+    ],
+)
+def test_another_failure_is_no_lock(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_: list[str], **__: object) -> Result:
-        raise CommandError("failed", 255, "error: incorrect passphrase")
+        raise CommandError("failed", 255, message)
 
     monkeypatch.setattr(module, "run", run)
     with pytest.raises(CommandError):
