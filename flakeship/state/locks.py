@@ -15,13 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
-from urllib.parse import unquote
 
 from flakeship.model.errors import FlakeshipError, shown
-from flakeship.state import choice
+from flakeship.state import backend, choice
 from flakeship.system import files, processes
 
-SCHEME = "file://"
 FOLDER = ".pulumi/locks/organization"
 HIGHEST = 2**22  # the largest process id that Linux gives
 SLACK = 2.0  # seconds between a start and a lock by which clocks of the kernel may differ
@@ -105,12 +103,8 @@ def held(stack: str, env: Mapping[str, str], project: Path) -> list[Lock] | None
 
 def directory(url: str) -> Path | None:
     """The folder that a backend is; None for another kind of backend."""
-    if not url.startswith(SCHEME):
-        return None
-    path = unquote(url.removeprefix(SCHEME).partition("?")[0])
-    if path.startswith("~"):
-        return Path.home() / path[2:]
-    return Path(path).absolute()
+    path = backend.folder(url)
+    return None if path is None else Path(path).absolute()
 
 
 def parsed(file: Path) -> Lock:
