@@ -13,6 +13,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from flakeship.state import backend
+
 
 def main(argv: list[str]) -> int:
     """Run a command; its exit code, as a shell tells it."""
@@ -46,11 +48,9 @@ def locked(argv: Sequence[str]) -> str:
 
 def any_lock(url: str) -> bool:
     """Whether a backend in a folder has a lock of any stack: this takes less than a millisecond."""
-    folder = url.removeprefix("file://").partition("?")[0]
-    if "%" in folder:
-        from urllib.parse import unquote  # noqa: PLC0415
-
-        folder = unquote(folder)
+    folder = backend.folder(url)
+    if folder is None:
+        return False
     return any(files for *_, files in os.walk(f"{folder}/.pulumi/locks"))
 
 

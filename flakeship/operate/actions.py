@@ -11,7 +11,7 @@ from flakeship.nix import store
 from flakeship.operate import plugins
 from flakeship.state.outputs import newer, refuse_first_version
 from flakeship.state.resources import IMAGE, VERIFICATION
-from flakeship.state.stack import Stack, configuration, without_pending
+from flakeship.state.stack import Stack, configuration, selected, without_pending
 from flakeship.system import temporary
 from flakeship.system.files import tidy
 from flakeship.targets import registry
@@ -85,11 +85,11 @@ def sweep(stack: Stack) -> SweepResult:
     """Remove what certainly nobody uses: of the target, and GC roots of releases without image.
 
     Processes of a run whose engine was killed are ended first, because they still act. Data disks
-    stay: they may hold what nobody has elsewhere. Raises FlakeshipError while a run is under way,
+    stay: they may hold what nobody has elsewhere. Raises LockedError while a run is under way,
     whose resources the state does not have yet.
     """
     removed = plugins.end_orphaned(stack.name)
-    stack = without_pending(stack)
+    stack = without_pending(selected())  # anew: a run may have ended meanwhile
     found = operator(stack).sweep()
     removed += found.removed
     known = stack.of(IMAGE)

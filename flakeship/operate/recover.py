@@ -33,16 +33,14 @@ def recover(stack: Stack, *, break_lock: bool = False) -> Recovered:
     Everything here is certain, and may be repeated. Raises LockedError while the run lives, or
     where that cannot be known; `break_lock` takes the risk of the latter.
     """
-    found = held(stack)
-    if found is not None:
-        refuse(found, break_lock=break_lock)
+    judged = held(stack)
+    if judged is not None:
+        refuse(judged, break_lock=break_lock)
     ended = plugins.end_orphaned(stack.name)
     for each in ended:
         log.info("ended %s", each)
-    removed = []
-    if found is not None:
-        run(["pulumi", "cancel", "--yes", "--stack", stack.name])
-        removed = [str(each) for each in found.locks or [Lock()]]
+    removed = unlock(stack, judged, break_lock=break_lock) if judged else []
+    if removed:
         log.info("removed the lock of %s", "; ".join(removed))
     swept = actions.sweep(stack)
     return Recovered(
@@ -62,6 +60,28 @@ def held(stack: Stack) -> LockedError | None:
     except LockedError as error:
         return error
     return None
+
+
+def unlock(stack: Stack, judged: LockedError, *, break_lock: bool) -> list[str]:
+    """Remove the locks that were judged, as far as they are still there; whose they were.
+
+    Raises LockedError where there is another by now: a run may have begun meanwhile.
+    """
+    found = held(stack)
+    if found is None:
+        return []
+    refuse(found, break_lock=break_lock)
+    same = [each for each in found.locks if each in judged.locks]
+    if files := [each.file for each in same if each.file]:
+        for file in files:
+            file.unlink(missing_ok=True)
+        if left := held(stack):
+            raise left
+        return [str(each) for each in same]
+    if found.locks != judged.locks:
+        raise found
+    run(["pulumi", "cancel", "--yes", "--stack", stack.name])  # it removes every lock there is
+    return [str(each) for each in found.locks or [Lock()]]
 
 
 def refuse(error: LockedError, *, break_lock: bool) -> None:

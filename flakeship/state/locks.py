@@ -11,20 +11,19 @@ import json
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
-from urllib.parse import unquote
 
 from flakeship.model.errors import FlakeshipError, shown
-from flakeship.state import choice
+from flakeship.state import backend, choice
 from flakeship.system import files, processes
 
-SCHEME = "file://"
 FOLDER = ".pulumi/locks/organization"
 HIGHEST = 2**22  # the largest process id that Linux gives
 SLACK = 2.0  # seconds between a start and a lock by which clocks of the kernel may differ
+PULUMI = "pulumi"  # is in the name of its processes
 TOLD = re.compile(r"created by ([^\n]*)@([^\n@]+) \(pid (\d{1,10})\) at ([0-9T:.Z+-]+)(?=\n|$)")
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -35,17 +34,18 @@ class Owner(Enum):
     RUNNING = auto()
     GONE = auto()
     UNKNOWN = auto()
-    """It is on another host, or the lock does not name it."""
+    """It may be on another host or in another container, or the lock does not name it."""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock; one that cannot be read has no host."""
+    """A lock; one that cannot be read has no host, and one that Pulumi has told of no file."""
 
     pid: int = 0
     user: str = ""
     host: str = ""
     since: datetime = NEVER
+    file: Path | None = None
 
     @property
     def owner(self) -> Owner:
@@ -54,11 +54,24 @@ class Lock:
             return Owner.UNKNOWN
         process = processes.find(self.pid)
         if process is None:
-            return Owner.RUNNING if processes.may_run(self.pid) else Owner.GONE
-        # the id may have another process by now: one that began after the lock, and is no Pulumi.
-        # Both, because the clock may have been set since
-        reused = process.started > self.since.timestamp() + SLACK and "pulumi" not in process.name
-        return Owner.GONE if reused else Owner.RUNNING
+            runs = processes.may_run(self.pid)
+        else:
+            # the id may have another process by now: one that began after the lock, and is no
+            # Pulumi. Both, because the clock may have been set since
+            later = process.started > self.since.timestamp() + SLACK
+            runs = not later or PULUMI in process.name
+        if runs:
+            return Owner.RUNNING
+        return Owner.GONE if self._is_of_here() else Owner.UNKNOWN
+
+    def _is_of_here(self) -> bool:
+        """Whether the process certainly ran where this one runs: host names are not unique."""
+        # a backend that is no folder is shared by many hosts, and a container has ids of its own
+        if self.file is None or not processes.all_are_seen():
+            return False
+        return not any(
+            PULUMI in each.name and each.inner_pid == self.pid for each in processes.running()
+        )
 
     def __str__(self) -> str:
         """The process, where it is, and since when."""
@@ -90,21 +103,18 @@ def held(stack: str, env: Mapping[str, str], project: Path) -> list[Lock] | None
 
 def directory(url: str) -> Path | None:
     """The folder that a backend is; None for another kind of backend."""
-    if not url.startswith(SCHEME):
-        return None
-    path = unquote(url.removeprefix(SCHEME).partition("?")[0])
-    if path.startswith("~"):
-        return Path.home() / path[2:]
-    return Path(path).absolute()
+    path = backend.folder(url)
+    return None if path is None else Path(path).absolute()
 
 
 def parsed(file: Path) -> Lock:
     """The lock in a file, whatever is in it."""
     try:
         found = json.loads(files.read(file))
-        return _lock(found["pid"], found["username"], found["hostname"], found["timestamp"])
+        lock = _lock(found["pid"], found["username"], found["hostname"], found["timestamp"])
     except (FlakeshipError, ValueError, TypeError, KeyError, RecursionError):
-        return Lock()
+        lock = Lock()
+    return replace(lock, file=file)
 
 
 def told(message: str) -> list[Lock]:
@@ -140,7 +150,7 @@ def refusal(stack: str, found: Sequence[Lock], message: str = "", command: str =
     else:
         what = f"it is locked, and its owner cannot be seen from here: {named or message}"
         remedy = (
-            "wait for its end. Where it was killed, run `flakeship recover` on that host, or "
+            "wait for its end. Where it was killed, run `flakeship recover` on its host, or "
             f"`flakeship --stack {stack} recover --break-lock` here: if it lives after all, two "
             "runs write one state"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,7 @@ from flakeship.system.process import run
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
 MOST = 256 * MIB  # of an exported stack
+LOCKED = ("currently locked by", "Another update is currently in progress")  # as Pulumi says it
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
@@ -153,10 +153,13 @@ def selected() -> Stack:
 
 
 def without_pending(stack: Stack) -> Stack:
-    """The stack without the operations that a killed run has left half-way in its state.
+    """The stack, just exported, without what a killed run has left half-way in its state.
 
-    Raises LockedError as `clear_pending` does.
+    Raises LockedError while a run is under way, which may have nothing pending yet; in a backend
+    that is no local folder this is known only where something is pending.
     """
+    if found := locks.held(stack.name, os.environ, Path.cwd()):
+        raise locks.refusal(stack.name, found)
     if not stack.deployment.get("pending_operations"):
         return stack
     clear_pending(stack)
@@ -176,7 +179,7 @@ def clear_pending(stack: Stack) -> None:
         run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
     except CommandError as error:
         message = error.stderr.strip() or str(error)
-        if not re.search("lock|conflict", message, re.IGNORECASE):
+        if not any(each in message for each in LOCKED):
             raise
         raise locks.refusal(stack.name, locks.told(message), message) from error
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+INITIAL = "pid:[4026531836]"  # the namespace of process ids that has those of all others
 DEAD = "ZX"  # the states of processes that only wait for their parent to ask for the exit code
 INTERVAL = 0.05  # seconds between two looks at processes that are to end
 
@@ -20,7 +21,8 @@ class Process:
     """A process that ran when it was looked at. What only its owner can read is empty for others.
 
     `name` is the kernel's and has at most 15 bytes; `ticks` is when it was started, in the unit of
-    the kernel since the boot, so that another process of the same id is told apart.
+    the kernel since the boot, so that another process of the same id is told apart. `inner_pid` is
+    its id in its own namespace, as in a container.
     """
 
     pid: int
@@ -28,6 +30,7 @@ class Process:
     user: int
     name: str
     ticks: int
+    inner_pid: int
 
     @property
     def started(self) -> float:
@@ -92,13 +95,27 @@ def find(pid: int) -> Process | None:
         fields["Name"],
         # after the name, which may have blanks and parentheses
         int(stat.rpartition(")")[2].split()[19]),
+        int(fields.get("NSpid", str(pid)).split()[-1]),
     )
+
+
+def running() -> list[Process]:
+    """Every process that can be seen."""
+    found = (find(int(entry.name)) for entry in PROC.glob("[0-9]*"))
+    return [each for each in found if each]
 
 
 def of_this_user() -> list[Process]:
     """Every process of the user that this one runs as."""
-    found = (find(int(entry.name)) for entry in PROC.glob("[0-9]*"))
-    return [each for each in found if each and each.user == os.getuid()]
+    return [each for each in running() if each.user == os.getuid()]
+
+
+def all_are_seen() -> bool:
+    """Whether processes of every namespace are seen: a container has only its own."""
+    try:
+        return str((PROC / "self/ns/pid").readlink()) == INITIAL
+    except OSError:
+        return False
 
 
 def end(processes: Sequence[Process], seconds: float) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.operate import actions
 from flakeship.targets import registry
 from tests.conformance.stack import Deployed
 
@@ -27,4 +28,6 @@ def target(request: pytest.FixtureRequest) -> str:
 def deployed(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """The target's example stack, in an empty directory, before its first run."""
     monkeypatch.chdir(tmp_path)
-    return Deployed(target, monkeypatch)
+    deployed = Deployed(target, monkeypatch)
+    monkeypatch.setattr(actions, "selected", lambda: deployed.stack)
+    return deployed

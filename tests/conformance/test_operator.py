@@ -9,8 +9,8 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import actions, status
-from flakeship.state import stack as state
-from flakeship.state.stack import Stack
+from flakeship.state import locks
+from flakeship.state.locks import Lock, LockedError
 from tests.conformance.stack import Deployed, refusal
 from tests.unit.model.test_ledger import release
 
@@ -81,14 +81,8 @@ def test_a_sweep_waits_for_a_run_under_way(
 ) -> None:
     before = world()
     deployed.case.orphan(deployed.stack)
-    pending = Stack("dev", {**deployed.stack.deployment, "pending_operations": [{}]})
-
-    def refuse(stack: Stack) -> Stack:
-        raise FlakeshipError("a run is under way", code="stack-locked", key=stack.name)
-
-    monkeypatch.setattr(actions, "without_pending", refuse)
-    monkeypatch.setattr(state, "without_pending", refuse)
-    with pytest.raises(FlakeshipError) as locked:
-        actions.sweep(pending)
-    assert locked.value.code == "stack-locked"
+    # it evaluates or builds, so that nothing is pending
+    monkeypatch.setattr(locks, "held", lambda *_: [Lock(12, "me", "two")])
+    with pytest.raises(LockedError):
+        actions.sweep(deployed.stack)
     assert world() > before

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.system import processes
 from flakeship.system.tcp import free_ports
 from tests.project import commit
 from tests.setup.conftest import copy_checkout
@@ -103,6 +104,9 @@ def test_what_is_no_name_of_a_stack_is_refused(checkout: Checkout, name: str, ta
     assert sorted(checkout.path.rglob("*")) == before
 
 
+@pytest.mark.skipif(
+    not processes.all_are_seen(), reason="in a container no owner of a lock is certainly gone"
+)
 def test_the_lock_of_a_killed_run_is_told_with_the_next_step(checkout: Checkout) -> None:
     checkout.run("make", "env")
     file = checkout.path / ".state/backend/.pulumi/locks/organization/flakeship/dev/1.json"

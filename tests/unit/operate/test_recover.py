@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,15 @@ from flakeship.state import locks
 from flakeship.state import stack as state
 from flakeship.state.locks import Lock, LockedError
 from flakeship.state.stack import Stack
+from flakeship.system import processes
 from flakeship.system.process import Result
 from flakeship.targets.base import SweepResult
 
-GONE = Lock(os.getpid(), "me", socket.gethostname(), datetime(2020, 1, 1, tzinfo=UTC))
-LIVING = Lock(os.getpid(), "me", socket.gethostname(), datetime.now(UTC))
-ELSEWHERE = Lock(12, "me", "two", datetime.now(UTC))
+HERE = socket.gethostname()
+GONE = Lock(os.getpid(), "me", HERE, datetime(2020, 1, 1, tzinfo=UTC), Path("gone.json"))
+LIVING = Lock(os.getpid(), "me", HERE, datetime.now(UTC), Path("living.json"))
+ELSEWHERE = Lock(12, "me", "two", datetime.now(UTC), Path("elsewhere.json"))
+NAMELESS = Lock(file=Path("nameless.json"))
 OPERATION = {"resource": {"urn": "urn:pulumi:dev::p::t::machine-web-1"}, "type": "creating"}
 STACK = Stack("dev", {"resources": [{"urn": "u::dev"}], "pending_operations": [OPERATION]})
 CANCEL = "pulumi cancel --yes --stack dev"
@@ -29,6 +34,12 @@ LOCKED = (
     "error: the stack is currently locked by 1 lock(s).\n"
     "  s3://x/1.json: created by me@two (pid 12) at 2026-11-27T21:16:18Z"
 )
+
+
+@pytest.fixture(autouse=True)
+def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the tests run, all processes are seen."""
+    monkeypatch.setattr(processes, "INITIAL", str(Path("/proc/self/ns/pid").readlink()))
 
 
 @pytest.fixture
@@ -56,14 +67,21 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def lock(monkeypatch: pytest.MonkeyPatch, *held: Lock) -> None:
-    monkeypatch.setattr(locks, "held", lambda *_: [*held])
+    """A stack has these locks, as long as their files exist."""
+    for each in held:
+        assert each.file
+        each.file.touch()
+    monkeypatch.setattr(
+        locks, "held", lambda *_: [each for each in held if each.file and each.file.exists()]
+    )
 
 
 def test_the_lock_of_a_killed_run(acts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     lock(monkeypatch, GONE)
     done = recover.recover(STACK)
     # what still acts is ended while nobody else can start
-    assert acts == ["end dev", CANCEL, "sweep"]
+    assert acts == ["end dev", "sweep"]
+    assert locks.held("dev", {}, Path()) == []
     assert done.locks == [str(GONE)]
     assert done.pending == ["machine-web-1 (creating)"]
     assert done.swept == SweepResult(["process 7 (x)", "machine-1"], ["left"])
@@ -91,7 +109,7 @@ def test_a_run_that_lives_is_never_touched(
     assert acts == []
 
 
-@pytest.mark.parametrize("held", [[ELSEWHERE], [GONE, ELSEWHERE], [Lock()]])
+@pytest.mark.parametrize("held", [[ELSEWHERE], [GONE, ELSEWHERE], [NAMELESS]])
 def test_an_owner_that_cannot_be_seen_needs_a_decision(
     held: list[Lock], acts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +119,34 @@ def test_an_owner_that_cannot_be_seen_needs_a_decision(
     assert "--break-lock" in refused.value.remedy
     assert acts == []
     assert recover.recover(STACK, break_lock=True).locks == [str(each) for each in held]
-    assert acts == ["end dev", CANCEL, "sweep"]
+    assert acts == ["end dev", "sweep"]
+    assert locks.held("dev", {}, Path()) == []
+
+
+@pytest.mark.parametrize("break_lock", [False, True])
+@pytest.mark.parametrize("left", [[], [GONE]])  # others may have removed it
+@pytest.mark.parametrize(
+    "begun", [LIVING, replace(ELSEWHERE, file=Path("new")), replace(GONE, file=Path("new"))]
+)
+def test_a_run_that_begins_meanwhile_keeps_its_lock(
+    begun: Lock,
+    left: list[Lock],
+    break_lock: bool,
+    acts: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def end(_: str) -> list[str]:
+        lock(monkeypatch, *left, begun)
+        return []
+
+    lock(monkeypatch, GONE)
+    monkeypatch.setattr(plugins, "end_orphaned", end)
+    with pytest.raises(LockedError) as refused:
+        recover.recover(STACK, break_lock=break_lock)
+    assert begun in refused.value.locks
+    assert begun.file
+    assert begun.file.exists()
+    assert acts == []
 
 
 @pytest.mark.parametrize(
@@ -126,6 +171,21 @@ def test_a_lock_in_another_backend_is_told_by_pulumi(
     (removed,) = recover.recover(STACK, break_lock=True).locks
     assert broken in removed
     assert acts == ["end dev", CANCEL, "sweep"]
+
+
+def test_another_lock_in_another_backend_stays(
+    acts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: list[str]) -> None:
+        raise CommandError("failed", 255, messages.pop(0))
+
+    messages = [LOCKED, LOCKED.replace("pid 12", "pid 13")]
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://x")
+    monkeypatch.setattr(state, "run", refuse)
+    with pytest.raises(LockedError) as refused:
+        recover.recover(STACK, break_lock=True)
+    assert [each.pid for each in refused.value.locks] == [13]
+    assert acts == ["end dev"]
 
 
 def test_another_backend_without_a_lock(acts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

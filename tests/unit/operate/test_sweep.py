@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.operate import actions
+from flakeship.state.resources import IMAGE
 from flakeship.state.stack import Stack
 from flakeship.system import temporary
 from tests.unit.operate.test_verify import header
@@ -15,6 +16,7 @@ from tests.unit.operate.test_verify import header
 def test_abandoned_temporary_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     stack = Stack("dev", {"resources": [header("local")]})
+    monkeypatch.setattr(actions, "selected", lambda: stack)
     with temporary.directory() as used:
         left = used.with_name("left")
         (left / "control").mkdir(parents=True)
@@ -22,3 +24,16 @@ def test_abandoned_temporary_directories(tmp_path: Path, monkeypatch: pytest.Mon
         assert used.is_dir()
         assert not left.exists()
         assert actions.sweep(stack).removed == []
+
+
+def test_a_run_that_ended_meanwhile_keeps_its_gc_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = Stack("dev", {"resources": [header("local")]})
+    image = {"urn": f"urn:pulumi:dev::p::t::{IMAGE.name('one')}", "type": "command:local:Command"}
+    now = Stack("dev", {"resources": [header("local"), image]})
+    monkeypatch.setattr(actions, "selected", lambda: now)
+    roots = Path(".state/dev/roots")
+    roots.mkdir(parents=True)
+    (roots / "one").symlink_to("/nix/store/one")
+    (roots / "two").symlink_to("/nix/store/two")
+    assert actions.sweep(exported).removed == ["GC root two"]
+    assert [each.name for each in roots.iterdir()] == ["one"]

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from flakeship.system import processes
 HERE = socket.gethostname()
 NOW = datetime.now(UTC)
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
+FILE = Path("1.json")
 MESSAGE = """\
 error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or \
 delete the lock file with `pulumi cancel`.
@@ -45,6 +47,12 @@ def held(url: str, stack: str = "dev") -> list[Lock] | None:
     return locks.held(stack, {"PULUMI_BACKEND_URL": url}, Path.cwd())
 
 
+@pytest.fixture(autouse=True)
+def no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the tests run, all processes are seen."""
+    monkeypatch.setattr(processes, "INITIAL", str(Path("/proc/self/ns/pid").readlink()))
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     (tmp_path / "Pulumi.yaml").write_text('name: "servers"\n')
@@ -53,10 +61,11 @@ def url(tmp_path: Path) -> str:
 
 def test_the_locks_of_one_stack(url: str) -> None:
     assert held(url) == []
-    write("1.json", written())
+    file = write("1.json", written())
     write("1.json.attrs", "{}")
     write("2.json", written(), "prod")
-    expected = [Lock(12, "me", "one", datetime(2026, 11, 27, 20, 16, 18, 240367, UTC))]
+    since = datetime(2026, 11, 27, 20, 16, 18, 240367, UTC)
+    expected = [Lock(12, "me", "one", since, file.absolute())]
     assert held(url) == held(f"{url}?no_tmp_dir=true", "organization/servers/dev") == expected
     assert held(url, "test") == []
 
@@ -70,8 +79,8 @@ def test_the_locks_of_one_stack(url: str) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_lock_of_somebody(url: str, content: str) -> None:
-    write("1.json", content)
-    assert held(url) == [Lock()]
+    file = write("1.json", content)
+    assert held(url) == [Lock(file=file.absolute())]
     assert Lock().owner is Owner.UNKNOWN
 
 
@@ -97,13 +106,13 @@ def test_the_locks_that_pulumi_names() -> None:
 
 
 def test_an_owner_that_lives() -> None:
-    assert Lock(os.getpid(), "me", HERE, NOW).owner is Owner.RUNNING
+    assert Lock(os.getpid(), "me", HERE, NOW, FILE).owner is Owner.RUNNING
     assert Lock(os.getpid(), "me", "elsewhere", NOW).owner is Owner.UNKNOWN
 
 
 def test_an_owner_that_is_gone() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as child:
-        lock = Lock(child.pid, "me", HERE, datetime.now(UTC))
+        lock = Lock(child.pid, "me", HERE, datetime.now(UTC), FILE)
         seen = [lock.owner]
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -111,20 +120,60 @@ def test_an_owner_that_is_gone() -> None:
     assert [*seen, lock.owner] == [Owner.RUNNING, Owner.GONE, Owner.GONE]
 
 
+@pytest.fixture
+def gone() -> Lock:
+    """The lock of a process that has ended."""
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    lock = Lock(ended.pid, "me", HERE, NOW, FILE)
+    assert lock.owner is Owner.GONE
+    return lock
+
+
+def test_a_lock_that_pulumi_tells_of_may_be_of_a_host_of_the_same_name(gone: Lock) -> None:
+    (told,) = locks.told(f"  s3://x/1.json: created by me@{HERE} (pid {gone.pid}) at {OLD:%FT%TZ}")
+    assert told.pid == gone.pid
+    assert told.owner is Owner.UNKNOWN
+
+
+def test_in_a_container_nobody_is_certainly_gone(
+    gone: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "INITIAL", "pid:[1]")
+    assert gone.owner is Owner.UNKNOWN
+    assert Lock(os.getpid(), "me", HERE, OLD, FILE).owner is Owner.UNKNOWN
+    assert Lock(os.getpid(), "me", HERE, NOW, FILE).owner is Owner.RUNNING
+
+
+def test_a_pulumi_in_a_container_may_be_the_owner(
+    gone: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = processes.find(os.getpid())
+    assert own
+    inner = replace(own, name="pulumi", inner_pid=gone.pid)
+    for seen, owner in (
+        (inner, Owner.UNKNOWN),
+        (replace(inner, inner_pid=own.pid), Owner.GONE),
+        (replace(inner, name="sleep"), Owner.GONE),
+    ):
+        monkeypatch.setattr(processes, "running", lambda seen=seen: [seen])
+        assert gone.owner is owner
+
+
 def test_a_process_id_that_another_program_has_by_now(tmp_path: Path) -> None:
-    assert Lock(os.getpid(), "me", HERE, OLD).owner is Owner.GONE
+    assert Lock(os.getpid(), "me", HERE, OLD, FILE).owner is Owner.GONE
     # where it is a Pulumi again, the clock may have been set, so nothing is certain
     shutil.copy("/bin/sleep", tmp_path / "pulumi")
     with subprocess.Popen([tmp_path / "pulumi", "60"]) as child:
         named = Path(f"/proc/{child.pid}/comm")  # a moment after the start
         processes.wait_until(lambda: named.read_text() == "pulumi\n", 20)
-        assert Lock(child.pid, "me", HERE, OLD).owner is Owner.RUNNING
+        assert Lock(child.pid, "me", HERE, OLD, FILE).owner is Owner.RUNNING
         child.kill()
 
 
 def test_the_refusal_says_what_to_do() -> None:
-    living, other = Lock(os.getpid(), "me", HERE, NOW), Lock(12, "m\x1b[2Je", "two", NOW)
-    gone = Lock(os.getpid(), "me", HERE, OLD)
+    living, other = Lock(os.getpid(), "me", HERE, NOW, FILE), Lock(12, "m\x1b[2Je", "two", NOW)
+    gone = Lock(os.getpid(), "me", HERE, OLD, FILE)
 
     error = locks.refusal("dev", [gone, living])
     assert (error.code, error.key) == ("stack-locked", "stack dev")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.state import stack as module
+from flakeship.state.locks import LockedError
 from flakeship.state.outputs import header
 from flakeship.state.resources import Kind
 from flakeship.state.stack import Stack
@@ -94,6 +96,22 @@ def test_a_state_without_such_is_taken_as_it_is() -> None:
     assert module.without_pending(stack(MACHINE)) == stack(MACHINE)
 
 
+def test_a_run_under_way_may_have_nothing_pending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: servers\n")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+    for name, refused in (("prod", False), ("dev", True)):
+        lock = tmp_path / ".pulumi/locks/organization/servers" / name / "1.json"
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+        if refused:
+            with pytest.raises(LockedError):
+                module.without_pending(stack(MACHINE))
+        else:
+            assert module.without_pending(stack(MACHINE)) == stack(MACHINE)
+
+
 def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_: list[str], **__: object) -> Result:
         raise CommandError("failed", 255, "error: the stack is currently locked by 1 lock(s)")
@@ -105,9 +123,17 @@ def test_a_run_under_way_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None
     assert "locked by 1 lock" in str(caught.value)
 
 
-def test_another_failure_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "error: incorrect passphrase",
+        "error: failed to lock stack: write 1.json: no space left on device",
+        "error: [409] Conflict: the stack has another version",
+    ],
+)
+def test_another_failure_is_no_lock(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_: list[str], **__: object) -> Result:
-        raise CommandError("failed", 255, "error: incorrect passphrase")
+        raise CommandError("failed", 255, message)
 
     monkeypatch.setattr(module, "run", run)
     with pytest.raises(CommandError):

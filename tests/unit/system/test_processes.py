@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,33 @@ def test_what_is_told_of_a_process(tmp_path: Path) -> None:
         assert not found.lives()
     assert not [*found.words, *found.environment]
     assert found.directory is None
+
+
+def test_a_process_of_a_container_has_another_id_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "77").mkdir()
+    own = Path("/proc/self/status").read_text()
+    seen = re.sub(r"(?m)^(Tgid|NSpid):.*", lambda found: f"{found[1]}:\t77", own)
+    (tmp_path / "77/status").write_text(seen.replace("NSpid:\t77", "NSpid:\t77\t12"))
+    (tmp_path / "77/stat").write_text(Path("/proc/self/stat").read_text())
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    assert [(each.pid, each.inner_pid) for each in processes.running()] == [(77, 12)]
+    (tmp_path / "77/status").write_text(re.sub(r"(?m)^NSpid:.*\n", "", seen))
+    assert [(each.pid, each.inner_pid) for each in processes.running()] == [(77, 77)]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "all_"), [(processes.INITIAL, True), ("pid:[4026532179]", False), ("", False)]
+)
+def test_a_container_has_only_its_own_processes(
+    namespace: str, all_: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    if namespace:
+        (tmp_path / "self/ns").mkdir(parents=True)
+        (tmp_path / "self/ns/pid").symlink_to(namespace)
+    assert processes.all_are_seen() is all_
 
 
 def test_a_thread_is_no_process() -> None:
@@ -93,7 +122,7 @@ def test_another_process_of_the_same_id_is_spared() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as child:
         found = processes.find(child.pid)
         assert found
-        former = processes.Process(found.pid, found.parent, found.user, found.name, found.ticks - 1)
+        former = replace(found, ticks=found.ticks - 1)
         processes.end([former], 0.1)
         assert child.poll() is None
         child.kill()
