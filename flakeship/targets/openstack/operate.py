@@ -17,7 +17,7 @@ from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.system.tcp import bracketed
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT
 from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
@@ -108,7 +108,7 @@ class OpenStackOperator(NoSnapshots):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
             request = resource.request(VerifyServerRequest)
-            if request.bastion and request.bastion.configured:
+            if isinstance(request.bastion, OwnBastion):
                 request = replace(request, bastion=self._own_bastion() or request.bastion)
             evidence = verify_server.verify_existing(
                 replace(request, verify=hurried(request.verify)),
@@ -120,13 +120,13 @@ class OpenStackOperator(NoSnapshots):
 
         return repeated(self.stack, name, repeat)
 
-    def _own_bastion(self) -> Bastion | None:
+    def _own_bastion(self) -> OwnBastion | None:
         """The user's own bastion, which may be another one since a standby machine was verified."""
         verifications = self.stack.of(VERIFICATION)
         found = (verifications[name] for name in self._active if name in verifications)
         requests = (resource.request(VerifyServerRequest) for resource in found)
         bastions = (request.bastion for request in requests)
-        return next((each for each in bastions if each and each.configured), None)
+        return next((each for each in bastions if isinstance(each, OwnBastion)), None)
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """Where it is and on which flavor."""

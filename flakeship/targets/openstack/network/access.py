@@ -16,7 +16,7 @@ from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import own_bastion
 from flakeship.targets.openstack.network.port import Port, floating, temporary_address
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, OwnBastion, VerifyServerRequest
 from flakeship.verify.request import Route
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class NovaAccess:
                 yield Route(request.stable, ports, subnet, serving=True)
             elif request.access == "direct":
                 yield Route(self.port.ipv4, ports, subnet)
-            elif request.access == "bastion" and bastion and bastion.configured:
+            elif request.access == "bastion" and isinstance(bastion, OwnBastion):
                 yield self._through_own_bastion(opened, bastion)
             elif request.access == "bastion" and (route := self._through_bastion(opened)):
                 yield route
@@ -97,7 +97,7 @@ class NovaAccess:
         log.info("%s: using %s as a bastion", machine, bastion.name)
         return route
 
-    def _through_own_bastion(self, opened: ExitStack, bastion: Bastion) -> Route:
+    def _through_own_bastion(self, opened: ExitStack, bastion: OwnBastion) -> Route:
         """Forwards through the bastion of the settings, which nothing replaces."""
         with own_bastion.named(bastion):
             login = opened.enter_context(self._login_on(bastion))

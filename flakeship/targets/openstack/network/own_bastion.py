@@ -9,7 +9,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.ssh.connection import FORBIDDEN, Connection, UnreachableError
 from flakeship.system import tcp
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.verify.request import Route
 
 SECONDS = 30.0  # for the login, which a person may have to confirm; the bastion is up
@@ -44,13 +44,13 @@ REMEDIES = {
 """The key of the setting and the remedy, by the code of the login's failure."""
 
 
-def place(bastion: Bastion) -> str:
+def place(bastion: OwnBastion) -> str:
     """Where it is, and who logs in."""
     return f"{bastion.user}@{tcp.bracketed(bastion.address)}:{bastion.port}"
 
 
 @contextmanager
-def named(bastion: Bastion) -> Iterator[None]:
+def named(bastion: OwnBastion) -> Iterator[None]:
     """Raise what fails of the login as a FlakeshipError (`bastion-…`) about the setting."""
     try:
         yield
@@ -66,7 +66,7 @@ def named(bastion: Bastion) -> Iterator[None]:
 
 
 @contextmanager
-def reaching(login: Connection, bastion: Bastion, route: Route, address: str) -> Iterator[None]:
+def reaching(login: Connection, bastion: OwnBastion, route: Route, address: str) -> Iterator[None]:
     """Tell a server that the bastion does not reach from one that does not answer.
 
     One that may not connect at all is refused at once. Raises FlakeshipError.

@@ -17,7 +17,7 @@ from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.access import NovaAccess
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
 from flakeship.verify.checks import inside, open_ports
@@ -118,7 +118,7 @@ def examine(
     if bastion := request.bastion:
         login = bastion.endpoint(request.verify.identity)
         neighbour = Neighbour(login, bastion.host_keys, at.ipv4)
-        if bastion.configured:  # the only way in, so it is let in
+        if isinstance(bastion, OwnBastion):  # the only way in, so it is let in
             restricted -= {SSH}
     scan = partial(open_ports.check, neighbour, restricted)
     own = [

@@ -14,7 +14,7 @@ from flakeship.ssh import connection, stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.system import tcp
 from flakeship.targets.openstack.network import access, own_bastion, port
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import description, words
 from flakeship.verify.request import Route, login_lines
 from tests.targets.openstack.unit.fake_cloud import Cloud
@@ -24,7 +24,7 @@ from tests.unit.verify.machines import ED25519
 TEMPORARY = OWNER.for_verification()
 MINE = description(TEMPORARY)
 SAME = {22: 22, 80: 80}
-OWN = Bastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, configured=True)
+OWN = OwnBastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, "")
 THROUGH = replace(REQUEST, access="bastion", bastion=OWN)
 
 

@@ -17,7 +17,7 @@ from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import operate
 from flakeship.targets.openstack.operate import OpenStackOperator
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import verify_server
 from tests.targets.openstack.unit.samples import BASTION as SAMPLE
 from tests.targets.openstack.unit.samples import REQUEST
@@ -139,9 +139,7 @@ def test_a_machine_that_is_not_there_or_has_no_way_to_it(
     assert refusal(servers, name, port("web-1"), verification("web-1")).code == "server-unknown"
 
 
-GATE = Bastion(
-    "bastion", "bastion.example.com", "alice", [ED25519], 2222, "/50% k", configured=True
-)
+GATE = OwnBastion("bastion", "bastion.example.com", "alice", [ED25519], 2222, "/50% k")
 OWN_GATE = SshOptions(GATE.endpoint(""), [ED25519])
 BEHIND = replace(DB, proxy=OWN_GATE.proxy_to("10.20.0.5", 22)).command_line()
 OWN: dict[str, Any] = {"db": server("db", BEHIND, "10.20.0.5", None)}

@@ -17,7 +17,7 @@ from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.process import Result, run
 from flakeship.targets.openstack.network import own_bastion
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.verify import port_scan
 from flakeship.verify.request import Route
 from tests.sshd import USER, Sshd, key, missing, running
@@ -51,12 +51,12 @@ def gate(mine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield found
 
 
-def bastion(gate: Sshd, folder: Path) -> Bastion:
+def bastion(gate: Sshd, folder: Path) -> OwnBastion:
     identity = str(folder / "mine")
-    return Bastion("bastion", gate.address, USER, [gate.key], gate.port, identity, configured=True)
+    return OwnBastion("bastion", gate.address, USER, [gate.key], gate.port, identity)
 
 
-def by_hand(through: Bastion, server: Sshd, folder: Path, *, pinned: str = "") -> Result:
+def by_hand(through: OwnBastion, server: Sshd, folder: Path, *, pinned: str = "") -> Result:
     """The login that a state keeps, run once it is known for one of ours."""
     identity = str(folder / "mine")
     way = SshOptions(through.endpoint(identity), through.host_keys)
@@ -109,7 +109,7 @@ def test_an_ipv6_address(mine: str, server: Sshd, folder: Path, tmp_path: Path) 
     assert done.stdout.startswith("in 127.0.0.1 "), done.stderr
 
 
-def verified(through: Bastion, server: Sshd, folder: Path, *, address: str = "") -> str:
+def verified(through: OwnBastion, server: Sshd, folder: Path, *, address: str = "") -> str:
     """What a verification does: a login on the bastion, a forward, and a login over that."""
     address = address or server.address
     with ExitStack() as opened:
@@ -125,7 +125,9 @@ def verified(through: Bastion, server: Sshd, folder: Path, *, address: str = "")
         return shell.run("echo in").stdout
 
 
-def refused(through: Bastion, server: Sshd, folder: Path, *, address: str = "") -> FlakeshipError:
+def refused(
+    through: OwnBastion, server: Sshd, folder: Path, *, address: str = ""
+) -> FlakeshipError:
     with pytest.raises(FlakeshipError) as raised:
         verified(through, server, folder, address=address)
     return raised.value
@@ -201,7 +203,7 @@ def test_a_scan_from_a_bastion_that_may_not_ask_is_blind(
         assert scanned(through, {server.port}) == {server.port}
 
 
-def scanned(through: Bastion, asked: set[int]) -> set[int]:
+def scanned(through: OwnBastion, asked: set[int]) -> set[int]:
     """The open ones of these ports, as the bastion sees them."""
     endpoint = through.endpoint("")
     with ExitStack() as opened:
