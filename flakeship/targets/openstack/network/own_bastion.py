@@ -83,15 +83,16 @@ def reaching(login: Connection, bastion: OwnBastion, route: Route, address: str)
     try:
         yield
     except UnreachableError as error:
-        said = (login.forward_faults or ["no answer"])[-1]
-        if said.endswith("Connection refused"):
-            raise  # by the server itself, which is reached
+        said = (login.forward_faults or [""])[-1]
+        if not said or said.endswith("Connection refused"):
+            raise  # the bastion has connected, or the server itself has refused
+        first = error.remedy or "see on the console whether the server has come up"
         raise FlakeshipError(
             f"the bastion {place(bastion)} does not reach {address}:{SSH}: {said}",
             code="bastion-without-route",
-            key=KEY,
-            remedy="see on the console whether the server has come up; the bastion needs a route "
-            f"to its network, and allowFrom of port {SSH} must include the bastion's address",
+            key=error.key,
+            remedy=f"{first}; the bastion needs a route to its network, and allowFrom of port "
+            f"{SSH} must include the bastion's address",
             details=error.details,
         ) from error
     except FlakeshipError as error:

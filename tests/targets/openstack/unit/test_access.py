@@ -263,23 +263,30 @@ def failing(memory: Cloud, error: FlakeshipError) -> FlakeshipError:
     return raised.value
 
 
+ROUTELESS, REFUSED = "connect failed: No route to host", "connect failed: Connection refused"
+
+
 @pytest.mark.parametrize(
     ("faults", "code", "said"),
     [
-        (["connect failed: No route to host"], "bastion-without-route", "No route to host"),
-        ([], "bastion-without-route", "no answer"),
-        (["x", "connect failed: Connection refused"], "ssh-unreachable", "silence"),
+        ([ROUTELESS], "bastion-without-route", "No route to host"),
+        ([REFUSED, ROUTELESS], "bastion-without-route", "No route to host"),
+        ([], "ssh-unreachable", "silence"),
+        ([ROUTELESS, REFUSED], "ssh-unreachable", "silence"),
     ],
 )
 def test_a_server_that_does_not_answer_the_bastion(
     memory: Cloud, bastion: type[Login], faults: list[str], code: str, said: str
 ) -> None:
     bastion.faults = faults
-    error = failing(memory, connection.UnreachableError("silence", details=["  | console"]))
+    told = {"key": "web-1", "remedy": "look at its network", "details": ["  | console"]}
+    error = failing(memory, connection.UnreachableError("silence", **told))
     assert error.code == code
     assert said in error.what
-    assert (error.key == "flakeship:openstack.bastion") == (code == "bastion-without-route")
-    assert error.details == ("  | console",)
+    assert (error.key, error.details) == ("web-1", ("  | console",))
+    assert error.remedy.startswith("look at its network")
+    through = code == "bastion-without-route"
+    assert ("alice@[2001:db8::7]:2222" in error.what, "bastion" in error.remedy) == (through,) * 2
 
 
 def test_a_bastion_that_may_not_forward_is_told_at_once(

@@ -182,7 +182,7 @@ def test_a_bastion_that_forwards_nothing(
 
 def test_a_server_that_the_bastion_does_not_reach(gate: Sshd, server: Sshd, folder: Path) -> None:
     error = refused(bastion(gate, folder), server, folder, address="255.255.255.255")
-    assert (error.code, error.key) == ("bastion-without-route", "flakeship:openstack.bastion")
+    assert (error.code, error.key) == ("bastion-without-route", "web-1")
     assert "does not reach 255.255.255.255:22: connect failed: " in error.what
 
 
