@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -70,7 +70,13 @@ class VisibilityRequest:
 
 @dataclass(frozen=True)
 class Bastion:
-    """An active server of the stack, which those without a public address are reached through."""
+    """An active server of the stack, which those without a public address are reached through.
+
+    `seconds` are for a login on it, and `up` is as in Connection.connect.
+    """
+
+    seconds: ClassVar[float] = 10.0
+    up: ClassVar[bool] = False
 
     name: str
     address: str
@@ -91,8 +97,12 @@ class OwnBastion(Bastion):
     """A machine of the user's that the settings name: nothing takes its place if it is unusable.
 
     It has a port and an identity of its own, empty: the user's agent. These are not fields of a
-    Bastion: a request with another text is a verification that runs again.
+    Bastion: a request with another text is a verification that runs again. A person may have to
+    confirm each login.
     """
+
+    seconds: ClassVar[float] = 30.0
+    up: ClassVar[bool] = True
 
     port: int
     identity: str

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SECONDS = 10.0  # for the login on the bastion, which is up
-
 UNUSABLE = "%s: cannot use %s as a bastion: %s"
 
 
@@ -85,7 +83,7 @@ class NovaAccess:
             return None
         login = opened.enter_context(self._login_on(bastion))
         try:
-            login.connect(SECONDS)
+            login.connect(bastion.seconds, up=bastion.up)
             route = self._forwarded(login, bastion)
         except (
             connection.UnreachableError,
@@ -101,7 +99,7 @@ class NovaAccess:
         """Forwards through the bastion of the settings, which nothing replaces."""
         with own_bastion.named(bastion):
             login = opened.enter_context(self._login_on(bastion))
-            login.connect(own_bastion.SECONDS, up=True)
+            login.connect(bastion.seconds, up=bastion.up)
             route = self._forwarded(login, bastion)
         log.info("%s: using the bastion %s", self.request.machine, own_bastion.place(bastion))
         reached = own_bastion.reaching(login, bastion, route, self.port.ipv4)

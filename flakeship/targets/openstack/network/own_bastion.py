@@ -12,7 +12,6 @@ from flakeship.system import tcp
 from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.verify.request import Route
 
-SECONDS = 30.0  # for the login, which a person may have to confirm; the bastion is up
 KNOCK = 2.0  # seconds for a bastion that may not connect to say so
 KEY = "flakeship:openstack.bastion"
 ALLOW = "Its sshd_config needs AllowTcpForwarding, and PermitOpen for all ports of the servers"

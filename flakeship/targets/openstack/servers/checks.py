@@ -16,7 +16,7 @@ from flakeship.ssh import connection
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.targets.openstack.api import errors, rest
-from flakeship.targets.openstack.network import access, port
+from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import nova
@@ -149,7 +149,7 @@ def _from_bastion(
     try:
         login = bastion.endpoint(request.verify.identity)
         with connection.Connection(login, bastion.host_keys) as through:
-            through.connect(access.SECONDS)
+            through.connect(bastion.seconds, up=bastion.up)
             forwards = {number: through.forward(address, number) for number in probed}
             seen = replace(route, address=tcp.LOOPBACK, ports=forwards)
             return f"{address}: {_answers(seen, probed)}; seen from {bastion.name}"

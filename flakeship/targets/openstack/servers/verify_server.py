@@ -21,7 +21,7 @@ from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
 from flakeship.verify.checks import inside, open_ports
-from flakeship.verify.checks.open_ports import Neighbour
+from flakeship.verify.port_scan import Neighbour
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
@@ -117,7 +117,9 @@ def examine(
     neighbour, restricted = None, {*request.restricted}
     if bastion := request.bastion:
         login = bastion.endpoint(request.verify.identity)
-        neighbour = Neighbour(login, bastion.host_keys, at.ipv4)
+        neighbour = Neighbour(
+            login, bastion.host_keys, at.ipv4, seconds=bastion.seconds, up=bastion.up
+        )
         if isinstance(bastion, OwnBastion):  # the only way in, so it is let in
             restricted -= {SSH}
     scan = partial(open_ports.check, neighbour, restricted)

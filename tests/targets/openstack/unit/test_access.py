@@ -13,7 +13,7 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection, stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.system import tcp
-from flakeship.targets.openstack.network import access, own_bastion, port
+from flakeship.targets.openstack.network import access, port
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import description, words
 from flakeship.verify.request import Route, login_lines
@@ -36,7 +36,7 @@ class Login(connection.Connection):
     answers: list[list[str]] | None = None  # instead of `faults`, one after the other
 
     def connect(self, seconds: float, *, up: bool = False) -> None:
-        assert seconds == (own_bastion.SECONDS if up else access.SECONDS)
+        assert (seconds, up) == ((30, True) if self.endpoint.name == OWN.name else (10, False))
         if self.refusal:
             raise self.refusal
 
@@ -279,8 +279,10 @@ def test_a_server_that_does_not_answer_the_bastion(
     memory: Cloud, bastion: type[Login], faults: list[str], code: str, said: str
 ) -> None:
     bastion.faults = faults
-    told = {"key": "web-1", "remedy": "look at its network", "details": ["  | console"]}
-    error = failing(memory, connection.UnreachableError("silence", **told))
+    told = connection.UnreachableError(
+        "silence", key="web-1", remedy="look at its network", details=["  | console"]
+    )
+    error = failing(memory, told)
     assert error.code == code
     assert said in error.what
     assert (error.key, error.details) == ("web-1", ("  | console",))

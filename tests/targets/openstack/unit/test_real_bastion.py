@@ -115,7 +115,7 @@ def verified(through: OwnBastion, server: Sshd, folder: Path, *, address: str = 
     with ExitStack() as opened:
         with own_bastion.named(through):
             login = opened.enter_context(Connection(through.endpoint(""), through.host_keys))
-            login.connect(own_bastion.SECONDS, up=True)
+            login.connect(through.seconds, up=through.up)
             port = login.forward(address, server.port)
         route = Route("127.0.0.1", {22: port}, "127.0.0.0/8", own=False)
         opened.enter_context(own_bastion.reaching(login, through, route, address))
@@ -205,9 +205,11 @@ def test_a_scan_from_a_bastion_that_may_not_ask_is_blind(
 
 def scanned(through: OwnBastion, asked: set[int]) -> set[int]:
     """The open ones of these ports, as the bastion sees them."""
-    endpoint = through.endpoint("")
+    peer = port_scan.Neighbour(
+        through.endpoint(""), through.host_keys, "127.0.0.1", through.seconds, through.up
+    )
     with ExitStack() as opened:
-        probers = port_scan.through(opened, endpoint, through.host_keys, "127.0.0.1")
+        probers = port_scan.through(opened, peer)
 
         async def ask() -> set[int]:
             tasks = {port: await probers[0](port) for port in asked}

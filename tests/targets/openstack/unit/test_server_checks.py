@@ -7,19 +7,21 @@ import pytest
 
 from flakeship.model.ports import Port
 from flakeship.ssh import connection
+from flakeship.ssh.options import Endpoint
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import checks
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
 from tests.targets.openstack.unit.samples import BASTION, REQUEST, TOPLEVEL
+from tests.unit.verify.machines import ED25519, machine, subject
 from tests.unit.verify.machines import REQUEST as VERIFY
-from tests.unit.verify.machines import machine, subject
 
 ROUTE = Route("203.0.113.5", {22: 22, 80: 80}, "10.0.2.0/24")
 SIX = "fd66::15"
+GATE = OwnBastion("bastion", "2001:db8::7", "alice", [ED25519], 22, "")
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,16 @@ def knocked(monkeypatch: pytest.MonkeyPatch, error: OSError | None) -> None:
 
 
 class Peer:
-    def __init__(self, *_: object) -> None: ...
+    def __init__(self, endpoint: Endpoint, _: object) -> None:
+        self.name = endpoint.name
 
     def __enter__(self) -> "Peer":
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
-    def connect(self, _seconds: float) -> None: ...
+    def connect(self, seconds: float, *, up: bool) -> None:
+        assert (seconds, up) == ((30, True) if self.name == "bastion" else (10, False))
 
     def forward(self, _address: str, number: int) -> int:
         return number + 1000
@@ -125,6 +129,8 @@ def test_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sixth(six).endswith("not probed: the workstation has no route to it (No route to host)")
     with_peer = replace(six, request=replace(REQUEST, bastion=BASTION))
     assert sixth(with_peer) == f"{SIX}: tcp 22, 80 answer; seen from web-old"
+    with_own = replace(six, request=replace(REQUEST, bastion=GATE))
+    assert sixth(with_own) == f"{SIX}: tcp 22, 80 answer; seen from bastion"
 
 
 @pytest.mark.parametrize(
