@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import connection, host_keys, stored_login
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, SshOptions
+from flakeship.system import tcp
 from flakeship.system.process import Result, run
 from flakeship.targets.openstack.network import own_bastion
 from flakeship.targets.openstack.requests import OwnBastion
+from flakeship.targets.openstack.servers import checks
 from flakeship.verify import port_scan
 from flakeship.verify.request import Route
 from tests.sshd import USER, Sshd, key, missing, running
@@ -201,6 +203,30 @@ def test_a_scan_from_a_bastion_that_may_not_ask_is_blind(
         with pytest.raises(port_scan.BlindError, match="its SSH server forbids that"):
             scanned(through, {server.port, 9})
         assert scanned(through, {server.port}) == {server.port}
+
+
+def test_faults_of_ipv6_are_told_as_the_check_reads_them(
+    gate: Sshd, mine: str, folder: Path, tmp_path: Path
+) -> None:
+    """These are words of sshd and of the C library."""
+
+    def faults(gate: Sshd, address: str) -> list[str]:
+        through = bastion(gate, folder)
+        with Connection(through.endpoint(""), through.host_keys) as login:
+            login.connect(through.seconds, up=through.up)
+            number = login.forward(address, 22)
+            with suppress(OSError):
+                tcp.exchange("127.0.0.1", number, seconds=5, enough=tcp.a_line)
+            return login.forward_faults
+
+    (unrouted,) = faults(gate, "ff0e::15")  # multicast: ENETUNREACH on every machine
+    assert unrouted.endswith(checks.UNROUTED)
+    with running(tmp_path / "four", mine, "AddressFamily inet") as four:
+        (unrouted,) = faults(four, "2001:db8::15")
+    assert unrouted.endswith(checks.UNROUTED)
+    with running(tmp_path / "limited", mine, "PermitOpen 127.0.0.1:22") as limited:
+        (forbidden,) = faults(limited, "2001:db8::15")
+    assert forbidden.startswith(connection.FORBIDDEN)
 
 
 def scanned(through: OwnBastion, asked: set[int]) -> set[int]:

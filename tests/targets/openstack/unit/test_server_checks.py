@@ -1,5 +1,6 @@
 """The checks of a server of Nova's: each fails once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import checks
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
@@ -106,6 +107,8 @@ def knocked(monkeypatch: pytest.MonkeyPatch, error: OSError | None) -> None:
 
 
 class Peer:
+    forward_faults: Sequence[str] = ()
+
     def __init__(self, endpoint: Endpoint, _: object) -> None:
         self.name = endpoint.name
 
@@ -166,6 +169,51 @@ def test_a_port_that_does_not_answer_over_ipv6(six: Case, monkeypatch: pytest.Mo
     monkeypatch.setattr(outside, "answers_on", fail)
     with pytest.raises(Failed, match="no http within 10 s"):
         sixth(six)
+
+
+FORBIDDEN = "administratively prohibited: open failed"
+
+
+@pytest.mark.parametrize(
+    ("silent", "faults", "fails"),
+    [
+        (22, ["x", "connect failed: Network is unreachable"], False),
+        (22, ["connect failed: No route to host"], False),
+        (22, ["connect failed: open failed"], False),
+        (22, [FORBIDDEN], False),
+        (80, [FORBIDDEN], False),
+        (22, ["connect failed: No route to host", "connect failed: Connection refused"], True),
+        (22, [], True),
+        (80, ["connect failed: No route to host"], True),
+        (80, ["connect failed: Connection refused"], True),
+    ],
+)
+@pytest.mark.parametrize("bastion", [GATE, BASTION])
+def test_a_bastion_without_a_way_to_ipv6_is_no_fault_of_the_server(
+    six: Case,
+    monkeypatch: pytest.MonkeyPatch,
+    silent: int,
+    faults: list[str],
+    bastion: Bastion,
+    *,
+    fails: bool,
+) -> None:
+    def answer(_: Route, each: Port, __: float) -> str:
+        if each.port == silent:
+            raise Failed("closed the connection")
+        return "answers"
+
+    monkeypatch.setattr(connection, "Connection", Peer)
+    monkeypatch.setattr(Peer, "forward_faults", faults)
+    monkeypatch.setattr(outside, "answers_on", answer)
+    knocked(monkeypatch, OSError("Network is unreachable"))
+    case = replace(six, request=replace(REQUEST, bastion=bastion))
+    if fails:
+        with pytest.raises(Failed, match="closed the connection"):
+            sixth(case)
+    else:
+        said = f"not probed: the bastion {bastion.name} has no route to it ({faults[-1]})"
+        assert sixth(case) == f"{SIX} is set; {said}"
 
 
 def test_an_ipv6_address_that_is_not_set(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
