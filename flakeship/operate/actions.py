@@ -32,7 +32,7 @@ def operator(stack: Stack) -> Operator:
 def login(stack: Stack, name: str = "") -> Sequence[str]:
     """The argv that logs in to a server or a machine, by its id; without a name to the only one."""
     servers = stack.outputs.servers
-    if not servers:
+    if not (servers or name):
         raise nothing_verified(stack)
     if not name and len(servers) > 1:
         raise FlakeshipError(
@@ -45,7 +45,7 @@ def login(stack: Stack, name: str = "") -> Sequence[str]:
     name = name or next(iter(servers))
     argv = operator(stack).login(name)
     if argv is None:
-        raise unknown_server(stack, name)
+        raise unknown_server(stack, name) if servers else nothing_verified(stack)
     return argv
 
 

@@ -164,10 +164,10 @@ class Connection:
 
     @property
     def forward_faults(self) -> list[str]:
-        """Why the machine has not connected to what was forwarded, each reason once."""
+        """Why the machine has not connected to forwarded ports: each reason once, latest last."""
         failed = r"^channel \d+: open failed: (.+?)\s*$"
         found = re.findall(failed, log_file.text(self._log), re.MULTILINE)
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(reversed(found)))[::-1]
 
     def attempt(self, user: str) -> Login:
         """Try to log in as another user with the same identity, on a connection of its own."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from flakeship.model.ports import SSH
 from flakeship.ssh import connection
@@ -41,6 +42,24 @@ GRANTED = 90  # SOCKS 4 for: connected
 
 class BlindError(Failed):
     """Nothing proves that the ports were asked at all: the server is busy, or the prober cannot."""
+
+
+class ClosedError(Failed):
+    """A declared port is not open: to a prober that may ask it."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A machine that sees more of the server than the workstation does, such as the active one.
+
+    `seconds` are for a login on it; `up` is as in Connection.connect.
+    """
+
+    endpoint: Endpoint
+    host_keys: Sequence[str]
+    address: str  # of the server, for this machine
+    seconds: float = LOGIN
+    up: bool = False
 
 
 # Asks a port, or raises OSError. The task waits (maybe in vain) until it knows: is the port open?
@@ -86,26 +105,34 @@ def socks(server: int, address: str) -> Prober:
     return ask
 
 
-def through(opened: ExitStack, peer: Endpoint, keys: Sequence[str], address: str) -> list[Prober]:
+def through(opened: ExitStack, peer: Neighbour) -> list[Prober]:
     """Probers on a peer, by SOCKS over SSH. Raises FlakeshipError where the login fails.
 
     `opened` raises BlindError in the end where the peer may not connect: that is no closed port.
     """
-    logins = [opened.enter_context(connection.Connection(peer, keys)) for _ in range(LOGINS)]
+    logins = [
+        opened.enter_context(connection.Connection(peer.endpoint, peer.host_keys))
+        for _ in range(LOGINS)
+    ]
     with ThreadPoolExecutor(LOGINS) as pool:
-        list(pool.map(lambda login: login.connect(LOGIN), logins))
+        list(pool.map(lambda login: login.connect(peer.seconds, up=peer.up), logins))
     opened.enter_context(_allowed(logins))
-    return [socks(login.socks(), address) for login in logins]
+    return [socks(login.socks(), peer.address) for login in logins]
 
 
 @contextmanager
 def _allowed(logins: Sequence[connection.Connection]) -> Iterator[None]:
+    """Refuse what depends on ports that were not asked. One that was found open is open."""
+    closed: ClosedError | None = None
     try:
         yield
-    finally:
-        faults = {fault for login in logins for fault in login.forward_faults}
-        if any(fault.startswith(connection.FORBIDDEN) for fault in faults):
-            raise BlindError("it may not connect to all ports: its SSH server forbids that")
+    except ClosedError as error:
+        closed = error
+    faults = {fault for login in logins for fault in login.forward_faults}
+    if any(fault.startswith(connection.FORBIDDEN) for fault in faults):
+        raise BlindError("it may not connect to all ports: its SSH server forbids that")
+    if closed:
+        raise closed
 
 
 def scan(probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]) -> set[int]:

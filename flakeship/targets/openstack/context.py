@@ -16,7 +16,7 @@ from flakeship.targets.openstack.inventory import Inventory, Server
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.network import floating_ips, networks
 from flakeship.targets.openstack.outputs import deployed, server_details
-from flakeship.targets.openstack.requests import STARTS, Bastion
+from flakeship.targets.openstack.requests import STARTS, Bastion, OwnBastion
 from flakeship.targets.openstack.settings import CloudServer, CloudSettings
 
 
@@ -59,14 +59,13 @@ class PlanningContext:
     def bastion(self, server: CloudServer) -> Bastion | None:
         """The bastion of the settings; else the server's active machine, or that of another one."""
         if own := self.settings.options.bastion:
-            return Bastion(
+            return OwnBastion(
                 "bastion",
                 own.address,
                 own.user,
                 [own.host_key],
                 own.port,
                 self.inventory.bastion_identity,
-                configured=True,
             )
         if self.ephemeral:
             return None  # a server that does not stay is verified in the same way every time

@@ -11,7 +11,8 @@ from flakeship.targets.openstack.inventory import Flavor
 from flakeship.targets.openstack.network.networks import Rule, group_name, rules_of
 from flakeship.targets.openstack.requests import (
     Access,
-    Bastion,
+    AnyBastion,
+    OwnBastion,
     Placement,
     VerifyServerRequest,
 )
@@ -36,7 +37,7 @@ class Machine(PlannedMachine):
     pool: str
     access: Access
     placement: Placement = ""
-    bastion: Bastion | None = None
+    bastion: AnyBastion | None = None
     port_security: bool = True
 
     @property
@@ -73,7 +74,7 @@ class Machine(PlannedMachine):
         settings is, as every login goes through it.
         """
         machine = replace(self, flavor=deployed.flavor, port_security=deployed.port_security)
-        if any(each and each.configured for each in (self.bastion, deployed.bastion)):
+        if any(isinstance(each, OwnBastion) for each in (self.bastion, deployed.bastion)):
             return machine
         kept = replace(machine, bastion=deployed.bastion)
         return kept if kept.verification == deployed.verification else machine

@@ -17,7 +17,7 @@ from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.system.tcp import bracketed
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import PORT
 from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
@@ -64,7 +64,10 @@ class OpenStackOperator(NoSnapshots):
         return login.words
 
     def _bastion(self) -> Sequence[str]:
-        """The login on the user's own bastion, or on an active server; empty: there is neither."""
+        """The login on the user's own bastion, or on an active server; empty: there is neither.
+
+        An active server's login goes through the user's own where it has no public address.
+        """
         active: Sequence[str] = []
         for name, server in self.stack.outputs.servers.items():
             login = stored_login.read(server.ssh, f"server {name}")
@@ -77,21 +80,27 @@ class OpenStackOperator(NoSnapshots):
     def _machine(self, machine: str) -> Sequence[str] | None:
         """A standby machine, or one that is not cut over to yet.
 
+        It is reached as its verification was, which after a failed first run is all there is.
         One that has not passed its verification has no pinned host key: OpenSSH asks about its key.
         """
-        port, bastion = self.stack.of(PORT).get(machine), self._bastion()
-        if port is None or not bastion:
-            return None
-        verifications = self.stack.of(VERIFICATION)
+        port, verifications = self.stack.of(PORT).get(machine), self.stack.of(VERIFICATION)
         own = verifications.get(machine)
-        some = own or next((verifications[n] for n in self._active if n in verifications), None)
-        if some is None:
+        others = (verifications[n] for n in (*self._active, *verifications) if n in verifications)
+        some = own or next(others, None)
+        if port is None or some is None:
             return None
-        request = some.request(VerifyServerRequest).verify
-        keys = own.result(Evidence).host_keys if own else []
+        asked = some.request(VerifyServerRequest)
+        request, gate = asked.verify, self._own_bastion() or asked.bastion
         address = next(each for each in port.outputs["allFixedIps"] if ":" not in each)
+        if isinstance(gate, OwnBastion):
+            proxy = gate.proxy(request.identity, address)
+        elif bastion := self._bastion():
+            proxy = _through(bastion, address)
+        else:
+            return None
+        keys = own.result(Evidence).host_keys if own else []
         endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
-        login = SshOptions(endpoint, keys, proxy=_through(bastion, address))
+        login = SshOptions(endpoint, keys, proxy=proxy)
         return stored_login.read(login.command_line(), f"machine {machine}").words
 
     @property
@@ -108,7 +117,7 @@ class OpenStackOperator(NoSnapshots):
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
             request = resource.request(VerifyServerRequest)
-            if request.bastion and request.bastion.configured:
+            if isinstance(request.bastion, OwnBastion):
                 request = replace(request, bastion=self._own_bastion() or request.bastion)
             evidence = verify_server.verify_existing(
                 replace(request, verify=hurried(request.verify)),
@@ -120,13 +129,13 @@ class OpenStackOperator(NoSnapshots):
 
         return repeated(self.stack, name, repeat)
 
-    def _own_bastion(self) -> Bastion | None:
+    def _own_bastion(self) -> OwnBastion | None:
         """The user's own bastion, which may be another one since a standby machine was verified."""
         verifications = self.stack.of(VERIFICATION)
         found = (verifications[name] for name in self._active if name in verifications)
         requests = (resource.request(VerifyServerRequest) for resource in found)
         bastions = (request.bastion for request in requests)
-        return next((each for each in bastions if each and each.configured), None)
+        return next((each for each in bastions if isinstance(each, OwnBastion)), None)
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """Where it is and on which flavor."""

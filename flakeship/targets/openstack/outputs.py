@@ -15,7 +15,7 @@ from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
 from flakeship.targets.openstack.machine import Machine
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import Bastion, OwnBastion
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def server_output(
     address = stable or private
     user, keys = machine.release.user, evidence.host_keys
     endpoint = Endpoint(machine.id, address, SSH, user, machine.identity)
-    own = machine.bastion if machine.bastion and machine.bastion.configured else None
+    own = machine.bastion if isinstance(machine.bastion, OwnBastion) else None
     proxy = own.proxy(machine.identity, private) if own and not stable else ""
     reachable = stable or machine.access == "direct"
     details = ServerDetails(

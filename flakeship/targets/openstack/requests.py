@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from flakeship.model.fields import Word
 from flakeship.model.ports import SSH
@@ -68,28 +70,51 @@ class VisibilityRequest:
 
 @dataclass(frozen=True)
 class Bastion:
-    """What servers without a public address are reached through: an active server of the stack.
+    """An active server of the stack, which those without a public address are reached through.
 
-    Or, `configured`, a machine of the user's that the settings name: nothing takes its place where
-    it cannot be used. It has a port and an identity of its own, empty: the user's agent.
+    `seconds` are for a login on it, and `up` is as in Connection.connect.
     """
+
+    seconds: ClassVar[float] = 10.0
+    up: ClassVar[bool] = False
 
     name: str
     address: str
     user: Word
     host_keys: list[str]
-    port: int = SSH
-    identity: str = ""
-    configured: bool = False
 
     def endpoint(self, identity: str) -> Endpoint:
         """The login on it; `identity` is that for the stack's servers."""
-        own = self.identity if self.configured else identity
-        return Endpoint(self.name, self.address, self.port, self.user, own)
+        return Endpoint(self.name, self.address, SSH, self.user, identity)
 
     def proxy(self, identity: str, address: str) -> str:
         """The `proxy` of SshOptions for a server with this private address."""
         return SshOptions(self.endpoint(identity), self.host_keys).proxy_to(address, SSH)
+
+
+@dataclass(frozen=True)
+class OwnBastion(Bastion):
+    """A machine of the user's that the settings name: nothing takes its place if it is unusable.
+
+    It has a port and an identity of its own, empty: the user's agent. These are not fields of a
+    Bastion: a request with another text is a verification that runs again. A person may have to
+    confirm each login.
+    """
+
+    seconds: ClassVar[float] = 30.0
+    up: ClassVar[bool] = True
+
+    port: int
+    identity: str
+    configured: Literal[True] = True
+
+    def endpoint(self, identity: str) -> Endpoint:
+        """The login on it."""
+        return Endpoint(self.name, self.address, self.port, self.user, self.identity)
+
+
+# a Bastion has fewer fields and takes either's text, so it comes last
+AnyBastion = Annotated[OwnBastion | Bastion, Field(union_mode="left_to_right")]
 
 
 @dataclass(frozen=True)
@@ -113,7 +138,7 @@ class VerifyServerRequest:
     stable: str
     pool: str
     verify: VerifyRequest
-    bastion: Bastion | None = None
+    bastion: AnyBastion | None = None
     restricted: list[int] = field(default_factory=list)
     placement: Placement = ""
     repair: int = 0

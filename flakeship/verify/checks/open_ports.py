@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH, tcp_numbers
-from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
 from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.port_scan import BlindError, Prober, direct
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A machine that sees more of the server than the workstation does, such as the active one."""
-
-    endpoint: Endpoint
-    host_keys: Sequence[str]
-    address: str  # of the server, for this machine
+from flakeship.verify.port_scan import BlindError, ClosedError, Neighbour, Prober, direct
 
 
 def check(neighbour: Neighbour | None, restricted: Collection[int], subject: Subject) -> str:
@@ -56,21 +45,20 @@ def verdict(opened: set[int], declared: set[int], optional: set[int]) -> str:
     if undeclared := opened - declared:
         raise Failed(f"open, but not declared: tcp {_numbers(undeclared)}")
     if missing := declared - optional - opened:
-        raise Failed(f"declared, but not open: tcp {_numbers(missing)}")
+        raise ClosedError(f"declared, but not open: tcp {_numbers(missing)}")
     others = len({*port_scan.LOW, *port_scan.HIGH} - opened)
     return f"tcp {_numbers(opened)}, and none of {others} others"
 
 
 def _from_neighbour(neighbour: Neighbour, restricted: set[int], subject: Subject) -> str:
     """What the neighbour sees. It has an inner address: restricted ports may be closed to it."""
-    login = neighbour.endpoint
     if SSH in restricted:
         raise FlakeshipError(f"tcp {SSH} is not open to everybody")
     with ExitStack() as opened:
-        probers = port_scan.through(opened, login, neighbour.host_keys, neighbour.address)
+        probers = port_scan.through(opened, neighbour)
         found = _scan(subject, probers, restricted)
     but = f" (not expected: tcp {_numbers(restricted)}, restricted)" if restricted else ""
-    return f"{found}{but}; seen from {login.name}"
+    return f"{found}{but}; seen from {neighbour.endpoint.name}"
 
 
 def _scan(subject: Subject, probers: Sequence[Prober], restricted: set[int]) -> str:

@@ -140,16 +140,17 @@ channel 2: open failed: connect failed: No route to host\r
 channel 3: open failed: connect failed: No route to host\r
 debug1: channel 4: open failed: nothing\r
 channel 4: open failed: administratively prohibited: open failed\r
+channel 5: open failed: connect failed: No route to host\r
 """
 
 
-def test_why_forwards_fail(fake: Fake) -> None:
+def test_why_forwards_fail_the_latest_reason_last(fake: Fake) -> None:
     fake((0, FORWARDS))
     with ssh.Connection(ENDPOINT, [ED25519]) as connection:
         connection._log_in()
         assert connection.forward_faults == [
-            "connect failed: No route to host",
             "administratively prohibited: open failed",
+            "connect failed: No route to host",
         ]
 
 

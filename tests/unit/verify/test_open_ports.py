@@ -8,12 +8,12 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
+from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
 from flakeship.verify.checks import open_ports
-from flakeship.verify.checks.open_ports import Neighbour
 from flakeship.verify.checks.verdict import Failed
-from flakeship.verify.port_scan import Prober
+from flakeship.verify.port_scan import Neighbour, Prober
 from flakeship.verify.request import Route, VerifyRequest
 from tests.unit.verify.machines import ED25519, REQUEST, subject
 
@@ -101,6 +101,28 @@ def test_restricted_ports_are_open_to_us(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(port_scan, "scan", lambda *_: {22, 80, 5432})
     why = "seen from this machine, as web-old could not scan it: tcp 22 is not open to everybody"
     assert scanned(OLD, 22, 5432, request=RESTRICTABLE).endswith(why)
+
+
+def test_what_a_neighbour_that_may_not_ask_all_finds_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a port that is not open may be one that it could not ask."""
+    seen = {22, 80, 5432}
+
+    class Login(connection.Connection):
+        forward_faults = ["administratively prohibited: open failed"]  # noqa: RUF012
+
+        def connect(self, seconds: float, *, up: bool = False) -> None: ...
+
+        def socks(self) -> int:
+            return 4711
+
+    monkeypatch.setattr(connection, "Connection", Login)
+    monkeypatch.setattr(
+        port_scan, "scan", lambda probers, *_: seen if len(probers) > 1 else {22, 80}
+    )
+    with pytest.raises(Failed, match="open, but not declared: tcp 5432"):
+        scanned(OLD)
+    seen -= {80, 5432}
+    assert "its SSH server forbids that" in scanned(OLD)
 
 
 def test_a_neighbour_that_forwards_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from flakeship.verify.checks.verdict import Failed
 from tests.unit.verify.machines import ED25519, machine, server, silent
 
 ADDRESS = "127.0.0.1"
+GATE = Endpoint("gate", "203.0.113.9", 22, "nixos")
 Answers = Callable[[int], bool | None]
 
 
@@ -75,19 +77,55 @@ def test_a_peer_that_may_not_connect_sees_nothing(
         forward_faults = faults
 
         def connect(self, seconds: float, *, up: bool = False) -> None:
-            assert (seconds, up) == (port_scan.LOGIN, False)
+            asked.append((seconds, up))
+
+        def socks(self) -> int:
+            return 4711
+
+    asked: list[tuple[float, bool]] = []
+    monkeypatch.setattr(connection, "Connection", Login)
+    peer = port_scan.Neighbour(GATE, [ED25519], "10.0.0.2")
+    for failure in (None, port_scan.ClosedError("declared, but not open: tcp 80")):
+        expected = port_scan.BlindError if blind else port_scan.ClosedError
+        with pytest.raises(expected) if blind or failure else nullcontext(), ExitStack() as opened:
+            assert len(port_scan.through(opened, peer)) == 3
+            if failure:
+                raise failure
+    assert asked == [(port_scan.LOGIN, False)] * 6
+    with suppress(port_scan.BlindError), ExitStack() as opened:
+        port_scan.through(opened, replace(peer, seconds=30, up=True))
+    assert asked[6:] == [(30, True)] * 3
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        Failed("open, but not declared: tcp 5432"),
+        port_scan.BlindError("tcp 22 does not answer"),
+        KeyboardInterrupt(),
+    ],
+)
+def test_what_is_found_stands_whatever_else_is_forbidden(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException
+) -> None:
+    class Login(connection.Connection):
+        forward_faults = ["administratively prohibited: open failed"]  # noqa: RUF012
+
+        def connect(self, seconds: float, *, up: bool = False) -> None: ...
 
         def socks(self) -> int:
             return 4711
 
     monkeypatch.setattr(connection, "Connection", Login)
-    peer = Endpoint("gate", "203.0.113.9", 22, "nixos")
-    for failure in (None, Failed("declared, but not open: tcp 80")):
-        expected = port_scan.BlindError if blind else Failed
-        with pytest.raises(expected) if blind or failure else nullcontext(), ExitStack() as opened:
-            assert len(port_scan.through(opened, peer, [ED25519], "10.0.0.2")) == 3
-            if failure:
-                raise failure
+
+    def scanned() -> None:
+        with ExitStack() as opened:
+            port_scan.through(opened, port_scan.Neighbour(GATE, [ED25519], "10.0.0.2"))
+            raise raised
+
+    with pytest.raises(type(raised)) as found:
+        scanned()
+    assert found.value is raised
 
 
 def test_a_way_that_breaks_proves_nothing() -> None:

@@ -16,15 +16,13 @@ from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import own_bastion
 from flakeship.targets.openstack.network.port import Port, floating, temporary_address
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, OwnBastion, VerifyServerRequest
 from flakeship.verify.request import Route
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 log = logging.getLogger(__name__)
-
-SECONDS = 10.0  # for the login on the bastion, which is up
 
 UNUSABLE = "%s: cannot use %s as a bastion: %s"
 
@@ -51,7 +49,7 @@ class NovaAccess:
                 yield Route(request.stable, ports, subnet, serving=True)
             elif request.access == "direct":
                 yield Route(self.port.ipv4, ports, subnet)
-            elif request.access == "bastion" and bastion and bastion.configured:
+            elif request.access == "bastion" and isinstance(bastion, OwnBastion):
                 yield self._through_own_bastion(opened, bastion)
             elif request.access == "bastion" and (route := self._through_bastion(opened)):
                 yield route
@@ -85,7 +83,7 @@ class NovaAccess:
             return None
         login = opened.enter_context(self._login_on(bastion))
         try:
-            login.connect(SECONDS)
+            login.connect(bastion.seconds, up=bastion.up)
             route = self._forwarded(login, bastion)
         except (
             connection.UnreachableError,
@@ -97,11 +95,11 @@ class NovaAccess:
         log.info("%s: using %s as a bastion", machine, bastion.name)
         return route
 
-    def _through_own_bastion(self, opened: ExitStack, bastion: Bastion) -> Route:
+    def _through_own_bastion(self, opened: ExitStack, bastion: OwnBastion) -> Route:
         """Forwards through the bastion of the settings, which nothing replaces."""
         with own_bastion.named(bastion):
             login = opened.enter_context(self._login_on(bastion))
-            login.connect(own_bastion.SECONDS, up=True)
+            login.connect(bastion.seconds, up=bastion.up)
             route = self._forwarded(login, bastion)
         log.info("%s: using the bastion %s", self.request.machine, own_bastion.place(bastion))
         reached = own_bastion.reaching(login, bastion, route, self.port.ipv4)

@@ -9,10 +9,9 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.ssh.connection import FORBIDDEN, Connection, UnreachableError
 from flakeship.system import tcp
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.verify.request import Route
 
-SECONDS = 30.0  # for the login, which a person may have to confirm; the bastion is up
 KNOCK = 2.0  # seconds for a bastion that may not connect to say so
 KEY = "flakeship:openstack.bastion"
 ALLOW = "Its sshd_config needs AllowTcpForwarding, and PermitOpen for all ports of the servers"
@@ -44,13 +43,13 @@ REMEDIES = {
 """The key of the setting and the remedy, by the code of the login's failure."""
 
 
-def place(bastion: Bastion) -> str:
+def place(bastion: OwnBastion) -> str:
     """Where it is, and who logs in."""
     return f"{bastion.user}@{tcp.bracketed(bastion.address)}:{bastion.port}"
 
 
 @contextmanager
-def named(bastion: Bastion) -> Iterator[None]:
+def named(bastion: OwnBastion) -> Iterator[None]:
     """Raise what fails of the login as a FlakeshipError (`bastion-…`) about the setting."""
     try:
         yield
@@ -66,7 +65,7 @@ def named(bastion: Bastion) -> Iterator[None]:
 
 
 @contextmanager
-def reaching(login: Connection, bastion: Bastion, route: Route, address: str) -> Iterator[None]:
+def reaching(login: Connection, bastion: OwnBastion, route: Route, address: str) -> Iterator[None]:
     """Tell a server that the bastion does not reach from one that does not answer.
 
     One that may not connect at all is refused at once. Raises FlakeshipError.
@@ -83,15 +82,16 @@ def reaching(login: Connection, bastion: Bastion, route: Route, address: str) ->
     try:
         yield
     except UnreachableError as error:
-        said = (login.forward_faults or ["no answer"])[-1]
-        if said.endswith("Connection refused"):
-            raise  # by the server itself, which is reached
+        said = (login.forward_faults or [""])[-1]
+        if not said or said.endswith("Connection refused"):
+            raise  # the bastion has connected, or the server itself has refused
+        first = error.remedy or "see on the console whether the server has come up"
         raise FlakeshipError(
             f"the bastion {place(bastion)} does not reach {address}:{SSH}: {said}",
             code="bastion-without-route",
-            key=KEY,
-            remedy="see on the console whether the server has come up; the bastion needs a route "
-            f"to its network, and allowFrom of port {SSH} must include the bastion's address",
+            key=error.key,
+            remedy=f"{first}; the bastion needs a route to its network, and allowFrom of port "
+            f"{SSH} must include the bastion's address",
             details=error.details,
         ) from error
     except FlakeshipError as error:

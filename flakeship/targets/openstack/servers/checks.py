@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from flakeship.ssh import connection
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.targets.openstack.api import errors, rest
-from flakeship.targets.openstack.network import access, port
+from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.port import Port
 from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import nova
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 SLAAC = 60.0  # seconds for a server to configure its address: it asks a router less and less often
+UNROUTED = (  # how faults of a forward end where the machine has no IPv6 or no route
+    "Network is unreachable",
+    "No route to host",
+    "connect failed: open failed",  # of OpenSSH, which has no words for a connect that cannot begin
+    "Address family for hostname not supported",  # with AddressFamily inet
+)
 KNOCK = 2.0  # seconds for an answer before another route is tried
 
 Probed = Mapping[int, ports.Port]
@@ -128,7 +134,9 @@ def ipv6(request: VerifyServerRequest, server_port: Port, subject: Subject) -> s
             raise Failed(f"{address}: tcp {SSH} does not answer: {why}") from error
         return f"{address} is set; not probed: the workstation has no route to it ({why})"
     seen = replace(subject.route, address=address, ports={number: number for number in probed})
-    return f"{address}: {_answers(seen, probed)}; seen from this machine"
+    for each in probed.values():
+        outside.answers_on(seen, each, outside.PATIENCE)
+    return f"{address}: {_answered(probed)}; seen from this machine"
 
 
 def _await_addresses(server_port: Port, subject: Subject) -> None:
@@ -149,16 +157,32 @@ def _from_bastion(
     try:
         login = bastion.endpoint(request.verify.identity)
         with connection.Connection(login, bastion.host_keys) as through:
-            through.connect(access.SECONDS)
+            through.connect(bastion.seconds, up=bastion.up)
             forwards = {number: through.forward(address, number) for number in probed}
             seen = replace(route, address=tcp.LOOPBACK, ports=forwards)
-            return f"{address}: {_answers(seen, probed)}; seen from {bastion.name}"
+            for each in probed.values():
+                try:
+                    outside.answers_on(seen, each, outside.PATIENCE)
+                except Failed:
+                    if why := _no_way(through.forward_faults, each.port):
+                        who = f"the bastion {bastion.name}"
+                        return f"{address} is set; not probed: {who} has no route to it ({why})"
+                    raise
+            return f"{address}: {_answered(probed)}; seen from {bastion.name}"
     except FlakeshipError as error:
         where = f"neither the workstation nor {bastion.name}: {error}"
         return f"{address} is set; not probed: no route to it from {where}"
 
 
-def _answers(route: Route, probed: Probed) -> str:
-    for each in probed.values():
-        outside.answers_on(route, each, outside.PATIENCE)
+def _no_way(faults: Sequence[str], number: int) -> str:
+    """The latest fault, where the bastion and not the server keeps it from this port.
+
+    Once port 22, the first one, has answered there is a route.
+    """
+    last = faults[-1] if faults else ""
+    unrouted = number == SSH and last.endswith(UNROUTED)
+    return last if unrouted or last.startswith(connection.FORBIDDEN) else ""
+
+
+def _answered(probed: Probed) -> str:
     return f"tcp {', '.join(map(str, sorted(probed)))} answer"

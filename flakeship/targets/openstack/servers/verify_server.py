@@ -17,11 +17,11 @@ from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import port
 from flakeship.targets.openstack.network.access import NovaAccess
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
 from flakeship.verify.checks import inside, open_ports
-from flakeship.verify.checks.open_ports import Neighbour
+from flakeship.verify.port_scan import Neighbour
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
@@ -117,8 +117,10 @@ def examine(
     neighbour, restricted = None, {*request.restricted}
     if bastion := request.bastion:
         login = bastion.endpoint(request.verify.identity)
-        neighbour = Neighbour(login, bastion.host_keys, at.ipv4)
-        if bastion.configured:  # the only way in, so it is let in
+        neighbour = Neighbour(
+            login, bastion.host_keys, at.ipv4, seconds=bastion.seconds, up=bastion.up
+        )
+        if isinstance(bastion, OwnBastion):  # the only way in, so it is let in
             restricted -= {SSH}
     scan = partial(open_ports.check, neighbour, restricted)
     own = [

@@ -31,6 +31,7 @@ from flakeship.targets.openstack.images.publish import publish
 from flakeship.targets.openstack.requests import (
     Bastion,
     EphemeralRequest,
+    OwnBastion,
     PublishRequest,
     VerifyServerRequest,
 )
@@ -232,7 +233,8 @@ def test_through_a_bastion_of_ones_own(
     request, said = second
     assert request.bastion
     identity = request.verify.identity
-    own = replace(request.bastion, name="bastion", identity=identity, configured=True)
+    found = replace(request.bastion, name="bastion")
+    own = OwnBastion(**vars(found), port=22, identity=identity)
     done = world.run("openstack.verify-server", replace(request, bastion=own), said)
     assert details(done.stdout)["port-scan"].endswith("seen from bastion")
     wrong = replace(request, bastion=replace(own, host_keys=[ED25519]))

@@ -13,8 +13,8 @@ from flakeship.model.ports import Port
 from flakeship.ssh import connection, stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.system import tcp
-from flakeship.targets.openstack.network import access, own_bastion, port
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.network import access, port
+from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import description, words
 from flakeship.verify.request import Route, login_lines
 from tests.targets.openstack.unit.fake_cloud import Cloud
@@ -24,7 +24,7 @@ from tests.unit.verify.machines import ED25519
 TEMPORARY = OWNER.for_verification()
 MINE = description(TEMPORARY)
 SAME = {22: 22, 80: 80}
-OWN = Bastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, configured=True)
+OWN = OwnBastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, "")
 THROUGH = replace(REQUEST, access="bastion", bastion=OWN)
 
 
@@ -36,7 +36,7 @@ class Login(connection.Connection):
     answers: list[list[str]] | None = None  # instead of `faults`, one after the other
 
     def connect(self, seconds: float, *, up: bool = False) -> None:
-        assert seconds == (own_bastion.SECONDS if up else access.SECONDS)
+        assert (seconds, up) == ((30, True) if self.endpoint.name == OWN.name else (10, False))
         if self.refusal:
             raise self.refusal
 
@@ -263,23 +263,32 @@ def failing(memory: Cloud, error: FlakeshipError) -> FlakeshipError:
     return raised.value
 
 
+ROUTELESS, REFUSED = "connect failed: No route to host", "connect failed: Connection refused"
+
+
 @pytest.mark.parametrize(
     ("faults", "code", "said"),
     [
-        (["connect failed: No route to host"], "bastion-without-route", "No route to host"),
-        ([], "bastion-without-route", "no answer"),
-        (["x", "connect failed: Connection refused"], "ssh-unreachable", "silence"),
+        ([ROUTELESS], "bastion-without-route", "No route to host"),
+        ([REFUSED, ROUTELESS], "bastion-without-route", "No route to host"),
+        ([], "ssh-unreachable", "silence"),
+        ([ROUTELESS, REFUSED], "ssh-unreachable", "silence"),
     ],
 )
 def test_a_server_that_does_not_answer_the_bastion(
     memory: Cloud, bastion: type[Login], faults: list[str], code: str, said: str
 ) -> None:
     bastion.faults = faults
-    error = failing(memory, connection.UnreachableError("silence", details=["  | console"]))
+    told = connection.UnreachableError(
+        "silence", key="web-1", remedy="look at its network", details=["  | console"]
+    )
+    error = failing(memory, told)
     assert error.code == code
     assert said in error.what
-    assert (error.key == "flakeship:openstack.bastion") == (code == "bastion-without-route")
-    assert error.details == ("  | console",)
+    assert (error.key, error.details) == ("web-1", ("  | console",))
+    assert error.remedy.startswith("look at its network")
+    through = code == "bastion-without-route"
+    assert ("alice@[2001:db8::7]:2222" in error.what, "bastion" in error.remedy) == (through,) * 2
 
 
 def test_a_bastion_that_may_not_forward_is_told_at_once(

@@ -17,7 +17,7 @@ from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack import operate
 from flakeship.targets.openstack.operate import OpenStackOperator
-from flakeship.targets.openstack.requests import Bastion, VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import verify_server
 from tests.targets.openstack.unit.samples import BASTION as SAMPLE
 from tests.targets.openstack.unit.samples import REQUEST
@@ -61,9 +61,9 @@ def port(machine: str) -> dict[str, Any]:
     return {"urn": f"u::port-{machine}", "type": "p", "outputs": {"allFixedIps": addresses}}
 
 
-def verification(machine: str) -> dict[str, Any]:
+def verification(machine: str, bastion: Bastion | None = None) -> dict[str, Any]:
     asked = replace(REQUEST.verify, machine=machine, user="nixos", identity="/key")
-    request = dump(replace(REQUEST, verify=asked))
+    request = dump(replace(REQUEST, verify=asked, bastion=bastion))
     done = dump(Evidence(machine, 1, [ED25519], 3.0, []))
     return {
         "urn": f"u::verification-{machine}",
@@ -139,9 +139,7 @@ def test_a_machine_that_is_not_there_or_has_no_way_to_it(
     assert refusal(servers, name, port("web-1"), verification("web-1")).code == "server-unknown"
 
 
-GATE = Bastion(
-    "bastion", "bastion.example.com", "alice", [ED25519], 2222, "/50% k", configured=True
-)
+GATE = OwnBastion("bastion", "bastion.example.com", "alice", [ED25519], 2222, "/50% k")
 OWN_GATE = SshOptions(GATE.endpoint(""), [ED25519])
 BEHIND = replace(DB, proxy=OWN_GATE.proxy_to("10.20.0.5", 22)).command_line()
 OWN: dict[str, Any] = {"db": server("db", BEHIND, "10.20.0.5", None)}
@@ -166,6 +164,46 @@ def test_an_unverified_machine_is_reached_as_its_server_is() -> None:
     assert words[-1] == "nixos@10.20.0.9"
     assert not any(word.startswith("KnownHosts") for word in words)
     assert "KnownHostsCommand" in words[-2]
+
+
+BEFORE = replace(GATE, address="192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("servers", "own", "active"),
+    [
+        ({"web": CLOUD["web"]}, GATE, None),
+        ({"web": CLOUD["web"]}, BEFORE, GATE),
+        ({"web": CLOUD["web"]}, SAMPLE, GATE),
+        ({}, GATE, None),
+    ],
+    ids=["floating", "another before", "none before", "failed first run"],
+)
+def test_a_machine_is_reached_through_the_bastion_that_it_was_verified_through(
+    servers: dict[str, Any], own: Bastion, active: Bastion | None
+) -> None:
+    """No login of an active server goes through it."""
+    state = [port("web-1"), verification("web-1", own), verification("web-2", active)]
+    asked = SshOptions(Endpoint("web-1", "10.20.0.9", 22, "nixos", "/key"), [ED25519])
+    through = replace(asked, proxy=OWN_GATE.proxy_to("10.20.0.9", 22))
+    assert command(servers, "web-1", state) == through.command_line()
+
+
+def test_a_machine_that_failed_in_the_first_run_is_reached_as_the_others_are() -> None:
+    words = shlex.split(command({}, "db-1", [port("db-1"), verification("web-1", GATE)]))
+    assert words[-1] == "nixos@10.20.0.9"
+    assert "alice@bastion.example.com" in words[-2]
+    assert not any(word.startswith("KnownHosts") for word in words)
+    assert refusal({}, "db-1", port("db-1")).code == "nothing-verified"
+    assert refusal({}, "", port("web-1"), verification("web-1", GATE)).code == "nothing-verified"
+
+
+@pytest.mark.parametrize("part", ["address", "name", "host_keys"])
+def test_a_bastion_of_a_hostile_state_is_not_run(part: str) -> None:
+    value: Any = ["-oProxyCommand=id"] if part == "host_keys" else "-oProxyCommand=id"
+    its = verification("web-1", replace(GATE, **{part: value}))
+    error = refusal({}, "web-1", port("web-1"), its)
+    assert error.code == "state-unreadable"
 
 
 @pytest.mark.parametrize("part", ["user", "address"])

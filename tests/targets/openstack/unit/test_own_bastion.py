@@ -18,7 +18,7 @@ from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack import plan as planning
 from flakeship.targets.openstack.outputs import deployed, server_details, server_output
 from flakeship.targets.openstack.plan import OpenStackTarget
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.targets.openstack.settings import CloudSettings
 from tests.targets.openstack.unit.flavors import INVENTORY
 from tests.targets.openstack.unit.test_graph import deploy, hookless
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICeIxbUloQWhF64FdGnGDgMSSBbdMXuxw7g2cfF1NyxX"
 GATE = {"address": "2001:db8::7", "port": 2222, "user": "alice", "hostKey": f"{ED25519} root@gate"}
 PRIVATE = {**WEB, "address": "none"}
-OWN = Bastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, "/50% gate", configured=True)
+OWN = OwnBastion("bastion", "2001:db8::7", "alice", [ED25519], 2222, "/50% gate")
 
 
 def own(*servers: dict[str, Any], **gate: Any) -> CloudSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import connection, host_keys, stored_login
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, SshOptions
+from flakeship.system import tcp
 from flakeship.system.process import Result, run
 from flakeship.targets.openstack.network import own_bastion
-from flakeship.targets.openstack.requests import Bastion
+from flakeship.targets.openstack.requests import OwnBastion
+from flakeship.targets.openstack.servers import checks
 from flakeship.verify import port_scan
 from flakeship.verify.request import Route
 from tests.sshd import USER, Sshd, key, missing, running
@@ -51,12 +53,12 @@ def gate(mine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield found
 
 
-def bastion(gate: Sshd, folder: Path) -> Bastion:
+def bastion(gate: Sshd, folder: Path) -> OwnBastion:
     identity = str(folder / "mine")
-    return Bastion("bastion", gate.address, USER, [gate.key], gate.port, identity, configured=True)
+    return OwnBastion("bastion", gate.address, USER, [gate.key], gate.port, identity)
 
 
-def by_hand(through: Bastion, server: Sshd, folder: Path, *, pinned: str = "") -> Result:
+def by_hand(through: OwnBastion, server: Sshd, folder: Path, *, pinned: str = "") -> Result:
     """The login that a state keeps, run once it is known for one of ours."""
     identity = str(folder / "mine")
     way = SshOptions(through.endpoint(identity), through.host_keys)
@@ -109,13 +111,13 @@ def test_an_ipv6_address(mine: str, server: Sshd, folder: Path, tmp_path: Path) 
     assert done.stdout.startswith("in 127.0.0.1 "), done.stderr
 
 
-def verified(through: Bastion, server: Sshd, folder: Path, *, address: str = "") -> str:
+def verified(through: OwnBastion, server: Sshd, folder: Path, *, address: str = "") -> str:
     """What a verification does: a login on the bastion, a forward, and a login over that."""
     address = address or server.address
     with ExitStack() as opened:
         with own_bastion.named(through):
             login = opened.enter_context(Connection(through.endpoint(""), through.host_keys))
-            login.connect(own_bastion.SECONDS, up=True)
+            login.connect(through.seconds, up=through.up)
             port = login.forward(address, server.port)
         route = Route("127.0.0.1", {22: port}, "127.0.0.0/8", own=False)
         opened.enter_context(own_bastion.reaching(login, through, route, address))
@@ -125,7 +127,9 @@ def verified(through: Bastion, server: Sshd, folder: Path, *, address: str = "")
         return shell.run("echo in").stdout
 
 
-def refused(through: Bastion, server: Sshd, folder: Path, *, address: str = "") -> FlakeshipError:
+def refused(
+    through: OwnBastion, server: Sshd, folder: Path, *, address: str = ""
+) -> FlakeshipError:
     with pytest.raises(FlakeshipError) as raised:
         verified(through, server, folder, address=address)
     return raised.value
@@ -180,7 +184,7 @@ def test_a_bastion_that_forwards_nothing(
 
 def test_a_server_that_the_bastion_does_not_reach(gate: Sshd, server: Sshd, folder: Path) -> None:
     error = refused(bastion(gate, folder), server, folder, address="255.255.255.255")
-    assert (error.code, error.key) == ("bastion-without-route", "flakeship:openstack.bastion")
+    assert (error.code, error.key) == ("bastion-without-route", "web-1")
     assert "does not reach 255.255.255.255:22: connect failed: " in error.what
 
 
@@ -201,11 +205,37 @@ def test_a_scan_from_a_bastion_that_may_not_ask_is_blind(
         assert scanned(through, {server.port}) == {server.port}
 
 
-def scanned(through: Bastion, asked: set[int]) -> set[int]:
+def test_faults_of_ipv6_are_told_as_the_check_reads_them(
+    gate: Sshd, mine: str, folder: Path, tmp_path: Path
+) -> None:
+    """These are words of sshd and of the C library."""
+
+    def faults(gate: Sshd, address: str) -> list[str]:
+        through = bastion(gate, folder)
+        with Connection(through.endpoint(""), through.host_keys) as login:
+            login.connect(through.seconds, up=through.up)
+            number = login.forward(address, 22)
+            with suppress(OSError):
+                tcp.exchange("127.0.0.1", number, seconds=5, enough=tcp.a_line)
+            return login.forward_faults
+
+    (unrouted,) = faults(gate, "ff0e::15")  # multicast: ENETUNREACH on every machine
+    assert unrouted.endswith(checks.UNROUTED)
+    with running(tmp_path / "four", mine, "AddressFamily inet") as four:
+        (unrouted,) = faults(four, "2001:db8::15")
+    assert unrouted.endswith(checks.UNROUTED)
+    with running(tmp_path / "limited", mine, "PermitOpen 127.0.0.1:22") as limited:
+        (forbidden,) = faults(limited, "2001:db8::15")
+    assert forbidden.startswith(connection.FORBIDDEN)
+
+
+def scanned(through: OwnBastion, asked: set[int]) -> set[int]:
     """The open ones of these ports, as the bastion sees them."""
-    endpoint = through.endpoint("")
+    peer = port_scan.Neighbour(
+        through.endpoint(""), through.host_keys, "127.0.0.1", through.seconds, through.up
+    )
     with ExitStack() as opened:
-        probers = port_scan.through(opened, endpoint, through.host_keys, "127.0.0.1")
+        probers = port_scan.through(opened, peer)
 
         async def ask() -> set[int]:
             tasks = {port: await probers[0](port) for port in asked}

@@ -1,5 +1,6 @@
 """The checks of a server of Nova's: each fails once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,19 +8,21 @@ import pytest
 
 from flakeship.model.ports import Port
 from flakeship.ssh import connection
+from flakeship.ssh.options import Endpoint
 from flakeship.targets.openstack.network import port
-from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.requests import Bastion, OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.servers import checks
 from flakeship.verify.checks import outside, probe
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
 from tests.targets.openstack.unit.samples import BASTION, REQUEST, TOPLEVEL
+from tests.unit.verify.machines import ED25519, machine, subject
 from tests.unit.verify.machines import REQUEST as VERIFY
-from tests.unit.verify.machines import machine, subject
 
 ROUTE = Route("203.0.113.5", {22: 22, 80: 80}, "10.0.2.0/24")
 SIX = "fd66::15"
+GATE = OwnBastion("bastion", "2001:db8::7", "alice", [ED25519], 22, "")
 
 
 @dataclass(frozen=True)
@@ -104,14 +107,18 @@ def knocked(monkeypatch: pytest.MonkeyPatch, error: OSError | None) -> None:
 
 
 class Peer:
-    def __init__(self, *_: object) -> None: ...
+    forward_faults: Sequence[str] = ()
+
+    def __init__(self, endpoint: Endpoint, _: object) -> None:
+        self.name = endpoint.name
 
     def __enter__(self) -> "Peer":
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
-    def connect(self, _seconds: float) -> None: ...
+    def connect(self, seconds: float, *, up: bool) -> None:
+        assert (seconds, up) == ((30, True) if self.name == "bastion" else (10, False))
 
     def forward(self, _address: str, number: int) -> int:
         return number + 1000
@@ -125,6 +132,8 @@ def test_ipv6(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sixth(six).endswith("not probed: the workstation has no route to it (No route to host)")
     with_peer = replace(six, request=replace(REQUEST, bastion=BASTION))
     assert sixth(with_peer) == f"{SIX}: tcp 22, 80 answer; seen from web-old"
+    with_own = replace(six, request=replace(REQUEST, bastion=GATE))
+    assert sixth(with_own) == f"{SIX}: tcp 22, 80 answer; seen from bastion"
 
 
 @pytest.mark.parametrize(
@@ -160,6 +169,51 @@ def test_a_port_that_does_not_answer_over_ipv6(six: Case, monkeypatch: pytest.Mo
     monkeypatch.setattr(outside, "answers_on", fail)
     with pytest.raises(Failed, match="no http within 10 s"):
         sixth(six)
+
+
+FORBIDDEN = "administratively prohibited: open failed"
+
+
+@pytest.mark.parametrize(
+    ("silent", "faults", "fails"),
+    [
+        (22, ["x", "connect failed: Network is unreachable"], False),
+        (22, ["connect failed: No route to host"], False),
+        (22, ["connect failed: open failed"], False),
+        (22, [FORBIDDEN], False),
+        (80, [FORBIDDEN], False),
+        (22, ["connect failed: No route to host", "connect failed: Connection refused"], True),
+        (22, [], True),
+        (80, ["connect failed: No route to host"], True),
+        (80, ["connect failed: Connection refused"], True),
+    ],
+)
+@pytest.mark.parametrize("bastion", [GATE, BASTION])
+def test_a_bastion_without_a_way_to_ipv6_is_no_fault_of_the_server(
+    six: Case,
+    monkeypatch: pytest.MonkeyPatch,
+    silent: int,
+    faults: list[str],
+    bastion: Bastion,
+    *,
+    fails: bool,
+) -> None:
+    def answer(_: Route, each: Port, __: float) -> str:
+        if each.port == silent:
+            raise Failed("closed the connection")
+        return "answers"
+
+    monkeypatch.setattr(connection, "Connection", Peer)
+    monkeypatch.setattr(Peer, "forward_faults", faults)
+    monkeypatch.setattr(outside, "answers_on", answer)
+    knocked(monkeypatch, OSError("Network is unreachable"))
+    case = replace(six, request=replace(REQUEST, bastion=bastion))
+    if fails:
+        with pytest.raises(Failed, match="closed the connection"):
+            sixth(case)
+    else:
+        said = f"not probed: the bastion {bastion.name} has no route to it ({faults[-1]})"
+        assert sixth(case) == f"{SIX} is set; {said}"
 
 
 def test_an_ipv6_address_that_is_not_set(six: Case, monkeypatch: pytest.MonkeyPatch) -> None:

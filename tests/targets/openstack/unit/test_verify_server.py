@@ -15,12 +15,13 @@ from flakeship.rollout.ownership import Owner
 from flakeship.state.stack import Stack
 from flakeship.targets.openstack.network.access import NovaAccess
 from flakeship.targets.openstack.operate import OpenStackOperator
-from flakeship.targets.openstack.requests import EphemeralRequest
+from flakeship.targets.openstack.requests import EphemeralRequest, OwnBastion
 from flakeship.targets.openstack.resources import description
 from flakeship.targets.openstack.servers import ephemeral, nova, verify_server
 from flakeship.verify import port_scan, verify
 from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import Failed
+from flakeship.verify.port_scan import Neighbour, Prober
 from flakeship.verify.request import Promises, Route, VerifyRequest
 from flakeship.verify.verify import VerificationContext
 from tests.targets.openstack.unit.conftest import refused
@@ -79,11 +80,15 @@ def test_a_bastion_of_ones_own_is_let_in_where_port_22_is_restricted(
         expected.append(ports)
         return {22, 80}
 
-    monkeypatch.setattr(port_scan, "through", lambda *_: [])
+    def take(_: object, peer: Neighbour) -> list[Prober]:
+        assert (peer.seconds, peer.up) == ((30, True) if own else (10, False))
+        return []
+
+    monkeypatch.setattr(port_scan, "through", take)
     monkeypatch.setattr(port_scan, "scan", look)
     monkeypatch.setattr(NovaAccess, "_through_own_bastion", lambda *_: HIDDEN)
     monkeypatch.setattr(NovaAccess, "_through_bastion", lambda *_: HIDDEN)
-    gate = replace(BASTION, configured=own)
+    gate = OwnBastion(**vars(BASTION), port=22, identity="") if own else BASTION
     asked = replace(REQUEST, access="bastion", bastion=gate, restricted=[22])
     verify_server.verify_server(asked, [])
     ((_, _, context, route),) = seen
