@@ -36,19 +36,27 @@ GRACE = 1.0  # seconds between the two signals that end a command
 class Result:
     """A command that has ended: its exit code and what it wrote.
 
-    Of a very long output the middle is missing, which a line in its place says.
+    Of a very long output the middle is missing, which a line in its place says: so can a guest.
+    Who reads more than the end of `stdout` asks for the bytes that are `dropped` of it.
     """
 
     code: int
     stdout: str
     stderr: str
+    dropped: int = 0
 
 
 class Shell(Protocol):
     """A login on a machine, as far as commands need it."""
 
     def run(
-        self, command: str, *, stdin: str = "", timeout: float = 60.0, check: bool = True
+        self,
+        command: str,
+        *,
+        stdin: str = "",
+        timeout: float = 60.0,
+        check: bool = True,
+        most: int = MIB,
     ) -> Result:
         """Run a command line. Raises CommandError as `run` does."""
 
@@ -69,7 +77,8 @@ def run(
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
     `timeout` is in seconds, `env` the whole environment; with `stream` the lines of standard error
-    go to ours. `most` bytes are kept of each pipe. The command inherits the open `descriptors`.
+    go to ours. `most` bytes are kept of standard output, and no more than MOST of standard error.
+    The command inherits the open `descriptors`.
     Raises CommandError: command-missing, command-not-started, command-timeout, and with `check`
     command-failed, or output-too-long: half an answer is none.
     """
@@ -77,7 +86,7 @@ def run(
     shown = shlex.join(command)
     started = time.monotonic()
     end = math.inf if timeout is None else started + timeout
-    stdout, stderr = Kept(most), Shown() if stream else Kept(most)
+    stdout, stderr = Kept(most), Shown() if stream else Kept(min(most, MOST))
     with start(command, cwd=cwd, env=env, descriptors=descriptors) as process:
         try:
             code = pump(process, stdin.encode(errors="surrogateescape"), stdout, stderr, end)
@@ -87,7 +96,7 @@ def run(
                 f"`{redacted(shown)}` did not end within {timeout:g} s", code="command-timeout"
             ) from error
     _trace(shown, started, f"exit code {code}")
-    result = Result(code, stdout.text(), stderr.text())
+    result = Result(code, stdout.text(), stderr.text(), stdout.dropped)
     if check and result.code != 0:
         last = redacted(result.stderr).strip().splitlines()[-LAST_LINES:]
         raise CommandError(
@@ -96,7 +105,7 @@ def run(
             result.stderr,
             details=last,
         )
-    if check and stdout.dropped:
+    if check and result.dropped:
         raise CommandError(
             f"`{redacted(shown)}` wrote more than {most} bytes",
             result.code,

@@ -31,6 +31,7 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(descriptor: int) ->
     assert text.startswith("first\nxxx")
     assert text.endswith("xxx\nlast\n")
     assert f"\n[{300012 - 1000} bytes are left out here]\n" in text
+    assert result.dropped == (300012 - 1000) * (descriptor == 1)
 
 
 def test_what_fits_is_whole_and_line_breaks_are_newlines() -> None:
