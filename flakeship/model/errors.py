@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from flakeship.model.text import HIDDEN, LINE, VALUE, cut, lines, one_line
+from flakeship.model.text import EVIDENCE, HIDDEN, LINE, VALUE, cut, lines, one_line
 
 KEY = 160  # characters of a key: it may hold names of the user's
 SHOWN = 20  # settings that are wrong at the same time
@@ -42,17 +42,17 @@ class FlakeshipError(Exception):
     def __str__(self) -> str:
         """`key: what, got given; allowed: allowed. Remedy`, and the details below.
 
-        Any of it may come from a guest, a server or a flake: it is cleaned and cut here.
+        Any of it may come from a guest, a server or a flake: it is cleaned and cut here. A long
+        `what` leaves room for the rest.
         """
-        what = one_line(self.what, LINE)
-        sentence = f"{shown(self.place, 2 * KEY)}: {what}" if self.key else what
-        if self.given:
-            sentence += f", got {shown(self.given)}"
+        place = f"{shown(self.place, 2 * KEY)}: " if self.key else ""
+        rest = f", got {shown(self.given)}" if self.given else ""
         if self.allowed:
-            sentence += f"; allowed: {self.allowed}"
+            rest += f"; allowed: {self.allowed}"
         if self.remedy:
-            sentence += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
-        return lines("\n".join([sentence, *self.details]))
+            rest += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
+        what = one_line(self.what, max(LINE - len(place) - len(rest), EVIDENCE))
+        return lines("\n".join([f"{place}{what}{rest}", *self.details]))
 
 
 class SettingError(FlakeshipError):

@@ -30,7 +30,6 @@ UNSIGNED_REMEDY = (
     "flakeship:identity to the file of a key that needs neither"
 )
 FORBIDDEN = "administratively prohibited"  # of an SSH server that may not forward
-OUTPUT = MIB  # bytes of a pipe that are kept of a command on the machine
 
 
 class UnreachableError(FlakeshipError):
@@ -136,7 +135,13 @@ class Connection:
         )
 
     def run(
-        self, command: str, *, stdin: str = "", timeout: float = 60.0, check: bool = True
+        self,
+        command: str,
+        *,
+        stdin: str = "",
+        timeout: float = 60.0,
+        check: bool = True,
+        most: int = MIB,
     ) -> Result:
         """Run a command line in the user's shell on the machine, over the shared connection.
 
@@ -144,7 +149,7 @@ class Connection:
         lost connection each command logs in by itself.
         """
         argv = [*self._shared, "-o", "ControlMaster=no", self._destination, command]
-        result = run(argv, stdin=stdin, timeout=timeout, check=check, most=OUTPUT)
+        result = run(argv, stdin=stdin, timeout=timeout, check=check, most=most)
         if result.code == FAILED:
             ask = [*self._shared, "-O", "check", self.endpoint.address]
             alive = run(ask, check=False, timeout=HANDSHAKE)

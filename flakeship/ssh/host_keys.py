@@ -14,7 +14,9 @@ from flakeship.ssh import public_key
 
 BEGIN = "-----BEGIN SSH HOST KEY KEYS-----"
 END = "-----END SSH HOST KEY KEYS-----"
-KEY = re.compile(r"\b(ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp[0-9]{3}) +(AAAA[0-9A-Za-z+/]+={0,2})")
+KEY = re.compile(
+    r"\b(ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp[0-9]{3}) +(AAAA[0-9A-Za-z+/]+={0,2})(?: +\S+)?$"
+)
 PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
@@ -22,15 +24,16 @@ def blocks(text: str) -> list[list[str]]:
     """The keys of every complete block, oldest first.
 
     Lines may have a prefix (cloud-init's), and the kernel may write in between: a key that is cut
-    in two does not count, nor does a block without any complete key. Marks and keys have lines of
-    their own: what others can make a machine log, such as a user's name, is part of one line.
+    in two does not count, nor does a block without any complete key. A mark ends its line, and so
+    does a key with at most one word behind it: what others can make a machine log, such as a user's
+    name, has more words behind it.
     """
     found: list[list[str]] = []
     keys: list[str] | None = None
-    for line in text.splitlines():
-        if BEGIN in line:
+    for line in map(str.rstrip, text.splitlines()):
+        if line.endswith(BEGIN):
             keys = []
-        elif END in line:
+        elif line.endswith(END):
             if keys:
                 found.append(sorted(set(keys), key=_rank))
             keys = None

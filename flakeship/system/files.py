@@ -15,6 +15,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 
 LARGEST = 4 * 1024 * 1024  # bytes of a file that is read
+MOST_LOST = 1000  # times that a directory is gone again before it is locked
 STATE = ".state"  # the name of the directory that all files of Flakeship are in
 
 
@@ -39,7 +40,10 @@ def write(path: Path, text: str) -> None:
 
 
 def read(path: Path) -> str:
-    """The text of a file, empty where there is none. Raises FlakeshipError (`state-unreadable`)."""
+    """The text of a file, empty where there is none. Raises FlakeshipError (`state-unreadable`).
+
+    Its remedy is for a file that `pulumi up` writes again: who reads another raises its own error.
+    """
     try:
         found = b""
         with path.open("rb") as file:
@@ -127,15 +131,22 @@ def _below(path: Path) -> int:
 
 @contextmanager
 def locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
-    """Lock a directory itself exclusively, or `shared`; it is made where it is missing."""
+    """Lock a directory itself exclusively, or `shared`; it is made where it is missing.
+
+    Raises FlakeshipError as `write` does.
+    """
+    lost = 0
     while True:
         try:
             make_directory(directory)
             with _usable(directory):
                 opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         except FlakeshipError as error:
-            if isinstance(error.__cause__, FileNotFoundError) and not directory.is_symlink():
-                continue  # another process removed a parent meanwhile
+            lost += 1
+            gone = isinstance(error.__cause__, FileNotFoundError) and not directory.is_symlink()
+            # another process removed a parent meanwhile; or the working directory is gone
+            if gone and lost < MOST_LOST:
+                continue
             raise
         try:
             fcntl.flock(opened, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)

@@ -33,18 +33,27 @@ def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Defer an interruption until the block has ended. Only in the main thread."""
+    """Defer an interruption until the block has ended. Only in the main thread.
+
+    A signal that is ignored, as nohup's SIGHUP is, is none.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    received: list[int] = []
-    former = [
-        signal.signal(number, lambda signum, _frame: received.append(signum)) for number in SIGNALS
-    ]
+    received: list[signal.Signals] = []
+
+    def defer(number: int, _: FrameType | None) -> None:
+        received.append(signal.Signals(number))
+
+    caught = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    former = {number: signal.signal(number, defer) for number in caught}
     try:
         yield
     finally:
-        for number, handler in zip(SIGNALS, former, strict=True):
+        for number, handler in former.items():
             signal.signal(number, handler)
     if received:
-        raise KeyboardInterrupt
+        handler = former[received[0]]
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(received[0], None)  # raises, or is that of a block around this one

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 # lines `+ <process group>`, `- <process group>`, `d <directory>`
 SCRIPT = r"""
@@ -40,14 +39,13 @@ class Keeper:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    @contextmanager
-    def group(self, number: int) -> Iterator[None]:
-        """A process group that exists within the block."""
-        self._tell(f"+ {number}\n")
-        try:
-            yield
-        finally:
-            self._tell(f"- {number}\n")
+    def keep(self, group: int) -> None:
+        """A process group that ends with this process, unless it is released before."""
+        self._tell(f"+ {group}\n")
+
+    def release(self, group: int) -> None:
+        """A process group that has ended: its number may be another's."""
+        self._tell(f"- {group}\n")
 
     def directory(self, path: str) -> None:
         """A directory, relative to the working directory and without blanks, that is ours alone."""

@@ -19,14 +19,17 @@ from typing import Protocol
 
 from flakeship.model.errors import CommandError
 from flakeship.model.sizes import MIB
+from flakeship.model.text import EVIDENCE, LINE, cut
+from flakeship.system.interrupt import deferred
 from flakeship.system.keeper import KEEPER
 from flakeship.system.pipes import Kept, Shown, pump
 
 log = logging.getLogger(__name__)
 
 SECRET_PARAMETER = re.compile(
-    r"([?&][\w.-]*(?:token|secret|passw|key|sig|cred)[\w.-]*=)[^&\s'\"]+", re.IGNORECASE
+    r"([?&][\w.-]{0,64}(?:token|secret|passw|key|sig|cred)[\w.-]{0,64}=)[^&\s'\"]+", re.IGNORECASE
 )
+USER = re.compile(r"(://)[^/@\s]+(?:@|…$)")  # the end of a text that was cut may be in it
 LAST_LINES = 20  # of a failed command's standard error, which an error repeats
 MOST = 4 * MIB  # bytes of a pipe that are kept
 GRACE = 1.0  # seconds between the two signals that end a command
@@ -36,19 +39,27 @@ GRACE = 1.0  # seconds between the two signals that end a command
 class Result:
     """A command that has ended: its exit code and what it wrote.
 
-    Of a very long output the middle is missing, which a line in its place says.
+    Of a very long output the middle is missing, which a line in its place says: so can a guest.
+    Who reads more than the end of `stdout` asks for the bytes that are `dropped` of it.
     """
 
     code: int
     stdout: str
     stderr: str
+    dropped: int = 0
 
 
 class Shell(Protocol):
     """A login on a machine, as far as commands need it."""
 
     def run(
-        self, command: str, *, stdin: str = "", timeout: float = 60.0, check: bool = True
+        self,
+        command: str,
+        *,
+        stdin: str = "",
+        timeout: float = 60.0,
+        check: bool = True,
+        most: int = MIB,
     ) -> Result:
         """Run a command line. Raises CommandError as `run` does."""
 
@@ -69,7 +80,8 @@ def run(
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
     `timeout` is in seconds, `env` the whole environment; with `stream` the lines of standard error
-    go to ours. `most` bytes are kept of each pipe. The command inherits the open `descriptors`.
+    go to ours. `most` bytes are kept of standard output, and no more than MOST of standard error.
+    The command inherits the open `descriptors`.
     Raises CommandError: command-missing, command-not-started, command-timeout, and with `check`
     command-failed, or output-too-long: half an answer is none.
     """
@@ -77,28 +89,27 @@ def run(
     shown = shlex.join(command)
     started = time.monotonic()
     end = math.inf if timeout is None else started + timeout
-    stdout, stderr = Kept(most), Shown() if stream else Kept(most)
+    stdout, stderr = Kept(most), Shown() if stream else Kept(min(most, MOST))
     with start(command, cwd=cwd, env=env, descriptors=descriptors) as process:
         try:
             code = pump(process, stdin.encode(errors="surrogateescape"), stdout, stderr, end)
         except TimeoutError as error:
             _trace(shown, started, "timed out")
             raise CommandError(
-                f"`{redacted(shown)}` did not end within {timeout:g} s", code="command-timeout"
+                f"{_named(command)} did not end within {timeout:g} s", code="command-timeout"
             ) from error
     _trace(shown, started, f"exit code {code}")
-    result = Result(code, stdout.text(), stderr.text())
+    result = Result(code, stdout.text(), stderr.text(), stdout.dropped)
     if check and result.code != 0:
-        last = redacted(result.stderr).strip().splitlines()[-LAST_LINES:]
         raise CommandError(
-            f"`{redacted(shown)}` failed (exit code {result.code})",
+            f"{_named(command)} failed (exit code {result.code})",
             result.code,
             result.stderr,
-            details=last,
+            details=_last(result.stderr),
         )
-    if check and stdout.dropped:
+    if check and result.dropped:
         raise CommandError(
-            f"`{redacted(shown)}` wrote more than {most} bytes",
+            f"{_named(command)} wrote more than {most} bytes",
             result.code,
             result.stderr,
             code="output-too-long",
@@ -122,10 +133,34 @@ def start(
     handle. Without `pipes` nobody reads what it writes; a file that it writes has at most
     `file_size` bytes. Raises CommandError (command-missing, command-not-started).
     """
+    process: subprocess.Popen[bytes] | None = None
+    failed = True
+    try:
+        with deferred():  # an interruption in Popen would leave a command that nobody has heard of
+            process = _started(command, cwd, env, descriptors, pipes=pipes)
+            KEEPER.keep(process.pid)
+        if file_size:
+            _limit(process.pid, file_size)
+        yield process
+        failed = False
+    finally:
+        if process:
+            _end(process, all_of_it=failed or process.poll() is None)
+            KEEPER.release(process.pid)
+
+
+def _started(
+    command: Sequence[str],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    descriptors: Sequence[int],
+    *,
+    pipes: bool,
+) -> subprocess.Popen[bytes]:
     started = time.monotonic()
     stdio = subprocess.PIPE if pipes else subprocess.DEVNULL
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=stdio,
             stdout=stdio,
@@ -138,7 +173,7 @@ def start(
         )
     except FileNotFoundError as error:
         _trace(shlex.join(command), started, "not found")
-        missing = command[0] if cwd is None or cwd.is_dir() else str(cwd)
+        missing = cut(command[0], EVIDENCE) if cwd is None or cwd.is_dir() else str(cwd)
         raise CommandError(
             f"{missing} was not found",
             code="command-missing",
@@ -146,27 +181,31 @@ def start(
         ) from error
     except (OSError, ValueError) as error:  # not executable, too long, a NUL in it
         raise CommandError(
-            f"`{redacted(shlex.join(command))}` cannot be started: {error}",
+            f"{_named(command)} cannot be started: {error}",
             code="command-not-started",
         ) from error
-    with KEEPER.group(process.pid):
-        try:
-            if file_size and hasattr(resource, "prlimit"):
-                with suppress(ProcessLookupError):
-                    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size, file_size))
-            yield process
-        finally:
-            _end(process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command and what it has started, unless it has ended; close its pipes."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE)
+def _limit(pid: int, file_size: int) -> None:
+    """Limit the files that a process writes, as far as no smaller limit is in force."""
+    if hasattr(resource, "prlimit"):
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        most = file_size if hard == resource.RLIM_INFINITY else min(file_size, hard)
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+
+
+def _end(process: subprocess.Popen[bytes], *, all_of_it: bool) -> None:
+    """End a command with `all_of_it` that it has started, also what outlives it; close its pipes.
+
+    What a command that has ended by itself left behind on purpose, a daemon, goes on.
+    """
+    if all_of_it:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            _signal(process, number)
+            deadline = time.monotonic() + GRACE
+            while _signal(process, 0) and time.monotonic() < deadline:
+                time.sleep(0.01)
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe:
@@ -174,9 +213,31 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to a command's group; whether there is a process in it."""
+    process.poll()  # a leader that has ended, and nobody has asked, would count
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):  # the number may be another user's by now
+        return False
+    return True
+
+
 def redacted(text: str) -> str:
     """A text without the credentials that a URL in it may hold: of the user, and in its query."""
-    return SECRET_PARAMETER.sub(r"\1…", re.sub(r"(://)[^/@\s]+@", r"\1…@", text))
+    return SECRET_PARAMETER.sub(r"\1…", USER.sub(r"\1…@", text))
+
+
+def _named(command: Sequence[str]) -> str:
+    """A command as an error names it: a long one without its middle, for both ends tell most."""
+    text = redacted(shlex.join(command))
+    half = EVIDENCE // 2
+    return f"`{text if len(text) <= EVIDENCE else f'{text[:half]} … {text[-half:]}'}`"
+
+
+def _last(stderr: str) -> list[str]:
+    """The last lines of a failed command; cut first, for a guest may have written them."""
+    return [redacted(cut(line, LINE)) for line in stderr.strip().splitlines()[-LAST_LINES:]]
 
 
 def _trace(command: str, started: float, outcome: str) -> None:

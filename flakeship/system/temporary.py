@@ -36,21 +36,24 @@ def directory() -> Iterator[Path]:
 
 def remove_abandoned() -> list[str]:
     """Remove the directories of processes that have ended; return their paths."""
-    found = [path for path in sorted(PARENT.glob("*")) if _is_abandoned(path)]
-    for path in found:
-        shutil.rmtree(path, ignore_errors=True)
+    found = [path for path in sorted(PARENT.glob("*")) if _removed(path)]
     tidy(PARENT)
     return [str(path) for path in found]
 
 
-def _is_abandoned(path: Path) -> bool:
-    """Whether nobody holds the lock of a directory."""
+def _removed(path: Path) -> bool:
+    """Remove a directory whose lock nobody holds.
+
+    Under the lock: a process that has made its directory may be about to lock it, and makes it
+    again where it is gone then.
+    """
     try:
         opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
     except BlockingIOError:
         return False
     finally:

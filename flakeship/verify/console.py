@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +17,7 @@ from flakeship.ssh import host_keys
 from flakeship.system.backoff import backoff
 
 BEGIN, END = host_keys.BEGIN.encode(), host_keys.END.encode()
+LINE_END = re.compile(rb"[\r\n]")
 CHUNK = 65536  # bytes; no announcement is longer
 END_SHOWN = 65536  # bytes of the end that are kept
 MOST = 32 * MIB  # bytes of a file that are read at first: all that a machine of this version has
@@ -72,8 +75,10 @@ class File:
     def _add(self, data: bytes) -> None:
         self._end = (self._end + data)[-END_SHOWN:]
         *complete, rest = (self._unfinished + data).split(END)
-        for part in complete:
-            announcement = part[max(part.rfind(BEGIN), 0) :][-CHUNK:] + END
+        for part, following in pairwise([*complete, rest]):
+            # with the rest of its line: a mark that does not end it is none
+            last = END + LINE_END.split(following[:CHUNK], maxsplit=1)[0]
+            announcement = part[max(part.rfind(BEGIN), 0) :][-CHUNK:] + last
             if host_keys.blocks(clean(_text(announcement))):
                 self._announcement = announcement
         begin = rest.rfind(BEGIN)

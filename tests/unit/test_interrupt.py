@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.system.interrupt import deferred
+
 ROOT = Path.cwd()
 SLOW = "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
 
@@ -64,3 +66,23 @@ def test_a_command(
     code, out, err = interrupted(["-m", "flakeship", *words], number)
     assert (code, out) == (130, "")
     assert err in ("", "build-image: interrupted\n")
+
+
+def test_an_interruption_is_deferred_and_what_is_ignored_stays_so() -> None:
+    former = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    done = []
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with deferred():
+            signal.raise_signal(signal.SIGHUP)
+            done.append("what nohup has started")
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        with pytest.raises(KeyboardInterrupt), deferred():  # noqa: PT012
+            with deferred():
+                signal.raise_signal(signal.SIGTERM)
+                done.append("the inner block")
+            done.append("the outer block")
+        assert done == ["what nohup has started", "the inner block", "the outer block"]
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

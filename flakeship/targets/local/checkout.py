@@ -22,6 +22,18 @@ def identifier() -> str:
     Raises FlakeshipError (`checkout-id-invalid`) where the file has something else.
     """
     file = Path(STATE, FILE)
+    try:
+        text = _made(file)
+    except FlakeshipError as error:
+        if error.code != "state-unreadable":
+            raise
+        raise _invalid(file, why=error.what) from error
+    if not re.fullmatch(r"[0-9a-f]{12}\n?", text):
+        raise _invalid(file, given=repr(text[:20]))
+    return text.strip()
+
+
+def _made(file: Path) -> str:
     if not (text := read(file)):
         refuse_links(file)
         make_directory(file.parent)
@@ -31,17 +43,19 @@ def identifier() -> str:
             file.hardlink_to(new)
         new.unlink()
         text = read(file)
-    if not re.fullmatch(r"[0-9a-f]{12}\n?", text):
-        raise FlakeshipError(
-            f"the id of this checkout cannot be read ({file})",
-            code="checkout-id-invalid",
-            key=str(file),
-            given=repr(text[:20]),
-            allowed="12 hexadecimal digits",
-            remedy="restore the file from a backup; without it, machines that run are another "
-            "checkout's",
-        )
-    return text.strip()
+    return text
+
+
+def _invalid(file: Path, *, given: str = "", why: str = "") -> FlakeshipError:
+    return FlakeshipError(
+        f"the id of this checkout cannot be read ({file})" + (f": {why}" if why else ""),
+        code="checkout-id-invalid",
+        key=str(file),
+        given=given,
+        allowed="12 hexadecimal digits",
+        remedy="restore the file from a backup; without it, machines that run are another "
+        "checkout's",
+    )
 
 
 def environment(mark: str = "") -> dict[str, str]:

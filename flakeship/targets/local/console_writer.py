@@ -30,16 +30,26 @@ def write(source: int, share: int = SHARE) -> None:
 
 
 def _room(file: int, share: int) -> int:
-    """The descriptor to write to: a new one at first, for a full file, and for one that is gone."""
+    """The descriptor to write to: a new one at first, for a full file, and for one that is gone.
+
+    The old one is closed at the end: what fails before leaves it to the caller.
+    """
     if file >= 0:
         status = os.fstat(file)
         if status.st_nlink and status.st_size < share:
             return file
-        if status.st_nlink:
-            os.replace(FILE, FORMER)  # noqa: PTH105 - pathlib would be most of this program
+    new = _open()
+    if os.fstat(new).st_size >= share:
+        os.close(new)
+        os.replace(FILE, FORMER)  # noqa: PTH105 - pathlib would be most of this program
+        new = _open()
+    if file >= 0:
         os.close(file)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    return os.open(FILE, flags, 0o600)
+    return new
+
+
+def _open() -> int:
+    return os.open(FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 if __name__ == "__main__":

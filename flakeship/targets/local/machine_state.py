@@ -61,6 +61,11 @@ def load(directory: Path) -> MachineRecord | None:
     file = directory / RECORD
     try:
         text = read(file)
+    except FlakeshipError as error:
+        if not directory.is_dir():  # what is wrong is above it
+            raise
+        raise _unreadable(file) from error
+    try:
         found = codec.parse(MachineRecord, text) if text or file.exists() else None
     except ValidationError as error:
         raise _unreadable(file) from error

@@ -44,7 +44,7 @@ def block(host: SshHost, config: Path, checkout: Path) -> str:
 
 
 def blocks(config: Path) -> dict[str, str]:
-    """The text of each entry in a file. Raises FlakeshipError (`record-invalid`)."""
+    """The text of each entry in a file. Raises FlakeshipError (`state-unreadable`)."""
     parts = re.split(r"^(?=Host |Match )", read(config), flags=re.MULTILINE)[1:]
     return {part.splitlines()[0].removeprefix("Host "): f"{part.strip()}\n" for part in parts}
 
@@ -52,7 +52,7 @@ def blocks(config: Path) -> dict[str, str]:
 def hosts(config: Path) -> dict[str, SshHost]:
     """The servers' entries of a file; not those that a person has added, or that are cut off.
 
-    Raises FlakeshipError (`record-invalid`).
+    Raises FlakeshipError (`state-unreadable`).
     """
     keys = [line.partition(" ") for line in read(config.with_name(KNOWN_HOSTS)).splitlines()]
     found = {}

@@ -61,7 +61,7 @@ class StackFiles:
 
     def active_machine(self, server: str) -> str:
         """The id of a server's active machine; empty: none. FlakeshipError (`record-invalid`)."""
-        text = read(self.active(server)).strip()
+        text = _record(self.active(server), "the id of a machine")
         if text and not NAME.fullmatch(text):
             raise _unreadable(self.active(server), text, "the id of a machine")
         return text
@@ -72,7 +72,7 @@ class StackFiles:
 
     def last_generation(self, server: str) -> int | None:
         """The number of a server's last cutover; None: none. FlakeshipError (`record-invalid`)."""
-        text = read(self.generation(server)).strip()
+        text = _record(self.generation(server), "a whole number")
         if text and not NUMBER.fullmatch(text):
             raise _unreadable(self.generation(server), text, "a whole number")
         return int(text) if text else None
@@ -99,12 +99,19 @@ def server_of(machine: str) -> str:
     return MachineId.parse(machine).server if MACHINE.fullmatch(machine) else ""
 
 
-def _unreadable(file: Path, given: str, allowed: str) -> FlakeshipError:
+def _record(file: Path, allowed: str) -> str:
+    try:
+        return read(file).strip()
+    except FlakeshipError as error:
+        raise _unreadable(file, "", allowed, f": {error.what}") from error
+
+
+def _unreadable(file: Path, given: str, allowed: str, why: str = "") -> FlakeshipError:
     return FlakeshipError(
-        "the record of a cutover cannot be read",
+        f"the record of a cutover cannot be read{why}",
         code="record-invalid",
         key=str(file),
-        given=repr(given[:80]),
+        given=repr(given[:80]) if given else "",
         allowed=allowed,
         remedy=f"restore the file from a backup, or remove it (`rm -r {file}`) and run `pulumi up`",
     )

@@ -75,10 +75,12 @@ class Facts:
 
     sections: Mapping[str, Section] = field(default_factory=dict)
     refusal: str = ""  # what sudo said where it refused the user
+    fault: str = ""  # why none of it can be read
 
     def updated(self, newer: Facts) -> Facts:
         """These facts, with the sections of a later probe in their place."""
-        return replace(self, sections={**self.sections, **newer.sections})
+        sections = {**self.sections, **newer.sections}
+        return replace(self, sections=sections, fault=self.fault or newer.fault)
 
     def milliseconds(self, *names: str) -> int:
         """The time that the sections took on the machine (to 10 ms)."""
@@ -86,6 +88,8 @@ class Facts:
 
     def text(self, name: str, *, any_code: bool = False) -> str:
         """The output of a section's command, which succeeded or, with `any_code`, said anything."""
+        if self.fault:
+            raise Failed(self.fault)
         section = self.sections.get(name)
         if section is None:
             raise Failed(f"the probe ended before `{name}`")

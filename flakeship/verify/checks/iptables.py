@@ -41,6 +41,8 @@ def firewall(text: str, arrival: Arrival | None = None) -> Firewall:
                 _, name, *words = shlex.split(line)
                 if rule := _rule(words, table, line, arrival or Arrival()):
                     chains.setdefault(f"{table} {name}", Chain()).rules.append(rule)
+            elif line and line != "COMMIT" and not line.startswith(("#", ":", "-A ")):
+                raise ValueError("iptables writes no such line")  # noqa: TRY301
         except ValueError as error:
             raise unreadable("iptables-save", f"{line[:80]!r}: {error}") from error
     bases = [f"{table} {name}" for table, name in BASES.items()]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
-from flakeship.model.text import rows
+from flakeship.model.sizes import MIB
 from flakeship.ssh.connection import FAILED
 from flakeship.ssh.options import as_root
 from flakeship.system.process import Shell
@@ -18,9 +18,10 @@ from flakeship.verify.checks.filters import settled
 SCRIPT = Path(__file__).with_name("probe.sh").read_text()  # for the standard input of `command`
 SECONDS = 120.0  # for the script, beside its wait for the system to have started
 WAIT = 120.0  # seconds for that where the caller sets none
+OUTPUT = 16 * MIB  # bytes of all sections: the rules of a host with a blocklist are long
 MARKS = re.compile(r"^@@@ .*\n?", re.MULTILINE)
 TIME = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
-MARK = re.compile(rf"@@@ (begin|end) (\S{{1,64}}) ({TIME}) (-|[0-9]{{1,3}})")
+MARK = re.compile(rf"^@@@ (begin|end) (\S{{1,64}}) ({TIME}) (-|[0-9]{{1,3}})$", re.MULTILINE)
 
 
 def command(*sections: str, wait: float = WAIT) -> str:
@@ -31,15 +32,18 @@ def command(*sections: str, wait: float = WAIT) -> str:
 def run(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
     """Run all sections or some, again where SSH was lost. Raises CommandError (probe-failed).
 
-    `wait` is in seconds, for the system to have started.
+    `wait` is in seconds, for the system to have started. Of more than OUTPUT bytes nothing is read:
+    rules that are missing would refuse, or open, whatever they liked.
     """
     end = time.monotonic() + wait
     for _ in range(2):
         left = max(end - time.monotonic(), 0.0)
         line = command(*sections, wait=left)
-        result = shell.run(line, stdin=SCRIPT, timeout=SECONDS + left, check=False)
+        result = shell.run(line, stdin=SCRIPT, timeout=SECONDS + left, check=False, most=OUTPUT)
         if result.code != FAILED:
             break
+    if result.dropped:
+        return Facts(fault=f"the probe script wrote more than {OUTPUT} bytes, and none are read")
     found = parse(result.stdout, result.stderr)
     if result.code == FAILED or not found.sections:
         output = MARKS.sub("", result.stderr).strip() or MARKS.sub("", result.stdout).strip()
@@ -69,16 +73,16 @@ def parse(stdout: str, stderr: str) -> Facts:
 
 
 def _framed(stream: str) -> Iterator[tuple[str, str, int, int]]:
-    """(section, text, exit code, milliseconds) of each that has an end; line by line, as a regular
-    expression for a whole section is tried from every beginning to the end of a hostile output."""
-    begun, since, lines = "", 0.0, list[str]()
-    for line in rows(stream):
-        mark = MARK.fullmatch(line) if line.startswith("@@@ ") else None
-        if not mark:
-            lines.append(line)
-        elif mark[1] == "begin":
-            begun, since, lines = mark[2], float(mark[3]), []
+    """(section, text, exit code, milliseconds) of each that has an end.
+
+    Mark by mark: a list of all lines takes many times the memory of a hostile output, and a regular
+    expression for a whole section is tried from every beginning to the end.
+    """
+    begun, since, start = "", 0.0, 0
+    for mark in MARK.finditer(stream):
+        if mark[1] == "begin":
+            begun, since, start = mark[2], float(mark[3]), mark.end()
         elif mark[2] == begun and mark[4] != "-":
             took = round((float(mark[3]) - since) * 1000)
-            yield begun, "\n".join(lines).strip("\n"), int(mark[4]), took
+            yield begun, stream[start : mark.start()].strip("\n"), int(mark[4]), took
             begun = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flakeship.model.errors import SHOWN, FlakeshipError, SettingError, SettingsError, shown
+from flakeship.model.text import LINE
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,12 @@ def test_a_value_is_cut_and_written_out(text: str, seen: str) -> None:
 
 def test_a_long_key_is_cut() -> None:
     assert len(str(FlakeshipError("x", key="k" * 5000))) < 400
+
+
+def test_what_is_long_leaves_room_for_the_next_step() -> None:
+    error = FlakeshipError("x" * 9000, key="k", given="g", allowed="a or b", remedy="do this")
+    assert str(error).endswith("…, got g; allowed: a or b. Do this")
+    assert len(str(error)) == LINE
 
 
 def test_numbers_in_a_key_have_names_beside_them() -> None:

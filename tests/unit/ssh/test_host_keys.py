@@ -4,7 +4,7 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
-from flakeship.verify.console import File, await_keys
+from flakeship.verify.console import END_SHOWN, File, announced_keys, await_keys
 from tests.unit.verify.machines import ED25519, FINGERPRINT, OTHER, block
 
 ECDSA = (
@@ -47,14 +47,25 @@ def test_noise_prefixes_and_several_keys() -> None:
         f"{BEGIN}\n{ED25519.replace('ssh-ed25519', 'ssh-rsa')}\n{END}\n",
         f"sshd: invalid user {BEGIN} {OTHER} {END} from 192.0.2.1\n",
         f"invalid user {BEGIN} {OTHER}\ninvalid user {OTHER} {END}\n",
+        "".join(
+            f"[ 9.1] sshd[9]: Invalid user {name} from 192.0.2.1\n" for name in (BEGIN, OTHER, END)
+        ),
+        f"{BEGIN}\nsshd[9]: Invalid user {OTHER} from 192.0.2.1\n{END}\n",
+        f"{BEGIN} port 1\n{OTHER}\n{END}\n",
+        f"{BEGIN}\n{OTHER}\n{END} port 1\n",
     ],
     ids=[
         *("nothing", "no end", "no begin", "no key", "cut by the kernel", "another type inside"),
-        *("in one line of a log", "on the lines of the marks"),
+        *("in one line of a log", "on the lines of the marks", "in three lines of a log"),
+        *("a key in a log", "a begin in a log", "an end in a log"),
     ],
 )
-def test_what_is_no_announcement(text: str) -> None:
+def test_what_is_no_announcement(text: str, tmp_path: Path) -> None:
     assert host_keys.blocks(text) == []
+    (tmp_path / "console").write_text(text)
+    assert announced_keys(File(tmp_path / "console")) == []
+    (tmp_path / "console").write_text(text + "x\n" * END_SHOWN)
+    assert announced_keys(File(tmp_path / "console")) == []
 
 
 def test_a_begin_without_end_starts_again() -> None:

@@ -57,6 +57,18 @@ def test_a_directory_that_is_none_is_named(tmp_path: Path, act: Callable[[Path],
     assert (tmp_path / ".state").read_text() == ""
 
 
+def test_a_working_directory_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FlakeshipError) as caught:
+        lock(Path(".state/dev"))
+    assert caught.value.code == "state-unusable"
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(autouse=True)
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "checkout").mkdir()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flakeship.model.errors import CommandError
 from flakeship.model.sizes import MIB
-from flakeship.model.text import LINE
+from flakeship.model.text import EVIDENCE, LINE
 from flakeship.system import temporary
-from flakeship.system.process import run
+from flakeship.system.keeper import Keeper
+from flakeship.system.process import run, start
 
 FLOOD = "import os\nfor _ in range({}): os.write({}, b'x' * 1048576)"
 
@@ -31,6 +37,7 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(descriptor: int) ->
     assert text.startswith("first\nxxx")
     assert text.endswith("xxx\nlast\n")
     assert f"\n[{300012 - 1000} bytes are left out here]\n" in text
+    assert result.dropped == (300012 - 1000) * (descriptor == 1)
 
 
 def test_what_fits_is_whole_and_line_breaks_are_newlines() -> None:
@@ -97,6 +104,141 @@ def test_what_cannot_be_started(argv: list[str], code: str) -> None:
     assert len(str(raised.value)) < 3 * LINE
 
 
+LONG = ["-o", "Option=value"] * 500
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "verdict"),
+    [
+        (["exit 3"], {}, "failed (exit code 3)"),
+        (["sleep 60"], {"timeout": 0.2}, "did not end within 0.2 s"),
+        (["head -c 2000 /dev/zero"], {"most": 1000}, "wrote more than 1000 bytes"),
+    ],
+)
+def test_of_a_long_command_the_verdict_is_told(
+    words: list[str], more: dict[str, Any], verdict: str
+) -> None:
+    with pytest.raises(CommandError) as raised:
+        run(["sh", "-c", *words, *LONG, "the-end"], **more)
+    text = str(raised.value)
+    assert text.startswith(f"`sh -c '{words[0]}'")
+    assert text.endswith(f"the-end` {verdict}")
+    assert len(text) < EVIDENCE + 100
+
+
+def test_credentials_are_told_neither_of_a_command_nor_of_what_it_wrote() -> None:
+    secret = "https://me:hunter2hunter2@example.org/?token=hunter3 "
+    for pad in ("", "x" * (LINE - 20) + " ", "y" * (EVIDENCE // 2 - 20) + " "):
+        with pytest.raises(CommandError) as raised:
+            run(["sh", "-c", 'printf "%s\\n" "$1" >&2; exit 1', "sh", pad + secret * 40])
+        assert "hunter" not in str(raised.value)
+        assert raised.value.details
+
+
+def test_a_hostile_standard_error_is_told_in_bounded_time() -> None:
+    code = "import sys; sys.stderr.write('?' + 'key' * 1000000); sys.exit(1)"
+    started = time.process_time()
+    with pytest.raises(CommandError):
+        run(python(code))
+    assert time.process_time() - started < 5
+
+
+def test_a_command_ends_where_it_is_interrupted_while_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **others: Any) -> None:
+            super().__init__(*args, **others)
+            begun.append(self.pid)
+            signal.raise_signal(signal.SIGINT)
+
+    run(["true"])  # what is kept from now on is by a shell that runs
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with pytest.raises(KeyboardInterrupt):
+        run(["sleep", "60"])
+    assert not alive(begun[0])
+
+
+def test_a_command_ends_where_an_interruption_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = []
+
+    def tell(_: Keeper, text: str) -> None:
+        groups.append(int(text.split()[1]))
+        if text.startswith("+"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Keeper, "_tell", tell)
+    with pytest.raises(KeyboardInterrupt):
+        run(["sleep", "60"])
+    assert not alive(groups[0])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '(trap "" TERM; echo >here; exec sleep 60) & wait',
+        "sleep 60 & echo >here; exit 0",
+    ],
+    ids=["ignores SIGTERM", "outlives it"],
+)
+def test_what_a_command_has_started_ends_with_it(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    groups = []
+    with pytest.raises(KeyboardInterrupt), start(["sh", "-c", script]) as begun:  # noqa: PT012
+        groups.append(begun.pid)
+        await_((tmp_path / "here").exists)
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+    assert not alive(groups[0])
+
+
+def test_what_a_command_leaves_behind_on_purpose_goes_on() -> None:
+    done = run(["sh", "-c", "sleep 60 </dev/null >/dev/null 2>&1 & echo $$ $!"])
+    group, left = map(int, done.stdout.split())
+    assert alive(group)
+    os.kill(left, signal.SIGKILL)
+
+
+def test_a_limit_of_the_users_stays() -> None:
+    hard = resource.prlimit(0, resource.RLIMIT_FSIZE)[1]
+    code = (
+        "import resource\n"
+        "from flakeship.system.process import start\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "for size in (9000, 3000):\n"
+        "    with start(['sleep', '60'], pipes=False, file_size=size) as process:\n"
+        "        print(*resource.prlimit(process.pid, resource.RLIMIT_FSIZE))\n"
+    )
+    assert run(python(code)).stdout == "5000 5000\n3000 3000\n"
+    assert resource.prlimit(0, resource.RLIMIT_FSIZE)[1] == hard
+
+
+def test_an_abandoned_directory_is_removed_under_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has made it and waits for the lock then sees that it is gone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".state/tmp/left").mkdir(parents=True)
+    refused = []
+
+    def removed(path: Path, **_: object) -> None:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refused.append(path.name)
+        finally:
+            os.close(opened)
+
+    monkeypatch.setattr(shutil, "rmtree", removed)
+    temporary.remove_abandoned()
+    assert refused == ["left"]
+
+
 HOLDS = """
 import sys
 from flakeship.system import temporary
@@ -144,12 +286,12 @@ def test_a_directory_is_removed_by_the_next_who_comes_and_not_while_it_is_used(
 
 def alive(group: int) -> bool:
     """Whether a process of a group runs; one that waits for its parent to notice does not."""
-    for process in Path("/proc").iterdir():
+    for entry in Path("/proc").iterdir():
         try:
-            state, _, pgrp = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+            state, _, pgrp = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
         except (OSError, ValueError):
             continue
-        if process.name.isdigit() and int(pgrp) == group and state != "Z":
+        if entry.name.isdigit() and int(pgrp) == group and state != "Z":
             return True
     return False
 

@@ -201,6 +201,14 @@ def test_what_leaves_a_chain_of_iptables_early_is_open(leaving: str) -> None:
     assert not iptables.firewall(text).opened
 
 
+@pytest.mark.parametrize("line", ["[9 bytes are left out here]", "-I INPUT -j DROP", "x"])
+def test_a_line_that_iptables_does_not_write(line: str) -> None:
+    text = f"# Generated\n*filter\n:INPUT DROP [0:0]\n{line}\nCOMMIT\n# Completed\n"
+    with pytest.raises(Failed, match="no such line"):
+        iptables.firewall(text)
+    assert iptables.firewall(text.replace(line, "")).denies
+
+
 def test_iptables_without_any_refusal() -> None:
     text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 23 -j DROP\nCOMMIT\n"
     found = iptables.firewall(text)

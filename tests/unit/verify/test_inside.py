@@ -1,13 +1,16 @@
+import json
 import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flakeship.model.errors import CommandError
 from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
+from flakeship.model.sizes import MIB
 from flakeship.system.process import Result, run
 from flakeship.verify import schedule
 from flakeship.verify.checks import facts, inside, probe
@@ -332,3 +335,52 @@ def test_a_probe_is_run_again_where_its_connection_was_lost() -> None:
     with pytest.raises(CommandError, match="no output") as failure:
         probe.run(Shell(begun, replace(begun, stdout="@@@ begin state 23.45 -\n")))
     assert (failure.value.code, failure.value.exit_code) == ("probe-failed", 255)
+
+
+class Local:
+    """A login on a machine that says this, and then that it is down."""
+
+    def __init__(self, path: Path, *said: str) -> None:
+        self.files = [path / str(number) for number in range(len(said))]
+        for file, text in zip(self.files, said, strict=True):
+            file.write_text(text)
+
+    def run(self, command: str, *, most: int = MIB, **_: Any) -> Result:
+        assert command.startswith("sh -c")
+        return run(["cat", self.files.pop(0)], check=False, most=most)
+
+
+def section(name: str, text: str) -> str:
+    return f"\n@@@ begin {name} 2.00 -\n{text}\n\n@@@ end {name} 2.10 0\n"
+
+
+def test_the_rules_of_a_host_with_a_blocklist_are_read(tmp_path: Path) -> None:
+    rules = json.loads(recorded("nixos-nft.json"))
+    named = {"family": "inet", "name": "blocked", "table": "nixos-fw"}
+    blocked = [f"192.0.{n // 256}.{n % 256}" for n in range(1 << 16)] * 3
+    rules["nftables"].append({"set": {**named, "elem": blocked}})
+    text = recorded("probe.txt") + section("nft", json.dumps(rules))
+    assert 2 * MIB < len(text) < probe.OUTPUT
+    found = evidence(probe.run(Local(tmp_path, text)))
+    assert found["firewall"] == evidence(HEALTHY)["firewall"]
+
+
+@pytest.mark.parametrize("name", ["iptables", "listeners", "elsewhere"])
+def test_of_a_probe_whose_middle_is_missing_nothing_is_read(tmp_path: Path, name: str) -> None:
+    """What is missing may be the rule that opens a port, or the listener behind it."""
+    rule = "-A nixos-fw -p tcp --dport 9999 -j nixos-fw-accept\n"
+    long = "-A FORWARD -j ACCEPT\n" * (probe.OUTPUT // 2 // 21 + 9)
+    accepting = IPTABLES.replace("COMMIT", f"{long}{rule}{long}COMMIT")
+    text = recorded("probe.txt") + section("nft", '{"nftables": []}')
+    second = section(name, accepting) + section("ip6tables", recorded("nixos-ip6tables.txt"))
+    known = probe.run_all(Local(tmp_path, text, second))
+    found = evidence(known)
+    assert not any(passed for passed, _ in found.values()), found
+    assert f"more than {probe.OUTPUT} bytes" in found["firewall"][1]
+    assert inside_of(known).startswith("the probe script wrote")
+
+
+def inside_of(known: facts.Facts) -> str:
+    with pytest.raises(Failed) as failed:
+        inside.system(subject(known))
+    return str(failed.value)

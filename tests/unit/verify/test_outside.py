@@ -80,6 +80,7 @@ class Fake(connection.Connection):
         stdin: str = "",  # noqa: ARG002
         timeout: float = 60.0,  # noqa: ARG002
         check: bool = True,  # noqa: ARG002
+        most: int = 0,  # noqa: ARG002
     ) -> Result:
         if isinstance(self.result, Result):
             return self.result

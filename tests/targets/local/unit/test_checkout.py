@@ -47,11 +47,20 @@ def test_the_id_is_random_and_made_once(monkeypatch: pytest.MonkeyPatch, directo
     assert checkout.identifier() != made
 
 
-@pytest.mark.parametrize("text", ["x", "0123456789abcdef", "../../etc/x\n", "0123456789AB\n"])
-def test_an_id_that_cannot_be_read_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "data", [b"x", b"0123456789abcdef", b"../../etc/x\n", b"0123456789AB\n", b"\xff", None]
+)
+def test_an_id_that_cannot_be_read_is_refused(data: bytes | None) -> None:
     checkout.identifier()
-    Path(".state/checkout.id").write_text(text)
+    file = Path(".state/checkout.id")
+    if data is None:
+        file.unlink()
+        file.mkdir()
+    else:
+        file.write_bytes(data)
     error = refusal(checkout.identifier)
+    assert "backup" in error.remedy
+    assert "pulumi up" not in error.remedy
     assert (error.code, error.key) == ("checkout-id-invalid", ".state/checkout.id")
 
 

@@ -90,6 +90,33 @@ def test_a_guest_does_not_wait_for_what_cannot_be_written(directory: Path) -> No
         await_(lambda: not (os.write(descriptor, b"y\n") < 0) and file.exists())
 
 
+def test_a_directory_in_the_place_of_a_file_does_not_end_the_writer(directory: Path) -> None:
+    file = directory / console.FILE
+    with copying(100) as descriptor:
+        os.write(descriptor, b"x" * 100)
+        await_(lambda: file.exists() and file.stat().st_size == 100)
+        file.unlink()
+        file.mkdir()
+        os.write(descriptor, b"lost")
+        time.sleep(0.05)
+        file.rmdir()
+        await_(lambda: not (os.write(descriptor, b"y\n") < 0) and file.is_file())
+
+
+def test_a_directory_in_the_place_of_the_former_file_does_not_lift_the_bound(
+    directory: Path,
+) -> None:
+    (directory / FORMER).mkdir()
+    with copying(100) as descriptor:
+        file = directory / console.FILE
+        os.write(descriptor, b"x" * 100)
+        await_(lambda: file.exists() and file.stat().st_size == 100)
+        for _ in range(20):
+            os.write(descriptor, b"x" * 100)
+            time.sleep(0.005)
+    assert file.stat().st_size == 100
+
+
 def test_nothing_is_written_through_a_link() -> None:
     place = FILES.machine("web-aaaa-1")
     place.mkdir(parents=True)
