@@ -85,6 +85,10 @@ def test_a_field_refuses_what_it_is_not(plain: type, whole: Any, name: str) -> N
     adapter: TypeAdapter[Any] = TypeAdapter(whole, config=ConfigDict(strict=True))
     wrong = {int: NO_NUMBERS, float: NO_NUMBERS, bool: NO_FLAGS, str: NO_TEXTS}[plain]
     hidden = HIDDEN if plain is str and name not in LONG else []
+    if name == "authorized_keys":
+        hidden = [
+            value for value in hidden if value.strip() == value
+        ]  # a block ends with a newline
     for value in (*wrong, *hidden):
         with pytest.raises(ValidationError):
             print(name, repr(value), adapter.validate_python(value))
