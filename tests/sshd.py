@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from flakeship.ssh import connection
+from flakeship.ssh import errors
 from flakeship.system import tcp
 from flakeship.system.backoff import backoff
 from flakeship.system.process import run, start
@@ -90,6 +90,6 @@ def running(
                 if tcp.exchange(address, port, seconds=left, enough=tcp.a_line).data:
                     break
         else:
-            raise connection.UnreachableError(server.log.read_text())
+            raise errors.UnreachableError(server.log.read_text())
         server.log.write_text("")
         yield server

@@ -13,6 +13,13 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.flake import is_file
 from flakeship.model.sizes import MIB
 from flakeship.ssh import host_keys, log_file
+from flakeship.ssh.errors import (
+    HostKeyRefusedError,
+    LoginRefusedError,
+    NoKeyError,
+    UnreachableError,
+    UnsignedError,
+)
 from flakeship.ssh.login import Login
 from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
 from flakeship.system import tcp, temporary
@@ -30,36 +37,6 @@ UNSIGNED_REMEDY = (
     "flakeship:identity to the file of a key that needs neither"
 )
 FORBIDDEN = "administratively prohibited"  # of an SSH server that may not forward
-
-
-class UnreachableError(FlakeshipError):
-    """Nothing answered SSH, or the connection broke."""
-
-    code = "ssh-unreachable"
-
-
-class LoginRefusedError(FlakeshipError):
-    """The server has the right host key and refused the login."""
-
-    code = "login-refused"
-
-
-class UnsignedError(LoginRefusedError):
-    """The server would not let the user in without a signature, and got none: it never refused."""
-
-    code = "login-unsigned"
-
-
-class NoKeyError(LoginRefusedError):
-    """Neither a file nor an agent had a key to offer."""
-
-    code = "login-without-key"
-
-
-class HostKeyRefusedError(FlakeshipError):
-    """The server has another host key than the pinned ones: nothing was sent to it."""
-
-    code = "host-key-refused"
 
 
 class Connection:
@@ -80,7 +57,6 @@ class Connection:
         self._destination = f"{endpoint.user}@{endpoint.address}"
         self.keys = list(keys)
         self.login = Login(-1, "")
-        self.banner = ""
 
     def __enter__(self) -> Connection:
         with ExitStack() as opened:
@@ -204,7 +180,6 @@ class Connection:
         if not reply.first_line.startswith("SSH-"):
             ended = "it closed the connection" if reply.closed else f"silence for {seconds:.0f} s"
             raise UnreachableError(f"the port is open, but no SSH server answers: {ended}")
-        self.banner = reply.first_line
 
     def _log_in(self) -> None:
         # In the foreground: it ends with us. Its log is a file, which no text of the server is in.

@@ -16,7 +16,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection, HostKeyRefusedError, UnreachableError
+from flakeship.ssh.connection import Connection
+from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
 from flakeship.verify import boot_progress
 from flakeship.verify.checks import outside
 from flakeship.verify.checks.verdict import refuse_failed

@@ -6,6 +6,7 @@ import pytest
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh import connection as ssh
+from flakeship.ssh import errors
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system import tcp
 from flakeship.system.process import Result
@@ -68,7 +69,6 @@ def test_one_login_for_all_commands(fake: Fake) -> None:
             assert directory.stat().st_mode & 0o777 == 0o700
             assert (directory / "known_hosts").read_text() == f"web-1 {ED25519}\n"
             connection.connect(1)
-            assert connection.banner == "SSH-2.0-x"
             assert connection.run("ls -l").stdout == "said"
             connection.attempt("root")
     base = SshOptions(endpoint, [ED25519], directory / "known_hosts").argv()
@@ -129,7 +129,10 @@ def test_a_forward_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ssh, "run", refuse)
     connection = ssh.Connection(ENDPOINT, [ED25519])
-    with connection, pytest.raises(ssh.UnreachableError, match="forwards nothing: mux_") as raised:
+    with (
+        connection,
+        pytest.raises(errors.UnreachableError, match="forwards nothing: mux_") as raised,
+    ):
         connection.socks()
     assert (raised.value.code, raised.value.key) == ("ssh-unreachable", "web-1")
 
@@ -161,7 +164,7 @@ def test_a_server_that_is_up_gets_one_connection(
     monkeypatch.setattr(tcp, "exchange", lambda *_, **__: pytest.fail("its banner is awaited"))
     with (
         ssh.Connection(ENDPOINT, [ED25519]) as connection,
-        pytest.raises(ssh.LoginRefusedError),
+        pytest.raises(errors.LoginRefusedError),
     ):
         connection.connect(10, up=True)
     assert len(run.calls) == 1
@@ -182,15 +185,40 @@ nixos@127.0.0.1: Permission denied (publickey).\r
 @pytest.mark.parametrize(
     ("log", "kind", "message", "logins"),
     [
-        (REFUSED_KEY, ssh.HostKeyRefusedError, f"{FINGERPRINT} was shown, {FINGERPRINT} was ex", 1),
-        ("Unable to negotiate: no matching host key type found", ssh.HostKeyRefusedError, "U", 1),
-        (DENIED, ssh.LoginRefusedError, "refuses the login of nixos with the keys of your", 3),
-        (ssh_log("locked"), ssh.UnsignedError, "not signed: the server takes the key", 0),
-        (ssh_log("agent-refuses"), ssh.UnsignedError, "not signed: the server takes the key", 0),
-        (ssh_log("no-key"), ssh.NoKeyError, "not signed: no key was offered", 3),
-        (ssh_log("unknown-key"), ssh.LoginRefusedError, "the server refuses the login of nixos", 3),
-        ("debug1: x\nConnection reset by peer\n", ssh.UnreachableError, "Connection reset by", 0),
-        ("", ssh.UnreachableError, "within 0 s; the last error: ssh ended with exit code 255", 0),
+        (
+            REFUSED_KEY,
+            errors.HostKeyRefusedError,
+            f"{FINGERPRINT} was shown, {FINGERPRINT} was ex",
+            1,
+        ),
+        (
+            "Unable to negotiate: no matching host key type found",
+            errors.HostKeyRefusedError,
+            "U",
+            1,
+        ),
+        (DENIED, errors.LoginRefusedError, "refuses the login of nixos with the keys of your", 3),
+        (ssh_log("locked"), errors.UnsignedError, "not signed: the server takes the key", 0),
+        (ssh_log("agent-refuses"), errors.UnsignedError, "not signed: the server takes the key", 0),
+        (ssh_log("no-key"), errors.NoKeyError, "not signed: no key was offered", 3),
+        (
+            ssh_log("unknown-key"),
+            errors.LoginRefusedError,
+            "the server refuses the login of nixos",
+            3,
+        ),
+        (
+            "debug1: x\nConnection reset by peer\n",
+            errors.UnreachableError,
+            "Connection reset by",
+            0,
+        ),
+        (
+            "",
+            errors.UnreachableError,
+            "within 0 s; the last error: ssh ended with exit code 255",
+            0,
+        ),
     ],
     ids=[
         *("host key", "key type", "denied", "locked key", "agent refuses", "no key"),
@@ -244,7 +272,7 @@ def test_no_handshake_before_the_banner(
         endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")
         with (
             ssh.Connection(endpoint, [ED25519]) as connection,
-            pytest.raises(ssh.UnreachableError, match=f"as nixos on 127.0.0.1:.* {message}"),
+            pytest.raises(errors.UnreachableError, match=f"as nixos on 127.0.0.1:.* {message}"),
         ):
             connection.connect(0.4)
     assert run.calls == []

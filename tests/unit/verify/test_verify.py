@@ -12,6 +12,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
+from flakeship.ssh import errors
 from flakeship.system.process import Result
 from flakeship.verify import boot_stages, verify
 from flakeship.verify.checks import facts, outside, probe
@@ -259,7 +260,7 @@ def test_a_later_announcement_of_this_boot_counts(target: Machine) -> None:
         tries.append(connection.keys)
         if connection.keys == [OTHER]:
             console.write_text(block(OTHER) + block(ED25519))
-            raise ssh.HostKeyRefusedError("another key")
+            raise errors.HostKeyRefusedError("another key")
         connect(connection, seconds)
 
     connect = ssh.Connection.connect
@@ -376,7 +377,7 @@ def test_a_machine_that_is_up_and_silent(target: Machine, monkeypatch: pytest.Mo
     target.console.write_text(consoles.UP)
 
     def silent(*_: object) -> None:
-        raise ssh.UnreachableError("no SSH login", remedy="as it was")
+        raise errors.UnreachableError("no SSH login", remedy="as it was")
 
     monkeypatch.setattr(ssh.Connection, "connect", silent)
     with pytest.raises(FlakeshipError) as failure:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flakeship.model.ports import SSH, tcp_numbers
-from flakeship.ssh import connection
+from flakeship.ssh import connection, errors
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
@@ -86,9 +86,9 @@ class NovaAccess:
             login.connect(bastion.seconds, up=bastion.up)
             route = self._forwarded(login, bastion)
         except (
-            connection.UnreachableError,
-            connection.LoginRefusedError,
-            connection.HostKeyRefusedError,
+            errors.UnreachableError,
+            errors.LoginRefusedError,
+            errors.HostKeyRefusedError,
         ) as error:
             log.info(UNUSABLE, machine, bastion.name, error)
             return None

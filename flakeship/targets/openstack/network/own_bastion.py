@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
-from flakeship.ssh.connection import FORBIDDEN, Connection, UnreachableError
+from flakeship.ssh.connection import FORBIDDEN, Connection
+from flakeship.ssh.errors import UnreachableError
 from flakeship.system import tcp
 from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.verify.request import Route

@@ -10,7 +10,7 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import Port
-from flakeship.ssh import connection, stored_login
+from flakeship.ssh import connection, errors, stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.system import tcp
 from flakeship.targets.openstack.network import access, port
@@ -190,7 +190,7 @@ def test_a_restricted_port_22_is_not_reached_from_inside(
 
 @pytest.mark.parametrize(
     "error",
-    [connection.UnreachableError, connection.LoginRefusedError, connection.HostKeyRefusedError],
+    [errors.UnreachableError, errors.LoginRefusedError, errors.HostKeyRefusedError],
 )
 def test_an_active_server_that_cannot_be_used(
     memory: Cloud,
@@ -223,11 +223,11 @@ def test_through_a_bastion_of_ones_own(
 @pytest.mark.parametrize(
     ("error", "key"),
     [
-        (connection.UnreachableError, ".address"),
-        (connection.LoginRefusedError, ".user"),
-        (connection.UnsignedError, ".identity"),
-        (connection.NoKeyError, ".identity"),
-        (connection.HostKeyRefusedError, ".hostKey"),
+        (errors.UnreachableError, ".address"),
+        (errors.LoginRefusedError, ".user"),
+        (errors.UnsignedError, ".identity"),
+        (errors.NoKeyError, ".identity"),
+        (errors.HostKeyRefusedError, ".hostKey"),
     ],
 )
 def test_nothing_takes_the_place_of_a_bastion_of_ones_own(
@@ -279,7 +279,7 @@ def test_a_server_that_does_not_answer_the_bastion(
     memory: Cloud, bastion: type[Login], faults: list[str], code: str, said: str
 ) -> None:
     bastion.faults = faults
-    told = connection.UnreachableError(
+    told = errors.UnreachableError(
         "silence", key="web-1", remedy="look at its network", details=["  | console"]
     )
     error = failing(memory, told)

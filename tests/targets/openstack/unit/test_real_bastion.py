@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.ssh import connection, host_keys, stored_login
+from flakeship.ssh import connection, errors, host_keys, stored_login
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system import tcp
@@ -157,7 +157,7 @@ def test_a_verification_tells_another_key_of_the_server_as_that(
     gate: Sshd, server: Sshd, folder: Path
 ) -> None:
     error = refused(bastion(gate, folder), replace(server, key=ED25519), folder)
-    assert isinstance(error, connection.HostKeyRefusedError)
+    assert isinstance(error, errors.HostKeyRefusedError)
     assert "bastion" not in f"{error.key} {error}"
 
 
@@ -190,7 +190,7 @@ def test_a_server_that_the_bastion_does_not_reach(gate: Sshd, server: Sshd, fold
 
 def test_a_server_that_refuses_is_reached(gate: Sshd, server: Sshd, folder: Path) -> None:
     error = refused(bastion(gate, folder), replace(server, port=1), folder)
-    assert isinstance(error, connection.UnreachableError)
+    assert isinstance(error, errors.UnreachableError)
 
 
 def test_a_scan_from_a_bastion_that_may_not_ask_is_blind(
