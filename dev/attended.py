@@ -51,7 +51,7 @@ def any_lock(url: str) -> bool:
     folder = backend.folder(url)
     if folder is None:
         return False
-    return any(files for *_, files in os.walk(f"{folder}/.pulumi/locks"))
+    return any(files for *_, files in os.walk(f"{folder}/{backend.LOCKS}"))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from pydantic_core import PydanticCustomError
 from flakeship.model.checks import Check
 from flakeship.model.fields import Model, Name, NoWord, Whole, whole, wrong
 from flakeship.model.ports import SSH, Port, tcp_numbers, with_ssh
+from flakeship.model.sizes import LARGEST_DISK
 
 TARGET = "@target"
 """Where the block of the stack's target is while settings are read; no user can write this key."""
 
 ONCE = "remove or rename all but one"
 UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
-LARGEST = 64 * UNITS["T"]
 SIZES = "a number with M, G or T, or a plain number of MiB, such as 2G, 2048M or 2048"
 
 
@@ -35,7 +35,7 @@ def _mebibytes(value: object) -> object:
         raise wrong("must be a size", allowed=SIZES, remedy=remedy) from None
     found = number * UNITS[size[2]] if size and isinstance(number, int) else number
     # here, where it is as the user writes it
-    if isinstance(found, int) and not 0 < found <= LARGEST:
+    if isinstance(found, int) and not 0 < found <= LARGEST_DISK:
         raise wrong("must be a size from 1M to 64T", allowed=SIZES)
     return found
 
@@ -53,7 +53,7 @@ def present(value: object) -> object:
 
 Size = Annotated[
     int,
-    Field(gt=0, le=LARGEST, json_schema_extra={"unit": "MiB"}),
+    Field(gt=0, le=LARGEST_DISK, json_schema_extra={"unit": "MiB"}),
     BeforeValidator(_mebibytes),
 ]
 DiskName = Annotated[

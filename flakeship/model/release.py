@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.fields import Number, Word
+from flakeship.model.sizes import LARGEST_DISK
 
 Format = Literal["qcow2", "raw", "raw.zst", "vma.zst", "netboot"]
 Firmware = Literal["bios", "uefi", "hybrid"]
@@ -32,8 +33,9 @@ BELOW = f"{PART}(/{PART}){{0,7}}"
 Below = Annotated[str, Field(pattern=rf"^([.]|{BELOW})$")]
 # `<host>-<8 characters of a hash>`; empty where a run of the first version told none
 ReleaseName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,71})?$")]
-LARGEST = 64 * 1024 * 1024  # MiB: 64 TiB, as settings have it
-MiB = Annotated[int, Field(ge=1, le=LARGEST, title=f"a whole number from 1 to {LARGEST}"), Number]
+MiB = Annotated[
+    int, Field(ge=1, le=LARGEST_DISK, title=f"a whole number from 1 to {LARGEST_DISK}"), Number
+]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Manifest:
     disk: Annotated[
         MiB | Literal["auto"],
         Field(
-            title=f"a whole number from 1 to {LARGEST}, or auto",
+            title=f"a whole number from 1 to {LARGEST_DISK}, or auto",
             description="The virtual size of the image in MiB; `auto` where only the build tells "
             "it.",
         ),

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import LARGEST_DISK, MIB
 
 MAGIC = b"QFI\xfb"
 HEADER = struct.Struct(">4sIQIIQI")  # the first fields of both versions
 LEAST = {2: 72, 3: 104}  # bytes of a header by version
-LARGEST = 64 * 2**40  # bytes of a disk, as for `disk` of a server
 CORRUPT, DATA_FILE, KNOWN = 1 << 1, 1 << 2, 0b11111  # incompatible features
 
 
@@ -45,7 +45,7 @@ def faults(head: bytes) -> Iterator[tuple[str, str, str]]:
         yield "image-unusable", "is marked as corrupt", "build it again"
     if features & ~KNOWN:
         yield "image-unusable", f"needs unknown features ({features:#x})", flatten
-    if not 0 < size <= LARGEST:
+    if not 0 < size <= LARGEST_DISK * MIB:
         yield (
             "image-unusable",
             f"has a disk of {size} bytes",

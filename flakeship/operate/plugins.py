@@ -52,9 +52,14 @@ def orphaned(stack: str, project: Path, all_processes: Iterable[Process]) -> lis
 
 def is_plugin(process: Process) -> bool:
     """Whether it is a plugin, or a program's launcher, that an engine has started."""
+    return bool(plugin_name(process) and ports(process))
+
+
+def plugin_name(process: Process) -> str:
+    """`pulumi-resource-command`; empty for any other process."""
     # a script's name comes after that of its interpreter
     names = (Path(word).name for word in process.words[:3])
-    return any(map(PLUGIN.fullmatch, names)) and bool(ports(process))
+    return next(filter(PLUGIN.fullmatch, names), "")
 
 
 def is_command(process: Process) -> bool:
@@ -94,8 +99,5 @@ def may_be_of(process: Process, stack: str) -> bool:
 
 def described(process: Process) -> str:
     """`process 4711 (pulumi-resource-command)`."""
-    words = process.words
-    if is_command(process):
-        return f"process {process.pid} ({' '.join(words[2:5])})"
-    name = next((n for word in words[:3] if PLUGIN.fullmatch(n := Path(word).name)), process.name)
-    return f"process {process.pid} ({name})"
+    command = " ".join(process.words[2:5]) if is_command(process) else ""
+    return f"process {process.pid} ({command or plugin_name(process) or process.name})"

@@ -60,8 +60,9 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
 
 def expanded(file: str, key: str) -> str:
     """The file of the setting `key`. Raises FlakeshipError for a path that ssh cannot be given."""
-    literal(Path(file).expanduser(), key)
-    return str(Path(file).expanduser())
+    path = Path(file).expanduser()
+    literal(path, key)
+    return str(path)
 
 
 def _own_key() -> str:

@@ -87,7 +87,7 @@ class SshOptions:
 
     def proxy_to(self, address: str, port: int) -> str:
         """A `proxy`: this login, with a connection from there to another address."""
-        return shlex.join([*self.login(), "-W", f"{bracketed(address)}:{port}"])
+        return through(self.login(), address, port)
 
     def config_block(self, host: str) -> str:
         """The entry `host` of an ssh_config file; paths in it should be absolute."""
@@ -102,6 +102,11 @@ class SshOptions:
     def _arguments(self, settings: dict[str, str]) -> list[str]:
         pairs = (word for key, value in settings.items() for word in ("-o", f"{key}={value}"))
         return ["-F", "/dev/null", "-p", str(self.endpoint.port), *pairs]
+
+
+def through(login: Sequence[str], address: str, port: int) -> str:
+    """A `proxy`: a connection from where a login leads to another address."""
+    return shlex.join([*login, "-W", f"{bracketed(address)}:{port}"])
 
 
 def quoted(path: Path, key: str = "path") -> str:

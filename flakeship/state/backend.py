@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 SCHEME = "file://"
+LOCKS = ".pulumi/locks"  # the folder, in that of the backend, of the locks of all stacks
 
 
 def folder(url: str) -> str | None:

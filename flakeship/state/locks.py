@@ -20,7 +20,7 @@ from flakeship.model.errors import FlakeshipError, shown
 from flakeship.state import backend, choice
 from flakeship.system import files, processes
 
-FOLDER = ".pulumi/locks/organization"
+FOLDER = f"{backend.LOCKS}/organization"
 HIGHEST = 2**22  # the largest process id that Linux gives
 SLACK = 2.0  # seconds between a start and a lock by which clocks of the kernel may differ
 PULUMI = "pulumi"  # is in the name of its processes

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.sizes import MIB
 
-LARGEST = 4 * 1024 * 1024  # bytes of a file that is read
+LARGEST = 4 * MIB  # bytes of a file that is read
 MOST_LOST = 1000  # times that a directory is gone again before it is locked
 STATE = ".state"  # the name of the directory that all files of Flakeship are in
 

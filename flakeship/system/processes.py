@@ -41,13 +41,12 @@ class Process:
     @property
     def words(self) -> Sequence[str]:
         """Its command line."""
-        return self._read("cmdline")
+        return _words(self.pid, "cmdline")
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment that it was started with."""
-        pairs = (word.partition("=") for word in self._read("environ"))
-        return {name: value for name, _, value in pairs}
+        return environment(self.pid)
 
     @property
     def directory(self) -> Path | None:
@@ -70,12 +69,19 @@ class Process:
         except OSError:
             return None
 
-    def _read(self, file: str) -> list[str]:
-        try:
-            text = (PROC / str(self.pid) / file).read_bytes()
-        except OSError:
-            return []
-        return os.fsdecode(text).removesuffix("\0").split("\0")
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment that a process was started with; empty where this user may not read it."""
+    pairs = (word.partition("=") for word in _words(pid, "environ"))
+    return {name: value for name, _, value in pairs}
+
+
+def _words(pid: int, file: str) -> list[str]:
+    try:
+        text = (PROC / str(pid) / file).read_bytes()
+    except OSError:
+        return []
+    return os.fsdecode(text).removesuffix("\0").split("\0")
 
 
 def find(pid: int) -> Process | None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.system import processes
 from flakeship.system.files import STATE, make_directory, read, refuse_links
 
 FILE = "checkout.id"
@@ -64,10 +65,9 @@ def environment(mark: str = "") -> dict[str, str]:
     return {"PATH": path} | ({VARIABLE: mark} if mark else {})
 
 
-def mark_of(process: Path) -> str:
-    """The mark of a process by its directory in /proc, empty for others. Raises OSError."""
-    words = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-    return next((w.partition("=")[2] for w in words if w.startswith(f"{VARIABLE}=")), "")
+def mark_of(pid: int) -> str:
+    """The mark of a machine's QEMU; empty for any other process."""
+    return processes.environment(pid).get(VARIABLE, "")
 
 
 def mark(directory: Path) -> str:

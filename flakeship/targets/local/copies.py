@@ -37,7 +37,7 @@ def processes() -> Iterator[Process]:
     """Every such process of this user; all of them for root."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # another user's, or it ended meanwhile
-            found = mark_of(entry)
+            found = mark_of(int(entry.name))
             for name in _open_files(entry) if found else ():
                 file = Path(name.removesuffix(DELETED))
                 if file.name == ROOT:

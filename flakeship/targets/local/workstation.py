@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,8 +149,6 @@ def port_holder(port: int) -> Holder:
     found = re.search(r'users:\(\("([^"]*)",pid=(\d+)', listening)
     if not found:
         return Holder()
-    mark = ""
-    with suppress(OSError):  # it ended meanwhile
-        mark = checkout.mark_of(Path("/proc", found[2]))
+    mark = checkout.mark_of(int(found[2]))
     elsewhere = bool(mark) and mark.partition("/")[0] != checkout.identifier()
     return Holder(found[1], int(found[2]), mark, elsewhere)

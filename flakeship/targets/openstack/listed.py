@@ -21,6 +21,7 @@ COMPUTE_LIMITS = {
     "ram": ("maxTotalRAMSize", "totalRAMUsed"),
     "server_groups": ("maxServerGroups", "totalServerGroupsUsed"),
 }
+VOLUME_QUOTAS = {"volumes": "volumes", "gigabytes": "gigabytes"}
 LARGEST = "per_volume_gigabytes"  # Cinder's quota of a single volume
 NETWORK_QUOTAS = {
     "networks": "network",
@@ -115,22 +116,23 @@ def compute_left(limits: Mapping[str, Any]) -> dict[str, int]:
 
 def network_left(quota: Mapping[str, Any]) -> dict[str, int]:
     """What Neutron's quotas leave."""
-    return {
-        name: max(0, quota[kind]["limit"] - quota[kind]["used"] - quota[kind]["reserved"])
-        for name, kind in NETWORK_QUOTAS.items()
-        if kind in quota and quota[kind]["limit"] >= 0
-    }
+    return _left(quota, NETWORK_QUOTAS, "used")
 
 
 def volume_left(quota: Mapping[str, Any]) -> dict[str, int]:
     """What Cinder's quotas leave, and the largest volume that there may be."""
-    found = {
-        name: max(0, quota[name]["limit"] - quota[name]["in_use"] - quota[name]["reserved"])
-        for name in ("volumes", "gigabytes")
-        if name in quota and quota[name]["limit"] >= 0
-    }
+    found = _left(quota, VOLUME_QUOTAS, "in_use")
     largest = quota.get(LARGEST, {}).get("limit", -1)
     return found | ({LARGEST: largest} if largest >= 0 else {})
+
+
+def _left(quota: Mapping[str, Any], kinds: Mapping[str, str], used: str) -> dict[str, int]:
+    """What is left of each limited kind by the name of its quota; `used` is the service's word."""
+    return {
+        name: max(0, quota[kind]["limit"] - quota[kind][used] - quota[kind]["reserved"])
+        for name, kind in kinds.items()
+        if kind in quota and quota[kind]["limit"] >= 0
+    }
 
 
 def groups(found: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[GroupRule]] | None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
 from flakeship.ssh import stored_login
-from flakeship.ssh.options import Endpoint, SshOptions
+from flakeship.ssh.options import Endpoint, SshOptions, through
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack, configuration
-from flakeship.system.tcp import bracketed
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
@@ -53,7 +51,7 @@ class OpenStackOperator(NoSnapshots):
             return login.words
         if bastion := self._bastion():
             *words, destination = login.words
-            proxy = _through(bastion, destination.partition("@")[2]).replace("%", "%%")
+            proxy = through(bastion, destination.partition("@")[2], SSH).replace("%", "%%")
             return [*words, "-o", f"ProxyCommand={proxy}", destination]
         log.info(
             "%s has only the private address %s, and no server of the stack is a bastion: use a "
@@ -95,7 +93,7 @@ class OpenStackOperator(NoSnapshots):
         if isinstance(gate, OwnBastion):
             proxy = gate.proxy(request.identity, address)
         elif bastion := self._bastion():
-            proxy = _through(bastion, address)
+            proxy = through(bastion, address, SSH)
         else:
             return None
         keys = own.result(Evidence).host_keys if own else []
@@ -156,8 +154,3 @@ class OpenStackOperator(NoSnapshots):
         from flakeship.targets.openstack import sweep  # noqa: PLC0415 - it needs the SDK
 
         return sweep.sweep(self.stack, self.cloud)
-
-
-def _through(bastion: Sequence[str], address: str) -> str:
-    """The command whose input and output are a connection to that address."""
-    return shlex.join([*bastion, "-W", f"{bracketed(address)}:{SSH}"])

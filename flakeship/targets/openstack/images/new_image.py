@@ -37,19 +37,17 @@ def upload(
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException
 
-    for pause in PAUSES:
+    pauses = iter(PAUSES)
+    while True:
         try:
-            return _take_over(images, request, project, properties) or _upload_once(
-                images, request, properties
-            )
+            found = _take_over(images, request, project, properties)
+            return found or _upload_once(images, request, properties)
         except (SDKException, ClientException) as error:
-            if not passing(error):
+            pause = next(pauses, None)
+            if pause is None or not passing(error):
                 raise
             log.info("image %s: %s; uploading it again in %d s", request.name, answer(error), pause)
             time.sleep(pause)
-    return _take_over(images, request, project, properties) or _upload_once(
-        images, request, properties
-    )
 
 
 def _take_over(
