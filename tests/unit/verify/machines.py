@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flakeship.model.ports import Port
+from flakeship.ssh.connection import Connection
 from flakeship.system import process
 from flakeship.system.process import Result
 from flakeship.verify.checks import facts, probe
@@ -60,6 +61,17 @@ class Shell:
         if isinstance(result, Exception):
             raise result
         return result
+
+
+class Forbidding(Connection):
+    """A login on a machine whose SSH server forbids connections to some ports."""
+
+    forward_faults = ["administratively prohibited: open failed"]  # noqa: RUF012
+
+    def connect(self, seconds: float, *, up: bool = False) -> None: ...
+
+    def socks(self) -> int:
+        return 4711
 
 
 class Process:

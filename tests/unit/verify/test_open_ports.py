@@ -15,7 +15,7 @@ from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.port_scan import Neighbour, Prober
 from flakeship.verify.request import Route, VerifyRequest
-from tests.unit.verify.machines import ED25519, REQUEST, subject
+from tests.unit.verify.machines import ED25519, REQUEST, Forbidding, subject
 
 HERE = Route("203.0.113.5", {22: 22, 80: 80}, "10.0.2.0/24")
 OLD = Neighbour(Endpoint("web-old", "203.0.113.9", 22, "nixos"), [ED25519], "10.0.2.15")
@@ -107,15 +107,7 @@ def test_what_a_neighbour_that_may_not_ask_all_finds_open(monkeypatch: pytest.Mo
     """Only a port that is not open may be one that it could not ask."""
     seen = {22, 80, 5432}
 
-    class Login(connection.Connection):
-        forward_faults = ["administratively prohibited: open failed"]  # noqa: RUF012
-
-        def connect(self, seconds: float, *, up: bool = False) -> None: ...
-
-        def socks(self) -> int:
-            return 4711
-
-    monkeypatch.setattr(connection, "Connection", Login)
+    monkeypatch.setattr(connection, "Connection", Forbidding)
     monkeypatch.setattr(
         port_scan, "scan", lambda probers, *_: seen if len(probers) > 1 else {22, 80}
     )

@@ -12,7 +12,7 @@ from flakeship.ssh.options import Endpoint
 from flakeship.verify import port_scan
 from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.verdict import Failed
-from tests.unit.verify.machines import ED25519, machine, server, silent
+from tests.unit.verify.machines import ED25519, Forbidding, machine, server, silent
 
 ADDRESS = "127.0.0.1"
 GATE = Endpoint("gate", "203.0.113.9", 22, "nixos")
@@ -108,15 +108,7 @@ def test_a_peer_that_may_not_connect_sees_nothing(
 def test_what_is_found_stands_whatever_else_is_forbidden(
     monkeypatch: pytest.MonkeyPatch, raised: BaseException
 ) -> None:
-    class Login(connection.Connection):
-        forward_faults = ["administratively prohibited: open failed"]  # noqa: RUF012
-
-        def connect(self, seconds: float, *, up: bool = False) -> None: ...
-
-        def socks(self) -> int:
-            return 4711
-
-    monkeypatch.setattr(connection, "Connection", Login)
+    monkeypatch.setattr(connection, "Connection", Forbidding)
 
     def scanned() -> None:
         with ExitStack() as opened:

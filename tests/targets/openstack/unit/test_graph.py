@@ -67,6 +67,17 @@ def deploy(plan: StackPlan, **commands: Callable[[dict[str, Any]], object]) -> t
     return run(program, {**COMMANDS, **BUILD, **commands}, OUTPUTS)
 
 
+def stored_by(done: dict[str, Any]) -> dict[str, Any]:
+    """The outputs of a deployment as the stack's state keeps them."""
+    return {
+        "flakeship": outputs.header("openstack"),
+        "running": {"web": "web-11111111"},
+        "servers": done["servers"],
+        "machines": done["machines"],
+        "openstack": done["details"],
+    }
+
+
 def cutovers(engine: Engine) -> set[str]:
     return {name for name in engine.types if name.startswith(f"{CUTOVER.prefix}-")}
 
@@ -190,13 +201,7 @@ def test_the_outputs_are_what_the_next_run_plans_from() -> None:
     given: CloudSettings = settings(WEB)
     plan = world.plan(given, release(1))
     _, done = deploy(plan)
-    stored = {
-        "flakeship": outputs.header("openstack"),
-        "running": {"web": "web-11111111"},
-        "servers": done["servers"],
-        "machines": done["machines"],
-        "openstack": done["details"],
-    }
+    stored = stored_by(done)
     found = outputs.read(stored, "dev")
     assert deployed(found, "dev") == {"web": plan.machines.active}
     details = stack_details(found, "dev")

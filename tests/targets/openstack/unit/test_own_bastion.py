@@ -21,7 +21,7 @@ from flakeship.targets.openstack.plan import OpenStackTarget
 from flakeship.targets.openstack.requests import OwnBastion
 from flakeship.targets.openstack.settings import CloudSettings
 from tests.targets.openstack.unit.flavors import INVENTORY
-from tests.targets.openstack.unit.test_graph import deploy, hookless
+from tests.targets.openstack.unit.test_graph import deploy, hookless, stored_by
 from tests.targets.openstack.unit.world import ADDRESS, PROVIDER, PUBLIC, WEB, World, settings
 from tests.unit.model.test_ledger import release
 from tests.unit.verify.machines import ED25519
@@ -142,14 +142,7 @@ def test_the_outputs_log_in_through_it() -> None:
     assert login.words[-2] == (
         "ProxyCommand=" + shlex.join([*login.bastion, "-W", "10.20.0.5:22"]).replace("%", "%%")
     )
-    stored = {
-        "flakeship": outputs.header("openstack"),
-        "running": {"web": "web-11111111"},
-        "servers": done["servers"],
-        "machines": done["machines"],
-        "openstack": done["details"],
-    }
-    found = outputs.read(stored, "dev")
+    found = outputs.read(stored_by(done), "dev")
     assert deployed(found, "dev") == {"web": [machine]}
     assert server_details(found.servers["web"]).bastion is None
 
