@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from flakeship.state.locks import Lock, LockedError, Owner
 from flakeship.state.stack import Stack, clear_pending
 from flakeship.system.process import run
 from flakeship.targets.base import SweepResult
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,7 @@ def recover(stack: Stack, *, break_lock: bool = False) -> Recovered:
     if judged is not None:
         refuse(judged, break_lock=break_lock)
     ended = plugins.end_orphaned(stack.name)
-    for each in ended:
-        log.info("ended %s", each)
     removed = unlock(stack, judged, break_lock=break_lock) if judged else []
-    if removed:
-        log.info("removed the lock of %s", "; ".join(removed))
     swept = actions.sweep(stack)
     return Recovered(
         removed,
