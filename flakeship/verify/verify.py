@@ -18,12 +18,11 @@ from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
-from flakeship.verify import boot_progress
-from flakeship.verify.checks import outside
+from flakeship.verify import boot_progress, machine_checks
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import Console, announced_keys, await_keys, shown
 from flakeship.verify.request import Access, Route, VerifyRequest, endpoint, login_lines
-from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
+from flakeship.verify.schedule import ScheduledCheck, run_checks
 
 log = logging.getLogger(__name__)
 
@@ -116,9 +115,11 @@ def _verify(
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
         announced = bool(announced_keys(console))
-        checks = schedule(request, connection, pinned, context.checks, announced=announced)
         left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
-        results = run_checks(checks, request, route, connection, outside.PATIENCE, wait=left)
+        checks = machine_checks.of_machine(
+            request, connection, pinned, context.checks, announced=announced, wait=left
+        )
+        results = run_checks(checks, request, route, connection)
     refuse_failed(machine, results)
     last = announced_keys(console)
     if last and not host_keys.same(last, keys):

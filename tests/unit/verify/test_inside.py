@@ -12,7 +12,7 @@ from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
 from flakeship.model.sizes import MIB
 from flakeship.system.process import Result, run
-from flakeship.verify import schedule
+from flakeship.verify import machine_checks
 from flakeship.verify.checks import facts, inside, probe
 from flakeship.verify.checks.facts import Section
 from flakeship.verify.checks.verdict import Failed, judge
@@ -29,7 +29,7 @@ def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
 def results(known: facts.Facts, request: VerifyRequest = REQUEST) -> list[CheckResult]:
     return [
         judge(c.name, partial(c.run, subject(known, request)), known.milliseconds(*c.sections))
-        for c in schedule.REPORTED
+        for c in machine_checks.REPORTED
     ]
 
 

@@ -116,8 +116,8 @@ class Machine:
             self,
             Tail(text),
             [
-                ScheduledCheck("beside", "start", lambda subject: subject.facts().state),
-                ScheduledCheck("last", "last", lambda subject: subject.request.user),
+                ScheduledCheck("beside", lambda subject: subject.facts().state),
+                ScheduledCheck("after", lambda subject: subject.request.user, ["own"]),
             ],
             inspect_hint=lambda lines: [f"  look yourself: {lines[0].strip()}"],
         )
@@ -145,7 +145,9 @@ def test_everything_passes(guest: Guest, target: Machine, caplog: pytest.LogCapt
     assert [check.name for check in found.checks] == NAMES
     assert all(check.passed for check in found.checks)
     assert (found.machine, found.boot, found.host_keys) == (REQUEST.machine, 1, [ED25519])
-    assert len(caplog.messages) == 2
+    told = [message.split()[2] for message in caplog.messages if "✓" in message]
+    assert sorted(told) == sorted(NAMES)
+    assert len(caplog.messages) == 2 + len(NAMES)
     assert sorted(command.split()[0] for command in guest.commands) == ["nix-build", "sh", "true"]
     assert verify.pinned_keys(dump(found), REQUEST.machine) == [ED25519]
 
@@ -317,10 +319,10 @@ class Tail:
 def test_a_truncated_console(target: Machine) -> None:
     found = verify.verify(target.request, [ED25519], target.of_a_cloud("much later"))
     assert found.checks[0].detail.endswith("the console no longer holds its announcement")
-    names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
+    names = [*NAMES[:12], "beside", "after", "nix-build", "own"]
     assert [check.name for check in found.checks] == names
     details = {check.name: check.detail for check in found.checks}
-    assert (details["beside"], details["last"]) == ("running", "nixos")
+    assert (details["beside"], details["after"]) == ("running", "nixos")
 
 
 @pytest.mark.usefixtures("guest")
@@ -342,7 +344,7 @@ def test_checks_of_a_target_fail(target: Machine) -> None:
     def fail(*_: object) -> str:
         raise Failed("something else")
 
-    checks = [ScheduledCheck("a", "start", fail), ScheduledCheck("b", "last", fail)]
+    checks = [ScheduledCheck("a", fail), ScheduledCheck("b", fail, ["a"])]
     context = replace(target.of_a_cloud(""), checks=checks)
     found = failed(lambda: verify.verify(target.request, [ED25519], context))
     assert found == {"a": "something else", "b": "something else"}
