@@ -36,7 +36,7 @@ settled() {
       *) false ;;
     esac
   do
-    sleep 0.5
+    sleep 0.2
   done
   echo "$answer"
   return "$code"
@@ -158,6 +158,21 @@ disks() {
   return 0
 }
 
+# The rules of nftables; those of iptables too, where nftables shows them in part or refuses nothing.
+filters() {
+  mark begin nft -
+  rules=$(nft -j list ruleset </dev/null)
+  code=$?
+  printf '%s\n' "$rules"
+  mark end nft "$code"
+  case $rules in
+    *'"xt"'*) ;;
+    *'"drop"'* | *'"reject"'*) return ;;
+  esac
+  section iptables iptables-save
+  section ip6tables ip6tables-save
+}
+
 patience=120
 case $1 in
   wait=*)
@@ -178,7 +193,7 @@ for fact; do
     links) section links links ;;
     origins) section origins origins ;;
     listeners) section listeners ss -H -lntup ;;
-    nft) section nft nft -j list ruleset ;;
+    nft) filters ;;
     iptables) section iptables iptables-save ;;
     ip6tables) section ip6tables ip6tables-save ;;
     root) section root root ;;

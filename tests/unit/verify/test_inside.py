@@ -294,6 +294,38 @@ JOBS = """\
   101 acme-web.service  start running"""
 
 
+@pytest.mark.parametrize(
+    ("nft", "asked"),
+    [
+        ("cat $RECORDED/nixos-nft.json", False),
+        ("cat $RECORDED/iptables-nft.json", True),  # rules that only iptables reads whole
+        ("echo '{}'", True),  # nothing refuses anything
+        ("exit 127", True),
+    ],
+)
+def test_the_probe_asks_iptables_where_nftables_is_not_the_whole(
+    tmp_path: Path, nft: str, asked: bool
+) -> None:
+    known = probed(
+        tmp_path,
+        "nft",
+        nft=nft,
+        sudo='shift; exec "$@"',
+        env={"RECORDED": str(Path(__file__).with_name("recorded"))},
+        **SAVED,
+    )
+    assert known.sections.keys() == {"nft", *(["iptables", "ip6tables"] if asked else [])}
+    for name in [*known.sections][1:]:
+        assert known.text(name) == recorded(f"nixos-{name}.txt").strip()
+    assert known.sections["nft"].code == (127 if nft == "exit 127" else 0)
+
+
+SAVED: dict[str, Any] = {
+    "iptables-save": "cat $RECORDED/nixos-iptables.txt",
+    "ip6tables-save": "cat $RECORDED/nixos-ip6tables.txt",
+}
+
+
 def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:
     known = probed(
         tmp_path,
