@@ -124,6 +124,9 @@ def _verify(
     last = announced_keys(console)
     if last and not host_keys.same(last, keys):
         raise _host_key_changed(machine, keys, last)
+    took = time.monotonic() - started - seconds
+    passed = f"{len(results)} checks passed in {took:.1f} s; SSH answered after {seconds:.1f} s"
+    log.info("%s: %s", machine, passed)
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
 
@@ -134,7 +137,11 @@ def _log_in(
 ) -> Iterator[Connection]:
     """Log in with the announced keys. A console need not show those that are pinned any more."""
     end = time.monotonic() + request.deadline
-    keys = announced_keys(console) or list(pinned) or await_keys(console, request.deadline)
+    keys = (
+        announced_keys(console)
+        or list(pinned)
+        or await_keys(console, request.deadline, name=request.machine)
+    )
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise _host_key_changed(request.machine, pinned, keys)
@@ -151,7 +158,7 @@ def _log_in(
         try:  # the console may still show the announcement of an earlier boot
             if time.monotonic() > end:  # a machine that makes new keys at each boot has no end
                 raise refusal
-            keys = await_keys(console, NEW_KEYS, other_than=keys)
+            keys = await_keys(console, NEW_KEYS, other_than=keys, name=request.machine)
         except FlakeshipError:
             raise FlakeshipError(
                 "1 check failed",
