@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.flake import is_file
@@ -25,6 +26,7 @@ from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
 from flakeship.system import tcp, temporary
 from flakeship.system.backoff import backoff
 from flakeship.system.process import Result, run, start
+from flakeship.system.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class Connection:
         and has until the end.
         """
         host, refusals, last = self.endpoint, 0, ""
+        waiting = Waiting(f"{host.name}: no SSH login")
         unsigned: UnsignedError | None = None
         for left in backoff(seconds):
             try:
@@ -102,6 +105,7 @@ class Connection:
                 time.sleep(AFTER_REFUSAL)
             else:
                 return
+            waiting.still(partial(str, last))
         if unsigned:
             raise unsigned
         raise UnreachableError(

@@ -15,6 +15,8 @@ from flakeship.model.sizes import MIB
 from flakeship.model.text import clean, last_lines
 from flakeship.ssh import host_keys
 from flakeship.system.backoff import backoff
+from flakeship.system.waiting import Waiting
+from flakeship.verify import boot_progress
 
 BEGIN, END = host_keys.BEGIN.encode(), host_keys.END.encode()
 LINE_END = re.compile(rb"[\r\n]")
@@ -108,11 +110,18 @@ def announced_keys(console: Console) -> list[str]:
     return next(reversed(host_keys.blocks(console.read())), [])
 
 
-def await_keys(console: Console, seconds: float, other_than: Sequence[str] = ()) -> list[str]:
-    """Wait for a block of keys, other than these, and return it. FlakeshipError after `seconds`."""
+def await_keys(
+    console: Console, seconds: float, other_than: Sequence[str] = (), *, name: str = "console"
+) -> list[str]:
+    """Wait for a block of keys, other than these, and return it. FlakeshipError after `seconds`.
+
+    `name` is of the machine, for the lines of who waits: they say how far its boot has come.
+    """
+    waiting = Waiting(f"{name}: no host keys on its console")
     for _ in backoff(seconds, first=0.05, most=0.25):
         if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
             return keys
+        waiting.still(lambda: f"furthest stage {boot_progress.find(console.read()).stage}")
     last = tail(console, 1)
     found = f"its last line is: {last[0].strip()}" if last else "it is empty"
     raise FlakeshipError(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from flakeship.model.ports import SSH
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint
+from flakeship.system import open_files
 from flakeship.system.tcp import LOOPBACK
 from flakeship.verify.checks.verdict import Failed
 
@@ -30,8 +31,8 @@ HIGH = (
 SECONDS = 1.5  # for an answer once a port was asked: the kernel retransmits after one second
 PROOF = 10.0  # seconds for an open port while many are asked: a small machine is busy then
 CHANCES = 3  # how often a declared port is asked
-BATCH = 600  # ports asked at the same time: a process may often have 1024 open files
-ASKING = threading.Lock()  # all scans of a process share its open files
+FILES = 4096  # that a process may have open: enough for three scans side by side, each in one wave
+OTHER_FILES = 400  # of them that a process has open besides
 CONNECTS = 64  # to a SOCKS server at the same time: OpenSSH lets no more than 128 wait
 LOGIN = 10.0  # seconds for the login on a peer
 # connections to a peer that share the ports: dropbear forwards at most a thousand on each, and one
@@ -148,9 +149,7 @@ async def _scan(
     probers: Sequence[Prober], expected: set[int], more: Callable[[], set[int]]
 ) -> set[int]:
     usual = sorted({*LOW, *HIGH} - expected)
-    found: set[int] = set()
-    for start in range(0, len(usual), BATCH):
-        found |= await _probe(probers, usual[start : start + BATCH])
+    found = await _probe(probers, usual)
     found |= await _probe(probers, sorted(await asyncio.to_thread(more) - {*usual} - expected))
     for _ in range(CHANCES):
         left = sorted(expected - found)
@@ -159,12 +158,25 @@ async def _scan(
     return found
 
 
+@cache
+def sockets() -> open_files.Places:
+    """The sockets that all scans of this process share: each wave takes one for every port."""
+    files = open_files.allowed(FILES)
+    return open_files.Places(max(files - OTHER_FILES, files // 2))
+
+
 async def _probe(probers: Sequence[Prober], ports: list[int]) -> set[int]:
-    """The open ones of ports that are asked all at once, each by one of the probers."""
-    if not ports:
-        return set()
-    with ASKING:  # each scan has a thread and a loop of its own, which has nothing else to do
-        return await _ask_all(probers, ports)
+    """The open ones of ports that are asked all at once, or in waves where files are short.
+
+    Each is asked by one of the probers.
+    """
+    places, found = sockets(), set[int]()
+    for start in range(0, len(ports), places.count):
+        wave = ports[start : start + places.count]
+        # each scan has a thread and a loop of its own, which has nothing else to do but wait
+        with places.taken(len(wave)):
+            found |= await _ask_all(probers, wave)
+    return found
 
 
 async def _ask_all(probers: Sequence[Prober], ports: list[int]) -> set[int]:

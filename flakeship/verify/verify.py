@@ -18,12 +18,11 @@ from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
-from flakeship.verify import boot_progress
-from flakeship.verify.checks import outside
+from flakeship.verify import boot_progress, machine_checks
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import Console, announced_keys, await_keys, shown
 from flakeship.verify.request import Access, Route, VerifyRequest, endpoint, login_lines
-from flakeship.verify.schedule import ScheduledCheck, run_checks, schedule
+from flakeship.verify.schedule import ScheduledCheck, run_checks
 
 log = logging.getLogger(__name__)
 
@@ -116,13 +115,18 @@ def _verify(
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
         announced = bool(announced_keys(console))
-        checks = schedule(request, connection, pinned, context.checks, announced=announced)
         left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
-        results = run_checks(checks, request, route, connection, outside.PATIENCE, wait=left)
+        checks = machine_checks.of_machine(
+            request, connection, pinned, context.checks, announced=announced, wait=left
+        )
+        results = run_checks(checks, request, route, connection)
     refuse_failed(machine, results)
     last = announced_keys(console)
     if last and not host_keys.same(last, keys):
         raise _host_key_changed(machine, keys, last)
+    took = time.monotonic() - started - seconds
+    passed = f"{len(results)} checks passed in {took:.1f} s; SSH answered after {seconds:.1f} s"
+    log.info("%s: %s", machine, passed)
     at = datetime.now().astimezone().isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
 
@@ -133,7 +137,11 @@ def _log_in(
 ) -> Iterator[Connection]:
     """Log in with the announced keys. A console need not show those that are pinned any more."""
     end = time.monotonic() + request.deadline
-    keys = announced_keys(console) or list(pinned) or await_keys(console, request.deadline)
+    keys = (
+        announced_keys(console)
+        or list(pinned)
+        or await_keys(console, request.deadline, name=request.machine)
+    )
     while True:
         if pinned and not host_keys.same(keys, pinned):
             raise _host_key_changed(request.machine, pinned, keys)
@@ -150,7 +158,7 @@ def _log_in(
         try:  # the console may still show the announcement of an earlier boot
             if time.monotonic() > end:  # a machine that makes new keys at each boot has no end
                 raise refusal
-            keys = await_keys(console, NEW_KEYS, other_than=keys)
+            keys = await_keys(console, NEW_KEYS, other_than=keys, name=request.machine)
         except FlakeshipError:
             raise FlakeshipError(
                 "1 check failed",

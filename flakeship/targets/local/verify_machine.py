@@ -15,11 +15,12 @@ from flakeship.targets.local.resources import CutoverRequest, VerifyMachineReque
 from flakeship.verify import verify
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import File
+from flakeship.verify.machine_checks import verify_data
 from flakeship.verify.request import Route
-from flakeship.verify.schedule import ScheduledCheck, verify_data
+from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
-ISOLATION = ScheduledCheck(isolation.NAME, "up", isolation.isolation)
+ISOLATION = ScheduledCheck(isolation.NAME, isolation.isolation)
 PATIENCE = 60.0  # seconds for a port to answer: its service starts only with the disk
 
 

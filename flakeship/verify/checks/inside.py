@@ -82,13 +82,14 @@ def reactivation(subject: Subject) -> str:
         return "skipped: it has the stable address and is serving"
     release = subject.request.toplevel
     command = f"{release}/bin/switch-to-configuration switch"
+    script = f"{as_root(command)}; code=$?; echo; readlink -f /run/current-system; exit $code"
     try:
-        result = subject.shell.run(as_root(command), timeout=SECONDS, check=False)
-        running = subject.shell.run("readlink -f /run/current-system", check=False).stdout.strip()
+        result = subject.shell.run(f"sh -c {shlex.quote(script)}", timeout=SECONDS, check=False)
     except CommandError as error:
         raise Failed(f"`{command}` did not finish: {error}") from error
+    printed, _, running = result.stdout.removesuffix("\n").rpartition("\n")
     if result.code != 0:
-        output = result.stderr.strip() or result.stdout
+        output = result.stderr.strip() or printed
         raise Failed(f"`{command}` ended with {_ending(result.code, output)}")
     if running != release:
         raise Failed(f"after `{command}` the running system is {running or 'unknown'}")

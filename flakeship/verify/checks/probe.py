@@ -57,9 +57,14 @@ def run(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
 
 
 def run_all(shell: Shell, *sections: str, wait: float = WAIT) -> Facts:
-    """All facts or some, with the rules of iptables where those of nftables are not the whole."""
+    """All facts or some, with the rules of iptables where those of nftables are not the whole.
+
+    The script mostly sees by itself whether they are; whoever reads the rules decides.
+    """
     facts = run(shell, *sections, wait=wait)
-    return facts if settled(facts) else facts.updated(run(shell, "iptables", "ip6tables"))
+    if "iptables" in facts.sections or settled(facts):
+        return facts
+    return facts.updated(run(shell, "iptables", "ip6tables"))
 
 
 def parse(stdout: str, stderr: str) -> Facts:

@@ -17,12 +17,14 @@ mark() {
 }
 
 section() {
-  name=$1
+  section=$1
   shift
-  mark begin "$name" -
-  ("$@") </dev/null
-  mark end "$name" $?
+  mark begin "$section" -
+  "$@" </dev/null # the input of this shell is this script
+  mark end "$section" $?
 }
+
+# A slow guest takes 20 ms and more for each process: what the shell can do by itself, it does.
 
 # The state when the system has started, or when it has not in time.
 settled() {
@@ -36,7 +38,7 @@ settled() {
       *) false ;;
     esac
   do
-    sleep 0.5
+    sleep 0.2
   done
   echo "$answer"
   return "$code"
@@ -44,7 +46,7 @@ settled() {
 
 # The jobs that are not done, of a system that is still starting.
 jobs() {
-  case $(systemctl is-system-running) in
+  case $answer in
     starting | initializing) systemctl list-jobs --no-legend --plain ;;
   esac
 }
@@ -55,7 +57,9 @@ links() {
     name=${link##*/}
     if [ -e "$link/device" ]; then
       echo "$name"
-      [ ! -e "$link/master" ] || basename "$(readlink -f "$link/master")"
+      master=
+      [ ! -e "$link/master" ] || master=$(readlink -f "$link/master")
+      [ -z "$master" ] || echo "${master##*/}"
     elif [ -e "/proc/net/vlan/$name" ]; then
       echo "$name"
     fi
@@ -82,10 +86,18 @@ origins() {
   return 0
 }
 
+failed() {
+  units=$(systemctl --failed --no-legend --plain)
+  code=$?
+  [ -z "$units" ] || printf '%s\n' "$units"
+  return "$code"
+}
+
 # The last log lines of the failed units.
 reasons() {
-  systemctl --failed --no-legend --plain | while read -r unit _; do
-    systemctl status --no-pager --full --lines=3 "$unit" | tail -n 3
+  [ -n "$units" ] || return 0
+  printf '%s\n' "$units" | while read -r unit _; do
+    systemctl status --no-pager --full --lines=3 "$unit" </dev/null | tail -n 3
   done
 }
 
@@ -93,10 +105,10 @@ reasons() {
 # followed by the size of the pool in bytes. Elsewhere its type follows.
 root() {
   df -Pk / || return
-  type=$(while read -r _ _ _ _ mount rest; do
-    [ "$mount" != / ] || echo "${rest#* - }" | cut -d' ' -f1
-  done </proc/self/mountinfo | tail -n 1)
-  echo "type $type"
+  while read -r _ _ _ _ mount rest; do # the last one is on top
+    [ "$mount" != / ] || type=${rest#* - }
+  done </proc/self/mountinfo
+  echo "type ${type%% *}"
   case $(findmnt -nro FSTYPE,SOURCE / 2>/dev/null) in
     "zfs "*)
       pool=$(findmnt -nro SOURCE /)
@@ -105,20 +117,23 @@ root() {
   esac
 }
 
-# The disk below a block device: of a partition, and of what is on top of one (LUKS, LVM, RAID).
+# The disk below a block device, as $disk: of a partition, and of what is on top of one (LUKS, LVM,
+# RAID).
 disk_of() {
-  device=$1
+  disk=$1
   while :; do
     below=
-    for each in /sys/class/block/"$device"/slaves/*; do
+    for each in /sys/class/block/"$disk"/slaves/*; do
       [ -e "$each" ] && below=${each##*/} && break
     done
     [ -n "$below" ] || break
-    device=$below
+    disk=$below
   done
-  [ ! -e "/sys/class/block/$device/partition" ] ||
-    device=$(basename "$(dirname "$(readlink -f "/sys/class/block/$device")")")
-  echo "$device"
+  if [ -e "/sys/class/block/$disk/partition" ]; then
+    disk=$(readlink -f "/sys/class/block/$disk")
+    disk=${disk%/*}
+    disk=${disk##*/}
+  fi
 }
 
 # In KiB: the disks, their partitions, and the file systems and swap on them:
@@ -133,7 +148,8 @@ disks() {
     read -r sectors <"$block/size"
     if [ -e "$block/partition" ]; then
       for holder in "$block"/holders/*; do [ ! -e "$holder" ] || sectors=0; done
-      echo "partition $name $(disk_of "$name") $((sectors / 2))"
+      disk_of "$name"
+      echo "partition $name $disk $((sectors / 2))"
     else
       echo "disk $name $((sectors / 2))"
     fi
@@ -142,20 +158,42 @@ disks() {
     source=${rest#* - }
     source=${source#* }
     source=${source%% *}
-    name=$(readlink -f "/sys/dev/block/$number") || name=
-    [ -n "$name" ] && [ -e "$name" ] || name=$(readlink -f "$source") || continue
+    if [ -e "/sys/dev/block/$number" ]; then
+      source=/sys/dev/block/$number
+    fi
+    # no device is behind most of them
+    case $source in /*) name=$(readlink -f "$source") || continue ;; *) continue ;; esac
     name=${name##*/}
     [ -e "/sys/class/block/$name" ] || continue
-    size=$(df -Pk "$mount" 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d' ' -f2)
-    echo "used $name $(disk_of "$name") ${size:-0} $mount"
+    size=$(df -Pk "$mount" 2>/dev/null | while read -r _ size _; do echo "$size"; done)
+    size=${size##*[!0-9]} # of the last line
+    disk_of "$name"
+    echo "used $name $disk ${size:-0} $mount"
   done </proc/self/mountinfo
   while read -r source _ size _; do
     [ -e "$source" ] || continue
     name=$(readlink -f "$source")
     name=${name##*/}
-    [ ! -e "/sys/class/block/$name" ] || echo "used $name $(disk_of "$name") $size swap"
+    [ -e "/sys/class/block/$name" ] || continue
+    disk_of "$name"
+    echo "used $name $disk $size swap"
   done </proc/swaps
   return 0
+}
+
+# The rules of nftables; those of iptables too, where nftables shows them in part or refuses nothing.
+filters() {
+  mark begin nft -
+  rules=$(nft -j list ruleset </dev/null)
+  code=$?
+  printf '%s\n' "$rules"
+  mark end nft "$code"
+  case $rules in
+    *'"xt"'*) ;;
+    *'"drop"'* | *'"reject"'*) return ;;
+  esac
+  section iptables iptables-save
+  section ip6tables ip6tables-save
 }
 
 patience=120
@@ -178,12 +216,12 @@ for fact; do
     links) section links links ;;
     origins) section origins origins ;;
     listeners) section listeners ss -H -lntup ;;
-    nft) section nft nft -j list ruleset ;;
+    nft) filters ;;
     iptables) section iptables iptables-save ;;
     ip6tables) section ip6tables ip6tables-save ;;
     root) section root root ;;
     disks) section disks disks ;;
-    failed) section failed systemctl --failed --no-legend --plain ;;
+    failed) section failed failed ;;
     reasons) section reasons reasons ;;
     boot) section boot cat /proc/sys/kernel/random/boot_id ;;
     *) section "$fact" false ;;

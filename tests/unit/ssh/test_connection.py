@@ -8,7 +8,7 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh import connection as ssh
 from flakeship.ssh import errors
 from flakeship.ssh.options import Endpoint, SshOptions
-from flakeship.system import tcp
+from flakeship.system import tcp, waiting
 from flakeship.system.process import Result
 from tests.unit.verify.machines import (
     ED25519,
@@ -254,6 +254,19 @@ def test_a_login_that_works_the_second_time(fake: Fake) -> None:
         with ssh.Connection(endpoint, [ED25519]) as connection:
             connection.connect(1)
     assert len(run.calls) == 2
+
+
+def test_who_waits_for_a_login_is_told_why(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(waiting, "FIRST", 0.0)
+    fake((255, "ssh: connect to host web port 22: Connection refused\n"), (0, ""))
+    with ssh.Connection(Endpoint("web-1", "127.0.0.1", 1, "nixos"), [ED25519]) as connection:
+        connection.connect(5, up=True)
+    assert caplog.messages == [
+        "web-1: no SSH login after 0 s: ssh: connect to host web port 22: Connection refused"
+    ]
 
 
 @pytest.mark.parametrize(

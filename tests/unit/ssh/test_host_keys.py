@@ -4,7 +4,9 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
+from flakeship.system import waiting
 from flakeship.verify.console import END_SHOWN, File, announced_keys, await_keys
+from tests.unit.verify import consoles
 from tests.unit.verify.machines import ED25519, FINGERPRINT, OTHER, block
 
 ECDSA = (
@@ -90,6 +92,19 @@ def test_a_console_that_never_announces_names_its_last_line(tmp_path: Path) -> N
     with pytest.raises(FlakeshipError, match="no SSH host keys") as raised:
         await_keys(File(console), 0, other_than=[ED25519])
     assert raised.value.code == "host-keys-missing"
+
+
+def test_who_waits_for_a_console_is_told_how_far_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(waiting, "FIRST", 0.0)
+    (tmp_path / "console").write_text(consoles.SEABIOS + consoles.KERNEL)
+    with pytest.raises(FlakeshipError):
+        await_keys(File(tmp_path / "console"), 0, name="web-1")
+    assert caplog.messages == [
+        "web-1: no host keys on its console after 0 s: furthest stage kernel"
+    ]
 
 
 def test_known_hosts_algorithms_and_fingerprint() -> None:

@@ -12,7 +12,7 @@ from flakeship.model.evidence import CheckResult
 from flakeship.model.ports import Port
 from flakeship.model.sizes import MIB
 from flakeship.system.process import Result, run
-from flakeship.verify import schedule
+from flakeship.verify import machine_checks
 from flakeship.verify.checks import facts, inside, probe
 from flakeship.verify.checks.facts import Section
 from flakeship.verify.checks.verdict import Failed, judge
@@ -29,7 +29,7 @@ def evidence(known: facts.Facts) -> dict[str, tuple[bool, str]]:
 def results(known: facts.Facts, request: VerifyRequest = REQUEST) -> list[CheckResult]:
     return [
         judge(c.name, partial(c.run, subject(known, request)), known.milliseconds(*c.sections))
-        for c in schedule.REPORTED
+        for c in machine_checks.REPORTED
     ]
 
 
@@ -292,6 +292,38 @@ JOBS = """\
   123 multi-user.target start waiting
    99 pull.service      start running
   101 acme-web.service  start running"""
+
+
+@pytest.mark.parametrize(
+    ("nft", "asked"),
+    [
+        ("cat $RECORDED/nixos-nft.json", False),
+        ("cat $RECORDED/iptables-nft.json", True),  # rules that only iptables reads whole
+        ("echo '{}'", True),  # nothing refuses anything
+        ("exit 127", True),
+    ],
+)
+def test_the_probe_asks_iptables_where_nftables_is_not_the_whole(
+    tmp_path: Path, nft: str, asked: bool
+) -> None:
+    known = probed(
+        tmp_path,
+        "nft",
+        nft=nft,
+        sudo='shift; exec "$@"',
+        env={"RECORDED": str(Path(__file__).with_name("recorded"))},
+        **SAVED,
+    )
+    assert known.sections.keys() == {"nft", *(["iptables", "ip6tables"] if asked else [])}
+    for name in [*known.sections][1:]:
+        assert known.text(name) == recorded(f"nixos-{name}.txt").strip()
+    assert known.sections["nft"].code == (127 if nft == "exit 127" else 0)
+
+
+SAVED: dict[str, Any] = {
+    "iptables-save": "cat $RECORDED/nixos-iptables.txt",
+    "ip6tables-save": "cat $RECORDED/nixos-ip6tables.txt",
+}
 
 
 def test_a_refused_sudo_leaves_the_rest_to_the_user(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 import asyncio
 import errno
+import json
 import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 
@@ -9,6 +11,8 @@ import pytest
 
 from flakeship.ssh import connection
 from flakeship.ssh.options import Endpoint
+from flakeship.system.open_files import Places
+from flakeship.system.process import run
 from flakeship.verify import port_scan
 from flakeship.verify.checks import open_ports
 from flakeship.verify.checks.verdict import Failed
@@ -17,6 +21,26 @@ from tests.unit.verify.machines import ED25519, Forbidding, machine, server, sil
 ADDRESS = "127.0.0.1"
 GATE = Endpoint("gate", "203.0.113.9", 22, "nixos")
 Answers = Callable[[int], bool | None]
+PLACES = Places(100)  # more than there are ports
+
+
+SCAN = """
+import json, resource, sys
+from flakeship.verify import port_scan
+files, port_scan.SSH = map(int, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, files))
+port_scan.SECONDS = 0.3
+waves, ask_all = [], port_scan._ask_all
+
+async def ask(probers, ports):
+    waves.append(len(ports))
+    return await ask_all(probers, ports)
+
+port_scan._ask_all = ask
+found = port_scan.scan([port_scan.direct("127.0.0.1")], {port_scan.SSH}, set)
+asked = {*port_scan.LOW, *port_scan.HIGH} - {port_scan.SSH}
+print(json.dumps([sorted(found), waves, len(asked)]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +49,7 @@ def _few_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(port_scan, "HIGH", (5432,))
     monkeypatch.setattr(port_scan, "SECONDS", 0.3)
     monkeypatch.setattr(port_scan, "PROOF", 0.5)
-    monkeypatch.setattr(port_scan, "BATCH", 40)
+    monkeypatch.setattr(port_scan, "sockets", lambda: PLACES)
 
 
 @contextmanager
@@ -57,6 +81,36 @@ def test_what_a_peer_sees() -> None:
     assert {*asked} == {*range(1, 60), 80, 5432, 31337}
     with pytest.raises(Failed, match="open, but not declared: tcp 25, 31337"):
         open_ports.verdict(found, {22, 80}, set())
+
+
+@pytest.mark.parametrize(("places", "sizes"), [(100, [59, 1]), (40, [40, 19, 1]), (1, [1] * 60)])
+def test_files_that_are_short_make_waves_and_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, places: int, sizes: list[int]
+) -> None:
+    waves: list[int] = []
+    ask_all = port_scan._ask_all
+
+    async def ask(probers: Sequence[port_scan.Prober], ports: list[int]) -> set[int]:
+        waves.append(len(ports))
+        return await ask_all(probers, ports)
+
+    monkeypatch.setattr(port_scan, "sockets", lambda: Places(places))
+    monkeypatch.setattr(port_scan, "_ask_all", ask)
+    with socks(lambda port: port in {22, 25, 80, 31337}, []) as prober:
+        found = port_scan.scan([prober], {22, 80}, lambda: {31337, 25})
+    assert found == {22, 25, 80, 31337}
+    assert waves == sizes  # the last one is of what only the machine has told
+
+
+@pytest.mark.parametrize("files", [64, 4096])
+def test_a_scan_of_all_ports_within_the_files_of_a_process(files: int) -> None:
+    """Of this machine, with the limits that a shell has: no port is left out for want of files."""
+    with server(silent) as ssh:
+        limited = run([sys.executable, "-c", SCAN, str(files), str(ssh)])
+    opened, waves, asked = json.loads(limited.stdout)
+    assert ssh in opened
+    assert sum(waves) == asked
+    assert (len(waves) == 1) == (files == 4096)
 
 
 @pytest.mark.parametrize(

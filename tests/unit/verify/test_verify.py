@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Guest:
     def __init__(self) -> None:
         self.key = FINGERPRINT
         self.commands: list[str] = []
+        self.logins: list[str] = []
         self.probes = [recorded("probe.txt")]
         self.build = Result(0, "/nix/store/abc-flakeship\n", "")
 
@@ -70,19 +71,21 @@ class Guest:
         if self.key != FINGERPRINT:
             log, code = f"Server host key: {self.key}\nHost key verification failed.\n", 255
         elif argv[-1] == "true":
+            self.logins.append(argv[-2].partition("@")[0])
             log, code = DENIED, 255
         else:
+            self.logins.append(argv[-1].partition("@")[0])
             file.with_name("control").touch()
         file.write_text(log)
         yield Process(code or None)
 
     def run(self, argv: list[str], **_: object) -> Result:
         self.commands.append(argv[-1])
+        if "switch-to-configuration" in argv[-1]:
+            return Result(0, f"\n{REQUEST.toplevel}\n", "")
         if argv[-1].startswith("sh -c"):
             probe = self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
             return Result(0, probe, "")
-        if argv[-1].startswith("readlink"):
-            return Result(0, REQUEST.toplevel, "")
         return self.build if argv[-1].startswith("nix-build") else Result(0, "", "")
 
 
@@ -116,8 +119,8 @@ class Machine:
             self,
             Tail(text),
             [
-                ScheduledCheck("beside", "start", lambda subject: subject.facts().state),
-                ScheduledCheck("last", "last", lambda subject: subject.request.user),
+                ScheduledCheck("beside", lambda subject: subject.facts().state),
+                ScheduledCheck("after", lambda subject: subject.request.user, ["own"]),
             ],
             inspect_hint=lambda lines: [f"  look yourself: {lines[0].strip()}"],
         )
@@ -145,7 +148,10 @@ def test_everything_passes(guest: Guest, target: Machine, caplog: pytest.LogCapt
     assert [check.name for check in found.checks] == NAMES
     assert all(check.passed for check in found.checks)
     assert (found.machine, found.boot, found.host_keys) == (REQUEST.machine, 1, [ED25519])
-    assert len(caplog.messages) == 2
+    told = [message.split()[2] for message in caplog.messages if "✓" in message]
+    assert sorted(told) == sorted(NAMES)
+    assert len(caplog.messages) == 3 + len(NAMES)
+    assert f": {len(NAMES)} checks passed in " in caplog.messages[-1]
     assert sorted(command.split()[0] for command in guest.commands) == ["nix-build", "sh", "true"]
     assert verify.pinned_keys(dump(found), REQUEST.machine) == [ED25519]
 
@@ -191,6 +197,31 @@ def test_iptables_is_asked_where_nft_has_no_rules(guest: Guest, target: Machine)
     guest.probes = [without]
     assert failed(target.verify)["firewall"].startswith("no nftables rules refuse anything")
     assert probe.command("iptables", "ip6tables") in guest.commands  # after the facts
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "",
+        # of a firewall that only iptables reads whole, as NixOS' is without nftables.enable
+        f"\n@@@ begin nft 2 -\n{recorded('iptables-nft.json')}\n@@@ end nft 3 0\n"
+        f"@@@ begin iptables 2 -\n{recorded('nixos-iptables.txt')}\n@@@ end iptables 3 0\n"
+        f"@@@ begin ip6tables 2 -\n{recorded('nixos-ip6tables.txt')}\n@@@ end ip6tables 3 0\n",
+    ],
+)
+def test_a_verification_has_three_sessions_and_one_for_each_command_of_the_users(
+    guest: Guest, target: Machine, rules: str
+) -> None:
+    """All facts are one; with the two logins each session costs a slow guest half a second."""
+    guest.probes = [recorded("probe.txt") + rules]
+    with suppress(FlakeshipError):  # these rules open more than its ports
+        target.verify(promises=Promises(switch=True))
+    commands = sorted(guest.commands)
+    assert len(commands) == 4
+    assert [command.split()[0] for command in commands] == ["nix-build", "sh", "sh", "true"]
+    assert "sh -s wait=" in commands[1]
+    assert "switch-to-configuration switch" in commands[2]
+    assert guest.logins == ["nixos", "root"]
 
 
 def test_a_service_that_listens_late_is_seen(guest: Guest, target: Machine) -> None:
@@ -317,10 +348,10 @@ class Tail:
 def test_a_truncated_console(target: Machine) -> None:
     found = verify.verify(target.request, [ED25519], target.of_a_cloud("much later"))
     assert found.checks[0].detail.endswith("the console no longer holds its announcement")
-    names = [*NAMES[:12], "beside", "nix-build", "last", "own"]
+    names = [*NAMES[:12], "beside", "after", "nix-build", "own"]
     assert [check.name for check in found.checks] == names
     details = {check.name: check.detail for check in found.checks}
-    assert (details["beside"], details["last"]) == ("running", "nixos")
+    assert (details["beside"], details["after"]) == ("running", "nixos")
 
 
 @pytest.mark.usefixtures("guest")
@@ -342,7 +373,7 @@ def test_checks_of_a_target_fail(target: Machine) -> None:
     def fail(*_: object) -> str:
         raise Failed("something else")
 
-    checks = [ScheduledCheck("a", "start", fail), ScheduledCheck("b", "last", fail)]
+    checks = [ScheduledCheck("a", fail), ScheduledCheck("b", fail, ["a"])]
     context = replace(target.of_a_cloud(""), checks=checks)
     found = failed(lambda: verify.verify(target.request, [ED25519], context))
     assert found == {"a": "something else", "b": "something else"}

@@ -124,14 +124,14 @@ def examine(
             restricted -= {SSH}
     scan = partial(open_ports.check, neighbour, restricted)
     own = [
-        ScheduledCheck("api", "start", lambda _: checks.api(compute, network, request, at)),
-        ScheduledCheck("port-scan", "start", scan),
+        ScheduledCheck("api", lambda _: checks.api(compute, network, request, at)),
+        ScheduledCheck("port-scan", scan),
     ]
     if not request.verify.promises.switch:
         left_out = partial(inside.not_promised, "switchable")
-        own.append(ScheduledCheck("reactivation", "facts", left_out))
+        own.append(ScheduledCheck("reactivation", left_out))
     if at.ipv6:
-        own.append(ScheduledCheck("ipv6", "start", partial(checks.ipv6, request, at)))
+        own.append(ScheduledCheck("ipv6", partial(checks.ipv6, request, at)))
     context = VerificationContext(
         NovaAccess(network, request, at),
         nova.Console(compute, request.server, request.cloud),

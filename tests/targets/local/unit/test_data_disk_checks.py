@@ -19,7 +19,7 @@ from tests.unit.verify.machines import REQUEST, http, recorded, says, server
 
 OLD, NEW = "web-aaaa-1", "web-bbbb-1"
 PG = Check(name="schema", run="mounted pg", needs_data=True, timeout=0.1)
-LOST = PG.model_copy(update={"run": "mounted lost"})
+LOST = PG.model_copy(update={"name": "lost", "run": "mounted lost"})
 
 
 class Guest:
@@ -152,7 +152,7 @@ def test_everything_goes_back_when_one_fails(simulated: World) -> None:
     error = refusal(lambda: run(NEW, PG, LOST))
     assert (error.code, error.key) == ("cutover-failed", "web")
     assert "1 of 3 checks with data disks failed" in error.what
-    assert failed(error.details).keys() == {"schema"}
+    assert failed(error.details).keys() == {"lost"}
     assert error.details[-1] == f"{OLD} is active as before"
     assert simulated.state() == before
 

@@ -66,7 +66,7 @@ def test_udp_alone_fails_too(ssh: int) -> None:
     real = shell.run
 
     def without_tcp(command: str, *, stdin: str = "", **other: Any) -> Result:
-        return real(command, stdin=stdin.replace('limited tcp "$address"', "true"), **other)
+        return real(command, stdin=stdin.replace('begin tcp "$address"', "true"), **other)
 
     shell.run = without_tcp  # type: ignore[method-assign]
     with pytest.raises(Failed, match="over UDP"):
