@@ -184,10 +184,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "verify": Operation(
         _verify,
         (
-            *reads("/servers/server-1$", "/ports/[^/?]+$", "/subnets/", r"/floatingips\?port_id"),
-            *reads(r"/floatingips\?description"),
+            *reads("/servers/server-1$", "/ports/[^/?]+$", "/subnets/", r"/floatingips\?project"),
             Call("POST .*/floatingips$", FOUND),
-            Call("PUT .*/floatingips/.*/tags$"),
             Call("DELETE .*/floatingips/", unlike=GONE),
             Call("POST .*/action$", PASSING | GONE | {"409"}),  # its console
         ),
