@@ -34,6 +34,7 @@ VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0", "block-storage"
 """The versions in the services' addresses."""
 
 EXPIRED = 401  # the status of a token that has
+AT_ONCE = 16  # calls at a time: more than an inspection has lists
 PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
 CREATING = 30.0  # seconds in which a create is tried again
 PATIENCE = 60.0  # seconds to delete an object; a server takes its time until its port is free

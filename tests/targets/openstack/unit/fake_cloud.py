@@ -288,7 +288,12 @@ class Cloud:
             return 201, made
         if not number:
             hidden = query.get("os_hidden") == "true"
-            found = [each for each in self.images.values() if each["os_hidden"] == hidden]
+            chosen = query.get("id", "").removeprefix("in:").split(",") if "id" in query else None
+            found = [
+                each
+                for each in self.images.values()
+                if each["os_hidden"] == hidden and (chosen is None or each["id"] in chosen)
+            ]
             return 200, self._paged("images", found, query)
         if number not in self.images:
             return 404, "<html><head><title>404 Not Found</title></head></html>"
