@@ -58,6 +58,8 @@ async def program() -> dict[str, Any]:
     before = await reading
     refuse_first_version(before.outputs, stack)
 
+    # no other target's is imported; a cloud's types take a moment, in which the cloud answers
+    graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     desired = Desired(stack, given, found.releases, before.outputs, pinned)
     plan = target.plan(desired, await inspecting)
     await report_changes(before.outputs.running, desired.ledger, found.releases)
@@ -66,8 +68,6 @@ async def program() -> dict[str, Any]:
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
         pulumi.log.warn(lines(warning))
     images = _declare_images(stack, plan, before.outputs)
-    # no other target's is imported: a cloud's types take a third of a second
-    graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     done = graph(plan, images)
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)

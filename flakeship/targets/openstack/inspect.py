@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
@@ -19,10 +20,21 @@ if TYPE_CHECKING:
 TAG = "flakeship"  # of every image of ours; Glance finds images by it
 
 
-def inspect(cloud: str, *, keypairs: bool = False, volumes: bool = False) -> Inventory:
-    """Inspect a cloud without changing anything; `cloud` is as for `connected`.
+@dataclass(frozen=True)
+class Needed:
+    """What only some plans need: key pairs, Cinder's quota, floating IPs, security groups."""
 
-    Key pairs are listed, and Cinder's quota is read (`volumes`), on demand: few settings need them.
+    keypairs: bool = False
+    volumes: bool = False
+    addresses: bool = True
+    groups: bool = True
+
+
+USUAL = Needed()
+
+
+def inspect(cloud: str, needed: Needed = USUAL) -> Inventory:
+    """Inspect a cloud without changing anything; `cloud` is as for `connected`.
 
     Raises FlakeshipError as `connected` does, and where the credentials are for no project.
     """
@@ -39,59 +51,62 @@ def inspect(cloud: str, *, keypairs: bool = False, volumes: bool = False) -> Inv
         compute, image, network = (
             rest.client(connection, name) for name in ("compute", "image", "network")
         )
+        has_volumes = bool(endpoint(connection.config, "block-storage"))
         # Glance lists either hidden images or the others
         owned = {"tag": TAG, "owner": project, "limit": str(rest.PAGE)}
-        fields = ["id", "name", "router:external", "subnets", "port_security_enabled"]
-        visible = {"fields": fields}
-        own = {
+        visible = ["id", "name", "router:external", "subnets", "port_security_enabled"]
+        own: rest.Query = {
             "description": SECURITY_GROUP,
             "project_id": project,
             "fields": ["id", "name", "security_group_rules"],
         }
-        with ThreadPoolExecutor(8) as pool:
+        lists: dict[str, tuple[Proxy, str, str, rest.Query | None]] = {
+            "flavors": (compute, "/flavors/detail", "flavors", None),
+            "shown": (image, "/images", "images", owned),
+            "hidden": (image, "/images", "images", {**owned, "os_hidden": "true"}),
+            "networks": (network, "/networks", "networks", {"fields": visible}),
+        }
+        if needed.addresses:
+            lists["addresses"] = network, "/floatingips", "floatingips", {"project_id": project}
+        if needed.groups:
+            lists["groups"] = network, "/security-groups", "security_groups", own
+        with ThreadPoolExecutor(rest.AT_ONCE) as pool:
             all_servers = pool.submit(servers, compute, roles)
             limits = pool.submit(rest.call, compute, "GET", "/limits")
             quotas = pool.submit(_network_left, network, project)
-            has_volumes = bool(endpoint(connection.config, "block-storage"))
             disks = (
                 pool.submit(_volumes_left, rest.client(connection, "block-storage"), project)
-                if volumes and has_volumes
+                if needed.volumes and has_volumes
                 else None
             )
-            keys = pool.submit(rest.call, compute, "GET", "/os-keypairs") if keypairs else None
-            flavors, shown, hidden, networks, addresses, groups = pool.map(
-                lambda asked: rest.list_all(*asked),
-                [
-                    (compute, "/flavors/detail", "flavors", None),
-                    (image, "/images", "images", owned),
-                    (image, "/images", "images", {**owned, "os_hidden": "true"}),
-                    (network, "/networks", "networks", visible),
-                    (network, "/floatingips", "floatingips", {"project_id": project}),
-                    (network, "/security-groups", "security_groups", own),
-                ],
+            keypairs = (
+                pool.submit(rest.call, compute, "GET", "/os-keypairs") if needed.keypairs else None
             )
+            called = {name: pool.submit(rest.list_all, *asked) for name, asked in lists.items()}
+        entries = {name: call.result() for name, call in called.items()}
         found, everywhere = all_servers.result()
         absolute = limits.result()
+        enabled = (f for f in entries["flavors"] if not f.get("OS-FLV-DISABLED:disabled"))
         return Inventory(
             project=project,
             project_name=access.project_name or project,
             roles=roles,
-            flavors=[listed.flavor(f) for f in flavors if not f.get("OS-FLV-DISABLED:disabled")],
-            images=[listed.image(each) for each in (*shown, *hidden)],
+            flavors=[listed.flavor(each) for each in enabled],
+            images=[listed.image(each) for each in (*entries["shown"], *entries["hidden"])],
             servers=found,
-            networks=[listed.network(each) for each in networks],
+            networks=[listed.network(each) for each in entries["networks"]],
             left={
                 **listed.compute_left(absolute),
                 **quotas.result(),
                 **(disks.result() if disks else {}),
             },
             everywhere=everywhere,
-            addresses=[listed.address(each) for each in addresses],
+            addresses=[listed.address(each) for each in entries.get("addresses", ())],
             user=access.username or access.user_id or "",
             region=connection.config.region_name or "",
-            groups=listed.groups(groups),
+            groups=listed.groups(entries["groups"]) if needed.groups else None,
             volumes=has_volumes,
-            keypairs=_names(keys.result()) if keys else None,
+            keypairs=_names(keypairs.result()) if keypairs else None,
             metadata=max(0, absolute["limits"]["absolute"].get("maxServerMeta", 0)),
         )
 

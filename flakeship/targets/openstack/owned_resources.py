@@ -130,7 +130,7 @@ def list_all(connection: Connection, project: str) -> Lists:
         "network": [{"project_id": project}],
         "image": [images, {**images, "os_hidden": "true"}],
     }
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(rest.AT_ONCE) as pool:
         calls = [
             (key, pool.submit(rest.list_all, services[service], path, key, query))
             for service, path, key in dict.fromkeys((k.service, k.path, k.key) for k in KINDS)

@@ -14,7 +14,7 @@ from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.ssh import keys
 from flakeship.targets.openstack import accepted, drift, preflight, user_data
 from flakeship.targets.openstack.context import PlanningContext, planning_context
-from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.inspect import Needed, inspect
 from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.outputs import stack_details
@@ -78,16 +78,12 @@ class OpenStackTarget:
         self._settings = settings
 
     async def inspect(self) -> Inventory:
-        """Read the files that the settings name, and every list of the cloud once, in a thread."""
+        """Read the files that the settings name and, in a thread, every list that a plan needs."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)
         own = bastion_identity(given)
         texts = user_data.read(given)
-        keypairs = any(server.options.keypair for server in given.servers)
-        volumes = any(server.options.volume for server in given.servers)
-        found = await asyncio.to_thread(
-            inspect, given.options.cloud, keypairs=keypairs, volumes=volumes
-        )
+        found = await asyncio.to_thread(inspect, given.options.cloud, needed(given))
         return replace(found, identity=identity, bastion_identity=own, user_data=texts)
 
     def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:
@@ -135,6 +131,18 @@ class OpenStackTarget:
             ],
             repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
         )
+
+
+def needed(settings: CloudSettings) -> Needed:
+    """What a plan of these settings needs of the cloud, beside what each does."""
+    servers = settings.instances
+    return Needed(
+        keypairs=any(server.options.keypair for server in servers),
+        volumes=any(server.options.volume for server in servers),
+        addresses=any(server.options.address != "none" for server in servers),
+        # a server that its verification removes is made anew, whatever its group has become
+        groups=bool(servers) or not settings.options.test_server.ephemeral,
+    )
 
 
 def bastion_identity(settings: CloudSettings) -> str:

@@ -17,7 +17,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from flakeship.model.errors import FlakeshipError, did_you_mean
-from flakeship.targets.openstack.api import environment
+from flakeship.targets.openstack.api import environment, sessions
 from flakeship.targets.openstack.api.errors import Caller, explained
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ SECRETS = ("password", "secret", "token", "passcode")  # endings of the names of
 def connected(cloud: str) -> Iterator[Connection]:
     """A login on a cloud; `cloud` is a name in clouds.yaml, empty for OS_CLOUD or OS_* variables.
 
+    In a block of `sessions.handed_on` it goes on from an earlier one with the same credentials.
     Raises FlakeshipError where there is no such cloud, where it refuses the login or lacks a
     service, and for every exception of openstacksdk that the block does not handle itself.
     """
@@ -81,8 +82,9 @@ def connected(cloud: str) -> Iterator[Connection]:
         else:
             environment.check_named(name, source, region.config, os.environ)
         started = time.monotonic()
-        retry(region.get_session())
-        with Connection(config=region) as connection:
+        session = region.get_session()
+        retry(session)
+        with sessions.resumed(session.auth), Connection(config=region) as connection:
             token = login(connection)
             caller = replace(
                 caller, roles=tuple(token.role_names or []), services=_services(region)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from flakeship.targets.openstack.api import errors
 from flakeship.targets.openstack.api.patience import Wait
 
 if TYPE_CHECKING:
+    from keystoneauth1.identity import BaseIdentityPlugin
     from openstack.connection import Connection
     from openstack.proxy import Proxy
 
@@ -31,9 +34,12 @@ VERSIONS = {"compute": "v2.1", "image": "v2", "network": "v2.0", "block-storage"
 """The versions in the services' addresses."""
 
 EXPIRED = 401  # the status of a token that has
+AT_ONCE = 16  # calls at a time: more than an inspection has lists
 PAGE = 1000  # entries that are asked for at once; a cloud may give fewer
 CREATING = 30.0  # seconds in which a create is tried again
 PATIENCE = 60.0  # seconds to delete an object; a server takes its time until its port is free
+
+_RENEWING = threading.Lock()
 
 T = TypeVar("T")
 Query = Mapping[str, str | list[str]]
@@ -87,15 +93,25 @@ def call(
     started, outcome = time.monotonic(), "no answer"
     place = errors.shown(method, f"{service.endpoint_override or service.service_type}{path}")
     try:
-        response = service.request(path, method, params=dict(query or {}), **options)
-        # of calls whose token has expired at the same time, the SDK gives a new one to the first
-        if response.status_code == EXPIRED and "data" not in options:
-            response = service.request(path, method, params=dict(query or {}), **options)
+        request = partial(service.request, path, method, params=dict(query or {}), **options)
+        # the SDK would get a token for each of the calls that are refused at the same time
+        response = request(allow_reauth=False)
+        if response.status_code == EXPIRED:
+            _give_up(service, str(response.request.headers.get("X-Auth-Token")))
+            response = request(allow_reauth=False)
         outcome = str(response.status_code)
     finally:
         log.debug("%s: %s after %.2f s", place, outcome, time.monotonic() - started)
     raise_from_response(response)
     return answers.read(response, place)
+
+
+def _give_up(service: Proxy, refused: str) -> None:
+    """Let the next call get a new token, unless the refused one has been replaced already."""
+    auth: BaseIdentityPlugin = service.session.auth  # type: ignore[assignment]
+    with _RENEWING:
+        if auth.get_access(service.session).auth_token == refused:
+            auth.invalidate()
 
 
 def list_all(

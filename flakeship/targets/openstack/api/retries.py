@@ -25,6 +25,7 @@ from urllib3.exceptions import NewConnectionError as NotConnectedError
 
 from flakeship.targets.openstack.api import patience
 from flakeship.targets.openstack.api.errors import PASSING, UNTOUCHED, shown
+from flakeship.targets.openstack.api.rest import AT_ONCE
 
 if TYPE_CHECKING:
     from keystoneauth1.session import Session
@@ -72,7 +73,8 @@ class RetryingAdapter(TCPKeepAliveAdapter):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        # a cloud may have all its services behind one port: a connection for each call at a time
+        super().__init__(pool_maxsize=AT_ONCE)
         self._told: dict[str, float] = {}  # when, by the service's host and port
         self._lock = threading.Lock()
 

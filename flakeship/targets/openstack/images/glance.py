@@ -170,6 +170,12 @@ def update(glance: Proxy, request: PublishRequest, image: Found, properties: Fou
         rest.call(glance, "PUT", f"{path}/tags/{TAG}")
 
 
+def hide(glance: Proxy, identity: str, *, hidden: bool) -> None:
+    """Keep an image out of what is offered, or show it there."""
+    change = [{"op": "replace", "path": "/os_hidden", "value": hidden}]
+    rest.call(glance, "PATCH", f"/images/{identity}", json=change, headers=PATCH)
+
+
 def remove(glance: Proxy, identity: str) -> None:
     """Delete an image, or find it gone."""
     from openstack.exceptions import NotFoundException

@@ -5,6 +5,8 @@ A new image is hidden: nobody is offered an image that is incomplete or not yet 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,25 +80,49 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
 
 
 def set_visibility(request: VisibilityRequest) -> None:
-    """Show images, and hide others (os_hidden). Raises FlakeshipError where a shown one is gone."""
-    from openstack.exceptions import NotFoundException
+    """Show images, and hide others (os_hidden), side by side; what is so already is not written.
 
-    wanted = [(each, True) for each in request.hidden] + [(each, False) for each in request.shown]
+    Raises FlakeshipError where a shown one is gone.
+    """
+    wanted = {**dict.fromkeys(request.hidden, True), **dict.fromkeys(request.shown, False)}
+    if not wanted:
+        return
     with connected(request.cloud) as connection:
         images = rest.client(connection, "image")
-        for identity, hidden in wanted:
-            change = [{"op": "replace", "path": "/os_hidden", "value": hidden}]
-            try:
-                rest.call(images, "PATCH", f"/images/{identity}", json=change, headers=glance.PATCH)
-            except NotFoundException as error:
-                if hidden:
-                    continue
-                raise FlakeshipError(
-                    "is gone from Glance",
-                    code="image-missing",
-                    key=f"image {identity}",
-                    remedy="the next `pulumi up` publishes it again",
-                ) from error
+        query = {"id": f"in:{','.join(wanted)}", "os_hidden": "true", "limit": str(rest.PAGE)}
+        are = {image["id"] for image in rest.list_all(images, "/images", "images", query)}
+        with ThreadPoolExecutor(rest.AT_ONCE) as pool:
+            calls = [
+                pool.submit(_hide if hidden else _show, images, identity, hidden=identity in are)
+                for identity, hidden in wanted.items()
+            ]
+        for call in calls:
+            call.result()
+
+
+def _hide(images: Proxy, identity: str, *, hidden: bool) -> None:
+    """Hide an image, unless it is `hidden` or gone."""
+    from openstack.exceptions import NotFoundException
+
+    if not hidden:
+        with suppress(NotFoundException):
+            glance.hide(images, identity, hidden=True)
+
+
+def _show(images: Proxy, identity: str, *, hidden: bool) -> None:
+    """Show an image; one that was not found `hidden` is shown, or gone."""
+    from openstack.exceptions import NotFoundException
+
+    try:
+        if hidden or rest.call(images, "GET", f"/images/{identity}").get("os_hidden"):
+            glance.hide(images, identity, hidden=False)
+    except NotFoundException as error:
+        raise FlakeshipError(
+            "is gone from Glance",
+            code="image-missing",
+            key=f"image {identity}",
+            remedy="the next `pulumi up` publishes it again",
+        ) from error
 
 
 def withdraw(request: PublishRequest, previous: Published | None) -> None:

@@ -15,7 +15,7 @@ from flakeship.rollout.ownership import Owner
 log = logging.getLogger(__name__)
 
 BLOCK = MIB  # bytes at a time: what requests itself takes, 16 KiB, is slower than a network
-EVERY = 3.0  # seconds between two lines about the progress
+EVERY = 5.0  # seconds between two lines about the progress
 
 
 def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ class Upload:
 
     def _log(self, sent: int, speed: float) -> None:
         log.info(
-            "%s: %d of %d MiB uploaded, %.0f MiB/s, %.0f s to go",
+            "%s: %d of %d MiB uploaded, %.1f MiB/s, %.0f s to go",
             self.name,
             sent // MIB,
             self.size // MIB,

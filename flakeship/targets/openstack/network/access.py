@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flakeship.model.ports import SSH, tcp_numbers
@@ -15,7 +16,12 @@ from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.openstack.api.errors import client
 from flakeship.targets.openstack.network import own_bastion
-from flakeship.targets.openstack.network.port import Port, floating, temporary_address
+from flakeship.targets.openstack.network.port import (
+    FloatingIp,
+    Port,
+    all_floating,
+    temporary_address,
+)
 from flakeship.targets.openstack.requests import Bastion, OwnBastion, VerifyServerRequest
 from flakeship.verify.request import Route
 
@@ -29,11 +35,15 @@ UNUSABLE = "%s: cannot use %s as a bastion: %s"
 
 @dataclass(frozen=True)
 class NovaAccess:
-    """The access to a server by its port, as the setting `access` says."""
+    """The access to a server by its port, as the setting `access` says.
+
+    `known` are the project's floating IPs, where they were read for this already.
+    """
 
     network: Proxy
     request: VerifyServerRequest
     port: Port
+    known: Sequence[FloatingIp] | None = None
 
     @contextmanager
     def open(self) -> Iterator[Route]:
@@ -54,7 +64,7 @@ class NovaAccess:
             elif request.access == "bastion" and (route := self._through_bastion(opened)):
                 yield route
             else:
-                temporary = temporary_address(self.network, request, self.port)
+                temporary = temporary_address(self.network, request, self.port, self._floating)
                 address = opened.enter_context(temporary)
                 yield Route(address, ports, subnet, login=self._by_hand)
 
@@ -68,8 +78,12 @@ class NovaAccess:
         stable = self.request.stable
         if not stable or stable == self.port.ipv4:
             return bool(stable)
-        found = floating(self.network, floating_ip_address=stable)
-        return any(each["port_id"] == self.port.id for each in found)
+        here = (each for each in self._floating if each["port_id"] == self.port.id)
+        return any(each["floating_ip_address"] == stable for each in here)
+
+    @cached_property
+    def _floating(self) -> Sequence[FloatingIp]:
+        return all_floating(self.network) if self.known is None else self.known
 
     def _through_bastion(self, opened: ExitStack) -> Route | None:
         """Forwards through the bastion; None, with a line in the log, where it cannot be used."""

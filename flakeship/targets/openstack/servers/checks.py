@@ -44,7 +44,7 @@ def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_por
     """Nova and Neutron report the server as it was requested."""
     try:
         server = nova.server(compute, request.server)
-        now = port.find(network, request.machine, server_port.id)
+        device, now = port.reported(network, request.machine, server_port.id)
     except (SDKException, ClientException) as error:
         raise Failed(f"the API does not answer: {errors.answer(error)}") from error
     except FlakeshipError as error:
@@ -56,8 +56,8 @@ def api(compute: Proxy, network: Proxy, request: VerifyServerRequest, server_por
         ("the status", server["status"], "ACTIVE"),
         ("the flavor", server["flavor"]["original_name"], request.flavor),
         ("the image", image, request.image),
-        ("the server of its port", now.device or "none", request.server),
-        ("the address of its port", now.ipv4, address),
+        ("the server of its port", device or "none", request.server),
+        ("the address of its port", now, address),
     ]
     wrong = [f"{what} is {found}, not {value}" for what, found, value in expected if found != value]
     if address not in addresses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -58,9 +59,9 @@ def verify_existing(
         f"{replacement(request)}."
     )
     with api.connected(request.cloud) as connection:
-        if active:
-            check_address(rest.client(connection, "network"), request, stack)
-        return examine(connection, request, pinned, on_failure=on_failure if active else STANDBY)
+        known = check_address(rest.client(connection, "network"), request, stack) if active else []
+        means = on_failure if active else STANDBY
+        return examine(connection, request, pinned, on_failure=means, known=known)
 
 
 def replacement(request: VerifyServerRequest) -> str:
@@ -69,14 +70,19 @@ def replacement(request: VerifyServerRequest) -> str:
     return f"`{removal}`, then `make up STACK={request.owner.stack}`"
 
 
-def check_address(network: Proxy, request: VerifyServerRequest, stack: str) -> None:
-    """Refuse a stable address that does not lead to the server. Raises FlakeshipError."""
+def check_address(
+    network: Proxy, request: VerifyServerRequest, stack: str
+) -> Sequence[port.FloatingIp]:
+    """Refuse a stable address that does not lead to the server. Raises FlakeshipError.
+
+    Returns its floating IP; nothing for a server without one.
+    """
     if not request.stable:
-        return
+        return []
     found = port.floating(network, floating_ip_address=request.stable)
     where = str(found[0]["port_id"] or "") if found else ""
     if where == request.port:
-        return
+        return found
     if not found:
         what = "no longer exists in this project"
     elif not where:
@@ -107,13 +113,14 @@ def examine(
     inspect_hint: Callable[[list[str]], list[str]] | None = None,
     *,
     on_failure: str = NOT_SERVING,
+    known: Sequence[port.FloatingIp] = (),
 ) -> Evidence:
-    """As verify_server, with a login on the cloud; `inspect_hint` is as in VerificationContext."""
+    """As verify_server, with a login on the cloud; `inspect_hint` is as in VerificationContext.
+
+    `known` is the floating IP that leads to the server, where that is known already.
+    """
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
-    server = nova.server(compute, request.server)
-    if server["status"] == "ERROR":
-        raise nova.failure(request.machine, server, request.cloud)
-    at = port.find(network, request.machine, request.port)
+    at, floating = _look(compute, network, request, known)
     neighbour, restricted = None, {*request.restricted}
     if bastion := request.bastion:
         login = bastion.endpoint(request.verify.identity)
@@ -133,7 +140,7 @@ def examine(
     if at.ipv6:
         own.append(ScheduledCheck("ipv6", partial(checks.ipv6, request, at)))
     context = VerificationContext(
-        NovaAccess(network, request, at),
+        NovaAccess(network, request, at, floating),
         nova.Console(compute, request.server, request.cloud),
         own,
         on_failure,
@@ -150,3 +157,20 @@ def examine(
                 f"place: {replacement(request)}"
             )
         raise
+
+
+def _look(
+    compute: Proxy, network: Proxy, request: VerifyServerRequest, known: Sequence[port.FloatingIp]
+) -> tuple[port.Port, Sequence[port.FloatingIp] | None]:
+    """The server's port and the project's floating IPs, None where they may not be needed.
+
+    All is read side by side. Raises FlakeshipError for a server in ERROR.
+    """
+    needed = not known and (request.stable or request.access == "floating")
+    with ThreadPoolExecutor(3) as pool:
+        server = pool.submit(nova.server, compute, request.server)
+        at = pool.submit(port.find, network, request.machine, request.port)
+        floating = pool.submit(port.all_floating, network) if needed else None
+    if server.result()["status"] == "ERROR":
+        raise nova.failure(request.machine, server.result(), request.cloud)
+    return at.result(), floating.result() if floating else known or None

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -135,6 +136,9 @@ class Cloud:
     regions: dict[str, str] = field(default_factory=dict)  # other regions of services
     interfaces: dict[str, str] = field(default_factory=dict)  # and other interfaces
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
+    issued: int = 0  # tokens; the last is `token`
+    revoked: set[str] = field(default_factory=set)  # tokens that no service takes any more
+    lifetime: str = "2999-01-01T00:00:00.000000Z"  # the end of that of new tokens
 
     def __post_init__(self) -> None:
         self.put("servers", server())
@@ -181,6 +185,14 @@ class Cloud:
         if isinstance(body, str) and not body.startswith("<"):
             body = {"error": {"message": body}}
         self.refusals.append([pattern, status, body, times])
+
+    @property
+    def token(self) -> str:
+        return f"token-{self.issued}"
+
+    def takes(self, target: str, token: str | None) -> bool:
+        """Whether a service answers to a token."""
+        return target.startswith("/identity") or token not in self.revoked
 
     def service(self, name: str) -> Any:
         """A service in memory, in the place of an SDK's proxy."""
@@ -276,7 +288,12 @@ class Cloud:
             return 201, made
         if not number:
             hidden = query.get("os_hidden") == "true"
-            found = [each for each in self.images.values() if each["os_hidden"] == hidden]
+            chosen = query.get("id", "").removeprefix("in:").split(",") if "id" in query else None
+            found = [
+                each
+                for each in self.images.values()
+                if each["os_hidden"] == hidden and (chosen is None or each["id"] in chosen)
+            ]
             return 200, self._paged("images", found, query)
         if number not in self.images:
             return 404, "<html><head><title>404 Not Found</title></head></html>"
@@ -331,10 +348,11 @@ class Cloud:
             }
             for kind in self.services
         ]  # fmt: skip
+        self.issued += 1
         return 201, {
             "token": {
                 "methods": ["password"],
-                "expires_at": "2999-01-01T00:00:00.000000Z",
+                "expires_at": self.lifetime,
                 "issued_at": "2026-01-01T00:00:00.000000Z",
                 "user": {"id": "u", "name": "test", "domain": {"id": "d", "name": "Default"}},
                 "project": {"id": "p", "name": "ours", "domain": {"id": "d", "name": "Default"}},
@@ -378,6 +396,15 @@ class Service:
     def endpoint_override(self) -> str:
         return f"{self.cloud.url}/{self.service_type}/{VERSIONS[self.service_type]}"
 
+    @property
+    def session(self) -> Any:
+        """That of a login which never ends."""
+        access = SimpleNamespace(auth_token="a-token", project_id="p")
+        return SimpleNamespace(auth=SimpleNamespace(get_access=lambda _: access))
+
+    def get_project_id(self) -> str:
+        return "p"
+
     def request(
         self,
         path: str,
@@ -409,13 +436,15 @@ def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length", 0))
             status, body = cloud.answer(self.command, self.path, self.rfile.read(size))
+            if not cloud.takes(self.path, self.headers.get("X-Auth-Token")):
+                status, body = 401, {"error": {"code": 401, "message": "token revoked"}}
             with contextlib.suppress(BrokenPipeError):  # who asked may have given up
                 self._send(status, *encoded(body))
 
         def _send(self, status: int, kind: str, text: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("X-Subject-Token", "a-token")
+            self.send_header("X-Subject-Token", cloud.token)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())

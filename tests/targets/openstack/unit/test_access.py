@@ -14,8 +14,9 @@ from flakeship.ssh import connection, errors, stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.system import tcp
 from flakeship.targets.openstack.network import access, port
+from flakeship.targets.openstack.owned_resources import owner_of
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
-from flakeship.targets.openstack.resources import description, words
+from flakeship.targets.openstack.resources import description
 from flakeship.verify.request import Route, login_lines
 from tests.targets.openstack.unit.fake_cloud import Cloud
 from tests.targets.openstack.unit.samples import BASTION, OWNER, REQUEST
@@ -76,8 +77,13 @@ def test_a_temporary_address_comes_and_goes(memory: Cloud, log: pytest.LogCaptur
         (made,) = memory.things["floatingips"].values()
         assert (route.address, route.ports, route.own) == (made["floating_ip_address"], SAME, True)
         assert (made["port_id"], made["description"]) == ("port-1", MINE)
-        assert made["tags"] == words(TEMPORARY)
+        assert owner_of(made) == TEMPORARY  # from the beginning, with no call more
     assert not memory.things["floatingips"]
+    assert [call.partition(" ")[0] for call in memory.asked("floatingips")] == [
+        "GET",
+        "POST",
+        "DELETE",
+    ]
     assert log.messages == [f"{REQUEST.machine}: using {route.address}, a temporary floating IP"]
     first, again, by_hand, then, last = login_lines(REQUEST.verify, route, [ED25519])
     assert "has been removed" in first

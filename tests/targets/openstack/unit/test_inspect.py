@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -14,7 +17,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import NAME, STACK
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected
-from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.inspect import Needed, inspect
 from flakeship.targets.openstack.inventory import (
     Address,
     Flavor,
@@ -22,7 +25,12 @@ from flakeship.targets.openstack.inventory import (
     Network,
     Server,
 )
+from flakeship.targets.openstack.plan import OpenStackTarget
 from tests.targets.openstack.unit.fake_cloud import Cloud, settings
+from tests.targets.openstack.unit.world import WEB
+from tests.targets.openstack.unit.world import settings as stack_settings
+
+VOLUMES = Needed(volumes=True)
 
 
 def booted(name: str, project: str, image: str = "") -> dict[str, Any]:
@@ -99,9 +107,60 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
     assert len(furnished.asked("GET .*/images")) == 2  # what is hidden is another list
 
 
-def test_no_service_is_asked_for_its_versions(furnished: Cloud) -> None:
-    inspect("fake")
-    assert len(furnished.calls) == 10  # the token, and the lists
+NETWORKS = "fields=id&fields=name&fields=router:external&fields=subnets"
+GROUPS = "The+declared+ports+of+servers&project_id=p&fields=id&fields=name"
+ALWAYS = [
+    "GET /compute/v2.1/flavors/detail",
+    "GET /compute/v2.1/limits",
+    "GET /compute/v2.1/servers/detail",
+    "GET /image/v2/images?tag=flakeship&owner=p&limit=1000",
+    "GET /image/v2/images?tag=flakeship&owner=p&limit=1000&os_hidden=true",
+    f"GET /network/v2.0/networks?{NETWORKS}&fields=port_security_enabled",
+    "GET /network/v2.0/quotas/p/details",
+    "POST /identity/v3/auth/tokens",
+]
+ADDRESSES = "GET /network/v2.0/floatingips?project_id=p"
+RULES = f"GET /network/v2.0/security-groups?description={GROUPS}&fields=security_group_rules"
+KEYPAIRS = "GET /compute/v2.1/os-keypairs"
+QUOTA = "GET /volumev3/v3/p/os-quota-sets/p?usage=true"
+PRIVATE: dict[str, Any] = {**WEB, "address": "none"}
+EPHEMERAL = {"testServer": {"ephemeral": True}}
+
+
+@pytest.mark.parametrize(
+    ("servers", "options", "more"),
+    [
+        ([WEB], {}, [ADDRESSES, RULES]),
+        ([PRIVATE], {}, [RULES]),
+        ([], {}, [RULES]),
+        ([], EPHEMERAL, []),
+        ([{**WEB, "keypair": "mine", "volume": True}], {}, [ADDRESSES, RULES, KEYPAIRS, QUOTA]),
+    ],
+)
+def test_a_preview_asks_for_what_its_plan_needs_and_nothing_else(
+    furnished: Cloud, servers: list[dict[str, Any]], options: dict[str, Any], more: list[str]
+) -> None:
+    """No service is asked for its versions, and nothing twice."""
+    furnished.services.append("volumev3")
+    given = stack_settings(*servers, openstack={"cloud": "fake", **options})
+    asyncio.run(OpenStackTarget(given).inspect())
+    assert sorted(unquote(call) for call in furnished.calls) == sorted([*ALWAYS, *more])
+
+
+def test_all_lists_are_asked_for_at_the_same_time(
+    furnished: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    furnished.services.append("volumev3")
+    usual, together = furnished.answer, threading.Barrier(11)
+
+    def answer(method: str, target: str, body: bytes) -> tuple[int, Any]:
+        if method == "GET":
+            together.wait(5)  # it breaks where one waits for another
+        return usual(method, target, body)
+
+    monkeypatch.setattr(furnished, "answer", answer)
+    inspect("fake", Needed(keypairs=True, volumes=True))
+    assert "pool is full" not in caplog.text  # requests keeps ten connections to a host
 
 
 @pytest.mark.parametrize(
@@ -134,15 +193,15 @@ def test_what_the_quota_leaves(furnished: Cloud) -> None:
 
 
 def test_what_cinders_quota_leaves_is_read_where_it_is_needed(furnished: Cloud) -> None:
-    assert inspect("fake", volumes=True).left.get("volumes") is None  # there is no Cinder
+    assert inspect("fake", VOLUMES).left.get("volumes") is None  # there is no Cinder
     furnished.services.append("volumev3")
     assert inspect("fake").left.get("volumes") is None
     assert not furnished.asked("os-quota-sets")
-    left = inspect("fake", volumes=True).left
+    left = inspect("fake", VOLUMES).left
     assert (left["volumes"], left["gigabytes"], left["per_volume_gigabytes"]) == (7, 97, 10)
     assert furnished.asked(r"GET /volumev3/v3/p/os-quota-sets/p\?usage=true")
     furnished.refuse("os-quota-sets", 403, {"forbidden": {"message": "no"}})
-    assert "volumes" not in inspect("fake", volumes=True).left
+    assert "volumes" not in inspect("fake", VOLUMES).left
 
 
 @pytest.mark.parametrize("kind", ["volumev3", "block-storage", "volumev2"])
@@ -156,7 +215,7 @@ def test_whether_there_is_cinder(furnished: Cloud, kind: str) -> None:
 def test_cinder_of_another_region_or_interface_is_none(furnished: Cloud, place: str) -> None:
     furnished.services.append("volumev3")
     getattr(furnished, place)["volumev3"] = "internal"
-    seen = inspect("fake", volumes=True)
+    seen = inspect("fake", VOLUMES)
     assert not seen.volumes
     assert "volumes" not in seen.left
     assert not furnished.asked("os-quota-sets")
@@ -167,7 +226,7 @@ def test_cinder_may_be_named_in_clouds_yaml(furnished: Cloud, tmp_path: Path) ->
     own = settings(furnished.url) | {"block_storage_endpoint_override": url}
     file = tmp_path / "clouds.yaml"
     file.write_text(json.dumps({"clouds": {"fake": own}}))
-    seen = inspect("fake", volumes=True)
+    seen = inspect("fake", VOLUMES)
     assert seen.volumes
     assert seen.left["volumes"] == 7
 

@@ -44,7 +44,9 @@ def api(memory: Cloud, case: Case) -> str:
 
 
 def test_the_api_agrees(memory: Cloud, case: Case) -> None:
+    memory.calls.clear()
     assert api(memory, case) == "ACTIVE, s1.tiny, image image-1, 10.0.2.15 on port port-1"
+    assert len(memory.calls) == 2  # the server and its port
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def meanings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the examinations are told that a failure means; they all pass."""
     told: list[str] = []
 
-    def examine(*_: object, on_failure: str) -> Evidence:
+    def examine(*_: object, on_failure: str, **__: object) -> Evidence:
         told.append(on_failure)
         return Evidence(LIVE.machine, 1, [], 1.0, [])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,7 +138,46 @@ def test_a_server_that_nova_could_not_make(memory: Cloud) -> None:
     assert (error.code, error.key) == ("server-error", REQUEST.machine)
     assert error.what.endswith("No valid host was found")
     assert "`openstack --os-cloud fake server show server-1`" in error.remedy
-    assert not memory.asked("floatingips")
+    assert not memory.asked("POST")
+
+
+CALLS = [
+    "DELETE floatingips/fip-2",
+    "GET floatingips",
+    "GET ports/port-1",
+    "GET servers/server-1",
+    "GET subnets/subnet-4",
+    "POST floatingips",
+]
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_verification_asks_for_nothing_twice(memory: Cloud) -> None:
+    verify_server.verify_server(REQUEST, [])
+    assert sorted(re.sub(r"/\w+/v[\d.]+/|\?.*", "", call) for call in memory.calls) == CALLS
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_stable_address_is_looked_up_once(memory: Cloud) -> None:
+    memory.floating(floating_ip_address="203.0.113.7", port_id="port-1")
+    served = replace(REQUEST, stable="203.0.113.7")
+    verify_server.verify_existing(served, "", "dev", active=True)
+    assert len(memory.asked("floatingips")) == 1
+
+
+@pytest.mark.usefixtures("seen")
+def test_what_is_independent_is_asked_side_by_side(
+    memory: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, together = memory.answer, threading.Barrier(3)
+
+    def answer(method: str, target: str, body: bytes) -> tuple[int, object]:
+        if re.search(r"GET .*/(servers/|ports/|floatingips\?)", f"{method} {target}"):
+            together.wait(5)  # it breaks where one is made after another
+        return usual(method, target, body)
+
+    monkeypatch.setattr(memory, "answer", answer)
+    verify_server.verify_server(REQUEST, [])
 
 
 EPHEMERAL = EphemeralRequest(

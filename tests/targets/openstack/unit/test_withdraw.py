@@ -6,6 +6,8 @@ import os
 import sys
 from dataclasses import replace
 
+import pytest
+
 from flakeship.model.codec import dump
 from flakeship.system import process
 from flakeship.targets.openstack.images.publish import (
@@ -74,6 +76,43 @@ def test_what_is_in_use_is_shown_and_the_rest_hidden(
     assert [cloud.images[each]["os_hidden"] for each in (old, new)] == [True, False]
     error = refused(lambda: set_visibility(VisibilityRequest("fake", ["gone"], [])))
     assert (error.code, error.key) == ("image-missing", "image gone")
+
+
+def test_what_is_shown_or_hidden_already_is_not_written(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    new, last, old = (publish(request_, None).id for _ in range(3))
+    set_visibility(VisibilityRequest("fake", [last], [old]))
+    assert len(cloud.asked("PATCH")) == 1  # they are hidden from the beginning
+    cloud.calls.clear()
+    set_visibility(VisibilityRequest("fake", [new], [last, old]))
+    assert sorted(cloud.asked("PATCH")) == sorted(
+        f"PATCH /image/v2/images/{each}" for each in (new, last)
+    )
+    assert len(cloud.asked("GET")) == 1
+    set_visibility(VisibilityRequest("fake", [new], [last, old]))
+    assert len(cloud.asked("PATCH")) == 2
+    assert [cloud.images[each]["os_hidden"] for each in (new, last, old)] == [False, True, True]
+
+
+def test_an_image_that_is_gone_does_not_keep_the_others_from_being_hidden(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    old = publish(request_, None).id
+    set_visibility(VisibilityRequest("fake", [old], []))
+    error = refused(lambda: set_visibility(VisibilityRequest("fake", ["gone"], [old])))
+    assert (error.code, error.key) == ("image-missing", "image gone")
+    assert cloud.images[old]["os_hidden"]
+
+
+@pytest.mark.parametrize("call", [r"GET .*\?id=in", "PATCH"])
+def test_a_visibility_that_is_refused_is_told(
+    cloud: Cloud, request_: PublishRequest, call: str
+) -> None:
+    done = publish(request_, None)
+    cloud.refuse(call, 403, "<html><body>no</body></html>")
+    error = refused(lambda: set_visibility(VisibilityRequest("fake", [done.id], [])))
+    assert error.code == "role-missing"
 
 
 def test_the_commands_find_the_image_by_what_they_printed(

@@ -14,7 +14,7 @@ from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import sweep as sweeping
 from flakeship.targets.openstack.images.glance import UPLOADING
 from flakeship.targets.openstack.images.publish import publish, set_visibility, withdraw
-from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.inspect import Needed, inspect
 from flakeship.targets.openstack.requests import (
     EphemeralRequest,
     PublishRequest,
@@ -139,7 +139,7 @@ def _sweep(_: PublishRequest, __: object) -> SweepResult:
 
 OPERATIONS: Mapping[str, Operation] = {
     "inspect": Operation(
-        lambda *_: inspect("fake", keypairs=True, volumes=True),
+        lambda *_: inspect("fake", Needed(keypairs=True, volumes=True)),
         (
             TOKEN,
             *reads("/servers/detail", "/limits", "/os-keypairs", "/flavors/detail"),
@@ -173,7 +173,12 @@ OPERATIONS: Mapping[str, Operation] = {
         _published,
         left={"images": 1},
     ),
-    "show": Operation(_shown, (Call("PATCH .*/images/"),), _published, left={"images": 1}),
+    "show": Operation(
+        _shown,
+        (*reads(r"/images\?id=in"), Call("PATCH .*/images/")),
+        _published,
+        left={"images": 1},
+    ),
     "withdraw": Operation(
         withdraw,  # type: ignore[arg-type]
         (*reads(r"/servers/detail\?image="), Call("DELETE .*/images/", unlike=GONE)),
@@ -184,10 +189,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "verify": Operation(
         _verify,
         (
-            *reads("/servers/server-1$", "/ports/[^/?]+$", "/subnets/", r"/floatingips\?port_id"),
-            *reads(r"/floatingips\?description"),
+            *reads("/servers/server-1$", "/ports/[^/?]+$", "/subnets/", r"/floatingips\?project"),
             Call("POST .*/floatingips$", FOUND),
-            Call("PUT .*/floatingips/.*/tags$"),
             Call("DELETE .*/floatingips/", unlike=GONE),
             Call("POST .*/action$", PASSING | GONE | {"409"}),  # its console
         ),
