@@ -60,7 +60,7 @@ class ServerChange:
     def changes(self) -> bool:
         """Whether there is anything to tell."""
         other = self.machine != self.before or self.temporary
-        return other or bool(self.gone or self.in_place or self.destroyed)
+        return other or bool(self.gone or self.in_place or self.released or self.destroyed)
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,15 @@ def test_a_machine_that_is_verified_is_not_verified_again() -> None:
 
 
 def test_a_server_without_an_address_is_verified_too() -> None:
-    (line,) = planned(change("web", takes=()))
-    assert line.endswith("it is verified")
+    one, several = Summary([change("a", takes=())]), [change(name, takes=()) for name in "ab"]
+    assert one.planned.endswith("; it is verified")
+    assert one.done.endswith("; it was verified")
+    assert Summary(several).done.endswith("; they were verified")
+
+
+def test_a_server_that_has_lost_its_machines_still_gives_its_address_back() -> None:
+    (line,) = planned(ServerChange("db", released=(ADDRESS,)))
+    assert line == f"db: no longer in the settings: {ADDRESS.one} is released"
 
 
 @pytest.mark.parametrize(
