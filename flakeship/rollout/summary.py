@@ -36,21 +36,33 @@ class Summary:
     def _lines(self, *, done: bool) -> list[str]:
         # servers that go come first: what is cut is never what destroys
         changes = sorted((c for c in self.servers if c.changes), key=lambda c: bool(c.machine))
-        groups: dict[str, list[ServerChange]] = defaultdict(list)
-        for change in changes:
-            groups[Story(change, done=done, many=True).text].append(change)
-        told = [
-            f"{_names([each.server for each in group])}: "
-            + (many if len(group) > 1 else Story(group[0], done=done).text)
-            for many, group in groups.items()
-        ]
         last = [*_destroyed(changes, done=done), *(_quota(self.quota) if changes else ())]
         room = MOST - len(last)
+        told = _told(changes, done=done, together=NAMED + 1)
         if len(told) > room:
-            rest = [*groups.values()][room - 1 :]
-            number = sum(len(group) for group in rest)
-            told = [*told[: room - 1], f"and {number} more servers"]
-        return told + last
+            told = _told(changes, done=done, together=2)
+        if len(told) > room:
+            number = sum(number for number, _ in told[room - 1 :])
+            told = [*told[: room - 1], (number, f"and {number} more servers")]
+        return [line for _, line in told] + last
+
+
+def _told(changes: Sequence[ServerChange], *, done: bool, together: int) -> list[tuple[int, str]]:
+    """Lines about servers, each with the number of these.
+
+    Servers are in one line where at least that many differ in their names alone.
+    """
+    groups: dict[str, list[ServerChange]] = defaultdict(list)
+    for change in changes:
+        groups[Story(change, done=done, many=True).text].append(change)
+    told: list[tuple[int, str]] = []
+    for text, group in groups.items():
+        names = [each.server for each in group]
+        if len(group) >= together:
+            told.append((len(group), f"{_names(names)}: {text}"))
+        else:
+            told += [(1, f"{each.server}: {Story(each, done=done).text}") for each in group]
+    return told
 
 
 def _destroyed(changes: Sequence[ServerChange], *, done: bool) -> list[str]:

@@ -54,7 +54,7 @@ def test_a_new_release_names_both_machines_and_is_not_warned_of(deployed: Deploy
 def test_a_rollback_is_told_as_one(deployed: Deployed) -> None:
     deployed.up()
     deployed.up(release(2))
-    run = deployed.preview(release=release(1).name)
+    run = deployed.preview(release(1))
     assert f"rollback {release(2).name} -> {release(1).name}" in summary(run)
 
 

@@ -47,14 +47,21 @@ def test_servers_with_one_story_are_one_line() -> None:
 
 
 def test_another_story_is_another_line() -> None:
-    servers = [change("web-1"), change("web-2"), change("web-3", rollback=True)]
-    assert [line.partition(":")[0] for line in planned(*servers)] == ["web-1 and web-2", "web-3"]
+    servers = [change(f"web-{number}") for number in range(1, 5)]
+    told = planned(*servers, change("web-5", rollback=True))
+    assert [line.partition(":")[0] for line in told] == ["web-1 ... web-4 (4 servers)", "web-5"]
+
+
+def test_a_few_servers_have_a_line_each_while_there_is_room() -> None:
+    pairs = [change(f"s{number}", size=f"size {number // 2}") for number in range(12)]
+    assert [line.partition(":")[0] for line in planned(*pairs[:10])] == [f"s{n}" for n in range(10)]
+    assert planned(*pairs)[0].startswith("s0 and s1: ")
+    assert len(planned(*pairs)) == 6
 
 
 @pytest.mark.parametrize(
     ("names", "shown"),
     [
-        (["a", "b"], "a and b"),
         (["a-1", "a-2", "a-3", "a-4"], "a-1 ... a-4 (4 servers)"),
         (["a-1", "a-2", "a-4", "a-5"], "a-1, a-2, a-4 and 1 more"),
         (["a-1", "b-2", "a-3", "a-4"], "a-1, b-2, a-3 and 1 more"),
@@ -113,7 +120,7 @@ def test_a_machine_that_is_verified_is_not_verified_again() -> None:
 
 
 def test_a_server_without_an_address_is_verified_too() -> None:
-    one, several = Summary([change("a", takes=())]), [change(name, takes=()) for name in "ab"]
+    one, several = Summary([change("a", takes=())]), [change(name, takes=()) for name in "abcd"]
     assert one.planned.endswith("; it is verified")
     assert one.done.endswith("; it was verified")
     assert Summary(several).done.endswith("; they were verified")
