@@ -62,9 +62,10 @@ async def program() -> dict[str, Any]:
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     desired = Desired(stack, given, found.releases, before.outputs, pinned)
     plan = target.plan(desired, await inspecting)
-    await report_changes(before.outputs.running, desired.ledger, found.releases)
-    for fact in plan.facts:
+    preview = pulumi.runtime.is_dry_run()
+    for fact in filter(None, [*plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
+    await report_changes(before.outputs.running, desired.ledger, found.releases)
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
         pulumi.log.warn(lines(warning))
     images = _declare_images(stack, plan, before.outputs)
@@ -76,9 +77,11 @@ async def program() -> dict[str, Any]:
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
         lambda known: [Record(r, a) for r, a in zip(releases, known[0], strict=True)]
     )
-    if not pulumi.runtime.is_dry_run() and not await lifecycle.is_known(verified):
+    if not preview and not await lifecycle.is_known(verified):
         pulumi.log.warn("not every server is verified: the ledger stays as it was")
         return await before.kept(spec.name, done)
+    if not preview:
+        await _report_done(plan, done)
     kept = verified.apply(
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
@@ -127,6 +130,13 @@ async def report_changes(
         else:
             which = heading(before, after)
             pulumi.log.warn(f"{which}: the changes inside cannot be shown: {result}")
+
+
+async def _report_done(plan: Plan, done: outputs.Deployment) -> None:
+    """Show what an update has done, once every address has moved; all is verified before."""
+    moved = [await lifecycle.is_known(server) for server in done.servers.values()]
+    if all(moved) and plan.summary.done:
+        pulumi.log.info(lines(plan.summary.done))
 
 
 def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:

@@ -76,13 +76,10 @@ def plan_server(
         active,
         standby,
         (
-            *(
-                f"{name}: {each} is {_loss(observed.get(each, ABSENT))}: a new machine replaces it"
-                for each in lost
-            ),
+            *(f"{name}: {each} is {_loss(observed.get(each, ABSENT))}" for each in lost),
             *_active_notices(active, deployed, observed.get(active.id, ABSENT)),
             *(
-                f"{name}: {machine.id} is removed, because the network changes: going back to "
+                f"{name}: {machine.id} is no standby, because the network changes: going back to "
                 f"{machine.release.name} will boot a new machine"
                 for machine in candidates
                 if machine not in standby
@@ -112,18 +109,13 @@ def _loss(seen: Observed) -> str:
 
 
 def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[str]:
-    """That a deployed machine does not run, or that a new one begins with an empty root disk.
+    """That a deployed machine does not run.
 
     One that is to become active again is refused instead: it was verified before, so the address
     would move there without another check.
     """
     name = active.server.name
-    if deployed and active.id not in {machine.id for machine in deployed}:
-        return [
-            f"{name}: {active.id} starts with a new root disk; nothing is copied from that of "
-            f"{deployed[0].id}"
-        ]
-    if not deployed or seen.running:
+    if active.id not in {machine.id for machine in deployed} or seen.running:
         return []
     what = f"{active.id} is {seen.status}"
     if active.id != deployed[0].id:
@@ -134,16 +126,3 @@ def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[st
             remedy=seen.remedy,
         )
     return [str(FlakeshipError(what, key=name, remedy=seen.repair or seen.remedy))]
-
-
-def removed_servers(names: Collection[str], before: Mapping[str, str]) -> list[str]:
-    """The notices about servers that are not among `names` any more.
-
-    `before` has those of the last good run with the address that is released, empty: none is.
-    """
-    return [
-        f"{name} is no longer in the settings: its machines are removed"
-        + (f", and its address {address} is released" if address else "")
-        for name, address in before.items()
-        if name not in names
-    ]

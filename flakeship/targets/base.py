@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flakeship.model.evidence import CheckResult
     from flakeship.model.release import Record, Release
     from flakeship.release.desired import Desired
+    from flakeship.rollout.summary import Summary
     from flakeship.state.outputs import ServerOutput
     from flakeship.state.stack import Stack
 
@@ -72,6 +73,10 @@ class Plan(Protocol):
     @property
     def facts(self) -> Sequence[str]:
         """What a preview should mention."""
+
+    @property
+    def summary(self) -> Summary:
+        """What happens to each server: told by a preview, and when it is done."""
 
     @property
     def warnings(self) -> Sequence[str]:

@@ -61,6 +61,7 @@ class Run:
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     error: BaseException | None = None
 
     def named(self, name: str, kind: str = COMMAND) -> Resource:
@@ -168,13 +169,17 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
                 self.commands[delete]({**old.request, "printed": old.outputs["stdout"]})
 
 
-class Warnings(logging.Handler):
+class Heard(logging.Handler):
+    """What is logged: warnings, and what is told beside them."""
+
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
+        super().__init__(logging.INFO)
+        self.warnings: list[str] = []
+        self.told: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        heard = self.told if record.levelno < logging.WARNING else self.warnings
+        heard.append(record.getMessage())
 
 
 def run(
@@ -190,7 +195,7 @@ def run(
 
     A preview runs no command, and has no outputs.
     """
-    engine, seen = Engine(before, commands, provided, preview=preview), Warnings()
+    engine, seen = Engine(before, commands, provided, preview=preview), Heard()
     values: list[Any] = []
     logger = logging.Logger("pulumi")
     logger.addHandler(seen)
@@ -211,8 +216,8 @@ def run(
     finally:
         end(loop)
     if preview:
-        return Run(engine.made, {}, seen.lines, error)
+        return Run(engine.made, {}, seen.warnings, seen.told, error)
     if error is None:
         engine.delete_rest()
-        return Run(engine.made, json.loads(json.dumps(values[0])), seen.lines)
-    return Run({**before.resources, **engine.made}, before.outputs, seen.lines, error)
+        return Run(engine.made, json.loads(json.dumps(values[0])), seen.warnings, seen.told)
+    return Run({**before.resources, **engine.made}, before.outputs, seen.warnings, seen.told, error)

@@ -12,10 +12,12 @@ from flakeship.release.desired import Desired
 from flakeship.rollout import retention
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.rollout.ownership import Owner
-from flakeship.rollout.replace import Observed, ServerRollout, plan_server, removed_servers
+from flakeship.rollout.replace import Observed, ServerRollout, plan_server
 from flakeship.rollout.retention import ImageUse, Publication, Retention
+from flakeship.rollout.summary import Summary
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
+from flakeship.targets.fake.changes import find
 from flakeship.targets.fake.cloud import Cloud, file, read
 from flakeship.targets.fake.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
 from flakeship.targets.fake.settings import FakeServer
@@ -74,6 +76,7 @@ class FakePlan:
     releases: Mapping[str, Release]
     records: Sequence[Record]
     warnings: Sequence[str]
+    summary: Summary
     facts: Sequence[str] = ()
     max_image_disk: Mapping[str, int] = field(default_factory=dict)
 
@@ -92,26 +95,26 @@ class FakeTarget:
         """The machines of every server, and the images that stay."""
         details = desired.outputs.details.get("published", {})
         published = outputs.parsed(dict[str, Publication], details, desired.stack)
-        rollouts = _rollouts(desired, inventory)
+        deployed = outputs.parsed(dict[str, list[Machine]], desired.outputs.machines, desired.stack)
+        observed = _observe(desired.stack, inventory)
+        rollouts = _rollouts(desired, deployed, observed)
         kept = _retained(desired, inventory, rollouts, published)
         usable = {image.id for image in inventory.of("image")}
         notices = [notice for rollout in rollouts.values() for notice in rollout.notices]
-        before = {name: server.address for name, server in desired.outputs.servers.items()}
         return FakePlan(
             desired.stack,
             rollouts,
             retention.upload_numbers(desired.releases.values(), kept.records, published, usable),
             desired.as_verified,
             kept.records,
-            [*notices, *removed_servers(rollouts, before), *kept.notices],
+            [*notices, *kept.notices],
+            Summary(find(desired, rollouts, deployed, observed)),
         )
 
 
-def _rollouts(desired: Desired, inventory: Cloud) -> Rollouts:
-    """The machines of every server: those of the last run that still exist, and new ones."""
-    settings, stack = desired.settings, desired.stack
-    deployed = outputs.parsed(dict[str, list[Machine]], desired.outputs.machines, stack)
-    observed = {
+def _observe(stack: str, inventory: Cloud) -> Mapping[str, Observed]:
+    """The stack's machines by id."""
+    return {
         each.name: Observed(
             exists=each.status != "failed",
             failed=each.status == "failed",
@@ -122,6 +125,15 @@ def _rollouts(desired: Desired, inventory: Cloud) -> Rollouts:
         for each in inventory.of("machine")
         if each.owner.stack == stack
     }
+
+
+def _rollouts(
+    desired: Desired,
+    deployed: Mapping[str, Sequence[Machine]],
+    observed: Mapping[str, Observed],
+) -> Rollouts:
+    """The machines of every server: those of the last run that still exist, and new ones."""
+    settings, stack = desired.settings, desired.stack
     return {
         server.name: plan_server(
             Machine(

@@ -14,8 +14,9 @@ from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
 from flakeship.nix import store
 from flakeship.release.desired import Desired
+from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import parsed
-from flakeship.targets.local import condition, copies, preflight, ssh_config, workstation
+from flakeship.targets.local import changes, condition, copies, preflight, ssh_config, workstation
 from flakeship.targets.local.inspect import LocalInventory, ServerState, inspect
 from flakeship.targets.local.machine_state import MachineState
 from flakeship.targets.local.server_plan import ServerDetails, ServerPlan, machine_id
@@ -46,6 +47,7 @@ class LocalPlan:
     records: Sequence[Record]
     releases: Mapping[str, Release]
     warnings: Sequence[str] = ()
+    summary: Summary = field(default_factory=Summary)
     facts: Sequence[str] = ()
     max_image_disk: Mapping[str, int] = field(default_factory=dict)
 
@@ -85,8 +87,9 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
             )
             servers.append(replace(planned, generation=_generation(planned, inventory)))
     preflight.check_stack([planned.server for planned in servers], inventory)
-    warnings = _warnings(servers, before, inventory)
-    return LocalPlan(servers, desired.retained, desired.releases, warnings)
+    summary = Summary(changes.find(desired, servers, before, inventory))
+    warnings = _warnings(servers, inventory)
+    return LocalPlan(servers, desired.retained, desired.releases, warnings, summary)
 
 
 def _generation(planned: ServerPlan, inventory: LocalInventory) -> int:
@@ -155,18 +158,10 @@ def _check_state(server: AnyServer, recorded: ServerDetails, inventory: LocalInv
             )
 
 
-def _warnings(
-    servers: Sequence[ServerPlan], before: Mapping[str, ServerDetails], inventory: LocalInventory
-) -> list[str]:
-    """Servers that are down, and data disks that will be deleted."""
-    desired = {planned.name: planned.server.data_disks for planned in servers}
+def _warnings(servers: Sequence[ServerPlan], inventory: LocalInventory) -> list[str]:
+    """Servers that are down, and what may run badly here."""
     lines = [line for planned in servers for line in _down(planned, inventory)]
-    lines += preflight.warnings([planned.server for planned in servers], inventory)
-    return lines + [
-        f"the data disk {disk} of {server} will be deleted with everything on it"
-        for server, details in before.items()
-        for disk in sorted(details.data_disks.keys() - desired.get(server, {}).keys())
-    ]
+    return [*lines, *preflight.warnings([planned.server for planned in servers], inventory)]
 
 
 def _down(planned: ServerPlan, inventory: LocalInventory) -> Iterator[str]:

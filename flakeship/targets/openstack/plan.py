@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
-from flakeship.rollout.replace import removed_servers
 from flakeship.rollout.retention import ImageUse, Publication, Retention
+from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
-from flakeship.targets.openstack import accepted, drift, preflight, user_data
+from flakeship.targets.openstack import accepted, changes, drift, preflight, user_data
 from flakeship.targets.openstack.context import PlanningContext, planning_context
 from flakeship.targets.openstack.inspect import Needed, inspect
 from flakeship.targets.openstack.inventory import Inventory
@@ -35,6 +35,7 @@ class StackPlan:
     uploads: Mapping[str, int]
     max_image_disk: Mapping[str, int]
     warnings: Sequence[str]
+    summary: Summary
     repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -49,21 +50,8 @@ class StackPlan:
 
     @property
     def facts(self) -> list[str]:
-        """Whose cloud it is, and the sizes of new machines."""
-        return [
-            self.context.inventory.identity_of(self.context.settings.options.cloud),
-            *self.sizes,
-        ]
-
-    @property
-    def sizes(self) -> list[str]:
-        """The sizes of new machines."""
-        return [
-            f"{m.server.name}: {m.id} gets {m.flavor.name} ({m.flavor.vcpus} vCPUs, "
-            f"{m.flavor.memory} MiB of memory, {m.disk} MiB of root disk)"
-            for m in self.machines.active
-            if not (self.context.ephemeral or self.context.exists(m))
-        ]
+        """Whose cloud it is."""
+        return [self.context.inventory.identity_of(self.context.settings.options.cloud)]
 
     def release(self, name: str) -> Release:
         """A release that stays, by its name."""
@@ -103,11 +91,10 @@ class OpenStackTarget:
             for machine in machines.active
             if not context.exists(machine) and machine.release.name not in verified
         ]
-        preflight.check_quota(context, new)
+        needed = preflight.check_quota(context, new)
         retained = _retain(context, machines, before.published)
         drifts = drift.find(context, machines)
-        servers, output = context.settings.instances, desired.outputs.servers
-        released = floating_ips.released(output)
+        output = desired.outputs.servers
         usable = {image.id for image in inventory.images if image.status == "active"}
         return StackPlan(
             context,
@@ -122,13 +109,12 @@ class OpenStackTarget:
             },
             warnings=[
                 *machines.notices,
-                *floating_ips.moves({m.server.name: m.id for m in machines.active}, output),
-                *removed_servers([server.name for server in servers], released),
                 *(found.notice for found in drifts if found.notice),
                 *accepted.unenforced(machines.active),
                 *floating_ips.taken(context.settings.instances, inventory, output),
                 *retained.notices,
             ],
+            summary=changes.summarize(context, machines, new, needed),
             repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
         )
 

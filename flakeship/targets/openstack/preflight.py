@@ -56,8 +56,11 @@ def check_access(before: str, inventory: Inventory) -> None:
         )
 
 
-def check_quota(context: PlanningContext, new: Sequence[Machine]) -> None:
-    """Refuse a run that would fail half-way at the quota; it creates the `new` machines."""
+def check_quota(context: PlanningContext, new: Sequence[Machine]) -> dict[str, int]:
+    """Refuse a run that would fail half-way at the quota; it creates the `new` machines.
+
+    Returns what these need of it, as `needs` does.
+    """
     options, inventory = context.settings.options, context.inventory
     running = [machine for machines in context.deployed.values() for machine in machines]
     groups = {machine.security_group for machine in running}
@@ -80,6 +83,7 @@ def check_quota(context: PlanningContext, new: Sequence[Machine]) -> None:
         volumes=[ceil(m.disk / GIGABYTE) for m in new if m.server.options.volume],
     )
     check_needs(needed, inventory)
+    return needed
 
 
 def needs(

@@ -59,20 +59,3 @@ def taken(
         for server in servers
         if (found := by_address.get(server.options.address)) and found.port not in ours
     ]
-
-
-def released(before: Mapping[str, ServerOutput]) -> dict[str, str]:
-    """The servers of the last good run, and the address that is released with each, or empty."""
-    return {
-        name: output.address if server_details(output).released else ""
-        for name, output in before.items()
-    }
-
-
-def moves(active: Mapping[str, str], before: Mapping[str, ServerOutput]) -> list[str]:
-    """The notices about addresses that this run moves; `active` are the new machines by server."""
-    return [
-        f"{name}: {output.address} moves from {output.machine} to {active[name]}"
-        for name, output in before.items()
-        if name in active and output.machine != active[name] and not server_details(output).fixed
-    ]

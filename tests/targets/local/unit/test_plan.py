@@ -397,7 +397,10 @@ def test_data_that_will_be_lost_is_warned_of() -> None:
         }
     )
     present = replace(EMPTY, data_disks=DISKS)
-    assert planned(WEB, outputs=outputs, inventory=present).warnings == [
-        "the data disk files of web will be deleted with everything on it",
-        "the data disk x of old will be deleted with everything on it",
+    made = planned(WEB, outputs=outputs, inventory=present)
+    assert made.warnings == []
+    assert "! will be destroyed with all data" in made.summary.planned
+    assert [(each.server, each.destroyed) for each in made.summary.servers] == [
+        ("web", ("data disk files of web (64 MiB, with its snapshots)",)),
+        ("old", ("data disk x of old (1 MiB, with its snapshots)",)),
     ]

@@ -22,7 +22,7 @@ def test_a_server_that_is_gone_gets_a_successor_with_another_name() -> None:
     assert lost.machines.active[0].incarnation == 2
     assert lost.machines.active[0].id != first.id
     assert lost.machines.standby == []
-    assert lost.warnings[0] == f"web: {first.id} is gone or failed: a new machine replaces it"
+    assert lost.warnings[0] == f"web: {first.id} is gone or failed"
     second = world.up(given, release(1)).machines.active[0]
     assert world.plan(given, release(1)).machines.active == [second]
     broken = replace(world.inventory.servers[0], status="ERROR")
@@ -127,7 +127,7 @@ def test_another_network_leaves_the_older_machines_behind() -> None:
     made = world.up(moved, release(1))
     assert made.machines.active[0].id != first.id
     assert made.machines.standby == []
-    assert any(f"{first.id} is removed, because the network" in each for each in made.warnings)
+    assert any(f"{first.id} is no standby, because the network" in each for each in made.warnings)
     assert NetworkSettings().named("dev") != moved.options.network.named("dev")
 
 
@@ -215,8 +215,6 @@ def test_an_address_that_leads_elsewhere_is_told() -> None:
 def test_a_server_that_leaves_the_settings_is_told_with_its_address() -> None:
     world = World()
     world.up(settings(WEB), release(1))
-    warnings = world.plan(settings({**WEB, "count": 2}), release(1)).warnings
-    assert (
-        f"web is no longer in the settings: its machines are removed, and its address {ADDRESS} is "
-        "released"
-    ) in warnings
+    *_, gone = world.plan(settings({**WEB, "count": 2}), release(1)).summary.servers
+    assert (gone.server, gone.machine) == ("web", "")
+    assert [thing.one for thing in gone.released] == [f"the floating IP {ADDRESS}"]

@@ -1,0 +1,141 @@
+"""What a run does to a server, as values: a target's plan makes them, the summary tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from flakeship.model.release import Record, Release
+from flakeship.rollout.machine import PlannedMachine
+from flakeship.rollout.replace import ABSENT, Observed, ServerRollout
+
+M = TypeVar("M", bound=PlannedMachine)
+Origin = Literal["new", "verified", "unverified"]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What belongs to a server, not to a machine: `the floating IP 203.0.113.7`.
+
+    `many` is the same of several servers: `their floating IPs`.
+    """
+
+    one: str
+    many: str
+
+
+@dataclass(frozen=True)
+class ServerChange:
+    """What a run does to one server; machines are ids.
+
+    `before` was active after the last good run, `machine` is to be; either may be empty. `origin`
+    is of a machine that becomes active: made by this run, verified by an earlier one, or made by
+    one that did not finish. `release` is empty where it stays the same. `reasons` are for another
+    machine of the same release, `size` is that of a new one where it is worth a word. The machine
+    `takes` what the server has had, and `gets` what is new. `standby` machines stay, those that are
+    `gone` are removed with their root disks. `in_place` is what changes on a machine that stays,
+    `released` what is given back, `destroyed` what is deleted with the data on it.
+    """
+
+    server: str
+    machine: str = ""
+    before: str = ""
+    origin: Origin = "new"
+    lost: bool = False
+    temporary: bool = False
+    release: str = ""
+    rollback: bool = False
+    reasons: tuple[str, ...] = ()
+    size: str = ""
+    takes: tuple[Thing, ...] = ()
+    gets: tuple[Thing, ...] = ()
+    standby: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    in_place: tuple[str, ...] = ()
+    released: tuple[Thing, ...] = ()
+    destroyed: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to tell."""
+        other = self.machine != self.before or self.temporary
+        return other or bool(self.gone or self.in_place or self.released or self.destroyed)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a stack uses of one part of its quota, such as `memory` in `MiB`."""
+
+    name: str
+    before: int
+    during: int
+    after: int
+    unit: str = ""
+
+
+def size(vcpus: int, memory: int, disk: int) -> str:
+    """The size of a machine, for people; memory and root disk in MiB."""
+    processors = f"{vcpus} vCPU{'' if vcpus == 1 else 's'}"
+    return f"{processors}, {memory} MiB of memory, {disk} MiB of root disk"
+
+
+def release_change(before: str, after: Release, ledger: Sequence[Record]) -> tuple[str, bool]:
+    """The words for a change of the release, empty for none, and whether it is a rollback.
+
+    `before` is the name of the release that runs, empty: none does. A rollback goes to a release
+    that was verified before that one.
+    """
+    if before == after.name:
+        return "", False
+    names = [record.name for record in ledger]
+    known = before in names and after.name in names
+    rollback = known and names.index(after.name) > names.index(before)
+    return f"{before} -> {after.name}" if before else after.name, rollback
+
+
+def of_rollout(
+    rollout: ServerRollout[M],
+    deployed: Sequence[M],
+    observed: Mapping[str, Observed],
+    ledger: Sequence[Record],
+) -> ServerChange:
+    """What blue/green does to a server, without what the target alone can tell.
+
+    The arguments are as for plan_server.
+    """
+    active, former = rollout.active, next(iter(deployed), None)
+
+    def exists(machine: M) -> bool:
+        return observed.get(machine.id, ABSENT).exists
+
+    origin: Origin = "unverified" if exists(active) else "new"
+    if active.id in _ids(deployed):
+        origin = "verified"
+    release, rollback = release_change(
+        former.release.name if former else "", active.release, ledger
+    )
+    staying = _ids(rollout.machines)
+    return ServerChange(
+        server=active.server.name,
+        machine=active.id,
+        before=former.id if former else "",
+        origin=origin,
+        lost=former is not None and not exists(former),
+        release=release,
+        rollback=rollback,
+        standby=tuple(_ids(rollout.standby)),
+        gone=tuple(each.id for each in deployed if each.id not in staying and exists(each)),
+    )
+
+
+def of_removed(
+    server: str, deployed: Sequence[PlannedMachine], released: Collection[Thing]
+) -> ServerChange:
+    """What happens to a server that is no longer in the settings."""
+    gone = tuple(_ids(deployed))
+    return ServerChange(server, before=gone[0] if gone else "", gone=gone, released=(*released,))
+
+
+def _ids(machines: Sequence[PlannedMachine]) -> list[str]:
+    return [machine.id for machine in machines]

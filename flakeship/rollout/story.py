@@ -1,0 +1,124 @@
+"""The words about what a run does to one server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flakeship.rollout.changes import ServerChange, Thing
+
+VERBS = {
+    "take": ("takes", "take", "took", "took"),
+    "get": ("gets", "get", "got", "got"),
+    "stay": ("stays", "stay", "stayed", "stayed"),
+    "be": ("is", "are", "was", "were"),
+}
+"""Of one machine and of several, and of both when it is done."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """The words about one server, or about `many` that differ in their names alone."""
+
+    change: ServerChange
+    done: bool = False
+    many: bool = False
+
+    @property
+    def text(self) -> str:
+        """One line, without the server's name."""
+        change = self.change
+        if not change.machine:
+            return f"no longer in the settings: {self._leaving()}"
+        if change.temporary:
+            return f"{self._new()}; it is verified, then removed"
+        parts = (
+            [self._stays()]
+            if change.machine == change.before
+            else [self._reasons(), self._arrival(), self._cutover(), self._standby()]
+        )
+        return "; ".join(part for part in (*parts, self._leaving()) if part)
+
+    def _stays(self) -> str:
+        in_place = ", ".join(self.change.in_place)
+        stays = f"{self._id(self.change.machine)} {self._verb('stay')}"
+        return f"{stays}, changed in place: {in_place}" if in_place else stays
+
+    def _reasons(self) -> str:
+        change = self.change
+        release = f"{'rollback' if change.rollback else 'release'} {change.release}"
+        replaces = change.release and change.before
+        return ", ".join([*([release] if replaces else []), *change.reasons])
+
+    def _arrival(self) -> str:
+        """Where the machine comes from."""
+        machine = self._id(self.change.machine)
+        match self.change.origin:
+            case "verified":
+                return f"{machine} {'run' if self.many else 'runs'} already, verified before"
+            case "unverified":
+                return f"{machine}, left by a run that did not finish"
+        return f"{self._new()}{self._beside()}"
+
+    def _new(self) -> str:
+        change = self.change
+        kind = "new" if change.before or change.temporary else "first"
+        of = f" of {change.release}" if change.release and not change.before else ""
+        size = f" ({change.size})" if change.size else ""
+        return f"{kind} machine{'s' if self.many else ''} {self._id(change.machine)}{of}{size}"
+
+    def _beside(self) -> str:
+        change = self.change
+        if not change.before:
+            return ""
+        place = "in the place of" if change.lost else "beside"
+        disk = "new root disks" if self.many else "a new root disk"
+        return f" on {disk} {place} {self._id(change.before)}"
+
+    def _cutover(self) -> str:
+        """The verification, and what the machine gets only after it."""
+        takes, gets = self._things(self.change.takes), self._things(self.change.gets)
+        actions = [
+            *([f"{self._verb('take')} over {takes}"] if takes else []),
+            *([f"{self._verb('get')} {gets}"] if gets else []),
+        ]
+        who, verified = "they" if self.many else "it", self.change.origin == "verified"
+        if not actions:
+            return "" if verified else f"{who} {self._verb('be')} verified"
+        return f"{'' if verified else 'once verified, '}{who} {' and '.join(actions)}"
+
+    def _standby(self) -> str:
+        ids = [self._id(each) for each in self.change.standby]
+        verb = self._verb("stay", several=len(ids) > 1)
+        return f"{listed(ids)} {verb} as standby" if ids else ""
+
+    def _leaving(self) -> str:
+        """What goes: Pulumi removes it when everything else is done, and the program has ended."""
+        ids, released = [self._id(each) for each in self.change.gone], self.change.released
+        now = " now" if self.done else ""
+        parts: list[str] = []
+        if ids:
+            several = self.many or len(ids) > 1
+            whose = "their root disks" if several else "its root disk"
+            parts.append(f"{listed(ids)} {'go' if several else 'goes'}{now} with {whose}")
+        if released:
+            be = "are" if self.many or len(released) > 1 else "is"
+            parts.append(f"{self._things(released)} {be} released{now}")
+        return ", and ".join(parts)
+
+    def _id(self, machine: str) -> str:
+        """A machine's id; of many servers what follows their names."""
+        return f"…{machine.removeprefix(self.change.server)}" if self.many else machine
+
+    def _things(self, things: Sequence[Thing]) -> str:
+        words = [each.many if self.many else each.one for each in things]
+        return listed([*dict.fromkeys(words)])
+
+    def _verb(self, word: str, *, several: bool = False) -> str:
+        return VERBS[word][2 * self.done + (self.many or several)]
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last

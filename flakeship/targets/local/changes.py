@@ -1,0 +1,170 @@
+"""What a run does to the servers of a stack, for the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from flakeship.model.machine import MachineId
+from flakeship.release.desired import Desired
+from flakeship.rollout.changes import ServerChange, Thing, release_change, size
+from flakeship.state.outputs import ServerOutput
+from flakeship.targets.local.inspect import LocalInventory
+from flakeship.targets.local.machine_state import MachineState
+from flakeship.targets.local.server_plan import ServerDetails, ServerPlan, machine_id
+
+
+def find(
+    desired: Desired,
+    servers: Sequence[ServerPlan],
+    before: Mapping[str, ServerDetails],
+    inventory: LocalInventory,
+) -> list[ServerChange]:
+    """The servers of the settings, then those that are no longer there.
+
+    `before` has the details of those of the last good run.
+    """
+    outputs = desired.outputs.servers
+    planned = [
+        _replaced(desired, each, outputs[each.name], before[each.name], inventory)
+        if each.name in outputs
+        else _first(each, inventory)
+        for each in servers
+    ]
+    names = {each.name for each in servers}
+    removed = [
+        _removed(name, output, before[name])
+        for name, output in outputs.items()
+        if name not in names
+    ]
+    return [*planned, *removed]
+
+
+def _first(planned: ServerPlan, inventory: LocalInventory) -> ServerChange:
+    disks = planned.server.data_disks
+    exists = _exists(planned.id, inventory)
+    return ServerChange(
+        planned.name,
+        planned.id,
+        origin="unverified" if exists else "new",
+        release=planned.release.name,
+        size="" if exists else _size(planned),
+        gets=(*_leading(planned, _ports([*planned.forwards]), _disks([*disks], "new ")),),
+    )
+
+
+def _replaced(
+    desired: Desired,
+    planned: ServerPlan,
+    output: ServerOutput,
+    before: ServerDetails,
+    inventory: LocalInventory,
+) -> ServerChange:
+    release, rollback = release_change(output.release, planned.release, desired.ledger)
+    disks, had = planned.server.data_disks, before.data_disks
+    former_ports = _host_ports(output)
+    kept = [port for port in planned.forwards if port in former_ports]
+    new = [port for port in planned.forwards if port not in former_ports]
+    stays = planned.id == output.machine
+    lost = not _exists(output.machine, inventory)
+    exists = _exists(planned.id, inventory)
+    resized = _other_size(planned, output.machine)
+    return ServerChange(
+        planned.name,
+        planned.id,
+        output.machine,
+        origin="unverified" if exists else "new",
+        lost=lost,
+        release=release,
+        rollback=rollback,
+        reasons=(*_reasons(planned, output.machine),) if not stays else (),
+        size=_size(planned) if resized and not exists else "",
+        takes=(*_leading(planned, _ports(kept), _disks([d for d in disks if d in had])),),
+        gets=(*_ports(new), *_disks([d for d in disks if d not in had], "new ")),
+        gone=() if stays or lost else (output.machine,),
+        in_place=(*_in_place(planned, former_ports, had, lost=lost),) if stays else (),
+        destroyed=(*_destroyed(planned.name, {d: had[d] for d in had if d not in disks}),),
+    )
+
+
+def _removed(name: str, output: ServerOutput, details: ServerDetails) -> ServerChange:
+    return ServerChange(
+        name,
+        before=output.machine,
+        gone=(output.machine,),
+        released=(*_ports(_host_ports(output)),),
+        destroyed=(*_destroyed(name, details.data_disks),),
+    )
+
+
+def _exists(machine: str, inventory: LocalInventory) -> bool:
+    return inventory.machines.get(machine, MachineState()).record is not None
+
+
+def _size(planned: ServerPlan) -> str:
+    server = planned.server
+    return size(server.vcpus, server.memory, server.disk)
+
+
+def _other_size(planned: ServerPlan, before: str) -> bool:
+    """Whether the former machine had another size: its id has a hash of that."""
+    shapes = {
+        MachineId.parse(machine_id(planned.server, planned.release, access)).shape
+        for access in (True, False)
+    }
+    return MachineId.parse(before).shape not in shapes
+
+
+def _reasons(planned: ServerPlan, before: str) -> Iterator[str]:
+    """Why it is another machine, beside its release."""
+    if _other_size(planned, before):
+        yield "another size"
+    elif MachineId.parse(before).shape != MachineId.parse(planned.id).shape:
+        yield f"workstationAccess {'off -> on' if planned.workstation_access else 'on -> off'}"
+
+
+def _host_ports(output: ServerOutput) -> list[int]:
+    """The host ports of a server as the last good run left it."""
+    numbers = (address.rpartition(":")[2] for address in output.ports.values())
+    return [int(number) for number in numbers if number.isdecimal()]
+
+
+def _ports(numbers: Sequence[int]) -> list[Thing]:
+    return [Thing(f"host port {number}", "their host ports") for number in numbers]
+
+
+def _disks(names: Sequence[str], kind: str = "") -> list[Thing]:
+    article = "a" if kind else "the"
+    many = f"{kind or 'their '}data disks"
+    return [Thing(f"{article} {kind}data disk {name}", many) for name in names]
+
+
+def _leading(planned: ServerPlan, ports: list[Thing], disks: list[Thing]) -> list[Thing]:
+    """What leads to a server, at least its name in ssh_config, and its data disks."""
+    name = Thing(f"the name {planned.name} in ssh_config", "their names in ssh_config")
+    return [*(ports or [name]), *disks]
+
+
+def _in_place(
+    planned: ServerPlan, ports: Sequence[int], disks: Mapping[str, int], *, lost: bool
+) -> Iterator[str]:
+    """What changes without another machine."""
+    if lost:
+        yield "its files are gone from .state, so it starts on a new root disk"
+    if sorted(planned.forwards) != sorted(ports):
+        yield f"host ports {_numbers(ports)} -> {_numbers([*planned.forwards])}"
+    for name, disk in planned.server.data_disks.items():
+        if name not in disks:
+            yield f"a new data disk {name} ({disk.size} MiB)"
+        elif disk.size != disks[name]:
+            yield f"data disk {name} {disks[name]} -> {disk.size} MiB"
+
+
+def _numbers(ports: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(ports))) or "none"
+
+
+def _destroyed(server: str, disks: Mapping[str, int]) -> list[str]:
+    return [
+        f"data disk {name} of {server} ({disks[name]} MiB, with its snapshots)"
+        for name in sorted(disks)
+    ]
