@@ -29,7 +29,7 @@ help: ## Show the targets (this list)
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi up --yes --suppress-outputs --continue-on-error --stack "$$STACK" && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack "$$STACK" && $(FLAKESHIP) status
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK"
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
