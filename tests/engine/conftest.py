@@ -117,7 +117,7 @@ class FakeStack(Tiny):
 
     def make_up(self) -> Result:
         """What `make up` runs, as the Makefile has it."""
-        found = re.search(r"\$\(ATTENDED\) (pulumi up .*--stack) ", (ROOT / "Makefile").read_text())
+        found = re.search(r"^UP +:= (pulumi up .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert found
         argv = [".venv/bin/python", "-m", "dev.attended", *found[1].split(), "test"]
         env = self.env | {"PYTHONPATH": str(ROOT)}
