@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from dev.bench.timeline.events import Event
 from dev.bench.timeline.processes import Sampled, Sampler, peak
 from dev.bench.timeline.watch import Line, Tail, watching
 
-HERE = Path(__file__).parent
+RECORDED = Path(__file__).parent / "recorded/events.jsonl"
 ACCESS = {
     "keystone": """\
 [pid: 391|app: 0|req: 400/397] 198.51.100.2 () {34 vars in 497 bytes} [Sat Nov 28 01:00:27 2026] \
@@ -191,6 +192,41 @@ def test_steps_are_what_a_plugin_did() -> None:
     assert events.evidence(LOG) == [PROOF]
 
 
+def test_a_recorded_run() -> None:
+    """A second release on the target fake; of its events only what is read here was kept."""
+    stored = [json.loads(line) for line in RECORDED.read_text().splitlines()]
+    lines = [Line(each["at"], Path("events"), json.dumps(each["event"])) for each in stored]
+    log = events.read([*lines, Line(99.0, Path("events"), '{"sequence": 1')])
+    steps = events.steps(log)
+    assert [(s.operation, s.name, s.start, s.end) for s in steps] == [
+        ("create", "image-tiny-iwj6npr2", 5.17, 6.66),
+        ("create", "published-tiny-iwj6npr2", 6.66, 8.16),
+        ("create", "machine-web-iwj6npr2-3cb9", 8.21, 10.18),
+        ("create", "verification-web-iwj6npr2-3cb9", 10.22, 12.45),
+        ("update", "cutover-web", 12.49, 14.1),
+    ]
+    assert [each["machine"] for each in events.evidence(log)] == ["web-iwj6npr2-3cb9"]
+    found = phases.phases(log, steps, [], [], 14.59)
+    assert [(each.title.strip(), each.start, each.end) for each in found] == [
+        ("engine and plugins start", 0.0, 0.0),
+        (phases.PROGRAM, 0.0, 4.95),
+        ("its imports", 0.0, 2.25),
+        ("build", 5.17, 6.66),
+        ("publish", 6.66, 8.16),
+        ("server", 8.21, 10.18),
+        ("verification", 10.22, 12.45),
+        ("cutover", 12.49, 14.1),
+        ("tail", 14.1, 14.59),
+    ]
+    said = [each.text for each in events.messages(log)]
+    assert said[0] == "tiny: tiny-1zy53axp -> tiny-iwj6npr2"
+    assert all("regist" not in text for text in said)
+    shown = [str(row[0]) for row in table.rows(log, [], [], 14.59)]
+    assert [title for title in shown if "check " in title] == [
+        "  check boot", "  check port-22", "  check port-80", "  check greeting",
+    ]  # fmt: skip
+
+
 def test_an_interrupted_step_ends_with_the_log() -> None:
     (step,) = events.steps(LOG[:5])
     assert (step.end, step.failed) == (2.2, True)
@@ -205,6 +241,7 @@ def test_the_phases_of_a_run() -> None:
     assert [(each.title.strip(), each.start, each.end) for each in found] == [
         ("engine and plugins start", 0.0, 0.8),
         ("the program until its first resource", 0.8, 2.0),
+        ("its imports", 0.8, 1.0),
         ("inspection: its calls to the cloud", 1.2, 1.5),
         ("evaluation: its Nix processes", 1.1, 1.7),
         ("server", 2.2, 4.0),

@@ -15,6 +15,8 @@ from dev.bench.timeline.watch import Line
 
 ENGINE = ("pulumi:pulumi:", "pulumi:providers:")
 """The types of what the engine has for itself."""
+REGISTERING = "registering resource"
+"""How Pulumi's SDK begins its message of a resource, before it asks the engine."""
 COMMAND = "command:local:Command"
 
 
@@ -98,6 +100,15 @@ def acts(metadata: Mapping[str, Any]) -> bool:
     return not logical and bool(state.get("custom")) and not metadata["type"].startswith(ENGINE)
 
 
+def imported(events: Sequence[Event]) -> float | None:
+    """When the program had imported what it needs: it declares the stack itself at once."""
+    for event in events:
+        declared = str(event.of("diagnosticEvent").get("message", "")).startswith(REGISTERING)
+        if declared or event.of("resourcePreEvent"):
+            return event.at
+    return None
+
+
 def first_resource(events: Sequence[Event]) -> float | None:
     """When the program declared its first resource, also one that does not change."""
     for event in events:
@@ -112,6 +123,8 @@ def messages(events: Sequence[Event]) -> list[Message]:
     found, known = [], set()
     for event in events:
         said = event.of("diagnosticEvent")
+        if said.get("severity") == "debug":
+            continue
         text = re.sub(r"<\{%.*?%\}>", "", str(said.get("message", ""))).strip()
         urn = str(said.get("urn", ""))
         if text and (key := (urn, re.sub(r"\d", "", text.splitlines()[0]))) not in known:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dev.bench.openstack.meter import Call
-from dev.bench.timeline.events import COMMAND, Event, Step, first_resource
+from dev.bench.timeline.events import COMMAND, Event, Step, first_resource, imported
 from dev.bench.timeline.processes import Sampled
 
 KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -17,6 +17,7 @@ KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "verification": (("Verification",), ("verification-",)),
     "cutover": (("Cutover", "FloatingIpAssociate"), ("cutover-",)),
 }
+PROGRAM = "the program until its first resource"
 OTHERS = "network and others"
 
 
@@ -57,8 +58,11 @@ def phases(
     first = seconds if declared is None else declared
     found = [
         Phase("engine and plugins start", 0.0, program),
-        Phase("the program until its first resource", program, first),
+        Phase(PROGRAM, program, first),
     ]
+    loaded = imported(events)
+    if loaded is not None:
+        found.append(Phase("  its imports", program, loaded))
     asked = [call for call in calls if call.start < first]
     if asked:
         end = max(min(call.end, first) for call in asked)

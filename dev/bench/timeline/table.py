@@ -8,7 +8,7 @@ from typing import Any
 from dev.bench.openstack.meter import Call, kind, tokens
 from dev.bench.timeline.events import Event, Message, Step, evidence, messages
 from dev.bench.timeline.events import steps as steps_of
-from dev.bench.timeline.phases import phases
+from dev.bench.timeline.phases import PROGRAM, phases
 from dev.bench.timeline.processes import Sampled, peak
 
 Row = tuple[object, ...]
@@ -32,6 +32,8 @@ def rows(
     for phase in phases(events, steps, processes, calls, seconds):
         inside = [call for call in calls if phase.start <= call.start < phase.end]
         found.append(_row(phase.title, phase.start, phase.end, len(inside)))
+        if phase.title == PROGRAM:
+            found += _said([each for each in said if not each.urn and each.at < phase.end])
         found += _steps(phase.steps, said)
         if phase.title == "verification" and slowest:
             found += _proof(slowest, phase.start, len(proofs))
@@ -61,12 +63,13 @@ def _steps(steps: Sequence[Step], said: Sequence[Message]) -> list[Row]:
     for step in (each for each in steps if each in longest):
         word = "failed" if step.failed else step.operation
         found.append(_row(f"  {word} {step.type} {step.name}", step.start, step.end))
-        found += [
-            (f"    “{each.text}”"[:WIDTH], each.at, *_nothing(6))
-            for each in said
-            if each.urn == step.urn and step.start <= each.at <= step.end
-        ]
+        inside = [m for m in said if m.urn == step.urn and step.start <= m.at <= step.end]
+        found += _said(inside)
     return found
+
+
+def _said(messages: Sequence[Message]) -> list[Row]:
+    return [(f"    “{each.text}”"[:WIDTH], each.at, *_nothing(6)) for each in messages]
 
 
 def _seconds(proof: Mapping[str, Any]) -> float:
