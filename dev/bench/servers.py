@@ -67,7 +67,7 @@ def memory(project: Project, count: int) -> None:
     show(
         f"the memory of {count} server(s), without the guests",
         ("what", "peak MB"),
-        [(BESIDES, peak(watch.sampler.seen, watch.seconds))],
+        [(BESIDES, peak(watch.sampler.seen))],
     )
 
 

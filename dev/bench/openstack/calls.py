@@ -24,7 +24,7 @@ def calls_of_a_release(stack: CloudStack) -> None:
     with metered() as meter, watching() as watch:
         replace(stack, env=stack.env | meter.env | watch.env).up()
     _show(f"the calls of one more release, in {meter.inside():.2f} s", meter.calls)
-    most = peak(watch.sampler.seen, watch.seconds)
+    most = peak(watch.sampler.seen)
     show(
         "the memory of one more release",
         ("what", "peak MB"),

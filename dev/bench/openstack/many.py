@@ -48,7 +48,7 @@ def once(stack: CloudStack, count: int) -> dict[str, float]:
         OUTSIDE: watch.seconds - meter.inside(),
         "calls": len(meter.calls),
         "tokens": tokens(meter.calls),
-        "MB besides Pulumi's own": peak(watch.sampler.seen, watch.seconds),
+        "MB besides Pulumi's own": peak(watch.sampler.seen),
     }
 
 

@@ -67,7 +67,7 @@ def phases(
     if asked:
         end = max(min(call.end, first) for call in asked)
         found.append(Phase("  inspection: its calls to the cloud", asked[0].start, end))
-    nix = [p for p in processes if p.program.startswith("nix") and program <= p.start < first]
+    nix = [p for p in processes if p.name.startswith("nix") and program <= p.start < first]
     if nix:
         end = max(min(each.end, first) for each in nix)
         found.append(Phase("  evaluation: its Nix processes", nix[0].start, end))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ PROC = Path("/proc")
 MARK = "FLAKESHIP_TIMELINE"
 """The variable by which the processes of a run are told from all others."""
 
+LOADER_OPTIONS = ("--library-path", "--argv0", "--preload")
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 BESIDES = "everything besides Pulumi's engine, language host and plugins in Go"
@@ -39,6 +41,8 @@ class Sampled:
     words: list[str] = field(default_factory=list)
     program: str = ""
     pss: dict[float, float] = field(default_factory=dict)
+    stays: bool = False
+    """It is a product of the run: a guest, and what runs beside it."""
 
     @property
     def is_pulumi(self) -> bool:
@@ -46,9 +50,19 @@ class Sampled:
         return self.program.startswith("pulumi")
 
     @property
+    def command(self) -> list[str]:
+        """Its words, without the loader that a private Nix is started by."""
+        words = self.words
+        if words and Path(words[0]).name.startswith("ld-linux"):
+            words = words[1:]
+            while words and words[0] in LOADER_OPTIONS:
+                words = words[2:]
+        return words
+
+    @property
     def name(self) -> str:
         """What it does."""
-        words = [Path(word).name if "/" in word else word for word in self.words]
+        words = [Path(word).name if "/" in word else word for word in self.command]
         if self.is_pulumi:
             return self.program
         if "pulumi-language-python-exec" in words:
@@ -82,6 +96,12 @@ class Sampler:
         for pid in sorted(pids - self._others):
             with suppress(OSError):
                 self._look_at(pid, at, memory=memory)
+
+    def finish(self, at: float) -> None:
+        """Look once more: what still runs is a product of the run, not a part of it."""
+        self.look(at)
+        for each in self._running.values():
+            each.stays = True
 
     def _look_at(self, pid: int, at: float, *, memory: bool) -> None:
         parent, ticks, cpu, rss = stat(pid)
@@ -120,14 +140,11 @@ def pss(pid: int) -> float:
     return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1000
 
 
-def peak(processes: list[Sampled], until: float) -> float:
-    """The most memory that all besides Pulumi's own held at one time, in MB.
-
-    What still runs at the end of the run is its product: guests, and what runs beside them.
-    """
+def peak(processes: Sequence[Sampled]) -> float:
+    """The most memory that all besides Pulumi's own and what stays held at one time, in MB."""
     sums: dict[float, float] = {}
     for each in processes:
-        if not each.is_pulumi and each.end < until:
+        if not each.is_pulumi and not each.stays:
             for at, size in each.pss.items():
                 sums[at] = sums.get(at, 0.0) + size
     return max(sums.values(), default=0.0)

@@ -36,14 +36,15 @@ def rows(
             found += _said([each for each in said if not each.urn and each.at < phase.end])
         found += _steps(phase.steps, said)
         if phase.title == "verification" and slowest:
-            found += _proof(slowest, phase.start, len(proofs))
+            found += _proof(slowest, len(proofs))
     found += _calls(calls)
+    processes = [each for each in processes if not each.stays]
     found += _processes(processes)
     found += [
         ("in all", 0.0, seconds, seconds, len(calls), sum(p.cpu for p in processes), "", ""),
         ("  tokens among the calls", "", "", "", tokens(calls), "", "", ""),
         (f"  processes: {len(processes)}; all of them besides Pulumi's own", *_nothing(6),
-         peak(list(processes), seconds)),
+         peak(processes)),
     ]  # fmt: skip
     return found
 
@@ -77,11 +78,11 @@ def _seconds(proof: Mapping[str, Any]) -> float:
     return float(proof["seconds_to_ssh"]) + checks
 
 
-def _proof(proof: Mapping[str, Any], start: float, count: int) -> list[Row]:
+def _proof(proof: Mapping[str, Any], count: int) -> list[Row]:
     """What a verification took, by its evidence; the checks may run side by side."""
     of = "" if count == 1 else f" (the slowest of {count})"
-    ssh = float(proof["seconds_to_ssh"])
-    found = [_row(f"  until SSH answered on {proof['machine']}{of}", start, start + ssh)]
+    answered = f"  until SSH answered on {proof['machine']}{of}"
+    found: list[Row] = [(answered, "", "", float(proof["seconds_to_ssh"]), *_nothing(4))]
     for check in proof["checks"]:
         took = check["milliseconds"] / 1000
         found.append((f"  check {check['name']}", "", "", took, *_nothing(4)))

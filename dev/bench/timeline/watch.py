@@ -15,6 +15,9 @@ from dev.bench.timeline.processes import MARK, Sampler
 INTERVAL = 0.02
 """Seconds between two looks: nothing is told apart that is nearer to each other."""
 
+GRACE = 0.5
+"""Seconds after the end in which all of the run has ended."""
+
 
 @dataclass
 class Tail:
@@ -89,3 +92,6 @@ def watching(files: Sequence[Path] = (), *, processes: bool = True) -> Iterator[
         done.set()
         watcher.join()
         look()
+        if processes:  # a plugin ends a little later than its engine
+            time.sleep(GRACE)
+            watch.sampler.finish(watch.seconds + GRACE)
