@@ -21,15 +21,18 @@ WITH   := . .state/env.sh; . ".state/stacks/$${STACK\#\#*/}/env.sh";
 PYTHON := .venv/bin/python
 ATTENDED := $(PYTHON) -m dev.attended
 FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
+UP     := pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up preview diff ssh verify destroy sweep recover doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi up --yes --suppress-outputs --continue-on-error --stack "$$STACK" && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(UP) "$$STACK" && $(FLAKESHIP) status
+timeline: setup ## Like `make up`, and show where the seconds went
+	@$(WITH) pulumi stack select --create "$$STACK" && $(PYTHON) -m dev.bench.timeline $(UP) "$$STACK"
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK"
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
@@ -54,8 +57,8 @@ test-openstack: setup ## Run the tests of the target openstack in a cloud that i
 	@tests/targets/openstack/e2e/run
 fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each time
 	@$(WITH) $(PYTHON) -m tests.fuzz
-bench: setup ## Run the benchmarks
-	@$(WITH) $(PYTHON) -m dev.bench
+bench: setup ## Run the benchmarks (PARTS chooses)
+	@$(WITH) $(PYTHON) -m dev.bench $$PARTS
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)
 	@dev/bench/openstack/run $$PARTS
 check: setup ## Check style, types, imports, Nix files and shell scripts

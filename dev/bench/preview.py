@@ -15,6 +15,8 @@ from dev.bench.table import show
 from tests.project import Project
 
 RUNS = 7
+OURS = "flakeship"
+"""The package of components, and of resources of a provider of our own."""
 
 EMPTY = "import pulumi\n"
 
@@ -33,9 +35,11 @@ for each in stored["resources"]:
         depends_on=[made[d] for d in each["depends"]],
         provider=made.get(each["provider"]),
     )
-    if package == "flakeship":
-        name = ":".join(each["type"])
-        made[each["urn"]] = pulumi.ComponentResource(name, each["name"], None, opts)
+    token = ":".join(each["type"])
+    if package == "flakeship" and each["custom"]:
+        made[each["urn"]] = pulumi.CustomResource(token, each["name"], each["inputs"], opts)
+    elif package == "flakeship":
+        made[each["urn"]] = pulumi.ComponentResource(token, each["name"], None, opts)
     else:
         found = getattr(importlib.import_module(f"pulumi_{package}{module}"), kind)
         made[each["urn"]] = found(each["name"], opts=opts, **each["inputs"])
@@ -85,7 +89,8 @@ def copied(project: Project, name: str, program: str) -> Project:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     settings = f"Pulumi.{project.env['PULUMI_STACK']}.yaml"
-    for each in ("Pulumi.yaml", settings, "pyproject.toml", "uv.lock", ".venv"):
+    # in the folder flakeship is the provider of the resources of its own
+    for each in ("Pulumi.yaml", settings, "pyproject.toml", "uv.lock", ".venv", "flakeship"):
         (path / each).symlink_to(project.path / each)
     (path / "__main__.py").write_text(program)
     shutil.copytree(project.path / "backend", path / "backend")
@@ -102,7 +107,8 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
     if kind[0] == "pulumi":
         return None
     package, module, cls = kind
-    if package != "flakeship":
+    ours = package == OURS
+    if not ours:
         module = f".{module.partition('/')[0]}" if module else ""
     stated = without_notes(resource.get("inputs") or {})
     assert isinstance(stated, dict)
@@ -110,13 +116,15 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
         "urn": urn,
         "type": (package, module, cls),
         "name": name,
+        "custom": bool(resource.get("custom")),
         "parent": resource.get("parent"),
         "provider": str(resource.get("provider")).rpartition("::")[0],
         "depends": resource.get("dependencies") or [],
         "inputs": {
-            re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value
+            # a resource of ours takes them as they are, an SDK by the names of Python
+            key if ours else re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value
             for key, value in stated.items()
-            if key != "version"
+            if ours or key != "version"
         },
     }
 

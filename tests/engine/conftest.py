@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 from flakeship.system.process import Result, run
 from flakeship.system.tcp import free_ports
 from flakeship.targets.fake.cloud import STORED, Cloud, Object
-from tests.project import Project, make
+from tests.project import ROOT, Project, make
 
 HERE = Path(__file__).parent
 
@@ -105,6 +106,22 @@ class FakeStack(Tiny):
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)["deployment"]
         return found
+
+    def resources(self) -> dict[str, object]:
+        """The inputs and outputs of each resource in the state, but for the nonces of secrets."""
+        stored = json.dumps(self.state().get("resources", []))
+        return {
+            each["urn"]: (each.get("id"), each.get("inputs"), each.get("outputs"))
+            for each in json.loads(re.sub(r'("ciphertext": )"[^"]*"', r'\1""', stored))
+        }
+
+    def make_up(self) -> Result:
+        """What `make up` runs, as the Makefile has it."""
+        found = re.search(r"^UP +:= (pulumi up .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert found
+        argv = [".venv/bin/python", "-m", "dev.attended", *found[1].split(), "test"]
+        env = self.env | {"PYTHONPATH": str(ROOT)}
+        return run(argv, cwd=self.path, env=env, check=False, timeout=120)
 
 
 @pytest.fixture

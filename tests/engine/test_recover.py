@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -15,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.system import processes as system
-from flakeship.system.process import Result, run
 from tests.engine.conftest import FakeStack, processes
-from tests.project import ROOT
 
 PENDING = "pending operations"
 """Of the paragraph that Pulumi prints until they are cleared."""
@@ -43,22 +39,6 @@ def named(stack: FakeStack) -> dict[int, str]:
 
 def locks(stack: FakeStack) -> list[Path]:
     return [*(stack.path / "backend/.pulumi/locks").rglob("*.json")]
-
-
-def made(stack: FakeStack) -> Result:
-    """What `make up` runs."""
-    argv = [".venv/bin/python", "-m", "dev.attended", "pulumi", "up", "--yes", "--stack", "test"]
-    env = stack.env | {"PYTHONPATH": str(ROOT)}
-    return run(argv, cwd=stack.path, env=env, check=False, timeout=SECONDS)
-
-
-def resources(stack: FakeStack) -> dict[str, object]:
-    """The inputs and outputs of each resource in the state, but for the nonces of secrets."""
-    text = re.sub(r'("ciphertext": )"[^"]*"', r'\1""', json.dumps(stack.state()["resources"]))
-    return {
-        urn: (kept.get("id"), kept.get("inputs"), kept.get("outputs"))
-        for urn, kept in ((each["urn"], each) for each in json.loads(text))
-    }
 
 
 @pytest.fixture
@@ -92,7 +72,7 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
         assert refused.code == 1
         assert f"a run is under way: process {engine.pid} of " in refused.stderr
         assert f"kill -INT {engine.pid}" in refused.stderr
-    assert "a run is under way" in made(stack).stderr
+    assert "a run is under way" in stack.make_up().stderr
     assert engine.poll() is None
     assert named(stack) == running
     assert len(locks(stack)) == 1
@@ -102,7 +82,7 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
     engine.wait()
     os.kill(plugin, signal.SIGSTOP)  # published ones notice only after minutes what has happened
     assert len(locks(stack)) == len(stack.state()["pending_operations"]) == 1
-    refused = made(stack)
+    refused = stack.make_up()
     assert (refused.code, refused.stdout) == (1, "")
     assert f"killed (process {engine.pid} of " in refused.stderr
     assert "make recover STACK=test" in refused.stderr
@@ -114,7 +94,7 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
         machine.created = datetime.now(UTC) - timedelta(minutes=5)
     stack.change(left)
     (orphan,) = [each for each in left.of("machine") if each.name != first]
-    before = resources(stack)
+    before = stack.resources()
     recovered = stack.flakeship("recover")
     assert recovered.code == 0, recovered.stderr
     assert f"removed the lock of process {engine.pid} of " in recovered.stdout
@@ -122,14 +102,14 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
     assert f"process {plugin} ({PLUGIN})" in recovered.stdout
     assert locks(stack) == []
     assert "pending_operations" not in stack.state()
-    assert resources(stack) == before
+    assert stack.resources() == before
     assert {each.name for each in stack.cloud().of("machine")} == {first}
     until(lambda: not processes(stack.path))
     again = stack.flakeship("recover")
     assert (again.code, "removed" in again.stdout, "cleared" in again.stdout) == (0, False, False)
 
     stack.config("servers[0].fake.bootSeconds", "0")
-    done = made(stack)
+    done = stack.make_up()
     assert done.code == 0, done.stdout
     assert PENDING not in done.stdout + done.stderr
     assert stack.serving() != first

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dev.bench.openstack.calls import calls
+from dev.bench.openstack.calls import calls_of_a_preview, calls_of_a_release
 from dev.bench.openstack.first import first
 from dev.bench.openstack.moves import configure, moves
 from dev.bench.openstack.uploads import uploads
@@ -39,11 +39,11 @@ def measure(stack: CloudStack, parts: list[str]) -> None:
     pages, images = {stack.running(): HELLO}, [image(stack)]
     if "preview" in parts:
         preview(stack)
-        calls(stack)
+        calls_of_a_preview(stack)
     if "moves" in parts:
         print("a second release…", flush=True)
         stack.edit(HELLO, WELCOME)
-        stack.up()
+        calls_of_a_release(stack)
         pages[stack.running()] = WELCOME
         images.append(image(stack))
         moves(stack, pages, images)

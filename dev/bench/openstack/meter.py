@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from flakeship.system.tcp import LOOPBACK
 
@@ -22,12 +22,29 @@ HOP = ("connection", "proxy-connection", "keep-alive")
 
 @dataclass(frozen=True)
 class Call:
-    """One call: `url` is without its host, times are in seconds."""
+    """One call: `url` is without its host, times are in seconds.
+
+    It may begin with the name of a service instead, such as `nova:`.
+    """
 
     method: str
     url: str
     start: float
     end: float
+
+
+def kind(call: Call) -> str:
+    """A call without the ids and queries that differ between clouds."""
+    url = urlsplit(call.url)
+    hidden = parse_qs(url.query).get("os_hidden")
+    path = "/".join("…" if len(part) >= 32 else part for part in url.path.split("/"))
+    service = f"{url.scheme} " if url.scheme else ""
+    return f"{service}{call.method} {path}{', hidden' if hidden else ''}"
+
+
+def tokens(calls: Iterable[Call]) -> int:
+    """How many tokens were asked for."""
+    return sum(c.method == "POST" and c.url.endswith("/v3/auth/tokens") for c in calls)
 
 
 @dataclass

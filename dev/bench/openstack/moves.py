@@ -48,6 +48,7 @@ def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
         answered.append(page.at - start)
     rows: list[tuple[object, ...]] = [
         ("the address' longest silence", statistics.median(silences), max(silences)),
+        (f"  each: {', '.join(f'{each:.2f}' for each in sorted(silences))}", "", ""),
         ("from the start of `pulumi up` to its answer", statistics.median(answered), max(answered)),
         ("to the end of `pulumi up`", statistics.median(whole), max(whole)),
         *theirs,

@@ -18,6 +18,7 @@ from dev.setup.tools import Machine
 from flakeship.system.process import run
 
 HERE = Path(__file__).parent
+ANSWERS = (HERE / "answers.sh").read_text()
 FLAVOR = "s1.tiny"
 POOL = "public"
 NAME = "flakeship-bench"
@@ -63,13 +64,18 @@ def variables(image: Path, key: Path) -> Mapping[str, str]:
 
 
 @contextmanager
-def terraform(image: Path, key: Path) -> Iterator[Terraform]:
-    """Give a Terraform project that has not made anything yet; all is removed then."""
+def terraform(image: Path, key: Path, answers: str = ANSWERS) -> Iterator[Terraform]:
+    """Give a Terraform project that has not made anything yet; all is removed then.
+
+    `answers` is the script that waits for the server, which gets its key and login.
+    """
     gobuild.build((gobuild.TERRAFORM,), Machine.detect())
     provider = (gobuild.engine() / gobuild.TERRAFORM.program).parent
     with tempfile.TemporaryDirectory() as directory:
-        for name in ("main.tf", "answers.sh"):
-            shutil.copy(HERE / name, directory)
+        shutil.copy(HERE / "main.tf", directory)
+        script = Path(directory, "answers.sh")
+        script.write_text(answers)
+        script.chmod(0o755)
         settings = Path(directory, "terraform.rc")
         settings.write_text(
             "provider_installation {\n  dev_overrides {\n"

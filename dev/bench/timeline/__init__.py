@@ -1,0 +1,1 @@
+"""`make timeline`: one `pulumi up`, and one table of where its seconds went."""
