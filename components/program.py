@@ -29,12 +29,12 @@ from flakeship.release.desired import (
     missing_images,
 )
 from flakeship.state import choice, passphrase
-from flakeship.state.outputs import StackOutputs, refuse_first_version
+from flakeship.state.outputs import StackOutputs, refuse_older
 from flakeship.system.files import read
 from flakeship.targets import registry
-from flakeship.targets.base import Plan, TargetSpec
+from flakeship.targets.base import Plan, Target, TargetSpec
 
-from . import lifecycle, outputs
+from . import lifecycle, outputs, resource
 from .nix_image import NixImage
 
 
@@ -51,12 +51,15 @@ async def program() -> dict[str, Any]:
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)
+    if not pulumi.runtime.is_dry_run():
+        # the provider imports what it needs while the program inspects and evaluates
+        resource.prepare(schema.name)
     target = spec.open(stack, given)
-    inspecting = asyncio.create_task(target.inspect())
+    inspecting = asyncio.create_task(_inspect(spec, target))
     reading = asyncio.create_task(outputs.previous())
     found, pinned = await _desired_releases(given, stack, spec, reading)
     before = await reading
-    refuse_first_version(before.outputs, stack)
+    refuse_older(before.outputs, stack)
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
@@ -86,6 +89,15 @@ async def program() -> dict[str, Any]:
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
     return outputs.current(spec.name, before, verified, kept, done)
+
+
+async def _inspect(spec: TargetSpec, target: Target[Any, Plan]) -> Any:  # noqa: ANN401
+    """Inspect the target; the provider goes on from the login that this took."""
+    with spec.logins("") as logged_in:
+        inventory = await target.inspect()
+    if not pulumi.runtime.is_dry_run() and (logins := logged_in()):
+        resource.prepare(spec.name, logins)
+    return inventory
 
 
 def _refuse_secrets(stack: str, spec: TargetSpec) -> None:

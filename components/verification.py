@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import pulumi
 
-from flakeship.model import codec
 from flakeship.model.evidence import Evidence
-from flakeship.state.resources import VERIFICATION
 
-from .command import answer, command
+from .resource import Inputs, Resource
 
 
 class VerificationArgs(TypedDict):
-    """`command` is the internal command that verifies, `request` what it is asked, as its type."""
+    """`type` is the type of the target's resource that verifies, `inputs` what it is asked."""
 
-    command: str
-    request: pulumi.Input[Any]
+    type: str
+    inputs: Inputs
 
 
-class Verification(pulumi.ComponentResource):
+class Verification(Resource):
     """Checks a booted machine from outside and inside, and holds the evidence.
 
     A resource of its own and no hook: a failed create is not saved, so it runs again next time,
     and what depends on it does not happen (docs/explanation/decisions/0005). Its evidence holds the
-    pinned host keys: the command gets it back when the request changes, and refuses any other key.
+    pinned host keys: the provider gets it back when the inputs change, and refuses any other key.
     """
 
     evidence: pulumi.Output[Evidence]
@@ -33,11 +31,5 @@ class Verification(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:index:Verification", name, None, opts)
-        verified = command(
-            VERIFICATION.name(name),
-            {"create": args["command"], "request": args["request"]},
-            pulumi.ResourceOptions(parent=self),
-        )
-        self.evidence = answer(verified, Evidence)
-        self.register_outputs({"evidence": self.evidence.apply(codec.plain)})
+        super().__init__(args["type"], name, args["inputs"], opts)
+        self.evidence = self.answer(Evidence)

@@ -1,14 +1,15 @@
 """The internal commands: a request on standard input, one JSON object on standard output.
 
-Command resources run them as `python -m flakeship internal <command>`. A target's have the prefix
-`<target>.`; only that target is imported. For people there is standard error.
+The command resources of images run them as `python -m flakeship internal <command>`; everything
+else is a resource of Flakeship's own provider. For people there is standard error.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +17,46 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.state import choice
 from flakeship.system import log
 from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
-from flakeship.targets.base import Command
 
 OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
 
 
-def core() -> Mapping[str, Command]:
-    """The commands that belong to no target."""
+@dataclass(frozen=True)
+class Command:
+    """An internal command: `run` gets its standard input, parsed as `request`.
+
+    It returns what is printed: a dataclass, or None for an empty object.
+    """
+
+    request: type[Any]
+    run: Callable[[Any], object]
+
+
+def commands() -> Mapping[str, Command]:
+    """All of them, by name."""
     from flakeship.nix import build, store  # noqa: PLC0415
+    from flakeship.provider import operations  # noqa: PLC0415
 
     return {
-        "build-image": Command(build.BuildRequest, lambda request, _: build.build(request)),
-        "release-image": Command(build.ForgetRequest, lambda request, _: store.drop(request.root)),
+        "build-image": Command(build.BuildRequest, build.build),
+        "release-image": Command(build.ForgetRequest, lambda request: store.drop(request.root)),
+        # one by hand, without an engine
+        "operate": Command(operations.Operation, operations.run),
     }
 
 
 def find(name: str) -> Command:
     """The command of a name. Raises FlakeshipError where there is none."""
-    target, dot, own = name.partition(".")
-    if dot:
-        from flakeship.targets import registry  # noqa: PLC0415
-
-        commands, prefix = registry.spec(target, "internal command").commands(), f"{target}."
-    else:
-        commands, own, prefix = core(), name, ""
-    if own not in commands:
+    known = commands()
+    if name not in known:
         raise FlakeshipError(
             "unknown internal command",
             code="command-unknown",
             given=name,
-            allowed=", ".join(f"{prefix}{each}" for each in commands),
+            allowed=", ".join(known),
             remedy=OTHER_VERSION,
         )
-    return commands[own]
+    return known[name]
 
 
 def run(name: str, text: str) -> str:
@@ -56,8 +64,7 @@ def run(name: str, text: str) -> str:
     from flakeship.model import codec  # noqa: PLC0415
 
     command = find(name)
-    asked = request(name, command.request, text)
-    answer = command.run(asked, os.environ.get("PULUMI_COMMAND_STDOUT", ""))
+    answer = command.run(request(name, command.request, text))
     return "{}" if answer is None else codec.dump(answer)
 
 

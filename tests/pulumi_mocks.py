@@ -10,10 +10,16 @@ from typing import Any
 import pulumi
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs
 
+from flakeship.model import codec
+from flakeship.state.resources import PACKAGE, PREPARE
+
 COMMAND = "command:local:Command"
 
 Commands = Mapping[str, Callable[[dict[str, Any]], object]]
-"""What internal commands print for a request, by their names; an exception fails the resource."""
+"""What an internal command prints, or a resource of ours results in, by its name or its type.
+
+An exception fails the resource.
+"""
 
 
 class Engine(pulumi.runtime.Mocks, MockMonitor):
@@ -22,7 +28,8 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
     `outputs` are what a provider adds to the inputs, by type.
 
     `made` has the inputs by name, in the order of their making, `declared` every type and name,
-    `depends` the names on which a resource waits, through any number of others.
+    `depends` the names on which a resource waits, through any number of others. A name of ours has
+    its type before it: `Verification web-1`.
     """
 
     def __init__(self, commands: Commands, outputs: Mapping[str, dict[str, Any]]) -> None:
@@ -39,19 +46,29 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         if args.typ == COMMAND and args.inputs["create"] in self.commands:
             request = json.loads(args.inputs["stdin"])
             outputs["stdout"] = json.dumps(self.commands[args.inputs["create"]](request))
+        elif args.typ in self.commands:
+            outputs["result"] = json.loads(codec.dump(self.commands[args.typ](args.inputs)))
         outputs |= self.outputs.get(args.typ, {})
-        self.made[args.name] = args.inputs
-        self.types[args.name] = args.typ
+        self.made[key(args.typ, args.name)] = args.inputs
+        self.types[key(args.typ, args.name)] = args.typ
         self.declared.append((args.typ, args.name))
         return f"id-of-{args.name}", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        raise AssertionError(args.token)
+        assert args.token == PREPARE
+        return {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        self._direct[request.name] = {urn.rpartition("::")[2] for urn in request.dependencies}
+        self._direct[key(request.type, request.name)] = {
+            key(urn.split("::")[2].rpartition("$")[2], urn.rpartition("::")[2])
+            for urn in request.dependencies
+        }
         register: Callable[[Any], Any] = super().RegisterResource
         return in_a_loop(lambda: register(request))
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802
+        invoke: Callable[[Any], Any] = super().Invoke
+        return in_a_loop(lambda: invoke(request))
 
     def RegisterErrorHook(self, _request: Any) -> Any:  # noqa: N802
         return None
@@ -65,6 +82,11 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
             found.add(one)
             waiting |= self._direct.get(one, set()) - found
         return found
+
+
+def key(kind: str, name: str) -> str:
+    """What a resource is called here: those of ours share names."""
+    return f"{kind.rpartition(':')[2]} {name}" if kind.startswith(f"{PACKAGE}:") else name
 
 
 def in_a_loop(act: Callable[[], Any]) -> Any:

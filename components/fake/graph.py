@@ -1,4 +1,4 @@
-"""The graph of a stack on the target: every resource is an internal command."""
+"""The graph of a stack on the target: every resource is one of Flakeship's own."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from flakeship.model import codec
 from flakeship.rollout.ownership import Owner
 from flakeship.rollout.retention import Publication
 from flakeship.targets.fake.plan import FakePlan, Machine
-from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, PublishRequest
+from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing
 
-from ..command import answer, command
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
+from ..resource import Resource, inputs
 from ..verification import Verification
 
 
 class ServerArgs(TypedDict):
     """A machine, and the id of the image that it boots."""
 
-    machine: pulumi.Input[Machine]
+    machine: Machine
     image: pulumi.Input[str]
 
 
@@ -40,23 +40,18 @@ class Server(pulumi.ComponentResource):
         self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:fake:Server", name, None, opts)
-        given = pulumi.Output.all(args["machine"], args["image"])
-        created = command(
+        machine = args["machine"]
+        created = Resource(
+            "flakeship:fake:Machine",
             MACHINE.name(name),
-            {
-                "create": "fake.create-machine",
-                "delete": "fake.delete-machine",
-                "request": given.apply(lambda it: it[0].creation(it[1])),
-            },
-            pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
+            inputs(machine.creation(), image=args["image"]),
+            pulumi.ResourceOptions(parent=self, ignore_changes=["image", "boot_seconds"]),
         )
-        self.id = answer(created, Existing).apply(lambda made: made.id)
-        request = pulumi.Output.all(args["machine"], self.id).apply(
-            lambda it: it[0].verification(it[1])
-        )
+        self.id = created.answer(Existing).apply(lambda made: made.id)
+        request = inputs(machine.verification(), machine=self.id)
         self.verification = Verification(
             name,
-            {"command": "fake.verify-machine", "request": request},
+            {"type": "flakeship:fake:Verification", "inputs": request},
             pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"id": self.id})
@@ -90,31 +85,26 @@ def deploy(plan: FakePlan, images: Mapping[str, NixImage]) -> Deployment:
 def _publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str]:
     """Publish the image of a release; its id."""
     owner, number = Owner(plan.stack, release=release), plan.publications[release]
-    made = command(
+    built = image.artifact.apply(codec.plain)
+    made = Resource(
+        "flakeship:fake:Image",
         IMAGE.name(release),
-        {
-            "create": "fake.publish-image",
-            "delete": "fake.withdraw-image",
-            "request": image.artifact.apply(lambda built: PublishRequest(owner, built, number)),
-        },
+        {"owner": codec.plain(owner), "artifact": built, "publication": number},
         pulumi.ResourceOptions(parent=image),
     )
-    return answer(made, Existing).apply(lambda published: published.id)
+    return made.answer(Existing).apply(lambda published: published.id)
 
 
 def _cut_over(machine: Machine, server: Server) -> pulumi.Output[dict[str, Any]]:
     """The cutover to a machine, once it is verified; the server as a stack output."""
     # named by the server alone, so it is updated in place and never deleted in between
-    moved = command(
+    moved = Resource(
+        "flakeship:fake:Cutover",
         CUTOVER.name(machine.server.name),
-        {
-            "create": "fake.cutover",
-            "delete": "fake.release-address",
-            "request": server.id.apply(machine.cutover),
-        },
+        inputs(machine.cutover(), machine=server.id),
         pulumi.ResourceOptions(depends_on=[server.verification]),
     )
-    known = pulumi.Output.all(answer(moved, Existing), server.verification.evidence)
+    known = pulumi.Output.all(moved.answer(Existing), server.verification.evidence)
     return known.apply(lambda it: machine.output(it[0].id, it[1]).plain())
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import pulumi
 
+from flakeship.model import codec
 from flakeship.model.evidence import Evidence
+from flakeship.model.ports import SSH
 from flakeship.targets.local.plan import LocalPlan
 from flakeship.targets.local.server_plan import ServerPlan
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
+from ..resource import Inputs, inputs
 from ..verification import Verification
 from .server import LocalCutover, LocalServer
 
@@ -30,25 +33,44 @@ def _declare(
     planned: ServerPlan, image: NixImage
 ) -> tuple[pulumi.Output[Evidence], pulumi.Output[dict[str, Any]]]:
     """One server; its evidence, and its stack output, known once the cutover is done."""
+    file = image.artifact.apply(lambda artifact: artifact.image)
     server = LocalServer(
         planned.name,
         {
             "machine_id": planned.id,
-            "machine": image.artifact.apply(planned.start),
+            "machine": inputs(planned.start(), image=file.path, sha512=file.sha512),
             "data_disks": {disk: planned.data_disk(disk) for disk in planned.server.data_disks},
         },
         pulumi.ResourceOptions(depends_on=[image]),
     )
-    request = server.machine.apply(planned.verification)
-    verification = Verification(planned.id, {"command": "local.verify-machine", "request": request})
-    verified = pulumi.Output.all(server.machine, verification.evidence)
+    ports = server.machine.apply(lambda machine: codec.plain(machine.ports))
+    verification = Verification(
+        planned.id,
+        {
+            "type": "flakeship:local:Verification",
+            "inputs": inputs(planned.verification(), ports=ports),
+        },
+    )
     cutover = LocalCutover(
         planned.name,
-        {"request": verified.apply(lambda known: planned.cutover(*known))},
+        _cutover_inputs(planned, ports, verification.evidence),
         pulumi.ResourceOptions(depends_on=[verification]),
     )
     known = pulumi.Output.all(verification.evidence, cutover.done)
     return verification.evidence, known.apply(lambda it: planned.output(it[0]).plain())
+
+
+def _cutover_inputs(
+    planned: ServerPlan, ports: pulumi.Output[dict[str, Any]], evidence: pulumi.Output[Evidence]
+) -> Inputs:
+    request = planned.cutover()
+    host = {
+        **codec.plain(request.host),
+        "port": ports.apply(lambda known: known[str(SSH)]),
+        "host_keys": evidence.apply(lambda known: list(known.host_keys)),
+    }
+    checks = request.data_checks and {**inputs(request.data_checks), "ports": ports}
+    return inputs(request, host=host, data_checks=checks)
 
 
 GRAPH: Graph[LocalPlan] = deploy

@@ -8,28 +8,20 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from flakeship.targets.local.machine_state import MachineRecord
-from flakeship.targets.local.resources import (
-    CUTOVER,
-    DATA_DISK,
-    MACHINE,
-    Cutover,
-    CutoverRequest,
-    DataDiskRequest,
-    MachineRequest,
-)
+from flakeship.targets.local.resources import DATA_DISK, MACHINE, Cutover, DataDiskRequest
 
-from ..command import answer, command
+from ..resource import Inputs, Resource, inputs
 
 
 class LocalServerArgs(TypedDict):
-    """`machine` is what to boot, once its image is built; `machine_id` is known before.
+    """`machine` has the fields of flakeship.targets.local.resources.MachineRequest.
 
     `data_disks` are those of the server, by name.
     """
 
     machine_id: str
-    machine: pulumi.Input[MachineRequest]
-    data_disks: NotRequired[Mapping[str, pulumi.Input[DataDiskRequest]]]
+    machine: Inputs
+    data_disks: NotRequired[Mapping[str, DataDiskRequest]]
 
 
 class LocalServer(pulumi.ComponentResource):
@@ -46,57 +38,34 @@ class LocalServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:local:Server", name, None, opts)
         disks = [
-            command(
+            Resource(
+                "flakeship:local:DataDisk",
                 DATA_DISK.name(f"{name}.{disk}"),
-                {
-                    "create": "local.ensure-data-disk",
-                    "delete": "local.delete-data-disk",
-                    "request": request,
-                },
+                inputs(request),
                 pulumi.ResourceOptions(parent=self),
             )
             for disk, request in args.get("data_disks", {}).items()
         ]
-        started = command(
+        started = Resource(
+            "flakeship:local:Machine",
             MACHINE.name(args["machine_id"]),
-            {
-                "create": "local.start-machine",
-                "delete": "local.stop-machine",
-                "request": args["machine"],
-            },
+            args["machine"],
             pulumi.ResourceOptions(parent=self, depends_on=disks),
         )
-        self.machine = answer(started, MachineRecord)
+        self.machine = started.answer(MachineRecord)
         self.register_outputs({"machine": args["machine_id"]})
 
 
-class LocalCutoverArgs(TypedDict):
-    """`request` names the verified machine, and what moves to it."""
-
-    request: pulumi.Input[CutoverRequest]
-
-
-class LocalCutover(pulumi.ComponentResource):
+class LocalCutover(Resource):
     """Moves a server's data disks, host ports and stable name to its verified machine.
 
-    It is named by the server alone, so it is updated in place and never deleted in between. `done`
-    is the active machine, and the evidence of the checks that need the data disks.
+    It is named by the server alone, so it is updated in place and never deleted in between. Its
+    inputs have the fields of flakeship.targets.local.resources.CutoverRequest. `done` is the active
+    machine, and the evidence of the checks that need the data disks.
     """
 
     done: pulumi.Output[Cutover]
 
-    def __init__(
-        self, name: str, args: LocalCutoverArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("flakeship:local:Cutover", name, None, opts)
-        moved = command(
-            CUTOVER.name(name),
-            {
-                "create": "local.cutover",
-                "delete": "local.remove-cutover",
-                "request": args["request"],
-            },
-            pulumi.ResourceOptions(parent=self),
-        )
-        self.done = answer(moved, Cutover)
-        self.register_outputs({"machine": self.done.apply(lambda done: done.machine)})
+    def __init__(self, name: str, args: Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flakeship:local:Cutover", name, args, opts)
+        self.done = self.answer(Cutover)

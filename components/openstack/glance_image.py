@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
-from flakeship.model import codec
 from flakeship.targets.openstack import requests
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
-from ..command import answer, command
+from ..resource import Resource
 
 
 class GlanceImageArgs(TypedDict):
@@ -27,29 +26,31 @@ class GlanceImageArgs(TypedDict):
     cloud: NotRequired[pulumi.Input[str]]
 
 
-class GlanceImage(pulumi.ComponentResource):
-    """An image file in Glance: uploaded and compared in one step, hidden until it is shown."""
+DEFAULTS: Mapping[str, Any] = {
+    "min_ram": 0,
+    "properties": {},
+    "visibility": "private",
+    "publication": 1,
+    "repair": 0,
+    "cloud": "",
+}
+
+
+class GlanceImage(Resource):
+    """An image file in Glance: uploaded and compared in one step, hidden until it is shown.
+
+    `image` is its id there.
+    """
+
+    image: pulumi.Output[str]
 
     def __init__(
         self, name: str, args: GlanceImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:openstack:GlanceImage", name, None, opts)
-        defaults = {"min_ram": 0, "properties": {}, "visibility": "private", "cloud": ""}
-        request = pulumi.Output.all(**{**defaults, **args}).apply(
-            lambda given: requests.PublishRequest(name=name, **given)
-        )
-        published = command(
-            GLANCE_IMAGE.name(name),
-            {
-                "create": "openstack.publish-image",
-                "delete": "openstack.withdraw-image",
-                "request": request,
-            },
-            pulumi.ResourceOptions(parent=self),
-        )
-        self.published = answer(published, requests.Published)
-        self.id = self.published.apply(lambda published: published.id)
-        self.register_outputs({"image": self.published.apply(codec.plain)})
+        given = {**DEFAULTS, "name": name, **args}
+        super().__init__("flakeship:openstack:GlanceImage", GLANCE_IMAGE.name(name), given, opts)
+        self.published = self.answer(requests.Published)
+        self.image = self.published.apply(lambda published: published.id)
 
 
 class ImageVisibilityArgs(TypedDict):
@@ -61,7 +62,7 @@ class ImageVisibilityArgs(TypedDict):
     cloud: NotRequired[pulumi.Input[str]]
 
 
-class ImageVisibility(pulumi.ComponentResource):
+class ImageVisibility(Resource):
     """Shows the images that active servers boot from and hides older ones.
 
     It is to depend on the verifications and cutovers: nobody is offered what has not passed.
@@ -70,16 +71,5 @@ class ImageVisibility(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ImageVisibilityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("flakeship:openstack:ImageVisibility", name, None, opts)
-        request = pulumi.Output.all(
-            cloud=args.get("cloud", ""),
-            shown=[*args["shown"]],
-            hidden=[*args["hidden"]],
-            repair=args.get("repair", 0),
-        ).apply(lambda given: requests.VisibilityRequest(**given))
-        command(
-            name,
-            {"create": "openstack.set-image-visibility", "request": request},
-            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None),
-        )
-        self.register_outputs({})
+        given = {"cloud": "", "repair": 0, **args}
+        super().__init__("flakeship:openstack:ImageVisibility", name, given, opts)

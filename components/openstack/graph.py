@@ -88,7 +88,7 @@ def _declare_servers(plan: StackPlan, shared: Shared) -> dict[str, ServerResourc
                     "address": address,
                     "port": server.port,
                     "verification": server.verification,
-                    "repair": plan.repairs.get(CUTOVER.name(name), 0),
+                    "repair": plan.repairs.get(CUTOVER.key(name), 0),
                 },
                 shared.after_network,
             )
@@ -120,7 +120,7 @@ def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulum
             "pool": plan.context.networks.pool_name,
             "description": f"flakeship {machine.stack} {name}",
             "tags": words(Owner(machine.stack, name)),
-            "repair": plan.repairs.get(ADDRESS.name(name), 0),
+            "repair": plan.repairs.get(ADDRESS.key(name), 0),
         },
         shared.opts,
     ).address
@@ -128,12 +128,12 @@ def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulum
 
 def _test_args(plan: StackPlan, machine: Machine, shared: Shared) -> TestServerArgs:
     return {
-        "image": shared.images[machine.release.name].id,
+        "image": shared.images[machine.release.name].image,
         "flavor": shared.flavor(machine),
         "network": shared.network,
         "security_group": shared.security_group(machine),
         "verification": replace(
-            machine.verification, repair=plan.repairs.get(VERIFICATION.name(machine.id), 0)
+            machine.verification, repair=plan.repairs.get(VERIFICATION.key(machine.id), 0)
         ),
     }
 
@@ -171,10 +171,8 @@ def _declare_visibility(
     verified = pulumi.Output.all(*evidence)
 
     def ids(*, shown: bool) -> list[pulumi.Output[str]]:
-        images = [image for name, image in shared.images.items() if (name in desired) == shown]
-        return [
-            pulumi.Output.all(verified, image.id).apply(lambda it: str(it[1])) for image in images
-        ]
+        images = [it.image for name, it in shared.images.items() if (name in desired) == shown]
+        return [pulumi.Output.all(verified, image).apply(lambda it: str(it[1])) for image in images]
 
     ImageVisibility(
         IMAGE_VISIBILITY,
@@ -204,7 +202,7 @@ def _outputs(
         project = plan.context.inventory.project
         return codec.plain(StackDetails(project, published, plan.repairs))
 
-    ids = {name: image.id for name, image in shared.images.items()}
+    ids = {name: image.image for name, image in shared.images.items()}
     stored = pulumi.Output.all(verified, pulumi.Output.all(**ids)).apply(details)
     return Deployment(
         evidence,

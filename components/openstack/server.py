@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_openstack import compute, networking
 
-from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
-from flakeship.targets.openstack.resources import PORT, SERVER
+from flakeship.targets.openstack.requests import VerifyServerRequest
+from flakeship.targets.openstack.resources import EPHEMERAL, PORT, SERVER
 
+from ..resource import inputs
 from ..verification import Verification
 from .hooks import child_of
 
@@ -39,14 +39,17 @@ class TestServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:openstack:TestServer", name, None, opts)
         groups = [] if args["security_group"] is None else [args["security_group"]]
-        request = pulumi.Output.all(args["image"], args["flavor"], args["network"], *groups).apply(
-            lambda ids: EphemeralRequest(
-                replace(args["verification"], image=ids[0]), ids[1], ids[2], ids[3:]
-            )
-        )
         self.verification = Verification(
             name,
-            {"command": "openstack.verify-ephemeral", "request": request},
+            {
+                "type": EPHEMERAL,
+                "inputs": {
+                    "server": inputs(args["verification"], image=args["image"]),
+                    "flavor": args["flavor"],
+                    "network": args["network"],
+                    "security_groups": groups,
+                },
+            },
             pulumi.ResourceOptions(parent=self, depends_on=depends_on(opts)),
         )
         self.register_outputs({})
@@ -134,15 +137,16 @@ class Server(pulumi.ComponentResource):
                 ),
             ),
         )
-        request = pulumi.Output.all(
+        request = inputs(
+            args["verification"],
             server=server.id,
             port=port.id,
             image="" if volume else server.image_id,
             stable=args.get("address", ""),
-        ).apply(lambda ids: replace(args["verification"], **ids))
+        )
         self.verification = Verification(
             name,
-            {"command": "openstack.verify-server", "request": request},
+            {"type": "flakeship:openstack:Verification", "inputs": request},
             pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
         self.instance = server

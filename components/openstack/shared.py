@@ -134,7 +134,7 @@ def _declare_image(
             "properties": file.sha512.apply(lambda it: properties(release, plan.context.stack, it)),
             "visibility": options.visibility,
             "publication": plan.uploads[name],
-            "repair": plan.repairs.get(GLANCE_IMAGE.name(name), 0),
+            "repair": plan.repairs.get(GLANCE_IMAGE.key(name), 0),
         },
         opts,
     )

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import click
 
 from flakeship import cli, internal
-from flakeship.targets import registry
 
 BEFORE = """\
 # The command line
@@ -34,8 +33,8 @@ Shells complete commands, options, servers and releases with one line in their s
 
 ## Internal commands
 
-`flakeship internal <command>` is what Pulumi's command resources run, with a request on standard
-input. It is not meant for people and may change with any version.
+`flakeship internal <command>` is what the command resources of images run, with a request on
+standard input. It is not meant for people and may change with any version.
 """
 
 
@@ -65,8 +64,5 @@ def section(title: str, command: click.Command) -> Iterator[str]:
 
 
 def commands() -> Iterator[str]:
-    """The internal commands of the core and of every target."""
-    names = list(internal.core())
-    for target in registry.names():
-        names += [f"{target}.{name}" for name in registry.spec(target).commands()]
-    yield ", ".join(f"`{name}`" for name in names)
+    """The internal commands."""
+    yield ", ".join(f"`{name}`" for name in internal.commands())

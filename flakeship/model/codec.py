@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, is_dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -30,6 +30,19 @@ def plain(value: object) -> dict[str, object]:
 def dump(value: object) -> str:
     """A dataclass or a model as JSON with sorted keys: equal values are equal texts."""
     return json.dumps(plain(value), sort_keys=True)
+
+
+def whole(value: Any) -> Any:  # noqa: ANN401
+    """Plain values with whole numbers as integers: Pulumi's messages have one kind of number."""
+    match value:
+        case dict():
+            return {key: whole(each) for key, each in value.items()}
+        case list():
+            return [whole(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
 
 
 def _fields(value: object) -> object:

@@ -9,7 +9,7 @@ from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.model.evidence import table
 from flakeship.nix import store
 from flakeship.operate import plugins
-from flakeship.state.outputs import newer, refuse_first_version
+from flakeship.state.outputs import newer, refuse_older
 from flakeship.state.resources import IMAGE, VERIFICATION
 from flakeship.state.stack import Stack, configuration, selected, without_pending
 from flakeship.system import temporary
@@ -51,7 +51,7 @@ def login(stack: Stack, name: str = "") -> Sequence[str]:
 
 def restore(stack: Stack, server: str, disk: str, snapshot: str) -> None:
     """Give a server's data disk the content of a snapshot."""
-    refuse_first_version(stack.outputs, stack.name)
+    refuse_older(stack.outputs, stack.name)
     if server not in stack.outputs.servers:
         raise unknown_server(stack, server)
     operator(stack).restore(server, disk, snapshot)
@@ -62,7 +62,7 @@ def verify(stack: Stack, server: str = "") -> Sequence[Verified]:
 
     The pinned host keys hold. Raises FlakeshipError with the report of each machine that fails.
     """
-    refuse_first_version(stack.outputs, stack.name)
+    refuse_older(stack.outputs, stack.name)
     if not stack.outputs.running:
         raise nothing_verified(stack)
     if server and server not in stack.outputs.servers and server not in stack.of(VERIFICATION):

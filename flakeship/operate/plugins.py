@@ -1,7 +1,8 @@
 """Processes of a run whose engine was killed: they live on for minutes, and hold the terminal.
 
 The engine starts a language host, which runs the program, and plugins, which run our commands. Each
-has the engine's address among its words, so that one whose engine is gone is certain.
+has the engine's address among its words, so that one whose engine is gone is certain. Our provider
+has forked a server, and that one process for each operation, with the same words.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from flakeship.system.tcp import LOOPBACK
 PLUGIN = re.compile(r"pulumi-(language|resource)-[a-z0-9-]+")
 ADDRESS = re.compile(r"127\.0\.0\.1:(\d{1,5})")
 COMMAND = ("-m", "flakeship", "internal")  # the words of an internal command, but for its name
+PROVIDER = ("-m", "flakeship.provider")  # the words of our own plugin, but for the address
 STARTED = "PULUMI_PROJECT"  # a variable that the engine gives plugins, and they their commands
 CHOSEN = ("PULUMI_STACK", "FLAKESHIP_STACK")  # variables that may name the stack of a run
 SECONDS = 10.0  # that a command has to undo what it has begun
@@ -31,8 +33,9 @@ def end_orphaned(stack: str) -> list[str]:
     """
     found = orphaned(stack, Path.cwd(), processes.of_this_user())
     names = [described(each) for each in found]
-    # a command undoes what it has begun, and its plugin still listens to what it says
-    for group in ([each for each in found if is_command(each)], found):
+    # a command or an operation undoes what it has begun, and its plugin still listens to it
+    parents = {each.parent for each in found}
+    for group in ([each for each in found if each.pid not in parents], found):
         processes.end(group, SECONDS)
     return names
 
@@ -57,6 +60,8 @@ def is_plugin(process: Process) -> bool:
 
 def plugin_name(process: Process) -> str:
     """`pulumi-resource-command`; empty for any other process."""
+    if tuple(process.words[1:3]) == PROVIDER:
+        return "pulumi-resource-flakeship"
     # a script's name comes after that of its interpreter
     names = (Path(word).name for word in process.words[:3])
     return next(filter(PLUGIN.fullmatch, names), "")

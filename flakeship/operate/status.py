@@ -50,7 +50,7 @@ def evidence(stack: Stack) -> dict[str, Evidence]:
     if not stack.outputs.running:
         raise nothing_verified(stack)
     found = stack.of(VERIFICATION)
-    return {machine: each.result(Evidence) for machine, each in found.items() if each.printed}
+    return {machine: each.result(Evidence) for machine, each in found.items() if each.raw_result}
 
 
 def _releases(stack: Stack, serves: Operator) -> list[str]:

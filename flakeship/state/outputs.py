@@ -31,8 +31,8 @@ from flakeship.state import first_version
 
 T = TypeVar("T")
 
-SCHEMA = 1
-"""Raised by a change that an older reader would misunderstand."""
+SCHEMA = 2
+"""Raised by a change that an older reader, or resources of an older version, would not fit."""
 
 
 @dataclass(frozen=True)
@@ -180,12 +180,13 @@ def newer(stack: str, version: str, why: str) -> FlakeshipError:
     )
 
 
-def refuse_first_version(outputs: StackOutputs, stack: str) -> None:
-    """Refuse to deploy over resources of the first version; its status can be read."""
-    if outputs.schema == 0:
+def refuse_older(outputs: StackOutputs, stack: str) -> None:
+    """Refuse to deploy over resources of an older version; its status can be read."""
+    if outputs.schema is not None and outputs.schema < SCHEMA:
         raise FlakeshipError(
-            "was deployed by Flakeship 0.1, whose resources have other names and commands",
-            code="outputs-first-version",
+            f"was deployed by an older Flakeship ({outputs.version or '0.1'}, outputs schema "
+            f"{outputs.schema}, here {SCHEMA}), whose resources have other names and types",
+            code="outputs-older",
             key=f"stack {stack}",
             remedy="Destroy it with that version, or deploy to a new stack (`pulumi stack init`)",
         )

@@ -17,13 +17,14 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.state import choice, locks, outputs
 from flakeship.state.outputs import StackOutputs
-from flakeship.state.resources import Kind
+from flakeship.state.resources import RESULT, Kind
 from flakeship.system.process import run
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
 MOST = 256 * MIB  # of an exported stack
 LOCKED = ("currently locked by", "Another update is currently in progress")  # as Pulumi says it
+DEFAULTS = "__defaults"  # the engine's own note among inputs
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
 
@@ -38,22 +39,19 @@ class Resource:
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def command(self) -> str:
-        """The internal command that makes it; empty for a resource of another kind."""
-        return str(self.inputs.get("create", ""))
-
-    @property
-    def printed(self) -> str:
-        """What that command printed the last time."""
-        return str(self.outputs.get("stdout") or "")
+    def raw_result(self) -> str:
+        """What its last change has answered, as JSON; empty where it has not been made."""
+        found = self.outputs.get(RESULT)
+        older = str(self.outputs.get("stdout") or "")
+        return json.dumps(found, sort_keys=True) if found else older
 
     def request(self, kind: type[T]) -> T:
-        """What the command was asked. Raises FlakeshipError where it cannot be read."""
-        return self._parsed(kind, str(self.inputs.get("stdin") or ""))
+        """What the provider was asked. Raises FlakeshipError where it cannot be read."""
+        return self._parsed(kind, str(self.inputs.get("stdin") or json.dumps(self.inputs)))
 
     def result(self, kind: type[T]) -> T:
-        """What the command answered. Raises FlakeshipError where it cannot be read."""
-        return self._parsed(kind, self.printed)
+        """What the provider has answered. Raises FlakeshipError where it cannot be read."""
+        return self._parsed(kind, self.raw_result)
 
     def _parsed(self, kind: type[T], text: str) -> T:
         try:
@@ -83,7 +81,7 @@ class Stack:
                     str(each["urn"]),
                     str(each.get("type") or ""),
                     str(each.get("id") or ""),
-                    dict(each.get("inputs") or {}),
+                    {k: v for k, v in (each.get("inputs") or {}).items() if k != DEFAULTS},
                     dict(each.get("outputs") or {}),
                 )
                 for each in self.deployment.get("resources") or []
@@ -93,12 +91,10 @@ class Stack:
 
     @property
     def pending(self) -> list[str]:
-        """What a killed run has left half-way: `<resource> (creating)`."""
+        """What a killed run has left half-way: `<type> <name> (creating)`."""
         left = self.deployment.get("pending_operations") or []
         try:
-            return [
-                f"{each['resource']['urn'].rpartition('::')[2]} ({each['type']})" for each in left
-            ]
+            return [f"{named(each['resource']['urn'])} ({each['type']})" for each in left]
         except (TypeError, KeyError, AttributeError) as error:
             raise self._unreadable(error) from error
 
@@ -127,9 +123,14 @@ class Stack:
         return {
             subject: each
             for each in self.resources
-            if not each.token.startswith("flakeship:")  # components: their names are the user's
-            and (subject := kind.subject(each.urn)) is not None
+            if (subject := kind.subject(each.token, each.urn)) is not None
         }
+
+
+def named(urn: str) -> str:
+    """The type and the name of a resource, which is how Pulumi shows it."""
+    kind, _, name = urn.rpartition("::")
+    return f"{kind.rpartition('::')[2].rpartition('$')[2]} {name}"
 
 
 def selected() -> Stack:

@@ -12,11 +12,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
-from flakeship.model.text import LINE, clean, cut
+from flakeship.model.text import LINE, clean, cut, lines
 
 PLAIN = "%(message)s"
 DEBUG = "%(asctime)s %(name)s: %(message)s"
@@ -30,6 +30,28 @@ def configure(*, verbose: bool = False) -> None:
     logger = logging.getLogger("flakeship")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def configure_sent(send: Callable[[str], object]) -> None:
+    """Send each line of what Flakeship logs to somebody who shows it."""
+    handler = Sender(send)
+    handler.setFormatter(logging.Formatter(DEBUG if _debug_wanted() else PLAIN))
+    logger = logging.getLogger("flakeship")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if _debug_wanted() else logging.INFO)
+
+
+class Sender(logging.Handler):
+    """Sends lines that are cleaned and cut."""
+
+    def __init__(self, send: Callable[[str], object]) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the lines of a record."""
+        for line in lines(self.format(record)).split("\n"):
+            self._send(line)
 
 
 def configure_debug() -> None:

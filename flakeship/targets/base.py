@@ -7,7 +7,8 @@ Its `Operator` serves the user's commands on a stack that exists.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -44,15 +45,27 @@ class Tool:
 
 
 @dataclass(frozen=True)
-class Command:
-    """An internal command: what a command resource runs, its standard input parsed as `request`.
+class ResourceType:
+    """A type of Flakeship's own resources; its inputs are the fields of `request`.
 
-    `run` gets that and what the same resource printed the last time (empty for the first time), and
-    returns what is printed: a dataclass, or None for an empty object.
+    `create` makes the resource and, when its inputs have changed, brings it up to date. It gets the
+    inputs, and as JSON the result of the last time, empty for the first time; it returns the
+    result: a dataclass, or None. `delete` gets the inputs and the result that the state has.
     """
 
     request: type[Any]
-    run: Callable[[Any, str], object]
+    create: Callable[[Any, str], object]
+    delete: Callable[[Any, str], object] | None = None
+
+
+LoggedIn = Callable[[], str]
+"""The logins of a block as text, for the next process: it has tokens, and stays in memory."""
+
+
+@contextmanager
+def no_logins(_given: str) -> Iterator[LoggedIn]:
+    """`TargetSpec.logins` of a target that needs none."""
+    yield lambda: ""
 
 
 class Plan(Protocol):
@@ -157,5 +170,11 @@ class TargetSpec(TargetSchema, Protocol):
     def operator(self, stack: Stack) -> Operator:
         """The target for the user's commands."""
 
-    def commands(self) -> Mapping[str, Command]:
-        """The internal commands by name, without the prefix `<target>.`."""
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        """The types of its resources by name: `flakeship:<target>:<name>`."""
+
+    def logins(self, given: str) -> AbstractContextManager[LoggedIn]:
+        """Let what happens in a block go on from logins that another process had (`LoggedIn`)."""
+
+    def preload(self) -> None:
+        """Import what the operations of these types need. Raises ImportError for a missing SDK."""

@@ -40,7 +40,7 @@ def repeated(
     return complete(
         partial(repeat, machine, resource)
         for machine, resource in verifications(stack, server)
-        if resource.printed
+        if resource.raw_result
     )
 
 

@@ -13,7 +13,7 @@ from tests.conformance.small_engine import Resource
 
 
 class Case(Protocol):
-    """An example of the target: settings, what its commands and its provider answer, a world."""
+    """An example of the target: settings, what its provider and others answer, a world."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -21,10 +21,10 @@ class Case(Protocol):
 
     @property
     def commands(self) -> Mapping[str, Callable[[dict[str, Any]], object]]:
-        """What each internal command prints for a request, by its name without the prefix."""
+        """The result of each resource type for its inputs; `<Type>.delete` removes one."""
 
     def provided(self, resource: Resource) -> Mapping[str, Any]:
-        """What a provider adds to the inputs of a resource that is no command."""
+        """What another provider adds to the inputs of its resource."""
 
     def inventory(self, resources: Sequence[Resource]) -> Any:
         """What an inspection finds where these resources exist, none before the first run."""

@@ -14,6 +14,8 @@ from pulumi.runtime import rpc
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs
 
+from flakeship.model import codec
+from flakeship.state.resources import PREPARE
 from tests.pulumi_mocks import COMMAND, end, in_a_loop
 
 STACK = "dev"
@@ -38,9 +40,9 @@ class Resource:
 
     @property
     def request(self) -> dict[str, Any]:
-        """What a command is asked."""
-        found: dict[str, Any] = json.loads(self.inputs["stdin"])
-        return found
+        """What a command, or a resource of ours, is asked."""
+        found = json.loads(self.inputs["stdin"]) if self.type == COMMAND else self.inputs
+        return dict(found)
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -65,8 +67,11 @@ class Run:
     error: BaseException | None = None
 
     def named(self, name: str, kind: str = COMMAND) -> Resource:
-        """The resource of a name; a component may have the same one."""
-        (found,) = [r for r in self.resources.values() if (r.name, r.type) == (name, kind)]
+        """The resource of a name and a type, or the end of that."""
+        found, *rest = [
+            r for r in self.resources.values() if r.name == name and r.type.endswith(kind)
+        ]
+        assert not rest
         return found
 
     def closure(self, resource: Resource) -> set[str]:
@@ -111,7 +116,12 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         return args.name, {**args.inputs, **reference}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        raise AssertionError(args.token)
+        assert args.token == PREPARE
+        return {}
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802
+        invoke: Callable[[Any], Any] = super().Invoke
+        return in_a_loop(lambda: invoke(request))
 
     def RegisterErrorHook(self, _request: Any) -> Any:  # noqa: N802
         return None
@@ -127,7 +137,7 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
 
     def register(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
-        inputs = dict(rpc.deserialize_properties(request.object))
+        inputs: dict[str, Any] = codec.whole(rpc.deserialize_properties(request.object))
         made = Resource(
             urn,
             request.type,
@@ -159,14 +169,17 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         if made.type == COMMAND:
             answer = self.commands[made.inputs["create"]](made.request)
             return {**made.inputs, "stdout": json.dumps(answer or {})}
+        if made.type in self.commands:
+            answer = self.commands[made.type](made.request)
+            return {**made.inputs, "result": json.loads(json.dumps(answer or {}))}
         return {**made.inputs, **self.provided(made)}
 
     def delete_rest(self) -> None:
         """Delete what is not declared any more, the newest first."""
         for urn, old in reversed([*self.before.resources.items()]):
-            delete = str(old.inputs.get("delete"))
+            delete = f"{old.type}.delete"
             if urn not in self.made and delete in self.commands:
-                self.commands[delete]({**old.request, "printed": old.outputs["stdout"]})
+                self.commands[delete]({**old.request, "previous": old.outputs["result"]})
 
 
 class Heard(logging.Handler):

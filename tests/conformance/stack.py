@@ -64,7 +64,7 @@ class Deployed:
         return self.case.inventory([*self.last.resources.values()])
 
     def up(self, wanted: Release | None = None, fail: str = "", **settings: Any) -> Run:
-        """Deploy a release, the first one by default; a command whose name has `fail` in it fails.
+        """Deploy a release, the first one by default; a resource whose type has `fail` in it fails.
 
         Settings may be changed. A run that fails raises its error.
         """
@@ -107,8 +107,8 @@ class Deployed:
             )
 
     def commands(self, fail: str) -> Mapping[str, Command]:
-        """What all commands print."""
-        own = {f"{self.target}.{name}": run for name, run in self.case.commands.items()}
+        """What all commands print, and resources result in."""
+        own = {f"flakeship:{self.target}:{name}": run for name, run in self.case.commands.items()}
         every = {"build-image": build, "release-image": lambda _: {}, **own}
 
         def refuse(_: dict[str, Any]) -> object:

@@ -46,7 +46,7 @@ def test_only_a_target_imports_itself(imports: Imports, target: str) -> None:
 
 @pytest.mark.parametrize("target", registry.names())
 def test_a_target_is_there_as_a_whole(imports: Imports, target: str) -> None:
-    for module in ("spec", "commands", "operate"):
+    for module in ("spec", "resource_types", "operate"):
         assert f"flakeship.targets.{target}.{module}" in imports
     assert f"components.{target}.graph" in imports
 

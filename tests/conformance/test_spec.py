@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -20,7 +20,7 @@ from flakeship.model.release import Firmware, Format
 from flakeship.state.resources import Kind
 from flakeship.state.stack import Stack
 from flakeship.targets import registry
-from flakeship.targets.base import Command, Operator, Target
+from flakeship.targets.base import Operator, ResourceType, Target
 from tests.conformance.stack import Deployed
 
 ROOT = Path(__file__).parents[2]
@@ -65,14 +65,21 @@ def test_its_three_faces_are_complete(deployed: Deployed) -> None:
             assert callable(getattr(face, name)), name
 
 
-def test_every_command_has_a_request_that_is_read_from_json(target: str) -> None:
-    commands = registry.spec(target).commands()
-    assert commands
-    for name, command in commands.items():
-        assert WORDS.fullmatch(name)
-        assert isinstance(command, Command)
-        assert is_dataclass(command.request)
-        assert TypeAdapter(command.request).json_schema()["type"] == "object"
+def test_every_resource_type_has_inputs_that_are_read_from_json(target: str) -> None:
+    types = registry.spec(target).resource_types()
+    assert any(name.endswith("Verification") for name in types)
+    for name, kind in types.items():
+        assert re.fullmatch("([A-Z][a-z]+)+", name)
+        assert isinstance(kind, ResourceType)
+        request = kind.request
+        assert is_dataclass(request)
+        assert TypeAdapter(request).json_schema()["type"] == "object"
+        # Pulumi keeps these for itself, and the result is beside the inputs
+        assert not {"id", "urn", "result"} & {field.name for field in fields(request)}
+
+
+def test_what_its_operations_need_can_be_imported(target: str) -> None:
+    registry.spec(target).preload()
 
 
 def test_its_kinds_of_resources_do_not_overlap(target: str) -> None:

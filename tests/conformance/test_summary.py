@@ -73,7 +73,7 @@ def test_an_update_tells_what_is_done_once_it_is_done(deployed: Deployed) -> Non
 def test_an_update_that_fails_tells_nothing_as_done(deployed: Deployed) -> None:
     deployed.up()
     with pytest.raises(Exception, match="a check failed"):
-        deployed.up(release(2), fail="verify")
+        deployed.up(release(2), fail="Verification")
     assert summary(deployed.last) == ""
 
 

@@ -67,8 +67,16 @@ def project(tmp_path: Path) -> Tiny:
     # The tiny flake's builder is the host's shell, and not every sandbox has one.
     nix = "sandbox = false\n" + os.environ.get("NIX_CONFIG", "")
     made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix)
-    (tmp_path / "flakeship/__main__.py").unlink()
-    shutil.copy(HERE / "verbs.py", tmp_path / "flakeship/__main__.py")
+    package = tmp_path / "flakeship"
+    for directory in ("targets", "targets/local"):  # which are links, so that a file can be another
+        links = [*(package / directory).iterdir()]
+        (package / directory).unlink()
+        (package / directory).mkdir()
+        for file in links:
+            (package / directory / file.name).symlink_to(ROOT / "flakeship" / directory / file.name)
+    for replaced in ("__main__.py", "targets/local/resource_types.py"):
+        (package / replaced).unlink()
+        shutil.copy(HERE / "verbs.py", package / replaced)
     for key, value in {"flake": "./flake", "host": "tiny"}.items():
         made.config(key, value)
     # nothing listens on it, but a preview refuses one that another stack's machine has

@@ -13,6 +13,7 @@ import pulumi
 
 from components.local.server import LocalCutover, LocalServer
 from components.nix_image import NixImage
+from components.resource import inputs
 from components.verification import Verification
 from flakeship.nix.evaluate import evaluate
 from flakeship.targets.local.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
@@ -23,13 +24,16 @@ ID, STACK = "page-00000000-aaaa", pulumi.get_stack()
 tiny = evaluate("./flake", "tiny", "qemu", Path("access"))
 check = VerifyRequest(ID, [], tiny.user, "", tiny.toplevel, 2048)
 image = NixImage(tiny.name, {"release": tiny, "stack": STACK})
-boot = image.artifact.apply(lambda a: MachineRequest(
-    STACK, "page", ID, a.image.path, a.image.sha512, 1, 512, 2048, "10.9.9.0/24", [22], [], 1, ""))
-server = LocalServer("page", {"machine_id": ID, "machine": boot})
-verified = Verification(ID, {"command": "local.verify-machine", "request": server.machine.apply(
-    lambda m: VerifyMachineRequest(check, m.ports, "10.9.9.0/24", "console.log"))})
-moved = LocalCutover("page", {"request": verified.evidence.apply(lambda e: CutoverRequest(
-    STACK, SshHost("page", ID, 22, tiny.user, "", tuple(e.host_keys)), 1, {}, {}, ""))})
+boot = MachineRequest(STACK, "page", ID, "", "", 1, 512, 2048, "10.9.9.0/24", [22], [], 1, "")
+file = image.artifact.apply(lambda artifact: artifact.image)
+server = LocalServer("page", {"machine_id": ID,
+    "machine": inputs(boot, image=file.path, sha512=file.sha512)})
+verified = Verification(ID, {"type": "flakeship:local:Verification", "inputs": inputs(
+    VerifyMachineRequest(check, {}, "10.9.9.0/24", "console.log"),
+    ports=server.machine.apply(lambda machine: {"22": machine.ports[22]}))})
+host = SshHost("page", ID, 22, tiny.user, "")
+moved = LocalCutover("page", inputs(CutoverRequest(STACK, host, 1, {}, {}, ""), host={
+    **inputs(host), "host_keys": verified.evidence.apply(lambda found: list(found.host_keys))}))
 pulumi.export("active", moved.done.apply(lambda done: done.machine))
 '''
 
@@ -40,7 +44,7 @@ def test_a_program_of_ones_own_uses_the_components(project: Tiny) -> None:
     (project.path / "__main__.py").unlink()
     (project.path / "__main__.py").write_text(PROGRAM)
     preview = project.preview()
-    for token in ("index:NixImage", "local:Server", "index:Verification", "local:Cutover"):
+    for token in ("index:NixImage", "local:Server", "local:Verification", "local:Cutover"):
         assert f"flakeship:{token}" in preview
     project.up()
     assert [line.split()[0] for line in project.log()] == ["build", "start", "verify", "cutover"]

@@ -16,7 +16,7 @@ KINDS = ["address", "image", "machine"]
 
 
 def test_a_life(stack: FakeStack) -> None:
-    assert "cutover-web" in stack.preview()
+    assert "flakeship:fake:Cutover web create" in stack.preview()
     assert not stack.file.exists()
     stack.up()
     first, web = stack.serving(), stack.outputs()["servers"]["web"]

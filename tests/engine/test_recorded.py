@@ -20,7 +20,7 @@ from tests.project import Project, make
 
 TARGETS = HERE.parent / "targets"
 RECORDED = sorted(TARGETS.glob("*/recorded/0.1.json"))
-REFUSED = "stack old: was deployed by Flakeship 0.1"
+REFUSED = "stack old: was deployed by an older Flakeship (0.1, "
 
 
 class Old(Project):

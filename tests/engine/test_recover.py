@@ -98,7 +98,10 @@ def test_a_killed_run(stack: FakeStack, engine: subprocess.Popen[bytes]) -> None
     recovered = stack.flakeship("recover")
     assert recovered.code == 0, recovered.stderr
     assert f"removed the lock of process {engine.pid} of " in recovered.stdout
-    assert f"cleared what was half done: machine-{orphan.name} (creating)" in recovered.stdout
+    assert (
+        f"cleared what was half done: flakeship:fake:Machine {orphan.name} (creating)"
+        in recovered.stdout
+    )
     assert f"process {plugin} ({PLUGIN})" in recovered.stdout
     assert locks(stack) == []
     assert "pending_operations" not in stack.state()

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from flakeship import internal
 from flakeship.model import codec
 from flakeship.operate import actions, diff, status
+from flakeship.provider import operations
 from flakeship.ssh import stored_login
 from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state import outputs
@@ -43,7 +44,9 @@ WRITTEN = [
 ]
 RELEASE = {key: manifests.EXAMPLE[key] for key in ("host", "drv", "out", "toplevel", "user")}
 OUTPUTS = [each["outputs"] for state in WRITTEN + RECORDED for each in state["resources"][:1]]
-EVIDENCE = [each["outputs"]["stdout"] for state in WRITTEN for each in state["resources"][1:2]]
+EVIDENCE = [
+    json.dumps(each["outputs"]["result"]) for state in WRITTEN for each in state["resources"][1:2]
+]
 
 WEB = SshOptions(Endpoint("web-1", "10.20.0.5", 22, "nixos", "/a key"), [ED25519])
 GATE = SshOptions(Endpoint("bastion", "gate.example.com", 2222, "alice", "/50% it's"), [ED25519])
@@ -115,7 +118,7 @@ def evidence() -> st.SearchStrategy[str]:
 
 @dataclass(frozen=True)
 class Request:
-    """What an internal command reads on standard input."""
+    """What an internal command reads on standard input, or the provider as inputs."""
 
     name: str
     kind: type[Any]
@@ -132,16 +135,18 @@ class Request:
 
 
 def asked(name: str, kind: type[Any], text: str) -> Any:
-    """A request as the command reads it."""
+    """A request as an internal command, or the provider, reads it."""
+    if ":" in name:
+        return operations.request(name, text)
     return internal.request(name, kind, text)
 
 
 def requests() -> list[Request]:
     """Those of every target, each kind once."""
     kinds: dict[Any, str] = {
-        command.request: name for name, command in sorted(internal.core().items())
+        command.request: name for name, command in sorted(internal.commands().items())
     }
     for target in registry.names():
-        for name, command in sorted(registry.spec(target).commands().items()):
-            kinds.setdefault(command.request, f"{target}.{name}")
+        for name, each in sorted(registry.spec(target).resource_types().items()):
+            kinds.setdefault(each.request, f"flakeship:{target}:{name}")
     return [Request(name, kind) for kind, name in kinds.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,16 @@ def test_its_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     read, _ = settings.read(texts, registry.spec, registry.names())
     assert (read.flake, read.host) == (".", "web")
     assert (TEMPLATE / "hosts" / f"{read.host}.nix").is_file()
+
+
+def test_its_provider_is_started_by_the_same_script_as_that_of_a_checkout() -> None:
+    script = Path("pulumi-resource-flakeship")
+    for project, folder in ((TEMPLATE, "provider"), (paths.ROOT, "flakeship/provider")):
+        (plugin,) = yaml.safe_load((project / "Pulumi.yaml").read_text())["plugins"]["providers"]
+        assert plugin == {"name": "flakeship", "path": folder}
+        assert os.access(project / folder / script, os.X_OK)
+    own, ours = TEMPLATE / "provider", paths.ROOT / "flakeship/provider"
+    assert (own / script).read_text() == (ours / script).read_text()
 
 
 def test_it_names_no_version_of_its_own() -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,8 @@ from typing import Any
 from openstack.connection import Connection
 
 from dev.bench.table import show
-from flakeship.model import codec
 from flakeship.targets.openstack.requests import PublishRequest
+from tests.operations import COMMAND, creation
 from tests.targets.openstack.e2e.project import CloudStack
 
 SIZES = {"100 MB": 100 * 10**6, "1 GB": 10**9}
@@ -63,10 +62,10 @@ def randomly(file: Path, size: int) -> str:
 
 
 def publish(stack: CloudStack, file: Path, digest: str) -> tuple[float, float]:
-    """The seconds and the peak memory of the whole internal command, as Pulumi runs it."""
+    """The seconds and the peak memory of the whole operation, and of the start of Python."""
     request = PublishRequest("", NAME, str(file), digest, 0, {}, "private")
-    argv = [sys.executable, "-m", "flakeship", "internal", "openstack.publish-image"]
-    seconds, peak, printed = measured(argv, codec.dump(request), stack.path, stack.env)
+    given = creation("flakeship:openstack:GlanceImage", request)
+    seconds, peak, printed = measured(COMMAND, given, stack.path, stack.env)
     remove(stack.cloud, json.loads(printed)["id"])
     return seconds, peak
 

@@ -14,7 +14,7 @@ from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.fake import cloud
 from flakeship.targets.fake.cloud import Kind
-from flakeship.targets.fake.commands import verify_machine
+from flakeship.targets.fake.resource_types import verify_machine
 from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, VerifyMachineRequest
 from flakeship.targets.repeat import NoSnapshots, repeated
 
@@ -85,7 +85,7 @@ def _unrecorded(stack: Stack) -> Unrecorded:
     """The stack's objects that its state does not hold."""
     read = datetime.now(UTC)
     made = [each for kind in (IMAGE, MACHINE, CUTOVER) for each in stack.of(kind).values()]
-    held = {each.result(Existing).id for each in made if each.printed}
+    held = {each.result(Existing).id for each in made if each.raw_result}
     found = cloud.read(stack.name)
     owned = [
         OwnedResource(

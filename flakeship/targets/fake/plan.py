@@ -36,17 +36,17 @@ class Machine(PlannedMachine):
         """Its zone."""
         return self.zone
 
-    def creation(self, image: str) -> MachineRequest:
+    def creation(self, image: str = "") -> MachineRequest:
         """The request to create it."""
         return MachineRequest(self.owner, self.id, image, self.server.options.boot_seconds)
 
-    def verification(self, key: str) -> VerifyMachineRequest:
+    def verification(self, key: str = "") -> VerifyMachineRequest:
         """The request to verify it."""
         promises = Promises(nix=False, switch=False)
         request = replace(self.checks, addressing="none", promises=promises)
         return VerifyMachineRequest(self.owner, key, self.server.options.fail, request)
 
-    def cutover(self, key: str) -> CutoverRequest:
+    def cutover(self, key: str = "") -> CutoverRequest:
         """The request to serve from it; the address belongs to the server alone."""
         return CutoverRequest(Owner(self.stack, self.server.name), key)
 

@@ -9,9 +9,9 @@ from flakeship.rollout.ownership import Owner
 from flakeship.state.resources import Kind
 from flakeship.verify.request import VerifyRequest
 
-IMAGE = Kind("published")  # the subject is a release's name
-MACHINE = Kind("machine")  # the subject is its id
-CUTOVER = Kind("cutover")  # the subject is a server's name
+IMAGE = Kind("published", "Image")  # the subject is a release's name
+MACHINE = Kind("machine", "Machine")  # the subject is its id
+CUTOVER = Kind("cutover", "Cutover")  # the subject is a server's name
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
-from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
+from flakeship.targets.base import (
+    Operator,
+    Plan,
+    Plugin,
+    ResourceType,
+    Target,
+    TargetSpec,
+    Tool,
+    no_logins,
+)
 
 if TYPE_CHECKING:
     from flakeship.config.server import ServerOptions
@@ -26,6 +35,7 @@ class Fake:
     )
     checks = frozenset({"boot"})
     plugins: tuple[Plugin, ...] = ()
+    logins = staticmethod(no_logins)
     tools: tuple[Tool, ...] = ()
 
     @property
@@ -54,11 +64,15 @@ class Fake:
 
         return FakeOperator(stack)
 
-    def commands(self) -> Mapping[str, Command]:
-        """The internal commands."""
-        from flakeship.targets.fake.commands import COMMANDS  # noqa: PLC0415
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        """The types of its resources, and what makes and removes them."""
+        from flakeship.targets.fake.resource_types import TYPES  # noqa: PLC0415
 
-        return COMMANDS
+        return TYPES
+
+    def preload(self) -> None:
+        """What the operations need."""
+        self.resource_types()
 
 
 SPEC: TargetSpec = Fake()

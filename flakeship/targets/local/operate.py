@@ -70,7 +70,7 @@ class LocalOperator:
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """What the cutover checked after it had moved the data disks, and their snapshots."""
         moved = self.stack.of(CUTOVER).get(name)
-        checks = moved.result(Cutover).checks if moved and moved.printed else []
+        checks = moved.result(Cutover).checks if moved and moved.raw_result else []
         lines = ["  with its data disks:", *table(checks)] if checks else []
         for file in sorted(self.files.data_disk(name, "any").parent.glob("*.qcow2")):
             lines += [
@@ -141,7 +141,7 @@ class LocalOperator:
             "release that works (flakeship:release), or recreate the machine: "
             f"`pulumi up --stack {self.stack.name} --replace '**-{machine_id}'`."
         )
-        pinned = pinned_keys(resource.printed, machine_id)
+        pinned = pinned_keys(resource.raw_result, machine_id)
         request = resource.request(VerifyMachineRequest)
         if pinned:
             request = replace(request, verify=hurried(request.verify))

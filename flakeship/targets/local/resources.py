@@ -14,9 +14,9 @@ from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import InStack
 from flakeship.verify.request import VerifyRequest
 
-DATA_DISK = Kind("disk")  # of `<server>.<disk>`: no name has a dot, so no two are the same
-MACHINE = Kind("machine")  # of a machine's id
-CUTOVER = Kind("cutover")  # of a server's name
+DATA_DISK = Kind("disk", "DataDisk")  # of `<server>.<disk>`, and no name has a dot
+MACHINE = Kind("machine", "Machine")  # of a machine's id
+CUTOVER = Kind("cutover", "Cutover")  # of a server's name
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DataDiskRequest(InStack):
 
 @dataclass(frozen=True)
 class MachineRequest(InStack):
-    """One QEMU machine of a server; `id` is a model.machine.MachineId.
+    """One QEMU machine of a server; `machine` is its id, a model.machine.MachineId.
 
     `ports` are the guest ports that get a free port of the workstation (22 always does).
     `data_disks` are attached at start only where the machine is active. `boot` counts the starts.
@@ -43,7 +43,7 @@ class MachineRequest(InStack):
     """
 
     server: str
-    id: str
+    machine: str
     image: str
     sha512: str
     vcpus: int
@@ -56,6 +56,11 @@ class MachineRequest(InStack):
     workstation: str
     format: str = "qcow2"
     workstation_access: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.machine
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,24 @@
-"""What a server will be: every request that its resources hand to a command, and its output."""
+"""What a server will be: the inputs of all its resources, and its output.
+
+The plan is made before there is an image or a machine: what those bring is a parameter.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from flakeship.config.server import AnyServer
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.ports import SSH, tcp_numbers
-from flakeship.model.release import Artifact, Release
+from flakeship.model.release import Release
 from flakeship.state.outputs import ServerOutput
 from flakeship.system.tcp import LOOPBACK
 from flakeship.targets.local.console import FILE
-from flakeship.targets.local.machine_state import MachineRecord
 from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDisk,
@@ -25,6 +29,8 @@ from flakeship.targets.local.resources import (
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import InStack
 from flakeship.verify.request import Promises, VerifyRequest
+
+UNKNOWN_PORTS = MappingProxyType({SSH: 0})  # those of a machine that has not been started
 
 
 @dataclass(frozen=True)
@@ -80,14 +86,14 @@ class ServerPlan(InStack):
         """One of the data disks."""
         return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name].size)
 
-    def start(self, artifact: Artifact) -> MachineRequest:
-        """The machine itself, booted from the one file of an artifact. Raises FlakeshipError."""
+    def start(self, image: str = "", sha512: str = "") -> MachineRequest:
+        """The machine itself, booted from an image."""
         return MachineRequest(
             stack=self.stack,
             server=self.name,
-            id=self.id,
-            image=artifact.image.path,
-            sha512=artifact.image.sha512,
+            machine=self.id,
+            image=image,
+            sha512=sha512,
             format=self.release.format,
             vcpus=self.server.vcpus,
             memory=self.server.memory,
@@ -100,11 +106,14 @@ class ServerPlan(InStack):
             workstation_access=self.workstation_access,
         )
 
-    def verification(self, machine: MachineRecord) -> VerifyMachineRequest:
-        """The checks of the running machine that need no data disks."""
+    def verification(self, ports: Mapping[int, int] = UNKNOWN_PORTS) -> VerifyMachineRequest:
+        """The checks of the running machine that need no data disks.
+
+        `ports` has the machine's host port of each guest port.
+        """
         request = VerifyRequest(
             machine=self.id,
-            boot=machine.boot,
+            boot=self.boot,
             ports=[port.verified for port in self.server.declared],
             user=self.release.user,
             identity=self.identity,
@@ -116,27 +125,29 @@ class ServerPlan(InStack):
         )
         console = str(self.files.machine(self.id) / FILE)
         return VerifyMachineRequest(
-            request, machine.ports, self.subnet, console, self.workstation_access
+            request, dict(ports), self.subnet, console, self.workstation_access
         )
 
-    def data_checks(self, machine: MachineRecord) -> VerifyMachineRequest | None:
+    def data_checks(self, ports: Mapping[int, int] = UNKNOWN_PORTS) -> VerifyMachineRequest | None:
         """The checks that need the data disks; None where there are none."""
         checks = [check for check in self.server.checks if check.needs_data]
         if not checks and not any(port.needs_data for port in self.server.declared):
             return None
-        request = self.verification(machine)
+        request = self.verification(ports)
         return replace(request, verify=replace(request.verify, checks=checks))
 
     def ssh_host(self, port: int, host_keys: tuple[str, ...] = ()) -> SshHost:
         """The server's entry in ssh_config; `port` is the host port of the machine's SSH."""
         return SshHost(self.name, self.id, port, self.release.user, self.identity, host_keys)
 
-    def cutover(self, machine: MachineRecord, evidence: Evidence) -> CutoverRequest:
+    def cutover(
+        self, ports: Mapping[int, int] = UNKNOWN_PORTS, host_keys: Sequence[str] = ()
+    ) -> CutoverRequest:
         """The move of the data disks, host ports and stable name to the verified machine."""
         return CutoverRequest(
             stack=self.stack,
-            host=self.ssh_host(machine.ports[SSH], tuple(evidence.host_keys)),
-            boot=machine.boot,
+            host=self.ssh_host(ports[SSH], tuple(host_keys)),
+            boot=self.boot,
             forwards=self.forwards,
             data_disks={
                 name: DataDisk(disk.size, disk.owner, disk.mode, disk.keep_snapshots)
@@ -144,7 +155,7 @@ class ServerPlan(InStack):
             },
             workstation=self.workstation,
             generation=self.generation,
-            data_checks=self.data_checks(machine),
+            data_checks=self.data_checks(ports),
         )
 
     def output(self, evidence: Evidence) -> ServerOutput:

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
-from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
+from flakeship.targets.base import (
+    Operator,
+    Plan,
+    Plugin,
+    ResourceType,
+    Target,
+    TargetSpec,
+    Tool,
+    no_logins,
+)
 
 if TYPE_CHECKING:
     from flakeship.config.server import ServerOptions
@@ -27,6 +36,7 @@ class Local:
     )
     checks = frozenset({"isolation"})
     plugins: tuple[Plugin, ...] = ()
+    logins = staticmethod(no_logins)
     tools = (
         Tool("qemu-system-x86_64", "the package qemu-system-x86 or qemu-base"),
         Tool("qemu-img", "the package qemu-utils or qemu-img"),
@@ -58,11 +68,21 @@ class Local:
 
         return LocalOperator(stack)
 
-    def commands(self) -> Mapping[str, Command]:
-        """The internal commands."""
-        from flakeship.targets.local.commands import COMMANDS  # noqa: PLC0415
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        """The types of its resources, and what makes and removes them."""
+        from flakeship.targets.local.resource_types import TYPES  # noqa: PLC0415
 
-        return COMMANDS
+        return TYPES
+
+    def preload(self) -> None:
+        """What the operations need."""
+        from flakeship.nix import store  # noqa: PLC0415, F401
+        from flakeship.targets.local import (  # noqa: PLC0415
+            cutover,  # noqa: F401
+            data_disks,  # noqa: F401
+            machine,  # noqa: F401
+            verify_machine,  # noqa: F401
+        )
 
 
 SPEC: TargetSpec = Local()

@@ -59,10 +59,10 @@ def repairs(
         name
         for machine in machines
         for name in (
-            ADDRESS.name(machine.server.name),
-            CUTOVER.name(machine.server.name),
-            VERIFICATION.name(machine.id),
-            GLANCE_IMAGE.name(machine.release.name),
+            ADDRESS.key(machine.server.name),
+            CUTOVER.key(machine.server.name),
+            VERIFICATION.key(machine.id),
+            GLANCE_IMAGE.key(machine.release.name),
             machine.security_group,
         )
     } | {IMAGE_VISIBILITY}
@@ -89,11 +89,11 @@ def _addresses(context: PlanningContext, active: Mapping[str, str]) -> list[Drif
         name = f"{server.name}: its address {output.address}"
         if address is None:
             lost = f"{name} no longer exists in this project: it gets another one"
-            found.append(Drift(lost, ADDRESS.name(server.name)))
+            found.append(Drift(lost, ADDRESS.key(server.name)))
         elif address.port != details.port and active.get(server.name) == output.machine:
             where = f"to the port {address.port}" if address.port else "nowhere"
             moved = f"{name} leads {where}, not to {output.machine}: this run moves it back"
-            found.append(Drift(moved, CUTOVER.name(server.name)))
+            found.append(Drift(moved, CUTOVER.key(server.name)))
     return found
 
 
@@ -149,7 +149,7 @@ def _images(context: PlanningContext) -> list[Drift]:
             continue
         if image.visibility and image.visibility != wanted:
             notice = f"the image {name} is {image.visibility} in Glance: this run makes it {wanted}"
-            found.append(Drift(notice, GLANCE_IMAGE.name(name)))
+            found.append(Drift(notice, GLANCE_IMAGE.key(name)))
         if image.hidden is not None and image.hidden == (name in running):
             notice = f"the image {name} was {'hidden' if image.hidden else 'shown'}: it is undone"
             found.append(Drift(notice, IMAGE_VISIBILITY))
@@ -175,7 +175,7 @@ def _stopped(context: PlanningContext, machines: MachinesPlan) -> list[Drift]:
     Their verification runs again, which starts them: a run never succeeds beside a stopped one.
     """
     return [
-        Drift("", VERIFICATION.name(machine.id))
+        Drift("", VERIFICATION.key(machine.id))
         for machine in machines.active
         if machine.id in context.standing and not context.observed[machine.id].running
     ]

@@ -16,7 +16,7 @@ from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
-from flakeship.targets.openstack.resources import PORT
+from flakeship.targets.openstack.resources import EPHEMERAL, PORT
 from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class OpenStackOperator(NoSnapshots):
         from flakeship.targets.openstack.servers import verify_server  # noqa: PLC0415
 
         def repeat(machine: str, resource: Resource) -> Verified:
-            if resource.command.endswith("verify-ephemeral"):
+            if resource.token == EPHEMERAL:
                 note = "was a test server and is removed; a new release gets another"
                 return Verified(machine, note=note)
             request = resource.request(VerifyServerRequest)
@@ -119,7 +119,7 @@ class OpenStackOperator(NoSnapshots):
                 request = replace(request, bastion=self._own_bastion() or request.bastion)
             evidence = verify_server.verify_existing(
                 replace(request, verify=hurried(request.verify)),
-                resource.printed,
+                resource.raw_result,
                 self.stack.name,
                 active=machine in self._active,
             )

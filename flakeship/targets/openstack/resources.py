@@ -8,13 +8,16 @@ from flakeship.rollout.ownership import Owner
 from flakeship.state.resources import Kind
 
 # the prefixes of their names, each with the subject that follows
-GLANCE_IMAGE = Kind("glance")  # the publication of a release's image; a release
+GLANCE_IMAGE = Kind("glance", "GlanceImage")  # the publication of a release's image; a release
 PORT = Kind("port")  # a machine
 SERVER = Kind("server")  # a machine
 FLAVOR = Kind("flavor")  # one that the stack has created; its name
 SERVER_GROUP = Kind("placement")  # a release; no server has this prefix
 ADDRESS = Kind("address")  # a floating IP; a server
 CUTOVER = Kind("cutover")  # the association of the address with the active machine; a server
+
+EPHEMERAL = "flakeship:openstack:EphemeralVerification"
+"""The type of the verification of a server that it makes itself, and removes."""
 
 IMAGE_VISIBILITY = "image-visibility"
 """The name of the resource that shows and hides the images."""

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
-from flakeship.targets.base import Command, Operator, Plan, Plugin, Target, TargetSpec, Tool
+from flakeship.targets.base import (
+    LoggedIn,
+    Operator,
+    Plan,
+    Plugin,
+    ResourceType,
+    Target,
+    TargetSpec,
+    Tool,
+)
 
 if TYPE_CHECKING:
     from flakeship.config.server import ServerOptions
@@ -54,11 +64,27 @@ class OpenStack:
 
         return OpenStackOperator(stack)
 
-    def commands(self) -> Mapping[str, Command]:
-        """The internal commands."""
-        from flakeship.targets.openstack.commands import COMMANDS  # noqa: PLC0415
+    def resource_types(self) -> Mapping[str, ResourceType]:
+        """The types of its resources, and what makes and removes them."""
+        from flakeship.targets.openstack.resource_types import TYPES  # noqa: PLC0415
 
-        return COMMANDS
+        return TYPES
+
+    def logins(self, given: str) -> AbstractContextManager[LoggedIn]:
+        """One token for a whole run."""
+        from flakeship.targets.openstack.api.sessions import handed_on  # noqa: PLC0415
+
+        return handed_on(given)
+
+    def preload(self) -> None:
+        """What the operations need."""
+        from openstack import connection  # noqa: PLC0415, F401
+
+        from flakeship.targets.openstack.images import publish  # noqa: PLC0415, F401
+        from flakeship.targets.openstack.servers import (  # noqa: PLC0415
+            ephemeral,  # noqa: F401
+            verify_server,  # noqa: F401
+        )
 
 
 SPEC: TargetSpec = OpenStack()

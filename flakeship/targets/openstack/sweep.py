@@ -101,8 +101,9 @@ def _unrecorded(
 
 
 def held_ids(stack: Stack) -> set[str]:
-    """The ids of everything that the state holds; images are made by commands."""
+    """The ids of everything that the state holds; an image's is in its result."""
     ids = {resource.id for resource in stack.resources}
-    ids |= {each.result(Published).id for each in stack.of(GLANCE_IMAGE).values() if each.printed}
+    images = stack.of(GLANCE_IMAGE).values()
+    ids |= {each.result(Published).id for each in images if each.raw_result}
     published = stack_details(stack.outputs, stack.name).published
     return ids | {image.id for image in published.values()}

@@ -14,7 +14,7 @@ from flakeship.model import codec
 from flakeship.rollout.ownership import Owner
 from flakeship.state.stack import Stack
 from flakeship.targets.fake import cloud
-from flakeship.targets.fake.commands import COMMANDS
+from flakeship.targets.fake.resource_types import TYPES
 from tests.conformance.case import Case
 from tests.conformance.small_engine import STACK, Resource
 
@@ -36,7 +36,8 @@ class FakeCase:
 
     @property
     def commands(self) -> Mapping[str, Callable[[dict[str, Any]], object]]:
-        return {name: partial(run, name) for name in COMMANDS}
+        made = {name: partial(create, name) for name in TYPES}
+        return made | {f"{name}.delete": partial(delete, name) for name in TYPES}
 
     def provided(self, resource: Resource) -> Mapping[str, Any]:
         return {}
@@ -57,12 +58,17 @@ class FakeCase:
         return made.id
 
 
-def run(name: str, request: dict[str, Any]) -> object:
-    """Run a command as Pulumi does."""
-    printed = request.pop("printed", "")
-    command = COMMANDS[name]
-    answer = command.run(codec.parse(command.request, json.dumps(request)), printed)
-    return codec.plain(answer)
+def create(name: str, request: dict[str, Any]) -> object:
+    """Make a resource as the provider does."""
+    kind = TYPES[name]
+    return codec.plain(kind.create(codec.parse(kind.request, json.dumps(request)), ""))
+
+
+def delete(name: str, request: dict[str, Any]) -> None:
+    """Remove one; `previous` in the request is its result."""
+    kind, previous = TYPES[name], json.dumps(request.pop("previous"))
+    if kind.delete:
+        kind.delete(codec.parse(kind.request, json.dumps(request)), previous)
 
 
 CASE: Case = FakeCase()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ FILES = StackFiles(STACK)
 
 def start(request: dict[str, Any]) -> object:
     ports = {port: 40000 + port for port in request["ports"]}
-    return plain(MachineRecord(request["id"], request["boot"], "tcg", ports, HERE))
+    return plain(MachineRecord(request["machine"], request["boot"], "tcg", ports, HERE))
 
 
 def verify(request: dict[str, Any]) -> object:
@@ -63,13 +64,10 @@ class LocalCase:
         ]
     }
     commands: Mapping[str, Callable[[dict[str, Any]], object]] = {
-        "ensure-data-disk": lambda _: {},
-        "delete-data-disk": lambda _: {},
-        "start-machine": start,
-        "stop-machine": lambda _: {},
-        "verify-machine": verify,
-        "cutover": cut_over,
-        "remove-cutover": lambda _: {},
+        "DataDisk": lambda _: {},
+        "Machine": start,
+        "Verification": verify,
+        "Cutover": cut_over,
     }
 
     def provided(self, resource: Resource) -> Mapping[str, Any]:
@@ -80,13 +78,13 @@ class LocalCase:
         machines = {
             record.id: MachineState(record, runs=True)
             for each in resources
-            if MACHINE.subject(each.urn)
-            for record in [codec.parse(MachineRecord, each.outputs["stdout"])]
+            if MACHINE.subject(each.type, each.urn)
+            for record in [codec.parse(MachineRecord, json.dumps(each.outputs["result"]))]
         }
         servers = {}
         for each in resources:
-            if CUTOVER.subject(each.urn) and "stdin" in each.inputs:
-                request = codec.parse(CutoverRequest, each.inputs["stdin"])
+            if CUTOVER.subject(each.type, each.urn):
+                request = codec.parse(CutoverRequest, json.dumps(each.inputs))
                 block = ssh_config.block(request.host, FILES.ssh_config, CHECKOUT)
                 servers[request.server] = ServerState(
                     request.machine, request.generation, block, pinned=True
@@ -94,7 +92,7 @@ class LocalCase:
                 disks = {d: FILES.data_disk(request.server, d) for d in request.data_disks}
                 record = machines[request.machine].record
                 machines[request.machine] = MachineState(record, True, request.forwards, disks)
-        names = [name for each in resources if (name := DATA_DISK.subject(each.urn))]
+        names = [name for each in resources if (name := DATA_DISK.subject(each.type, each.urn))]
         return LocalInventory(
             HERE,
             CHECKOUT,
@@ -117,7 +115,7 @@ class LocalCase:
         patch.setattr(workstation, "identity", lambda: HERE)
         patch.setattr(machine, "remove", lambda directory: directory.rmdir())
         for each in resources:
-            if name := MACHINE.subject(each.urn):
+            if name := MACHINE.subject(each.type, each.urn):
                 FILES.machine(name).mkdir(parents=True)
         return lambda: {path.name for path in FILES.machines.glob("*")}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -64,10 +65,9 @@ class OpenStackCase:
         "openstack": {"cloud": "fake"},
     }
     commands: Mapping[str, Callable[[dict[str, Any]], object]] = {
-        "publish-image": publish,
-        "withdraw-image": lambda _: {},
-        "verify-server": verify,
-        "set-image-visibility": lambda _: {},
+        "GlanceImage": publish,
+        "Verification": verify,
+        "ImageVisibility": lambda _: {},
     }
 
     def provided(self, resource: Resource) -> Mapping[str, Any]:
@@ -83,7 +83,7 @@ class OpenStackCase:
         images = [
             Image(f"image-{name}", name, "active")
             for each in resources
-            if (name := GLANCE_IMAGE.subject(each.urn)) and "stdin" in each.inputs
+            if (name := GLANCE_IMAGE.subject(each.type, each.urn))
         ]
         servers = [
             Server(each.id, each.inputs["name"], "ACTIVE", each.inputs["imageId"], stack=STACK)
@@ -91,7 +91,9 @@ class OpenStackCase:
         ]
         moved = {e.inputs["floatingIp"]: e.inputs["portId"] for e in resources if e.type == MOVE}
         addresses = [
-            Address(address, moved.get(address, ""), STACK, ADDRESS.subject(each.urn) or "")
+            Address(
+                address, moved.get(address, ""), STACK, ADDRESS.subject(each.type, each.urn) or ""
+            )
             for each in of(resources, "floatingips")
             for address in [floating_ip(each)]
         ]
@@ -115,8 +117,8 @@ class OpenStackCase:
                 cloud.put(collection, thing(each, moved))
         logged_in = SimpleNamespace(config=SimpleNamespace(name="fake"), service=cloud.service)
         for each in resources:
-            if GLANCE_IMAGE.subject(each.urn) and "stdin" in each.inputs:
-                made = codec.parse(Published, each.outputs["stdout"])
+            if GLANCE_IMAGE.subject(each.type, each.urn):
+                made = codec.parse(Published, json.dumps(each.outputs["result"]))
                 tags = [f"{key}={value}" for key, value in Owner(STACK).tags.items()]
                 image = {"id": made.id, "name": each.name, "tags": tags, "os_hidden": False}
                 cloud.put("images", {**image, "created_at": OLD, "status": "active"})

@@ -83,10 +83,10 @@ def test_the_lock_of_a_killed_run(acts: list[str], monkeypatch: pytest.MonkeyPat
     assert acts == ["end dev", "sweep"]
     assert locks.held("dev", {}, Path()) == []
     assert done.locks == [str(GONE)]
-    assert done.pending == ["machine-web-1 (creating)"]
+    assert done.pending == ["t machine-web-1 (creating)"]
     assert done.swept == SweepResult(["process 7 (x)", "machine-1"], ["left"])
     shown = recover.text(done)
-    for each in (str(GONE), "machine-web-1 (creating)", "process 7 (x), machine-1", "left"):
+    for each in (str(GONE), "t machine-web-1 (creating)", "process 7 (x), machine-1", "left"):
         assert each in shown
     assert "`pulumi up`" in shown.splitlines()[-1]
 

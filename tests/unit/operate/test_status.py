@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump, plain
+from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.operate import status
@@ -16,12 +15,16 @@ from flakeship.state.stack import Stack
 from tests.unit.model.test_ledger import KNOWN
 
 STACK = "urn:pulumi:dev::p::pulumi:pulumi:Stack::flakeship-dev"
-COMMAND = "urn:pulumi:dev::p::command:local:Command"
+OURS = "urn:pulumi:dev::p::flakeship:local"
 
 
 def verification(machine: str, at: str, *checks: CheckResult) -> dict[str, Any]:
     evidence = Evidence(machine, 1, ["ssh-ed25519 AAAA"], 9.54, list(checks), at)
-    return {"urn": f"{COMMAND}::verification-{machine}", "outputs": {"stdout": dump(evidence)}}
+    return {
+        "urn": f"{OURS}:Verification::{machine}",
+        "type": "flakeship:local:Verification",
+        "outputs": {"result": plain(evidence)},
+    }
 
 
 def resources(target: str = "local", **details: Any) -> list[dict[str, Any]]:
@@ -48,7 +51,7 @@ def resources(target: str = "local", **details: Any) -> list[dict[str, Any]]:
     return [
         {"urn": STACK, "type": "pulumi:pulumi:Stack", "outputs": stored},
         verification("web-33333333-abcd", "2026-07-01 12:00:00+02:00", *checks),
-        {"urn": f"{COMMAND}::image-web-33333333"},
+        {"urn": "urn:pulumi:dev::p::command:local:Command::image-web-33333333"},
     ]
 
 
@@ -86,7 +89,11 @@ def test_what_the_cutover_has_checked(checks: list[str] | None) -> None:
         for name in checks or []
     ]
     done = {"server": "web", "machine": "m", "previous": "", "forwards": {}, "checks": seen}
-    moved = {"urn": f"{COMMAND}::cutover-web", "outputs": {"stdout": json.dumps(done)}}
+    moved = {
+        "urn": f"{OURS}:Cutover::web",
+        "type": "flakeship:local:Cutover",
+        "outputs": {"result": done},
+    }
     lines = text([*resources(), *([moved] if checks is not None else [])]).splitlines()
     assert ("  with its data disks:" in lines) is bool(seen)
     assert ("  ✓ schema    0.04 s  exit code 0" in lines) is bool(seen)
@@ -136,4 +143,4 @@ def test_for_scripts_there_is_no_secret() -> None:
         "host-key",
         "nix-build",
     ]
-    assert "secret" not in json.dumps(plain_status)
+    assert "secret" not in str(plain_status)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump
+from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.operate import actions
@@ -24,10 +24,11 @@ from tests.targets.openstack.unit.samples import REQUEST as REVIEW
 TEST = "test-33333333-abcd"
 
 
-def resource(name: str, machine: str = TEST, **inputs: str) -> dict[str, Any]:
-    done = dump(Evidence(machine, 1, ["ssh-ed25519 AAAA"], 3.0, []))
-    urn = f"urn:pulumi:dev::p::t::{name}"
-    return {"urn": urn, "type": "t", "inputs": inputs, "outputs": {"stdout": done}}
+def verification(machine: str, **inputs: Any) -> dict[str, Any]:
+    done = plain(Evidence(machine, 1, ["ssh-ed25519 AAAA"], 3.0, []))
+    kind = "flakeship:openstack:Verification"
+    urn = f"urn:pulumi:dev::p::{kind}::{machine}"
+    return {"urn": urn, "type": kind, "inputs": inputs, "outputs": {"result": done}}
 
 
 def header(target: str, **servers: Any) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def header(target: str, **servers: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("target", ["local", "openstack"])
 def test_where_nothing_is_verified_there_is_nothing_to_repeat(target: str) -> None:
     # on a cloud the cutover is an association of Neutron's, and no command of ours
-    moved = resource("address-web", floatingIp="203.0.113.7")
+    moved = {"urn": "u::address-web", "type": "t", "inputs": {"floatingIp": "203.0.113.7"}}
     with pytest.raises(FlakeshipError) as refused:
         actions.verify(Stack("dev", {"resources": [header(target), moved]}))
     assert refused.value.code == "nothing-verified"
@@ -52,7 +53,7 @@ def test_a_target_that_this_version_does_not_have_means_that_it_is_older() -> No
 
 def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
     machines = ["web-11111111-abcd", "web-db-11111111-abcd", "mail-22222222-abcd"]
-    found = [resource(f"verification-{each}", each) for each in machines]
+    found = [verification(each) for each in machines]
     stack = Stack("dev", {"resources": found})
 
     def repeat(machine: str, _: Resource) -> Verified:
@@ -73,7 +74,7 @@ def test_one_server_may_be_named_and_all_failures_are_reported() -> None:
 def test_machines_are_verified_side_by_side() -> None:
     """One that is silent does not hold up the others: each waits until all are there."""
     machines = [f"web-{number}-11111111-abcd" for number in range(AT_ONCE)]
-    stack = Stack("dev", {"resources": [resource(f"verification-{m}", m) for m in machines]})
+    stack = Stack("dev", {"resources": [verification(m) for m in machines]})
     together = Barrier(AT_ONCE)
 
     def repeat(machine: str, _: Resource) -> Verified:
@@ -102,7 +103,7 @@ def test_the_active_server_is_verified_with_its_address(
     module = "flakeship.targets.openstack.servers.verify_server.verify_existing"
     monkeypatch.setattr(module, again)
     server = {"target": "openstack", "machine": TEST if active else "test-44444444-abcd"}
-    own = resource(f"verification-{TEST}", create="openstack.verify-server", stdin=dump(REVIEW))
+    own = verification(TEST, **plain(REVIEW))
     stack = header("openstack", test={**server, "release": "r"})
     OpenStackOperator(Stack("dev", {"resources": [stack, own]})).verify()
     assert asked == [active]

@@ -16,7 +16,7 @@ from flakeship.state.resources import Kind
 from flakeship.state.stack import Stack
 from flakeship.system.process import Result
 
-MACHINE: dict[str, Any] = {"urn": "urn::t::machine-web-1", "type": "command:local:Command"}
+MACHINE: dict[str, Any] = {"urn": "urn::t::web-1", "type": "flakeship:local:Machine"}
 
 
 def stack(*resources: Any) -> Stack:
@@ -24,11 +24,26 @@ def stack(*resources: Any) -> Stack:
 
 
 def test_resources_are_found_by_kind_and_subject() -> None:
-    server_of_that_name = {"urn": "urn::t::machine-x", "type": "flakeship:local:Server"}
-    other = {"urn": "urn::t::machinery-x"}
-    found = stack(MACHINE, other, server_of_that_name).of(Kind("machine"))
-    assert list(found) == ["web-1"]
-    assert Kind("machine").name("web-1") == "machine-web-1"
+    other = {"urn": "urn::t::web-1", "type": "flakeship:local:Server"}
+    port, ports = {"urn": "urn::t::port-x", "type": "p"}, {"urn": "urn::t::ports-x", "type": "p"}
+    component = {"urn": "urn::t::port-y", "type": "flakeship:local:Server"}
+    found = stack(MACHINE, other, port, ports, component)
+    machine, cloud = Kind("machine", "Machine"), Kind("port")
+    assert list(found.of(machine)) == ["web-1"]
+    assert list(found.of(cloud)) == ["x"]
+    assert (machine.name("web-1"), cloud.name("x")) == ("web-1", "port-x")
+    assert machine.key("web-1") == "machine-web-1"  # no two kinds have the same
+
+
+def test_a_resources_request_and_result_are_values() -> None:
+    made = {
+        **MACHINE,
+        "inputs": {"__defaults": [], "a": 1},
+        "outputs": {"a": 1, "result": {"b": 2}},
+    }
+    resource = stack(made).resources[0]
+    assert resource.request(dict[str, int]) == {"a": 1}
+    assert resource.result(dict[str, int]) == {"b": 2}
 
 
 def test_secret_outputs_are_left_out_as_they_are_encrypted() -> None:
@@ -63,10 +78,10 @@ def test_a_state_that_cannot_be_read_is_one_error(resource: Any) -> None:
 
 
 def test_a_result_that_cannot_be_read_names_its_resource() -> None:
-    resource = stack({**MACHINE, "outputs": {"stdout": "{}"}}).resources[0]
+    resource = stack({**MACHINE, "outputs": {"result": {"a": 1}}}).resources[0]
     with pytest.raises(FlakeshipError) as caught:
         resource.result(Evidence)
-    assert (caught.value.code, caught.value.key) == ("state-unreadable", "machine-web-1")
+    assert (caught.value.code, caught.value.key) == ("state-unreadable", "web-1")
 
 
 def test_without_a_stack_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ disk, a log, an argument or the environment.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -53,15 +53,15 @@ _SHARED: ContextVar[Sessions | None] = ContextVar("sessions", default=None)
 
 
 @contextmanager
-def handed_on(state: str = "") -> Iterator[Sessions]:
+def handed_on(state: str = "") -> Iterator[Callable[[], str]]:
     """Let the logins in this block (and this thread) go on from a `session_state`.
 
-    That of the Sessions afterwards is for the next process.
+    What is yielded tells that of the block, for the next process.
     """
     sessions = Sessions(state)
     before = _SHARED.set(sessions)
     try:
-        yield sessions
+        yield sessions.session_state
     finally:
         _SHARED.reset(before)
 

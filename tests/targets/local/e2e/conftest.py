@@ -55,11 +55,12 @@ class Appliance(Project):
     def evidence(self) -> dict[str, Any]:
         """What the verification of the server `web` holds."""
         state = json.loads(self.pulumi("stack", "export").stdout)
-        held = [
-            r["outputs"].get("evidence") for r in state["deployment"]["resources"] if "outputs" in r
-        ]
         machine = self.outputs()["servers"]["web"]["machine"]
-        (found,) = [each for each in held if each and each["machine"] == machine]
+        (found,) = [
+            each["outputs"]["result"]
+            for each in state["deployment"]["resources"]
+            if each["urn"].endswith(f":Verification::{machine}")
+        ]
         evidence: dict[str, Any] = found
         return evidence
 

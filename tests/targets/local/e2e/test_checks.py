@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from flakeship.system.process import Result, run
+from tests.operations import COMMAND, creation
 from tests.targets.local.e2e.conftest import Appliance
 
 ENDLESS = (
@@ -28,24 +29,25 @@ SPOILED = {
 }
 
 
+VERIFICATION = "flakeship:local:Verification"
 HELD = 'services.pull = { command = "sleep 600"; oneshot = true; };'
 LATE = "services.late = { command = \"sh -c 'sleep 25; exec busybox httpd -f -p 8081 -h /tmp'\"; };"
 
 
 def stated(appliance: Appliance) -> tuple[dict[str, Any], str]:
-    """The verification's request and what it printed, as the state holds them."""
+    """The verification's inputs and its result, as the state holds them."""
     state = json.loads(appliance.pulumi("stack", "export").stdout)
     resources = state["deployment"]["resources"]
-    (found,) = [each for each in resources if "::verification-" in each["urn"]]
-    return json.loads(found["inputs"]["stdin"]), found["outputs"]["stdout"]
+    (found,) = [each for each in resources if each["type"] == VERIFICATION]
+    return found["inputs"], json.dumps(found["outputs"]["result"])
 
 
 def verify_machine(appliance: Appliance, request: dict[str, Any], before: str) -> Result:
     return run(
-        [".venv/bin/python", "-m", "flakeship", "internal", "local.verify-machine"],
-        stdin=json.dumps(request),
+        COMMAND,
+        stdin=creation(VERIFICATION, request, before),
         cwd=appliance.path,
-        env=appliance.env | {"PULUMI_COMMAND_STDOUT": before},
+        env=appliance.env,
         check=False,
         timeout=300,
     )

@@ -48,7 +48,7 @@ def request(
     given: dict[str, Any] = {
         "stack": "dev",
         "server": "web",
-        "id": machine,
+        "machine": machine,
         "image": str(image),
         "sha512": hashlib.sha512(image.read_bytes()).hexdigest() if image.exists() else "00",
         "vcpus": 2,

@@ -24,14 +24,16 @@ KEY = "ssh-ed25519 AAAA"
 Request = dict[str, Any]
 ANSWERS: dict[str, Callable[[Request], object]] = {
     "build-image": lambda _: Artifact((File("/nix/store/x/image.qcow2", 5, "abc"),)),
-    "local.ensure-data-disk": lambda _: {},
-    "local.start-machine": lambda request: MachineRecord(
-        request["id"], request["boot"], "tcg", {22: 40022, 80: 40080}, "here"
+    "flakeship:local:DataDisk": lambda _: {},
+    "flakeship:local:Machine": lambda request: MachineRecord(
+        request["machine"], request["boot"], "tcg", {22: 40022, 80: 40080}, "here"
     ),
-    "local.verify-machine": lambda request: Evidence(
+    "flakeship:local:Verification": lambda request: Evidence(
         request["verify"]["machine"], 1, [KEY], 1.0, []
     ),
-    "local.cutover": lambda request: Cutover("web", request["host"]["machine"], "", {8080: 80}),
+    "flakeship:local:Cutover": lambda request: Cutover(
+        "web", request["host"]["machine"], "", {8080: 80}
+    ),
 }
 
 
@@ -61,38 +63,37 @@ def engine(ran: tuple[Engine, dict[str, Any]]) -> Engine:
     return ran[0]
 
 
-def request(engine: Engine, name: str) -> Request:
-    found: Request = json.loads(engine.made[name]["stdin"])
-    return found
-
-
 MACHINE = planned(WEB).servers[0].id
 
 
 def test_names_and_types(engine: Engine) -> None:
     assert {
         ("flakeship:local:Server", "web"),
-        (COMMAND, "disk-web.pg"),
-        (COMMAND, f"machine-{MACHINE}"),
-        ("flakeship:index:Verification", MACHINE),
-        (COMMAND, f"verification-{MACHINE}"),
+        ("flakeship:local:DataDisk", "web.pg"),
+        ("flakeship:local:Machine", MACHINE),
+        ("flakeship:local:Verification", MACHINE),
         ("flakeship:local:Cutover", "web"),
-        (COMMAND, "cutover-web"),
     } <= set(engine.declared)
 
 
-def test_each_request_has_what_the_commands_before_it_printed(
+def test_each_resource_has_what_those_before_it_resulted_in(
     ran: tuple[Engine, dict[str, Any]],
 ) -> None:
     engine, output = ran
-    assert request(engine, f"machine-{MACHINE}")["sha512"] == "abc"
+    assert engine.made[f"Machine {MACHINE}"]["sha512"] == "abc"
     ports = {"22": 40022, "80": 40080}
-    assert request(engine, f"verification-{MACHINE}")["ports"] == ports
-    assert request(engine, "cutover-web")["host"]["host_keys"] == [KEY]
+    assert engine.made[f"Verification {MACHINE}"]["ports"] == ports
+    assert engine.made["Cutover web"]["host"]["host_keys"] == [KEY]
     assert (output["machine"], output["ports"]) == (MACHINE, {"80": "127.0.0.1:8080"})
 
 
 def test_each_resource_is_made_after_those_that_it_needs(engine: Engine) -> None:
-    commands = [name for kind, name in engine.declared if kind == COMMAND]
-    assert commands[-3:] == [f"machine-{MACHINE}", f"verification-{MACHINE}", "cutover-web"]
-    assert {name.partition("-")[0] for name in commands[:-3]} == {"image", "disk"}
+    made = [name for name in engine.made if engine.types[name] in ANSWERS]
+    assert made == [
+        "DataDisk web.pg",
+        f"Machine {MACHINE}",
+        f"Verification {MACHINE}",
+        "Cutover web",
+    ]
+    (image,) = (name for kind, name in engine.declared if kind == COMMAND)
+    assert image in engine.depends(f"Machine {MACHINE}")

@@ -309,7 +309,7 @@ def test_an_active_machine_is_not_removed_before_another_one_takes_over(
     error = refusal(lambda: machine.stop(mine))
     assert (error.code, error.key) == ("machine-active", mine.id)
     assert "web-bbbb-1 did not take over" in error.what
-    machine.stop(replace(mine, id="web-bbbb-1"))
+    machine.stop(replace(mine, machine="web-bbbb-1"))
     machine.stop(mine)  # to replace it: there is no other one
     assert [left.name for left in FILES.machines.iterdir()] == ["web-pg-aaaa-1"]
 

@@ -13,7 +13,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.resources import VERIFICATION
+from flakeship.state.resources import VERIFICATION, Kind
 from flakeship.state.stack import STACK, Stack
 from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
@@ -29,24 +29,25 @@ def verification(machine: str) -> VerifyMachineRequest:
     return VerifyMachineRequest(REQUEST, {22: 1}, "10.0.2.0/24", f"{machine}.log")
 
 
-def resource(name: str, request: object = None, printed: object = None) -> dict[str, Any]:
+def resource(kind: Kind, name: str, request: object, result: object = None) -> dict[str, Any]:
+    token = f"flakeship:local:{kind.type}"
     return {
-        "urn": f"urn:pulumi:dev::flakeship::command:local:Command::{name}",
-        "type": "command:local:Command",
-        "inputs": {"stdin": codec.dump(request) if request else ""},
-        "outputs": {"stdout": codec.dump(printed) if printed else ""},
+        "urn": f"urn:pulumi:dev::flakeship::{token}::{name}",
+        "type": token,
+        "inputs": codec.plain(request),
+        "outputs": {"result": codec.plain(result)} if result else {},
     }
 
 
 def verified(machine: str) -> dict[str, Any]:
     evidence = Evidence(machine, 1, ["ssh-ed25519 AAAA"], 3.0, [])
-    return resource(VERIFICATION.name(machine), verification(machine), evidence)
+    return resource(VERIFICATION, machine, verification(machine), evidence)
 
 
 def cut_over(server: str, machine: str, checks: Sequence[CheckResult] = ()) -> dict[str, Any]:
     request = cutover_request(machine, server, data_checks=verification(machine))
     done = Cutover(server, machine, "", {}, list(checks))
-    return resource(CUTOVER.name(server), request, done)
+    return resource(CUTOVER, server, request, done)
 
 
 def server(machine: str) -> ServerOutput:
@@ -71,8 +72,8 @@ def test_login_is_by_the_stable_name(name: str) -> None:
 def test_nobody_logs_in_or_verifies_where_the_machines_are_not() -> None:
     """Neither 300 s of silence, nor the advice to replace what runs elsewhere."""
     there = "workstation-0123abcd/0123456789ab"
-    moved = resource(CUTOVER.name("web"), cutover_request(WEB, workstation=there))
-    started = resource(MACHINE.name(WEB), request(WEB, workstation=there))
+    moved = resource(CUTOVER, "web", cutover_request(WEB, workstation=there))
+    started = resource(MACHINE, WEB, request(WEB, workstation=there))
     found = operator(moved, started, verified(WEB), web=WEB)
     assert refusal(lambda: found.login("web")).code == "workstation-mismatch"
     assert "workstation-0123abcd" in str(refusal(found.verify))
@@ -150,7 +151,7 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalOperator:
         FILES.machine(name).mkdir(parents=True)
     FILES.active("web").parent.mkdir()
     FILES.active("web").write_text("web-active\n")
-    return operator(resource(MACHINE.name("web-new")), cut_over("web", "web-new"))
+    return operator(resource(MACHINE, "web-new", request("web-new")), cut_over("web", "web-new"))
 
 
 def test_only_machines_without_a_resource_are_swept(left: LocalOperator) -> None:

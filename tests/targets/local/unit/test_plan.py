@@ -125,7 +125,7 @@ def test_a_machine_is_named_by_server_release_and_shape() -> None:
 
 
 def test_the_request_to_start() -> None:
-    request = web().start(built())
+    request = web().start(built().image.path, built().image.sha512)
     assert request.files.machine(request.id) == Path(f".state/dev/machines/{web().id}")
     assert request.files.active("web") == Path(".state/dev/active/web")
     assert request.data_disks == ["pg"]
@@ -139,12 +139,12 @@ def test_the_request_to_start() -> None:
 def test_a_udp_port_is_verified_inside_and_not_forwarded() -> None:
     ports = [{"port": 51820, "protocol": "udp", "needsData": True}]
     (vpn,) = planned({"name": "vpn", "ports": ports, "dataDisks": {"keys": "1G"}}).servers
-    assert vpn.start(built()).ports == [22]
-    assert vpn.verification(RUNNING).verify.ports == [
+    assert vpn.start(built().image.path, built().image.sha512).ports == [22]
+    assert vpn.verification(RUNNING.ports).verify.ports == [
         Port(port=22, protocol="ssh"),
         Port(port=51820, protocol="udp", needs_data=True),
     ]
-    assert vpn.data_checks(RUNNING)
+    assert vpn.data_checks(RUNNING.ports)
     assert vpn.forwards == {}
 
 
@@ -160,7 +160,7 @@ def test_no_two_disks_are_one_file() -> None:
 
 
 def test_the_request_to_verify() -> None:
-    verification = web().verification(RUNNING)
+    verification = web().verification(RUNNING.ports)
     assert (verification.ports, verification.subnet) == (RUNNING.ports, web().subnet)
     assert verification.console == f".state/dev/machines/{web().id}/console.log"
     request = verification.verify
@@ -179,19 +179,21 @@ def test_a_host_without_nix_is_not_asked_to_build() -> None:
     made = replace(release(1), rebuildable=False)
     desired = Desired("dev", settings(WEB), {"appliance": made}, StackOutputs())
     (server,) = plan_servers(desired, EMPTY).servers
-    promises = server.verification(RUNNING).verify.promises
+    promises = server.verification(RUNNING.ports).verify.promises
     assert promises == Promises(nix=False, switch=False)
 
 
 def test_the_request_to_cut_over() -> None:
-    request = web(in_place()).cutover(RUNNING, EVIDENCE)
+    request = web(in_place()).cutover(RUNNING.ports, EVIDENCE.host_keys)
     assert request.forwards == {8080: 80}
     assert (request.host.port, request.host.host_keys) == (40022, ("ssh-ed25519 AAAA",))
     assert (request.data_disks, request.generation) == ({"pg": DataDisk(1024)}, 7)
     assert request.data_checks
     checks = request.data_checks.verify
     assert [check.name for check in checks.checks] == ["schema"]
-    assert replace(checks, checks=[]) == replace(web().verification(RUNNING).verify, checks=[])
+    assert replace(checks, checks=[]) == replace(
+        web(in_place()).verification(RUNNING.ports).verify, checks=[]
+    )
 
 
 def test_the_stack_output_of_a_server() -> None:
@@ -203,7 +205,7 @@ def test_the_stack_output_of_a_server() -> None:
 
 def test_the_cutover_checks_nothing_where_nothing_needs_the_disks() -> None:
     (plan,) = planned({"name": "web", "dataDisks": {"pg": 1024}}).servers
-    assert plan.data_checks(RUNNING) is None
+    assert plan.data_checks(RUNNING.ports) is None
 
 
 @pytest.mark.parametrize(

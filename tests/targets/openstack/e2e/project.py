@@ -91,8 +91,8 @@ class CloudStack(Project):
     def evidence(self, machine: str) -> dict[str, str]:
         """The details of a machine's checks, by name."""
         for resource in self.resources():
-            held = resource.get("outputs", {}).get("evidence")
-            if held and held["machine"] == machine:
+            held = resource.get("outputs", {}).get("result")
+            if held and resource["type"].endswith("Verification") and held["machine"] == machine:
                 assert all(check["passed"] for check in held["checks"])
                 return {check["name"]: check["detail"] for check in held["checks"]}
         raise AssertionError(f"no evidence of {machine}")

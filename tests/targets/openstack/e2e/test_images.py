@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 from dev.openstack.__main__ import CLOUD
-from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
 from flakeship.rollout.ownership import RELEASE, STACK
@@ -28,6 +26,7 @@ from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.images.publish import publish, set_visibility, withdraw
 from flakeship.targets.openstack.inspect import inspect
 from flakeship.targets.openstack.requests import PublishRequest, VisibilityRequest
+from tests.operations import COMMAND, creation
 
 BIG = 300 << 20
 """Bytes of an image whose upload takes long enough to be interrupted."""
@@ -197,11 +196,11 @@ def test_an_interrupted_upload(
     with Path(wanted.file).open("rb") as data:
         big = replace(wanted, sha512=hashlib.file_digest(data, "sha512").hexdigest())
     with subprocess.Popen(
-        [sys.executable, "-m", "flakeship", "internal", "openstack.publish-image"],
+        COMMAND,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as command:  # fmt: skip
         assert command.stdin
-        command.stdin.write(codec.dump(big))
+        command.stdin.write(creation("flakeship:openstack:GlanceImage", big))
         command.stdin.close()
         command.stdin = None
         deadline = time.monotonic() + 60
@@ -215,7 +214,7 @@ def test_an_interrupted_upload(
         done = publish(big, None)
         assert [image["id"] for image in ours(connection, stack)] == [done.id]
     else:
-        assert (command.returncode, errors) == (130, "openstack.publish-image: interrupted\n")
+        assert (command.returncode, errors) == (130, "operate: interrupted\n")
         assert not ours(connection, stack)
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -35,8 +33,9 @@ from flakeship.targets.openstack.requests import (
     PublishRequest,
     VerifyServerRequest,
 )
-from flakeship.targets.openstack.resources import description
+from flakeship.targets.openstack.resources import EPHEMERAL, description
 from flakeship.verify.request import VerifyRequest
+from tests.operations import COMMAND, creation
 from tests.project import ROOT
 from tests.unit.verify.machines import ED25519
 
@@ -54,11 +53,10 @@ class World:
     identity: Path
     toplevel: str
 
-    def run(self, command: str, request: object, before: str = "") -> Result:
+    def run(self, token: str, request: object, before: str = "") -> Result:
         return run(
-            [sys.executable, "-m", "flakeship", "internal", command],
-            stdin=codec.dump(request),
-            env={**os.environ, "PULUMI_COMMAND_STDOUT": before},
+            COMMAND,
+            stdin=creation(token, request, before),
             check=False,
             timeout=400,
         )
@@ -163,7 +161,7 @@ def remove(cloud: Connection, name: str, group: str) -> None:
 def first(world: World) -> tuple[VerifyServerRequest, str]:
     """A server that has passed, and what the command printed."""
     request = world.boot("one")
-    done = world.run("openstack.verify-server", request)
+    done = world.run("flakeship:openstack:Verification", request)
     assert done.code == 0, done.stderr
     return request, done.stdout
 
@@ -180,7 +178,7 @@ def second(world: World, first: tuple[VerifyServerRequest, str]) -> tuple[Verify
     ]
     bastion = Bastion(request.machine, address, request.verify.user, evidence.host_keys)
     through = replace(world.boot("two"), access="bastion", bastion=bastion)
-    done = world.run("openstack.verify-server", through)
+    done = world.run("flakeship:openstack:Verification", through)
     assert done.code == 0, done.stderr
     assert f"using {request.machine} as a bastion" in done.stderr
     return through, done.stdout
@@ -209,13 +207,13 @@ def test_again_with_the_keys_that_are_pinned(
 ) -> None:
     request, said = first
     (address,) = re.findall(r"(198\S+) on port", details(said)["api"])
-    done = world.run("openstack.verify-server", replace(request, stable=address), said)
+    done = world.run("flakeship:openstack:Verification", replace(request, stable=address), said)
     assert details(done.stdout)["host-key"].endswith("the one that was pinned before")
     assert details(done.stdout)["reactivation"].startswith("skipped")
     other = json.dumps(json.loads(said) | {"host_keys": ["ssh-ed25519 AAAA"]})
     assert (
         "its SSH host key has changed"
-        in world.run("openstack.verify-server", request, other).stderr
+        in world.run("flakeship:openstack:Verification", request, other).stderr
     )
 
 
@@ -235,10 +233,10 @@ def test_through_a_bastion_of_ones_own(
     identity = request.verify.identity
     found = replace(request.bastion, name="bastion")
     own = OwnBastion(**vars(found), port=22, identity=identity)
-    done = world.run("openstack.verify-server", replace(request, bastion=own), said)
+    done = world.run("flakeship:openstack:Verification", replace(request, bastion=own), said)
     assert details(done.stdout)["port-scan"].endswith("seen from bastion")
     wrong = replace(request, bastion=replace(own, host_keys=[ED25519]))
-    refused = world.run("openstack.verify-server", wrong, said)
+    refused = world.run("flakeship:openstack:Verification", wrong, said)
     assert refused.code == 1
     assert "flakeship:openstack.bastion.hostKey: the login on the bastion" in refused.stderr
 
@@ -261,23 +259,22 @@ def test_each_check_of_a_cloud_fails(world: World, second: tuple[VerifyServerReq
     run([*login, f"sudo sh -c {json.dumps(script)} </dev/null >/dev/null 2>&1"], timeout=60)
     other = replace(request.verify, toplevel="/nix/store/another")
     wrong = replace(request, flavor="s1.small", verify=other)
-    seen = failed(world.run("openstack.verify-server", wrong, said))
+    seen = failed(world.run("flakeship:openstack:Verification", wrong, said))
     let_in(world.cloud, world.group, 80, "IPv6")
     assert seen >= {"api", "port-scan", "ipv6", "reactivation"}
 
 
 def test_a_test_server_leaves_nothing(world: World) -> None:
-    done = world.run("openstack.verify-ephemeral", world.ephemeral())
+    done = world.run(EPHEMERAL, world.ephemeral())
     assert done.code == 0, done.stderr
     assert not world.left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_verification_that_is_ended(world: World, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "flakeship", "internal", "openstack.verify-ephemeral"]
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
-        process.stdin.write(codec.dump(world.ephemeral()))
+    with subprocess.Popen(COMMAND, text=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(creation(EPHEMERAL, world.ephemeral()))
         process.stdin.close()
         assert "created the test server" in process.stderr.readline()
         time.sleep(1)
@@ -285,7 +282,7 @@ def test_a_verification_that_is_ended(world: World, number: signal.Signals) -> N
         process.wait(120)
     if number == signal.SIGKILL:
         assert world.left()
-        again = world.run("openstack.verify-ephemeral", world.ephemeral())
+        again = world.run(EPHEMERAL, world.ephemeral())
         assert "removing what a killed run left" in again.stderr
         assert again.code == 0, again.stderr
     assert not world.left()

@@ -33,9 +33,11 @@ def evidence(request: dict[str, Any]) -> dict[str, Any]:
 
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "openstack.publish-image": lambda request: plain(Published("image-1", request["sha512"], 1, 1)),
-    "openstack.verify-server": evidence,
-    "openstack.verify-ephemeral": evidence,
+    "flakeship:openstack:GlanceImage": lambda request: plain(
+        Published("image-1", request["sha512"], 1, 1)
+    ),
+    "flakeship:openstack:Verification": evidence,
+    "flakeship:openstack:EphemeralVerification": evidence,
 }
 
 
@@ -53,15 +55,13 @@ def test_an_image_is_published() -> None:
     from components.openstack.glance_image import GlanceImage  # noqa: PLC0415
 
     engine, image = declared(
-        lambda: GlanceImage("web", {"file": "/disk", "sha512": pulumi.Output.from_input("ab")}).id
+        lambda: (
+            GlanceImage("web", {"file": "/disk", "sha512": pulumi.Output.from_input("ab")}).image
+        )
     )
     assert image == "image-1"
-    made = engine.made["glance-web"]
-    assert (made["create"], made["delete"]) == (
-        "openstack.publish-image",
-        "openstack.withdraw-image",
-    )
-    assert '"visibility": "private"' in made["stdin"]
+    made = engine.made["GlanceImage web"]
+    assert (made["name"], made["sha512"], made["visibility"]) == ("web", "ab", "private")
 
 
 def test_each_rule_has_its_protocol() -> None:
@@ -124,7 +124,7 @@ def test_an_existing_flavor_is_selected_and_its_reason_told() -> None:
     choice = chosen()
     engine, flavor = declared(lambda: FlavorSelection("web", selection(choice)).id)
     assert flavor == choice.flavor.id
-    assert [*engine.made] == ["web"]
+    assert [*engine.made] == ["FlavorSelection web"]
 
 
 def test_a_created_flavor_is_a_child_of_its_selection() -> None:
@@ -155,13 +155,9 @@ def test_a_server_is_verified_with_its_ids() -> None:
 
     engine, seen = declared(lambda: Server("web-1", SERVER).verification.evidence)  # type: ignore[arg-type]
     assert seen.host_keys == [ED25519]
-    request = engine.made["verification-web-1"]["stdin"]
-    for part in (
-        '"server": "id-of-server-web-1"',
-        '"port": "id-of-port-web-1"',
-        '"image": "image-1"',
-    ):
-        assert part in request
+    request = engine.made["Verification web-1"]
+    assert (request["server"], request["port"]) == ("id-of-server-web-1", "id-of-port-web-1")
+    assert request["image"] == "image-1"
     assert engine.made["server-web-1"]["networks"] == [{"port": "id-of-port-web-1"}]
 
 
@@ -174,7 +170,7 @@ def test_a_root_disk_may_be_a_volume_and_user_data_is_secret() -> None:
     assert "imageId" not in made
     assert made["blockDevices"][0]["volumeSize"] == 4
     assert made["schedulerHints"] == [{"group": "group-2"}]
-    assert '"image": ""' in engine.made["verification-web-1"]["stdin"]
+    assert engine.made["Verification web-1"]["image"] == ""
 
 
 def test_a_test_server_is_made_by_its_verification_alone() -> None:
@@ -182,9 +178,9 @@ def test_a_test_server_is_made_by_its_verification_alone() -> None:
 
     engine, _ = declared(lambda: server.TestServer("test-1", SERVER).verification.evidence)  # type: ignore[arg-type]
     assert [name for name, kind in engine.types.items() if kind.startswith("openstack:")] == []
-    made = engine.made["verification-test-1"]
-    assert made["create"] == "openstack.verify-ephemeral"
-    assert '"security_groups": ["group-1"]' in made["stdin"]
+    made = engine.made["EphemeralVerification test-1"]
+    assert made["security_groups"] == ["group-1"]
+    assert made["server"]["image"] == "image-1"
 
 
 def test_a_cutover_waits_for_the_verification() -> None:
@@ -203,4 +199,4 @@ def test_a_cutover_waits_for_the_verification() -> None:
 
     engine, port = declared(program)
     assert port == "id-of-port-web-1"
-    assert "verification-web-1" in engine.depends("cutover-web")
+    assert "Verification web-1" in engine.depends("cutover-web")

@@ -173,7 +173,7 @@ def test_a_stopped_server_is_started_and_verified_again(
     (machine,) = plan(world).machines.active
     change(world, status=status)
     after = plan(world)
-    assert after.repairs == {VERIFICATION.name(machine.id): 1}
+    assert after.repairs == {VERIFICATION.key(machine.id): 1}
     (notice,) = after.warnings
     assert status in notice
     assert ("This run starts it and verifies it again" in notice) == starts

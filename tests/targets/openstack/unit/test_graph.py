@@ -11,7 +11,6 @@ import pytest
 from flakeship.model.codec import plain
 from flakeship.model.release import Artifact, File
 from flakeship.state import outputs
-from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack.inventory import Server
 from flakeship.targets.openstack.outputs import deployed, server_details, stack_details
 from flakeship.targets.openstack.plan import StackPlan
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-VISIBILITY = "image-visibility"
+VISIBILITY = "ImageVisibility image-visibility"
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +43,7 @@ def build(request: dict[str, Any]) -> dict[str, Any]:
 
 BUILD: dict[str, Callable[[dict[str, Any]], object]] = {
     "build-image": build,
-    "openstack.set-image-visibility": lambda request: request,
+    "flakeship:openstack:ImageVisibility": lambda _: {},
 }
 
 
@@ -97,7 +96,7 @@ def test_no_address_moves_before_its_machine_is_verified() -> None:
             "openstack:networking/floatingIpAssociate:FloatingIpAssociate"
         )
         assert engine.made[association]["portId"] == f"id-of-port-{active[name]}"
-        assert VERIFICATION.name(active[name]) in engine.depends(association)
+        assert f"Verification {active[name]}" in engine.depends(association)
 
 
 def test_where_the_verification_fails_no_address_moves_and_no_image_is_shown() -> None:
@@ -114,11 +113,14 @@ def test_where_the_verification_fails_no_address_moves_and_no_image_is_shown() -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "__init__", keep)
         with pytest.raises(Exception, match="a check failed"):
-            deploy(World().plan(settings(WEB), release(1)), **{"openstack.verify-server": fail})
+            deploy(
+                World().plan(settings(WEB), release(1)),
+                **{"flakeship:openstack:Verification": fail},
+            )
     (engine,) = made
     assert [name for name in engine.types if name.startswith(f"{SERVER.prefix}-web")]
     assert cutovers(engine) == set()
-    assert engine.types.get(VISIBILITY) != "command:local:Command"
+    assert VISIBILITY not in engine.types
 
 
 def test_a_standby_stays_as_it_is_without_a_cutover_and_its_image_is_hidden() -> None:
@@ -129,9 +131,13 @@ def test_a_standby_stays_as_it_is_without_a_cutover_and_its_image_is_hidden() ->
     (active,), (standby,) = plan.machines.active, plan.machines.standby
     assert {SERVER.name(active.id), SERVER.name(standby.id)} <= {*engine.made}
     assert engine.made[CUTOVER.name("web")]["portId"] == f"id-of-port-{active.id}"
-    stdin = engine.made[VISIBILITY]["stdin"]
-    assert stdin == '{"cloud": "", "hidden": ["image-1"], "repair": 0, "shown": ["image-1"]}'
-    assert VERIFICATION.name(active.id) in engine.depends(VISIBILITY)
+    assert engine.made[VISIBILITY] == {
+        "cloud": "",
+        "hidden": ["image-1"],
+        "repair": 0,
+        "shown": ["image-1"],
+    }
+    assert f"Verification {active.id}" in engine.depends(VISIBILITY)
     assert CUTOVER.name("web") in engine.depends(VISIBILITY)
 
 
@@ -156,9 +162,9 @@ def test_servers_boot_in_batches() -> None:
     plan = World().plan(given, release(1))
     engine, _ = deploy(plan)
     one, two, three = (machine.id for machine in plan.machines.active)
-    assert VERIFICATION.name(one) in engine.depends(SERVER.name(three))
+    assert f"Verification {one}" in engine.depends(SERVER.name(three))
     for machine in (one, two):
-        assert not [each for each in engine.depends(SERVER.name(machine)) if "verification" in each]
+        assert not [each for each in engine.depends(SERVER.name(machine)) if "Verification" in each]
 
 
 def test_servers_share_what_they_have_in_common() -> None:
@@ -168,7 +174,7 @@ def test_servers_share_what_they_have_in_common() -> None:
     for shared in ("secGroup:SecGroup", "serverGroup:ServerGroup", "network:Network"):
         assert sum(kind.endswith(shared) for kind in kinds) == 1, shared
     assert [name for name, kind in engine.types.items() if kind.endswith("FlavorSelection")] == [
-        "s1.tiny"
+        "FlavorSelection s1.tiny"
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump, plain
+from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.operate import actions
@@ -63,13 +63,11 @@ def port(machine: str) -> dict[str, Any]:
 
 def verification(machine: str, bastion: Bastion | None = None) -> dict[str, Any]:
     asked = replace(REQUEST.verify, machine=machine, user="nixos", identity="/key")
-    request = dump(replace(REQUEST, verify=asked, bastion=bastion))
-    done = dump(Evidence(machine, 1, [ED25519], 3.0, []))
     return {
-        "urn": f"u::verification-{machine}",
-        "type": "c",
-        "inputs": {"stdin": request},
-        "outputs": {"stdout": done},
+        "urn": f"u::{machine}",
+        "type": "flakeship:openstack:Verification",
+        "inputs": plain(replace(REQUEST, verify=asked, bastion=bastion)),
+        "outputs": {"result": plain(Evidence(machine, 1, [ED25519], 3.0, []))},
     }
 
 
@@ -210,7 +208,7 @@ def test_a_bastion_of_a_hostile_state_is_not_run(part: str) -> None:
 def test_a_machine_of_a_hostile_state_is_not_logged_in_to(part: str) -> None:
     own, its = port("db-1"), verification("db-1")
     if part == "user":
-        its["inputs"]["stdin"] = its["inputs"]["stdin"].replace("nixos", "-oProxyCommand=id")
+        its["inputs"]["verify"]["user"] = "-oProxyCommand=id"
     else:
         own["outputs"]["allFixedIps"] = ["-oProxyCommand=id"]
     error = refusal(OWN, "db-1", own, its, verification("db-2"))
@@ -234,8 +232,7 @@ def test_an_older_machine_is_checked_through_the_bastion_of_today(
         found = verification(machine)
         asked = replace(REQUEST, access="bastion", bastion=through)
         asked = replace(asked, verify=replace(asked.verify, machine=machine))
-        found["type"] = "command:local:Command"
-        found["inputs"] = {"create": "openstack.verify-server", "stdin": dump(asked)}
+        found["inputs"] = plain(asked)
         state.append(found)
     outputs = {"flakeship": {"schema": 1, "version": "0.2.0", "target": "openstack"}}
     own = {**outputs, "running": {"db": "r"}, "servers": OWN}

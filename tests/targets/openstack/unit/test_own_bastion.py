@@ -14,7 +14,6 @@ from flakeship.model.evidence import Evidence
 from flakeship.ssh import stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.state import outputs
-from flakeship.state.resources import VERIFICATION
 from flakeship.targets.openstack import plan as planning
 from flakeship.targets.openstack.outputs import deployed, server_details, server_output
 from flakeship.targets.openstack.plan import OpenStackTarget
@@ -135,7 +134,7 @@ def test_the_outputs_log_in_through_it() -> None:
     plan = cloud.plan(given, release(1))
     (machine,) = plan.machines.active
     engine, done = deploy(plan)
-    assert OWN.address in engine.made[VERIFICATION.name(machine.id)]["stdin"]
+    assert engine.made[f"Verification {machine.id}"]["bastion"]["address"] == OWN.address
     login = stored_login.read(done["servers"]["web"]["ssh"], "server web")
     assert login.words[-1] == f"{machine.release.user}@10.20.0.5"
     assert login.bastion == SshOptions(OWN.endpoint(""), [ED25519]).login()

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from flakeship.model.codec import dump
 from flakeship.model.errors import FlakeshipError
+from flakeship.provider import operations
+from flakeship.provider.operations import CREATE, Operation
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.api.sessions import Sessions, handed_on
 from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.requests import VisibilityRequest
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud, settings
 
@@ -29,7 +33,7 @@ def state(cloud: Cloud) -> str:
         pass
     assert len(cloud.asked(TOKENS)) == 1
     cloud.calls.clear()
-    return sessions.session_state()
+    return sessions()
 
 
 def go_on(state: str, *, calls: int = 1) -> str:
@@ -40,7 +44,7 @@ def go_on(state: str, *, calls: int = 1) -> str:
             made = [pool.submit(rest.call, compute, "GET", "/limits") for _ in range(calls)]
         assert [each.result()["limits"] for each in made]
         assert login(connection).project_id == "p"
-    return sessions.session_state()
+    return sessions()
 
 
 def test_a_login_that_is_handed_on_needs_no_token(cloud: Cloud, state: str) -> None:
@@ -52,6 +56,18 @@ def test_a_whole_inspection_goes_on_with_it(cloud: Cloud, state: str) -> None:
     with handed_on(state):
         assert inspect("fake").roles == ["member", "reader"]
     assert not cloud.asked(f"{TOKENS}|identity")
+
+
+def test_an_operation_of_the_provider_goes_on_with_it(cloud: Cloud, state: str) -> None:
+    given = dump(VisibilityRequest("fake", [], ["gone"]))
+    token = "flakeship:openstack:ImageVisibility"
+    for logins, tokens in ((state, 0), ("", 1)):
+        operation = Operation(token, CREATE, given, logins=logins)
+        with operations.logins(operation) as logged_in:
+            operations.run(operation)
+        assert len(cloud.asked(TOKENS)) == tokens
+        assert logged_in()
+        assert state not in repr(operation)
 
 
 def test_versions_are_not_asked_for_again(
@@ -67,7 +83,7 @@ def test_versions_are_not_asked_for_again(
         pass
     assert [call.partition(" ")[0] for call in cloud.asked("identity")] == ["GET", "POST"]
     cloud.calls.clear()
-    go_on(first.session_state())
+    go_on(first())
     assert not cloud.asked("identity")
 
 
@@ -76,7 +92,7 @@ def test_logins_in_one_block_share_a_token(cloud: Cloud) -> None:
         for _ in range(3):
             inspect("fake")
     assert len(cloud.asked(TOKENS)) == 1
-    assert json.loads(sessions.session_state())
+    assert json.loads(sessions())
 
 
 def test_without_a_block_each_login_has_its_own(cloud: Cloud) -> None:
@@ -102,7 +118,7 @@ def test_a_token_that_has_expired_is_not_tried(cloud: Cloud) -> None:
         pass
     cloud.calls.clear()
     cloud.lifetime = Cloud.lifetime
-    go_on(first.session_state())
+    go_on(first())
     assert [call.partition(" ")[0] for call in cloud.calls] == ["POST", "GET"]
 
 
@@ -121,7 +137,7 @@ def test_credentials_that_have_ended_are_told_and_not_handed_on(cloud: Cloud, st
         error = refused(lambda: inspect("fake"))
     assert error.code == "credentials-refused"
     assert "no such user" in error.what
-    assert not sessions.session_state()
+    assert not sessions()
 
 
 def test_other_credentials_do_not_get_the_token(
@@ -133,7 +149,7 @@ def test_other_credentials_do_not_get_the_token(
     with handed_on(state) as sessions, pytest.raises(FlakeshipError) as raised, connected("fake"):
         pass
     assert raised.value.code == "credentials-refused"
-    assert sessions.session_state() == state
+    assert sessions() == state
 
 
 def test_no_token_is_shown_or_logged(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.codec import dump
+from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout.ownership import Owner
 from flakeship.state import stack
@@ -32,8 +32,13 @@ def test_the_ids_that_a_state_holds() -> None:
     resources = [
         {"urn": "u::web", "type": "flakeship:openstack:Server"},
         {"urn": "u::server-web", "id": "a-server", "type": "openstack:compute"},
-        {"urn": "u::glance-a", "id": "g", "type": "c", "outputs": {"stdout": dump(PUBLISHED)}},
-        {"urn": "u::glance-b", "id": "h", "type": "c", "outputs": {}},
+        {
+            "urn": "u::a",
+            "id": "g",
+            "type": "flakeship:openstack:GlanceImage",
+            "outputs": {"result": plain(PUBLISHED)},
+        },
+        {"urn": "u::b", "id": "h", "type": "flakeship:openstack:GlanceImage", "outputs": {}},
         {
             "urn": "u::dev",
             "type": "pulumi:pulumi:Stack",

@@ -261,19 +261,19 @@ def test_a_busy_nova_does_not_end_a_verification(memory: Cloud) -> None:
 
 @pytest.mark.usefixtures("memory")
 def test_an_existing_stack_is_verified_again(seen: Seen) -> None:
-    held = codec.dump(Evidence(REQUEST.machine, 1, [ED25519], 1, [], "yesterday"))
-    commands = {
-        REQUEST.machine: ("openstack.verify-server", REQUEST),
-        "test-33333333-abcd": ("openstack.verify-ephemeral", EPHEMERAL),
+    held = codec.plain(Evidence(REQUEST.machine, 1, [ED25519], 1, [], "yesterday"))
+    verifications: dict[str, tuple[str, object]] = {
+        REQUEST.machine: ("Verification", REQUEST),
+        "test-33333333-abcd": ("EphemeralVerification", EPHEMERAL),
     }
     resources = [
         {
-            "urn": f"x::verification-{machine}",
-            "type": "command:local:Command",
-            "inputs": {"create": create, "stdin": codec.dump(request)},
-            "outputs": {"stdout": held},
+            "urn": f"x::{machine}",
+            "type": f"flakeship:openstack:{kind}",
+            "inputs": codec.plain(request),
+            "outputs": {"result": held},
         }
-        for machine, (create, request) in commands.items()
+        for machine, (kind, request) in verifications.items()
     ]
     verified, removed = OpenStackOperator(Stack("dev", {"resources": resources})).verify()
     assert (verified.machine, verified.note) == (REQUEST.machine, "")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import replace
 
 import pytest
 
 from flakeship.model.codec import dump
-from flakeship.system import process
+from flakeship.provider import operations
+from flakeship.provider.operations import CREATE, DELETE, Operation
 from flakeship.targets.openstack.images.publish import (
     previous_publication,
     publish,
@@ -115,24 +114,21 @@ def test_a_visibility_that_is_refused_is_told(
     assert error.code == "role-missing"
 
 
-def test_the_commands_find_the_image_by_what_they_printed(
+def test_the_operations_find_the_image_by_their_last_result(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
-    def run(name: str, printed: str, request: object = request_) -> process.Result:
-        env = {**os.environ, "PULUMI_COMMAND_STDOUT": printed}
-        argv = [sys.executable, "-m", "flakeship", "internal", f"openstack.{name}"]
-        return process.run(argv, stdin=dump(request), env=env, check=False)
+    def run(kind: str, action: str, request: object, previous: object = None) -> object:
+        last = dump(previous) if previous else ""
+        token = f"flakeship:openstack:{kind}"
+        return operations.run(Operation(token, action, dump(request), last))
 
-    made = run("publish-image", "").stdout
-    done = previous_publication(made, "web-1")
+    made = run("GlanceImage", CREATE, request_)
+    done = previous_publication(dump(made), "web-1")
     assert done
-    assert run("publish-image", made).stdout == made
-    assert (
-        run("set-image-visibility", "", VisibilityRequest("fake", [done.id], [])).stdout == "{}\n"
-    )
+    assert run("GlanceImage", CREATE, request_, made) == made
+    assert run("ImageVisibility", CREATE, VisibilityRequest("fake", [done.id], [])) == {}
     assert not only(cloud)["os_hidden"]
-    assert run("withdraw-image", made).stdout == "{}\n"
+    assert run("GlanceImage", DELETE, request_, made) == {}
     assert not cloud.images
-    failed = run("publish-image", "", replace(request_, cloud="nowhere"))
-    assert (failed.code, failed.stdout, failed.stderr.count("\n")) == (1, "", 1)
-    assert "got nowhere; allowed: fake" in failed.stderr
+    error = refused(lambda: run("GlanceImage", CREATE, replace(request_, cloud="nowhere")))
+    assert (error.given, error.allowed) == ("nowhere", "fake")

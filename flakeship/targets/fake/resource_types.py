@@ -1,4 +1,4 @@
-"""The internal commands of the target: what its command resources run."""
+"""The types of the target's resources, and what makes and removes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import temporary
-from flakeship.targets.base import Command
+from flakeship.targets.base import ResourceType
 from flakeship.targets.fake.cloud import Object, changing, read
 from flakeship.targets.fake.resources import (
     CutoverRequest,
@@ -24,13 +24,13 @@ from flakeship.verify.checks.verdict import Failed, judge, refuse_failed
 from flakeship.verify.verify import NOT_SERVING
 
 
-def publish_image(request: PublishRequest, _printed: str) -> Existing:
+def publish_image(request: PublishRequest, _previous: str) -> Existing:
     """Have an image; one that a killed run has published is taken over."""
     with changing(request.owner.stack) as cloud:
         return Existing(cloud.have("image", request.owner, name=request.owner.release).id)
 
 
-def create_machine(request: MachineRequest, _printed: str) -> Existing:
+def create_machine(request: MachineRequest, _previous: str) -> Existing:
     """Create a machine and wait until it runs. Raises FlakeshipError where its image is gone."""
     name, image = request.name, request.image
     with changing(request.owner.stack) as cloud:
@@ -74,7 +74,7 @@ def _check(name: str, request: VerifyMachineRequest, machine: Object | None, via
     return f"at {via.id}"
 
 
-def cut_over(request: CutoverRequest, _printed: str) -> Existing:
+def cut_over(request: CutoverRequest, _previous: str) -> Existing:
     """Move the address of a server to a verified machine; a new server gets a new one."""
     with changing(request.owner.stack) as cloud:
         address = cloud.have("address", request.owner)
@@ -82,18 +82,15 @@ def cut_over(request: CutoverRequest, _printed: str) -> Existing:
     return Existing(address.id)
 
 
-def delete(request: PublishRequest | MachineRequest | CutoverRequest, printed: str) -> None:
-    """Delete what a command has created; what that printed has the id."""
+def delete(request: PublishRequest | MachineRequest | CutoverRequest, previous: str) -> None:
+    """Delete what was created; its result has the id."""
     with changing(request.owner.stack) as cloud:
-        cloud.objects.pop(codec.parse(Existing, printed).id, None)
+        cloud.objects.pop(codec.parse(Existing, previous).id, None)
 
 
-COMMANDS: Mapping[str, Command] = {
-    "publish-image": Command(PublishRequest, publish_image),
-    "withdraw-image": Command(PublishRequest, delete),
-    "create-machine": Command(MachineRequest, create_machine),
-    "delete-machine": Command(MachineRequest, delete),
-    "verify-machine": Command(VerifyMachineRequest, lambda request, _: verify_machine(request)),
-    "cutover": Command(CutoverRequest, cut_over),
-    "release-address": Command(CutoverRequest, delete),
+TYPES: Mapping[str, ResourceType] = {
+    "Image": ResourceType(PublishRequest, publish_image, delete),
+    "Machine": ResourceType(MachineRequest, create_machine, delete),
+    "Verification": ResourceType(VerifyMachineRequest, lambda request, _: verify_machine(request)),
+    "Cutover": ResourceType(CutoverRequest, cut_over, delete),
 }

@@ -1,4 +1,4 @@
-"""The internal commands of the target: what its command resources run.
+"""The types of the target's resources, and what makes and removes them.
 
 Each imports what it needs when it runs, and so starts sooner.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flakeship.targets.base import Command
+from flakeship.targets.base import ResourceType
 from flakeship.targets.local.resources import (
     Cutover,
     CutoverRequest,
@@ -52,18 +52,18 @@ def _stop(request: MachineRequest, _: str) -> None:
     machine.stop(request)
 
 
-def _verify(request: VerifyMachineRequest, printed: str) -> Evidence:
-    """Verify a machine; what was printed before has the pinned host keys."""
+def _verify(request: VerifyMachineRequest, previous: str) -> Evidence:
+    """Verify a machine; the evidence of the last time has the pinned host keys."""
     from flakeship.targets.local.verify_machine import verify_machine
     from flakeship.verify.verify import pinned_keys
 
-    return verify_machine(request, pinned_keys(printed, request.verify.machine))
+    return verify_machine(request, pinned_keys(previous, request.verify.machine))
 
 
-def _cut_over(request: CutoverRequest, printed: str) -> Cutover:
+def _cut_over(request: CutoverRequest, previous: str) -> Cutover:
     from flakeship.targets.local import cutover
 
-    return cutover.cutover(request, printed)
+    return cutover.cutover(request, previous)
 
 
 def _remove_cutover(request: CutoverRequest, _: str) -> None:
@@ -72,12 +72,9 @@ def _remove_cutover(request: CutoverRequest, _: str) -> None:
     cutover.remove(request)
 
 
-COMMANDS: Mapping[str, Command] = {
-    "ensure-data-disk": Command(DataDiskRequest, _ensure_data_disk),
-    "delete-data-disk": Command(DataDiskRequest, _delete_data_disk),
-    "start-machine": Command(MachineRequest, _start),
-    "stop-machine": Command(MachineRequest, _stop),
-    "verify-machine": Command(VerifyMachineRequest, _verify),
-    "cutover": Command(CutoverRequest, _cut_over),
-    "remove-cutover": Command(CutoverRequest, _remove_cutover),
+TYPES: Mapping[str, ResourceType] = {
+    "DataDisk": ResourceType(DataDiskRequest, _ensure_data_disk, _delete_data_disk),
+    "Machine": ResourceType(MachineRequest, _start, _stop),
+    "Verification": ResourceType(VerifyMachineRequest, _verify),
+    "Cutover": ResourceType(CutoverRequest, _cut_over, _remove_cutover),
 }

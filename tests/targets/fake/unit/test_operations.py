@@ -1,4 +1,4 @@
-"""The target's commands on its file: what they create, take over and delete."""
+"""The target's operations on its file: what they create, take over and delete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flakeship.model.ports import Port
 from flakeship.model.release import Artifact
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.fake import cloud
-from flakeship.targets.fake.commands import (
+from flakeship.targets.fake.resource_types import (
     create_machine,
     cut_over,
     delete,

@@ -1,0 +1,75 @@
+"""The properties of a resource: Pulumi's messages as plain values, and what differs in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from pulumi.runtime.rpc import UNKNOWN
+
+from flakeship.model import codec
+from flakeship.state.resources import RESULT
+
+ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+Plain = dict[str, Any]
+
+
+def plain(message: struct_pb2.Struct) -> Plain:
+    """The values of a message; whole numbers are integers again."""
+    found = json_format.MessageToDict(message)
+    return {key: codec.whole(value) for key, value in found.items() if not key.startswith("__")}
+
+
+def message(values: Mapping[str, object]) -> struct_pb2.Struct:
+    """Plain values as a message."""
+    found = struct_pb2.Struct()
+    found.update(values)
+    return found
+
+
+def inputs(values: Mapping[str, Any]) -> Plain:
+    """Of what a state has, what the resource was asked."""
+    return {key: value for key, value in values.items() if key not in {RESULT, "id"}}
+
+
+def is_known(value: object) -> bool:
+    """Whether a value has no part that only the update itself will bring."""
+    match value:
+        case dict():
+            return all(map(is_known, value.values()))
+        case list():
+            return all(map(is_known, value))
+        case _:
+            return value != UNKNOWN
+
+
+def differences(old: object, new: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each place that differs, in Pulumi's notation, and how: `("ports[0].port", CHANGED)`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            place = _below(path, key)
+            if key not in new:
+                yield place, REMOVED
+            elif key not in old:
+                yield place, ADDED
+            else:
+                yield from differences(old[key], new[key], place)
+    elif isinstance(old, list) and isinstance(new, list):
+        for number in range(max(len(old), len(new))):
+            place = f"{path}[{number}]"
+            if number >= len(new):
+                yield place, REMOVED
+            elif number >= len(old):
+                yield place, ADDED
+            else:
+                yield from differences(old[number], new[number], place)
+    elif old != new or isinstance(old, bool) != isinstance(new, bool):
+        yield path, CHANGED
+
+
+def _below(path: str, key: str) -> str:
+    if key.replace("_", "").replace("-", "").isalnum():
+        return f"{path}.{key}" if path else key
+    quoted = key.replace('"', r"\"")
+    return f'{path}["{quoted}"]'

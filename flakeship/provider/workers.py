@@ -1,0 +1,100 @@
+"""Runs operations in forks of the fork server, side by side, from an asyncio program."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import Any
+
+from flakeship.model.sizes import MIB
+from flakeship.provider.operations import Operation
+
+MOST = 64 * MIB  # of a line: an operation's result
+
+
+class OperationError(Exception):
+    """An operation has failed; the text is the message for the user."""
+
+
+class Workers:
+    """`forks` is the socket of the fork server."""
+
+    def __init__(self, forks: socket.socket) -> None:
+        self._forks = forks
+        self._running: set[int] = set()
+        self._tasks: set[asyncio.Future[Mapping[str, Any]]] = set()
+        self._cancelled = False
+        self._logins: dict[str, str] = {}  # by target
+
+    def prepare(self, target: str, logins: str) -> None:
+        """Let the server import what a target's operations need, before the first of them.
+
+        They go on from `logins`, see flakeship.targets.base.LoggedIn.
+        """
+        self._logins[target] = logins
+        self._forks.sendall(target.encode())
+
+    async def run(self, operation: Operation, log: Callable[[str], object]) -> Mapping[str, Any]:
+        """The result of an operation; `log` gets each line of its progress.
+
+        Raises OperationError.
+        """
+        task = asyncio.ensure_future(self._run(operation, log))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await task
+
+    async def _run(self, operation: Operation, log: Callable[[str], object]) -> Mapping[str, Any]:
+        if self._cancelled:
+            raise OperationError("interrupted")
+        ours, theirs = socket.socketpair()
+        target = operation.token.split(":")[1]
+        socket.send_fds(self._forks, [target.encode()], [theirs.fileno()])
+        theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MOST)
+        pid = 0
+        try:
+            asked = replace(operation, logins=self._logins.get(target, ""))
+            writer.write(json.dumps(asdict(asked)).encode() + b"\n")
+            async for line in reader:
+                message = json.loads(line)
+                if "pid" in message:
+                    pid = message["pid"]
+                    self._running.add(pid)
+                    if self._cancelled:
+                        _interrupt(pid)
+                elif "logins" in message:
+                    self._logins[target] = message["logins"]
+                elif "log" in message:
+                    log(message["log"])
+                elif "error" in message:
+                    raise OperationError(message["error"])
+                else:
+                    found: Mapping[str, Any] = message["result"]
+                    return found
+        finally:
+            self._running.discard(pid)
+            writer.close()
+        raise OperationError(f"its process (process {pid or 'unknown'}) was killed")
+
+    def cancel(self) -> None:
+        """Interrupt every operation; each undoes what it has begun. No other one begins."""
+        self._cancelled = True
+        for pid in self._running:
+            _interrupt(pid)
+
+    async def ended(self, seconds: float) -> None:
+        """Wait until no operation runs, no longer than so many seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+
+def _interrupt(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGINT)
