@@ -12,6 +12,7 @@ owner ended, the server interrupts all operations and ends.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -25,6 +26,7 @@ import traceback
 from flakeship.model.text import lines
 from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SECONDS = 10.0  # that an operation has to undo what it has begun
 
 
@@ -76,6 +78,7 @@ def _prepare(target: str) -> None:
 
 
 def _fork(channel: socket.socket, control: socket.socket) -> int:
+    server = os.getpid()
     pid = os.fork()
     if pid:
         channel.close()
@@ -84,6 +87,7 @@ def _fork(channel: socket.socket, control: socket.socket) -> int:
     try:
         control.close()
         os.setpgid(0, 0)
+        _end_with(server)
         code = _operate(channel)
     except BaseException:  # noqa: BLE001 - never go on as what was forked
         traceback.print_exc()
@@ -91,6 +95,14 @@ def _fork(channel: socket.socket, control: socket.socket) -> int:
         sys.stderr.flush()
         # threads that still wait for a server are not waited for
         os._exit(code)
+
+
+def _end_with(server: int) -> None:
+    """Be interrupted where the server is killed, as the engine does after a second ^C."""
+    # the death of its only thread is its own
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGINT))
+    if os.getppid() != server:
+        os._exit(INTERRUPTED)
 
 
 def _operate(channel: socket.socket) -> int:

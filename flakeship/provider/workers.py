@@ -35,10 +35,11 @@ class Workers:
     def prepare(self, target: str, logins: str) -> None:
         """Let the server import what a target's operations need, before the first of them.
 
-        They go on from `logins`, see flakeship.targets.base.LoggedIn.
+        They go on from `logins`, see flakeship.targets.base.LoggedIn; empty: none yet.
         """
-        self._logins[target] = logins
-        self._forks.sendall(target.encode())
+        self._go_on_from(target, logins)
+        with suppress(OSError):  # the operation itself tells it
+            self._forks.sendall(target.encode())
 
     async def run(self, operation: Operation, log: Callable[[str], object]) -> Mapping[str, Any]:
         """The result of an operation; `log` gets each line of its progress.
@@ -53,24 +54,24 @@ class Workers:
     async def _run(self, operation: Operation, log: Callable[[str], object]) -> Mapping[str, Any]:
         if self._cancelled:
             raise OperationError("interrupted")
-        ours, theirs = socket.socketpair()
         target = operation.token.split(":")[1]
-        socket.send_fds(self._forks, [target.encode()], [theirs.fileno()])
-        theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours, limit=MOST)
+        reader, writer = await asyncio.open_connection(sock=self._fork(target), limit=MOST)
         pid = 0
         try:
             asked = replace(operation, logins=self._logins.get(target, ""))
             writer.write(json.dumps(asdict(asked)).encode() + b"\n")
             async for line in reader:
-                message = json.loads(line)
+                try:
+                    message = json.loads(line)
+                except ValueError:  # it was interrupted in the middle of a line
+                    break
                 if "pid" in message:
                     pid = message["pid"]
                     self._running.add(pid)
                     if self._cancelled:
                         _interrupt(pid)
                 elif "logins" in message:
-                    self._logins[target] = message["logins"]
+                    self._go_on_from(target, message["logins"])
                 elif "log" in message:
                     log(message["log"])
                 elif "error" in message:
@@ -81,7 +82,25 @@ class Workers:
         finally:
             self._running.discard(pid)
             writer.close()
-        raise OperationError(f"its process (process {pid or 'unknown'}) was killed")
+        ended = "was interrupted" if self._cancelled else "was killed"
+        raise OperationError(f"its process (process {pid or 'unknown'}) {ended}")
+
+    def _fork(self, target: str) -> socket.socket:
+        """A socket to a new process, which waits for an operation."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._forks, [target.encode()], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise OperationError(
+                    f"the provider's fork server has ended ({error.strerror}): run `pulumi up`"
+                ) from error
+        return ours
+
+    def _go_on_from(self, target: str, logins: str) -> None:
+        if logins:
+            self._logins[target] = logins
 
     def cancel(self) -> None:
         """Interrupt every operation; each undoes what it has begun. No other one begins."""

@@ -213,7 +213,17 @@ def test_an_operation_that_is_killed_takes_nothing_with_it(provider: Provider) -
     assert provider.create("Image", image())["result"]["id"]
 
 
-@pytest.mark.parametrize("how", ["stdin", "SIGINT", "SIGTERM", "SIGKILL"])
+def test_without_its_fork_server_an_operation_is_one_clear_error(provider: Provider) -> None:
+    (server,) = children(provider.process.pid)
+    os.kill(server, signal.SIGKILL)
+    until(lambda: not processes.may_run(server))
+    with pytest.raises(grpc.RpcError) as raised:
+        provider.create("Image", image())
+    assert "fork server" in raised.value.details()
+    assert "Traceback" not in raised.value.details()
+
+
+@pytest.mark.parametrize("how", ["stdin", "SIGINT", "SIGTERM", "SIGKILL", "all"])
 def test_it_ends_with_its_engine_and_so_do_its_operations(provider: Provider, how: str) -> None:
     request = slow(provider)
     failed: list[grpc.RpcError] = []
@@ -235,9 +245,11 @@ def test_it_ends_with_its_engine_and_so_do_its_operations(provider: Provider, ho
         provider.process.stdin = None
     elif how == "SIGINT":
         os.killpg(provider.process.pid, signal.SIGINT)  # as the engine at the end of a run
+    elif how == "all":
+        os.killpg(provider.process.pid, signal.SIGKILL)  # as the engine after a second ^C
     else:
         provider.process.send_signal(signal.Signals[how])
-    assert provider.process.wait(20) == (-9 if how == "SIGKILL" else 0)
+    assert provider.process.wait(20) == (-9 if how in {"SIGKILL", "all"} else 0)
     thread.join(30)
     assert failed
     until(lambda: not any(map(processes.may_run, everything)))
