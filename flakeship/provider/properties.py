@@ -12,6 +12,8 @@ from flakeship.model import codec
 from flakeship.state.resources import RESULT
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+COUNTERS = {"boot", "generation", "publication", "repair"}
+"""Inputs that count: another number makes something again, or puts it right (decision 0016)."""
 Plain = dict[str, Any]
 
 
@@ -66,6 +68,16 @@ def differences(old: object, new: object, path: str = "") -> Iterator[tuple[str,
                 yield from differences(old[number], new[number], place)
     elif old != new or isinstance(old, bool) != isinstance(new, bool):
         yield path, CHANGED
+
+
+def told(found: Mapping[str, str]) -> dict[str, str]:
+    """The differences that a preview shows: a counter says nothing beside another one."""
+    return {path: how for path, how in found.items() if top(path) not in COUNTERS} or dict(found)
+
+
+def top(path: str) -> str:
+    """The name of the input that a place is in."""
+    return path.partition(".")[0].partition("[")[0]
 
 
 def _below(path: str, key: str) -> str:

@@ -87,10 +87,10 @@ class Service(ResourceProviderServicer):
         found = dict(properties.differences(old, properties.plain(request.news)))
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if found else pb.DiffResponse.DIFF_NONE,
-            diffs=sorted({path.partition(".")[0].partition("[")[0] for path in found}),
+            diffs=sorted({properties.top(path) for path in found}),
             detailedDiff={
                 path: pb.PropertyDiff(kind=KINDS[how], inputDiff=True)
-                for path, how in found.items()
+                for path, how in properties.told(found).items()
             },
             hasDetailedDiff=True,
         )

@@ -16,6 +16,8 @@ from flakeship.provider.properties import (
     is_known,
     message,
     plain,
+    told,
+    top,
 )
 
 
@@ -58,3 +60,13 @@ def test_a_value_with_an_unknown_part_is_unknown(value: object, known: bool) -> 
 )
 def test_each_place_that_differs(old: Any, new: Any, found: dict[str, str]) -> None:
     assert dict(differences(old, new)) == found
+
+
+def test_a_counter_is_told_only_where_nothing_else_differs() -> None:
+    moved = {"host.machine": CHANGED, "generation": CHANGED}
+    assert told(moved) == {"host.machine": CHANGED}
+    assert told({"generation": CHANGED, "boot": CHANGED}) == {
+        "generation": CHANGED,
+        "boot": CHANGED,
+    }
+    assert [top(path) for path in ("a.b[1]", "a[0].b", "a")] == ["a", "a", "a"]
