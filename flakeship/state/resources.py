@@ -52,6 +52,11 @@ class Kind:
         return name.removeprefix(start) if name.startswith(start) else None
 
 
+def replacing(machine: str) -> str:
+    """The words for `pulumi up` that make everything of a machine anew: ours, and others'."""
+    return f"--replace '**::{machine}' --replace '**-{machine}'"
+
+
 def token(target: str, type_name: str) -> str:
     """The type of a resource of a target as Pulumi writes it."""
     return f"{PACKAGE}:{target}:{type_name}"

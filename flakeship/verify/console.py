@@ -121,7 +121,7 @@ def await_keys(
     for _ in backoff(seconds, first=0.05, most=0.25):
         if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
             return keys
-        waiting.still(lambda: f"it shows {boot_progress.find(console.read()).stage}")
+        waiting.still(lambda: f"furthest stage: {boot_progress.find(console.read()).stage}")
     last = tail(console, 1)
     found = f"its last line is: {last[0].strip()}" if last else "it is empty"
     raise FlakeshipError(

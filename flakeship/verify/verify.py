@@ -18,6 +18,7 @@ from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
+from flakeship.state.resources import replacing
 from flakeship.verify import boot_progress, machine_checks
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import Console, announced_keys, await_keys, shown
@@ -176,7 +177,7 @@ def _host_key_changed(
         code="host-key-changed",
         key=machine,
         remedy="a changed key is never accepted. If you changed it, replace the machine: "
-        f"`pulumi up --replace '**-{machine}'`",
+        f"`pulumi up {replacing(machine)}`",
         details=[
             *(f"  pinned:    {host_keys.fingerprint(key)}" for key in pinned),
             *(f"  announced: {host_keys.fingerprint(key)}" for key in announced),

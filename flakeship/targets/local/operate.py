@@ -10,6 +10,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import table
 from flakeship.state.outputs import ServerOutput
+from flakeship.state.resources import replacing
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
@@ -139,7 +140,7 @@ class LocalOperator:
         on_failure = (
             "Nothing was changed, and the server still has its name and ports. Roll back to a "
             "release that works (flakeship:release), or recreate the machine: "
-            f"`pulumi up --stack {self.stack.name} --replace '**-{machine_id}'`."
+            f"`pulumi up --stack {self.stack.name} {replacing(machine_id)}`."
         )
         pinned = pinned_keys(resource.raw_result, machine_id)
         request = resource.request(VerifyMachineRequest)

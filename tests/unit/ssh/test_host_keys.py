@@ -103,7 +103,7 @@ def test_who_waits_for_a_console_is_told_how_far_it_came(
     with pytest.raises(FlakeshipError):
         await_keys(File(tmp_path / "console"), 0, name="web-1")
     assert caplog.messages == [
-        "web-1: no host keys on its console after 0 s: furthest stage kernel"
+        "web-1: no host keys on its console after 0 s: furthest stage: kernel"
     ]
 
 

@@ -13,6 +13,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import Port
 from flakeship.ssh import connection as ssh
 from flakeship.ssh import errors
+from flakeship.state.resources import replacing
 from flakeship.system.process import Result
 from flakeship.verify import boot_stages, verify
 from flakeship.verify.checks import facts, outside, probe
@@ -258,7 +259,7 @@ def test_another_key_than_the_pinned_one_is_refused(guest: Guest, target: Machin
     with pytest.raises(FlakeshipError) as failure:
         target.verify(OTHER)
     assert (failure.value.code, failure.value.key) == ("host-key-changed", REQUEST.machine)
-    assert f"pulumi up --replace '**-{REQUEST.machine}'" in failure.value.remedy
+    assert f"pulumi up {replacing(REQUEST.machine)}" in failure.value.remedy
     assert guest.commands == []
 
 

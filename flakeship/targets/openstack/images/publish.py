@@ -39,7 +39,7 @@ def previous_publication(printed: str, name: str) -> Published | None:
             f"{printed[:80]!r}",
             code="publication-unreadable",
             key=f"image {name}",
-            remedy=f"run `pulumi refresh`, or `pulumi up --replace '**{name}'`",
+            remedy=f"run `pulumi refresh`, or `pulumi up --replace '**:GlanceImage::{name}'`",
         ) from error
 
 

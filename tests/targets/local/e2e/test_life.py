@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
 from pathlib import Path
 
+from flakeship.state.resources import replacing
 from flakeship.system.process import run
 from tests.prober import Prober
 from tests.targets.local.e2e.conftest import Appliance
@@ -164,7 +166,7 @@ def test_another_host_key_is_refused(appliance: Appliance) -> None:
     said = appliance.up(check=False)
     assert "its SSH host key has changed" in said
     assert appliance.outputs() == outputs
-    appliance.up("--replace", f"**-{machine}")  # as the message says
+    appliance.up(*shlex.split(replacing(machine)))  # as the message says
     assert appliance.machine() == machine
     assert appliance.evidence()["host_keys"] != pinned
     assert appliance.ssh("cat /data/pg/file").stdout == "kept\n"

@@ -13,7 +13,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.resources import VERIFICATION, Kind
+from flakeship.state.resources import VERIFICATION, Kind, replacing
 from flakeship.state.stack import STACK, Stack
 from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
@@ -106,7 +106,7 @@ def test_every_machine_and_every_servers_data_disks_are_verified_again(
     assert all(each.checks == [PASSED] for each in done)
     (console, pinned, on_failure), _ = repeated
     assert (console, pinned) == (f"{WEB}.log", ["ssh-ed25519 AAAA"])
-    assert f"`pulumi up --stack dev --replace '**-{WEB}'`" in on_failure
+    assert f"`pulumi up --stack dev {replacing(WEB)}`" in on_failure
 
 
 @pytest.mark.parametrize("name", ["web", "db-pg"])
