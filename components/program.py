@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
@@ -32,10 +32,12 @@ from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_older
 from flakeship.system.files import read
 from flakeship.targets import registry
-from flakeship.targets.base import Plan, Target, TargetSpec
+from flakeship.targets.base import Plan, TargetSpec
 
 from . import lifecycle, outputs, resource
 from .nix_image import NixImage
+
+T = TypeVar("T")
 
 
 def run() -> None:
@@ -55,8 +57,7 @@ async def program() -> dict[str, Any]:
         # the provider imports what it needs while the program inspects and evaluates
         resource.prepare(schema.name)
     target = spec.open(stack, given)
-    inspecting = asyncio.create_task(_inspect(spec, target))
-    reading = asyncio.create_task(outputs.previous())
+    inspecting, reading = _begin(target.inspect()), _begin(outputs.previous())
     found, pinned = await _desired_releases(given, stack, spec, reading)
     before = await reading
     refuse_older(before.outputs, stack)
@@ -91,13 +92,14 @@ async def program() -> dict[str, Any]:
     return outputs.current(spec.name, before, verified, kept, done)
 
 
-async def _inspect(spec: TargetSpec, target: Target[Any, Plan]) -> Any:  # noqa: ANN401
-    """Inspect the target; the provider goes on from the login that this took."""
-    with spec.logins("") as logged_in:
-        inventory = await target.inspect()
-    if not pulumi.runtime.is_dry_run() and (logins := logged_in()):
-        resource.prepare(spec.name, logins)
-    return inventory
+def _begin(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begin what another error may end before anybody asks for its result.
+
+    Python would show an error of its own that nobody has asked for, with a traceback.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 def _refuse_secrets(stack: str, spec: TargetSpec) -> None:

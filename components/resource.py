@@ -43,9 +43,6 @@ def inputs(request: object, **known_later: pulumi.Input[Any]) -> Inputs:
     return {**codec.plain(request), **known_later}
 
 
-def prepare(target: str, logins: str = "") -> None:
-    """Let the provider start, and import what it needs to change resources of a target.
-
-    It goes on from the program's logins; an invocation is in no state.
-    """
-    pulumi.runtime.invoke_output(PREPARE, {"target": target, "logins": logins})
+def prepare(target: str) -> None:
+    """Let the provider start, and import what it needs to change resources of a target."""
+    pulumi.runtime.invoke_output(PREPARE, {"target": target})

@@ -14,12 +14,10 @@ def main() -> int:
     forks = fork_server.start()  # before there are threads, which a fork would not have
     from flakeship.provider import server  # noqa: PLC0415
 
-    # the engine passes flags of its own log too
-    addresses = [word for word in sys.argv[1:] if not word.startswith("-")]
-    if len(addresses) != 1:
+    if len(sys.argv) < 2:
         print("usage: pulumi-resource-flakeship ENGINE_ADDRESS", file=sys.stderr)
         return 2
-    server.serve(addresses[0], forks)
+    server.serve(sys.argv[-1], forks)  # words before it are flags of the engine's own log
     return 0
 
 

@@ -5,7 +5,7 @@ any command can, and an operation that goes wrong takes nothing else with it. Th
 thread and speaks no gRPC: a fork of a process with threads may find a lock that nobody releases.
 
 It gets a socket for each operation, on which lines of JSON go: the operation in; `pid`, `log`,
-`logins` and one of `result` and `error` out. Where the socket to the server closes, however its
+and one of `result` and `error` out. Where the socket to the server closes, however its
 owner ended, the server interrupts all operations and ends.
 """
 
@@ -24,7 +24,7 @@ import time
 import traceback
 
 from flakeship.model.text import lines
-from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
+from flakeship.system.interrupt import INTERRUPTED, ignore_signals, interrupt_once
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SECONDS = 10.0  # that an operation has to undo what it has begun
@@ -46,11 +46,13 @@ def start() -> socket.socket:
 
 
 def _serve(control: socket.socket) -> None:
-    # the engine interrupts the group of its plugin at the end of each run
+    # the engine interrupts, and kills, the group of its plugin; it ends by its socket alone
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # standard input is for the provider: the engine closes it when it is gone
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    # the pipes to the engine are the provider's: it waits until nobody has them
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nothing, stream)
     os.close(nothing)
     running: set[int] = set()
     prepared = ""
@@ -63,16 +65,23 @@ def _serve(control: socket.socket) -> None:
             prepared = target.decode()
             _prepare(prepared)
         for fd in fds:
-            running.add(_fork(socket.socket(fileno=fd), control))
+            os.set_inheritable(fd, False)
+            channel = socket.socket(fileno=fd)
+            try:
+                running.add(_fork(channel, control))
+            except OSError as error:  # of this operation alone
+                with contextlib.suppress(OSError):
+                    text = f"no process for it: {error.strerror}. Run `pulumi up` again"
+                    channel.sendall(json.dumps({"error": text}).encode() + b"\n")
+                channel.close()
     _end(running)
 
 
 def _prepare(target: str) -> None:
-    from flakeship.model.errors import FlakeshipError  # noqa: PLC0415
     from flakeship.provider import operations  # noqa: PLC0415
 
     # the operation itself tells what is wrong
-    with contextlib.suppress(FlakeshipError, ImportError):
+    with contextlib.suppress(Exception):
         operations.preload(target)
     gc.freeze()  # a fork shares these pages as long as nobody counts what is on them
 
@@ -110,7 +119,7 @@ def _operate(channel: socket.socket) -> int:
     from flakeship.provider import operations  # noqa: PLC0415
     from flakeship.system import log  # noqa: PLC0415
 
-    install_signal_handlers()  # what was begun is undone
+    interrupt_once()  # what was begun is undone
     stream, lock = channel.makefile("rw", encoding="utf-8"), threading.Lock()
 
     def send(**message: object) -> None:
@@ -118,16 +127,20 @@ def _operate(channel: socket.socket) -> int:
             stream.write(json.dumps(message) + "\n")
             stream.flush()
 
+    def tell(line: str, level: int) -> None:
+        with contextlib.suppress(OSError):  # where nobody listens any more, it still undoes
+            send(log=line, level=level)
+
     try:
         send(pid=os.getpid())
         operation = operations.Operation(**json.loads(stream.readline()))
         with log.cleaned(stdout=True):
-            log.configure_sent(lambda line: send(log=line))
+            log.configure_sent(tell)
             try:
                 with operations.logins(operation) as logged_in:
                     result = operations.run(operation)
-                    send(logins=logged_in())
-                send(result=result)
+                    ignore_signals()  # what has been made belongs into the state
+                    send(result=result, logins=logged_in())
             except (FlakeshipError, OSError) as error:
                 log.failure(error)
                 send(error=lines(str(error)))

@@ -70,10 +70,13 @@ def request(token: str, inputs: str) -> Any:  # noqa: ANN401
 def run(operation: Operation) -> Mapping[str, object]:
     """Run an operation; its result as plain values. Raises FlakeshipError."""
     choice.refuse_other_checkout(os.environ, Path.cwd())
-    kind, asked = find(operation.token), request(operation.token, operation.inputs)
+    kind = find(operation.token)
+    if operation.action == DELETE and kind.delete is None:
+        return {}  # whatever its inputs are
+    asked = request(operation.token, operation.inputs)
     if operation.action == DELETE:
-        if kind.delete:
-            kind.delete(asked, operation.previous)
+        assert kind.delete
+        kind.delete(asked, operation.previous)
         return {}
     answer = kind.create(asked, operation.previous)
     return {} if answer is None else codec.plain(answer)

@@ -83,5 +83,5 @@ def top(path: str) -> str:
 def _below(path: str, key: str) -> str:
     if key.replace("_", "").replace("-", "").isalnum():
         return f"{path}.{key}" if path else key
-    quoted = key.replace('"', r"\"")
+    quoted = key.replace("\\", r"\\").replace('"', r"\"")
     return f'{path}["{quoted}"]'

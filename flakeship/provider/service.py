@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeAlias
 
@@ -15,7 +16,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2 as pb
-from pulumi.runtime.proto.engine_pb2 import INFO, LogRequest
+from pulumi.runtime.proto.engine_pb2 import INFO, WARNING, LogRequest
 from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
@@ -27,6 +28,7 @@ from flakeship.provider import operations, properties
 from flakeship.provider.operations import CREATE, DELETE, Operation
 from flakeship.provider.workers import OperationError, Workers
 from flakeship.state.resources import PACKAGE, PREPARE, RESULT
+from flakeship.system.log import debugging
 
 Context: TypeAlias = grpc.aio.ServicerContext
 KINDS = {
@@ -65,10 +67,10 @@ class Service(ResourceProviderServicer):
 
     async def Invoke(self, request: pb.InvokeRequest, context: Context) -> pb.InvokeResponse:
         """The one function is PREPARE."""
-        if request.tok != PREPARE:
-            await _fail(context, f"unknown function {request.tok}")
-        given = properties.plain(request.args)
-        self._workers.prepare(str(given["target"]), str(given.get("logins", "")))
+        target = str(properties.plain(request.args).get("target", ""))
+        if request.tok != PREPARE or not target:
+            await _fail(context, f"unknown function {request.tok}, of target {target or 'none'}")
+        self._workers.prepare(target)
         return pb.InvokeResponse()
 
     async def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
@@ -107,8 +109,10 @@ class Service(ResourceProviderServicer):
         made = await self._make(request.urn, given, previous, context, preview=request.preview)
         return pb.UpdateResponse(properties=made)
 
-    async def Read(self, request: pb.ReadRequest, _context: Context) -> pb.ReadResponse:
+    async def Read(self, request: pb.ReadRequest, context: Context) -> pb.ReadResponse:
         """The state: drift is found by the inspection at the start of each run."""
+        if not request.inputs.fields:  # an import
+            await _fail(context, "it cannot be imported: `pulumi up` makes it")
         return pb.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     async def Delete(self, request: pb.DeleteRequest, context: Context) -> Empty:
@@ -135,9 +139,14 @@ class Service(ResourceProviderServicer):
     async def _run(self, urn: str, operation: Operation, context: Context) -> Mapping[str, Any]:
         told: list[asyncio.Future[object]] = []
 
-        def log(line: str) -> None:
-            # a status: Pulumi shows the last one beside the resource
-            request = LogRequest(severity=INFO, message=line, urn=urn, ephemeral=True)
+        def log(line: str, level: int) -> None:
+            # of progress, Pulumi shows the last line beside the resource
+            request = LogRequest(
+                severity=WARNING if level >= logging.WARNING else INFO,
+                message=line,
+                urn=urn,
+                ephemeral=level == logging.INFO and not debugging(),
+            )
             told.append(asyncio.ensure_future(self._engine.Log(request)))
 
         try:

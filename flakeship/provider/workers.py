@@ -32,26 +32,27 @@ class Workers:
         self._cancelled = False
         self._logins: dict[str, str] = {}  # by target
 
-    def prepare(self, target: str, logins: str) -> None:
-        """Let the server import what a target's operations need, before the first of them.
-
-        They go on from `logins`, see flakeship.targets.base.LoggedIn; empty: none yet.
-        """
-        self._go_on_from(target, logins)
+    def prepare(self, target: str) -> None:
+        """Let the server import what a target's operations need, before the first of them."""
         with suppress(OSError):  # the operation itself tells it
             self._forks.sendall(target.encode())
 
-    async def run(self, operation: Operation, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """The result of an operation; `log` gets each line of its progress.
+    async def run(
+        self, operation: Operation, log: Callable[[str, int], object]
+    ) -> Mapping[str, Any]:
+        """The result of an operation; `log` gets each line of its progress, with its level.
 
         Raises OperationError.
         """
         task = asyncio.ensure_future(self._run(operation, log))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await task
+        # the engine may hang up before the operation has undone what it began
+        return await asyncio.shield(task)
 
-    async def _run(self, operation: Operation, log: Callable[[str], object]) -> Mapping[str, Any]:
+    async def _run(
+        self, operation: Operation, log: Callable[[str, int], object]
+    ) -> Mapping[str, Any]:
         if self._cancelled:
             raise OperationError("interrupted")
         target = operation.token.split(":")[1]
@@ -61,29 +62,32 @@ class Workers:
             asked = replace(operation, logins=self._logins.get(target, ""))
             writer.write(json.dumps(asdict(asked)).encode() + b"\n")
             async for line in reader:
-                try:
-                    message = json.loads(line)
-                except ValueError:  # it was interrupted in the middle of a line
-                    break
+                message = json.loads(line)
                 if "pid" in message:
                     pid = message["pid"]
                     self._running.add(pid)
                     if self._cancelled:
                         _interrupt(pid)
-                elif "logins" in message:
-                    self._go_on_from(target, message["logins"])
                 elif "log" in message:
-                    log(message["log"])
+                    log(message["log"], message["level"])
                 elif "error" in message:
                     raise OperationError(message["error"])
                 else:
+                    self._go_on_from(target, message["logins"])
                     found: Mapping[str, Any] = message["result"]
                     return found
+        except (OSError, ValueError) as error:  # it has ended, maybe in the middle of a line
+            raise self._ended(pid) from error
         finally:
             self._running.discard(pid)
             writer.close()
-        ended = "was interrupted" if self._cancelled else "was killed"
-        raise OperationError(f"its process (process {pid or 'unknown'}) {ended}")
+        raise self._ended(pid)
+
+    def _ended(self, pid: int) -> OperationError:
+        if self._cancelled:
+            return OperationError("interrupted")
+        process = f"its process (process {pid})" if pid else "its process"
+        return OperationError(f"{process} was killed: run `flakeship recover`, then `pulumi up`")
 
     def _fork(self, target: str) -> socket.socket:
         """A socket to a new process, which waits for an operation."""

@@ -27,7 +27,8 @@ PREPARE = f"{PACKAGE}:index:prepare"
 class Kind:
     """A kind of resource: by the prefix of its names or, if it is our own, by its `type`.
 
-    That is the end of the last part: every target has a `Verification`, or several that end so.
+    That is the last part: every target has a `Verification`. One that makes what it works on, and
+    removes it, is called `Ephemeral...`.
     """
 
     prefix: str
@@ -45,7 +46,7 @@ class Kind:
         """The subject of a resource of this kind; None for a resource of another kind."""
         name = urn.rpartition("::")[2]
         if token.startswith(f"{PACKAGE}:"):  # a component too, whose name is the user's
-            return name if self.type and token.endswith(self.type) else None
+            return name if token.rpartition(":")[2].removeprefix("Ephemeral") == self.type else None
         if self.type and token != COMMAND:
             return None
         start = f"{self.prefix}-"

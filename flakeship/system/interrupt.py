@@ -19,6 +19,22 @@ def install_signal_handlers() -> None:
     _handle(signal.default_int_handler)
 
 
+def interrupt_once() -> None:
+    """Let the first of the signals raise KeyboardInterrupt, and no other stop the undo."""
+
+    def first(number: int, frame: FrameType | None) -> None:
+        ignore_signals()
+        signal.default_int_handler(number, frame)
+
+    _handle(first)
+
+
+def ignore_signals() -> None:
+    """Let none of the signals do anything any more."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def leave_when_interrupted() -> None:
     """Let each of the signals end this process, which has nothing to clean up yet, in silence."""
     _handle(lambda *_: os._exit(INTERRUPTED))

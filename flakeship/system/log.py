@@ -24,7 +24,7 @@ DEBUG = "%(asctime)s %(name)s: %(message)s"
 
 def configure(*, verbose: bool = False) -> None:
     """Write what Flakeship logs to standard error; `verbose` or FLAKESHIP_LOG=debug: all of it."""
-    verbose = verbose or _debug_wanted()
+    verbose = verbose or debugging()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(DEBUG if verbose else PLAIN))
     logger = logging.getLogger("flakeship")
@@ -32,31 +32,31 @@ def configure(*, verbose: bool = False) -> None:
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-def configure_sent(send: Callable[[str], object]) -> None:
-    """Send each line of what Flakeship logs to somebody who shows it."""
+def configure_sent(send: Callable[[str, int], object]) -> None:
+    """Send each line of what Flakeship logs, and its level, to somebody who shows it."""
     handler = Sender(send)
-    handler.setFormatter(logging.Formatter(DEBUG if _debug_wanted() else PLAIN))
+    handler.setFormatter(logging.Formatter(DEBUG if debugging() else PLAIN))
     logger = logging.getLogger("flakeship")
     logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG if _debug_wanted() else logging.INFO)
+    logger.setLevel(logging.DEBUG if debugging() else logging.INFO)
 
 
 class Sender(logging.Handler):
     """Sends lines that are cleaned and cut."""
 
-    def __init__(self, send: Callable[[str], object]) -> None:
+    def __init__(self, send: Callable[[str, int], object]) -> None:
         super().__init__()
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send the lines of a record."""
         for line in lines(self.format(record)).split("\n"):
-            self._send(line)
+            self._send(line, record.levelno)
 
 
 def configure_debug() -> None:
     """Inside a Pulumi program, which has a log of its own: only with FLAKESHIP_LOG=debug."""
-    if _debug_wanted():
+    if debugging():
         configure()
 
 
@@ -65,7 +65,8 @@ def failure(error: Exception) -> None:
     logging.getLogger(__name__).debug("code: %s", getattr(error, "code", type(error).__name__))
 
 
-def _debug_wanted() -> bool:
+def debugging() -> bool:
+    """Whether FLAKESHIP_LOG asks for the debug log."""
     return os.environ.get("FLAKESHIP_LOG", "").lower() == "debug"
 
 

@@ -86,3 +86,19 @@ def test_an_interruption_is_deferred_and_what_is_ignored_stays_so() -> None:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def test_a_second_interruption_does_not_stop_the_undo() -> None:
+    code = (
+        "import os, signal\n"
+        "from flakeship.system.interrupt import interrupt_once\n"
+        "interrupt_once()\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"
+        "        signal.raise_signal(number)\n"
+        "    print('undone')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "undone\n")

@@ -55,6 +55,7 @@ def test_a_value_with_an_unknown_part_is_unknown(value: object, known: bool) -> 
             {"a": {"22": 2}},
             {"a.22": CHANGED, 'a["x\\"y.z"]': REMOVED},
         ),
+        ({"a\\": 1}, {}, {'["a\\\\"]': REMOVED}),
         ({"a": {}}, {"a": []}, {"a": CHANGED}),
     ],
 )

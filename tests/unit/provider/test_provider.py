@@ -118,7 +118,7 @@ def test_the_life_of_a_resource(provider: Provider) -> None:
     assert call.GetPluginInfo(Empty()).version
     settings = message({"servers": "[]", "version": "1"})  # which the state has once already
     assert not call.CheckConfig(pb.CheckRequest(news=settings)).inputs.fields
-    call.Invoke(pb.InvokeRequest(tok=PREPARE, args=message({"target": "fake", "logins": ""})))
+    call.Invoke(pb.InvokeRequest(tok=PREPARE, args=message({"target": "fake"})))
     given = codec.plain(image())
 
     assert call.Check(pb.CheckRequest(urn=urn("Image"), news=message(given))).inputs
@@ -164,6 +164,24 @@ def test_inputs_that_do_not_fit_are_refused(provider: Provider, given: dict[str,
 def test_inputs_that_are_not_known_yet_are_no_mistake(provider: Provider) -> None:
     given = {**codec.plain(image()), "artifact": UNKNOWN}
     assert provider.call.Check(pb.CheckRequest(urn=urn("Image"), news=message(given))).inputs
+
+
+def test_nothing_is_imported(provider: Provider) -> None:
+    with pytest.raises(grpc.RpcError, match="cannot be imported"):
+        provider.call.Read(pb.ReadRequest(urn=urn("Machine"), id="web"))
+
+
+def test_what_has_nothing_to_remove_is_removed_whatever_its_inputs_are(provider: Provider) -> None:
+    state = message({"of": "another version"})
+    provider.call.Delete(pb.DeleteRequest(urn=urn("Verification"), id="web", properties=state))
+    with pytest.raises(grpc.RpcError, match="cannot be read"):
+        provider.call.Delete(pb.DeleteRequest(urn=urn("Machine"), id="web", properties=state))
+
+
+def test_without_a_target_nothing_is_prepared(provider: Provider) -> None:
+    with pytest.raises(grpc.RpcError, match="target none"):
+        provider.call.Invoke(pb.InvokeRequest(tok=PREPARE, args=message({"target": ""})))
+    assert provider.create("Image", image())["result"]["id"]
 
 
 def test_an_unknown_function(provider: Provider) -> None:

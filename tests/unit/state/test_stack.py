@@ -35,6 +35,12 @@ def test_resources_are_found_by_kind_and_subject() -> None:
     assert machine.key("web-1") == "machine-web-1"  # no two kinds have the same
 
 
+def test_a_kind_is_the_whole_last_part_of_a_type() -> None:
+    image, verification = Kind("published", "Image"), Kind("verification", "Verification")
+    assert image.subject("flakeship:index:NixImage", "u::web") is None
+    assert verification.subject("flakeship:openstack:EphemeralVerification", "u::web") == "web"
+
+
 def test_a_resources_request_and_result_are_values() -> None:
     made = {
         **MACHINE,
