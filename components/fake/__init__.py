@@ -1,1 +1,1 @@
-"""The target fake: every resource is an internal command that changes one JSON file."""
+"""The target fake: every resource is an entry of one JSON file."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    # internal commands import a target's specification, and have no use for models of settings
+    # operations import a target's specification, and have no use for models of settings
     from flakeship.config.server import ServerOptions
     from flakeship.config.settings import TargetOptions
 

@@ -1,4 +1,4 @@
-"""Values as JSON and back: what command resources read and print, and what a stack keeps."""
+"""Values as JSON and back: inputs and results of resources, and what a stack keeps."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from flakeship.config.target import TargetSchema
 
 if TYPE_CHECKING:
-    # an internal command has no use for them, and starts sooner
+    # an operation has no use for them, and its process starts sooner
     from flakeship.config.settings import AnySettings
     from flakeship.model.evidence import CheckResult
     from flakeship.model.release import Record, Release

@@ -1,4 +1,4 @@
-"""The kinds of resources of the target, and what their commands are asked, by the cloud's ids."""
+"""The kinds of resources of the target, and their inputs, by the cloud's ids."""
 
 from __future__ import annotations
 
@@ -53,6 +53,6 @@ class CutoverRequest:
 
 @dataclass(frozen=True)
 class Existing:
-    """What a command answers: an object that exists now. An address is its own id."""
+    """The result of a resource: an object that exists now. An address is its own id."""
 
     id: str

@@ -1,4 +1,4 @@
-"""The command resources of the target: their kinds, what they read, and what a cutover prints.
+"""The resources of the target: their kinds, their inputs, and the result of a cutover.
 
 Sizes are in MiB.
 """

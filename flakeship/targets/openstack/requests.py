@@ -1,4 +1,4 @@
-"""The requests of the target's commands, and what they print.
+"""The inputs of the target's own resources, and their results.
 
 `cloud` is a name in clouds.yaml, empty for OS_CLOUD or the OS_* variables: credentials are never
 part of a request. Ids are those of the cloud's APIs. Nothing here needs the models of the settings.
