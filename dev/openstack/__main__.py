@@ -40,8 +40,9 @@ def bring_up(site: Site) -> None:
 
 def print_env(site: Site) -> None:
     """Print the shell lines that select the lab's cloud."""
-    if not site.clouds.exists():
-        raise FlakeshipError("no lab is set up: run `make lab-openstack`")
+    # the files of one whose processes have died, with the machine that it ran on, are not enough
+    if not (site.clouds.exists() and up.is_up(site)):
+        raise FlakeshipError("no lab runs: run `make lab-openstack`")
     values = {"OS_CLIENT_CONFIG_FILE": str(site.clouds), "OS_CLOUD": CLOUD}
     if any(name.lower() in {"http_proxy", "all_proxy"} for name in os.environ):
         for name in ("no_proxy", "NO_PROXY"):
