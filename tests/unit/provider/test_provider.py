@@ -103,7 +103,9 @@ def slow(provider: Provider, seconds: float = 60) -> MachineRequest:
 
 
 def children(pid: int) -> list[int]:
-    return [each.pid for each in processes.running() if each.parent == pid]
+    """Its forks, which have its words; libraries may start something for a moment."""
+    forks = (each for each in processes.running() if "flakeship.provider" in each.words)
+    return [each.pid for each in forks if each.parent == pid]
 
 
 def until(done: Callable[[], object]) -> None:
