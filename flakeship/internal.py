@@ -18,8 +18,6 @@ from flakeship.state import choice
 from flakeship.system import log
 from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 
-OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
-
 
 @dataclass(frozen=True)
 class Command:
@@ -47,6 +45,8 @@ def commands() -> Mapping[str, Command]:
 
 def find(name: str) -> Command:
     """The command of a name. Raises FlakeshipError where there is none."""
+    from flakeship.provider.operations import OTHER_VERSION  # noqa: PLC0415
+
     known = commands()
     if name not in known:
         raise FlakeshipError(
@@ -70,20 +70,9 @@ def run(name: str, text: str) -> str:
 
 def request(name: str, kind: type[Any], text: str) -> Any:  # noqa: ANN401
     """What a command of this name is asked. Raises FlakeshipError for a text of another version."""
-    from pydantic import ValidationError  # noqa: PLC0415
+    from flakeship.provider import operations  # noqa: PLC0415
 
-    from flakeship.model import codec  # noqa: PLC0415
-
-    try:
-        return codec.parse(kind, text)
-    except ValidationError as error:
-        raise FlakeshipError(
-            "its request cannot be read",
-            code="state-unreadable",
-            key=name,
-            remedy=OTHER_VERSION,
-            details=codec.faults(error),
-        ) from error
+    return operations.parsed(kind, text, name, "request")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 
 from flakeship.targets.openstack import requests
 from flakeship.targets.openstack.resources import GLANCE_IMAGE
 
-from ..resource import Resource
+from ..resource import Resource, inputs
 
 
 class GlanceImageArgs(TypedDict):
@@ -26,16 +26,6 @@ class GlanceImageArgs(TypedDict):
     cloud: NotRequired[pulumi.Input[str]]
 
 
-DEFAULTS: Mapping[str, Any] = {
-    "min_ram": 0,
-    "properties": {},
-    "visibility": "private",
-    "publication": 1,
-    "repair": 0,
-    "cloud": "",
-}
-
-
 class GlanceImage(Resource):
     """An image file in Glance: uploaded and compared in one step, hidden until it is shown.
 
@@ -47,7 +37,8 @@ class GlanceImage(Resource):
     def __init__(
         self, name: str, args: GlanceImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        given = {**DEFAULTS, "name": name, **args}
+        plain = requests.PublishRequest("", name, "", "", 0, {}, "private")
+        given = inputs(plain, **args)
         super().__init__("flakeship:openstack:GlanceImage", GLANCE_IMAGE.name(name), given, opts)
         self.published = self.answer(requests.Published)
         self.image = self.published.apply(lambda published: published.id)
@@ -71,5 +62,5 @@ class ImageVisibility(Resource):
     def __init__(
         self, name: str, args: ImageVisibilityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        given = {"cloud": "", "repair": 0, **args}
+        given = inputs(requests.VisibilityRequest("", [], []), **args)
         super().__init__("flakeship:openstack:ImageVisibility", name, given, opts)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
+ADAPTER: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+"""Made once for each type: it takes milliseconds, and a stack has hundreds of values."""
+
 
 def parse(kind: type[T], text: str) -> T:
     """Read a value that `dump` wrote. Raises pydantic's ValidationError for anything else."""
-    return TypeAdapter(kind).validate_json(text, strict=True)
+    found: T = ADAPTER(kind).validate_json(text, strict=True)
+    return found
 
 
 def faults(error: ValidationError) -> list[str]:

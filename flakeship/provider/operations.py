@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -14,8 +13,7 @@ from pydantic import ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
-from flakeship.state import choice
-from flakeship.state.resources import PACKAGE
+from flakeship.state import choice, resources
 from flakeship.targets import registry
 from flakeship.targets.base import LoggedIn, ResourceType, TargetSpec
 
@@ -41,7 +39,8 @@ class Operation:
 def find(token: str) -> ResourceType:
     """The type of a resource. Raises FlakeshipError where there is none of this name."""
     spec = _spec(token)
-    known = {f"{PACKAGE}:{spec.name}:{name}": kind for name, kind in spec.resource_types().items()}
+    types = spec.resource_types().items()
+    known = {resources.token(spec.name, name): kind for name, kind in types}
     if token not in known:
         raise FlakeshipError(
             "unknown resource type",
@@ -55,13 +54,18 @@ def find(token: str) -> ResourceType:
 
 def request(token: str, inputs: str) -> Any:  # noqa: ANN401
     """The inputs as the value that the type takes. Raises FlakeshipError for any other."""
+    return parsed(find(token).request, inputs, token, "inputs")
+
+
+def parsed(kind: type[Any], given: str, key: str, what: str) -> Any:  # noqa: ANN401
+    """What `key` is given, as a value. Raises FlakeshipError for a text of another version."""
     try:
-        return codec.parse(find(token).request, inputs)
+        return codec.parse(kind, given)
     except ValidationError as error:
         raise FlakeshipError(
-            "its inputs cannot be read",
+            f"its {what} cannot be read",
             code="state-unreadable",
-            key=token,
+            key=key,
             remedy=OTHER_VERSION,
             details=codec.faults(error),
         ) from error
@@ -87,15 +91,15 @@ def logins(operation: Operation) -> AbstractContextManager[LoggedIn]:
     return _spec(operation.token).logins(operation.logins)
 
 
+def target(token: str) -> str:
+    """The target of a type: the middle of `flakeship:<target>:<Type>`."""
+    return token.partition(":")[2].partition(":")[0]
+
+
 def _spec(token: str) -> TargetSpec:
-    return registry.spec(token.split(":")[1] if ":" in token else token, "resource type")
+    return registry.spec(target(token), "resource type")
 
 
-def preload(target: str) -> None:
+def preload(name: str) -> None:
     """Import what the operations of a target need, so that each fork has it."""
-    registry.spec(target, "resource type").preload()
-
-
-def text(value: object) -> str:
-    """Plain values as JSON: equal values are equal texts."""
-    return json.dumps(value, sort_keys=True)
+    registry.spec(name, "resource type").preload()

@@ -23,6 +23,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 from pulumi.runtime.rpc import UNKNOWN
 
 from flakeship import __version__
+from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.provider import operations, properties
 from flakeship.provider.operations import CREATE, DELETE, Operation
@@ -78,7 +79,7 @@ class Service(ResourceProviderServicer):
         given = properties.plain(request.news)
         if properties.is_known(given):
             try:
-                operations.request(_type(request.urn), operations.text(given))
+                operations.request(_type(request.urn), codec.dump(given))
             except FlakeshipError as error:
                 await _fail(context, str(error))
         return pb.CheckResponse(inputs=request.news)
@@ -118,7 +119,7 @@ class Service(ResourceProviderServicer):
     async def Delete(self, request: pb.DeleteRequest, context: Context) -> Empty:
         """Remove a resource."""
         state = properties.plain(request.properties)
-        given = operations.text(properties.inputs(state))
+        given = codec.dump(properties.inputs(state))
         operation = Operation(_type(request.urn), DELETE, given, _result(state))
         await self._run(request.urn, operation, context)
         return Empty()
@@ -133,7 +134,7 @@ class Service(ResourceProviderServicer):
     ) -> Struct:
         if preview:
             return properties.message({**given, RESULT: UNKNOWN})
-        operation = Operation(_type(urn), CREATE, operations.text(given), previous)
+        operation = Operation(_type(urn), CREATE, codec.dump(given), previous)
         return properties.message({**given, RESULT: await self._run(urn, operation, context)})
 
     async def _run(self, urn: str, operation: Operation, context: Context) -> Mapping[str, Any]:
@@ -163,7 +164,7 @@ async def _fail(context: Context, text: str) -> NoReturn:
 
 
 def _result(state: Mapping[str, Any]) -> str:
-    return operations.text(state[RESULT]) if state.get(RESULT) else ""
+    return codec.dump(state[RESULT]) if state.get(RESULT) else ""
 
 
 def _type(urn: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from flakeship.model.sizes import MIB
+from flakeship.provider import operations
 from flakeship.provider.operations import Operation
 
 MOST = 64 * MIB  # of a line: an operation's result
@@ -55,7 +56,7 @@ class Workers:
     ) -> Mapping[str, Any]:
         if self._cancelled:
             raise OperationError("interrupted")
-        target = operation.token.split(":")[1]
+        target = operations.target(operation.token)
         reader, writer = await asyncio.open_connection(sock=self._fork(target), limit=MOST)
         pid = 0
         try:

@@ -43,7 +43,7 @@ class Resource:
         """What its last change has answered, as JSON; empty where it has not been made."""
         found = self.outputs.get(RESULT)
         older = str(self.outputs.get("stdout") or "")
-        return json.dumps(found, sort_keys=True) if found else older
+        return codec.dump(found) if found else older
 
     def request(self, kind: type[T]) -> T:
         """What the provider was asked. Raises FlakeshipError where it cannot be read."""

@@ -24,21 +24,20 @@ DEBUG = "%(asctime)s %(name)s: %(message)s"
 
 def configure(*, verbose: bool = False) -> None:
     """Write what Flakeship logs to standard error; `verbose` or FLAKESHIP_LOG=debug: all of it."""
-    verbose = verbose or debugging()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(DEBUG if verbose else PLAIN))
-    logger = logging.getLogger("flakeship")
-    logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    _handle(logging.StreamHandler(sys.stderr), verbose=verbose or debugging())
 
 
 def configure_sent(send: Callable[[str, int], object]) -> None:
     """Send each line of what Flakeship logs, and its level, to somebody who shows it."""
-    handler = Sender(send)
-    handler.setFormatter(logging.Formatter(DEBUG if debugging() else PLAIN))
+    _handle(Sender(send), verbose=debugging())
+
+
+def _handle(handler: logging.Handler, *, verbose: bool) -> None:
+    """Let one handler have all that Flakeship logs."""
+    handler.setFormatter(logging.Formatter(DEBUG if verbose else PLAIN))
     logger = logging.getLogger("flakeship")
     logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG if debugging() else logging.INFO)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 class Sender(logging.Handler):

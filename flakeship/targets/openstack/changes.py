@@ -130,7 +130,7 @@ def _open(ports: Collection[Port]) -> set[str]:
 
 def _in_place(active: Machine, former: Machine, gets: Sequence[Thing]) -> Iterator[str]:
     """What changes without another machine."""
-    yield from (f"{thing.one}" for thing in gets)
+    yield from (thing.one for thing in gets)
     if former.server.options.address != "none" and active.server.options.address == "none":
         yield "no floating IP any more"
     if active.rules != former.rules:
