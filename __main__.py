@@ -1,4 +1,4 @@
-"""A stack: its settings are in Pulumi.<stack>.yaml, its story in components/program.py."""
+"""A stack: its settings are in Pulumi.<stack>.yaml, its story in components/stack.py."""
 
 import os
 import signal

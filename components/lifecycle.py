@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime.settings import _get_rpc_manager
@@ -14,6 +14,8 @@ from pulumi.runtime.stack import ResourceRegistrationFailed
 
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.system import log
+
+T = TypeVar("T")
 
 SHOWN = 32
 """The exit code by which a Python program tells its language host that the error has been shown."""
@@ -43,6 +45,16 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     with log.cleaned(stdout=True):
         log.configure_debug()
         pulumi.run(program)
+
+
+def begin(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begin what another error may end before anybody asks for its result.
+
+    Python would show an error of its own that nobody has asked for, with a traceback.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 async def is_known(output: pulumi.Output[Any]) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pulumi
 
 from flakeship.model import codec
-from flakeship.state.resources import PREPARE, RESULT
+from flakeship.model.errors import FlakeshipError
+from flakeship.state.resources import ANSWER, ERROR, PREPARE, REQUEST, RESULT, token
+from flakeship.targets.base import Preloaded, TargetSpec
 
 T = TypeVar("T")
 Inputs = Mapping[str, pulumi.Input[Any]]
@@ -43,6 +46,25 @@ def inputs(request: object, **known_later: pulumi.Input[Any]) -> Inputs:
     return {**codec.plain(request), **known_later}
 
 
-def prepare(target: str) -> None:
-    """Let the provider start, and import what it needs to change resources of a target."""
-    pulumi.runtime.invoke_output(PREPARE, {"target": target})
+def prepare(target: str, what: Preloaded) -> None:
+    """Let the provider start, and import what it needs for a target."""
+    pulumi.runtime.invoke_output(PREPARE, {"target": target, "for": what})
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Calls the functions of a target in the provider: see flakeship.targets.base.Call."""
+
+    spec: TargetSpec
+
+    async def __call__(self, name: str, request: object) -> Any:  # noqa: ANN401
+        """The answer of a function. Raises FlakeshipError."""
+        given = {REQUEST: codec.dump(request)}
+        called = token(self.spec.name, name)
+        try:
+            found = await pulumi.runtime.invoke_async(called, given)
+        except Exception as error:  # the SDK has no narrower one
+            raise FlakeshipError(str(error), key=called) from error
+        if ERROR in found:
+            raise FlakeshipError(**found[ERROR])
+        return codec.parse(self.spec.functions()[name].answer, found[ANSWER])

@@ -52,12 +52,11 @@ def deploy(plan: StackPlan, images: Mapping[str, NixImage]) -> Deployment:
     shared = declare_shared(plan, images)
     servers: dict[str, ServerResources] = {}
     if plan.context.ephemeral:
-        opts = pulumi.ResourceOptions(depends_on=[*shared.ready])
-        tests = [TestServer(m.id, _test_args(plan, m, shared), opts) for m in plan.machines.active]
+        tests = [_declare_test(plan, machine, shared) for machine in plan.machines.active]
         evidence = [test.verification.evidence for test in tests]
     else:
         servers = _declare_servers(plan, shared)
-        evidence = [each.server.verification.evidence for each in servers.values()]
+        evidence = [each.server.evidence for each in servers.values()]
     cutovers = [each.cutover for each in servers.values() if each.cutover]
     _declare_visibility(plan, shared, evidence, cutovers)
     return _outputs(plan, shared, {name: each.output for name, each in servers.items()}, evidence)
@@ -86,11 +85,10 @@ def _declare_servers(plan: StackPlan, shared: Shared) -> dict[str, ServerResourc
                 name,
                 {
                     "address": address,
-                    "port": server.port,
-                    "verification": server.verification,
+                    "server": server,
                     "repair": plan.repairs.get(CUTOVER.key(name), 0),
                 },
-                shared.after_network,
+                shared.after(shared.ready),
             )
         port = cutover.port if cutover else server.port
         output = _output(active, address, server, port)
@@ -105,7 +103,7 @@ def _output(
     machine: Machine, address: pulumi.Output[str], server: Server, port: pulumi.Output[str]
 ) -> pulumi.Output[dict[str, Any]]:
     """The server as a stack output; `port` is known after the cutover."""
-    known = pulumi.Output.all(address, server.address, server.verification.evidence, port)
+    known = pulumi.Output.all(address, server.address, server.evidence, port)
     return known.apply(lambda it: server_output(machine, *it).plain())
 
 
@@ -124,6 +122,12 @@ def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulum
         },
         shared.opts,
     ).address
+
+
+def _declare_test(plan: StackPlan, machine: Machine, shared: Shared) -> TestServer:
+    before = [*shared.ready, *shared.rules(machine)]
+    opts = pulumi.ResourceOptions(depends_on=before)
+    return TestServer(machine.id, _test_args(plan, machine, shared), opts)
 
 
 def _test_args(plan: StackPlan, machine: Machine, shared: Shared) -> TestServerArgs:
@@ -156,11 +160,12 @@ def _declare_machine(
         "keypair": options.keypair,
         "user_data": options.user_data,
         "volume": -(-machine.disk // 1024) if options.volume else 0,
-        "boot_after": boot_after,
+        "boot_after": [*shared.rules(machine), *boot_after],
+        "verify_after": shared.ready,
         "server_group": shared.server_groups[machine.release.name] if placed else None,
-        "hooks": shared.server_hooks,
+        "creation": shared.creation,
     }
-    return Server(machine.id, args, shared.after_network)
+    return Server(machine.id, args, shared.after(shared.subnets))
 
 
 def _declare_visibility(

@@ -11,9 +11,8 @@ from pulumi_openstack import networking
 from flakeship.targets.openstack.network.networks import ETHERTYPES, Rule
 from flakeship.targets.openstack.resources import ADDRESS, CUTOVER, SECURITY_GROUP
 
-from ..verification import Verification
 from .hooks import child_of
-from .server import depends_on
+from .server import Server, depends_on
 
 REMOVAL = "2m"
 """How long the provider asks to remove a part of a network; without it ten minutes."""
@@ -34,7 +33,10 @@ class PrivateNetworkArgs(TypedDict):
 
 
 class PrivateNetwork(pulumi.ComponentResource):
-    """A network with a router to the outside. `ready` exists once traffic can pass.
+    """A network with a router to the outside.
+
+    A port needs its `subnets`, from which it gets its addresses; once `ready` exists traffic can
+    pass.
 
     Another network needs another name: it is beside the first until the last server has left that.
     """
@@ -74,6 +76,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
+        self.subnets: list[pulumi.Resource] = [subnet]
         self.ready = networking.RouterInterface(
             f"router-interface-{name}", router_id=router.id, subnet_id=subnet.id, opts=child
         )
@@ -89,7 +92,7 @@ class PrivateNetwork(pulumi.ComponentResource):
                 tags=tags,
                 opts=child,
             )
-            # one after the other: a port gets addresses of the subnets that exist
+            self.subnets.append(subnet6)
             self.ready = networking.RouterInterface(
                 f"router-interface6-{name}",
                 router_id=router.id,
@@ -111,7 +114,7 @@ class SecurityGroupArgs(TypedDict):
 
 
 class SecurityGroup(pulumi.ComponentResource):
-    """A security group; its `id` is known when all rules are there."""
+    """A security group, and its `rules`."""
 
     def __init__(
         self, name: str, args: SecurityGroupArgs, opts: pulumi.ResourceOptions | None = None
@@ -142,7 +145,7 @@ class SecurityGroup(pulumi.ComponentResource):
             )
             for ethertype in ETHERTYPES
         ]
-        rules = [
+        entering = [
             networking.SecGroupRule(
                 "-".join(map(str, ("rule", name, *rule.key))),
                 security_group_id=group.id,
@@ -156,8 +159,8 @@ class SecurityGroup(pulumi.ComponentResource):
             )
             for rule in args["rules"]
         ]
-        ids = pulumi.Output.all(group.id, *(rule.id for rule in (*leaving, *rules)))
-        self.id = ids.apply(lambda known: str(known[0]))
+        self.rules: list[pulumi.Resource] = [*leaving, *entering]
+        self.id = group.id
         self.register_outputs({"id": self.id})
 
 
@@ -190,14 +193,13 @@ class Address(pulumi.ComponentResource):
 
 
 class CutoverArgs(TypedDict):
-    """A floating IP, and the port and the verification of the machine that becomes active.
+    """A floating IP, and the server that becomes active: its port, after its verification.
 
     With another `repair` the address is moved again, although it has been.
     """
 
     address: pulumi.Input[str]
-    port: pulumi.Input[str]
-    verification: Verification
+    server: Server
     repair: NotRequired[int]
 
 
@@ -212,15 +214,16 @@ class Cutover(pulumi.ComponentResource):
         self, name: str, args: CutoverArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:openstack:Cutover", name, None, opts)
+        server = args["server"]
         self.port = networking.FloatingIpAssociate(
             CUTOVER.name(name),
             floating_ip=args["address"],
-            port_id=args["port"],
+            port_id=server.port,
             opts=child_of(
                 self,
                 opts,
                 pulumi.ResourceOptions(
-                    depends_on=[args["verification"], *depends_on(opts)],
+                    depends_on=[server.instance, server.verification, *depends_on(opts)],
                     delete_before_replace=True,
                     replacement_trigger=args.get("repair", 0),
                 ),

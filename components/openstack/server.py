@@ -8,11 +8,13 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_openstack import compute, networking
 
+from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import VerifyServerRequest
 from flakeship.targets.openstack.resources import EPHEMERAL, PORT, SERVER
 
 from ..resource import inputs
 from ..verification import Verification
+from .creation import Creation
 from .hooks import child_of
 
 
@@ -60,8 +62,9 @@ class ServerArgs(TestServerArgs):
 
     `address` is its stable public address, which the verification uses once it leads there; `tags`
     are those of its port, and `description` has them in one text. `volume` is the size in GiB of a
-    root disk that is a volume; it is removed with the server. The port does not wait for
-    `boot_after`. `hooks` are those of the server in Nova.
+    root disk that is a volume; it is removed with the server. The server in Nova waits for
+    `boot_after`, and its port does not. The verification begins after `verify_after`, and with a
+    `creation` as soon as Nova has the server.
     """
 
     address: NotRequired[pulumi.Input[str]]
@@ -73,7 +76,8 @@ class ServerArgs(TestServerArgs):
     server_group: NotRequired[pulumi.Input[str] | None]
     volume: NotRequired[int]
     boot_after: NotRequired[Sequence[pulumi.Resource]]
-    hooks: NotRequired[pulumi.ResourceHookBinding]
+    verify_after: NotRequired[Sequence[pulumi.Resource]]
+    creation: NotRequired[Creation]
 
 
 class Server(pulumi.ComponentResource):
@@ -101,6 +105,7 @@ class Server(pulumi.ComponentResource):
             tags=[*args.get("tags", ())],
             opts=child_of(self, opts, pulumi.ResourceOptions(depends_on=ready)),
         )
+        creation = args.get("creation")
         volume, user_data = args.get("volume", 0), args.get("user_data", "")
         placed = args.get("server_group")
         hints = None if placed is None else [compute.InstanceSchedulerHintArgs(group=placed)]
@@ -133,23 +138,35 @@ class Server(pulumi.ComponentResource):
                     ignore_changes=["imageId", "blockDevices"],
                     # its name is given, so the bridge would delete it before there is another one
                     delete_before_replace=False,
-                    hooks=args.get("hooks"),
+                    hooks=creation.hooks if creation else None,
                 ),
             ),
         )
+        verify_after = [*ready, *args.get("verify_after", ())]
+        number, image = server.id, server.image_id
+        if creation:
+            number, image = creation.server(name, server, verify_after)
         request = inputs(
             args["verification"],
-            server=server.id,
+            server=number,
             port=port.id,
-            image="" if volume else server.image_id,
+            image="" if volume else image,
             stable=args.get("address", ""),
         )
         self.verification = Verification(
             name,
             {"type": "flakeship:openstack:Verification", "inputs": request},
-            pulumi.ResourceOptions(parent=self, depends_on=ready),
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=verify_after,
+                # another server of the same name has other host keys than those that are pinned
+                replace_on_changes=["server"],
+            ),
         )
         self.instance = server
+        # a server that the provider could not make in the end is none, whatever was verified
+        known = pulumi.Output.all(self.verification.evidence, server.id)
+        self.evidence: pulumi.Output[Evidence] = known.apply(lambda it: it[0])
         self.port = port.id
         self.address = port.all_fixed_ips.apply(
             lambda addresses: next((a for a in addresses if ":" not in a), "")

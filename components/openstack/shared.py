@@ -16,41 +16,50 @@ from flakeship.targets.openstack.images.upload import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import GLANCE_IMAGE, SERVER_GROUP, words
+from flakeship.targets.openstack.spec import SPEC
 
 from ..nix_image import NixImage
+from ..resource import Functions
+from .creation import Creation
 from .flavor_selection import FlavorSelection, selection
 from .glance_image import GlanceImage
-from .hooks import Creation, passing_fault
+from .hooks import passing_fault
 from .network import PrivateNetwork, SecurityGroup
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What several servers of a stack use: by the names of group, flavor and release."""
+    """What several servers of a stack use: by the names of group, flavor and release.
+
+    Ports have their addresses once `subnets` are there, and a server can be reached after `ready`.
+    """
 
     opts: pulumi.ResourceOptions
     network: pulumi.Input[str]
+    subnets: Sequence[pulumi.Resource]
     ready: Sequence[pulumi.Resource]
     security_groups: Mapping[str, SecurityGroup]
     flavors: Mapping[str, FlavorSelection]
     server_groups: Mapping[str, pulumi.Output[str]]
     images: Mapping[str, GlanceImage]
-    server_hooks: pulumi.ResourceHookBinding
+    creation: Creation
 
     def security_group(self, machine: Machine) -> pulumi.Output[str] | None:
         """The id of a machine's group; None where its network takes none."""
         return self.security_groups[machine.security_group].id if machine.port_security else None
 
+    def rules(self, machine: Machine) -> Sequence[pulumi.Resource]:
+        """The rules of that group."""
+        return self.security_groups[machine.security_group].rules if machine.port_security else []
+
     def flavor(self, machine: Machine) -> pulumi.Input[str]:
         """The id of a machine's flavor; a standby machine keeps its own, see Machine.adopt."""
         return machine.flavor.id or self.flavors[machine.flavor.name].id
 
-    @property
-    def after_network(self) -> pulumi.ResourceOptions:
-        """The options of what needs a network that is ready."""
-        return pulumi.ResourceOptions.merge(
-            self.opts, pulumi.ResourceOptions(depends_on=[*self.ready])
-        )
+    def after(self, resources: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+        """The options of what these resources come before."""
+        depends = pulumi.ResourceOptions(depends_on=[*resources])
+        return pulumi.ResourceOptions.merge(self.opts, depends)
 
 
 def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
@@ -61,10 +70,11 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
     opts = pulumi.ResourceOptions(providers=[provider], hooks=patient)
     all_machines = [*plan.machines.active, *plan.machines.standby]
     network: pulumi.Input[str] = context.networks.network
-    ready: list[pulumi.Resource] = []
+    subnets: Sequence[pulumi.Resource] = []
+    ready: Sequence[pulumi.Resource] = []
     if not context.networks.network:
         private = _declare_network(plan, opts)
-        network, ready = private.id, [private.ready]
+        network, subnets, ready = private.id, private.subnets, [private.ready]
     groups = {each.security_group: each.rules for each in all_machines if each.port_security}
     placed = {each.release.name: each.placement for each in all_machines if each.placement}
     tags = words(Owner(context.stack, "security-group"))
@@ -77,6 +87,7 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
     return Shared(
         opts,
         network,
+        subnets,
         ready,
         security_groups={
             name: SecurityGroup(
@@ -97,7 +108,12 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
             for name, placement in placed.items()
         },
         images={name: _declare_image(plan, name, image, opts) for name, image in images.items()},
-        server_hooks=Creation(options.cloud).hooks(context.standing),
+        creation=Creation(
+            Functions(SPEC),
+            options.cloud,
+            {each.id for each in context.inventory.servers},
+            context.standing,
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from flakeship.config.errors import NAMESPACE, names, problem
 from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
-from flakeship.config.target import TargetSchema
+from flakeship.config.target import DEFAULT, TargetSchema
 from flakeship.config.text import hidden_line, reference, structured
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError, shown
@@ -58,7 +58,7 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     """The NixOS configuration in the flake."""
     variant: NoWord = ""
     """The image format of the host; empty: the target's own."""
-    target: Text = "local"
+    target: Text = DEFAULT
     """Where images and servers live."""
     servers: Annotated[list[Server[OptionsT]], Field(max_length=MOST_SERVERS)]
     """The servers. Empty: the stack publishes images alone, where its target supports that."""
@@ -145,7 +145,7 @@ def read(
                     remedy="set it without --secret, and let the server fetch its own secrets",
                 )
             given[key.removeprefix(NAMESPACE)] = structured(key, text)
-    schema = find(str(given.get("target", "local")))
+    schema = find(str(given.get("target", DEFAULT)))
     return validated(given, schema, targets), schema
 
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from flakeship.config.settings import TargetOptions
 
 
+DEFAULT = "local"
+"""The target of a stack that names none."""
+
+
 @dataclass(frozen=True)
 class ImageSupport:
     """The image formats and the firmware that a target boots, and the variants with both."""

@@ -38,6 +38,11 @@ def dump(value: object) -> str:
     return json.dumps(plain(value), sort_keys=True)
 
 
+def text(kind: type[T], value: T) -> str:
+    """A value of a type as JSON that `parse` reads: of what dataclasses may have beside `plain`."""
+    return ADAPTER(kind).dump_json(value).decode()
+
+
 def whole(value: Any) -> Any:  # noqa: ANN401
     """Plain values with whole numbers as integers: Pulumi's messages have one kind of number."""
     match value:

@@ -34,6 +34,11 @@ class FlakeshipError(Exception):
         self.code = self.code or type(self).code or "failed"
         self.details = tuple(self.details)
 
+    def fields(self) -> dict[str, object]:
+        """What makes it again in another process, as plain values."""
+        names = ("what", "code", "key", "given", "allowed", "remedy")
+        return {**{name: getattr(self, name) for name in names}, "details": [*self.details]}
+
     @property
     def place(self) -> str:
         """The key as the message has it."""

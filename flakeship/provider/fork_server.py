@@ -54,16 +54,18 @@ def _serve(control: socket.socket) -> None:
     for stream in range(3):
         os.dup2(nothing, stream)
     os.close(nothing)
+    from flakeship.provider import operations  # noqa: PLC0415, F401 - before it is needed
+
     running: set[int] = set()
-    prepared = ""
+    prepared: set[str] = set()
     while True:
-        target, fds, *_ = socket.recv_fds(control, 256, 1)
+        asked, fds, *_ = socket.recv_fds(control, 256, 1)
         _reap(running)
-        if not target:
+        if not asked:
             break
-        if target.decode() != prepared:
-            prepared = target.decode()
-            _prepare(prepared)
+        if (what := asked.decode()) not in prepared:
+            prepared.add(what)
+            _prepare(what)
         for fd in fds:
             os.set_inheritable(fd, False)
             channel = socket.socket(fileno=fd)
@@ -77,12 +79,14 @@ def _serve(control: socket.socket) -> None:
     _end(running)
 
 
-def _prepare(target: str) -> None:
+def _prepare(what: str) -> None:
+    """`what` is the name of a target, and what of it is needed."""
     from flakeship.provider import operations  # noqa: PLC0415
 
     # the operation itself tells what is wrong
     with contextlib.suppress(Exception):
-        operations.preload(target)
+        target, needed = what.split()
+        operations.preload(target, "functions" if needed == "functions" else "operations")
     gc.freeze()  # a fork shares these pages as long as nobody counts what is on them
 
 

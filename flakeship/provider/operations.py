@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,15 +15,18 @@ from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.state import choice, resources
 from flakeship.targets import registry
-from flakeship.targets.base import LoggedIn, ResourceType, TargetSpec
+from flakeship.targets.base import Function, LoggedIn, Preloaded, ResourceType, TargetSpec
 
-CREATE, DELETE = "create", "delete"
+CREATE, DELETE, CALL = "create", "delete", "call"
 OTHER_VERSION = "a stack that was deployed by another version is destroyed by that version"
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Operation:
-    """Make a resource of a type or bring it up to date, or delete it.
+    """Make a resource of a type or bring it up to date, delete it, or call a function.
 
     `inputs` is JSON, and so is `previous`: the result in the state, empty where there is none.
     `logins` are those of earlier operations, see flakeship.targets.base.LoggedIn.
@@ -35,16 +38,28 @@ class Operation:
     previous: str = ""
     logins: str = field(default="", repr=False)
 
+    @property
+    def needs(self) -> Preloaded:
+        """What its process is to have imported."""
+        return "functions" if self.action == CALL else "operations"
+
 
 def find(token: str) -> ResourceType:
     """The type of a resource. Raises FlakeshipError where there is none of this name."""
-    spec = _spec(token)
-    types = spec.resource_types().items()
-    known = {resources.token(spec.name, name): kind for name, kind in types}
+    return _named(token, _spec(token).resource_types(), "resource type")
+
+
+def find_function(token: str) -> Function:
+    """A function. Raises FlakeshipError where there is none of this name."""
+    return _named(token, _spec(token).functions(), "function")
+
+
+def _named(token: str, given: Mapping[str, T], what: str) -> T:
+    known = {resources.token(target(token), name): each for name, each in given.items()}
     if token not in known:
         raise FlakeshipError(
-            "unknown resource type",
-            code="resource-type-unknown",
+            f"unknown {what}",
+            code=f"{what.replace(' ', '-')}-unknown",
             given=token,
             allowed=", ".join(known),
             remedy=OTHER_VERSION,
@@ -74,6 +89,8 @@ def parsed(kind: type[Any], given: str, key: str, what: str) -> Any:  # noqa: AN
 def run(operation: Operation) -> Mapping[str, object]:
     """Run an operation; its result as plain values. Raises FlakeshipError."""
     choice.refuse_other_checkout(os.environ, Path.cwd())
+    if operation.action == CALL:
+        return _answer(operation)
     kind = find(operation.token)
     if operation.action == DELETE and kind.delete is None:
         return {}  # whatever its inputs are
@@ -84,6 +101,16 @@ def run(operation: Operation) -> Mapping[str, object]:
         return {}
     answer = kind.create(asked, operation.previous)
     return {} if answer is None else codec.plain(answer)
+
+
+def _answer(operation: Operation) -> Mapping[str, object]:
+    """Call a function. Its error is an answer too: the program shows it, and not the engine."""
+    try:
+        function = find_function(operation.token)
+        asked = parsed(function.request, operation.inputs, operation.token, "request")
+        return {resources.ANSWER: codec.text(function.answer, function.call(asked))}
+    except FlakeshipError as error:
+        return {resources.ERROR: error.fields()}
 
 
 def logins(operation: Operation) -> AbstractContextManager[LoggedIn]:
@@ -100,6 +127,6 @@ def _spec(token: str) -> TargetSpec:
     return registry.spec(target(token), "resource type")
 
 
-def preload(name: str) -> None:
-    """Import what the operations of a target need, so that each fork has it."""
-    registry.spec(name, "resource type").preload()
+def preload(name: str, what: Preloaded) -> None:
+    """Import what the functions or operations of a target need, so that each fork has it."""
+    registry.spec(name, "resource type").preload(what)

@@ -26,9 +26,9 @@ from flakeship import __version__
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.provider import operations, properties
-from flakeship.provider.operations import CREATE, DELETE, Operation
+from flakeship.provider.operations import CALL, CREATE, DELETE, Operation
 from flakeship.provider.workers import OperationError, Workers
-from flakeship.state.resources import PACKAGE, PREPARE, RESULT
+from flakeship.state.resources import PACKAGE, PREPARE, REQUEST, RESULT
 from flakeship.system.log import debugging
 
 Context: TypeAlias = grpc.aio.ServicerContext
@@ -67,11 +67,15 @@ class Service(ResourceProviderServicer):
         return pb.ConfigureResponse(supportsPreview=True)
 
     async def Invoke(self, request: pb.InvokeRequest, context: Context) -> pb.InvokeResponse:
-        """The one function is PREPARE."""
-        target = str(properties.plain(request.args).get("target", ""))
-        if request.tok != PREPARE or not target:
-            await _fail(context, f"unknown function {request.tok}, of target {target or 'none'}")
-        self._workers.prepare(target)
+        """PREPARE, or a function of a target."""
+        given = properties.plain(request.args)
+        if request.tok != PREPARE:
+            operation = Operation(request.tok, CALL, str(given.get(REQUEST, "")))
+            answer = await self._run("", operation, context)
+            return pb.InvokeResponse(**{"return": properties.message(answer)})
+        if not (target := str(given.get("target", ""))):
+            await _fail(context, f"{request.tok} needs a target")
+        self._workers.prepare(target, given["for"])
         return pb.InvokeResponse()
 
     async def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:

@@ -15,6 +15,7 @@ from typing import Any
 from flakeship.model.sizes import MIB
 from flakeship.provider import operations
 from flakeship.provider.operations import Operation
+from flakeship.targets.base import Preloaded
 
 MOST = 64 * MIB  # of a line: an operation's result
 
@@ -33,10 +34,10 @@ class Workers:
         self._cancelled = False
         self._logins: dict[str, str] = {}  # by target
 
-    def prepare(self, target: str) -> None:
-        """Let the server import what a target's operations need, before the first of them."""
+    def prepare(self, target: str, what: Preloaded) -> None:
+        """Let the server import what a target's functions or operations need, before the first."""
         with suppress(OSError):  # the operation itself tells it
-            self._forks.sendall(target.encode())
+            self._forks.sendall(f"{target} {what}".encode())
 
     async def run(
         self, operation: Operation, log: Callable[[str, int], object]
@@ -57,7 +58,7 @@ class Workers:
         if self._cancelled:
             raise OperationError("interrupted")
         target = operations.target(operation.token)
-        reader, writer = await asyncio.open_connection(sock=self._fork(target), limit=MOST)
+        reader, writer = await asyncio.open_connection(sock=self._fork(operation), limit=MOST)
         pid = 0
         try:
             asked = replace(operation, logins=self._logins.get(target, ""))
@@ -90,12 +91,13 @@ class Workers:
         process = f"its process (process {pid})" if pid else "its process"
         return OperationError(f"{process} was killed: run `flakeship recover`, then `pulumi up`")
 
-    def _fork(self, target: str) -> socket.socket:
-        """A socket to a new process, which waits for an operation."""
+    def _fork(self, operation: Operation) -> socket.socket:
+        """A socket to a new process, which waits for the operation."""
+        needed = f"{operations.target(operation.token)} {operation.needs}"
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                socket.send_fds(self._forks, [target.encode()], [theirs.fileno()])
+                socket.send_fds(self._forks, [needed.encode()], [theirs.fileno()])
             except OSError as error:
                 ours.close()
                 raise OperationError(

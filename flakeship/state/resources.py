@@ -23,6 +23,11 @@ PREPARE = f"{PACKAGE}:index:prepare"
 """The function of the provider by which a program says early what it is going to change."""
 
 
+REQUEST, ANSWER, ERROR = "request", "answer", "error"
+"""A target's functions get a request as JSON, and return an answer as JSON, or the fields of a
+FlakeshipError."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of resource: by the prefix of its names or, if it is our own, by its `type`.

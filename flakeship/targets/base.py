@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from flakeship.config.target import TargetSchema
 
@@ -58,6 +58,28 @@ class ResourceType:
     delete: Callable[[Any, str], object] | None = None
 
 
+@dataclass(frozen=True)
+class Function:
+    """A function of the provider for the program: it changes nothing.
+
+    `call` gets a `request` and returns an `answer`, both dataclasses; it raises FlakeshipError.
+    What it needs is imported in the provider alone, which is there for the resources anyway.
+    """
+
+    request: type[Any]
+    answer: type[Any]
+    call: Callable[[Any], object]
+
+
+class Call(Protocol):
+    """Calls a function of the target, by its name, in the provider. Raises FlakeshipError."""
+
+    async def __call__(self, name: str, request: object) -> Any:  # noqa: ANN401
+        """The function's answer."""
+
+
+Preloaded = Literal["functions", "operations"]
+
 LoggedIn = Callable[[], str]
 """The logins of a block as text, for the next process: it has tokens, and stays in memory."""
 
@@ -99,8 +121,11 @@ class Plan(Protocol):
 class Target(Protocol[InventoryT, PlanT_co]):
     """A target inside a Pulumi program: one inspection, then a pure plan."""
 
-    async def inspect(self) -> InventoryT:
-        """Read what planning needs, once, while the flake is evaluated. Raises FlakeshipError."""
+    async def inspect(self, call: Call) -> InventoryT:
+        """Read what planning needs, once, while the flake is evaluated. Raises FlakeshipError.
+
+        `call` calls the target's functions.
+        """
 
     def plan(self, desired: Desired, inventory: InventoryT) -> PlanT_co:
         """Compute what is to be; no input and no output. Raises FlakeshipError (preflight)."""
@@ -173,8 +198,14 @@ class TargetSpec(TargetSchema, Protocol):
     def resource_types(self) -> Mapping[str, ResourceType]:
         """The types of its resources by name: `flakeship:<target>:<name>`."""
 
+    def functions(self) -> Mapping[str, Function]:
+        """Its functions by name: `flakeship:<target>:<name>`."""
+
     def logins(self, given: str) -> AbstractContextManager[LoggedIn]:
         """Let what happens in a block go on from logins that another process had (`LoggedIn`)."""
 
-    def preload(self) -> None:
-        """Import what the operations of these types need. Raises ImportError for a missing SDK."""
+    def preload(self, what: Preloaded) -> None:
+        """Import what its functions or the operations of its types need.
+
+        Raises ImportError for a missing SDK.
+        """

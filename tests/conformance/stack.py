@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import program
+from components import program, stack
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Artifact, File, Release
@@ -90,9 +90,9 @@ class Deployed:
 
         with self.patch.context() as patch:
             patch.setattr(spec, "open", open_, raising=False)
-            patch.setattr(program, "Flake", lambda *_: Evaluated(found))
-            patch.setattr(program, "missing_images", lambda _: [])
-            patch.setattr(program, "report_changes", nothing)
+            patch.setattr(stack, "Flake", lambda *_: Evaluated(found))
+            patch.setattr(stack, "missing_images", lambda _: [])
+            patch.setattr(stack, "report_changes", nothing)
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)
             patch.setattr(pulumi, "ResourceHook", lambda *_: None)
@@ -133,7 +133,7 @@ class Inspected:
     target: Any
     inventory: Any
 
-    async def inspect(self) -> Any:
+    async def inspect(self, _call: object) -> Any:
         return self.inventory
 
     def plan(self, *given: Any) -> Any:

@@ -58,7 +58,7 @@ def test_a_target_is_there_as_a_whole(imports: Imports, target: str) -> None:
         ("flakeship.targets.openstack.plan", "flakeship.targets.local"),
         ("flakeship.config.settings", "flakeship.targets.local.spec"),
         ("components.openstack.graph", "components.local.server"),
-        ("components.program", "components.local.graph"),
+        ("components.stack", "components.local.graph"),
     ],
 )
 def test_an_import_across_the_seam_is_found(importer: str, imported: str) -> None:

@@ -20,7 +20,7 @@ from flakeship.model.release import Firmware, Format
 from flakeship.state.resources import Kind
 from flakeship.state.stack import Stack
 from flakeship.targets import registry
-from flakeship.targets.base import Operator, ResourceType, Target
+from flakeship.targets.base import Operator, Preloaded, ResourceType, Target
 from tests.conformance.stack import Deployed
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,16 @@ def test_every_resource_type_has_inputs_that_are_read_from_json(target: str) -> 
 
 
 def test_what_its_operations_need_can_be_imported(target: str) -> None:
-    registry.spec(target).preload()
+    for what in get_args(Preloaded):
+        registry.spec(target).preload(what)
+
+
+def test_every_function_has_a_request_and_an_answer_that_are_read_from_json(target: str) -> None:
+    for name, function in registry.spec(target).functions().items():
+        assert re.fullmatch("[a-z]+([A-Z][a-z]+)*", name)
+        for kind in (function.request, function.answer):
+            assert is_dataclass(kind)
+            assert TypeAdapter(kind).json_schema()["type"] == "object"
 
 
 def test_its_kinds_of_resources_do_not_overlap(target: str) -> None:

@@ -17,8 +17,10 @@ from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
+from flakeship.targets.base import Call
 from flakeship.targets.fake.changes import find
-from flakeship.targets.fake.cloud import Cloud, file, read
+from flakeship.targets.fake.cloud import Cloud, file
+from flakeship.targets.fake.functions import INSPECT, InspectRequest
 from flakeship.targets.fake.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
 from flakeship.targets.fake.settings import FakeServer
 from flakeship.verify.request import Promises
@@ -87,9 +89,10 @@ class FakeTarget:
 
     stack: str
 
-    async def inspect(self) -> Cloud:
+    async def inspect(self, call: Call) -> Cloud:
         """Everything that is in the cloud."""
-        return read(self.stack)
+        found: Cloud = await call(INSPECT, InspectRequest(self.stack))
+        return found
 
     def plan(self, desired: Desired, inventory: Cloud) -> FakePlan:
         """The machines of every server, and the images that stay."""

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
 from flakeship.targets.base import (
+    Function,
     Operator,
     Plan,
     Plugin,
+    Preloaded,
     ResourceType,
     Target,
     TargetSpec,
@@ -70,9 +72,15 @@ class Fake:
 
         return TYPES
 
-    def preload(self) -> None:
-        """What the operations need."""
-        self.resource_types()
+    def functions(self) -> Mapping[str, Function]:
+        """Its functions."""
+        from flakeship.targets.fake.functions import FUNCTIONS  # noqa: PLC0415
+
+        return FUNCTIONS
+
+    def preload(self, what: Preloaded) -> None:
+        """What they need."""
+        self.functions() if what == "functions" else self.resource_types()
 
 
 SPEC: TargetSpec = Fake()

@@ -16,6 +16,7 @@ from flakeship.nix import store
 from flakeship.release.desired import Desired
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import parsed
+from flakeship.targets.base import Call
 from flakeship.targets.local import changes, condition, copies, preflight, ssh_config, workstation
 from flakeship.targets.local.inspect import LocalInventory, ServerState, inspect
 from flakeship.targets.local.machine_state import MachineState
@@ -30,7 +31,7 @@ class LocalTarget:
     stack: str
     settings: AnySettings
 
-    async def inspect(self) -> LocalInventory:
+    async def inspect(self, _call: Call) -> LocalInventory:
         """The stack's machines and files on the workstation. Raises FlakeshipError."""
         return await asyncio.to_thread(inspect, self.stack, self.settings)
 

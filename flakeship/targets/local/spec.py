@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
 from flakeship.targets.base import (
+    Function,
     Operator,
     Plan,
     Plugin,
+    Preloaded,
     ResourceType,
     Target,
     TargetSpec,
@@ -74,8 +76,14 @@ class Local:
 
         return TYPES
 
-    def preload(self) -> None:
+    def functions(self) -> Mapping[str, Function]:
+        """None: the workstation is looked at by the program itself."""
+        return {}
+
+    def preload(self, what: Preloaded) -> None:
         """What the operations need."""
+        if what == "functions":
+            return
         from flakeship.nix import store  # noqa: PLC0415, F401
         from flakeship.targets.local import (  # noqa: PLC0415
             cutover,  # noqa: F401

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack import listed
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, endpoint, login
-from flakeship.targets.openstack.inventory import Inventory, Server
+from flakeship.targets.openstack.inventory import Inventory, Needed, Server
 from flakeship.targets.openstack.resources import SECURITY_GROUP
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 TAG = "flakeship"  # of every image of ours; Glance finds images by it
-
-
-@dataclass(frozen=True)
-class Needed:
-    """What only some plans need: key pairs, Cinder's quota, floating IPs, security groups."""
-
-    keypairs: bool = False
-    volumes: bool = False
-    addresses: bool = True
-    groups: bool = True
 
 
 USUAL = Needed()

@@ -79,6 +79,16 @@ GroupRule = tuple[str, str, str, int, int, str]
 
 
 @dataclass(frozen=True)
+class Needed:
+    """What only some plans need: key pairs, Cinder's quota, floating IPs, security groups."""
+
+    keypairs: bool = False
+    volumes: bool = False
+    addresses: bool = True
+    groups: bool = True
+
+
+@dataclass(frozen=True)
 class Inventory:
     """Everything that a plan needs to know of a cloud, and of the workstation.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,10 +11,11 @@ from flakeship.rollout import retention
 from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
+from flakeship.targets.base import Call
 from flakeship.targets.openstack import accepted, changes, drift, preflight, user_data
 from flakeship.targets.openstack.context import PlanningContext, planning_context
-from flakeship.targets.openstack.inspect import Needed, inspect
-from flakeship.targets.openstack.inventory import Inventory
+from flakeship.targets.openstack.functions import INSPECT, InspectRequest
+from flakeship.targets.openstack.inventory import Inventory, Needed
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.outputs import stack_details
 from flakeship.targets.openstack.plan_machines import MachinesPlan, plan_machines
@@ -65,13 +65,14 @@ class OpenStackTarget:
     def __init__(self, settings: CloudSettings) -> None:
         self._settings = settings
 
-    async def inspect(self) -> Inventory:
-        """Read the files that the settings name and, in a thread, every list that a plan needs."""
+    async def inspect(self, call: Call) -> Inventory:
+        """Read the files that the settings name and, in the provider, what a plan needs."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)
         own = bastion_identity(given)
         texts = user_data.read(given)
-        found = await asyncio.to_thread(inspect, given.options.cloud, needed(given))
+        request = InspectRequest(given.options.cloud, needed(given))
+        found: Inventory = await call(INSPECT, request)
         return replace(found, identity=identity, bastion_identity=own, user_data=texts)
 
     def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from flakeship.config.target import Features, ImageSupport
 from flakeship.targets.base import (
+    Function,
     LoggedIn,
     Operator,
     Plan,
     Plugin,
+    Preloaded,
     ResourceType,
     Target,
     TargetSpec,
@@ -70,16 +72,26 @@ class OpenStack:
 
         return TYPES
 
+    def functions(self) -> Mapping[str, Function]:
+        """Its functions."""
+        from flakeship.targets.openstack.functions import FUNCTIONS  # noqa: PLC0415
+
+        return FUNCTIONS
+
     def logins(self, given: str) -> AbstractContextManager[LoggedIn]:
         """One token for a whole run."""
         from flakeship.targets.openstack.api.sessions import handed_on  # noqa: PLC0415
 
         return handed_on(given)
 
-    def preload(self) -> None:
-        """What the operations need."""
+    def preload(self, what: Preloaded) -> None:
+        """What they need."""
         from openstack import connection  # noqa: PLC0415, F401
 
+        from flakeship.targets.openstack import inspect  # noqa: PLC0415, F401
+
+        if what == "functions":
+            return
         from flakeship.targets.openstack.images import publish  # noqa: PLC0415, F401
         from flakeship.targets.openstack.servers import (  # noqa: PLC0415
             ephemeral,  # noqa: F401

@@ -22,15 +22,19 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 from pulumi.runtime.rpc import UNKNOWN
 
 from flakeship.model import codec
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Artifact
 from flakeship.provider.properties import message, plain
 from flakeship.rollout.ownership import Owner
-from flakeship.state.resources import PREPARE
+from flakeship.state.resources import ANSWER, ERROR, PREPARE, REQUEST
 from flakeship.system import processes
 from flakeship.targets.fake import cloud
+from flakeship.targets.fake.cloud import Cloud
+from flakeship.targets.fake.functions import InspectRequest
 from flakeship.targets.fake.resources import MachineRequest, PublishRequest
 from tests.project import ROOT
 
+OPERATIONS = {"target": "fake", "for": "operations"}
 OWNER = Owner("dev", "web", "web-11111111")
 
 
@@ -77,6 +81,10 @@ class Provider:
         made = self.call.Create(pb.CreateRequest(urn=urn(kind), properties=given, preview=preview))
         return plain(made.properties)
 
+    def invoke(self, function: str, given: Any) -> dict[str, Any]:
+        answer = self.call.Invoke(pb.InvokeRequest(tok=function, args=given))
+        return plain(getattr(answer, "return"))
+
     def close(self) -> None:
         self.channel.close()
         if self.process.poll() is None:
@@ -120,7 +128,7 @@ def test_the_life_of_a_resource(provider: Provider) -> None:
     assert call.GetPluginInfo(Empty()).version
     settings = message({"servers": "[]", "version": "1"})  # which the state has once already
     assert not call.CheckConfig(pb.CheckRequest(news=settings)).inputs.fields
-    call.Invoke(pb.InvokeRequest(tok=PREPARE, args=message({"target": "fake"})))
+    call.Invoke(pb.InvokeRequest(tok=PREPARE, args=message(OPERATIONS)))
     given = codec.plain(image())
 
     assert call.Check(pb.CheckRequest(urn=urn("Image"), news=message(given))).inputs
@@ -181,14 +189,48 @@ def test_what_has_nothing_to_remove_is_removed_whatever_its_inputs_are(provider:
 
 
 def test_without_a_target_nothing_is_prepared(provider: Provider) -> None:
-    with pytest.raises(grpc.RpcError, match="target none"):
-        provider.call.Invoke(pb.InvokeRequest(tok=PREPARE, args=message({"target": ""})))
+    with pytest.raises(grpc.RpcError, match="needs a target"):
+        provider.call.Invoke(
+            pb.InvokeRequest(tok=PREPARE, args=message({**OPERATIONS, "target": ""}))
+        )
     assert provider.create("Image", image())["result"]["id"]
 
 
-def test_an_unknown_function(provider: Provider) -> None:
-    with pytest.raises(grpc.RpcError, match="unknown function"):
-        provider.call.Invoke(pb.InvokeRequest(tok="flakeship:index:other"))
+def test_a_function_of_a_target(provider: Provider) -> None:
+    made = provider.create("Image", image())["result"]["id"]
+    request = message({REQUEST: codec.dump(InspectRequest("dev"))})
+    answer = provider.invoke("flakeship:fake:inspect", request)
+    assert [*codec.parse(Cloud, answer[ANSWER]).objects] == [made]
+
+
+def test_the_error_of_a_function_is_an_answer_with_all_its_fields(provider: Provider) -> None:
+    provider.create("Image", image())
+    cloud.file("dev").write_text("{")
+    request = message({REQUEST: codec.dump(InspectRequest("dev"))})
+    answer = provider.invoke("flakeship:fake:inspect", request)
+    error = FlakeshipError(**answer[ERROR])
+    assert (error.code, error.key) == ("state-unreadable", str(cloud.file("dev")))
+    assert error.remedy
+
+
+@pytest.mark.parametrize(
+    ("token", "request_", "code"),
+    [
+        ("flakeship:fake:other", "{}", "function-unknown"),
+        ("flakeship:fake:inspect", "{}", "state-unreadable"),
+        ("flakeship:fake:inspect", "", "state-unreadable"),
+    ],
+)
+def test_a_function_or_request_that_is_not_known(
+    provider: Provider, token: str, request_: str, code: str
+) -> None:
+    answer = provider.invoke(token, message({REQUEST: request_}))
+    assert FlakeshipError(**answer[ERROR]).code == code
+
+
+def test_a_function_of_no_target(provider: Provider) -> None:
+    with pytest.raises(grpc.RpcError, match="unknown target"):
+        provider.invoke("flakeship:index:other", message({REQUEST: "{}"}))
 
 
 def test_operations_run_side_by_side_and_can_be_cancelled(provider: Provider) -> None:

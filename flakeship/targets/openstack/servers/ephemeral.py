@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner, temporary
 from flakeship.targets.openstack.api import connection as api
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import client
-from flakeship.targets.openstack.requests import EphemeralRequest, VerifyServerRequest
+from flakeship.targets.openstack.requests import EphemeralRequest
 from flakeship.targets.openstack.resources import description, words
 from flakeship.targets.openstack.servers import nova, verify_server
 
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
     from openstack.proxy import Proxy
 
 log = logging.getLogger(__name__)
-
-BUILD = 600.0
-"""Seconds for Nova to create a server: the first one of an image waits for its copy."""
-
-SILENCE = 30.0  # seconds between two lines about a server that is not there yet
 
 REMOVED = "  the test server has been removed; add a server to the settings to inspect one"
 
@@ -79,7 +72,7 @@ def verify_ephemeral(request: EphemeralRequest) -> Evidence:
 
             with temporary(make_server, remove_server) as created:
                 log.info("%s: created the test server %s", server.machine, created)
-                _wait(compute, server, created)
+                nova.await_creation(compute, server.machine, created, server.cloud)
                 made = replace(server, server=created, port=port)
                 return verify_server.examine(connection, made, [], lambda _: [REMOVED])
 
@@ -114,25 +107,3 @@ def _create_server(compute: Proxy, request: EphemeralRequest, owner: Owner, port
         "metadata": owner.tags,
     }
     return str(rest.call(compute, "POST", "/servers", json={"server": body})["server"]["id"])
-
-
-def _wait(compute: Proxy, request: VerifyServerRequest, number: str) -> None:
-    """Wait until Nova has created the server. Raises FlakeshipError where it fails."""
-    found: dict[str, Any] = {}
-    told = time.monotonic()
-    for answer in rest.poll(compute, f"/servers/{number}", BUILD, first=0.5):
-        found = answer["server"]
-        if found["status"] == "ERROR":
-            raise nova.failure(request.machine, found, request.cloud)
-        if found["status"] == "ACTIVE":
-            return
-        if time.monotonic() - told > SILENCE:
-            told = time.monotonic()
-            log.info("%s", nova.describe(request.machine, found, request.cloud))
-    show = client(request.cloud, f"server show {number}")
-    raise FlakeshipError(
-        f"is still {found['status']} in Nova after {BUILD:.0f} s",
-        code="server-not-created",
-        key=request.machine,
-        remedy=f"`{show}` shows what it waits for; the hypervisors may be busy or down",
-    )

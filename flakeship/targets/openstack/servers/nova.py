@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from flakeship.model.text import clean
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.api.errors import client
+from flakeship.targets.openstack.functions import FindServerRequest, FoundServer
 from flakeship.targets.openstack.requests import STARTS
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STARTING = 120.0  # seconds for a server that was stopped to run; its checks tell what is wrong then
+CREATION = 600.0
+"""Seconds for Nova to create a server: the first one of an image waits for its copy."""
+BEING_CREATED = "BUILD"
+"""Nova's status of a server that it creates."""
+
+SILENCE = 30.0  # seconds between two lines about a server that is not there yet
 PACE = 0.5  # seconds between two readings of a console: a hypervisor is asked for each
 
 TASK = "OS-EXT-STS:task_state"  # empty while nothing is done with a server
@@ -50,13 +58,21 @@ def failure(name: str, found: Mapping[str, Any], cloud: str) -> FlakeshipError:
     )
 
 
-def find_failure(cloud: str, name: str) -> FlakeshipError | None:
-    """The error about the newest server of this name in ERROR, if any. Raises FlakeshipError."""
-    with connected(cloud) as connection:
+def find_server(request: FindServerRequest) -> FoundServer:
+    """The newest server of a name that is none of the others. Raises FlakeshipError."""
+    name = request.name
+    with connected(request.cloud) as connection:
         compute = rest.client(connection, "compute")
-        found = _newest(compute, name, "&status=ERROR")
-        # the list does not always have the fault
-        return failure(name, server(compute, found["id"]), cloud) if found else None
+        query = {"name": f"^{re.escape(name)}$", "sort_key": "created_at", "sort_dir": "desc"}
+        named = rest.list_all(compute, "/servers/detail", "servers", query)
+        found = next((each for each in named if each["id"] not in request.others), None)
+        if found is None:
+            return FoundServer()
+        told = ""
+        if found["status"] == "ERROR":
+            # the list does not always have the fault
+            told = str(failure(name, server(compute, found["id"]), request.cloud))
+    return FoundServer(found["id"], (found["image"] or {"id": ""})["id"], told)
 
 
 def start(compute: Proxy, name: str, number: str) -> None:
@@ -82,17 +98,29 @@ def start(compute: Proxy, name: str, number: str) -> None:
             return
 
 
-def progress(cloud: str, name: str) -> str:
-    """A line about the newest server of this name that is being made. Raises FlakeshipError."""
-    with connected(cloud) as connection:
-        compute = rest.client(connection, "compute")
-        found = _newest(compute, name)
-    return describe(name, found, cloud) if found else f"{name}: Nova does not have it yet"
+def await_creation(compute: Proxy, name: str, number: str, cloud: str) -> None:
+    """Wait until Nova has created a server.
 
-
-def _newest(compute: Proxy, name: str, only: str = "") -> dict[str, Any] | None:
-    query = f"/servers/detail?name=^{name}${only}&sort_key=created_at&sort_dir=desc"
-    return next(iter(rest.call(compute, "GET", query)["servers"]), None)
+    Raises FlakeshipError where it cannot, and where that takes too long.
+    """
+    found: dict[str, Any] = {}
+    told = time.monotonic()
+    for answer in rest.poll(compute, f"/servers/{number}", CREATION, first=PACE):
+        found = answer["server"]
+        if found["status"] == "ERROR":
+            raise failure(name, found, cloud)
+        if found["status"] != BEING_CREATED:
+            return
+        if time.monotonic() - told > SILENCE:
+            told = time.monotonic()
+            log.info("%s", describe(name, found, cloud))
+    show = client(cloud, f"server show {number}")
+    raise FlakeshipError(
+        f"is still {found['status']} in Nova after {CREATION:.0f} s",
+        code="server-not-created",
+        key=name,
+        remedy=f"`{show}` shows what it waits for; the hypervisors may be busy or down",
+    )
 
 
 def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from flakeship.targets.openstack.servers import checks, nova, obstacles
 from flakeship.verify import verify
 from flakeship.verify.checks import inside, open_ports
 from flakeship.verify.port_scan import Neighbour
+from flakeship.verify.request import Route
 from flakeship.verify.schedule import ScheduledCheck
 from flakeship.verify.verify import NOT_SERVING, VerificationContext
 
@@ -106,6 +108,24 @@ def _of_server(network: Proxy, number: str) -> str:
     return f" of the server {device}" if device else ""
 
 
+@dataclass(frozen=True)
+class CreatedAccess:
+    """The access to a server that Nova may still be creating: it opens meanwhile."""
+
+    access: NovaAccess
+    compute: Proxy
+    status: str
+
+    @contextmanager
+    def open(self) -> Iterator[Route]:
+        """As NovaAccess, once Nova has created the server. Raises FlakeshipError."""
+        request = self.access.request
+        with self.access.open() as route:
+            if self.status == nova.BEING_CREATED:
+                nova.await_creation(self.compute, request.machine, request.server, request.cloud)
+            yield route
+
+
 def examine(
     connection: Connection,
     request: VerifyServerRequest,
@@ -120,7 +140,7 @@ def examine(
     `known` is the floating IP that leads to the server, where that is known already.
     """
     compute, network = rest.client(connection, "compute"), rest.client(connection, "network")
-    at, floating = _look(compute, network, request, known)
+    status, at, floating = _look(compute, network, request, known)
     neighbour, restricted = None, {*request.restricted}
     if bastion := request.bastion:
         login = bastion.endpoint(request.verify.identity)
@@ -140,7 +160,7 @@ def examine(
     if at.ipv6:
         own.append(ScheduledCheck("ipv6", partial(checks.ipv6, request, at)))
     context = VerificationContext(
-        NovaAccess(network, request, at, floating),
+        CreatedAccess(NovaAccess(network, request, at, floating), compute, status),
         nova.Console(compute, request.server, request.cloud),
         own,
         on_failure,
@@ -161,8 +181,8 @@ def examine(
 
 def _look(
     compute: Proxy, network: Proxy, request: VerifyServerRequest, known: Sequence[port.FloatingIp]
-) -> tuple[port.Port, Sequence[port.FloatingIp] | None]:
-    """The server's port and the project's floating IPs, None where they may not be needed.
+) -> tuple[str, port.Port, Sequence[port.FloatingIp] | None]:
+    """The server's status, its port and the floating IPs; None where they may not be needed.
 
     All is read side by side. Raises FlakeshipError for a server in ERROR.
     """
@@ -171,6 +191,7 @@ def _look(
         server = pool.submit(nova.server, compute, request.server)
         at = pool.submit(port.find, network, request.machine, request.port)
         floating = pool.submit(port.all_floating, network) if needed else None
-    if server.result()["status"] == "ERROR":
+    status = str(server.result()["status"])
+    if status == "ERROR":
         raise nova.failure(request.machine, server.result(), request.cloud)
-    return at.result(), floating.result() if floating else known or None
+    return status, at.result(), floating.result() if floating else known or None

@@ -192,11 +192,11 @@ def test_a_cutover_waits_for_the_verification() -> None:
         address = Address("web", {"pool": "public"})
         args: Any = {
             "address": address.address,
-            "port": server.port,
-            "verification": server.verification,
+            "server": server,
         }
         return Cutover("web", args).port
 
     engine, port = declared(program)
     assert port == "id-of-port-web-1"
     assert "Verification web-1" in engine.depends("cutover-web")
+    assert "server-web-1" in engine.depends("cutover-web")

@@ -1,4 +1,4 @@
-"""What happens around the making of a server: nothing is replaced in place, and a wait is told."""
+"""Around the making of a server: what passes is waited out, nothing is replaced in place."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api.provider import PAUSES
-from flakeship.targets.openstack.servers import nova
-from tests.targets.openstack.unit.fake_cloud import Cloud, server
 from tests.targets.openstack.unit.test_provider import PORT, answered
 
 URN = "urn:pulumi:dev::flakeship::openstack:compute/instance:Instance::server-web"
@@ -85,38 +83,3 @@ def test_it_is_refused_in_a_preview_too() -> None:
     from components.openstack.hooks import no_second  # noqa: PLC0415
 
     assert no_second(set()).options.on_dry_run  # type: ignore[attr-defined]
-
-
-def test_who_waits_for_a_server_is_told_its_state(
-    memory: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from components.openstack import hooks  # noqa: PLC0415
-
-    monkeypatch.setattr(hooks, "SILENCE", 0.01)
-    monkeypatch.setattr(nova, "connected", lambda _: memory_login(memory))
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "info", said.append)
-    building = {"status": "BUILD", "OS-EXT-STS:task_state": "spawning"}
-    memory.only("servers", server("s", name="web-1", created="2026-01-01T00:00:00Z", **building))
-    creation = hooks.Creation("fake")
-
-    async def wait() -> None:
-        await creation._begin(about("web-1"))
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            if said:
-                break
-        await creation._end(about("web-1"))
-        before = len(said)
-        await asyncio.sleep(0.05)
-        assert len(said) <= before + 1
-
-    asyncio.run(wait())
-    assert said[0].startswith("web-1: BUILD (spawning) in Nova, created ")
-    assert "openstack --os-cloud fake server show s" in said[0]
-
-
-def memory_login(memory: Cloud) -> Any:
-    import contextlib  # noqa: PLC0415
-
-    return contextlib.nullcontext(memory)

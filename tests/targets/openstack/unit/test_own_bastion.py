@@ -15,6 +15,7 @@ from flakeship.ssh import stored_login
 from flakeship.ssh.options import SshOptions
 from flakeship.state import outputs
 from flakeship.targets.openstack import plan as planning
+from flakeship.targets.openstack.inventory import Inventory
 from flakeship.targets.openstack.outputs import deployed, server_details, server_output
 from flakeship.targets.openstack.plan import OpenStackTarget
 from flakeship.targets.openstack.requests import OwnBastion
@@ -120,8 +121,11 @@ def test_its_key_is_its_own_or_that_of_the_stack(
     assert found("", "") == ""
     block = {"access": "bastion", "bastion": {**GATE, "identity": "~/gate %"}}
     target = OpenStackTarget(settings(PRIVATE, openstack=block, identity="mine"))
-    monkeypatch.setattr(planning, "inspect", lambda *_, **__: INVENTORY)
-    inventory = asyncio.run(target.inspect())
+
+    async def inspected(name: str, request: object) -> Inventory:  # noqa: ARG001
+        return INVENTORY
+
+    inventory = asyncio.run(target.inspect(inspected))
     assert (inventory.identity, inventory.bastion_identity) == ("mine", f"{tmp_path}/gate %")
     with pytest.raises(FlakeshipError) as unusable:
         found("", "${x}")

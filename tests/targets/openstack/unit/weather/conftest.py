@@ -14,7 +14,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.api import rest, retries
 from flakeship.targets.openstack.images import glance
 from flakeship.targets.openstack.requests import PublishRequest
-from flakeship.targets.openstack.servers import ephemeral, nova
+from flakeship.targets.openstack.servers import nova
 from flakeship.verify import verify
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import VerifyRequest
@@ -72,7 +72,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         (rest, "PATIENCE"),
         (glance, "ACTIVE"),
         (nova, "STARTING"),
-        (ephemeral, "BUILD"),
+        (nova, "CREATION"),
     ):
         monkeypatch.setattr(module, name, PATIENCE)
     monkeypatch.setattr("flakeship.targets.openstack.images.new_image.PAUSES", (0, 0))

@@ -12,9 +12,11 @@ from flakeship.rollout.ownership import CHECKOUT, Owner
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from flakeship.targets.openstack import sweep as sweeping
+from flakeship.targets.openstack.functions import FindServerRequest
 from flakeship.targets.openstack.images.glance import UPLOADING
 from flakeship.targets.openstack.images.publish import publish, set_visibility, withdraw
-from flakeship.targets.openstack.inspect import Needed, inspect
+from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.openstack.inventory import Needed
 from flakeship.targets.openstack.requests import (
     EphemeralRequest,
     PublishRequest,
@@ -244,7 +246,8 @@ OPERATIONS: Mapping[str, Operation] = {
         left={"servers": 0, "ports": 0, "floatingips": 0},
         most={"servers": 1, "ports": 1, "floatingips": 1},
     ),
-    "tell the progress": Operation(
-        lambda *_: nova.progress("fake", "web"), reads(r"/servers/detail\?name")
+    "find a server that is being created": Operation(
+        lambda *_: nova.find_server(FindServerRequest("fake", "web", [])),
+        reads(r"/servers/detail\?name"),
     ),
 }
