@@ -63,7 +63,9 @@ async def deploy(spec: TargetSpec) -> dict[str, Any]:
     preview = pulumi.runtime.is_dry_run()
     for fact in filter(None, [*plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
-    await report_changes(before.outputs.running, desired.ledger, found.releases)
+    reporting = lifecycle.begin(
+        report_changes(before.outputs.running, desired.ledger, found.releases)
+    )
     for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
         pulumi.log.warn(lines(warning))
     images = _declare_images(stack, plan, before.outputs)
@@ -75,6 +77,7 @@ async def deploy(spec: TargetSpec) -> dict[str, Any]:
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
         lambda known: [Record(r, a) for r, a in zip(releases, known[0], strict=True)]
     )
+    await reporting
     if not preview and not await lifecycle.is_known(verified):
         pulumi.log.warn("not every server is verified: the ledger stays as it was")
         return await before.kept(spec.name, done)

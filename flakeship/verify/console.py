@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,10 @@ class Console(Protocol):
     def name(self) -> str:
         """Where a person can read it: a path or a command."""
 
+    @property
+    def pace(self) -> float:
+        """Seconds between two readings of a machine that does not answer yet: a cloud's cost it."""
+
     def read(self) -> str:
         """The last announcement of host keys, and the end; nothing yet. It is clean, and short.
 
@@ -45,6 +50,8 @@ class File:
     It is read on from the last place, for a guest may write without end. What was read is
     remembered: a file that is emptied or replaced takes nothing back.
     """
+
+    pace = 0.0
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -111,14 +118,23 @@ def announced_keys(console: Console) -> list[str]:
 
 
 def await_keys(
-    console: Console, seconds: float, other_than: Sequence[str] = (), *, name: str = "console"
+    console: Console,
+    seconds: float,
+    other_than: Sequence[str] = (),
+    *,
+    answers: Callable[[], bool] = lambda: True,
+    name: str = "console",
 ) -> list[str]:
     """Wait for a block of keys, other than these, and return it. FlakeshipError after `seconds`.
 
-    `name` is of the machine, for the lines of who waits: they say how far its boot has come.
+    `answers` tells whether the machine does: before, its console is seldom read. `name` is of the
+    machine, for the lines of who waits: they say how far its boot has come.
     """
-    waiting = Waiting(f"{name}: no host keys on its console")
+    waiting, read = Waiting(f"{name}: no host keys on its console"), time.monotonic()
     for _ in backoff(seconds, first=0.05, most=0.25):
+        if time.monotonic() - read < console.pace and not answers():
+            continue
+        read = time.monotonic()
         if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
             return keys
         waiting.still(lambda: f"furthest stage: {boot_progress.find(console.read()).stage}")

@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
 
 from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.model.ports import SSH
 from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
 from flakeship.state.resources import replacing
+from flakeship.system import tcp
 from flakeship.verify import boot_progress, machine_checks
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import Console, announced_keys, await_keys, shown
@@ -28,6 +31,7 @@ from flakeship.verify.schedule import ScheduledCheck, run_checks
 log = logging.getLogger(__name__)
 
 NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
+KNOCK = 0.5  # seconds for an SSH server to show its banner
 LEAST_WAIT = 10.0  # seconds for the system to have started, where SSH answers at the last moment
 LAST = 15  # lines of the console's end that a failure shows
 SILENT = ("host-keys-missing", UnreachableError.code)  # the failures of a machine that is not up
@@ -141,7 +145,9 @@ def _log_in(
     keys = (
         announced_keys(console)
         or list(pinned)
-        or await_keys(console, request.deadline, name=request.machine)
+        or await_keys(
+            console, request.deadline, answers=partial(_answers, route), name=request.machine
+        )
     )
     while True:
         if pinned and not host_keys.same(keys, pinned):
@@ -167,6 +173,15 @@ def _log_in(
                 key=request.machine,
                 details=[f"  ✗ host-key: {refusal.what}, and the console announced no other key"],
             ) from refusal
+
+
+def _answers(route: Route) -> bool:
+    """Whether there is an SSH server at the end of a route: its banner alone tells."""
+    try:
+        reply = tcp.exchange(route.address, route.ports[SSH], seconds=KNOCK, enough=tcp.a_line)
+    except OSError:
+        return False
+    return reply.data.startswith(b"SSH-")
 
 
 def _host_key_changed(

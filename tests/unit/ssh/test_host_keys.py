@@ -107,6 +107,33 @@ def test_who_waits_for_a_console_is_told_how_far_it_came(
     ]
 
 
+def test_a_console_that_costs_is_read_when_the_machine_answers(tmp_path: Path) -> None:
+    console, asked = Costly(tmp_path / "console"), iter([False, False, True])
+    console.path.write_text(block(ED25519))
+    assert await_keys(console, 60, answers=lambda: next(asked)) == [ED25519]
+    assert console.readings == 1
+    assert next(asked, None) is None
+
+
+def test_of_a_machine_that_never_answers_it_is_read_now_and_then(tmp_path: Path) -> None:
+    console = Costly(tmp_path / "console", pace=0.1)
+    console.path.write_text(block(ED25519))
+    assert await_keys(console, 60, answers=lambda: False) == [ED25519]
+    assert console.readings == 1
+
+
+class Costly(File):
+    """Counts its readings."""
+
+    def __init__(self, path: Path, pace: float = 60.0) -> None:
+        super().__init__(path)
+        self.pace, self.readings = pace, 0
+
+    def read(self) -> str:
+        self.readings += 1
+        return super().read()
+
+
 def test_known_hosts_algorithms_and_fingerprint() -> None:
     keys = [ED25519, ECDSA]
     assert host_keys.known_hosts("web-1", keys) == f"web-1 {ED25519}\nweb-1 {ECDSA}\n"

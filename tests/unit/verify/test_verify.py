@@ -337,6 +337,7 @@ class Tail:
     """A console of which only the end is left."""
 
     name = "console of web"
+    pace = 0.0
 
     def __init__(self, text: str) -> None:
         self.text = text

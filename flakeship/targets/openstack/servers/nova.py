@@ -137,6 +137,8 @@ def describe(name: str, found: Mapping[str, Any], cloud: str) -> str:
 class Console:
     """A server's console as Nova shows it: maybe only its end, and empty after a hard reboot."""
 
+    pace = 5.0
+
     def __init__(self, compute: Proxy, number: str, cloud: str) -> None:
         self.name = client(cloud, f"console log show {number}")
         self._compute = compute
