@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,8 @@ from flakeship.release.desired import (
     announcement,
     missing_images,
 )
+from flakeship.rollout import phases
+from flakeship.rollout.phases import Step
 from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_older
 from flakeship.system.files import read
@@ -36,6 +38,7 @@ from flakeship.targets.base import Plan, TargetSpec
 
 from . import lifecycle, outputs, resource
 from .nix_image import NixImage
+from .timing import Timing
 
 T = TypeVar("T")
 
@@ -53,9 +56,11 @@ async def program() -> dict[str, Any]:
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)
-    if not pulumi.runtime.is_dry_run():
+    preview, steps = pulumi.runtime.is_dry_run(), list[Step]()
+    if not preview:
         # the provider imports what it needs while the program inspects and evaluates
         resource.prepare(schema.name)
+        steps = Timing().steps
     target = spec.open(stack, given)
     inspecting, reading = _begin(target.inspect()), _begin(outputs.previous())
     found, pinned = await _desired_releases(given, stack, spec, reading)
@@ -66,7 +71,6 @@ async def program() -> dict[str, Any]:
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     desired = Desired(stack, given, found.releases, before.outputs, pinned)
     plan = target.plan(desired, await inspecting)
-    preview = pulumi.runtime.is_dry_run()
     for fact in filter(None, [*plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
     await report_changes(before.outputs.running, desired.ledger, found.releases)
@@ -85,7 +89,7 @@ async def program() -> dict[str, Any]:
         pulumi.log.warn("not every server is verified: the ledger stays as it was")
         return await before.kept(spec.name, done)
     if not preview:
-        await _report_done(plan, done)
+        await _report_done(plan, done, steps)
     kept = verified.apply(
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
@@ -146,11 +150,15 @@ async def report_changes(
             pulumi.log.warn(f"{which}: the changes inside cannot be shown: {result}")
 
 
-async def _report_done(plan: Plan, done: outputs.Deployment) -> None:
-    """Show what an update has done, once every address has moved; all is verified before."""
+async def _report_done(plan: Plan, done: outputs.Deployment, steps: Sequence[Step]) -> None:
+    """Show what an update has done and how long it took, once every address has moved.
+
+    All is verified before.
+    """
     moved = [await lifecycle.is_known(server) for server in done.servers.values()]
-    if all(moved) and plan.summary.done:
-        pulumi.log.info(lines(plan.summary.done))
+    text = "\n".join(filter(None, [plan.summary.done, phases.told(steps)]))
+    if all(moved) and text:
+        pulumi.log.info(lines(text))
 
 
 def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
