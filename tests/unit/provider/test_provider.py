@@ -167,7 +167,7 @@ def test_inputs_that_do_not_fit_are_refused(provider: Provider, given: dict[str,
 @pytest.mark.parametrize("number", [math.nan, float(2**60)])
 def test_a_number_that_another_program_has_lost_is_named(provider: Provider, number: float) -> None:
     given = codec.plain(image()) | {"artifact": {"files": UNKNOWN, "disk": number}}
-    with pytest.raises(grpc.RpcError, match="artifact.disk: the number cannot be kept exactly"):
+    with pytest.raises(grpc.RpcError, match=r"artifact\.disk: the number cannot be kept exactly"):
         provider.call.Check(pb.CheckRequest(urn=urn("Image"), news=message(given)))
 
 
