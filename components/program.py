@@ -30,7 +30,7 @@ from flakeship.release.desired import (
 )
 from flakeship.rollout import phases
 from flakeship.rollout.phases import Step
-from flakeship.state import choice, passphrase
+from flakeship.state import choice, passphrase, project
 from flakeship.state.outputs import StackOutputs, refuse_older
 from flakeship.system.files import read
 from flakeship.targets import registry
@@ -52,6 +52,7 @@ async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
     choice.refuse_other_checkout(os.environ, Path.cwd())
+    project.refuse_without_provider(read(Path(project.FILE)), Path.cwd())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
