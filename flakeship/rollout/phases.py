@@ -10,7 +10,7 @@ from flakeship.state.resources import PACKAGE
 BEFORE = "inspection and evaluation"
 PHASES = ("build", "publish", "server", "verification", "cutover")
 """In the order in which a server goes through them."""
-OTHERS = "network and others"
+OTHERS = "other resources"
 OWN = {
     "Image": "publish",
     "Machine": "server",
