@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pulumi.runtime.config import CONFIG
 
 from flakeship.config.target import DEFAULT
+from flakeship.state import choice, project
+from flakeship.system.files import read
 from flakeship.targets import registry
 
 from . import lifecycle, resource
@@ -21,6 +25,8 @@ def run() -> None:
 
 async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
+    choice.refuse_other_checkout(os.environ, Path.cwd())
+    project.refuse_without_provider(read(Path(project.FILE)), Path.cwd())
     spec = registry.spec(CONFIG.get().get("flakeship:target", DEFAULT))
     if spec.functions():
         # the provider imports what it needs while the program does

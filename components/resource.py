@@ -11,6 +11,7 @@ import pulumi
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.exact import refuse_inexact
 from flakeship.state.resources import ANSWER, ERROR, PREPARE, REQUEST, RESULT, token
 from flakeship.targets.base import Preloaded, TargetSpec
 
@@ -21,7 +22,8 @@ Inputs = Mapping[str, pulumi.Input[Any]]
 class Resource(pulumi.CustomResource):
     """Its inputs are the fields of what it is asked; its one output beside them is `result`.
 
-    Where a user asks to replace it, the old one goes first: both are the same object.
+    Where a user asks to replace it, the old one goes first: both are the same object. Raises
+    FlakeshipError for an input that cannot be a property.
     """
 
     result: pulumi.Output[Any]
@@ -29,6 +31,7 @@ class Resource(pulumi.CustomResource):
     def __init__(
         self, token: str, name: str, inputs: Inputs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        refuse_inexact(inputs, name)
         own = pulumi.ResourceOptions(delete_before_replace=True)
         merged = pulumi.ResourceOptions.merge(opts, own)
         super().__init__(token, name, {**inputs, RESULT: None}, merged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,8 @@ from flakeship.release.desired import (
     announcement,
     missing_images,
 )
+from flakeship.rollout import phases
+from flakeship.rollout.phases import Step
 from flakeship.state import choice, passphrase
 from flakeship.state.outputs import StackOutputs, refuse_older
 from flakeship.system.files import read
@@ -36,6 +38,7 @@ from flakeship.targets.base import Plan, TargetSpec
 
 from . import lifecycle, outputs, resource
 from .nix_image import NixImage
+from .timing import Timing
 
 T = TypeVar("T")
 
@@ -43,13 +46,14 @@ T = TypeVar("T")
 async def deploy(spec: TargetSpec) -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
-    choice.refuse_other_checkout(os.environ, Path.cwd())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
     given, _ = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     _refuse_secrets(stack, spec)
     target = spec.open(stack, given)
+    preview, steps = pulumi.runtime.is_dry_run(), list[Step]()
     inspecting = lifecycle.begin(target.inspect(resource.Functions(spec)))
-    if not pulumi.runtime.is_dry_run():
+    if not preview:
+        steps = Timing().steps
         inspecting.add_done_callback(lambda _: resource.prepare(spec.name, "operations"))
     reading = lifecycle.begin(outputs.previous())
     found, pinned = await _desired_releases(given, stack, spec, reading)
@@ -60,7 +64,6 @@ async def deploy(spec: TargetSpec) -> dict[str, Any]:
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     desired = Desired(stack, given, found.releases, before.outputs, pinned)
     plan = target.plan(desired, await inspecting)
-    preview = pulumi.runtime.is_dry_run()
     for fact in filter(None, [*plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
     reporting = lifecycle.begin(
@@ -82,7 +85,7 @@ async def deploy(spec: TargetSpec) -> dict[str, Any]:
         pulumi.log.warn("not every server is verified: the ledger stays as it was")
         return await before.kept(spec.name, done)
     if not preview:
-        await _report_done(plan, done)
+        await _report_done(plan, done, steps)
     kept = verified.apply(
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
@@ -133,11 +136,15 @@ async def report_changes(
             pulumi.log.warn(f"{which}: the changes inside cannot be shown: {result}")
 
 
-async def _report_done(plan: Plan, done: outputs.Deployment) -> None:
-    """Show what an update has done, once every address has moved; all is verified before."""
+async def _report_done(plan: Plan, done: outputs.Deployment, steps: Sequence[Step]) -> None:
+    """Show what an update has done and how long it took, once every address has moved.
+
+    All is verified before.
+    """
     moved = [await lifecycle.is_known(server) for server in done.servers.values()]
-    if all(moved) and plan.summary.done:
-        pulumi.log.info(lines(plan.summary.done))
+    text = "\n".join(filter(None, [plan.summary.done, phases.told(steps)]))
+    if all(moved) and text:
+        pulumi.log.info(lines(text))
 
 
 def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:

@@ -14,6 +14,7 @@ from dev.openstack.site import HERE, Site
 from dev.setup.progress import watch
 from dev.setup.tools import MANAGERS, UV, Machine, locate
 from flakeship.model.errors import FlakeshipError
+from flakeship.system.pipes import Shown
 from flakeship.system.process import run
 
 PYTHON = ">=3.11,<3.14"
@@ -101,7 +102,7 @@ def _environment(site: Site) -> None:
         raise FlakeshipError(f"uv: {found.problem}. Run: make setup")
     say("the services' Python environment, about 170 packages: a minute or two")
     shutil.rmtree(site.venv, ignore_errors=True)
-    run([found.path, "venv", "--quiet", "--python", PYTHON, site.venv], stream=True)
+    run([found.path, "venv", "--quiet", "--python", PYTHON, site.venv], reader=Shown())
     install = f"{found.path} pip install --compile-bytecode --require-hashes --requirement"
     env = os.environ | {"VIRTUAL_ENV": str(site.venv)}
     watch([*install.split(), LOCK], lambda _, last: f"uv: {last}", env=env)

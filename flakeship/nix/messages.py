@@ -53,16 +53,16 @@ def parse(stderr: str) -> Said:
     messages: list[str] = []
     errors, built, other = [], [], []
     for line in stderr.splitlines():
-        event = _event(line)
-        text = lines(str(event.get("msg") or ""))
-        match event:
+        found = event(line)
+        text = lines(str(found.get("msg") or ""))
+        match found:
             case {"action": "msg", "raw_msg": str(), "level": 0}:
                 errors.append(text)
             case {"action": "msg", "level": int(level)} if level <= WARNING:
                 messages.extend(_relevant(text))
             case {"action": "start", "type": int(kind), "fields": [str(drv), *_]} if kind == BUILD:
                 built.append(lines(drv))
-            case _ if not event:
+            case _ if not found:
                 other.append(line)
             case _:
                 pass
@@ -101,7 +101,8 @@ def warnings(said: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{', '.join(names)}: {message}" for message, names in of.items()]
 
 
-def _event(line: str) -> dict[str, object]:
+def event(line: str) -> dict[str, object]:
+    """What a line of Nix' internal-json says; empty for any other line."""
     if not line.startswith(JSON):
         return {}
     try:

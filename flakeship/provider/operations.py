@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.exact import refuse_inexact
 from flakeship.state import choice, resources
 from flakeship.targets import registry
 from flakeship.targets.base import Function, LoggedIn, Preloaded, ResourceType, TargetSpec
@@ -100,7 +101,9 @@ def run(operation: Operation) -> Mapping[str, object]:
         kind.delete(asked, operation.previous)
         return {}
     answer = kind.create(asked, operation.previous)
-    return {} if answer is None else codec.plain(answer)
+    result = {} if answer is None else codec.plain(answer)
+    refuse_inexact(result, resources.RESULT)
+    return result
 
 
 def _answer(operation: Operation) -> Mapping[str, object]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import struct_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
 from flakeship.model import codec
+from flakeship.model.exact import below
 from flakeship.state.resources import RESULT
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
@@ -19,8 +20,25 @@ Plain = dict[str, Any]
 
 def plain(message: struct_pb2.Struct) -> Plain:
     """The values of a message; whole numbers are integers again."""
-    found = json_format.MessageToDict(message)
-    return {key: codec.whole(value) for key, value in found.items() if not key.startswith("__")}
+    fields = message.fields.items()
+    return {key: _plain(value) for key, value in fields if not key.startswith("__")}
+
+
+def _plain(value: struct_pb2.Value) -> Any:  # noqa: ANN401
+    # JSON's own conversion raises for NaN, before anybody could say where it is
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return {key: _plain(each) for key, each in value.struct_value.fields.items()}
+        case "list_value":
+            return [_plain(each) for each in value.list_value.values]
+        case "number_value":
+            return codec.whole(value.number_value)
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case _:
+            return None
 
 
 def message(values: Mapping[str, object]) -> struct_pb2.Struct:
@@ -50,7 +68,7 @@ def differences(old: object, new: object, path: str = "") -> Iterator[tuple[str,
     """Each place that differs, in Pulumi's notation, and how: `("ports[0].port", CHANGED)`."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            place = _below(path, key)
+            place = below(path, key)
             if key not in new:
                 yield place, REMOVED
             elif key not in old:
@@ -78,10 +96,3 @@ def told(found: Mapping[str, str]) -> dict[str, str]:
 def top(path: str) -> str:
     """The name of the input that a place is in."""
     return path.partition(".")[0].partition("[")[0]
-
-
-def _below(path: str, key: str) -> str:
-    if key.replace("_", "").replace("-", "").isalnum():
-        return f"{path}.{key}" if path else key
-    quoted = key.replace("\\", r"\\").replace('"', r"\"")
-    return f'{path}["{quoted}"]'

@@ -25,6 +25,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from flakeship import __version__
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.exact import refuse_inexact
 from flakeship.provider import operations, properties
 from flakeship.provider.operations import CALL, CREATE, DELETE, Operation
 from flakeship.provider.workers import OperationError, Workers
@@ -81,11 +82,12 @@ class Service(ResourceProviderServicer):
     async def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
         """Refuse inputs that the operations could not read."""
         given = properties.plain(request.news)
-        if properties.is_known(given):
-            try:
+        try:
+            refuse_inexact(given)
+            if properties.is_known(given):
                 operations.request(_type(request.urn), codec.dump(given))
-            except FlakeshipError as error:
-                await _fail(context, str(error))
+        except FlakeshipError as error:
+            await _fail(context, str(error))
         return pb.CheckResponse(inputs=request.news)
 
     async def Diff(self, request: pb.DiffRequest, _context: Context) -> pb.DiffResponse:

@@ -8,10 +8,13 @@ import selectors
 import subprocess
 import sys
 import time
+from typing import Protocol
 
-from flakeship.model.text import LINE, lines
+from flakeship.model.sizes import MIB
+from flakeship.model.text import lines
 
 CHUNK = 65536
+TICK = 1.0  # seconds in which a reader has its turn
 
 
 class Kept:
@@ -47,33 +50,55 @@ class Kept:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-class Shown:
-    """Shows a stream's lines on our standard error, each cleaned and cut."""
+class Reader(Protocol):
+    """Who reads a stream while a command runs."""
 
-    def __init__(self) -> None:
+    def line(self, text: str) -> None:
+        """Take a line, as the command has written it."""
+
+    def still(self) -> None:
+        """Do what is to be done while the command runs, about every second."""
+
+
+class Shown:
+    """A reader that shows each line on our standard error, cleaned and cut."""
+
+    def line(self, text: str) -> None:
+        """Show a line."""
+        print(lines(text), file=sys.stderr)
+
+    def still(self) -> None:
+        """Nothing: only what was written is shown."""
+
+
+class Lines:
+    """Hands a stream's lines to a reader, of each no more than its first MiB."""
+
+    def __init__(self, reader: Reader) -> None:
         self._line = b""
+        self.still = reader.still
+        self._take = reader.line
 
     def add(self, data: bytes) -> None:
         """More of the stream."""
         *whole, rest = (self._line + data).split(b"\n")
         for line in whole:
-            self._show(line)
-        self._line = rest[: 4 * LINE]  # no character has more than four bytes
+            self._read(line)
+        self._line = rest[:MIB]
 
     def text(self) -> str:
-        """Nothing that is not shown; a last line without an end is shown now."""
+        """Nothing that is not read; a last line without an end is read now."""
         if self._line:
-            self._show(self._line)
+            self._read(self._line)
         self._line = b""
         return ""
 
-    @staticmethod
-    def _show(line: bytes) -> None:
-        print(lines(line[: 4 * LINE].decode(errors="replace")), file=sys.stderr)
+    def _read(self, line: bytes) -> None:
+        self._take(line[:MIB].decode(errors="replace").removesuffix("\r"))
 
 
 def pump(
-    process: subprocess.Popen[bytes], stdin: bytes, stdout: Kept, stderr: Kept | Shown, end: float
+    process: subprocess.Popen[bytes], stdin: bytes, stdout: Kept, stderr: Kept | Lines, end: float
 ) -> int:
     """Feed a process and read it until it ends; its exit code. `end` is a monotonic time.
 
@@ -92,7 +117,8 @@ def pump(
             left = end - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            for key, _ in selector.select(min(left, 3600)):
+            reading = isinstance(stderr, Lines)
+            for key, _ in selector.select(min(left, TICK if reading else 3600)):
                 if key.fileobj is process.stdin:
                     unsent = _send(key.fd, unsent)
                     if not unsent:
@@ -102,6 +128,8 @@ def pump(
                     sinks[key.fileobj].add(data)  # type: ignore[index]
                 else:
                     selector.unregister(key.fileobj)
+            if isinstance(stderr, Lines):
+                stderr.still()
     try:
         return process.wait(None if end == math.inf else max(0, end - time.monotonic()))
     except subprocess.TimeoutExpired as error:

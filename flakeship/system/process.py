@@ -22,7 +22,7 @@ from flakeship.model.sizes import MIB
 from flakeship.model.text import EVIDENCE, LINE, cut
 from flakeship.system.interrupt import deferred
 from flakeship.system.keeper import KEEPER
-from flakeship.system.pipes import Kept, Shown, pump
+from flakeship.system.pipes import Kept, Lines, Reader, pump
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +72,16 @@ def run(
     check: bool = True,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    stream: bool = False,
+    reader: Reader | None = None,
     most: int = MOST,
     descriptors: Sequence[int] = (),
 ) -> Result:
     """Run a command to its end, without a shell.
 
     Never pass a secret as an argument: arguments are in the debug log and in process lists.
-    `timeout` is in seconds, `env` the whole environment; with `stream` the lines of standard error
-    go to ours. `most` bytes are kept of standard output, and no more than MOST of standard error.
+    `timeout` is in seconds, `env` the whole environment; a `reader` gets the lines of standard
+    error, which are not kept then. `most` bytes are kept of standard output, and no more than MOST
+    of standard error.
     The command inherits the open `descriptors`.
     Raises CommandError: command-missing, command-not-started, command-timeout, and with `check`
     command-failed, or output-too-long: half an answer is none.
@@ -89,7 +90,7 @@ def run(
     shown = shlex.join(command)
     started = time.monotonic()
     end = math.inf if timeout is None else started + timeout
-    stdout, stderr = Kept(most), Shown() if stream else Kept(min(most, MOST))
+    stdout, stderr = Kept(most), Lines(reader) if reader else Kept(min(most, MOST))
     with start(command, cwd=cwd, env=env, descriptors=descriptors) as process:
         try:
             code = pump(process, stdin.encode(errors="surrogateescape"), stdout, stderr, end)

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from flakeship.rollout.phases import BEFORE, PHASES
 from tests.engine.conftest import FakeStack, processes
 
 KINDS = ["address", "image", "machine"]
 
 
+def phases(said: str) -> list[str]:
+    """The phases in the lines about where the time of an update went."""
+    return re.findall(
+        r"^ {6}(\w.*?) +[0-9]+\.[0-9] s$", said.partition("it took ")[2], re.MULTILINE
+    )
+
+
 def test_a_life(stack: FakeStack) -> None:
     assert "flakeship:fake:Cutover web create" in stack.preview()
     assert not stack.file.exists()
-    stack.up()
+    assert phases(stack.up()) == [BEFORE, *PHASES]
     first, web = stack.serving(), stack.outputs()["servers"]["web"]
     assert (web["machine"], web["ports"]["80"]) == (first, f"{web['address']}:80")
-    stack.up("--expect-no-changes")
+    assert phases(stack.up("--expect-no-changes")) == []
     # nothing is left of the verification
     assert sorted(each.kind for each in stack.cloud().objects.values()) == KINDS
 
@@ -36,7 +45,7 @@ def test_a_life(stack: FakeStack) -> None:
     older = stack.outputs()["releases"][1]["release"]["out"]
     stack.config("release", f"tiny-{Path(older).name[:8]}")
     ids = {machine.id for machine in stack.machines().values()}
-    stack.up()
+    assert phases(stack.up()) == [BEFORE, "cutover"]  # nothing is made that is there
     assert (stack.serving(), stack.ledger()) == (first, ["two", "one"])
     assert {machine.id for machine in stack.machines().values()} == ids
     stack.preview("--expect-no-changes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.engine.conftest import FakeStack
@@ -59,3 +61,18 @@ def test_a_refused_first_update_makes_nothing(stack: FakeStack) -> None:
     # the engine notes the stack itself
     ours = ("pulumi:pulumi:Stack::", "pulumi:providers:flakeship::")
     assert [urn for urn in stack.resources() if not any(own in urn for own in ours)] == []
+
+
+def test_a_project_file_without_the_provider_is_told_what_to_add(stack: FakeStack) -> None:
+    stack.up()
+    file = stack.path / "Pulumi.yaml"
+    whole, before = file.read_text(), everything(stack)
+    file.unlink()
+    file.write_text(re.sub(r"(?ms)^plugins:.*?^(?=#)", "", whole))
+    for refused in (stack.pulumi("preview", check=False), stack.make_up()):
+        assert refused.code != 0
+        assert "Pulumi.yaml: Pulumi is not told where to find the provider" in refused.stdout
+        assert "- name: flakeship" in refused.stdout
+        assert "no resource plugin" not in refused.stdout
+    file.write_text(whole)
+    assert everything(stack) == before

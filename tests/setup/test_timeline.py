@@ -18,6 +18,7 @@ from dev.bench.timeline import access, events, phases, table
 from dev.bench.timeline.events import Event
 from dev.bench.timeline.processes import Sampled, Sampler, peak
 from dev.bench.timeline.watch import Line, Tail, watching
+from flakeship.rollout.phases import OTHERS
 
 RECORDED = Path(__file__).parent / "recorded/events.jsonl"
 ACCESS = {
@@ -282,11 +283,11 @@ def test_the_phases_of_a_run() -> None:
         ("flakeship:openstack:GlanceImage", "web-1", "publish"),
         ("flakeship:fake:Image", "web-1", "publish"),
         ("flakeship:openstack:Server$openstack:compute/instance:Instance", "server-w", "server"),
-        ("flakeship:openstack:Server$openstack:networking/port:Port", "port-w", phases.OTHERS),
+        ("flakeship:openstack:Server$openstack:networking/port:Port", "port-w", OTHERS),
         ("flakeship:index:Verification$command:local:Command", "verification-w", "verification"),
         ("flakeship:openstack:EphemeralVerification", "image-1", "verification"),
         ("openstack:networking/floatingIpAssociate:FloatingIpAssociate", "cutover-w", "cutover"),
-        ("flakeship:openstack:ImageVisibility", "image-visibility", phases.OTHERS),
+        ("flakeship:openstack:ImageVisibility", "image-visibility", OTHERS),
     ],
 )
 def test_a_step_has_a_phase(token: str, name: str, phase: str) -> None:

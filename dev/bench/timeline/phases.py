@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from dev.bench.openstack.meter import Call
 from dev.bench.timeline.events import COMMAND, Event, Step, first_resource, imported
 from dev.bench.timeline.processes import Sampled
+from flakeship.rollout.phases import OTHERS, PHASES, phase
 
-KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # in the order of a run; the ends of types, and the prefixes of the names of command resources
-    "build": (("NixImage",), ("image-",)),
-    "publish": (("GlanceImage", ":Image"), ("glance-", "published-")),
-    "server": (("Machine", "Instance"), ("machine-",)),
-    "verification": (("Verification",), ("verification-",)),
-    "cutover": (("Cutover", "FloatingIpAssociate"), ("cutover-",)),
+FORMER: Mapping[str, tuple[str, ...]] = {
+    # the prefixes of command resources that older versions had; others are as they are now
+    "publish": ("glance-", "published-"),
+    "server": ("machine-",),
+    "verification": ("verification-",),
 }
 PROGRAM = "the program until its first resource"
-OTHERS = "network and others"
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,12 @@ class Phase:
 
 
 def kind(step: Step) -> str:
-    """The phase that a step belongs to."""
-    for title, (types, prefixes) in KINDS.items():
-        if step.type == COMMAND:
+    """The phase that a step belongs to, as an update itself tells it."""
+    if step.type == COMMAND:
+        for title, prefixes in FORMER.items():
             if step.name.startswith(prefixes):
                 return title
-        elif step.type.endswith(types):
-            return title
-    return OTHERS
+    return phase(step.type, step.name)
 
 
 def phases(
@@ -72,7 +68,7 @@ def phases(
         end = max(min(each.end, first) for each in nix)
         found.append(Phase("  evaluation: its Nix processes", nix[0].start, end))
     last = max((step.end for step in steps if kind(step) == "cutover"), default=first)
-    for title in (OTHERS, *KINDS):
+    for title in (OTHERS, *PHASES):
         chosen = [step for step in steps if kind(step) == title and step.start < last]
         if chosen:
             start, end = chosen[0].start, max(step.end for step in chosen)

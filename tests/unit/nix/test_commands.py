@@ -426,7 +426,7 @@ def test_a_build_is_kept_whole(fake: Nix, image: BuildRequest) -> None:
     data = qcow2_header()
     assert built.image == File(made.paths[0], len(data), hashlib.sha512(data).hexdigest())
     assert fake.asked == [
-        ["build", f"{made.drv}^out", "--out-link", image.root, "--log-lines", "25"],
+        ["build", f"{made.drv}^out", "--out-link", image.root, "--log-format", "internal-json"],
         ["build", made.drv, "--out-link", f"{image.root}-drv"],
         ["build", made.toplevel, "--out-link", f"{image.root}-toplevel"],
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,7 +13,9 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.provider import operations
 from flakeship.provider.operations import CREATE, DELETE, Operation
 from flakeship.rollout.ownership import Owner
+from flakeship.targets.base import ResourceType
 from flakeship.targets.fake import cloud
+from flakeship.targets.fake.resource_types import TYPES
 from flakeship.targets.fake.resources import CutoverRequest
 
 TYPE = "flakeship:fake:Cutover"
@@ -46,3 +49,12 @@ def test_inputs_that_do_not_fit_are_refused(inputs: str) -> None:
     with pytest.raises(FlakeshipError) as raised:
         operations.request(TYPE, inputs)
     assert (raised.value.code, raised.value.key) == ("state-unreadable", TYPE)
+
+
+def test_a_result_that_pulumi_would_change_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = ResourceType(CutoverRequest, lambda *_: {"boots": [2**60 + 1]})
+    monkeypatch.setitem(cast("dict[str, ResourceType]", TYPES), "Cutover", counted)
+    with pytest.raises(FlakeshipError) as raised:
+        operations.run(Operation(TYPE, CREATE, INPUTS))
+    assert (raised.value.code, raised.value.key) == ("property-inexact", "result.boots[0]")
+    assert raised.value.given == str(2**60 + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ def test_values_survive_a_message() -> None:
     values = {"a": 1, "b": 1.5, "c": [True, None, {"d": "x"}], "e": {}, "f": 300}
     assert plain(message(values)) == values
     assert isinstance(plain(message({"a": 1.0}))["a"], int)
+
+
+def test_a_number_that_is_none_can_be_read() -> None:
+    (found,) = plain(message({"a": [math.nan]}))["a"]
+    assert math.isnan(found)
 
 
 def test_what_is_the_engines_own_is_left_out() -> None:

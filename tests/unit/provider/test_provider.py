@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -169,6 +170,13 @@ def test_inputs_that_do_not_fit_are_refused(provider: Provider, given: dict[str,
     with pytest.raises(grpc.RpcError) as raised:
         provider.call.Check(pb.CheckRequest(urn=urn("Image"), news=message(given)))
     assert "flakeship:fake:Image" in raised.value.details()
+
+
+@pytest.mark.parametrize("number", [math.nan, float(2**60)])
+def test_a_number_that_another_program_has_lost_is_named(provider: Provider, number: float) -> None:
+    given = codec.plain(image()) | {"artifact": {"files": UNKNOWN, "disk": number}}
+    with pytest.raises(grpc.RpcError, match=r"artifact\.disk: the number cannot be kept exactly"):
+        provider.call.Check(pb.CheckRequest(urn=urn("Image"), news=message(given)))
 
 
 def test_inputs_that_are_not_known_yet_are_no_mistake(provider: Provider) -> None:

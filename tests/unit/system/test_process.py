@@ -18,7 +18,7 @@ import pytest
 from flakeship.model.errors import CommandError
 from flakeship.model.sizes import MIB
 from flakeship.model.text import EVIDENCE, LINE
-from flakeship.system import temporary
+from flakeship.system import pipes, temporary
 from flakeship.system.keeper import Keeper
 from flakeship.system.process import run, start
 
@@ -79,12 +79,58 @@ def test_input_is_sent_while_output_is_read() -> None:
     ],
     ids=["long", "controls", "no end"],
 )
-def test_streamed_lines_are_cut_and_cleaned(
+def test_shown_lines_are_cut_and_cleaned(
     written: bytes, shown: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_bytes(written)
-    run(["sh", "-c", 'cat "$0" >&2', tmp_path / "text"], stream=True)
+    run(["sh", "-c", 'cat "$0" >&2', tmp_path / "text"], reader=pipes.Shown())
     assert capsys.readouterr().err.splitlines() == shown
+
+
+class Reader:
+    """Keeps the lines, and counts its turns."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.turns = 0
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def still(self) -> None:
+        self.turns += 1
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"a" * 3 * MIB + b"\nb\n", ["a" * MIB, "b"]),
+        (b"one\r\n\ntwo", ["one", "", "two"]),
+    ],
+    ids=["long", "breaks"],
+)
+def test_a_reader_gets_whole_lines(written: bytes, read: list[str], tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(written)
+    reader = Reader()
+    done = run(["sh", "-c", 'cat "$0" >&2', tmp_path / "text"], reader=reader)
+    assert reader.lines == read
+    assert done.stderr == ""
+
+
+def test_a_reader_has_its_turn_while_the_command_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipes, "TICK", 0.01)
+    file = tmp_path / "go"
+
+    class Ending(Reader):
+        def still(self) -> None:
+            super().still()
+            if self.turns == 3:
+                file.touch()
+
+    # it ends after the third turn, and never without one
+    run(["sh", "-c", 'until [ -e "$0" ]; do sleep 0.05; done', file], reader=Ending())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.requests import VerifyServerRequest
@@ -13,6 +14,7 @@ from flakeship.targets.openstack.servers import verify_server
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud, port
 from tests.targets.openstack.unit.samples import REQUEST
+from tests.unit.verify.machines import ED25519, OTHER, block
 
 STABLE = "203.0.113.7"
 LIVE = replace(REQUEST, stable=STABLE)
@@ -86,3 +88,23 @@ def test_the_active_one_needs_its_address(meanings: list[str], memory: Cloud) ->
 def test_a_standby_does_not(meanings: list[str]) -> None:
     verify_server.verify_existing(LIVE, "", "prod", active=False)
     assert meanings == [verify_server.STANDBY]
+
+
+@pytest.mark.parametrize("how", ["up", "active", "standby"])
+def test_a_changed_host_key_is_never_answered_by_a_replacement_in_place(
+    memory: Cloud, how: str
+) -> None:
+    """Pulumi would replace the server before another one is verified, which is refused."""
+    memory.console = block(OTHER)
+    memory.floating(floating_ip_address=STABLE, port_id="port-1")
+    proof = codec.dump(Evidence(LIVE.machine, 1, [ED25519], 1.0, []))
+
+    def verify() -> Evidence:
+        if how == "up":
+            return verify_server.verify_server(LIVE, [ED25519])
+        return verify_server.verify_existing(LIVE, proof, "dev", active=how == "active")
+
+    error = refused(verify)
+    assert (error.code, error.key) == ("host-key-changed", LIVE.machine)
+    assert "`openstack --os-cloud fake server delete server-1`, then `make up" in error.remedy
+    assert "--replace" not in str(error)
