@@ -44,8 +44,8 @@ def of_machine(
     `wait` is in seconds, for the system to have started.
 
     Two checks change the machine. `nix-build` starts the daemon and its builders, and adds a store
-    path: the facts are read before, no port and no login depends on it, but a command of the users
-    may look at anything. `reactivation` starts what does not run, resets what has failed, and may
+    path: no fact, no port and no login depends on it, but a command of the users may look at
+    anything. `reactivation` starts what does not run, resets what has failed, and may
     restart what all others ask.
     """
     ports = with_ssh([port for port in request.ports if not port.needs_data])
@@ -60,7 +60,7 @@ def of_machine(
         *answering,
         *(check for check in REPORTED if check.name != "dhcp" or request.addressing != "none"),
         *extra,
-        _nix_build(request, [FACTS, *commands]),
+        _nix_build(request, commands),
     ]
     last = []
     if request.promises.switch:  # of another host a target itself says that it activates nothing
