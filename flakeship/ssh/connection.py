@@ -210,7 +210,7 @@ class Connection:
 
     def _await_master(self, process: subprocess.Popen[bytes]) -> int:
         """0 once it accepts commands, which is when it has authenticated; else its exit code."""
-        for _ in backoff(2 * HANDSHAKE, first=0.005, most=0.05):
+        for _ in backoff(2 * HANDSHAKE, first=0.005, most=0.02):
             if self._control.exists():
                 return 0
             if process.poll() is not None:

@@ -115,10 +115,14 @@ def _verify(
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-        announced = bool(announced_keys(console))
         left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
         checks = machine_checks.of_machine(
-            request, connection, pinned, context.checks, announced=announced, wait=left
+            request,
+            connection,
+            pinned,
+            context.checks,
+            announced=lambda: bool(announced_keys(console)),
+            wait=left,
         )
         results = run_checks(checks, request, route, connection)
     refuse_failed(machine, results)

@@ -156,7 +156,7 @@ def whole() -> Iterator[Schedule]:
     )
     with Connection(Endpoint("web", "127.0.0.1", 22, "nixos"), [ED25519]) as connection:
         extra = [ScheduledCheck("port-scan", str)]
-        yield machine_checks.of_machine(request, connection, [], extra, announced=True)
+        yield machine_checks.of_machine(request, connection, [], extra, announced=lambda: True)
 
 
 def needs(schedule: Schedule, name: str) -> set[str]:
@@ -172,6 +172,24 @@ def test_only_what_conflicts_waits(whole: Schedule) -> None:
     at_once = {name for name in names if not needs(whole, name)}
     assert at_once == {"host-key", "root-login", "password-login", "port-scan"}
     assert needs(whole, "listeners") == needs(whole, "firewall") == {SERVICES}
+
+
+def test_the_console_of_a_cloud_is_read_beside_the_others() -> None:
+    asked = threading.Event()
+    seen: list[bool] = []
+
+    def announced() -> bool:
+        seen.append(asked.wait(LONG))
+        return True
+
+    def probe() -> Facts:
+        asked.set()
+        return machine()
+
+    with Connection(Endpoint("web", "127.0.0.1", 22, "nixos"), [ED25519]) as connection:
+        whole = machine_checks.of_machine(REQUEST, connection, [], [], announced=announced)
+        run(replace(whole, checks=whole.checks[:1], services=[], probe=probe))
+    assert (whole.checks[0].name, seen) == ("host-key", [True])
 
 
 def test_what_activates_the_release_follows_all_that_looks_at_it(
