@@ -16,10 +16,10 @@ from collections.abc import Callable
 
 from flakeship.ssh.errors import UnreachableError
 
-SILENT = 0.25  # seconds until another connection is opened beside silent ones
-REFUSED = 0.1  # seconds after one that was refused, which costs the machine nothing
-GROWTH, MOST = 1.5, 1.0  # of both pauses
-KEPT = 5  # silent connections: a busy sshd answers late
+SILENT, MOST = 0.25, 1.0  # seconds until another connection is opened beside silent ones
+REFUSED, MOST_REFUSED = 0.1, 0.4  # seconds after a refused one, which costs the machine nothing
+GROWTH = 1.5  # of both pauses
+KEPT = 3  # silent ones: a busy sshd answers late, but dropbear has five of an address at most
 BEGIN = b"SSH-"
 SHOWN = 60  # bytes of another answer
 OPEN = "the port is open, but no SSH server answers"
@@ -45,7 +45,7 @@ def await_banner(
                 wrong = connections.fault(ended)
                 if not wrong:
                     return
-                due, refused = time.monotonic() + refused, min(refused * GROWTH, MOST)
+                due, refused = time.monotonic() + refused, min(refused * GROWTH, MOST_REFUSED)
             now = time.monotonic()
             seen(wrong)
         raise UnreachableError(wrong or connections.silence(seconds))
