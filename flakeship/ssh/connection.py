@@ -14,6 +14,7 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.flake import is_file
 from flakeship.model.sizes import MIB
 from flakeship.ssh import host_keys, log_file
+from flakeship.ssh.banner import await_banner
 from flakeship.ssh.errors import (
     HostKeyRefusedError,
     LoginRefusedError,
@@ -31,7 +32,6 @@ from flakeship.system.waiting import Waiting
 log = logging.getLogger(__name__)
 
 FAILED = 255  # ssh's own exit code, also of a command that a signal has ended
-BANNER = 3.0  # seconds for the server's first line: QEMU accepts for a guest without network
 REFUSALS = 3  # as many in a row are final: a guest may install its users' keys late
 AFTER_REFUSAL = 4.0  # seconds: sshd locks out addresses that collect many refusals
 UNSIGNED_REMEDY = (
@@ -85,11 +85,15 @@ class Connection:
         """
         host, refusals, last = self.endpoint, 0, ""
         waiting = Waiting(f"{host.name}: no SSH login")
+
+        def still(why: str) -> None:
+            waiting.still(partial(str, why))
+
         unsigned: UnsignedError | None = None
         for left in backoff(seconds):
             try:
-                if not up:
-                    self._await_banner(min(left, BANNER))
+                if not up:  # the first key exchange is costly
+                    await_banner(host.address, host.port, left, still)
                 self._log_in()
             except UnreachableError as error:
                 last = error.what
@@ -105,7 +109,7 @@ class Connection:
                 time.sleep(AFTER_REFUSAL)
             else:
                 return
-            waiting.still(partial(str, last))
+            still(last)
         if unsigned:
             raise unsigned
         raise UnreachableError(
@@ -174,17 +178,6 @@ class Connection:
             ) from error
         return number
 
-    def _await_banner(self, seconds: float) -> None:
-        """Read the server's first line before the first key exchange: it costs next to nothing."""
-        host = self.endpoint
-        try:
-            reply = tcp.exchange(host.address, host.port, seconds=seconds, enough=tcp.a_line)
-        except OSError as error:
-            raise UnreachableError(f"{error.strerror or error}") from error
-        if not reply.first_line.startswith("SSH-"):
-            ended = "it closed the connection" if reply.closed else f"silence for {seconds:.0f} s"
-            raise UnreachableError(f"the port is open, but no SSH server answers: {ended}")
-
     def _log_in(self) -> None:
         # In the foreground: it ends with us. Its log is a file, which no text of the server is in.
         master = ["-o", "ControlMaster=yes", "-N", *log_file.arguments(self._log)]
@@ -217,7 +210,7 @@ class Connection:
 
     def _await_master(self, process: subprocess.Popen[bytes]) -> int:
         """0 once it accepts commands, which is when it has authenticated; else its exit code."""
-        for _ in backoff(2 * HANDSHAKE, first=0.005, most=0.05):
+        for _ in backoff(2 * HANDSHAKE, first=0.005, most=0.02):
             if self._control.exists():
                 return 0
             if process.poll() is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -35,32 +35,36 @@ def of_machine(
     pinned: Sequence[str],
     extra: Sequence[ScheduledCheck],
     *,
-    announced: bool,
+    announced: Callable[[], bool],
     wait: float = probe.WAIT,
 ) -> Schedule:
     """The schedule of a whole verification; `extra` are the target's own checks.
 
-    `pinned` are the host keys of an earlier verification, `announced` whether the console has them.
-    `wait` is in seconds, for the system to have started.
+    `pinned` are the host keys of an earlier verification, `announced` tells whether the console has
+    them: that may be a call to a cloud, for which nothing else waits. `wait` is in seconds, for the
+    system to have started.
 
     Two checks change the machine. `nix-build` starts the daemon and its builders, and adds a store
-    path: the facts are read before, no port and no login depends on it, but a command of the users
-    may look at anything. `reactivation` starts what does not run, resets what has failed, and may
-    restart what all others ask.
+    path: no fact, no port and no login depends on it, but a command of the users may look at
+    anything. `reactivation` starts what does not run, resets what has failed, and may restart what
+    all others ask.
     """
     ports = with_ssh([port for port in request.ports if not port.needs_data])
     answering = _answering(ports, outside.PATIENCE, [FACTS])
     custom = _custom(request.checks, [FACTS])
     commands = [check.name for check in request.checks if check.run]
-    host_key = partial(outside.host_key, connection, pinned, announced=announced)
+
+    def host_key(_: Subject) -> str:
+        return outside.host_key(connection, pinned, announced=announced())
+
     before = [
-        ScheduledCheck("host-key", lambda _: host_key()),
+        ScheduledCheck("host-key", host_key),
         ScheduledCheck("root-login", lambda _: outside.root_login(connection)),
         ScheduledCheck("password-login", lambda _: outside.password_login(connection.login)),
         *answering,
         *(check for check in REPORTED if check.name != "dhcp" or request.addressing != "none"),
         *extra,
-        _nix_build(request, [FACTS, *commands]),
+        _nix_build(request, commands),
     ]
     last = []
     if request.promises.switch:  # of another host a target itself says that it activates nothing

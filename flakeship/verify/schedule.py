@@ -69,6 +69,9 @@ def run_checks(
         facts: Facts = futures[FACTS].result()
         return facts
 
+    def started() -> bool:
+        return FACTS in futures and futures[FACTS].done()
+
     def with_services() -> Facts:
         facts = first_facts()
         if listening.missing_listeners(facts, request):
@@ -78,7 +81,7 @@ def run_checks(
     def judged(check: ScheduledCheck) -> CheckResult:
         facts = futures[SERVICES].result if SERVICES in check.needs else first_facts
         took = facts().milliseconds(*check.sections) if check.sections else None
-        subject = Subject(request, route, shell, facts)
+        subject = Subject(request, route, shell, facts, started)
         return judge(check.name, partial(check.run, subject), took)
 
     steps = {FACTS: schedule.probe, SERVICES: with_services}

@@ -18,10 +18,10 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
 from flakeship.model.text import last_lines
 from flakeship.ssh import host_keys
+from flakeship.ssh.banner import await_banner
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
 from flakeship.state.resources import replacing
-from flakeship.system import tcp
 from flakeship.verify import boot_progress, machine_checks
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import Console, announced_keys, await_keys, shown
@@ -31,7 +31,7 @@ from flakeship.verify.schedule import ScheduledCheck, run_checks
 log = logging.getLogger(__name__)
 
 NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others than announced
-KNOCK = 0.5  # seconds for an SSH server to show its banner
+KNOCK = 1.0  # seconds for an SSH server to show its banner
 LEAST_WAIT = 10.0  # seconds for the system to have started, where SSH answers at the last moment
 LAST = 15  # lines of the console's end that a failure shows
 SILENT = ("host-keys-missing", UnreachableError.code)  # the failures of a machine that is not up
@@ -119,10 +119,14 @@ def _verify(
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
-        announced = bool(announced_keys(console))
         left = max(request.deadline - (time.monotonic() - started), LEAST_WAIT)
         checks = machine_checks.of_machine(
-            request, connection, pinned, context.checks, announced=announced, wait=left
+            request,
+            connection,
+            pinned,
+            context.checks,
+            announced=lambda: bool(announced_keys(console)),
+            wait=left,
         )
         results = run_checks(checks, request, route, connection)
     refuse_failed(machine, results)
@@ -176,12 +180,12 @@ def _log_in(
 
 
 def _answers(route: Route) -> bool:
-    """Whether there is an SSH server at the end of a route: its banner alone tells."""
+    """Whether a server speaks SSH at the end of a route."""
     try:
-        reply = tcp.exchange(route.address, route.ports[SSH], seconds=KNOCK, enough=tcp.a_line)
-    except OSError:
+        await_banner(route.address, route.ports[SSH], KNOCK)
+    except UnreachableError:
         return False
-    return reply.data.startswith(b"SSH-")
+    return True
 
 
 def _host_key_changed(

@@ -91,13 +91,13 @@ let
     "nsswitch.conf" = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nsudoers: files\n";
     "sudoers" = lines [
       "Defaults secure_path=\"/run/wrappers/bin:/usr/bin\""
+      "Defaults !pam_acct_mgmt, !pam_setcred, !pam_session"
       "root ALL=(ALL) ALL"
       "%wheel ALL=(ALL) ${if host.sudoWithoutPassword then "NOPASSWD: " else ""}ALL"
       ""
     ];
-    # Only for what sudo asks after its own rules: an account is never refused, a password never right.
-    "pam.d/sudo" =
-      "auth required pam_deny.so\naccount required pam_permit.so\nsession required pam_permit.so\n";
+    # No password is ever right. PAM has nothing else to say, and would take its time for that.
+    "pam.d/sudo" = "auth required pam_deny.so\n";
     "nix/nix.conf" = lines [
       "experimental-features = nix-command flakes"
       "trusted-users = root @wheel"

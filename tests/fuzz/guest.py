@@ -18,9 +18,8 @@ from flakeship.model.checks import Check
 from flakeship.model.ports import Port
 from flakeship.model.text import LINE, one_line
 from flakeship.ssh import host_keys
-from flakeship.ssh.connection import Connection
+from flakeship.ssh.banner import await_banner
 from flakeship.ssh.login import Login
-from flakeship.ssh.options import Endpoint
 from flakeship.system.process import Result
 from flakeship.verify import boot_progress
 from flakeship.verify.checks import addressing, disk, inside, listening, outside, probe
@@ -173,8 +172,7 @@ def logged(given: tuple[str, int]) -> None:
 def banner(answer: bytes) -> None:
     """The first line of what claims to be an SSH server."""
     with server(says(answer)) as port:
-        endpoint = Endpoint("web", "127.0.0.1", port, "nixos")
-        Connection(endpoint, [ED25519])._await_banner(0.5)
+        await_banner("127.0.0.1", port, 0.5)
 
 
 def asked(answer: bytes, *acts: Callable[[Machine], str]) -> None:

@@ -23,7 +23,9 @@ SECONDS = 60.0  # for the script on a slow guest
 PROBES = f"""
 port=$1 mark=$2
 shift 2
-if command -v bash >/dev/null; then
+if [ "$BASH_VERSION" ]; then
+  connect() {{ exec 3<>"/dev/$1/$2/$3" && echo "$4" >&3; }}
+elif command -v bash >/dev/null; then
   connect() {{ bash -c 'exec 3<>/dev/$0/$1/$2 && echo "$3" >&3' "$@"; }}
 elif command -v nc >/dev/null; then
   connect() {{ [ "$1" = tcp ] && echo "$4" | nc -w 2 "$2" "$3"; }}
@@ -41,16 +43,31 @@ for address; do
   begin tcp "$address" "$port" "$mark"
   begin udp "$address" "$port" "$mark"
 done
-# What is reached answers at once; what is filtered is silent. A busy guest takes longer for each of
-# these steps, too.
+# Whether all that is still begun is a TCP connection whose first packet has left the machine: it
+# waits for an answer (02), and the addresses are those of devices.
+sent() {{
+  asked=0 resolved=0
+  while read -r _ _ remote state _; do
+    case "$remote $state" in *:"$number 02") asked=$((asked + 1)) ;; esac
+  done </proc/net/tcp
+  while read -r neighbour _ flags _; do
+    case " $addresses " in *" $neighbour "*) resolved=$((resolved + (flags != 0))) ;; esac
+  done </proc/net/arp
+  [ "$asked" -eq "$left" ] && [ "$resolved" -ge $# ]
+}}
+number=$(printf %04X "$port") addresses=$*
+# What is reached answers at once; what is filtered is silent. Nobody waits for that once all is
+# sent, for the answer of this script goes over the same device, and in order. A busy guest takes
+# longer for each of these steps, too.
 tries=0
 while [ "$begun" ] && [ "$tries" -lt 20 ]; do
   sleep 0.1
-  tries=$((tries + 1)) left=
+  tries=$((tries + 1)) left=0 running=
   for child in $begun; do
-    ! kill -0 "$child" 2>/dev/null || left="$left $child"
+    ! kill -0 "$child" 2>/dev/null || left=$((left + 1)) running="$running $child"
   done
-  begun=$left
+  begun=$running
+  ! sent "$@" || break
 done
 [ -z "$begun" ] || kill $begun
 wait "$proof" && echo able

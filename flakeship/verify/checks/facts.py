@@ -190,7 +190,8 @@ class Subject:
     request: VerifyRequest
     route: Route
     shell: Shell
-    facts: Callable[[], Facts]  # in the phase `start` it waits for the machine
+    facts: Callable[[], Facts]  # it waits for the system's start
+    started: Callable[[], bool] = lambda: True  # whether the facts are there
 
 
 def _host(address: str) -> tuple[str, str]:

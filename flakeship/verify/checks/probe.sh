@@ -44,6 +44,11 @@ settled() {
   return "$code"
 }
 
+boot() {
+  read -r number </proc/sys/kernel/random/boot_id
+  echo "$number"
+}
+
 # The jobs that are not done, of a system that is still starting.
 jobs() {
   case $answer in
@@ -109,9 +114,10 @@ root() {
     [ "$mount" != / ] || type=${rest#* - }
   done </proc/self/mountinfo
   echo "type ${type%% *}"
-  case $(findmnt -nro FSTYPE,SOURCE / 2>/dev/null) in
+  case $type in
     "zfs "*)
-      pool=$(findmnt -nro SOURCE /)
+      pool=${type#* }
+      pool=${pool%% *}
       zpool list -Hpo size "${pool%%/*}"
       ;;
   esac
@@ -223,7 +229,7 @@ for fact; do
     disks) section disks disks ;;
     failed) section failed failed ;;
     reasons) section reasons reasons ;;
-    boot) section boot cat /proc/sys/kernel/random/boot_id ;;
+    boot) section boot boot ;;
     *) section "$fact" false ;;
   esac
 done

@@ -161,7 +161,7 @@ def test_a_server_that_is_up_gets_one_connection(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = fake((255, DENIED))
-    monkeypatch.setattr(tcp, "exchange", lambda *_, **__: pytest.fail("its banner is awaited"))
+    monkeypatch.setattr(ssh, "await_banner", lambda *_: pytest.fail("its banner is awaited"))
     with (
         ssh.Connection(ENDPOINT, [ED25519]) as connection,
         pytest.raises(errors.LoginRefusedError),
@@ -276,10 +276,7 @@ def test_who_waits_for_a_login_is_told_why(
         (silent, "the port is open, but no SSH server answers: silence for 0 s"),
     ],
 )
-def test_no_handshake_before_the_banner(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch, behave: Behaviour, message: str
-) -> None:
-    monkeypatch.setattr(ssh, "BANNER", 0.4)
+def test_no_handshake_before_the_banner(fake: Fake, behave: Behaviour, message: str) -> None:
     run = fake((0, ""))
     with server(behave) as port:
         endpoint = Endpoint("web-1", "127.0.0.1", port, "nixos")

@@ -222,17 +222,25 @@ def test_of_a_root_on_zfs_the_pool_counts() -> None:
     ("kind", "source", "pool"), [("zfs", "tank/system/root", 6656), ("ext4", "/dev/vda1", None)]
 )
 def test_the_probe_asks_zfs_for_its_pool(
-    tmp_path: Path, kind: str, source: str, pool: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, source: str, pool: int | None
 ) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "1 1 0:2 / / rw - rootfs rootfs rw\n"
+        f"24 1 0:21 / / rw,relatime shared:1 - {kind} {source} rw,xattr\n"
+        "31 24 0:26 / /proc rw,relatime shared:6 - proc proc rw\n"
+    )
+    script = probe.SCRIPT.replace("/proc/self/mountinfo", str(mounts))
+    monkeypatch.setattr(probe, "SCRIPT", script)
     known = probed(
         tmp_path,
         "root",
         sudo='shift; exec "$@"',
-        findmnt=f'[ "$2" = SOURCE ] || printf "{kind} "; echo {source}',
         zpool=f'[ "$*" = "list -Hpo size tank" ] && echo {6656 << 20}',
     )
     assert known.pool_mib == pool
     assert known.root_mib > 0
+    assert f"type {kind}" in known.lines("root")
 
 
 def probed(

@@ -18,7 +18,9 @@ from flakeship.model.ports import Port
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint
 from flakeship.system import waiting
+from flakeship.system.process import Result
 from flakeship.verify import machine_checks
+from flakeship.verify.checks import inside
 from flakeship.verify.checks.facts import Facts, Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Promises
@@ -154,7 +156,7 @@ def whole() -> Iterator[Schedule]:
     )
     with Connection(Endpoint("web", "127.0.0.1", 22, "nixos"), [ED25519]) as connection:
         extra = [ScheduledCheck("port-scan", str)]
-        yield machine_checks.of_machine(request, connection, [], extra, announced=True)
+        yield machine_checks.of_machine(request, connection, [], extra, announced=lambda: True)
 
 
 def needs(schedule: Schedule, name: str) -> set[str]:
@@ -164,12 +166,30 @@ def needs(schedule: Schedule, name: str) -> set[str]:
 
 def test_only_what_conflicts_waits(whole: Schedule) -> None:
     names = {check.name for check in whole.checks}
-    assert needs(whole, "nix-build") == {FACTS, "schema"}
+    assert needs(whole, "nix-build") == {"schema"}
     assert needs(whole, "reactivation") == names - {"reactivation"}
     assert {*whole.services} == {"port-22", "port-80", "port-5432"}
     at_once = {name for name in names if not needs(whole, name)}
     assert at_once == {"host-key", "root-login", "password-login", "port-scan"}
     assert needs(whole, "listeners") == needs(whole, "firewall") == {SERVICES}
+
+
+def test_the_console_of_a_cloud_is_read_beside_the_others() -> None:
+    asked = threading.Event()
+    seen: list[bool] = []
+
+    def announced() -> bool:
+        seen.append(asked.wait(LONG))
+        return True
+
+    def probe() -> Facts:
+        asked.set()
+        return machine()
+
+    with Connection(Endpoint("web", "127.0.0.1", 22, "nixos"), [ED25519]) as connection:
+        whole = machine_checks.of_machine(REQUEST, connection, [], [], announced=announced)
+        run(replace(whole, checks=whole.checks[:1], services=[], probe=probe))
+    assert (whole.checks[0].name, seen) == ("host-key", [True])
 
 
 def test_what_activates_the_release_follows_all_that_looks_at_it(
@@ -184,5 +204,57 @@ def test_what_activates_the_release_follows_all_that_looks_at_it(
     run(replace(whole, checks=checks, probe=course.probe()))
     at = course.steps.index
     assert course.steps[-2:] == ["+reactivation", "-reactivation"]
-    assert at("-facts") < at("+nix-build") < at("-nix-build") < at("-port-scan")
-    assert at("-schema") < at("+nix-build")
+    assert at("-schema") < at("+nix-build") < at("-nix-build") < at("-port-scan")
+
+
+class Nix:
+    """A machine on which nix-build ends with these codes, one after the other."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+        self.begun = threading.Event()
+
+    def run(self, command: str, **_: object) -> Result:
+        assert "preferLocalBuild = true" in command
+        assert "allowSubstitutes = false" in command
+        self.begun.set()
+        code = self.codes.pop(0)
+        return Result(code, "" if code else "/nix/store/x\n", "cannot connect to socket")
+
+
+@pytest.mark.parametrize("codes", [[0], [1, 0], [1, 1]])
+def test_nix_builds_beside_the_start_and_once_more_after_it(codes: list[int]) -> None:
+    """Nix's daemon may come up after SSH: only what fails once it should be up has failed."""
+    nix = Nix(*codes)
+    repeated = threading.Event()
+
+    def probe() -> Facts:
+        assert nix.begun.wait(LONG)
+        if len(codes) > 1:
+            repeated.wait(0.1)
+            assert len(nix.codes) == 1, "it is repeated before the system has started"
+        return machine()
+
+    schedule = Schedule([ScheduledCheck("nix-build", inside.nix_build)], probe, 0)
+    (found,) = run_checks(schedule, REQUEST, ROUTE, nix)
+    assert found.passed == (codes[-1] == 0)
+    assert nix.codes == []
+
+
+def test_nix_that_fails_on_a_started_system_is_not_asked_again() -> None:
+    nix = Nix(1, 0)
+    check = ScheduledCheck("nix-build", inside.nix_build, [FACTS])
+    (found,) = run_checks(Schedule([check], machine, 0), REQUEST, ROUTE, nix)
+    assert "exit code 1: cannot connect" in found.detail
+    assert nix.codes == [0]
+
+
+def test_checks_before_the_facts_know_that_the_system_has_not_been_asked() -> None:
+    started: list[bool] = []
+
+    def first(subject: Subject) -> str:
+        started.append(subject.started())
+        return ""
+
+    run(Schedule([ScheduledCheck("a", first)], machine, 0, probe_needs=["a"]))
+    assert started == [False]

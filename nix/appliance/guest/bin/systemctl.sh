@@ -3,7 +3,15 @@
 export PATH=/run/wrappers/bin:/usr/bin
 units=/run/units
 
-state() { cat "$units/$1/state" 2>/dev/null || echo inactive dead; }
+# A process costs an emulated processor 10 ms and more: what the shell can do by itself, it does.
+# `active` and `sub` of a unit.
+read_state() {
+  read -r active sub 2>/dev/null <"$units/$1/state" || { active=inactive sub=dead; }
+}
+state() {
+  read_state "$1"
+  echo "$active $sub"
+}
 known() {
   [ -r "/etc/services/$1" ] || {
     echo "Unit $1.service not found." >&2
@@ -12,7 +20,6 @@ known() {
 }
 # shellcheck disable=SC1090,SC2154
 description() { (. "/etc/services/$1" && echo "$description"); }
-all() { cat /etc/services/order; }
 
 start() {
   case $(state "$1") in active* | activating*) return ;; esac
@@ -53,9 +60,7 @@ stop() {
 }
 
 status() {
-  read -r active sub <<-S
-	$(state "$1")
-	S
+  read_state "$1"
   echo "* $1.service - $(description "$1")"
   echo "     Loaded: loaded (/etc/services/$1)"
   echo "     Active: $active ($sub)"
@@ -66,34 +71,38 @@ status() {
 }
 
 list() {
-  for unit in $(all); do
-    state=$(state "$unit")
-    [ -z "$1" ] || [ "${state%% *}" = "$1" ] || continue
-    echo "$unit.service loaded $state $(description "$unit")"
-  done
+  while read -r unit; do
+    read_state "$unit"
+    [ -z "$1" ] || [ "$active" = "$1" ] || continue
+    echo "$unit.service loaded $active $sub $(description "$unit")"
+  done </etc/services/order
 }
 
 # The units that are not up yet, as a system that is starting lists its jobs.
 jobs() {
   number=0
-  for unit in $(all); do
+  while read -r unit; do
     number=$((number + 1))
-    case $(state "$unit") in activating*) echo "$number $unit.service start running" ;; esac
-  done
+    read_state "$unit"
+    [ "$active" != activating ] || echo "$number $unit.service start running"
+  done </etc/services/order
 }
 
 running() {
-  states=$(for unit in $(all); do state "$unit"; done)
+  answer=running
   if [ -e /run/stopping ]; then
-    echo stopping
-    return 1
+    answer=stopping
+  elif [ ! -e /run/started ]; then
+    answer=starting
+  else
+    while read -r unit; do
+      read_state "$unit"
+      case $active in
+      failed) answer=degraded ;;
+      activating) [ "$answer" = degraded ] || answer=starting ;;
+      esac
+    done </etc/services/order
   fi
-  case $states in
-  *failed*) answer=degraded ;;
-  *activating*) answer=starting ;;
-  *) if [ -e /run/started ]; then answer=running; else answer=starting; fi ;;
-  esac
-  [ -e /run/started ] || answer=starting
   echo "$answer"
   [ "$answer" = running ]
 }

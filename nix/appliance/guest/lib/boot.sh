@@ -8,11 +8,7 @@ order=$(cat /etc/services/order)
 (cd /run/units && mkdir $order)
 for unit in $order; do echo activating start >"/run/units/$unit/state"; done
 for unit in $order; do
-  if grep -q '^oneshot=.1' "/etc/services/$unit"; then
-    /usr/lib/appliance/supervise "$unit"
-  else
-    setsid /usr/lib/appliance/supervise "$unit" </dev/null >/dev/null 2>&1 &
-  fi
+  setsid /usr/lib/appliance/supervise "$unit" </dev/null >/dev/null 2>&1 &
   # Whoever waits for this server waits for these three: the others must not slow them down.
   if [ "$unit" = network ]; then
     tries=0
