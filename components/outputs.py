@@ -32,6 +32,9 @@ class Deployment:
     """The target's own for the whole stack."""
 
 
+OUTPUTS = "pulumi:pulumi:readStackOutputs"
+"""The engine's own function by which a StackReference reads the outputs of a stack."""
+
 PlanT = TypeVar("PlanT", bound=Plan)
 Graph = Callable[[PlanT, Mapping[str, NixImage]], Deployment]
 """`deploy` of components/<target>/graph.py: it declares what was planned, from the images of all
@@ -65,13 +68,19 @@ class Previous:
 
 
 async def previous() -> Previous:
-    """Read those of the last good run (docs/explanation/decisions/0005). Raises FlakeshipError."""
+    """Read those of the last good run (docs/explanation/decisions/0005). Raises FlakeshipError.
+
+    A program does this before it declares or calls anything else.
+    """
     stack = pulumi.get_stack()
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    reference = pulumi.StackReference("self", stack_name=own)
-    raw = await reference.outputs.future() or {}
-    secret = await reference.secret_output_names.future() or []
-    return Previous(outputs.read(raw, stack), raw, frozenset(secret))
+    # a backend of files is read while the engine writes it, unless nothing else is registered
+    if stack_resource := pulumi.runtime.get_root_resource():
+        await stack_resource.urn.future()
+    # no StackReference: a preview would show all of it
+    read = await pulumi.runtime.invoke_async(OUTPUTS, {"name": own})
+    raw = read["outputs"]
+    return Previous(outputs.read(raw, stack), raw, frozenset(read["secretOutputNames"]))
 
 
 def current(

@@ -53,11 +53,8 @@ async def program() -> dict[str, Any]:
     given, schema = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
     spec = registry.spec(schema.name)
     _refuse_secrets(stack, spec)
-    if not pulumi.runtime.is_dry_run():
-        # the provider imports what it needs while the program inspects and evaluates
-        resource.prepare(schema.name)
     target = spec.open(stack, given)
-    inspecting, reading = _begin(target.inspect()), _begin(outputs.previous())
+    inspecting, reading = _begin(target.inspect()), _begin(_read(schema.name))
     found, pinned = await _desired_releases(given, stack, spec, reading)
     before = await reading
     refuse_older(before.outputs, stack)
@@ -90,6 +87,14 @@ async def program() -> dict[str, Any]:
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
     return outputs.current(spec.name, before, verified, kept, done)
+
+
+async def _read(target: str) -> outputs.Previous:
+    found = await outputs.previous()
+    if not pulumi.runtime.is_dry_run():
+        # the provider imports what it needs while the program inspects and evaluates
+        resource.prepare(target)
+    return found
 
 
 def _begin(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -143,7 +148,7 @@ async def report_changes(
             pulumi.log.info(f"{result}\n  `flakeship diff` shows all of it")
         else:
             which = heading(before, after)
-            pulumi.log.warn(f"{which}: the changes inside cannot be shown: {result}")
+            pulumi.log.warn(f"{which} the changes cannot be shown: {result}")
 
 
 async def _report_done(plan: Plan, done: outputs.Deployment) -> None:

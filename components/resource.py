@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import MISSING
 from typing import Any, TypeVar
 
 import pulumi
@@ -38,9 +39,13 @@ class Resource(pulumi.CustomResource):
 def inputs(request: object, **known_later: pulumi.Input[Any]) -> Inputs:
     """The fields of a request as inputs, some of them from other resources.
 
-    Each is a property of its own: a preview shows what is known of it.
+    Each is a property of its own: a preview shows what is known of it, and no defaults.
     """
-    return {**codec.plain(request), **known_later}
+    defaults = codec.defaults(request)
+    later = {name: it for name, it in known_later.items() if it != defaults.get(name, MISSING)}
+    # a default that comes later may take the place of something else
+    kept = {name: it for name, it in codec.sparse(request).items() if name not in known_later}
+    return {**kept, **later}
 
 
 def prepare(target: str) -> None:
