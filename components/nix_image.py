@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from flakeship.model import codec
 from flakeship.model.release import Artifact, File, Release
 from flakeship.nix.build import BuildRequest
 from flakeship.state.resources import IMAGE
@@ -44,8 +45,12 @@ class NixImage(pulumi.ComponentResource):
         ).apply(lambda given: _build_request(*given))
         built = command(
             IMAGE.name(name),
-            {"create": "build-image", "delete": "release-image", "request": request},
-            pulumi.ResourceOptions(parent=self, ignore_changes=["stdin"]),
+            {
+                "create": "build-image",
+                "delete": "remove-gc-roots",
+                "environment": request.apply(codec.variables),
+            },
+            pulumi.ResourceOptions(parent=self, ignore_changes=["environment"]),
         )
         self.artifact = answer(built, Artifact)
         release = pulumi.Output.from_input(args["release"])
@@ -60,5 +65,5 @@ class NixImage(pulumi.ComponentResource):
 def _build_request(
     release: Release, stack: str, verified: Sequence[File], max_image_disk: int
 ) -> BuildRequest:
-    root = f".state/{stack}/roots/{release.name}"
-    return BuildRequest(release, root, tuple(verified), max_image_disk)
+    gc_root = f".state/{stack}/roots/{release.name}"
+    return BuildRequest.of(release, gc_root, verified, max_image_disk)

@@ -16,6 +16,7 @@ from flakeship.targets.base import Plan
 
 from .lifecycle import is_known
 from .nix_image import NixImage
+from .resource import Recorded
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,11 @@ class Previous:
         return {k: pulumi.Output.secret(v) if k in secret else v for k, v in plain.items()}
 
 
-async def previous() -> Previous:
-    """Read those of the last good run (docs/explanation/decisions/0005). Raises FlakeshipError."""
-    stack = pulumi.get_stack()
-    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    reference = pulumi.StackReference("self", stack_name=own)
-    raw = await reference.outputs.future() or {}
-    secret = await reference.secret_output_names.future() or []
-    return Previous(outputs.read(raw, stack), raw, frozenset(secret))
+def previous(recorded: Recorded) -> Previous:
+    """Those of the last good run (docs/explanation/decisions/0005). Raises FlakeshipError."""
+    raw = recorded["outputs"]
+    typed = outputs.read(raw, pulumi.get_stack())
+    return Previous(typed, raw, frozenset(recorded["secretOutputNames"]))
 
 
 def current(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from typing import Any, TypedDict, TypeVar
 
 import pulumi
 
@@ -16,6 +16,9 @@ from flakeship.state.resources import ANSWER, ERROR, PREPARE, REQUEST, RESULT, t
 from flakeship.targets.base import Preloaded, TargetSpec
 
 T = TypeVar("T")
+
+OUTPUTS = "pulumi:pulumi:readStackOutputs"
+"""The engine's own function by which a StackReference reads the outputs of a stack."""
 Inputs = Mapping[str, pulumi.Input[Any]]
 
 
@@ -44,9 +47,33 @@ class Resource(pulumi.CustomResource):
 def inputs(request: object, **known_later: pulumi.Input[Any]) -> Inputs:
     """The fields of a request as inputs, some of them from other resources.
 
-    Each is a property of its own: a preview shows what is known of it.
+    Each is a property of its own: a preview shows what is known of it, and no defaults.
     """
-    return {**codec.plain(request), **known_later}
+    defaults = codec.defaults(request)
+    later = {name: it for name, it in known_later.items() if it != defaults.get(name, MISSING)}
+    # a default that comes later may take the place of something else
+    kept = {name: it for name, it in codec.sparse(request).items() if name not in known_later}
+    return {**kept, **later}
+
+
+class Recorded(TypedDict):
+    """The outputs of a stack as its state has them, in plain, and the names of those encrypted."""
+
+    outputs: Mapping[str, Any]
+    secretOutputNames: Sequence[str]
+
+
+async def recorded() -> Recorded:
+    """The outputs of this very stack. A program reads them before it declares or calls anything.
+
+    A backend of files is read while the engine writes it, unless nothing else is noted in it.
+    """
+    if stack := pulumi.runtime.get_root_resource():
+        await stack.urn.future()
+    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    # no StackReference: a preview would show all of it
+    found: Recorded = await pulumi.runtime.invoke_async(OUTPUTS, {"name": own})
+    return found
 
 
 def prepare(target: str, what: Preloaded) -> None:

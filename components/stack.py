@@ -38,12 +38,13 @@ from flakeship.targets.base import Plan, TargetSpec
 
 from . import lifecycle, outputs, resource
 from .nix_image import NixImage
+from .resource import Recorded
 from .timing import Timing
 
 T = TypeVar("T")
 
 
-async def deploy(spec: TargetSpec) -> dict[str, Any]:
+async def deploy(spec: TargetSpec, recorded: Recorded) -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
@@ -55,10 +56,9 @@ async def deploy(spec: TargetSpec) -> dict[str, Any]:
     if not preview:
         steps = Timing().steps
         inspecting.add_done_callback(lambda _: resource.prepare(spec.name, "operations"))
-    reading = lifecycle.begin(outputs.previous())
-    found, pinned = await _desired_releases(given, stack, spec, reading)
-    before = await reading
+    before = outputs.previous(recorded)
     refuse_older(before.outputs, stack)
+    found, pinned = await _desired_releases(given, stack, spec, before.outputs.ledger)
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
@@ -100,10 +100,9 @@ def _refuse_secrets(stack: str, spec: TargetSpec) -> None:
 
 
 async def _desired_releases(
-    given: AnySettings, stack: str, spec: TargetSpec, reading: asyncio.Task[outputs.Previous]
+    given: AnySettings, stack: str, spec: TargetSpec, records: Sequence[Record]
 ) -> tuple[Found, frozenset[str]]:
     """The release of each host, and which are pinned: chosen by name from the ledger."""
-    records = (await reading).outputs.ledger if given.release else []
     verified: ReleaseSource = Ledger(given, records, spec)
     flake: ReleaseSource = Flake(given, stack, spec)
     pinned = verified.releases(given.hosts)
@@ -133,7 +132,7 @@ async def report_changes(
             pulumi.log.info(f"{result}\n  `flakeship diff` shows all of it")
         else:
             which = heading(before, after)
-            pulumi.log.warn(f"{which}: the changes inside cannot be shown: {result}")
+            pulumi.log.warn(f"{which} the changes cannot be shown: {result}")
 
 
 async def _report_done(plan: Plan, done: outputs.Deployment, steps: Sequence[Step]) -> None:

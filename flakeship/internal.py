@@ -1,7 +1,7 @@
-"""The internal commands: a request on standard input, one JSON object on standard output.
+"""The internal commands: one JSON object on standard output, for people there is standard error.
 
-The command resources of images run them as `python -m flakeship internal <command>`; everything
-else is a resource of Flakeship's own provider. For people there is standard error.
+The command resources of images run them as `python -m flakeship internal <command>`, with a request
+in their environment; everything else is a resource of Flakeship's own provider.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
 
 @dataclass(frozen=True)
 class Command:
-    """An internal command: `run` gets its standard input, parsed as `request`.
+    """An internal command: `run` gets its environment, or its standard input, as `request`.
 
     It returns what is printed: a dataclass, or None for an empty object.
     """
 
     request: type[Any]
     run: Callable[[Any], object]
+    stdin: bool = False
 
 
 def commands() -> Mapping[str, Command]:
@@ -37,9 +38,11 @@ def commands() -> Mapping[str, Command]:
 
     return {
         "build-image": Command(build.BuildRequest, build.build),
-        "release-image": Command(build.ForgetRequest, lambda request: store.drop(request.root)),
+        "remove-gc-roots": Command(
+            build.ForgetRequest, lambda request: store.drop(request.gc_root)
+        ),
         # one by hand, without an engine
-        "operate": Command(operations.Operation, operations.run),
+        "operate": Command(operations.Operation, operations.run, stdin=True),
     }
 
 
@@ -59,20 +62,29 @@ def find(name: str) -> Command:
     return known[name]
 
 
-def run(name: str, text: str) -> str:
-    """Run a command on a request; what it prints. Raises FlakeshipError."""
+def run(name: str) -> str:
+    """Run a command; what it prints. Raises FlakeshipError, also for another version's request."""
     from flakeship.model import codec  # noqa: PLC0415
 
     command = find(name)
-    answer = command.run(request(name, command.request, text))
+    given = sys.stdin.read() if command.stdin and not sys.stdin.isatty() else os.environ
+    answer = command.run(request(name, given))
     return "{}" if answer is None else codec.dump(answer)
 
 
-def request(name: str, kind: type[Any], text: str) -> Any:  # noqa: ANN401
-    """What a command of this name is asked. Raises FlakeshipError for a text of another version."""
+def request(name: str, given: str | Mapping[str, str]) -> Any:  # noqa: ANN401
+    """What a command is asked, by JSON or by variables. Raises FlakeshipError for any other."""
+    from flakeship.model import codec  # noqa: PLC0415
     from flakeship.provider import operations  # noqa: PLC0415
 
-    return operations.parsed(kind, text, name, "request")
+    kind = find(name).request
+
+    def read() -> Any:  # noqa: ANN401
+        if isinstance(given, str):
+            return codec.parse(kind, given)
+        return codec.from_variables(kind, given)
+
+    return operations.read(read, name, "request")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,11 +93,11 @@ def main(argv: Sequence[str]) -> int:
     os.umask(0o077)  # data disks and console logs are for their owner alone
     install_signal_handlers()  # what was begun is undone
     if len(argv) != 1:
-        print("usage: flakeship internal COMMAND < REQUEST", file=sys.stderr)
+        print("usage: flakeship internal COMMAND", file=sys.stderr)
         return 2
     try:
         choice.refuse_other_checkout(os.environ, Path.cwd())
-        print(run(argv[0], "" if sys.stdin.isatty() else sys.stdin.read()))
+        print(run(argv[0]))
     except (FlakeshipError, OSError) as error:
         log.failure(error)
         print(error, file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,9 +44,9 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         outputs = dict(args.inputs)
-        if args.typ == COMMAND and args.inputs["create"] in self.commands:
-            request = json.loads(args.inputs["stdin"])
-            outputs["stdout"] = json.dumps(self.commands[args.inputs["create"]](request))
+        if args.typ == COMMAND and (internal := words(args.inputs["create"])[-1]) in self.commands:
+            asked = args.inputs["environment"]
+            outputs["stdout"] = json.dumps(self.commands[internal](asked))
         elif args.typ in self.commands:
             outputs["result"] = json.loads(codec.dump(self.commands[args.typ](args.inputs)))
         outputs |= self.outputs.get(args.typ, {})
@@ -82,6 +83,11 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
             found.add(one)
             waiting |= self._direct.get(one, set()) - found
         return found
+
+
+def words(script: str) -> list[str]:
+    """Of a command resource."""
+    return shlex.split(script)
 
 
 def key(kind: str, name: str) -> str:

@@ -33,12 +33,13 @@ def _declare(
     planned: ServerPlan, image: NixImage
 ) -> tuple[pulumi.Output[Evidence], pulumi.Output[dict[str, Any]]]:
     """One server; its evidence, and its stack output, known once the cutover is done."""
-    file = image.artifact.apply(lambda artifact: artifact.image)
+    # its path is known before it is built, unlike its bytes
+    path, sha512 = planned.release.paths[0], image.artifact.apply(lambda it: it.image.sha512)
     server = LocalServer(
         planned.name,
         {
             "machine_id": planned.id,
-            "machine": inputs(planned.start(), image=file.path, sha512=file.sha512),
+            "machine": inputs(planned.start(), image=path, sha512=sha512),
             "data_disks": {disk: planned.data_disk(disk) for disk in planned.server.data_disks},
         },
         pulumi.ResourceOptions(depends_on=[image]),
@@ -64,13 +65,13 @@ def _cutover_inputs(
     planned: ServerPlan, ports: pulumi.Output[dict[str, Any]], evidence: pulumi.Output[Evidence]
 ) -> Inputs:
     request = planned.cutover()
-    host = {
-        **codec.plain(request.host),
+    ssh = {
+        **inputs(request.ssh),
         "port": ports.apply(lambda known: known[str(SSH)]),
         "host_keys": evidence.apply(lambda known: list(known.host_keys)),
     }
     checks = request.data_checks and {**inputs(request.data_checks), "ports": ports}
-    return inputs(request, host=host, data_checks=checks)
+    return inputs(request, ssh=ssh, data_checks=checks)
 
 
 GRAPH: Graph[LocalPlan] = deploy

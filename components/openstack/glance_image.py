@@ -37,7 +37,7 @@ class GlanceImage(Resource):
     def __init__(
         self, name: str, args: GlanceImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        plain = requests.PublishRequest("", name, "", "", 0, {}, "private")
+        plain = requests.PublishRequest(name, "", "", 0, {}, "private")
         given = inputs(plain, **args)
         super().__init__("flakeship:openstack:GlanceImage", GLANCE_IMAGE.name(name), given, opts)
         self.published = self.answer(requests.Published)
@@ -62,5 +62,5 @@ class ImageVisibility(Resource):
     def __init__(
         self, name: str, args: ImageVisibilityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        given = inputs(requests.VisibilityRequest("", [], []), **args)
+        given = inputs(requests.VisibilityRequest([]), **args)
         super().__init__("flakeship:openstack:ImageVisibility", name, given, opts)

@@ -72,7 +72,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             name=title,
             network_id=network.id,
             cidr=args["cidr"],
-            dns_nameservers=[*args.get("dns", ())],
+            dns_nameservers=[*args.get("dns", ())] or None,
             tags=tags,
             opts=child,
         )
@@ -106,9 +106,13 @@ class PrivateNetwork(pulumi.ComponentResource):
 
 
 class SecurityGroupArgs(TypedDict):
-    """The rules let in; two more let everything out. With another `repair` all is made anew."""
+    """The rules let in; two more let everything out. With another `repair` all is made anew.
+
+    Without `group_name` it is named like the component.
+    """
 
     rules: Sequence[Rule]
+    group_name: NotRequired[str]
     tags: NotRequired[Sequence[str]]
     repair: NotRequired[int]
 
@@ -123,7 +127,7 @@ class SecurityGroup(pulumi.ComponentResource):
         child = child_of(self, opts)
         group = networking.SecGroup(
             f"security-group-{name}",
-            name=name,
+            name=args.get("group_name", name),
             description=SECURITY_GROUP,
             # Neutron's own rules are not declared: nobody would miss them
             delete_default_rules=True,

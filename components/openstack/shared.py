@@ -91,7 +91,14 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
         ready,
         security_groups={
             name: SecurityGroup(
-                name, {"rules": rules, "tags": tags, "repair": plan.repairs.get(name, 0)}, opts
+                name.removeprefix(f"{context.stack}-"),
+                {
+                    "group_name": name,
+                    "rules": rules,
+                    "tags": tags,
+                    "repair": plan.repairs.get(name, 0),
+                },
+                opts,
             )
             for name, rules in groups.items()
         },
@@ -139,15 +146,18 @@ def _declare_image(
     plan: StackPlan, name: str, image: NixImage, opts: pulumi.ResourceOptions
 ) -> GlanceImage:
     release, options = plan.release(name), plan.context.settings.options
-    file = image.artifact.apply(lambda artifact: artifact.image)
+    sha512 = image.artifact.apply(lambda artifact: artifact.image.sha512)
     return GlanceImage(
         name,
         {
             "cloud": options.cloud,
-            "file": file.path,
-            "sha512": file.sha512,
+            "file": release.paths[0],  # known before it is built, unlike its bytes
+            "sha512": sha512,
             "min_ram": release.memory,
-            "properties": file.sha512.apply(lambda it: properties(release, plan.context.stack, it)),
+            "properties": {
+                **properties(release, plan.context.stack),
+                "flakeship_sha512": sha512,
+            },
             "visibility": options.visibility,
             "publication": plan.uploads[name],
             "repair": plan.repairs.get(GLANCE_IMAGE.key(name), 0),

@@ -33,8 +33,8 @@ Shells complete commands, options, servers and releases with one line in their s
 
 ## Internal commands
 
-`flakeship internal <command>` is what the command resources of images run, with a request on
-standard input. It is not meant for people and may change with any version.
+`flakeship internal <command>` is what the command resources of images run, with a request in
+its environment. It is not meant for people and may change with any version.
 """
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -33,6 +33,21 @@ def plain(value: object) -> dict[str, object]:
     return found
 
 
+def sparse(value: object) -> dict[str, object]:
+    """A dataclass in JSON's own types, as short as `parse` can read it: without its defaults."""
+    found: dict[str, object] = json.loads(json.dumps(value, default=_given))
+    return found
+
+
+def defaults(value: Any) -> dict[str, object]:  # noqa: ANN401
+    """The values that fields of a dataclass have by default, by name."""
+    return {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory()
+        for each in fields(value)
+        if (each.default, each.default_factory) != (MISSING, MISSING)
+    }
+
+
 def dump(value: object) -> str:
     """A dataclass or a model as JSON with sorted keys: equal values are equal texts."""
     return json.dumps(plain(value), sort_keys=True)
@@ -41,6 +56,29 @@ def dump(value: object) -> str:
 def text(kind: type[T], value: T) -> str:
     """A value of a type as JSON that `parse` reads: of what dataclasses may have beside `plain`."""
     return ADAPTER(kind).dump_json(value).decode()
+
+
+def variables(value: Any) -> dict[str, str]:  # noqa: ANN401
+    """The fields of a dataclass as environment variables.
+
+    A tuple is a line for each of its texts; what is empty has no variable.
+    """
+    found = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {
+        name: "\n".join(each) if isinstance(each, tuple) else str(each)
+        for name, each in found.items()
+        if each
+    }
+
+
+def from_variables(kind: type[T], environment: Mapping[str, str]) -> T:
+    """Read what `variables` wrote. Raises pydantic's ValidationError for anything else."""
+    found: dict[str, object] = {}
+    for name, hint in get_type_hints(kind).items():
+        if text := environment.get(name):
+            found[name] = text.split("\n") if get_origin(hint) is tuple else text
+    read: T = ADAPTER(kind).validate_python(found)
+    return read
 
 
 def whole(value: Any) -> Any:  # noqa: ANN401
@@ -54,6 +92,14 @@ def whole(value: Any) -> Any:  # noqa: ANN401
             return int(value)
         case _:
             return value
+
+
+def _given(value: object) -> object:
+    found = _fields(value)
+    if is_dataclass(value) and isinstance(found, dict):
+        known = defaults(value)
+        return {n: each for n, each in found.items() if n not in known or each != known[n]}
+    return found
 
 
 def _fields(value: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,13 +70,14 @@ def _named(token: str, given: Mapping[str, T], what: str) -> T:
 
 def request(token: str, inputs: str) -> Any:  # noqa: ANN401
     """The inputs as the value that the type takes. Raises FlakeshipError for any other."""
-    return parsed(find(token).request, inputs, token, "inputs")
+    kind = find(token).request
+    return read(lambda: codec.parse(kind, inputs), token, "inputs")
 
 
-def parsed(kind: type[Any], given: str, key: str, what: str) -> Any:  # noqa: ANN401
-    """What `key` is given, as a value. Raises FlakeshipError for a text of another version."""
+def read(value: Callable[[], Any], key: str, what: str) -> Any:  # noqa: ANN401
+    """What `key` is given. Raises FlakeshipError for what another version has written."""
     try:
-        return codec.parse(kind, given)
+        return value()
     except ValidationError as error:
         raise FlakeshipError(
             f"its {what} cannot be read",
@@ -110,7 +111,9 @@ def _answer(operation: Operation) -> Mapping[str, object]:
     """Call a function. Its error is an answer too: the program shows it, and not the engine."""
     try:
         function = find_function(operation.token)
-        asked = parsed(function.request, operation.inputs, operation.token, "request")
+        asked = read(
+            lambda: codec.parse(function.request, operation.inputs), operation.token, "request"
+        )
         return {resources.ANSWER: codec.text(function.answer, function.call(asked))}
     except FlakeshipError as error:
         return {resources.ERROR: error.fields()}

@@ -28,8 +28,8 @@ Command = Callable[[dict[str, Any]], object]
 
 def build(request: dict[str, Any]) -> dict[str, Any]:
     """What a build of a release prints."""
-    path = f"{request['release']['out']}/image.qcow2"
-    digit = request["release"]["out"].removeprefix("/nix/store/")[0]
+    path = request["files"]
+    digit = request["output"].removeprefix("/nix/store/")[0]
     return plain(Artifact((File(path, 1000, digit * 128),), 512))
 
 
@@ -109,7 +109,7 @@ class Deployed:
     def commands(self, fail: str) -> Mapping[str, Command]:
         """What all commands print, and resources result in."""
         own = {f"flakeship:{self.target}:{name}": run for name, run in self.case.commands.items()}
-        every = {"build-image": build, "release-image": lambda _: {}, **own}
+        every = {"build-image": build, "remove-gc-roots": lambda _: {}, **own}
 
         def refuse(_: dict[str, Any]) -> object:
             raise RuntimeError("a check failed")

@@ -16,24 +16,24 @@ from components.nix_image import NixImage
 from components.resource import inputs
 from components.verification import Verification
 from flakeship.nix.evaluate import evaluate
-from flakeship.targets.local.resources import CutoverRequest, MachineRequest, VerifyMachineRequest
-from flakeship.targets.local.ssh_config import SshHost
+from flakeship.targets.local.resources import (
+    CutoverRequest, MachineRequest, SshLogin, VerifyMachineRequest)
 from flakeship.verify.request import VerifyRequest
 
 ID, STACK = "page-00000000-aaaa", pulumi.get_stack()
 tiny = evaluate("./flake", "tiny", "qemu", Path("access"))
 check = VerifyRequest(ID, [], tiny.user, "", tiny.toplevel, 2048)
 image = NixImage(tiny.name, {"release": tiny, "stack": STACK})
-boot = MachineRequest(STACK, "page", ID, "", "", 1, 512, 2048, "10.9.9.0/24", [22], [], 1, "")
+boot = MachineRequest(STACK, "page", ID, "", "", 1, 512, 2048, "10.9.9.0/24", [22], [], "")
 file = image.artifact.apply(lambda artifact: artifact.image)
 server = LocalServer("page", {"machine_id": ID,
     "machine": inputs(boot, image=file.path, sha512=file.sha512)})
 verified = Verification(ID, {"type": "flakeship:local:Verification", "inputs": inputs(
     VerifyMachineRequest(check, {}, "10.9.9.0/24", "console.log"),
     ports=server.machine.apply(lambda machine: {"22": machine.ports[22]}))})
-host = SshHost("page", ID, 22, tiny.user, "")
-moved = LocalCutover("page", inputs(CutoverRequest(STACK, host, 1, {}, {}, ""), host={
-    **inputs(host), "host_keys": verified.evidence.apply(lambda found: list(found.host_keys))}))
+ssh = SshLogin(22, tiny.user)
+moved = LocalCutover("page", inputs(CutoverRequest(STACK, "page", ID, ssh, {}, {}, ""), ssh={
+    **inputs(ssh), "host_keys": verified.evidence.apply(lambda found: list(found.host_keys))}))
 pulumi.export("active", moved.done.apply(lambda done: done.machine))
 '''
 

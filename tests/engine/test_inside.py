@@ -23,13 +23,13 @@ def test_a_changed_release_is_told_and_not_built(project: Tiny) -> None:
     new = f"two{uuid4().hex}"  # never built before: nothing of it is in the store
     project.write(new)
     said = project.preview()
-    assert re.search(r"tiny: tiny-\w{8} -> tiny-\w{8}\n", said)
+    assert re.search(r"inside tiny-\w{8}, compared with tiny-\w{8}:\n", said)
     assert f"reboot needed: kernel parameters -text=one +text={new}" in said
     assert f"packages: tool one -> {new}" in said
-    assert "closure: unknown: 0 of about 2 paths are in the local store" in said
+    assert "the local store has 0 of about 2 paths" in said
     assert SHOWN in said
     assert project.log() == []
-    assert "unknown: 0 of about 2" in project.preview()
+    assert "has 0 of about 2" in project.preview()
     assert SHOWN in project.up()
     # what was told is what runs now
     assert SHOWN not in project.preview("--expect-no-changes")
@@ -43,7 +43,7 @@ def test_going_back_is_told_too(project: Tiny) -> None:
     project.config("release", first)
     said = project.preview()
     assert "packages: tool two -> one" in said
-    assert re.search(r"closure: 0\.0 -> 0\.0 MiB", said)
+    assert "closure: 0.0 MiB as before" in said
 
 
 def test_a_derivation_that_is_gone_is_a_line_and_no_failure(project: Tiny) -> None:
@@ -55,7 +55,7 @@ def test_a_derivation_that_is_gone_is_a_line_and_no_failure(project: Tiny) -> No
     project.pulumi("stack", "import", "--file", str(lost))
     project.write("two")
     said = project.preview()
-    assert "the changes inside cannot be shown: tiny-" in said
+    assert "the changes cannot be shown: tiny-" in said
     assert "-lost-tiny.drv is not in the Nix store any more. Evaluate tiny at revision" in said
     assert "image-tiny-" in said
     project.up()

@@ -7,6 +7,7 @@ flakeship/__main__.py and to flakeship/targets/local/resource_types.py.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -57,7 +58,7 @@ def noted(verb: str, act: Callable[[Any], object], request: Any, _previous: str 
 def name(request: Any) -> str:
     match request:
         case BuildRequest():
-            return str(request.release.name)
+            return request.release
         case MachineRequest():
             return request.id
         case VerifyMachineRequest():
@@ -65,7 +66,7 @@ def name(request: Any) -> str:
         case CutoverRequest():
             return request.machine
         case ForgetRequest():
-            return Path(request.root).name
+            return Path(request.gc_root).name
         case _:
             return f"{request.name}.qcow2"
 
@@ -90,14 +91,14 @@ TYPES = {
 }
 COMMANDS: dict[str, tuple[str, type[Any], Callable[[Any], object]]] = {
     "build-image": ("build", BuildRequest, build.build),
-    "release-image": ("forget", ForgetRequest, lambda request: store.drop(request.root)),
+    "remove-gc-roots": ("forget", ForgetRequest, lambda request: store.drop(request.gc_root)),
 }
 
 if __name__ == "__main__":
     assert sys.argv[1] == "internal"
     verb, kind, act = COMMANDS[sys.argv[2]]
     try:
-        answer = noted(verb, act, codec.parse(kind, sys.stdin.read()))
+        answer = noted(verb, act, codec.from_variables(kind, os.environ))
     except FlakeshipError as error:
         sys.exit(str(error))
     print("{}" if answer is None else codec.dump(answer))

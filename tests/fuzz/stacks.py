@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from collections.abc import Callable
@@ -118,7 +119,7 @@ def evidence() -> st.SearchStrategy[str]:
 
 @dataclass(frozen=True)
 class Request:
-    """What an internal command reads on standard input, or the provider as inputs."""
+    """What an internal command or the provider reads."""
 
     name: str
     kind: type[Any]
@@ -130,15 +131,27 @@ class Request:
 
     def read(self, text: str) -> None:
         """Read it; what is accepted is the same when it is written and read again."""
-        found = asked(self.name, self.kind, text)
+        found = asked(self.name, text)
         assert codec.parse(self.kind, codec.dump(found)) == found
 
 
-def asked(name: str, kind: type[Any], text: str) -> Any:
+def asked(name: str, text: str) -> Any:
     """A request as an internal command, or the provider, reads it."""
     if ":" in name:
         return operations.request(name, text)
-    return internal.request(name, kind, text)
+    if internal.find(name).stdin:
+        return internal.request(name, text)
+    found = None
+    with contextlib.suppress(ValueError, RecursionError):  # a text need not be a document
+        found = json.loads(text)
+    given = found if isinstance(found, dict) else {}
+    return internal.request(name, {key: variable(it) for key, it in given.items()})
+
+
+def variable(value: object) -> str:
+    """A value as an environment has it, which the engine writes in UTF-8."""
+    text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.encode(errors="replace").decode()
 
 
 def requests() -> list[Request]:

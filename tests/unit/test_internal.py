@@ -23,13 +23,13 @@ def test_an_unknown_command_is_refused_with_those_there_are() -> None:
     with pytest.raises(FlakeshipError) as refused:
         internal.find("biuld")
     assert (refused.value.code, refused.value.given) == ("command-unknown", "biuld")
-    assert refused.value.allowed == "build-image, release-image, operate"
+    assert refused.value.allowed == "build-image, remove-gc-roots, operate"
 
 
 def test_a_request_of_another_version_is_told_in_one_message() -> None:
-    done = run([*COMMAND, "release-image"], stdin="{}", check=False)
+    done = run([*COMMAND, "remove-gc-roots"], check=False)
     assert done.code == 1
-    assert done.stderr.startswith("release-image: its request cannot be read")
+    assert done.stderr.startswith("remove-gc-roots: its request cannot be read")
     assert "Traceback" not in done.stderr
 
 
@@ -41,7 +41,7 @@ def test_exit_codes(words: list[str], code: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_is_one_line(number: signal.Signals) -> None:
     with subprocess.Popen(
-        [*COMMAND, "build-image"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "operate"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as command:
         assert command.stdin
         assert command.stderr
@@ -52,7 +52,7 @@ def test_an_interruption_is_one_line(number: signal.Signals) -> None:
         command.send_signal(number)
         printed = command.stderr.read().decode()
         assert command.wait() == 130
-    assert printed == "build-image: interrupted\n"
+    assert printed == "operate: interrupted\n"
 
 
 @pytest.mark.parametrize("error", ["FlakeshipError", "OSError", "RuntimeError"])

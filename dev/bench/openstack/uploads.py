@@ -63,7 +63,7 @@ def randomly(file: Path, size: int) -> str:
 
 def publish(stack: CloudStack, file: Path, digest: str) -> tuple[float, float]:
     """The seconds and the peak memory of the whole operation, and of the start of Python."""
-    request = PublishRequest("", NAME, str(file), digest, 0, {}, "private")
+    request = PublishRequest(NAME, str(file), digest, 0, {}, "private")
     given = creation("flakeship:openstack:GlanceImage", request)
     seconds, peak, printed = measured(COMMAND, given, stack.path, stack.env)
     remove(stack.cloud, json.loads(printed)["id"])

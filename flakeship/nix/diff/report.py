@@ -52,9 +52,9 @@ def report(before: Release, after: Release, *, full: bool = False) -> str:
 
 
 def heading(before: Release, after: Release) -> str:
-    """The host, both releases and, where it changes, the version."""
+    """Both releases and, where it changes, the version."""
     of = f" ({before.version} -> {after.version})" if before.version != after.version else ""
-    return f"{after.host}: {before.name} -> {after.name}{of}"
+    return f"inside {after.name}, compared with {before.name}{of}:"
 
 
 def closure_size(
@@ -69,9 +69,14 @@ def closure_size(
         size = next(_known_sizes(release.toplevel, caches=caches), None)
         if size is None:
             local = sum(any(Path("/nix/store", p).exists() for p in paths) for paths in expected)
-            return f"unknown: {local} of about {len(expected)} paths are in the local store"
+            return (
+                f"its size is known after the build; the local store has {local} of about "
+                f"{len(expected)} paths"
+            )
         sizes.append(size / MIB)
     new, old = sizes
+    if f"{new - old:+.1f}" in {"+0.0", "-0.0"}:
+        return f"{new:.1f} MiB as before"
     return f"{old:.1f} -> {new:.1f} MiB ({new - old:+.1f})"
 
 

@@ -52,8 +52,8 @@ class MachineRequest(InStack):
     subnet: str
     ports: list[int]
     data_disks: list[str]
-    boot: int
     workstation: str
+    boot: int = 1
     format: str = "qcow2"
     workstation_access: bool = False
 
@@ -89,31 +89,39 @@ class DataDisk:
 
 
 @dataclass(frozen=True)
+class SshLogin:
+    """How to log in to a machine, see SshHost."""
+
+    port: int
+    user: str
+    identity: str = ""
+    host_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CutoverRequest(InStack):
     """Move a server's data disks, host ports and stable name to a verified machine.
 
-    `host` is the server's entry in ssh_config, with the machine that becomes active. `forwards`
-    maps host ports to guest ports, `data_disks` names to disks. `data_checks` are the ports and
-    checks that need the disks. `generation` counts the cutovers: drift makes another one.
+    `machine` is the id of the machine that becomes active. `forwards` maps host ports to guest
+    ports, `data_disks` names to disks. `data_checks` are the ports and checks that need the disks.
+    `generation` counts the cutovers: drift makes another one.
     """
 
-    host: SshHost
-    boot: int
+    server: str
+    machine: str
+    ssh: SshLogin
     forwards: dict[int, int]
     data_disks: dict[str, DataDisk]
     workstation: str
-    generation: int = 0
+    boot: int = 1
+    generation: int = 1
     data_checks: VerifyMachineRequest | None = None
 
     @property
-    def server(self) -> str:
-        """The server's name."""
-        return self.host.server
-
-    @property
-    def machine(self) -> str:
-        """The id of the machine that becomes active."""
-        return self.host.machine
+    def host(self) -> SshHost:
+        """The server's entry in ssh_config."""
+        ssh = self.ssh
+        return SshHost(self.server, self.machine, ssh.port, ssh.user, ssh.identity, ssh.host_keys)
 
 
 @dataclass(frozen=True)

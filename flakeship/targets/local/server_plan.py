@@ -24,6 +24,7 @@ from flakeship.targets.local.resources import (
     DataDisk,
     DataDiskRequest,
     MachineRequest,
+    SshLogin,
     VerifyMachineRequest,
 )
 from flakeship.targets.local.ssh_config import SshHost
@@ -146,7 +147,9 @@ class ServerPlan(InStack):
         """The move of the data disks, host ports and stable name to the verified machine."""
         return CutoverRequest(
             stack=self.stack,
-            host=self.ssh_host(ports[SSH], tuple(host_keys)),
+            server=self.name,
+            machine=self.id,
+            ssh=SshLogin(ports[SSH], self.release.user, self.identity, tuple(host_keys)),
             boot=self.boot,
             forwards=self.forwards,
             data_disks={

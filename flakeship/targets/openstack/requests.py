@@ -37,13 +37,13 @@ class PublishRequest:
     `repair` counts how often somebody had changed its visibility.
     """
 
-    cloud: str
     name: str
     file: str
     sha512: str
     min_ram: int
     properties: Mapping[str, str]
     visibility: Visibility
+    cloud: str = ""
     publication: int = 1
     repair: int = 0
 
@@ -62,9 +62,9 @@ class Published:
 class VisibilityRequest:
     """Show and hide images of this stack, by their ids, once all is verified."""
 
-    cloud: str
     shown: list[str]
-    hidden: list[str]
+    hidden: list[str] = field(default_factory=list)
+    cloud: str = ""
     repair: int = 0
 
 
@@ -128,16 +128,16 @@ class VerifyServerRequest:
     ports that only some networks reach; the workstation is in one of them where 22 is among these.
     """
 
-    cloud: str
     owner: Owner
     server: str
     port: str
     flavor: str
-    image: str
     access: Access
-    stable: str
     pool: str
     verify: VerifyRequest
+    cloud: str = ""
+    image: str = ""
+    stable: str = ""
     bastion: AnyBastion | None = None
     restricted: list[int] = field(default_factory=list)
     placement: Placement = ""

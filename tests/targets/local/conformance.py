@@ -36,7 +36,7 @@ FILES = StackFiles(STACK)
 
 def start(request: dict[str, Any]) -> object:
     ports = {port: 40000 + port for port in request["ports"]}
-    return plain(MachineRecord(request["machine"], request["boot"], "tcg", ports, HERE))
+    return plain(MachineRecord(request["machine"], request.get("boot", 1), "tcg", ports, HERE))
 
 
 def verify(request: dict[str, Any]) -> object:
@@ -44,9 +44,8 @@ def verify(request: dict[str, Any]) -> object:
 
 
 def cut_over(request: dict[str, Any]) -> object:
-    host, ports = request["host"], request["forwards"]
-    forwards = {int(port): guest for port, guest in ports.items()}
-    return plain(Cutover(host["server"], host["machine"], "", forwards, [PASSED]))
+    forwards = {int(port): guest for port, guest in request["forwards"].items()}
+    return plain(Cutover(request["server"], request["machine"], "", forwards, [PASSED]))
 
 
 class LocalCase:

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from pydantic import ValidationError
 
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError
@@ -416,49 +417,55 @@ def test_a_flake_has_the_fingerprint_of_its_evaluations_where_it_is_locked(
 def image(tmp_path: Path) -> BuildRequest:
     file = tmp_path / "image.qcow2"
     file.write_bytes(qcow2_header())
-    made = replace(release(1), out=str(tmp_path), drv=str(tmp_path / "x.drv"))
-    return BuildRequest(made, str(tmp_path / "roots/web"))
+    return BuildRequest(
+        release="web-aaaaaaaa",
+        derivation=str(tmp_path / "x.drv"),
+        output=str(tmp_path),
+        files=(str(file),),
+        format="qcow2",
+        toplevel="/nix/store/toplevel",
+        gc_root=str(tmp_path / "roots/web"),
+    )
 
 
 def test_a_build_is_kept_whole(fake: Nix, image: BuildRequest) -> None:
-    made = image.release
     built = build.build(image)
-    data = qcow2_header()
-    assert built.image == File(made.paths[0], len(data), hashlib.sha512(data).hexdigest())
+    data, drv, root = qcow2_header(), image.derivation, image.gc_root
+    assert built.image == File(image.files[0], len(data), hashlib.sha512(data).hexdigest())
     assert fake.asked == [
-        ["build", f"{made.drv}^out", "--out-link", image.root, "--log-format", "internal-json"],
-        ["build", made.drv, "--out-link", f"{image.root}-drv"],
-        ["build", made.toplevel, "--out-link", f"{image.root}-toplevel"],
+        ["build", f"{drv}^out", "--out-link", root, "--log-format", "internal-json"],
+        ["build", drv, "--out-link", f"{root}-drv"],
+        ["build", image.toplevel, "--out-link", f"{root}-toplevel"],
     ]
 
 
 def refused(request: BuildRequest) -> FlakeshipError:
     """The error of a build that leaves no link behind."""
-    root = Path(request.root)
+    root = Path(request.gc_root)
     root.parent.mkdir()
-    root.symlink_to(request.release.out)
+    root.symlink_to(request.output)
     with pytest.raises(FlakeshipError) as raised:
         build.build(request)
     assert not root.is_symlink()
-    assert raised.value.key == request.release.name
+    assert raised.value.key == request.release
     return raised.value
 
 
 def test_a_verified_file_with_other_bytes_is_refused(fake: Nix, image: BuildRequest) -> None:
-    verified = (File(image.release.paths[0], 5, "0" * 128),)
-    assert refused(replace(image, verified=verified)).code == "build-not-reproducible"
+    assert refused(replace(image, verified_sha512=("0" * 128,))).code == "build-not-reproducible"
     assert len(fake.asked) == 1
 
 
 @pytest.mark.usefixtures("fake")
 def test_each_of_several_files_is_compared(image: BuildRequest, tmp_path: Path) -> None:
     (tmp_path / "initrd").write_bytes(b"more bytes")
-    several = replace(image.release, files=("image.qcow2", "initrd"), format="netboot")
-    built = build.build(replace(image, release=several))
+    files = (*image.files, str(tmp_path / "initrd"))
+    several = replace(image, files=files, format="netboot")
+    built = build.build(several)
     assert [Path(file.path).name for file in built.files] == ["image.qcow2", "initrd"]
     assert [file.size for file in built.files] == [len(qcow2_header()), 10]
     assert built.disk == 0
-    again = replace(image, release=several, verified=built.files)
+    again = replace(several, verified_sha512=tuple(file.sha512 for file in built.files))
     assert build.build(again) == built
     (tmp_path / "initrd").write_bytes(b"less bytes")
     (tmp_path / "roots/web").unlink(missing_ok=True)
@@ -484,18 +491,18 @@ def test_an_image_may_be_too_large_for_its_server(
 
 
 def test_a_build_without_its_file_is_refused(fake: Nix, image: BuildRequest) -> None:
-    lacking = replace(image.release, files=("image.qcow2", "gone"))
+    gone = f"{image.output}/gone"
     with pytest.raises(FlakeshipError) as raised:
-        build.build(replace(image, release=lacking))
+        build.build(replace(image, files=(*image.files, gone)))
     assert raised.value.code == "image-file-missing"
-    assert lacking.paths[1] in raised.value.what
+    assert gone in raised.value.what
     assert len(fake.asked) == 1
 
 
 def test_a_build_that_is_not_what_the_manifest_says_leaves_no_link(
     fake: Nix, image: BuildRequest
 ) -> None:
-    error = refused(replace(image, release=replace(image.release, format="raw")))
+    error = refused(replace(image, format="raw"))
     assert (error.code, error.given, error.allowed) == ("image-other-format", "qcow2", "raw")
     assert len(fake.asked) == 1
 
@@ -503,7 +510,7 @@ def test_a_build_that_is_not_what_the_manifest_says_leaves_no_link(
 def test_a_build_without_its_output_is_refused(fake: Nix, image: BuildRequest) -> None:
     out = "/nix/store/00000000000000000000000000000000-gone"
     with pytest.raises(FlakeshipError) as raised:
-        build.build(replace(image, release=replace(image.release, out=out)))
+        build.build(replace(image, output=out))
     assert raised.value.code == "build-without-output"
     assert len(fake.asked) == 1
 
@@ -513,27 +520,42 @@ def test_a_failing_build_names_the_whole_log(fake: Nix, image: BuildRequest) -> 
     with pytest.raises(FlakeshipError) as raised:
         build.build(image)
     assert raised.value.code == "build-failed"
-    assert f"nix log {image.release.drv}" in raised.value.remedy
+    assert f"nix log {image.derivation}" in raised.value.remedy
 
 
 def test_a_path_that_is_gone_is_named_with_its_remedy(tmp_path: Path) -> None:
     drv = tmp_path / "x.drv"
     drv.touch()
     lost = replace(release(1, revision="abc"), drv=str(drv))
-    with pytest.raises(FlakeshipError) as raised:
-        build.describe(lost)
-    assert (raised.value.code, raised.value.key) == ("store-path-missing", lost.name)
-    assert f"nix build '{drv}^out'" in raised.value.remedy
+    error = store.missing(lost)
+    assert error
+    assert (error.code, error.key) == ("store-path-missing", lost.name)
+    assert f"nix build '{drv}^out'" in error.remedy
     drv.unlink()
-    with pytest.raises(FlakeshipError) as raised:
-        build.describe(lost)
-    assert "evaluate web at revision abc again" in raised.value.remedy
+    error = store.missing(lost)
+    assert error
+    assert "evaluate web at revision abc again" in error.remedy
 
 
-def test_what_keeps_an_image_is_dropped_by_a_request_of_any_version() -> None:
-    """A stack has the request that its image was built by."""
-    earlier = '{"release": {"file": "x"}, "room": 0, "root": "roots/web", "sha512": ""}'
-    assert codec.parse(ForgetRequest, earlier).root == "roots/web"
+def test_a_request_comes_back_from_its_variables(image: BuildRequest) -> None:
+    several = replace(
+        image,
+        files=("/nix/store/x/a b", "/nix/store/x/c"),
+        verified_sha512=("", "ab"),
+        max_image_disk=3,
+    )
+    for request in (image, several):
+        assert codec.from_variables(BuildRequest, codec.variables(request)) == request
+    assert "max_image_disk" not in codec.variables(image)
+    forget = codec.from_variables(ForgetRequest, codec.variables(image))
+    assert forget == ForgetRequest(image.gc_root)
+
+
+def test_a_request_that_lacks_a_variable_is_refused(image: BuildRequest) -> None:
+    given = codec.variables(image)
+    del given["output"]
+    with pytest.raises(ValidationError, match="output"):
+        codec.from_variables(BuildRequest, given)
 
 
 def test_dropping_twice_is_fine(tmp_path: Path) -> None:

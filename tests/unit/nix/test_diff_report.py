@@ -242,7 +242,7 @@ def test_the_closure_size_is_unknown_before_a_build(
     old, new = built(tmp_path, 1), built(tmp_path, 2, exists=False)
     sizes[old.toplevel] = 1
     text = report.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
-    assert text == "unknown: 0 of about 2 paths are in the local store"
+    assert text == "its size is known after the build; the local store has 0 of about 2 paths"
 
 
 def test_a_cache_may_know_it(tmp_path: Path, sizes: dict[str, int | None]) -> None:
@@ -287,7 +287,7 @@ def test_without_names_it_is_from_what_runs_to_the_flake(made: Asked) -> None:
 
 def test_any_two_releases_of_the_ledger(made: Asked) -> None:
     new, old = (each.name for each in made.ledger)
-    assert made.diff(old, new).startswith(f"web: {old} -> {new}\n")
+    assert made.diff(old, new).startswith(f"inside {new}, compared with {old}:\n")
     assert "nginx 1 -> 2" in made.diff(old, new)
     assert "nginx 2 -> 1" in made.diff("", old)
     assert "nginx 1 -> 3" in made.diff(old)

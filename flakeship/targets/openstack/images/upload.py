@@ -18,8 +18,8 @@ BLOCK = MIB  # bytes at a time: what requests itself takes, 16 KiB, is slower th
 EVERY = 5.0  # seconds between two lines about the progress
 
 
-def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
-    """Its properties, by the names of Glance's metadata definitions (docs.openstack.org/glance)."""
+def properties(release: Release, stack: str) -> dict[str, str]:
+    """All but its hash, as Glance's metadata definitions name them (docs.openstack.org/glance)."""
     revision = release.revision.removesuffix("-dirty")
     found = {
         "os_distro": "nixos",
@@ -35,7 +35,6 @@ def properties(release: Release, stack: str, sha512: str) -> dict[str, str]:
         "flakeship_host": release.host,
         "flakeship_derivation": release.drv,
         "flakeship_toplevel": release.toplevel,
-        "flakeship_sha512": sha512,
         "flakeship_revision": revision,
         "flakeship_dirty": str(release.revision.endswith("-dirty")).lower() if revision else "",
     }

@@ -27,7 +27,7 @@ from flakeship.targets.local import (
 )
 from flakeship.targets.local.machine_state import MachineRecord, save
 from flakeship.targets.local.qmp import QmpError
-from flakeship.targets.local.resources import CutoverRequest, DataDisk, MachineRequest
+from flakeship.targets.local.resources import CutoverRequest, DataDisk, MachineRequest, SshLogin
 from flakeship.targets.local.ssh_config import SshHost
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.verify.checks import probe
@@ -240,11 +240,13 @@ def world(patch: pytest.MonkeyPatch, directory: Path) -> Iterator[World]:
 def cutover_request(machine: str, server: str = "web", **other: Any) -> CutoverRequest:
     given: dict[str, Any] = {
         "stack": "dev",
-        "host": SshHost(server, machine, 61022, "nixos", ".state/id", (KEY,)),
-        "boot": 1,
+        "server": server,
+        "machine": machine,
+        "ssh": SshLogin(61022, "nixos", ".state/id", (KEY,)),
         "forwards": {18080: 80, 18443: 443},
         "data_disks": {"pg": DataDisk(64)},
         "workstation": "",
+        "generation": 0,
     }
     return CutoverRequest(**(given | other))
 

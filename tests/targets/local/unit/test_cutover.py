@@ -16,7 +16,7 @@ from flakeship.system import tcp
 from flakeship.targets.local import cutover, ssh_config, workstation
 from flakeship.targets.local.disk_snapshots import DiskSnapshot
 from flakeship.targets.local.machine_state import MachineRecord, save
-from flakeship.targets.local.resources import Cutover, VerifyMachineRequest
+from flakeship.targets.local.resources import Cutover, SshLogin, VerifyMachineRequest
 from flakeship.verify.request import VerifyRequest
 from tests.targets.local.unit.qemu_world import (
     FILES,
@@ -289,10 +289,7 @@ def test_two_servers_swap_their_ports(monkeypatch: pytest.MonkeyPatch, simulated
 
 
 def test_logs_in_to_the_old_machine_with_its_own_keys(simulated: World) -> None:
-    host = replace(
-        cutover_request(NEW).host, user="other", host_keys=("ssh-ed25519 NEWKEY",), port=61023
-    )
-    run(NEW, host=host)
+    run(NEW, ssh=SshLogin(61023, "other", host_keys=("ssh-ed25519 NEWKEY",)))
     old, new = simulated.logins
     assert (old[0].name, old[0].user, tuple(old[1])) == (OLD, "nixos", (KEY,))
     assert (new[0].name, new[0].user, tuple(new[1])) == (NEW, "other", ("ssh-ed25519 NEWKEY",))

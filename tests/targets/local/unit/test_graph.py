@@ -26,14 +26,12 @@ ANSWERS: dict[str, Callable[[Request], object]] = {
     "build-image": lambda _: Artifact((File("/nix/store/x/image.qcow2", 5, "abc"),)),
     "flakeship:local:DataDisk": lambda _: {},
     "flakeship:local:Machine": lambda request: MachineRecord(
-        request["machine"], request["boot"], "tcg", {22: 40022, 80: 40080}, "here"
+        request["machine"], request.get("boot", 1), "tcg", {22: 40022, 80: 40080}, "here"
     ),
     "flakeship:local:Verification": lambda request: Evidence(
         request["verify"]["machine"], 1, [KEY], 1.0, []
     ),
-    "flakeship:local:Cutover": lambda request: Cutover(
-        "web", request["host"]["machine"], "", {8080: 80}
-    ),
+    "flakeship:local:Cutover": lambda request: Cutover("web", request["machine"], "", {8080: 80}),
 }
 
 
@@ -83,7 +81,7 @@ def test_each_resource_has_what_those_before_it_resulted_in(
     assert engine.made[f"Machine {MACHINE}"]["sha512"] == "abc"
     ports = {"22": 40022, "80": 40080}
     assert engine.made[f"Verification {MACHINE}"]["ports"] == ports
-    assert engine.made["Cutover web"]["host"]["host_keys"] == [KEY]
+    assert engine.made["Cutover web"]["ssh"]["host_keys"] == [KEY]
     assert (output["machine"], output["ports"]) == (MACHINE, {"80": "127.0.0.1:8080"})
 
 

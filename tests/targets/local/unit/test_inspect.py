@@ -65,7 +65,7 @@ def run(simulated: World, machine: str, number: int) -> None:
     forwards = simulated.machines[machine].forwards
     port = next(host for host, guest in forwards.items() if guest == 22)
     request = cutover_request(machine, generation=number)
-    request = replace(request, host=replace(request.host, port=port))
+    request = replace(request, ssh=replace(request.ssh, port=port))
     cutover.cutover(request)
 
 

@@ -53,7 +53,7 @@ def wanted(stack: str, tmp_path: Path) -> PublishRequest:
     file.write_bytes(os.urandom(1 << 20))
     marks = {STACK: stack, RELEASE: "web-1", "os_distro": "nixos"}
     digest = hashlib.sha512(file.read_bytes()).hexdigest()
-    return PublishRequest(CLOUD, "web-1", str(file), digest, 64, marks, "private")
+    return PublishRequest("web-1", str(file), digest, 64, marks, "private", cloud=CLOUD)
 
 
 def ours(connection: Connection, stack: str) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def test_an_image_lives(connection: Connection, stack: str, wanted: PublishReque
     connection.image.update_image(done.id, theirs="yes")
     changed = replace(wanted, visibility="community", properties={**wanted.properties, "a/b": "c"})
     assert publish(changed, done) == done
-    set_visibility(VisibilityRequest(CLOUD, [done.id], []))
+    set_visibility(VisibilityRequest([done.id], [], cloud=CLOUD))
     (image,) = ours(connection, stack)
     assert (image["visibility"], image["theirs"], image["a/b"]) == ("community", "yes", "c")
     assert not image["os_hidden"]

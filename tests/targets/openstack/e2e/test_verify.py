@@ -121,9 +121,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity])
     (path / "authorized_keys").write_text(identity.with_suffix(".pub").read_text())
     release = evaluate.evaluate(str(ROOT / "nix/appliance"), "appliance", "openstack", path)
-    built = build.build(BuildRequest(release, str(path / "root")))
+    built = build.build(BuildRequest.of(release, str(path / "root")))
     with connected(CLOUD) as cloud:
-        wish = PublishRequest(CLOUD, name, built.image.path, built.image.sha512, 64, {}, "private")
+        wish = PublishRequest(
+            name, built.image.path, built.image.sha512, 64, {}, "private", cloud=CLOUD
+        )
         image = publish(wish, None).id
         group = cloud.network.create_security_group(name=name).id
         for number in (22, 80):

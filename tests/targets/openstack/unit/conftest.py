@@ -58,7 +58,7 @@ def file(tmp_path: Path) -> Path:
 def request_(file: Path) -> PublishRequest:
     digest = hashlib.sha512(file.read_bytes()).hexdigest()
     properties = {**TAGS, "os_distro": "nixos"}
-    return PublishRequest("fake", "web-1", str(file), digest, 512, properties, "private")
+    return PublishRequest("web-1", str(file), digest, 512, properties, "private", cloud="fake")
 
 
 def refused(call: Callable[[], object]) -> FlakeshipError:

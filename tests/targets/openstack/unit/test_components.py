@@ -170,7 +170,7 @@ def test_a_root_disk_may_be_a_volume_and_user_data_is_secret() -> None:
     assert "imageId" not in made
     assert made["blockDevices"][0]["volumeSize"] == 4
     assert made["schedulerHints"] == [{"group": "group-2"}]
-    assert engine.made["Verification web-1"]["image"] == ""
+    assert engine.made["Verification web-1"].get("image", "") == ""
 
 
 def test_a_test_server_is_made_by_its_verification_alone() -> None:

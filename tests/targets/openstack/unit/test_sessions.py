@@ -59,7 +59,7 @@ def test_a_whole_inspection_goes_on_with_it(cloud: Cloud, state: str) -> None:
 
 
 def test_an_operation_of_the_provider_goes_on_with_it(cloud: Cloud, state: str) -> None:
-    given = dump(VisibilityRequest("fake", [], ["gone"]))
+    given = dump(VisibilityRequest([], ["gone"], cloud="fake"))
     token = "flakeship:openstack:ImageVisibility"
     for logins, tokens in ((state, 0), ("", 1)):
         operation = Operation(token, CREATE, given, logins=logins)

@@ -70,10 +70,10 @@ def test_what_is_in_use_is_shown_and_the_rest_hidden(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
     old, new = (publish(request_, None).id for _ in range(2))
-    set_visibility(VisibilityRequest("fake", [old], []))
-    set_visibility(VisibilityRequest("fake", [new], [old, "gone"]))
+    set_visibility(VisibilityRequest([old], [], cloud="fake"))
+    set_visibility(VisibilityRequest([new], [old, "gone"], cloud="fake"))
     assert [cloud.images[each]["os_hidden"] for each in (old, new)] == [True, False]
-    error = refused(lambda: set_visibility(VisibilityRequest("fake", ["gone"], [])))
+    error = refused(lambda: set_visibility(VisibilityRequest(["gone"], [], cloud="fake")))
     assert (error.code, error.key) == ("image-missing", "image gone")
 
 
@@ -81,15 +81,15 @@ def test_what_is_shown_or_hidden_already_is_not_written(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
     new, last, old = (publish(request_, None).id for _ in range(3))
-    set_visibility(VisibilityRequest("fake", [last], [old]))
+    set_visibility(VisibilityRequest([last], [old], cloud="fake"))
     assert len(cloud.asked("PATCH")) == 1  # they are hidden from the beginning
     cloud.calls.clear()
-    set_visibility(VisibilityRequest("fake", [new], [last, old]))
+    set_visibility(VisibilityRequest([new], [last, old], cloud="fake"))
     assert sorted(cloud.asked("PATCH")) == sorted(
         f"PATCH /image/v2/images/{each}" for each in (new, last)
     )
     assert len(cloud.asked("GET")) == 1
-    set_visibility(VisibilityRequest("fake", [new], [last, old]))
+    set_visibility(VisibilityRequest([new], [last, old], cloud="fake"))
     assert len(cloud.asked("PATCH")) == 2
     assert [cloud.images[each]["os_hidden"] for each in (new, last, old)] == [False, True, True]
 
@@ -98,8 +98,8 @@ def test_an_image_that_is_gone_does_not_keep_the_others_from_being_hidden(
     cloud: Cloud, request_: PublishRequest
 ) -> None:
     old = publish(request_, None).id
-    set_visibility(VisibilityRequest("fake", [old], []))
-    error = refused(lambda: set_visibility(VisibilityRequest("fake", ["gone"], [old])))
+    set_visibility(VisibilityRequest([old], [], cloud="fake"))
+    error = refused(lambda: set_visibility(VisibilityRequest(["gone"], [old], cloud="fake")))
     assert (error.code, error.key) == ("image-missing", "image gone")
     assert cloud.images[old]["os_hidden"]
 
@@ -110,7 +110,7 @@ def test_a_visibility_that_is_refused_is_told(
 ) -> None:
     done = publish(request_, None)
     cloud.refuse(call, 403, "<html><body>no</body></html>")
-    error = refused(lambda: set_visibility(VisibilityRequest("fake", [done.id], [])))
+    error = refused(lambda: set_visibility(VisibilityRequest([done.id], [], cloud="fake")))
     assert error.code == "role-missing"
 
 
@@ -126,7 +126,7 @@ def test_the_operations_find_the_image_by_their_last_result(
     done = previous_publication(dump(made), "web-1")
     assert done
     assert run("GlanceImage", CREATE, request_, made) == made
-    assert run("ImageVisibility", CREATE, VisibilityRequest("fake", [done.id], [])) == {}
+    assert run("ImageVisibility", CREATE, VisibilityRequest([done.id], [], cloud="fake")) == {}
     assert not only(cloud)["os_hidden"]
     assert run("GlanceImage", DELETE, request_, made) == {}
     assert not cloud.images

@@ -91,7 +91,7 @@ def _published(cloud: Cloud, request: PublishRequest) -> object:
 
 
 def _shown(_: PublishRequest, done: object) -> None:
-    set_visibility(VisibilityRequest("fake", [done.id], []))  # type: ignore[attr-defined]
+    set_visibility(VisibilityRequest([done.id], [], cloud="fake"))  # type: ignore[attr-defined]
 
 
 def _stopped(cloud: Cloud, _: PublishRequest) -> None:
