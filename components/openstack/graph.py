@@ -120,7 +120,8 @@ def _declare_address(plan: StackPlan, machine: Machine, shared: Shared) -> pulum
             "tags": words(Owner(machine.stack, name)),
             "repair": plan.repairs.get(ADDRESS.key(name), 0),
         },
-        shared.opts,
+        # nothing needs it before, and it would keep Neutron from what the server waits for
+        shared.after(shared.ready),
     ).address
 
 

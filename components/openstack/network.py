@@ -190,7 +190,11 @@ class Address(pulumi.ComponentResource):
             description=args.get("description"),
             tags=[*args.get("tags", ())],
             opts=child_of(
-                self, opts, pulumi.ResourceOptions(replacement_trigger=args.get("repair", 0))
+                self,
+                opts,
+                pulumi.ResourceOptions(
+                    depends_on=depends_on(opts), replacement_trigger=args.get("repair", 0)
+                ),
             ),
         ).address
         self.register_outputs({"address": self.address})

@@ -46,16 +46,32 @@ resource "openstack_networking_router_interface_v2" "interface" {
   subnet_id = openstack_networking_subnet_v2.subnet.id
 }
 
-resource "openstack_networking_secgroup_v2" "group" { name = var.name }
+resource "openstack_networking_secgroup_v2" "group" {
+  name                 = var.name
+  delete_default_rules = true
+}
 
-resource "openstack_networking_secgroup_rule_v2" "ssh" {
+resource "openstack_networking_secgroup_rule_v2" "out" {
+  for_each          = toset(["IPv4", "IPv6"])
+  security_group_id = openstack_networking_secgroup_v2.group.id
+  direction         = "egress"
+  ethertype         = each.key
+}
+
+resource "openstack_networking_secgroup_rule_v2" "in" {
+  for_each = {
+    ssh  = { port = 22, ethertype = "IPv4", source = "0.0.0.0/0" }
+    ssh6 = { port = 22, ethertype = "IPv6", source = "::/0" }
+    web  = { port = 80, ethertype = "IPv4", source = "0.0.0.0/0" }
+    web6 = { port = 80, ethertype = "IPv6", source = "::/0" }
+  }
   security_group_id = openstack_networking_secgroup_v2.group.id
   direction         = "ingress"
-  ethertype         = "IPv4"
+  ethertype         = each.value.ethertype
   protocol          = "tcp"
-  port_range_min    = 22
-  port_range_max    = 22
-  remote_ip_prefix  = "0.0.0.0/0"
+  port_range_min    = each.value.port
+  port_range_max    = each.value.port
+  remote_ip_prefix  = each.value.source
 }
 
 resource "openstack_networking_port_v2" "port" {

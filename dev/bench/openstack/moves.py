@@ -21,6 +21,8 @@ from tests.targets.openstack.e2e.project import WEB, CloudStack
 MOVES = 10
 PACE = 0.05
 """Seconds between two looks at the page."""
+SLOWEST = 10.0
+"""Seconds after an update in which the page has to be seen."""
 
 
 def moves(stack: CloudStack, pages: dict[str, str], images: list[Path]) -> None:
@@ -76,7 +78,7 @@ def first_of(address: str, page: str) -> Iterator[Seen]:
 
     def look() -> None:
         while not done.wait(PACE):
-            with suppress(OSError, HTTPException), urlopen(url, timeout=1) as answer:
+            with suppress(OSError, HTTPException), urlopen(url, timeout=0.2) as answer:
                 if page in answer.read().decode():
                     seen.at = time.perf_counter()
                     return
@@ -85,6 +87,7 @@ def first_of(address: str, page: str) -> Iterator[Seen]:
     watcher.start()
     try:
         yield seen
+        watcher.join(SLOWEST)  # a look that the move has interrupted takes a second
     finally:
         done.set()
         watcher.join()

@@ -29,6 +29,10 @@ class Logged:
         """The steps of a phase."""
         return [step for step in events.steps(self.events) if kind(step) == title]
 
+    def said(self, words: str) -> float:
+        """When something was said for the first time, in seconds from the start."""
+        return next(each.at for each in events.messages(self.events) if words in each.text)
+
     def evidence(self) -> list[Mapping[str, Any]]:
         """What the verifications saw."""
         return events.evidence(self.events)

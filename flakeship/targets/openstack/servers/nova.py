@@ -33,6 +33,7 @@ BEING_CREATED = "BUILD"
 """Nova's status of a server that it creates."""
 
 SILENCE = 30.0  # seconds between two lines about a server that is not there yet
+LOOK = 1.0  # seconds between two looks at it: it boots for longer once it is there
 PACE = 0.5  # seconds between two readings of a console: a hypervisor is asked for each
 
 TASK = "OS-EXT-STS:task_state"  # empty while nothing is done with a server
@@ -105,7 +106,7 @@ def await_creation(compute: Proxy, name: str, number: str, cloud: str) -> None:
     """
     found: dict[str, Any] = {}
     told = time.monotonic()
-    for answer in rest.poll(compute, f"/servers/{number}", CREATION, first=PACE):
+    for answer in rest.poll(compute, f"/servers/{number}", CREATION, first=LOOK):
         found = answer["server"]
         if found["status"] == "ERROR":
             raise failure(name, found, cloud)
