@@ -158,7 +158,10 @@ class Ledger:
         if (error := store.missing(release)) is not None:
             raise error
         refuse_unbootable(release, self.target)
-        warning = f"deploying pinned release {name}; the flake is not evaluated"
+        warning = (
+            f"flakeship:release pins {name}: the flake is not evaluated until "
+            "`pulumi config rm flakeship:release`"
+        )
         return Found({release.host: release}, [warning])
 
 

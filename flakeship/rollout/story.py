@@ -11,6 +11,7 @@ VERBS = {
     "take": ("takes", "take", "took", "took"),
     "get": ("gets", "get", "got", "got"),
     "stay": ("stays", "stay", "stayed", "stayed"),
+    "keep": ("keeps", "keep", "kept", "kept"),
     "be": ("is", "are", "was", "were"),
 }
 """Of one machine and of several, and of both when it is done."""
@@ -73,7 +74,7 @@ class Story:
             return ""
         place = "in the place of" if change.lost else "beside"
         disk = "new root disks" if self.many else "a new root disk"
-        return f" on {disk} {place} {self._id(change.before)}"
+        return f" with {disk} {place} {self._id(change.before)}"
 
     def _cutover(self) -> str:
         """The verification, and what the machine gets only after it."""
@@ -89,8 +90,8 @@ class Story:
 
     def _standby(self) -> str:
         ids = [self._id(each) for each in self.change.standby]
-        verb = self._verb("stay", several=len(ids) > 1)
-        return f"{listed(ids)} {verb} as standby" if ids else ""
+        verb = self._verb("keep", several=len(ids) > 1)
+        return f"{listed(ids)} {verb} running as standby" if ids else ""
 
     def _leaving(self) -> str:
         """What goes: Pulumi removes it when everything else is done, and the program has ended."""
@@ -100,7 +101,7 @@ class Story:
         if ids:
             several = self.many or len(ids) > 1
             whose = "their root disks" if several else "its root disk"
-            parts.append(f"{listed(ids)} {'go' if several else 'goes'}{now} with {whose}")
+            parts.append(f"{listed(ids)} {'are' if several else 'is'} deleted{now} with {whose}")
         if released:
             be = "are" if self.many or len(released) > 1 else "is"
             parts.append(f"{self._things(released)} {be} released{now}")

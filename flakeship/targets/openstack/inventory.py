@@ -129,7 +129,7 @@ class Inventory:
             f"region {self.region}" if self.region else "",
             f"user {self.user}" if self.user else "",
         ]
-        return f"cloud {cloud or 'of the shell'}: {', '.join(filter(None, parts))}"
+        return f"cloud {cloud or 'of the environment'}: {', '.join(filter(None, parts))}"
 
     def users(self, image: str) -> list[Server]:
         """The servers that boot from an image."""

@@ -38,7 +38,7 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
     assert made.uploads == {"web-11111111": 1}
     assert made.max_image_disk == {}
     assert made.warnings == []
-    assert made.facts == ["cloud of the shell: project demo (0badc0de)"]
+    assert made.facts == ["cloud of the environment: project demo (0badc0de)"]
 
 
 def test_a_second_run_changes_nothing() -> None:
