@@ -33,7 +33,6 @@ class Creation:
         self._cloud = cloud
         self._others = sorted(others)
         self._found: dict[str, asyncio.Future[FoundServer]] = {}
-        self._handed_on: set[str] = set()
         self.hooks = pulumi.ResourceHookBinding(
             before_create=[no_second(standing), pulumi.ResourceHook("find-server", self._begin)],
             on_error=[pulumi.ErrorHook("fault-of-server", self._fail)],
@@ -59,7 +58,6 @@ class Creation:
         if mine.done():
             found.cancel()
             return mine.result()
-        self._handed_on.add(name)
         return found.result()
 
     def _future(self, name: str) -> asyncio.Future[FoundServer]:
@@ -85,20 +83,16 @@ class Creation:
         return seen
 
     async def _fail(self, args: pulumi.ErrorHookArgs) -> bool:
-        """Log Nova's reason: the provider says only `ERROR`. It never tries again.
-
-        A verification that has begun tells it by itself.
-        """
+        """Log Nova's reason: the provider says only `ERROR`. It never tries again."""
         name = name_of(args)
         self._future(name).cancel()
-        if name not in self._handed_on:
-            try:
-                seen = await self._look(name)
-            except FlakeshipError as error:
-                pulumi.log.error(f"{name}: the reason cannot be read: {error}")
-            else:
-                if seen.failure:
-                    pulumi.log.error(seen.failure)
+        try:
+            seen = await self._look(name)
+        except FlakeshipError as error:
+            pulumi.log.error(f"{name}: the reason cannot be read: {error}")
+        else:
+            if seen.failure:
+                pulumi.log.error(seen.failure)
         return False
 
 

@@ -161,7 +161,8 @@ def _declare_machine(
         "keypair": options.keypair,
         "user_data": options.user_data,
         "volume": -(-machine.disk // 1024) if options.volume else 0,
-        "boot_after": [*shared.rules(machine), *boot_after],
+        # what runs at its start may need a way out
+        "boot_after": [*shared.ready, *shared.rules(machine), *boot_after],
         "verify_after": shared.ready,
         "server_group": shared.server_groups[machine.release.name] if placed else None,
         "creation": shared.creation,
