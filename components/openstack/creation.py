@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_openstack import compute
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.base import Call
@@ -14,6 +14,9 @@ from flakeship.targets.openstack.functions import FIND_SERVER, FindServerRequest
 
 from ..lifecycle import begin
 from .hooks import name_of, no_second
+
+if TYPE_CHECKING:
+    from pulumi_openstack import compute
 
 SOON, LATER = 0.5, 4.0
 """Seconds before the first and between the later looks for a server that is being created."""
