@@ -54,14 +54,16 @@ class Creation:
     async def _first(
         self, name: str, made: compute.Instance, ready: Sequence[pulumi.Resource]
     ) -> FoundServer:
-        for each in ready:
-            await each.urn.future()
-        mine, found = begin(_provided(made)), self._future(name)
-        await asyncio.wait([mine, found], return_when=asyncio.FIRST_COMPLETED)
-        if mine.done():
+        found = self._future(name)
+        try:
+            for each in ready:
+                await each.urn.future()
+            mine = begin(_provided(made))
+            await asyncio.wait([mine, found], return_when=asyncio.FIRST_COMPLETED)
+            # after a failed attempt the provider tells, which may try again
+            return await mine if mine.done() or found.cancelled() else found.result()
+        finally:
             found.cancel()
-            return mine.result()
-        return found.result()
 
     def _future(self, name: str) -> asyncio.Future[FoundServer]:
         return self._found.setdefault(name, asyncio.get_running_loop().create_future())

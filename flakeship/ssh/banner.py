@@ -81,7 +81,10 @@ class _Connections:
             raise UnreachableError(f"{error.strerror or error}") from error
         family, kind, _, _, address = found[self._turn % len(found)]
         self._turn += 1
-        connection = socket.socket(family, kind)
+        try:
+            connection = socket.socket(family, kind)
+        except OSError as error:  # of a family that this machine does not have
+            return error.strerror or str(error)
         connection.setblocking(False)
         self._opened.append(connection)
         self._selector.register(connection, selectors.EVENT_READ)

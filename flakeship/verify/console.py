@@ -131,8 +131,11 @@ def await_keys(
     machine, for the lines of who waits: they say how far its boot has come.
     """
     waiting, read = Waiting(f"{name}: no host keys on its console"), time.monotonic()
+    up = False
     for _ in backoff(seconds, first=0.05, most=0.25):
-        if time.monotonic() - read < console.pace and not answers():
+        # sshd locks out an address that leaves without a login again and again
+        up = up or (time.monotonic() - read < console.pace and answers())
+        if not up and time.monotonic() - read < console.pace:
             continue
         read = time.monotonic()
         if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):

@@ -115,6 +115,13 @@ def test_a_console_that_costs_is_read_when_the_machine_answers(tmp_path: Path) -
     assert next(asked, None) is None
 
 
+def test_a_machine_that_answers_is_not_asked_again(tmp_path: Path) -> None:
+    console, asked = Costly(tmp_path / "console"), iter([True])
+    with pytest.raises(FlakeshipError):
+        await_keys(console, 0.5, answers=lambda: next(asked))
+    assert console.readings > 1
+
+
 def test_of_a_machine_that_never_answers_it_is_read_now_and_then(tmp_path: Path) -> None:
     console = Costly(tmp_path / "console", pace=0.1)
     console.path.write_text(block(ED25519))

@@ -135,6 +135,32 @@ def test_a_server_that_cannot_be_made_is_none() -> None:
     running(work, Nova([FoundServer()]))
 
 
+def test_an_attempt_that_fails_may_be_followed_by_another() -> None:
+    async def again(made: Resource, creation: Any) -> None:
+        first = await begun(made, creation)
+        made.id.value.set_result(OF_PROVIDER.id)
+        assert await first == OF_PROVIDER
+
+    async def never(made: Resource, creation: Any) -> None:
+        first = await begun(made, creation)
+        made.id.value.set_exception(RuntimeError("failed"))
+        with pytest.raises(RuntimeError):
+            await first
+
+    async def begun(made: Resource, creation: Any) -> asyncio.Future[FoundServer]:
+        await creation._begin(about("web-1"))
+        first: asyncio.Future[FoundServer]
+        first = asyncio.ensure_future(creation._first("web-1", made, []))
+        await asyncio.sleep(0.01)
+        await creation._fail(of_server("web-1"))
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        return first
+
+    for work in (again, never):
+        running(work, Nova([FoundServer()]))
+
+
 def test_the_reason_of_a_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", said.append)
