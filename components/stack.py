@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
@@ -40,8 +40,6 @@ from . import lifecycle, outputs, resource
 from .nix_image import NixImage
 from .resource import Recorded
 from .timing import Timing
-
-T = TypeVar("T")
 
 
 async def deploy(spec: TargetSpec, recorded: Recorded) -> dict[str, Any]:

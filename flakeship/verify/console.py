@@ -134,9 +134,10 @@ def await_keys(
     up = False
     for _ in backoff(seconds, first=0.05, most=0.25):
         # sshd locks out an address that leaves without a login again and again
-        up = up or (time.monotonic() - read < console.pace and answers())
         if not up and time.monotonic() - read < console.pace:
-            continue
+            up = answers()
+            if not up:
+                continue
         read = time.monotonic()
         if (keys := announced_keys(console)) and not host_keys.same(keys, other_than):
             return keys
