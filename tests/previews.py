@@ -73,6 +73,33 @@ class Previews:
         return re.sub(r"(?<=quota used: ).*", lambda line: QUOTA.sub(_more, line[0]), text)
 
 
+class LifeOfPreviews:
+    """The tests of a target, in their order; `previews` is a fixture of it, of a stack of its own.
+
+    A subclass in the target's folder runs them.
+    """
+
+    def test_a_first_up(self, previews: Previews) -> None:
+        previews.compare("first-up", "preview")
+
+    def test_a_no_op(self, previews: Previews) -> None:
+        previews.project.up()
+        previews.compare("no-op", "preview")
+
+    def test_a_new_release(self, previews: Previews) -> None:
+        previews.project.edit("Hello from the appliance", "Welcome to the appliance")
+        previews.compare("new-release", "preview")
+
+    def test_a_rollback(self, previews: Previews) -> None:
+        older = previews.project.running()
+        previews.project.up()
+        previews.project.config("release", older)
+        previews.compare("rollback", "preview")
+
+    def test_a_destroy(self, previews: Previews) -> None:
+        previews.compare("destroy", "destroy", "--preview-only")
+
+
 def _more(found: re.Match[str]) -> str:
     """By how much a quota is used more: the project is not the stack's alone."""
     before, *later = (int(number) for number in re.findall(r"\d+", found[0]))

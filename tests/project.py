@@ -52,6 +52,14 @@ class Project:
         (name,) = self.outputs()["running"].values()
         return str(name)
 
+    def edit(self, old: str, new: str, where: str = "hosts/appliance.nix") -> None:
+        """Change the appliance's description; another description is another release."""
+        file = self.flake / where
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        self.commit()
+
     def commit(self) -> None:
         """Make the flake's files one more commit."""
         commit(self.flake)

@@ -25,14 +25,6 @@ class Appliance(Project):
 
     port: int
 
-    def edit(self, old: str, new: str) -> None:
-        """Change the host's description; another description is another release."""
-        file = self.flake / "hosts/appliance.nix"
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
-        self.commit()
-
     def ssh(self, command: str, *, check: bool = True) -> Result:
         """Log in by the stable name, as `flakeship ssh` does."""
         words = ["ssh", "-F", ".state/test/ssh_config", "web", command]

@@ -51,14 +51,6 @@ class CloudStack(Project):
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )
 
-    def edit(self, old: str, new: str, where: str = "hosts/appliance.nix") -> None:
-        """Change the host's description; another description is another release."""
-        file = self.flake / where
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
-        self.commit()
-
     def fails(self, *words: str) -> str:
         """What a run says that must not succeed."""
         done = self.pulumi("up", "--yes", "--skip-preview", *words, check=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.previews import Previews
+from tests.previews import LifeOfPreviews, Previews
 from tests.targets.openstack.e2e.project import WEB, CloudStack, stack_on_cloud
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,26 +25,5 @@ def previews(stack: CloudStack) -> Previews:
     return Previews(stack, GOLDEN, {stack.stack: "test"})
 
 
-def test_a_first_up(previews: Previews) -> None:
-    previews.compare("first-up", "preview")
-
-
-def test_a_no_op(stack: CloudStack, previews: Previews) -> None:
-    stack.up()
-    previews.compare("no-op", "preview")
-
-
-def test_a_new_release(stack: CloudStack, previews: Previews) -> None:
-    stack.edit("Hello from the appliance", "Welcome to the appliance")
-    previews.compare("new-release", "preview")
-
-
-def test_a_rollback_to_a_server_that_still_runs(stack: CloudStack, previews: Previews) -> None:
-    older = stack.running()
-    stack.up()
-    stack.config("release", older)
-    previews.compare("rollback", "preview")
-
-
-def test_a_destroy(previews: Previews) -> None:
-    previews.compare("destroy", "destroy", "--preview-only")
+class TestPreviews(LifeOfPreviews):
+    """The rollback is to a server that still runs."""
