@@ -58,7 +58,7 @@ test-openstack: setup ## Run the tests of the target openstack in a cloud that i
 fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each time
 	@$(WITH) $(PYTHON) -m tests.fuzz
 bench: setup ## Run the benchmarks (PARTS chooses)
-	@$(WITH) $(PYTHON) -m dev.bench $$PARTS
+	@$(WITH) unset PYTHONDONTWRITEBYTECODE && $(PYTHON) -m dev.bench $$PARTS
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)
 	@dev/bench/openstack/run $$PARTS
 check: setup ## Check style, types, imports, Nix files and shell scripts

@@ -133,10 +133,14 @@ def show_diff(from_: str, to: str) -> None:
 @commands.command("sweep")
 @AS_JSON
 @click.option(
-    "--before-destroy", is_flag=True, help="Fail where something of others would block a destroy."
+    "--before-destroy",
+    is_flag=True,
+    help="Also tell what a destroy removes; fail where something of others would block it.",
 )
 def remove_orphans(as_json: bool, before_destroy: bool) -> None:
     """Remove orphaned resources and end orphaned processes, which a killed run has left."""
+    if before_destroy and (text := actions.removal_text(stack.selected())):
+        click.echo(text, err=as_json)
     done = actions.sweep(stack.selected())
     click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
     if before_destroy and done.blocking:

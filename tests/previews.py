@@ -22,8 +22,8 @@ PLACEHOLDERS = {
     # what is not from a setting, or the same everywhere
     r"\b(?!0\.0\.0\.0|127\.0\.0\.1|10\.20\.0\.0)\d+(\.\d+){3}(/\d+)?\b": "<address>",
     r"\b\d+\.\d+\.20\d{6}\b": "<version>",
-    r"\b\d+ of about \d+ paths": "<n> of about <n> paths",
-    r"\bclosure: [\d.]+ MiB": "closure: <size> MiB",
+    r"\b\d+ of about \d+ store paths": "<n> of about <n> store paths",
+    r"\bclosure size: [\d.]+ MiB": "closure size: <size> MiB",
     r"(?<=: )\d{5}\b": "<port>",
     r"(?<=: )\d{7,}\b": "<bytes>",
 }
@@ -31,7 +31,11 @@ PLACEHOLDERS = {
 
 STEP = re.compile(r" *[-+~<>]* *[\w:/]+: \([\w -]+\)")  # how --diff begins a resource
 URN = re.compile(r"\[urn=urn:pulumi:[^\]]*?::([^\]:]+:[^\]]*)\]")
-QUOTA = re.compile(r"\d+( -> \d+)?( MiB)?( \(\d+)?")
+QUOTA = re.compile(r"(?<=quota used by this stack: ).*")
+USE = re.compile(r"\d+( -> \d+)?( MiB)?( \(\d+)?")
+ENTRY = re.compile(rf"^ *- {HOST}-[a-z]{{8}}: {{[^{{}}]*}}\n", re.MULTILINE)
+ENTRIES = re.compile(rf"(?:{ENTRY.pattern}){{2,}}", re.MULTILINE)
+"""The entries of a map by release, which the engine sorts by names that differ from run to run."""
 ROW = re.compile(r"[ +~<>-]{4}([\w:]+ \S+)")  # of the tree
 
 
@@ -51,12 +55,14 @@ class Previews:
     def compare(self, name: str, *words: str) -> None:
         """Both forms of what a command prints are as in the files `<name>.txt`, `<name>-diff.txt`.
 
+        With `--diff` the engine writes what the program says to standard error, before everything.
         They are compared when both are written: `GOLDEN=write` writes all.
         """
         tree = _rows(self._stable(self.project.pulumi(*words).stdout))
-        steps = _steps(self._stable(self.project.pulumi(*words, "--diff").stdout))
+        done = self.project.pulumi(*words, "--diff")
+        said, steps = self._stable(done.stderr), _steps(self._stable(done.stdout))
         golden.compare_text(self.folder / f"{name}.txt", tree)
-        golden.compare_text(self.folder / f"{name}-diff.txt", steps)
+        golden.compare_text(self.folder / f"{name}-diff.txt", f"{said}\n{steps}".lstrip())
 
     def _stable(self, text: str) -> str:
         for found in re.findall(rf"\b{HOST}-([0-9a-z]{{8}})\b", text):
@@ -70,7 +76,8 @@ class Previews:
             text = re.sub(rf"\b{re.escape(own)}\b", general, text)
         for pattern, placeholder in PLACEHOLDERS.items():
             text = re.sub(pattern, placeholder, text)
-        return re.sub(r"(?<=quota used: ).*", lambda line: QUOTA.sub(_more, line[0]), text)
+        text = QUOTA.sub(lambda line: USE.sub(_more, line[0]), text)
+        return ENTRIES.sub(lambda found: "".join(sorted(ENTRY.findall(found[0]))), text)
 
 
 class LifeOfPreviews:

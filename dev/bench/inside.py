@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dev.bench.table import show
 from flakeship.model.release import Release
+from flakeship.nix.diff import graph
 from flakeship.nix.diff.report import report
 from flakeship.nix.store import NIX
 from flakeship.state import outputs
@@ -99,7 +100,7 @@ def releases(some: Release, changed: int) -> list[Release]:
 def show_each(drvs: list[str]) -> None:
     """Let Nix show each with all that it needs."""
     for drv in drvs:
-        run([*NIX, "derivation", "show", "--recursive", drv])
+        run([*NIX, "derivation", "show", "--recursive", drv], most=graph.MOST)
 
 
 def times(act: Callable[..., object], *arguments: object) -> tuple[float, float]:

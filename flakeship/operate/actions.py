@@ -9,6 +9,7 @@ from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.model.evidence import table
 from flakeship.nix import store
 from flakeship.operate import plugins
+from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import newer, refuse_older
 from flakeship.state.resources import IMAGE, VERIFICATION
 from flakeship.state.stack import Stack, configuration, selected, without_pending
@@ -79,6 +80,14 @@ def verify_text(done: Sequence[Verified]) -> str:
     for each in done:
         lines += ["", each.machine, *([f"  {each.note}"] if each.note else []), *table(each.checks)]
     return "\n".join(lines)
+
+
+def removal_text(stack: Stack) -> str:
+    """What a destroy does to the servers, and which data is lost; empty where there are none."""
+    if not stack.outputs.servers:
+        return ""
+    told = Summary(operator(stack).removal()).planned
+    return f"a destroy of the stack {stack.name} removes all of it:\n{told}"
 
 
 def sweep(stack: Stack) -> SweepResult:

@@ -13,6 +13,8 @@ from flakeship.rollout.replace import ABSENT, Observed, ServerRollout
 M = TypeVar("M", bound=PlannedMachine)
 Origin = Literal["new", "verified", "unverified"]
 
+NO_LONGER_SET = "no longer in the settings"
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -32,10 +34,10 @@ class ServerChange:
     `before` was active after the last good run, `machine` is to be; either may be empty. `origin`
     is of a machine that becomes active: made by this run, verified by an earlier one, or made by
     one that did not finish. `release` is empty where it stays the same. `reasons` are for another
-    machine of the same release, `size` is that of a new one where it is worth a word. The machine
-    `takes` what the server has had, and `gets` what is new. `standby` machines stay, those that are
-    `gone` are removed with their root disks. `in_place` is what changes on a machine that stays,
-    `released` what is given back, `destroyed` what is deleted with the data on it.
+    machine of the same release or for none, `size` is that of a new one where it is worth a word.
+    The machine `takes` what the server has had, and `gets` what is new. `standby` machines stay,
+    those that are `gone` are removed with their root disks. `in_place` is what changes on a machine
+    that stays, `released` what is given back, `destroyed` what is deleted with the data on it.
     """
 
     server: str
@@ -130,11 +132,11 @@ def of_rollout(
 
 
 def of_removed(
-    server: str, deployed: Sequence[PlannedMachine], released: Collection[Thing]
+    server: str, machines: Sequence[str], released: Collection[Thing], reason: str = ""
 ) -> ServerChange:
-    """What happens to a server that is no longer in the settings."""
-    gone = tuple(_ids(deployed))
-    return ServerChange(server, before=gone[0] if gone else "", gone=gone, released=(*released,))
+    """What happens to a server that is removed, which is for a `reason` unless all are."""
+    reasons = (reason,) if reason else ()
+    return ServerChange(server, reasons=reasons, gone=(*machines,), released=(*released,))
 
 
 def _ids(machines: Sequence[PlannedMachine]) -> list[str]:

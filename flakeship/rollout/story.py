@@ -30,9 +30,10 @@ class Story:
         """One line, without the server's name."""
         change = self.change
         if not change.machine:
-            return f"no longer in the settings: {self._leaving()}"
+            return ": ".join([*change.reasons, self._leaving()])
         if change.temporary:
-            return f"{self._new()}; it is verified, then removed"
+            it = f"{'they' if self.many else 'it'} {self._verb('be')}"
+            return f"{self._new()}; {it} verified and then removed"
         parts = (
             [self._stays()]
             if change.machine == change.before
@@ -56,7 +57,12 @@ class Story:
         machine = self._id(self.change.machine)
         match self.change.origin:
             case "verified":
-                return f"{machine} {'run' if self.many else 'runs'} already, verified before"
+                what = "running standbys" if self.many else "the running standby"
+                disk = "root disks are" if self.many else "root disk is"
+                return (
+                    f"{machine} {self._verb('be')} {what} (verified before and not again; "
+                    f"{'their' if self.many else 'its'} {disk} kept)"
+                )
             case "unverified":
                 return f"{machine}, left by a run that did not finish"
         return f"{self._new()}{self._beside()}"

@@ -87,7 +87,7 @@ def _quota(uses: Sequence[Use]) -> list[str]:
         words = "" if any("(" in part for part in parts) else " during the rollout"
         peak = f" ({use.during}{words})" if use.during > max(use.before, use.after) else ""
         parts.append(f"{use.name} {steady}{unit}{peak}")
-    return [f"quota used: {', '.join(parts)}"] if parts else []
+    return [f"quota used by this stack: {', '.join(parts)}"] if parts else []
 
 
 def _names(servers: Sequence[str]) -> str:

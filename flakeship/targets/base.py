@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flakeship.model.evidence import CheckResult
     from flakeship.model.release import Record, Release
     from flakeship.release.desired import Desired
+    from flakeship.rollout.changes import ServerChange
     from flakeship.rollout.summary import Summary
     from flakeship.state.outputs import ServerOutput
     from flakeship.state.stack import Stack
@@ -170,6 +171,9 @@ class Operator(Protocol):
 
     def restore(self, server: str, disk: str, snapshot: str) -> None:
         """Give a data disk of a server the content of a snapshot. Raises FlakeshipError."""
+
+    def removal(self) -> Sequence[ServerChange]:
+        """What a destroy of the stack does to each server. Raises FlakeshipError."""
 
     def orphans(self) -> Sequence[str]:
         """Orphaned resources that can be seen at no cost; a hint to sweep."""

@@ -61,6 +61,18 @@ def test_every_machine_is_verified_again_or_those_of_one_server(deployed: Deploy
     assert servers["web"].machine not in alone
 
 
+@pytest.mark.usefixtures("world")
+def test_a_destroy_names_every_server_and_its_machine(deployed: Deployed) -> None:
+    text = actions.removal_text(deployed.stack)
+    for name, server in deployed.stack.outputs.servers.items():
+        (line,) = [each for each in text.splitlines() if each.startswith(f"{name}: ")]
+        assert server.machine in line
+
+
+def test_a_destroy_of_a_stack_without_servers_removes_none(deployed: Deployed) -> None:
+    assert actions.removal_text(deployed.stack) == ""
+
+
 def test_a_sweep_spares_what_the_state_holds(deployed: Deployed, world: World) -> None:
     before = world()
     assert before

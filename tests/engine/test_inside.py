@@ -24,9 +24,9 @@ def test_a_changed_release_is_told_and_not_built(project: Tiny) -> None:
     project.write(new)
     said = project.preview()
     assert re.search(r"inside tiny-\w{8}, compared with tiny-\w{8}:\n", said)
-    assert f"reboot needed: kernel parameters -text=one +text={new}" in said
+    assert f"boot: kernel parameters -text=one +text={new}" in said
     assert f"packages: tool one -> {new}" in said
-    assert "the local store has 0 of about 2 paths" in said
+    assert "the local store has 0 of about 2 store paths" in said
     assert SHOWN in said
     assert project.log() == []
     assert "has 0 of about 2" in project.preview()
@@ -43,7 +43,7 @@ def test_going_back_is_told_too(project: Tiny) -> None:
     project.config("release", first)
     said = project.preview()
     assert "packages: tool two -> one" in said
-    assert "closure: 0.0 MiB as before" in said
+    assert "closure size: 0.0 MiB as before" in said
 
 
 def test_a_derivation_that_is_gone_is_a_line_and_no_failure(project: Tiny) -> None:

@@ -44,14 +44,14 @@ def summary(changes: Changes, closure: str) -> str:
     """At most eight lines; a part without changes has none."""
     builds = len(changes.build.changes)
     parts = {
-        "reboot needed": ", ".join(changes.reboot),
+        "boot": ", ".join(changes.reboot),
         "packages": _few(_package_lines(changes.direct)),
         "dependencies": _few(_package_lines(changes.dependencies)),
         "units": _few(_names(changes.units)) + _restarts(changes.units),
         "/etc": _few(_names(changes.files)),
         "other": _few(_names(changes.other)),
         "build only": f"{builds} change{'' if builds == 1 else 's'}" if builds else "",
-        "closure": closure,
+        "closure size": closure,
     }
     if not changes.any_inside:
         parts["other"] = "the systems are identical; only the build of the image differs"
@@ -61,14 +61,14 @@ def summary(changes: Changes, closure: str) -> str:
 def full(changes: Changes, closure: str) -> str:
     """All changes, with the lines in which units and files differ."""
     parts = {
-        "reboot needed": changes.reboot,
+        "boot": changes.reboot,
         "packages": _package_lines(changes.direct, sys.maxsize),
         "dependencies": _package_lines(changes.dependencies, sys.maxsize),
         "units": _diff_lines(changes.units, "restart because their dependencies changed"),
         "/etc": _diff_lines(changes.files, "differ only in the store paths they name"),
         "other": _diff_lines(changes.other, "differ only in the store paths they name"),
         "build only": _package_lines(changes.build),
-        "closure": [closure],
+        "closure size": [closure],
     }
     found = []
     for part, lines in parts.items():

@@ -70,8 +70,8 @@ def closure_size(
         if size is None:
             local = sum(any(Path("/nix/store", p).exists() for p in paths) for paths in expected)
             return (
-                f"its size is known after the build; the local store has {local} of about "
-                f"{len(expected)} paths"
+                f"known after the build; the local store has {local} of about {len(expected)} "
+                "store paths"
             )
         sizes.append(size / MIB)
     new, old = sizes

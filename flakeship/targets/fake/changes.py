@@ -7,9 +7,17 @@ from dataclasses import replace
 from typing import TypeVar
 
 from flakeship.release.desired import Desired
-from flakeship.rollout.changes import ServerChange, Thing, of_removed, of_rollout, size
+from flakeship.rollout.changes import (
+    NO_LONGER_SET,
+    ServerChange,
+    Thing,
+    of_removed,
+    of_rollout,
+    size,
+)
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.rollout.replace import Observed, ServerRollout
+from flakeship.state.outputs import ServerOutput
 
 M = TypeVar("M", bound=PlannedMachine)
 
@@ -27,12 +35,14 @@ def find(
             of_rollout(rollout, deployed.get(name, []), observed, desired.ledger),
             rollout.active,
             next(iter(deployed.get(name, [])), None),
-            [_address(before[name].address)] if name in before else [],
+            [address_of(before[name])] if name in before else [],
         )
         for name, rollout in rollouts.items()
     ]
     removed = [
-        of_removed(name, deployed.get(name, []), [_address(output.address)])
+        of_removed(
+            name, [m.id for m in deployed.get(name, [])], [address_of(output)], NO_LONGER_SET
+        )
         for name, output in before.items()
         if name not in rollouts
     ]
@@ -64,5 +74,6 @@ def _verified(machine: PlannedMachine) -> tuple[object, ...]:
     return machine.checks, machine.server.options.fail
 
 
-def _address(address: str) -> Thing:
-    return Thing(f"the address {address}", "their addresses")
+def address_of(server: ServerOutput) -> Thing:
+    """The address of a server of the last good run."""
+    return Thing(f"the address {server.address}", "their addresses")

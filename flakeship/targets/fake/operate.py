@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout import orphans
+from flakeship.rollout.changes import ServerChange, of_removed
 from flakeship.rollout.orphans import Disposal, OwnedResource, Unrecorded
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.fake import cloud
+from flakeship.targets.fake.changes import address_of
 from flakeship.targets.fake.cloud import Kind
 from flakeship.targets.fake.resource_types import verify_machine
 from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, VerifyMachineRequest
-from flakeship.targets.repeat import NoSnapshots, repeated
+from flakeship.targets.repeat import NoSnapshots, repeated, verifications
 
 # in the order in which they can be removed
 KINDS: dict[Kind, Disposal] = {
@@ -52,6 +54,15 @@ class FakeOperator(NoSnapshots):
             return Verified(machine, done.checks)
 
         return repeated(self.stack, name, repeat)
+
+    def removal(self) -> Sequence[ServerChange]:
+        """The machines, and the addresses."""
+        return [
+            of_removed(
+                name, [id_ for id_, _ in verifications(self.stack, name)], [address_of(each)]
+            )
+            for name, each in self.stack.outputs.servers.items()
+        ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """The machine and its address."""

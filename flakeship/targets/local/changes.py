@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from flakeship.config.server import DataDisk
 from flakeship.model.machine import MachineId
 from flakeship.release.desired import Desired
-from flakeship.rollout.changes import ServerChange, Thing, release_change, size
+from flakeship.rollout.changes import (
+    NO_LONGER_SET,
+    ServerChange,
+    Thing,
+    release_change,
+    size,
+)
 from flakeship.state.outputs import ServerOutput
 from flakeship.targets.local.inspect import LocalInventory
 from flakeship.targets.local.machine_state import MachineState
@@ -31,12 +38,12 @@ def find(
         for each in servers
     ]
     names = {each.name for each in servers}
-    removed = [
-        _removed(name, output, before[name])
+    leaving = [
+        removed(name, output, before[name], NO_LONGER_SET)
         for name, output in outputs.items()
         if name not in names
     ]
-    return [*planned, *removed]
+    return [*planned, *leaving]
 
 
 def _first(planned: ServerPlan, inventory: LocalInventory) -> ServerChange:
@@ -48,7 +55,7 @@ def _first(planned: ServerPlan, inventory: LocalInventory) -> ServerChange:
         origin="unverified" if exists else "new",
         release=planned.release.name,
         size="" if exists else _size(planned),
-        gets=(*_leading(planned, _ports([*planned.forwards]), _disks([*disks], "new ")),),
+        gets=(*_leading(planned, _ports([*planned.forwards]), _new_disks(disks, disks)),),
     )
 
 
@@ -79,17 +86,21 @@ def _replaced(
         reasons=(*_reasons(planned, output.machine),) if not stays else (),
         size=_size(planned) if resized and not exists else "",
         takes=(*_leading(planned, _ports(kept), _disks([d for d in disks if d in had])),),
-        gets=(*_ports(new), *_disks([d for d in disks if d not in had], "new ")),
+        gets=(*_ports(new), *_new_disks(disks, [d for d in disks if d not in had])),
         gone=() if stays or lost else (output.machine,),
         in_place=(*_in_place(planned, former_ports, had, lost=lost),) if stays else (),
         destroyed=(*_destroyed(planned.name, {d: had[d] for d in had if d not in disks}),),
     )
 
 
-def _removed(name: str, output: ServerOutput, details: ServerDetails) -> ServerChange:
+def removed(
+    name: str, output: ServerOutput, details: ServerDetails, reason: str = ""
+) -> ServerChange:
+    """What happens to a server that is removed, which is for a `reason` unless all are."""
     return ServerChange(
         name,
         before=output.machine,
+        reasons=(reason,) if reason else (),
         gone=(output.machine,),
         released=(*_ports(_host_ports(output)),),
         destroyed=(*_destroyed(name, details.data_disks),),
@@ -132,10 +143,16 @@ def _ports(numbers: Sequence[int]) -> list[Thing]:
     return [Thing(f"host port {number}", "their host ports") for number in numbers]
 
 
-def _disks(names: Sequence[str], kind: str = "") -> list[Thing]:
-    article = "a" if kind else "the"
-    many = f"{kind or 'their '}data disks"
-    return [Thing(f"{article} {kind}data disk {name}", many) for name in names]
+def _disks(names: Sequence[str]) -> list[Thing]:
+    return [Thing(f"the data disk {name}", "their data disks") for name in names]
+
+
+def _new_disks(disks: Mapping[str, DataDisk], names: Iterable[str]) -> list[Thing]:
+    return [Thing(_new_disk(name, disks[name].size), "new data disks") for name in names]
+
+
+def _new_disk(name: str, size: int) -> str:
+    return f"a new data disk {name} ({size} MiB)"
 
 
 def _leading(planned: ServerPlan, ports: list[Thing], disks: list[Thing]) -> list[Thing]:
@@ -154,7 +171,7 @@ def _in_place(
         yield f"host ports {_numbers(ports)} -> {_numbers([*planned.forwards])}"
     for name, disk in planned.server.data_disks.items():
         if name not in disks:
-            yield f"a new data disk {name} ({disk.size} MiB)"
+            yield _new_disk(name, disk.size)
         elif disk.size != disks[name]:
             yield f"data disk {name} {disks[name]} -> {disk.size} MiB"
 

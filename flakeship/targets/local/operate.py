@@ -9,12 +9,14 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import table
-from flakeship.state.outputs import ServerOutput
+from flakeship.rollout.changes import ServerChange
+from flakeship.state.outputs import ServerOutput, parsed
 from flakeship.state.resources import replacing
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.local import (
+    changes,
     checkout,
     copies,
     machine,
@@ -31,6 +33,7 @@ from flakeship.targets.local.resources import (
     MachineRequest,
     VerifyMachineRequest,
 )
+from flakeship.targets.local.server_plan import ServerDetails
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.targets.repeat import complete, hurried, verifications
 from flakeship.verify.verify import pinned_keys
@@ -67,6 +70,14 @@ class LocalOperator:
             if name in ("", server, request.machine) and request.data_checks:
                 acts.append(partial(_verified_with_data_disks, request))
         return complete(acts)
+
+    def removal(self) -> Sequence[ServerChange]:
+        """The machines with their disks, and the host ports."""
+        servers, stack = self.stack.outputs.servers, self.stack.name
+        return [
+            changes.removed(name, server, parsed(ServerDetails, server.details, stack))
+            for name, server in servers.items()
+        ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """What the cutover checked after it had moved the data disks, and their snapshots."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 from flakeship.model.ports import Port
-from flakeship.rollout.changes import ServerChange, Thing, Use, of_removed, of_rollout, size
+from flakeship.rollout.changes import (
+    NO_LONGER_SET,
+    ServerChange,
+    Thing,
+    Use,
+    of_removed,
+    of_rollout,
+    size,
+)
+from flakeship.rollout.story import listed
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import ServerOutput
 from flakeship.targets.openstack.context import PlanningContext
@@ -40,8 +49,11 @@ def summarize(
     before = context.desired.outputs.servers
     servers = [_server(context, machines, name) for name in machines.rollouts]
     names = {*before, *context.deployed} - machines.rollouts.keys()
-    removed = [_removed(context, name, before.get(name)) for name in sorted(names)]
-    return Summary([*servers, *removed], _quota(context, machines, needed))
+    leaving = [
+        removed(name, _existing(context, name), before.get(name), NO_LONGER_SET)
+        for name in sorted(names)
+    ]
+    return Summary([*servers, *leaving], _quota(context, machines, needed))
 
 
 def _temporary(machine: Machine) -> ServerChange:
@@ -54,17 +66,25 @@ def _temporary(machine: Machine) -> ServerChange:
     )
 
 
-def _removed(context: PlanningContext, name: str, output: ServerOutput | None) -> ServerChange:
-    deployed = [m for m in context.deployed.get(name, []) if context.exists(m)]
+def removed(
+    name: str, machines: Sequence[str], output: ServerOutput | None, reason: str = ""
+) -> ServerChange:
+    """What happens to a server that is removed, which is for a `reason` unless all are."""
     own = output is not None and server_details(output).released
-    return of_removed(name, deployed, [_address(output.address)] if output and own else [])
+    released = [_address(output.address)] if output and own else []
+    return of_removed(name, machines, released, reason)
+
+
+def _existing(context: PlanningContext, name: str) -> list[str]:
+    return [m.id for m in context.deployed.get(name, []) if context.exists(m)]
 
 
 def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> ServerChange:
     rollout, deployed = machines.rollouts[name], context.deployed.get(name, [])
     change = of_rollout(rollout, deployed, context.observed, context.desired.ledger)
     active, former = rollout.active, next(iter(deployed), None)
-    takes, gets = _addresses(active, context.desired.outputs.servers.get(name))
+    output = context.desired.outputs.servers.get(name)
+    takes, gets = _addresses(active, output, moves=not change.lost)
     other_disk = former is None or (active.flavor, active.disk) != (former.flavor, former.disk)
     stays = former is not None and active.id == former.id
     return replace(
@@ -82,14 +102,14 @@ def _size(machine: Machine) -> str:
     return f"{flavor.name}: {size(flavor.vcpus, flavor.memory, machine.disk)}"
 
 
-def _address(address: str) -> Thing:
-    return Thing(f"the floating IP {address}", "their floating IPs")
+def _address(address: str, effect: str = "") -> Thing:
+    return Thing(f"the floating IP {address}{effect}", f"their floating IPs{effect}")
 
 
 def _addresses(
-    active: Machine, output: ServerOutput | None
+    active: Machine, output: ServerOutput | None, *, moves: bool
 ) -> tuple[tuple[Thing, ...], tuple[Thing, ...]]:
-    """The address that a server keeps, and the one that is new."""
+    """The address that a server keeps, which `moves` from a running machine, and a new one."""
     given = active.server.options.address
     details = server_details(output) if output else None
     if given == "none":
@@ -97,10 +117,11 @@ def _addresses(
     if output and details and not details.fixed:
         own = given == "floating" and details.released
         if own or given == output.address:
-            return (_address(output.address),), ()
+            return (_address(output.address, ", cutting open connections" if moves else ""),), ()
     if given != "floating":
         return (), (_address(given),)
-    return (), (Thing("a new floating IP", "new floating IPs"),)
+    who = f" ({_open(active.server.declared)})"
+    return (), (Thing(f"a new floating IP{who}", f"new floating IPs{who}"),)
 
 
 def _reasons(active: Machine, former: Machine) -> Iterator[str]:
@@ -112,8 +133,9 @@ def _reasons(active: Machine, former: Machine) -> Iterator[str]:
         yield "another network"
     if active.placement != former.placement:
         yield "another placement"
-    if _open(active.server.declared) != _open(former.server.declared):
-        yield "other ports"
+    before, after = _labels(former.server.declared), _labels(active.server.declared)
+    if before != after:
+        yield f"ports {', '.join(before)} -> {', '.join(after)}"
     if now.user_data != then.user_data:
         yield "other user data"
     if now.keypair != then.keypair:
@@ -124,8 +146,18 @@ def _reasons(active: Machine, former: Machine) -> Iterator[str]:
         yield f"volume {former.disk} -> {active.disk} MiB"
 
 
-def _open(ports: Collection[Port]) -> set[str]:
-    return {port.label for port in ports}
+def _labels(ports: Iterable[Port]) -> list[str]:
+    return [port.label for port in sorted(ports, key=lambda port: (port.port, port.label))]
+
+
+def _open(ports: Collection[Port]) -> str:
+    """Who may reach a server: `open ports: 22 from 198.51.100.0/24 and 80, 443 from anywhere`."""
+    by_source: dict[str, list[Port]] = defaultdict(list)
+    for port in ports:
+        if port.numbers:  # what a process listens on is closed
+            by_source[", ".join(port.allow_from) or "anywhere"].append(port)
+    parts = [f"{', '.join(_labels(some))} from {source}" for source, some in by_source.items()]
+    return f"open ports: {listed(parts)}"
 
 
 def _in_place(active: Machine, former: Machine, gets: Sequence[Thing]) -> Iterator[str]:
@@ -134,7 +166,7 @@ def _in_place(active: Machine, former: Machine, gets: Sequence[Thing]) -> Iterat
     if former.server.options.address != "none" and active.server.options.address == "none":
         yield "no floating IP any more"
     if active.rules != former.rules:
-        yield "other sources of its ports"
+        yield _open(active.server.declared)
     if active.metadata != former.metadata:
         yield "other metadata"
     if active.verification != former.verification:

@@ -8,16 +8,18 @@ from dataclasses import replace
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
+from flakeship.rollout.changes import ServerChange
 from flakeship.ssh import stored_login
 from flakeship.ssh.options import Endpoint, SshOptions, through
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
+from flakeship.targets.openstack import changes
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import EPHEMERAL, PORT
-from flakeship.targets.repeat import NoSnapshots, hurried, repeated
+from flakeship.targets.repeat import NoSnapshots, hurried, repeated, verifications
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +136,13 @@ class OpenStackOperator(NoSnapshots):
         requests = (resource.request(VerifyServerRequest) for resource in found)
         bastions = (request.bastion for request in requests)
         return next((each for each in bastions if isinstance(each, OwnBastion)), None)
+
+    def removal(self) -> Sequence[ServerChange]:
+        """The servers of Nova with their root disks, and the floating IPs that are the stack's."""
+        return [
+            changes.removed(name, [id_ for id_, _ in verifications(self.stack, name)], server)
+            for name, server in self.stack.outputs.servers.items()
+        ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:
         """Where it is and on which flavor."""

@@ -47,7 +47,7 @@ def test_only_what_differs_has_a_line() -> None:
     changes = dataclasses.replace(NOTHING, units=FileDiff(relinked=["sshd.service"]))
     assert render.summary(changes, "1.0 -> 2.0 MiB (+1.0)").splitlines() == [
         "  units: 1 restart because their dependencies changed",
-        "  closure: 1.0 -> 2.0 MiB (+1.0)",
+        "  closure size: 1.0 -> 2.0 MiB (+1.0)",
     ]
     text = render.summary(
         dataclasses.replace(NOTHING, build=Packages([PackageChange("q", (), ("1",))])), "x"
@@ -242,7 +242,7 @@ def test_the_closure_size_is_unknown_before_a_build(
     old, new = built(tmp_path, 1), built(tmp_path, 2, exists=False)
     sizes[old.toplevel] = 1
     text = report.closure_size(old, new, [("no-such", "as-this"), ("neither",)], caches=False)
-    assert text == "its size is known after the build; the local store has 0 of about 2 paths"
+    assert text == "known after the build; the local store has 0 of about 2 store paths"
 
 
 def test_a_cache_may_know_it(tmp_path: Path, sizes: dict[str, int | None]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.rollout.changes import ServerChange, Thing, Use, release_change
+from flakeship.rollout.changes import NO_LONGER_SET, ServerChange, Thing, Use, release_change
 from flakeship.rollout.summary import MOST, Summary
 from tests.unit.model.test_ledger import KNOWN, release
 
@@ -75,7 +75,13 @@ def test_how_servers_of_one_line_are_named(names: list[str], shown: str) -> None
 
 def test_there_are_ten_lines_at_most_and_what_is_cut_is_counted() -> None:
     every = [change(f"s{number}", size=f"size {number}") for number in range(40)]
-    gone = ServerChange("db", before="db-1-a", gone=("db-1-a",), destroyed=("data disk pg of db",))
+    gone = ServerChange(
+        "db",
+        before="db-1-a",
+        reasons=(NO_LONGER_SET,),
+        gone=("db-1-a",),
+        destroyed=("data disk pg of db",),
+    )
     told = Summary([*every, gone], [Use("servers", 40, 80, 80)]).planned.splitlines()
     assert len(told) == MOST
     assert told[0].startswith("db: no longer in the settings")
@@ -83,7 +89,7 @@ def test_there_are_ten_lines_at_most_and_what_is_cut_is_counted() -> None:
     assert told[7:] == [
         "and 34 more servers",
         "! will be destroyed with all data: data disk pg of db",
-        "quota used: servers 40 -> 80",
+        "quota used by this stack: servers 40 -> 80",
     ]
 
 
@@ -98,7 +104,7 @@ def test_destroyed_disks_that_are_not_named_are_counted() -> None:
 def test_only_what_the_quota_feels_is_told() -> None:
     uses = [Use("servers", 2, 3, 2), Use("memory", 1, 2, 2, "MiB"), Use("volumes", 1, 1, 1)]
     *_, line = Summary([change("web")], uses).planned.splitlines()
-    assert line == "quota used: servers 2 (3 during the rollout), memory 1 -> 2 MiB"
+    assert line == "quota used by this stack: servers 2 (3 during the rollout), memory 1 -> 2 MiB"
     assert len(Summary([change("web")], uses[2:]).planned.splitlines()) == 1
 
 
@@ -115,6 +121,7 @@ def test_what_is_done_is_told_in_the_same_words() -> None:
 def test_a_machine_that_is_verified_is_not_verified_again() -> None:
     (line,) = planned(change("web", origin="verified"))
     assert "once verified" not in line
+    assert "(verified before and not again; its root disk is kept)" in line
     (line,) = planned(change("web", origin="unverified"))
     assert "once verified" in line
 
@@ -127,7 +134,7 @@ def test_a_server_without_an_address_is_verified_too() -> None:
 
 
 def test_a_server_that_has_lost_its_machines_still_gives_its_address_back() -> None:
-    (line,) = planned(ServerChange("db", released=(ADDRESS,)))
+    (line,) = planned(ServerChange("db", reasons=(NO_LONGER_SET,), released=(ADDRESS,)))
     assert line == f"db: no longer in the settings: {ADDRESS.one} is released"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from flakeship.state.stack import STACK, Stack
 from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
 from flakeship.targets.local.resources import CUTOVER, MACHINE, Cutover, VerifyMachineRequest
+from flakeship.targets.local.server_plan import ServerDetails
 from tests.targets.local.unit.qemu_world import FILES, cutover_request, refusal, request
 from tests.unit.verify.machines import REQUEST
 
@@ -77,6 +79,24 @@ def test_nobody_logs_in_or_verifies_where_the_machines_are_not() -> None:
     found = operator(moved, started, verified(WEB), web=WEB)
     assert refusal(lambda: found.login("web")).code == "workstation-mismatch"
     assert "workstation-0123abcd" in str(refusal(found.verify))
+
+
+def test_a_destroy_names_the_data_disks_that_are_lost() -> None:
+    details = codec.plain(ServerDetails("", {"pg": 1024}))
+    known = {
+        "flakeship": outputs.header("local"),
+        "running": {"appliance": "appliance-33333333"},
+        "servers": {
+            "web": server(WEB).plain(),
+            "db": replace(server(DB), details=details).plain(),
+        },
+    }
+    stack = {"urn": "urn:pulumi:dev::flakeship::s::flakeship-dev", "type": STACK, "outputs": known}
+    web, db = LocalOperator(Stack("dev", {"resources": [stack]})).removal()
+    assert (web.gone, web.destroyed) == ((WEB,), ())
+    assert db.gone == (DB,)
+    (lost,) = db.destroyed
+    assert "pg of db (1024 MiB" in lost
 
 
 @pytest.mark.parametrize("name", ["mail", "web-22222222-abcd"])

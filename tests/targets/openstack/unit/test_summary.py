@@ -91,7 +91,7 @@ def test_a_stack_that_is_a_test_of_its_image() -> None:
     [
         ({"userData": "#cloud-config"}, "other user data"),
         ({"keypair": "mine"}, "another key pair"),
-        ({"ports": [443]}, "other ports"),
+        ({"ports": [443]}, "ports 22, 80 -> 22, 443"),
         ({"flavor": "s1.small"}, "flavor s1.tiny -> s1.small"),
         ({"volume": True}, "root disk on a volume"),
         ({"openstack": {"network": "provider"}}, "another network"),
