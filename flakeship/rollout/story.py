@@ -64,13 +64,14 @@ class Story:
                     f"{'their' if self.many else 'its'} {disk} kept)"
                 )
             case "unverified":
-                return f"{machine}, left by a run that did not finish"
+                disk = "their root disks as they are" if self.many else "its root disk as it is"
+                return f"{machine} of a run that did not finish, with {disk}"
         return f"{self._new()}{self._beside()}"
 
     def _new(self) -> str:
         change = self.change
         kind = "new" if change.before or change.temporary else "first"
-        of = f" of {change.release}" if change.release and not change.before else ""
+        of = f" of release {change.release}" if change.release and not change.before else ""
         size = f" ({change.size})" if change.size else ""
         return f"{kind} machine{'s' if self.many else ''} {self._id(change.machine)}{of}{size}"
 
@@ -78,9 +79,12 @@ class Story:
         change = self.change
         if not change.before:
             return ""
-        place = "in the place of" if change.lost else "beside"
         disk = "new root disks" if self.many else "a new root disk"
-        return f" with {disk} {place} {self._id(change.before)}"
+        former = self._id(change.before)
+        if change.lost:
+            lost = "are lost with their root disks" if self.many else "is lost with its root disk"
+            return f" with {disk}, because {former} {lost}"
+        return f" with {disk} (nothing is copied) beside {former}"
 
     def _cutover(self) -> str:
         """The verification, and what the machine gets only after it."""
@@ -92,7 +96,8 @@ class Story:
         who, verified = "they" if self.many else "it", self.change.origin == "verified"
         if not actions:
             return "" if verified else f"{who} {self._verb('be')} verified"
-        return f"{'' if verified else 'once verified, '}{who} {' and '.join(actions)}"
+        when = "" if verified else "as each is verified, " if self.many else "once verified, "
+        return f"{when}{who} {' and '.join(actions)}"
 
     def _standby(self) -> str:
         ids = [self._id(each) for each in self.change.standby]
@@ -102,15 +107,15 @@ class Story:
     def _leaving(self) -> str:
         """What goes: Pulumi removes it when everything else is done, and the program has ended."""
         ids, released = [self._id(each) for each in self.change.gone], self.change.released
-        now = " now" if self.done else ""
+        being = "being " if self.done else ""
         parts: list[str] = []
         if ids:
             several = self.many or len(ids) > 1
             whose = "their root disks" if several else "its root disk"
-            parts.append(f"{listed(ids)} {'are' if several else 'is'} deleted{now} with {whose}")
+            parts.append(f"{listed(ids)} {'are' if several else 'is'} {being}deleted with {whose}")
         if released:
             be = "are" if self.many or len(released) > 1 else "is"
-            parts.append(f"{self._things(released)} {be} released{now}")
+            parts.append(f"{self._things(released)} {be} {being}released")
         return ", and ".join(parts)
 
     def _id(self, machine: str) -> str:

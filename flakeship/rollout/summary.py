@@ -72,7 +72,7 @@ def _destroyed(changes: Sequence[ServerChange], *, done: bool) -> list[str]:
         return []
     more = len(found) - DISKS
     named = [*found[:DISKS], *([f"{more} more"] if more > 0 else [])]
-    be = "destroyed now" if done else "will be destroyed"
+    be = "being destroyed" if done else "will be destroyed"
     return [f"! {be} with all data: {listed(named)}"]
 
 

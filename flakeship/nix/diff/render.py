@@ -47,7 +47,7 @@ def summary(changes: Changes, closure: str) -> str:
         "boot": ", ".join(changes.reboot),
         "packages": _few(_package_lines(changes.direct)),
         "dependencies": _few(_package_lines(changes.dependencies)),
-        "units": _few(_names(changes.units)) + _restarts(changes.units),
+        "units": _few(_names(changes.units)) + _relinked(changes.units),
         "/etc": _few(_names(changes.files)),
         "other": _few(_names(changes.other)),
         "build only": f"{builds} change{'' if builds == 1 else 's'}" if builds else "",
@@ -64,7 +64,7 @@ def full(changes: Changes, closure: str) -> str:
         "boot": changes.reboot,
         "packages": _package_lines(changes.direct, sys.maxsize),
         "dependencies": _package_lines(changes.dependencies, sys.maxsize),
-        "units": _diff_lines(changes.units, "restart because their dependencies changed"),
+        "units": _diff_lines(changes.units, "differ only in the store paths they name"),
         "/etc": _diff_lines(changes.files, "differ only in the store paths they name"),
         "other": _diff_lines(changes.other, "differ only in the store paths they name"),
         "build only": _package_lines(changes.build),
@@ -109,10 +109,10 @@ def _diff_lines(found: FileDiff, relinked: str) -> Iterator[str]:
         yield f"{len(found.relinked)} {relinked}: {', '.join(found.relinked)}"
 
 
-def _restarts(units: FileDiff) -> str:
+def _relinked(units: FileDiff) -> str:
     number = len(units.relinked)
     more = "; {} more" if any(_names(units)) else "{}"
-    return f"{more.format(number)} restart because their dependencies changed" if number else ""
+    return f"{more.format(number)} differ only in the store paths they name" if number else ""
 
 
 def _few(texts: Iterable[str]) -> str:

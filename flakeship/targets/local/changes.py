@@ -71,6 +71,7 @@ def _replaced(
     former_ports = _host_ports(output)
     kept = [port for port in planned.forwards if port in former_ports]
     new = [port for port in planned.forwards if port not in former_ports]
+    moved = [disk for disk in disks if disk in had]
     stays = planned.id == output.machine
     lost = not _exists(output.machine, inventory)
     exists = _exists(planned.id, inventory)
@@ -85,7 +86,7 @@ def _replaced(
         rollback=rollback,
         reasons=(*_reasons(planned, output.machine),) if not stays else (),
         size=_size(planned) if resized and not exists else "",
-        takes=(*_leading(planned, _ports(kept), _disks([d for d in disks if d in had])),),
+        takes=(*_leading(planned, _ports(kept), _disks(moved, rollback=rollback)),),
         gets=(*_ports(new), *_new_disks(disks, [d for d in disks if d not in had])),
         gone=() if stays or lost else (output.machine,),
         in_place=(*_in_place(planned, former_ports, had, lost=lost),) if stays else (),
@@ -143,8 +144,9 @@ def _ports(numbers: Sequence[int]) -> list[Thing]:
     return [Thing(f"host port {number}", "their host ports") for number in numbers]
 
 
-def _disks(names: Sequence[str]) -> list[Thing]:
-    return [Thing(f"the data disk {name}", "their data disks") for name in names]
+def _disks(names: Sequence[str], *, rollback: bool) -> list[Thing]:
+    kept = " (not rolled back)" if rollback else ""
+    return [Thing(f"the data disk {name}{kept}", "their data disks") for name in names]
 
 
 def _new_disks(disks: Mapping[str, DataDisk], names: Iterable[str]) -> list[Thing]:

@@ -40,13 +40,13 @@ def test_the_short_form_never_floods() -> None:
     assert len(text.splitlines()) == 8
     assert max(map(len, text.splitlines())) < 220
     assert "package5 1 -> 2, 295 more" in text
-    assert "50 more restart because their dependencies changed" in text
+    assert "50 more differ only in the store paths they name" in text
 
 
 def test_only_what_differs_has_a_line() -> None:
     changes = dataclasses.replace(NOTHING, units=FileDiff(relinked=["sshd.service"]))
     assert render.summary(changes, "1.0 -> 2.0 MiB (+1.0)").splitlines() == [
-        "  units: 1 restart because their dependencies changed",
+        "  units: 1 differ only in the store paths they name",
         "  closure size: 1.0 -> 2.0 MiB (+1.0)",
     ]
     text = render.summary(

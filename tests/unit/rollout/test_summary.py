@@ -110,7 +110,7 @@ def test_only_what_the_quota_feels_is_told() -> None:
 
 def test_what_is_done_is_told_in_the_same_words() -> None:
     both = Summary([change("web", standby=("web-1-a",), gone=("web-0-a",))])
-    words = {"takes": "took", "keeps": "kept", "deleted": "deleted now"}
+    words = {"takes": "took", "keeps": "kept", "deleted": "being deleted"}
     text = both.planned
     for now, then in words.items():
         assert now in text
