@@ -26,14 +26,21 @@ class Creation:
     """Finds servers as soon as Nova has them: the provider waits ten seconds more before it looks.
 
     So a verification begins while its server is created. `others` are the ids of the servers that
-    the cloud has already; `standing` is as for `no_second`. The `hooks` are those of every server.
+    the cloud has already; those of another `stack` are none. `standing` is as for `no_second`. The
+    `hooks` are those of every server.
     """
 
     def __init__(
-        self, call: Call, cloud: str, others: Collection[str], standing: Collection[str]
+        self,
+        call: Call,
+        cloud: str,
+        stack: str,
+        others: Collection[str],
+        standing: Collection[str],
     ) -> None:
         self._call = call
         self._cloud = cloud
+        self._stack = stack
         self._others = sorted(others)
         self._found: dict[str, asyncio.Future[FoundServer]] = {}
         self.hooks = pulumi.ResourceHookBinding(
@@ -83,7 +90,7 @@ class Creation:
             pause = min(2 * pause, LATER)
 
     async def _look(self, name: str) -> FoundServer:
-        request = FindServerRequest(self._cloud, name, self._others)
+        request = FindServerRequest(self._cloud, self._stack, name, self._others)
         seen: FoundServer = await self._call(FIND_SERVER, request)
         return seen
 

@@ -118,6 +118,7 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
         creation=Creation(
             Functions(SPEC),
             options.cloud,
+            context.stack,
             {each.id for each in context.inventory.servers},
             context.standing,
         ),

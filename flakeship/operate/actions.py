@@ -84,10 +84,10 @@ def verify_text(done: Sequence[Verified]) -> str:
 
 def removal_text(stack: Stack) -> str:
     """What a destroy does to the servers, and which data is lost; empty where there are none."""
-    if not stack.outputs.servers:
+    if not stack.resources:
         return ""
     told = Summary(operator(stack).removal()).planned
-    return f"a destroy of the stack {stack.name} removes all of it:\n{told}"
+    return f"a destroy of the stack {stack.name} removes all of it:\n{told}" if told else ""
 
 
 def sweep(stack: Stack) -> SweepResult:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from flakeship.model.machine import MachineId
 from flakeship.model.release import Record, Release
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.rollout.replace import ABSENT, Observed, ServerRollout
 
 M = TypeVar("M", bound=PlannedMachine)
-Origin = Literal["new", "verified", "unverified"]
+Origin = Literal["new", "verified", "changed", "unverified"]
 
 NO_LONGER_SET = "no longer in the settings"
 
@@ -32,12 +33,14 @@ class ServerChange:
     """What a run does to one server; machines are ids.
 
     `before` was active after the last good run, `machine` is to be; either may be empty. `origin`
-    is of a machine that becomes active: made by this run, verified by an earlier one, or made by
-    one that did not finish. `release` is empty where it stays the same. `reasons` are for another
-    machine of the same release or for none, `size` is that of a new one where it is worth a word.
-    The machine `takes` what the server has had, and `gets` what is new. `standby` machines stay,
-    those that are `gone` are removed with their root disks. `in_place` is what changes on a machine
-    that stays, `released` what is given back, `destroyed` what is deleted with the data on it.
+    is of a machine that becomes active: made by this run, verified by an earlier one, to be
+    verified once more because its checks have `changed`, or made by a run that did not finish.
+    `release` is empty where it stays the same. `reasons` are for another machine of the same
+    release or for none, `size` is that of a new one where it is worth a word. The machine `takes`
+    what the server has had, and `gets` what is new. `standby` machines keep running, `stopped` ones
+    stay as they are, those that are `gone` are removed with their root disks. `in_place` is what
+    changes on a machine that stays, `released` what is given back, `destroyed` what is deleted with
+    the data on it.
     """
 
     server: str
@@ -53,6 +56,7 @@ class ServerChange:
     takes: tuple[Thing, ...] = ()
     gets: tuple[Thing, ...] = ()
     standby: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     in_place: tuple[str, ...] = ()
     released: tuple[Thing, ...] = ()
@@ -108,10 +112,10 @@ def of_rollout(
     """
     active, former = rollout.active, next(iter(deployed), None)
 
-    def exists(machine: M) -> bool:
-        return observed.get(machine.id, ABSENT).exists
+    def seen(machine: M) -> Observed:
+        return observed.get(machine.id, ABSENT)
 
-    origin: Origin = "unverified" if exists(active) else "new"
+    origin: Origin = "unverified" if seen(active).exists else "new"
     if active.id in _ids(deployed):
         origin = "verified"
     release, rollback = release_change(
@@ -123,12 +127,21 @@ def of_rollout(
         machine=active.id,
         before=former.id if former else "",
         origin=origin,
-        lost=former is not None and not exists(former),
+        lost=former is not None and not seen(former).exists,
         release=release,
         rollback=rollback,
-        standby=tuple(_ids(rollout.standby)),
-        gone=tuple(each.id for each in deployed if each.id not in staying and exists(each)),
+        standby=tuple(each.id for each in rollout.standby if seen(each).running),
+        stopped=tuple(each.id for each in rollout.standby if not seen(each).running),
+        gone=tuple(each.id for each in deployed if each.id not in staying and seen(each).present),
     )
+
+
+def removed_machines(machines: Iterable[str], servers: Iterable[str]) -> dict[str, list[str]]:
+    """The machines of each server, where some `servers` may have none: by the machines' ids."""
+    found: dict[str, list[str]] = {name: [] for name in servers}
+    for machine in machines:
+        found.setdefault(MachineId.parse(machine).server, []).append(machine)
+    return found
 
 
 def of_removed(

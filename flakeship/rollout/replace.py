@@ -28,6 +28,11 @@ class Observed:
     remedy: str = ""
     repair: str = ""
 
+    @property
+    def present(self) -> bool:
+        """Whether there is anything at all: a run deletes it, usable or not."""
+        return self.exists or self.failed or bool(self.status)
+
 
 ABSENT = Observed()
 

@@ -56,13 +56,11 @@ class Story:
         """Where the machine comes from."""
         machine = self._id(self.change.machine)
         match self.change.origin:
-            case "verified":
+            case "verified" | "changed" as origin:
                 what = "running standbys" if self.many else "the running standby"
-                disk = "root disks are" if self.many else "root disk is"
-                return (
-                    f"{machine} {self._verb('be')} {what} (verified before and not again; "
-                    f"{'their' if self.many else 'its'} {disk} kept)"
-                )
+                disk = "their root disks are kept" if self.many else "its root disk is kept"
+                before = "verified before and not again; " if origin == "verified" else ""
+                return f"{machine} {self._verb('be')} {what} ({before}{disk})"
             case "unverified":
                 disk = "their root disks as they are" if self.many else "its root disk as it is"
                 return f"{machine} of a run that did not finish, with {disk}"
@@ -82,8 +80,9 @@ class Story:
         disk = "new root disks" if self.many else "a new root disk"
         former = self._id(change.before)
         if change.lost:
-            lost = "are lost with their root disks" if self.many else "is lost with its root disk"
-            return f" with {disk}, because {former} {lost}"
+            be, whose = ("are", "their root disks") if self.many else ("is", "its root disk")
+            lost = "of no use any more" if change.before in change.gone else f"lost with {whose}"
+            return f" with {disk}, because {former} {be} {lost}"
         return f" with {disk} (nothing is copied) beside {former}"
 
     def _cutover(self) -> str:
@@ -100,13 +99,18 @@ class Story:
         return f"{when}{who} {' and '.join(actions)}"
 
     def _standby(self) -> str:
-        ids = [self._id(each) for each in self.change.standby]
-        verb = self._verb("keep", several=len(ids) > 1)
-        return f"{listed(ids)} {verb} running as standby" if ids else ""
+        running, stopped = self._ids(self.change.standby), self._ids(self.change.stopped)
+        keep = self._verb("keep", several=len(running) > 1)
+        stay = self._verb("stay", several=len(stopped) > 1)
+        parts = [
+            *([f"{listed(running)} {keep} running as standby"] if running else []),
+            *([f"{listed(stopped)} {stay} stopped, no standby until started"] if stopped else []),
+        ]
+        return "; ".join(parts)
 
     def _leaving(self) -> str:
         """What goes: Pulumi removes it when everything else is done, and the program has ended."""
-        ids, released = [self._id(each) for each in self.change.gone], self.change.released
+        ids, released = self._ids(self.change.gone), self.change.released
         being = "being " if self.done else ""
         parts: list[str] = []
         if ids:
@@ -117,6 +121,9 @@ class Story:
             be = "are" if self.many or len(released) > 1 else "is"
             parts.append(f"{self._things(released)} {be} {being}released")
         return ", and ".join(parts)
+
+    def _ids(self, machines: Sequence[str]) -> list[str]:
+        return [self._id(each) for each in machines]
 
     def _id(self, machine: str) -> str:
         """A machine's id; of many servers what follows their names."""

@@ -69,10 +69,6 @@ def test_a_destroy_names_every_server_and_its_machine(deployed: Deployed) -> Non
         assert server.machine in line
 
 
-def test_a_destroy_of_a_stack_without_servers_removes_none(deployed: Deployed) -> None:
-    assert actions.removal_text(deployed.stack) == ""
-
-
 def test_a_sweep_spares_what_the_state_holds(deployed: Deployed, world: World) -> None:
     before = world()
     assert before

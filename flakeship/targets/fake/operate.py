@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.rollout import orphans
-from flakeship.rollout.changes import ServerChange, of_removed
+from flakeship.rollout.changes import ServerChange, of_removed, removed_machines
 from flakeship.rollout.orphans import Disposal, OwnedResource, Unrecorded
 from flakeship.state.outputs import ServerOutput
 from flakeship.state.stack import Resource, Stack
@@ -18,7 +18,7 @@ from flakeship.targets.fake.changes import address_of
 from flakeship.targets.fake.cloud import Kind
 from flakeship.targets.fake.resource_types import verify_machine
 from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, VerifyMachineRequest
-from flakeship.targets.repeat import NoSnapshots, repeated, verifications
+from flakeship.targets.repeat import NoSnapshots, repeated
 
 # in the order in which they can be removed
 KINDS: dict[Kind, Disposal] = {
@@ -57,11 +57,10 @@ class FakeOperator(NoSnapshots):
 
     def removal(self) -> Sequence[ServerChange]:
         """The machines, and the addresses."""
+        servers = self.stack.outputs.servers
         return [
-            of_removed(
-                name, [id_ for id_, _ in verifications(self.stack, name)], [address_of(each)]
-            )
-            for name, each in self.stack.outputs.servers.items()
+            of_removed(name, machines, [address_of(servers[name])] if name in servers else [])
+            for name, machines in removed_machines(self.stack.of(MACHINE), servers).items()
         ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:

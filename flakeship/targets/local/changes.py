@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from flakeship.config.server import DataDisk
 from flakeship.model.machine import MachineId
@@ -11,6 +12,7 @@ from flakeship.rollout.changes import (
     NO_LONGER_SET,
     ServerChange,
     Thing,
+    of_removed,
     release_change,
     size,
 )
@@ -39,7 +41,7 @@ def find(
     ]
     names = {each.name for each in servers}
     leaving = [
-        removed(name, output, before[name], NO_LONGER_SET)
+        removed(name, [output.machine], output, before[name].data_disks, NO_LONGER_SET)
         for name, output in outputs.items()
         if name not in names
     ]
@@ -68,9 +70,9 @@ def _replaced(
 ) -> ServerChange:
     release, rollback = release_change(output.release, planned.release, desired.ledger)
     disks, had = planned.server.data_disks, before.data_disks
-    former_ports = _host_ports(output)
-    kept = [port for port in planned.forwards if port in former_ports]
-    new = [port for port in planned.forwards if port not in former_ports]
+    former = _forwards(output)
+    kept = [port for port in planned.forwards if port in former]
+    new = [port for port in planned.forwards if port not in former]
     moved = [disk for disk in disks if disk in had]
     stays = planned.id == output.machine
     lost = not _exists(output.machine, inventory)
@@ -89,23 +91,25 @@ def _replaced(
         takes=(*_leading(planned, _ports(kept), _disks(moved, rollback=rollback)),),
         gets=(*_ports(new), *_new_disks(disks, [d for d in disks if d not in had])),
         gone=() if stays or lost else (output.machine,),
-        in_place=(*_in_place(planned, former_ports, had, lost=lost),) if stays else (),
+        in_place=(*_in_place(planned, former, had, lost=lost),) if stays else (),
         destroyed=(*_destroyed(planned.name, {d: had[d] for d in had if d not in disks}),),
     )
 
 
 def removed(
-    name: str, output: ServerOutput, details: ServerDetails, reason: str = ""
+    name: str,
+    machines: Sequence[str],
+    output: ServerOutput | None,
+    disks: Mapping[str, int],
+    reason: str = "",
 ) -> ServerChange:
-    """What happens to a server that is removed, which is for a `reason` unless all are."""
-    return ServerChange(
-        name,
-        before=output.machine,
-        reasons=(reason,) if reason else (),
-        gone=(output.machine,),
-        released=(*_ports(_host_ports(output)),),
-        destroyed=(*_destroyed(name, details.data_disks),),
-    )
+    """What happens to a server that is removed, which is for a `reason` unless all are.
+
+    `disks` are its data disks with their sizes in MiB.
+    """
+    ports = _ports([*_forwards(output)]) if output else []
+    change = of_removed(name, machines, ports, reason)
+    return replace(change, destroyed=(*_destroyed(name, disks),))
 
 
 def _exists(machine: str, inventory: LocalInventory) -> bool:
@@ -134,10 +138,10 @@ def _reasons(planned: ServerPlan, before: str) -> Iterator[str]:
         yield f"workstationAccess {'off -> on' if planned.workstation_access else 'on -> off'}"
 
 
-def _host_ports(output: ServerOutput) -> list[int]:
-    """The host ports of a server as the last good run left it."""
-    numbers = (address.rpartition(":")[2] for address in output.ports.values())
-    return [int(number) for number in numbers if number.isdecimal()]
+def _forwards(output: ServerOutput) -> dict[int, str]:
+    """The guest's port by the host's, as the last good run left them."""
+    found = {address.rpartition(":")[2]: guest for guest, address in output.ports.items()}
+    return {int(host): guest for host, guest in found.items() if host.isdecimal()}
 
 
 def _ports(numbers: Sequence[int]) -> list[Thing]:
@@ -164,13 +168,14 @@ def _leading(planned: ServerPlan, ports: list[Thing], disks: list[Thing]) -> lis
 
 
 def _in_place(
-    planned: ServerPlan, ports: Sequence[int], disks: Mapping[str, int], *, lost: bool
+    planned: ServerPlan, former: Mapping[int, str], disks: Mapping[str, int], *, lost: bool
 ) -> Iterator[str]:
     """What changes without another machine."""
     if lost:
         yield "its files are gone from .state, so it starts on a new root disk"
-    if sorted(planned.forwards) != sorted(ports):
-        yield f"host ports {_numbers(ports)} -> {_numbers([*planned.forwards])}"
+    forwards = {host: str(guest) for host, guest in planned.forwards.items()}
+    if forwards != former:
+        yield f"host ports {_pairs(former)} -> {_pairs(forwards)}"
     for name, disk in planned.server.data_disks.items():
         if name not in disks:
             yield _new_disk(name, disk.size)
@@ -178,8 +183,9 @@ def _in_place(
             yield f"data disk {name} {disks[name]} -> {disk.size} MiB"
 
 
-def _numbers(ports: Sequence[int]) -> str:
-    return ", ".join(map(str, sorted(ports))) or "none"
+def _pairs(forwards: Mapping[int, str]) -> str:
+    """Host ports with those of the guest that they lead to: `8080 to 80`."""
+    return ", ".join(f"{host} to {forwards[host]}" for host in sorted(forwards)) or "none"
 
 
 def _destroyed(server: str, disks: Mapping[str, int]) -> list[str]:

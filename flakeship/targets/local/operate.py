@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import table
-from flakeship.rollout.changes import ServerChange
-from flakeship.state.outputs import ServerOutput, parsed
+from flakeship.rollout.changes import ServerChange, removed_machines
+from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import replacing
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
@@ -27,13 +28,13 @@ from flakeship.targets.local.cutover import forget_server, restore_snapshot
 from flakeship.targets.local.disk_snapshots import snapshots
 from flakeship.targets.local.resources import (
     CUTOVER,
+    DATA_DISK,
     MACHINE,
     Cutover,
     CutoverRequest,
     MachineRequest,
     VerifyMachineRequest,
 )
-from flakeship.targets.local.server_plan import ServerDetails
 from flakeship.targets.local.stack_files import StackFiles
 from flakeship.targets.repeat import complete, hurried, verifications
 from flakeship.verify.verify import pinned_keys
@@ -73,10 +74,14 @@ class LocalOperator:
 
     def removal(self) -> Sequence[ServerChange]:
         """The machines with their disks, and the host ports."""
-        servers, stack = self.stack.outputs.servers, self.stack.name
+        servers, disks = self.stack.outputs.servers, defaultdict[str, dict[str, int]](dict)
+        for name, resource in self.stack.of(DATA_DISK).items():
+            server, _, disk = name.partition(".")
+            disks[server][disk] = int(resource.inputs.get("size") or 0)
+        found = removed_machines(self.stack.of(MACHINE), {**servers, **disks})
         return [
-            changes.removed(name, server, parsed(ServerDetails, server.details, stack))
-            for name, server in servers.items()
+            changes.removed(name, machines, servers.get(name), disks[name])
+            for name, machines in found.items()
         ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:

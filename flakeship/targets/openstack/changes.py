@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -17,6 +17,7 @@ from flakeship.rollout.changes import (
     of_rollout,
     size,
 )
+from flakeship.rollout.replace import ABSENT
 from flakeship.rollout.story import listed
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import ServerOutput
@@ -76,7 +77,9 @@ def removed(
 
 
 def _existing(context: PlanningContext, name: str) -> list[str]:
-    return [m.id for m in context.deployed.get(name, []) if context.exists(m)]
+    """The machines of a server that the cloud has, usable or not."""
+    deployed = context.deployed.get(name, [])
+    return [m.id for m in deployed if context.observed.get(m.id, ABSENT).present]
 
 
 def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> ServerChange:
@@ -84,16 +87,21 @@ def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> Serv
     change = of_rollout(rollout, deployed, context.observed, context.desired.ledger)
     active, former = rollout.active, next(iter(deployed), None)
     output = context.desired.outputs.servers.get(name)
-    takes, gets = _addresses(active, output, moves=not change.lost)
+    runs = former is not None and context.observed.get(former.id, ABSENT).running
+    takes, gets = _addresses(active, output, moves=runs)
+    verified = next((m.verification for m in deployed if m.id == active.id), None)
     other_disk = former is None or (active.flavor, active.disk) != (former.flavor, former.disk)
     stays = former is not None and active.id == former.id
+    again = change.origin == "verified" and verified != active.verification
     return replace(
         change,
+        origin="changed" if again else change.origin,
         reasons=(*_reasons(active, former),) if former else (),
         size=_size(active) if other_disk and change.origin == "new" else "",
         takes=takes,
         gets=gets,
         in_place=(*_in_place(active, former, gets),) if former and stays else (),
+        released=(*_released(active, output),),
     )
 
 
@@ -104,6 +112,13 @@ def _size(machine: Machine) -> str:
 
 def _address(address: str, effect: str = "") -> Thing:
     return Thing(f"the floating IP {address}{effect}", f"their floating IPs{effect}")
+
+
+def _released(active: Machine, output: ServerOutput | None) -> list[Thing]:
+    """The floating IP of the stack's own that a server is not to have any more."""
+    own = output is not None and server_details(output).released
+    given = active.server.options.address
+    return [_address(output.address)] if output and own and given != "floating" else []
 
 
 def _addresses(
@@ -118,9 +133,9 @@ def _addresses(
         own = given == "floating" and details.released
         if own or given == output.address:
             return (_address(output.address, ", cutting open connections" if moves else ""),), ()
+    who = f" ({_open(active)})"
     if given != "floating":
-        return (), (_address(given),)
-    who = f" ({_open(active.server.declared)})"
+        return (), (_address(given, who),)
     return (), (Thing(f"a new floating IP{who}", f"new floating IPs{who}"),)
 
 
@@ -134,8 +149,12 @@ def _reasons(active: Machine, former: Machine) -> Iterator[str]:
     if active.placement != former.placement:
         yield "another placement"
     before, after = _labels(former.server.declared), _labels(active.server.declared)
-    if before != after:
-        yield f"ports {', '.join(before)} -> {', '.join(after)}"
+    if _open(active) != _open(former):
+        yield _open(active)
+    elif before != after:
+        yield "other ports"
+    if former.server.options.address != "none" and active.server.options.address == "none":
+        yield "no floating IP any more"
     if now.user_data != then.user_data:
         yield "other user data"
     if now.keypair != then.keypair:
@@ -150,10 +169,12 @@ def _labels(ports: Iterable[Port]) -> list[str]:
     return [port.label for port in sorted(ports, key=lambda port: (port.port, port.label))]
 
 
-def _open(ports: Collection[Port]) -> str:
+def _open(machine: Machine) -> str:
     """Who may reach a server: `open ports: 22 from 198.51.100.0/24 and 80, 443 from anywhere`."""
+    if not machine.port_security:
+        return "open ports: all, because its network has no port security"
     by_source: dict[str, list[Port]] = defaultdict(list)
-    for port in ports:
+    for port in machine.server.declared:
         if port.numbers:  # what a process listens on is closed
             by_source[", ".join(port.allow_from) or "anywhere"].append(port)
     parts = [f"{', '.join(_labels(some))} from {source}" for source, some in by_source.items()]
@@ -165,8 +186,8 @@ def _in_place(active: Machine, former: Machine, gets: Sequence[Thing]) -> Iterat
     yield from (thing.one for thing in gets)
     if former.server.options.address != "none" and active.server.options.address == "none":
         yield "no floating IP any more"
-    if active.rules != former.rules:
-        yield _open(active.server.declared)
+    if _open(active) != _open(former):
+        yield _open(active)
     if active.metadata != former.metadata:
         yield "other metadata"
     if active.verification != former.verification:
@@ -178,7 +199,12 @@ def _quota(
 ) -> list[Use]:
     """What the stack uses before, with what is `needed` beside that, and after."""
     stack, inventory = context.stack, context.inventory
-    standing = [m for each in context.deployed.values() for m in each if context.exists(m)]
+    standing = [
+        machine
+        for each in context.deployed.values()
+        for machine in each
+        if context.observed.get(machine.id, ABSENT).present
+    ]
     before, after = _use(standing), _use([*machines.active, *machines.standby])
     before["floatingips"] = sum(address.stack == stack for address in inventory.addresses)
     after["floatingips"] = sum(m.server.options.address == "floating" for m in machines.active)

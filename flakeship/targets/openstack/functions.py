@@ -22,9 +22,13 @@ class InspectRequest:
 
 @dataclass(frozen=True)
 class FindServerRequest:
-    """Find the newest server of a name that is none of the `others`, by their ids."""
+    """Find a stack's newest server of a name that is none of the `others`, by their ids.
+
+    Names are unique in no project: another stack may make one of the same name at the same time.
+    """
 
     cloud: str
+    stack: str
     name: str
     others: list[str]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
-from flakeship.rollout.changes import ServerChange
+from flakeship.rollout.changes import ServerChange, removed_machines
 from flakeship.ssh import stored_login
 from flakeship.ssh.options import Endpoint, SshOptions, through
 from flakeship.state.outputs import ServerOutput
@@ -18,8 +18,8 @@ from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack import changes
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
-from flakeship.targets.openstack.resources import EPHEMERAL, PORT
-from flakeship.targets.repeat import NoSnapshots, hurried, repeated, verifications
+from flakeship.targets.openstack.resources import EPHEMERAL, PORT, SERVER
+from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 log = logging.getLogger(__name__)
 
@@ -139,9 +139,10 @@ class OpenStackOperator(NoSnapshots):
 
     def removal(self) -> Sequence[ServerChange]:
         """The servers of Nova with their root disks, and the floating IPs that are the stack's."""
+        servers = self.stack.outputs.servers
         return [
-            changes.removed(name, [id_ for id_, _ in verifications(self.stack, name)], server)
-            for name, server in self.stack.outputs.servers.items()
+            changes.removed(name, machines, servers.get(name))
+            for name, machines in removed_machines(self.stack.of(SERVER), servers).items()
         ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:

@@ -37,3 +37,7 @@ def test_a_run_that_ended_meanwhile_keeps_its_gc_roots(monkeypatch: pytest.Monke
     (roots / "two").symlink_to("/nix/store/two")
     assert actions.sweep(exported).removed == ["GC root two"]
     assert [each.name for each in roots.iterdir()] == ["one"]
+
+
+def test_a_destroy_of_an_empty_stack_says_nothing() -> None:
+    assert actions.removal_text(Stack("dev", {"resources": []})) == ""

@@ -15,6 +15,7 @@ from openstack.exceptions import NotFoundException, SDKException
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.model.text import clean
+from flakeship.rollout.ownership import STACK
 from flakeship.targets.openstack.api import errors, rest
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.api.errors import client
@@ -60,13 +61,17 @@ def failure(name: str, found: Mapping[str, Any], cloud: str) -> FlakeshipError:
 
 
 def find_server(request: FindServerRequest) -> FoundServer:
-    """The newest server of a name that is none of the others. Raises FlakeshipError."""
+    """The stack's newest server of a name that is none of the others. Raises FlakeshipError."""
     name = request.name
+
+    def sought(found: Mapping[str, Any]) -> bool:
+        return found["metadata"].get(STACK) == request.stack and found["id"] not in request.others
+
     with connected(request.cloud) as connection:
         compute = rest.client(connection, "compute")
         query = {"name": f"^{re.escape(name)}$", "sort_key": "created_at", "sort_dir": "desc"}
         named = rest.list_all(compute, "/servers/detail", "servers", query)
-        found = next((each for each in named if each["id"] not in request.others), None)
+        found = next(filter(sought, named), None)
         if found is None:
             return FoundServer()
         told = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,14 @@ from flakeship.state.resources import VERIFICATION, Kind, replacing
 from flakeship.state.stack import STACK, Stack
 from flakeship.targets.local import verify_machine
 from flakeship.targets.local.operate import LocalOperator
-from flakeship.targets.local.resources import CUTOVER, MACHINE, Cutover, VerifyMachineRequest
-from flakeship.targets.local.server_plan import ServerDetails
+from flakeship.targets.local.resources import (
+    CUTOVER,
+    DATA_DISK,
+    MACHINE,
+    Cutover,
+    DataDiskRequest,
+    VerifyMachineRequest,
+)
 from tests.targets.local.unit.qemu_world import FILES, cutover_request, refusal, request
 from tests.unit.verify.machines import REQUEST
 
@@ -82,19 +87,11 @@ def test_nobody_logs_in_or_verifies_where_the_machines_are_not() -> None:
 
 
 def test_a_destroy_names_the_data_disks_that_are_lost() -> None:
-    details = codec.plain(ServerDetails("", {"pg": 1024}))
-    known = {
-        "flakeship": outputs.header("local"),
-        "running": {"appliance": "appliance-33333333"},
-        "servers": {
-            "web": server(WEB).plain(),
-            "db": replace(server(DB), details=details).plain(),
-        },
-    }
-    stack = {"urn": "urn:pulumi:dev::flakeship::s::flakeship-dev", "type": STACK, "outputs": known}
-    web, db = LocalOperator(Stack("dev", {"resources": [stack]})).removal()
-    assert (web.gone, web.destroyed) == ((WEB,), ())
-    assert db.gone == (DB,)
+    """From the state's resources: a first run that failed has left no outputs."""
+    disk = resource(DATA_DISK, "db.pg", DataDiskRequest("dev", "db", "pg", 1024))
+    db, web = operator(disk, resource(MACHINE, WEB, request(WEB))).removal()
+    assert (web.server, web.gone, web.destroyed) == ("web", (WEB,), ())
+    assert (db.server, db.gone) == ("db", ())
     (lost,) = db.destroyed
     assert "pg of db (1024 MiB" in lost
 

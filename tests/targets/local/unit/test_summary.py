@@ -132,3 +132,12 @@ def test_a_machine_whose_files_are_gone_is_no_no_op() -> None:
     web, db = stack.plan(1, WEB, DB).summary.servers
     assert web.changes
     assert db.changes
+
+
+def test_a_host_port_that_leads_elsewhere_is_told() -> None:
+    stack = Stack()
+    stack.up(1, WEB)
+    ports = [{"port": 80}, {"port": 81, "hostPort": 8080}]
+    (change,) = stack.plan(1, {"name": "web", "ports": ports}).summary.servers
+    assert change.machine == change.before
+    assert change.in_place == ("host ports 8080 to 80 -> 8080 to 81",)

@@ -12,6 +12,7 @@ import pulumi
 import pytest
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.rollout.ownership import STACK
 from flakeship.targets.openstack.functions import FIND_SERVER, FindServerRequest, FoundServer
 from flakeship.targets.openstack.servers import nova
 from tests.targets.openstack.unit.fake_cloud import Cloud, server
@@ -47,6 +48,9 @@ class Nova:
         return answer
 
 
+OWN = {STACK: "dev"}
+
+
 class Later:
     """An output, or the URN of a resource, that comes when it is set."""
 
@@ -70,7 +74,7 @@ def running(work: Callable[[Resource, Any], Awaitable[None]], cloud: Nova) -> No
     from components.openstack.creation import Creation  # noqa: PLC0415
 
     async def run() -> None:
-        await work(Resource(), Creation(cloud, "fake", {"b", "a"}, set()))
+        await work(Resource(), Creation(cloud, "fake", "dev", {"b", "a"}, set()))
 
     asyncio.run(asyncio.wait_for(run(), 10))
 
@@ -81,7 +85,7 @@ def test_a_server_is_known_before_the_provider_returns_it() -> None:
     async def work(made: Resource, creation: Any) -> None:
         await creation._begin(about("web-1"))
         assert await creation._first("web-1", made, []) == FOUND
-        assert cloud.asked == [FindServerRequest("fake", "web-1", ["a", "b"])] * 3
+        assert cloud.asked == [FindServerRequest("fake", "dev", "web-1", ["a", "b"])] * 3
 
     running(work, cloud)
 
@@ -202,9 +206,11 @@ def test_only_a_new_server_of_the_name_is_found(
 ) -> None:
     monkeypatch.setattr(nova, "connected", lambda _: contextlib.nullcontext(memory))
     for number in servers:
-        memory.put("servers", server(number, name="web-1", image={"id": "i"}))
-    memory.put("servers", server("other", name="web-11", image={"id": "i"}))
-    seen = nova.find_server(FindServerRequest("fake", "web-1", others))
+        memory.put("servers", server(number, name="web-1", image={"id": "i"}, metadata=OWN))
+    memory.put("servers", server("other", name="web-11", image={"id": "i"}, metadata=OWN))
+    memory.put("servers", server("prod", name="web-1", metadata={STACK: "prod"}))
+    memory.put("servers", server("theirs", name="web-1"))
+    seen = nova.find_server(FindServerRequest("fake", "dev", "web-1", others))
     assert (seen.id, seen.image) == (found, "i" if found else "")
 
 
@@ -213,7 +219,9 @@ def test_a_server_in_error_is_found_with_its_fault(
 ) -> None:
     monkeypatch.setattr(nova, "connected", lambda _: contextlib.nullcontext(memory))
     fault = {"message": "No valid host was found."}
-    memory.put("servers", server("s", name="web-1", status="ERROR", image="", fault=fault))
-    seen = nova.find_server(FindServerRequest("fake", "web-1", []))
+    memory.put(
+        "servers", server("s", name="web-1", status="ERROR", image="", fault=fault, metadata=OWN)
+    )
+    seen = nova.find_server(FindServerRequest("fake", "dev", "web-1", []))
     assert (seen.id, seen.image) == ("s", "")
     assert "No valid host" in seen.failure

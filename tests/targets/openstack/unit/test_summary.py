@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flakeship.rollout.changes import ServerChange
 from flakeship.targets.openstack.inventory import Address
 from flakeship.targets.openstack.settings import CloudSettings
 from tests import golden
@@ -91,7 +92,7 @@ def test_a_stack_that_is_a_test_of_its_image() -> None:
     [
         ({"userData": "#cloud-config"}, "other user data"),
         ({"keypair": "mine"}, "another key pair"),
-        ({"ports": [443]}, "ports 22, 80 -> 22, 443"),
+        ({"ports": [443]}, "open ports: 22, 443 from anywhere"),
         ({"flavor": "s1.small"}, "flavor s1.tiny -> s1.small"),
         ({"volume": True}, "root disk on a volume"),
         ({"openstack": {"network": "provider"}}, "another network"),
@@ -115,7 +116,7 @@ def test_addresses_that_come_and_go() -> None:
     swapped = given({**WEB, "address": "none"}, {**DB, "address": theirs})
     web, db = world.plan(swapped, release(1)).summary.servers
     assert (web.machine, web.in_place) == (web.before, ("no floating IP any more",))
-    assert [thing.one for thing in db.gets] == [f"the floating IP {theirs}"]
+    assert [thing.one.partition(" (")[0] for thing in db.gets] == [f"the floating IP {theirs}"]
     assert db.changes
 
 
@@ -125,3 +126,67 @@ def test_another_network_takes_no_standby_along() -> None:
     plan = world.plan(given(WEB, openstack={"network": "two"}), release(1))
     (change,) = plan.summary.servers
     assert (change.standby, change.gone) == ((), (change.before,))
+
+
+def with_status(world: World, server: str, status: str) -> None:
+    """Give the servers of Nova that are of one of the settings' a status."""
+    servers = world.inventory.servers
+    world.change(
+        servers=[replace(s, status=status) if s.name.startswith(server) else s for s in servers]
+    )
+
+
+def only(world: World, *servers: dict[str, Any], digit: int = 1) -> ServerChange:
+    """The change of the one server that has any."""
+    plan = world.plan(given(*servers), release(digit), pinned=("web",))
+    (change,) = (each for each in plan.summary.servers if each.changes)
+    return change
+
+
+def test_a_machine_in_error_is_deleted_and_said_to_be() -> None:
+    world = deployed(1)
+    with_status(world, "web", "ERROR")
+    change = only(world, WEB, DB)
+    assert (change.lost, change.gone) == (True, (change.before,))
+    assert not any("cutting" in thing.one for thing in change.takes)
+    removed = only(world, DB)
+    assert (removed.server, removed.gone) == ("web", (change.before,))
+
+
+def test_a_standby_that_does_not_run_is_none() -> None:
+    world = deployed(1, servers=(WEB,))
+    with_status(world, "web", "SHUTOFF")
+    change = only(world, WEB, digit=2)
+    assert (change.standby, change.stopped) == ((), (change.before,))
+    assert not any("cutting" in thing.one for thing in change.takes)
+
+
+def test_a_standby_whose_checks_have_changed_is_verified_again() -> None:
+    world = deployed(1, 2, servers=(WEB,))
+    assert only(world, WEB).origin == "verified"
+    assert only(world, WEB | {"checks": [{"name": "a", "run": "true"}]}).origin == "changed"
+
+
+@pytest.mark.parametrize("digit", [1, 2])
+@pytest.mark.parametrize("address", ["none", "203.0.113.99"])
+def test_a_floating_ip_that_is_released_is_named(address: str, digit: int) -> None:
+    world = deployed(1, servers=(WEB,))
+    world.change(addresses=[*world.inventory.addresses, Address("203.0.113.99")])
+    had = world.plan(given(WEB), release(1)).summary.servers[0].takes[0].one
+    (released,) = only(world, WEB | {"address": address}, digit=digit).released
+    assert released.one == had.partition(",")[0]
+
+
+@pytest.mark.parametrize("digit", [1, 2])
+def test_who_may_reach_a_server_is_told_wherever_that_changes(digit: int) -> None:
+    world = deployed(1, servers=(WEB | {"ports": [{"port": 80, "allowFrom": ["192.0.2.0/24"]}]},))
+    change = only(world, WEB | {"ports": [80]}, digit=digit)
+    assert "open ports: 22, 80 from anywhere" in (change.in_place or change.reasons)
+
+
+def test_a_network_without_port_security_closes_nothing() -> None:
+    world = World()
+    world.change(networks=[PUBLIC, replace(PROVIDER, port_security=False)])
+    plan = world.plan(given(WEB, openstack={"network": "provider"}), release(1))
+    (change,) = plan.summary.servers
+    assert "open ports: all" in change.gets[0].one

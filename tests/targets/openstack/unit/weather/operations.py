@@ -247,7 +247,7 @@ OPERATIONS: Mapping[str, Operation] = {
         most={"servers": 1, "ports": 1, "floatingips": 1},
     ),
     "find a server that is being created": Operation(
-        lambda *_: nova.find_server(FindServerRequest("fake", "web", [])),
+        lambda *_: nova.find_server(FindServerRequest("fake", "dev", "web", [])),
         reads(r"/servers/detail\?name"),
     ),
 }
