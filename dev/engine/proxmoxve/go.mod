@@ -4,9 +4,9 @@ go 1.26.0
 
 replace (
 	github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
-	// no proxy has the versions that the bridge names
+	// no proxy has the versions that the bridge needs
 	github.com/pulumi/pulumi-dotnet/pulumi-language-dotnet/v3 => ./dotnet
-	github.com/pulumi/pulumi-yaml => github.com/pulumi/pulumi-yaml v1.37.0
+	github.com/pulumi/pulumi-yaml => ./yaml
 )
 
 require (
@@ -97,7 +97,6 @@ require (
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/go-querystring v1.2.0 // indirect
 	github.com/google/s2a-go v0.1.9 // indirect
-	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/googleapis/enterprise-certificate-proxy v0.3.14 // indirect
 	github.com/googleapis/gax-go/v2 v2.19.0 // indirect

@@ -80,6 +80,9 @@ func (s server) GetSchema(_ context.Context, request *rpc.GetSchemaRequest) (*rp
 	if request.GetVersion() != muxer.SchemaVersion {
 		return nil, fmt.Errorf("unknown schema version %d", request.GetVersion())
 	}
+	if err := os.Setenv("PULUMI_SKIP_MISSING_MAPPING_ERROR", "true"); err != nil { // the table is not all there is
+		return nil, err
+	}
 	silent := diag.DefaultSink(io.Discard, io.Discard, diag.FormatOptions{Color: colors.Never})
 	generated, err := tfgen.GenerateSchemaWithOptions(tfgen.GenerateSchemaOptions{
 		ProviderInfo: s.info, DiagnosticsSink: silent, XInMemoryDocs: true,

@@ -1,7 +1,7 @@
 // Package codegen stands in for the code generator for C#, which no module proxy has.
 //
-// The bridge links it for its own generators of packages and examples. The plugin calls none of them: a schema
-// has no examples here and is not generated for C#.
+// The bridge links it to generate packages and examples. The plugin calls neither: a schema has no examples here and
+// is not generated for C#.
 package codegen
 
 import (
