@@ -95,10 +95,11 @@ def declared() -> Mapping[str, tuple[Plugin, ...]]:
         cached = {"specs": digest.hexdigest(), "plugins": plugins}
         if CACHE.parent.is_dir():
             write(CACHE, json.dumps(cached, indent=1))
-    return AHEAD | {
+    specs = {
         target: tuple(Plugin(*each) for each in plugins)
         for target, plugins in cached["plugins"].items()
     }
+    return {**AHEAD, **specs}
 
 
 def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:

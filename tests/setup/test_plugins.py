@@ -112,7 +112,7 @@ def test_the_specs_are_imported_again_when_one_changes(
     monkeypatch.setattr(registry, "names", lambda: ["local"])
     assert "openstack" in plugins.declared()
     spec.write_text("second")
-    assert plugins.declared() == plugins.AHEAD | {"local": ()}
+    assert plugins.declared() == {**plugins.AHEAD, "local": ()}
 
 
 def test_before_the_python_packages_are_installed_nothing_is_declared(
