@@ -24,7 +24,7 @@ FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 UP     := pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
@@ -50,11 +50,14 @@ recover: setup ## Clear away what a killed run has left, so that `make up` conti
 	@$(WITH) $(FLAKESHIP) recover
 doctor: ## Show which tools were found, which are missing and how to install them
 	@$(SETUP) doctor "$$STACK" "$$PLUGINS"
-test: check ## Run the checks and the whole test suite, that of the target openstack included
-	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e
+test: check ## Run the checks and the whole test suite, those of the targets openstack and proxmox included
+	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e --ignore tests/targets/proxmox/e2e
 	@tests/targets/openstack/e2e/run
+	@tests/targets/proxmox/e2e/run
 test-openstack: setup ## Run the tests of the target openstack in a cloud that it starts
 	@tests/targets/openstack/e2e/run
+test-proxmox: ## Run the tests of the target proxmox
+	@tests/targets/proxmox/e2e/run
 fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each time
 	@$(WITH) $(PYTHON) -m tests.fuzz
 bench: setup ## Run the benchmarks (PARTS chooses)

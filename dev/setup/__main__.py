@@ -1,4 +1,4 @@
-"""`python -m dev.setup COMMAND [STACK [PLUGIN...]]`: what the Makefile calls."""
+"""`python -m dev.setup COMMAND [STACK [TARGET...]]`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def setting_up() -> Iterator[None]:
 
 
 def main(command: str, stack: str = "", *words: str) -> int:
-    """Run one command for a stack; `words` name plugins in addition to those of its target."""
+    """Run one command for a stack; `words` name targets whose plugins are wanted as well."""
     named = " ".join(words).split()
     try:
         choice.own_name(stack or state.EMBEDDED, "STACK")

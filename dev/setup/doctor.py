@@ -40,7 +40,7 @@ def plugin_row(plugin: plugins.Plugin, found: Found, needed: Sequence[plugins.Pl
     name, version, program = f"Pulumi's {plugin.name}", plugin.version, plugin.program(home)
     if program.exists():
         return Row(name, version, version, paths.short(program.parent))
-    fix = SETUP if plugin == plugins.COMMAND else f"{SETUP} PLUGINS={plugin.name}"
+    fix = SETUP if plugin == plugins.COMMAND else f"{SETUP} PLUGINS={plugins.wanted_by(plugin)}"
     return Row(name, "missing", version, f"no {plugin.folder} in {paths.short(home)}", fix)
 
 

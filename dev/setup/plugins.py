@@ -25,10 +25,14 @@ CACHE = paths.STATE / "plugins.json"
 
 @dataclass(frozen=True)
 class Plugin:
-    """A resource plugin; the part of dev/engine that stands in for it has its name."""
+    """A resource plugin; the part of dev/engine that stands in for it has its name.
+
+    `server` is where it is downloaded; empty for those of Pulumi's own site.
+    """
 
     name: str
     version: str
+    server: str = ""
 
     @property
     def part(self) -> gobuild.Part:
@@ -39,6 +43,12 @@ class Plugin:
     def folder(self) -> str:
         """What Pulumi calls its folder."""
         return f"resource-{self.name}-v{self.version}"
+
+    @property
+    def install(self) -> list[str]:
+        """The words of the command that installs it."""
+        server = ["--server", self.server] if self.server else []
+        return ["plugin", "install", "resource", self.name, self.version, *server]
 
     def program(self, home: Path) -> Path:
         """Where it is in a PULUMI_HOME."""
@@ -54,10 +64,14 @@ class Plugin:
 
 
 COMMAND = Plugin("command", COMMAND_PLUGIN)
+AHEAD: Mapping[str, tuple[Plugin, ...]] = {
+    "proxmox": (Plugin("proxmoxve", "8.3.0", "github://api.github.com/muhlba91/pulumi-proxmoxve"),),
+}
+"""Those of targets that are not there yet; a spec takes precedence."""
 
 
 def declared() -> Mapping[str, tuple[Plugin, ...]]:
-    """The plugins of each target, as its spec declares them in addition to the command plugin.
+    """The plugins of each target in addition to the command plugin, as its spec declares them.
 
     They are cached by the content of the specs: importing these takes longer than a set-up that has
     nothing to do. Nothing is declared before the Python packages are installed, for `make doctor`.
@@ -73,28 +87,29 @@ def declared() -> Mapping[str, tuple[Plugin, ...]]:
         try:
             from flakeship.targets import registry  # noqa: PLC0415
         except ModuleNotFoundError:
-            return {}
+            return AHEAD
         plugins = {
-            name: [[plugin.name, plugin.version] for plugin in registry.spec(name).plugins]
+            name: [[each.name, each.version, each.server] for each in registry.spec(name).plugins]
             for name in registry.names()
         }
         cached = {"specs": digest.hexdigest(), "plugins": plugins}
         if CACHE.parent.is_dir():
             write(CACHE, json.dumps(cached, indent=1))
-    return {
-        target: tuple(Plugin(name, version) for name, version in plugins)
+    specs = {
+        target: tuple(Plugin(*each) for each in plugins)
         for target, plugins in cached["plugins"].items()
     }
+    return {**AHEAD, **specs}
 
 
 def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
-    """List the plugins of a stack's target and those asked for by name.
+    """List the plugins of a stack's target and of those that are named.
 
     One that is built already stays in use beside them, so that .state/env.sh serves every stack,
     whichever was set up last. It is never built again for a stack that does not need it.
     """
     targets = declared()
-    known = {plugin.name: plugin for plugins in targets.values() for plugin in plugins}
+    known = {name: plugins for name, plugins in targets.items() if plugins}
     if unknown := [name for name in named if name not in known]:
         raise FlakeshipError(
             "unknown plugin",
@@ -104,10 +119,16 @@ def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:
             allowed=", ".join(known),
         )
     of_stack = targets.get(target(stack), ())
-    asked = (COMMAND, *dict.fromkeys([*of_stack, *(known[name] for name in named)]))
-    others = tuple(plugin for plugin in known.values() if plugin not in asked)
+    of_named = [plugin for name in named for plugin in known[name]]
+    asked = (COMMAND, *dict.fromkeys([*of_stack, *of_named]))
+    others = [plugin for plugins in known.values() for plugin in plugins if plugin not in asked]
     kept = tuple(plugin for plugin in others if plugin.is_built())
     return asked + kept if all(plugin.is_built() for plugin in asked) else asked
+
+
+def wanted_by(plugin: Plugin) -> str:
+    """The target that a plugin belongs to, which is what PLUGINS names."""
+    return next(name for name, plugins in declared().items() if plugin in plugins)
 
 
 def target(stack: str) -> str:
@@ -160,7 +181,7 @@ def ensure(
                 raise FlakeshipError(
                     f"plugin {plugin.name} {plugin.version} cannot be built, because {choice.why}",
                     code="plugin-missing",
-                    remedy=f"run `pulumi plugin install resource {plugin.name} {plugin.version}`",
+                    remedy=f"run `{' '.join(['pulumi', *plugin.install])}`",
                 )
             say(f"plugin {plugin.name} {plugin.version}: from Go modules, because {choice.why}")
         gobuild.build(tuple(plugin.part for plugin in plugins), machine)
@@ -170,11 +191,9 @@ def by_installer(found: Found, missing: Sequence[Plugin], choice: Choice) -> Cho
     """Let Pulumi install plugins in the user's home; where it fails, choose to build them."""
     env = {**os.environ, "PULUMI_HOME": str(state.user_home(os.environ))}
     for plugin in missing:
-        name, version = plugin.name, plugin.version
-        say(f"plugin {name} {version}: `pulumi plugin install`, because {choice.why}")
-        argv = [found.path or "pulumi", "plugin", "install", "resource", name, version]
+        say(f"plugin {plugin.name} {plugin.version}: `pulumi plugin install`, because {choice.why}")
         try:
-            run(argv, timeout=600, env=env)
+            run([found.path or "pulumi", *plugin.install], timeout=600, env=env)
         except FlakeshipError as error:
             return Choice("build", f"`pulumi plugin install` failed: {error}")
     return choice

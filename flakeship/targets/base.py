@@ -31,10 +31,14 @@ PlanT_co = TypeVar("PlanT_co", bound="Plan", covariant=True)
 
 @dataclass(frozen=True)
 class Plugin:
-    """A Pulumi resource plugin that a stack on the target needs beside `command`."""
+    """A Pulumi resource plugin that a stack on the target needs beside `command`.
+
+    `server` is where it is downloaded, as its SDK says it; empty for those of Pulumi's own site.
+    """
 
     name: str
     version: str
+    server: str = ""
 
 
 @dataclass(frozen=True)

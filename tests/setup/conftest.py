@@ -12,6 +12,7 @@ from flakeship.targets import registry
 
 Program = Callable[[str, str], Path]
 (OPENSTACK,) = (Plugin(p.name, p.version) for p in registry.spec("openstack").plugins)
+(PROXMOX,) = plugins.AHEAD["proxmox"]
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from dev.setup import doctor, nix, paths
 from dev.setup.doctor import Row
 from dev.setup.plugins import COMMAND
 from dev.setup.tools import NIX, PULUMI, Machine
-from tests.setup.conftest import OPENSTACK, install, program
+from tests.setup.conftest import OPENSTACK, PROXMOX, install, program
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,11 @@ def test_every_missing_tool_has_its_command(machine: Machine) -> None:
         "Pulumi's openstack": "make setup PLUGINS=openstack",
         "Go": "",
     }
+
+
+def test_a_missing_plugin_is_asked_for_by_the_name_of_its_target(machine: Machine) -> None:
+    rows = {row.name: row for row in doctor.tool_rows(machine, [PROXMOX])}
+    assert rows["Pulumi's proxmoxve"].fix == "make setup PLUGINS=proxmox"
 
 
 def test_a_user_is_told_what_takes_root(folder: Path) -> None:

@@ -21,7 +21,9 @@ BLOCKED = """
 import importlib, pkgutil, sys
 class Blocked:
     def find_spec(self, name, *_):
-        if name.partition(".")[0] in {"openstack", "pulumi_openstack", "keystoneauth1", "requests"}:
+        if name.partition(".")[0] in {
+            "openstack", "pulumi_openstack", "keystoneauth1", "requests", "pulumi_proxmoxve"
+        }:
             raise ModuleNotFoundError(f"{name} is not installed", name=name)
 sys.meta_path.insert(0, Blocked())
 import flakeship.components
@@ -69,6 +71,7 @@ def test_the_wheel_names_its_licence_and_its_extras(wheel: Path) -> None:
     assert f"Version: {__version__}\n" in metadata
     assert "License-Expression: Apache-2.0\n" in metadata
     assert "Provides-Extra: openstack\n" in metadata
+    assert "Provides-Extra: proxmox\n" in metadata
     assert info.replace("METADATA", "licenses/LICENSE") in names(wheel)
 
 
@@ -92,7 +95,7 @@ def test_every_dependency_is_pinned() -> None:
         *PROJECT["dependency-groups"].values(),
     ]
     for requirement in (each for group in groups for each in group):
-        assert re.fullmatch(r"[\w-]+==[\w.]+|flakeship\[openstack\]", requirement), requirement
+        assert re.fullmatch(r"[\w-]+==[\w.]+|flakeship\[[\w,]+\]", requirement), requirement
 
 
 @pytest.mark.parametrize("extra", ["", "openstack"])

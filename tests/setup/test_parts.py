@@ -15,14 +15,16 @@ from dev.setup.plugins import COMMAND
 from dev.setup.progress import watch
 from dev.setup.tools import COMMAND_PLUGIN, ENGINE, GO, Machine
 from flakeship.model.errors import CommandError
-from tests.setup.conftest import OPENSTACK, program
+from tests.setup.conftest import OPENSTACK, PROXMOX, program
 
 
 def test_the_versions_are_those_of_the_lock() -> None:
     project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
     assert f"pulumi=={ENGINE}" in project["dependencies"]
     assert f"pulumi-command=={COMMAND_PLUGIN}" in project["dependencies"]
-    assert f"pulumi-openstack=={OPENSTACK.version}" in project["optional-dependencies"]["openstack"]
+    extras = project["optional-dependencies"]
+    assert f"pulumi-openstack=={OPENSTACK.version}" in extras["openstack"]
+    assert f"pulumi-proxmoxve=={PROXMOX.version}" in extras["proxmox"]
 
 
 def test_the_go_modules_build_the_same_versions() -> None:

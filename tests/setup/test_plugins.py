@@ -1,5 +1,6 @@
 """Which plugins a stack needs, how they are got, and in which home Pulumi finds them."""
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from dev.setup.plugins import COMMAND, Plugin
 from dev.setup.tools import PULUMI, Found, Machine
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.targets import registry
-from tests.setup.conftest import OPENSTACK, install, program
+from tests.setup.conftest import OPENSTACK, PROXMOX, install, program
 
 BOTH = (COMMAND, OPENSTACK)
 ON_PATH = Found(PULUMI, Path("/usr/bin/pulumi"), "3.260.0")
@@ -76,6 +77,18 @@ def test_a_plugin_may_be_asked_for_by_name() -> None:
     assert "openstack" in raised.value.allowed
 
 
+def test_a_plugin_is_asked_for_by_the_name_of_its_target() -> None:
+    assert plugins.needed("dev", ["proxmox", "openstack"]) == (COMMAND, PROXMOX, OPENSTACK)
+    assert PROXMOX not in plugins.needed("dev")
+    assert plugins.wanted_by(PROXMOX) == "proxmox"
+    with pytest.raises(FlakeshipError):
+        plugins.needed("dev", [PROXMOX.name])
+
+
+def test_no_plugin_is_declared_ahead_of_a_target_that_is_there() -> None:
+    assert not plugins.AHEAD.keys() & set(registry.names())
+
+
 def test_a_built_plugin_stays_in_use_and_is_never_built_again_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +112,7 @@ def test_the_specs_are_imported_again_when_one_changes(
     monkeypatch.setattr(registry, "names", lambda: ["local"])
     assert "openstack" in plugins.declared()
     spec.write_text("second")
-    assert plugins.declared() == {"local": ()}
+    assert plugins.declared() == {**plugins.AHEAD, "local": ()}
 
 
 def test_before_the_python_packages_are_installed_nothing_is_declared(
@@ -151,6 +164,18 @@ def test_pulumi_installs_what_is_missing_into_the_users_home(
     assert asked == [(words, str(home / ".pulumi"))]
 
 
+def test_a_plugin_of_others_is_installed_from_where_its_sdk_says(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(COMMAND)
+    asked: list[list[str | Path]] = []
+    monkeypatch.setattr(plugins, "run", lambda argv, **_options: asked.append(argv))
+    plugins.ensure(ON_PATH, [COMMAND, PROXMOX], machine, lambda: True)
+    (words,) = asked
+    plugin = ["resource", "proxmoxve", "8.3.0", "--server", about(PROXMOX)["server"]]
+    assert words[1:] == ["plugin", "install", *plugin]
+
+
 def test_where_pulumi_cannot_install_all_are_built_into_one_home(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,20 +218,42 @@ def test_the_home_is_the_users_only_where_all_plugins_are_there() -> None:
     assert plugins.home_for(own_build(), [COMMAND]) == gobuild.engine() / "home"
 
 
-def test_the_clouds_plugin_is_what_its_sdk_asks_for() -> None:
-    main = (gobuild.SOURCES / "openstack" / "main.go").read_text()
-    assert f'const version = "{OPENSTACK.version}"' in main
-    sdk = paths.ROOT / ".venv/lib"
-    (about,) = sdk.glob("python3*/site-packages/pulumi_openstack/pulumi-plugin.json")
-    assert f'"version": "{OPENSTACK.version}"' in about.read_text()
+def sdk(plugin: Plugin) -> Path:
+    """The folder of its SDK."""
+    packages = (paths.ROOT / ".venv/lib").glob(f"python3*/site-packages/pulumi_{plugin.name}")
+    (found,) = packages
+    return found
+
+
+def about(plugin: Plugin) -> dict[str, str]:
+    """What its SDK asks Pulumi for."""
+    said: dict[str, str] = json.loads((sdk(plugin) / "pulumi-plugin.json").read_text())
+    return said
+
+
+@pytest.mark.parametrize("plugin", [OPENSTACK, PROXMOX], ids=lambda plugin: plugin.name)
+def test_a_targets_plugin_is_what_its_sdk_asks_for(plugin: Plugin) -> None:
+    said = about(plugin)
+    assert Plugin(said["name"], said["version"], said.get("server", "")) == plugin
+    main = (gobuild.SOURCES / plugin.name / "main.go").read_text()
+    assert re.search(rf'\bversion += "{re.escape(plugin.version)}"$', main, re.MULTILINE)
 
 
 def test_the_clouds_plugin_has_only_types_of_its_sdk() -> None:
     main = (gobuild.SOURCES / "openstack" / "main.go").read_text()
-    (sdk,) = (paths.ROOT / ".venv/lib").glob("python3*/site-packages/pulumi_openstack")
     places = re.findall(r'"_?\w+":\s+"(\w+)/(\w+)",', main)
     assert len(places) > 20
     for module, name in places:
         token = f"openstack:{module}/{name[0].lower()}{name[1:]}:{name}"
-        files = (sdk / module).glob("*.py")
+        files = (sdk(OPENSTACK) / module).glob("*.py")
+        assert any(f"'{token}'" in file.read_text() for file in files), token
+
+
+def test_the_plugin_of_proxmox_has_only_types_of_its_sdk() -> None:
+    main = (gobuild.SOURCES / "proxmoxve" / "main.go").read_text()
+    classes = re.findall(r'^\t"\w+":\s+"(\w+)",$', main, re.MULTILINE)
+    assert {"FileLegacy", "VmLegacy"} <= set(classes)
+    for name in classes:
+        token = f"proxmoxve:index/{name[0].lower()}{name[1:]}:{name}"
+        files = sdk(PROXMOX).glob("*.py")
         assert any(f"'{token}'" in file.read_text() for file in files), token
