@@ -23,15 +23,30 @@ from dev.proxmox.site import Site
 from dev.proxmox.volumes import Volumes
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
-from flakeship.system.processes import may_run
+from flakeship.system.process import run
 from flakeship.targets.local import qemu_process
 
 START_SECONDS = 20.0
+PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "ip": "iproute2",
+            "dnsmasq": "dnsmasq-base", "genisoimage": "genisoimage"}  # fmt: skip
 USAGE = """up                     start it, and wait until it answers
 down                   end it with all guests, and delete all that is in it
 env [TOKEN]            print the shell lines that select it
 token NAME [PATH=PRIVILEGE,…]…  make a token such as ci@pve!tests, and print it
 fault [JSON]           switch faults on, or all of them off (see faults.py)"""
+
+
+def ensure_tools() -> None:
+    """Install what is missing as root by apt-get. Raises FlakeshipError."""
+    missing = [package for tool, package in PACKAGES.items() if not shutil.which(tool)]
+    if missing and not (os.geteuid() == 0 and shutil.which("apt-get")):
+        raise FlakeshipError(f"the lab needs {', '.join(missing)}",
+                             remedy="install it, or run this as root on Debian")  # fmt: skip
+    if missing:
+        print(f"lab: installing by apt-get: {' '.join(missing)}", file=sys.stderr)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "-qq", "update"], env=environment, check=False)
+        run(["apt-get", "-qq", "--no-install-recommends", "install", *missing], env=environment)
 
 
 def serve(site: Site) -> None:
@@ -49,8 +64,12 @@ def serve(site: Site) -> None:
 
 def up(site: Site) -> None:
     """Start it in the background. Raises FlakeshipError."""
+    if (version := site.read("version.json", site.version)) != site.version:
+        raise FlakeshipError("the lab is of another version", key="PVE_VERSION", given=site.version,
+                             allowed=version, remedy="run `down` first")  # fmt: skip
     if _pid(site) is None:
-        site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_tools()
+        site.write("version.json", site.version)
         with (site.folder / "log").open("a") as log:
             command = [sys.executable, "-m", "dev.proxmox", "serve"]
             subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -68,7 +87,7 @@ def down(site: Site) -> None:
     if pid := _pid(site):
         os.kill(pid, signal.SIGTERM)
         for _ in backoff(START_SECONDS):
-            if not may_run(pid):
+            if _pid(site) is None:
                 break
     network = Network(site.folder / "network")
     for place in (site.folder / "run").glob("*"):

@@ -41,7 +41,7 @@ def content(lab: Lab, call: Call) -> list[dict[str, Any]]:
     return [
         each
         for each in lab.volumes.listed(call.node, storage, call.given.get("content", ""))
-        if call.given.get("vmid", each.get("vmid")) == each.get("vmid")
+        if call.given.get("vmid") in {None, str(each.get("vmid"))}
         and (all_of_them or "vmid" not in each or may(who, f"/vms/{each['vmid']}", "VM.Audit"))
     ]
 
