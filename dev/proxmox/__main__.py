@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from contextlib import suppress
@@ -101,7 +102,12 @@ def env(site: Site, name: str) -> None:
     """Print what the provider reads, and what trusts the lab's authority."""
     if _pid(site) is None:
         raise FlakeshipError("no lab runs", remedy="run `python -m dev.proxmox up`")
-    values = {"PROXMOX_VE_ENDPOINT": site.endpoint, "SSL_CERT_FILE": str(site.authority),
+    # the file replaces what a client trusts otherwise, and package registries are asked as well
+    bundle, trusted = site.folder / "trusted.pem", ssl.get_default_verify_paths().cafile
+    others = Path(trusted).read_text() if trusted and Path(trusted) != bundle else ""
+    if others or not bundle.exists():
+        bundle.write_text(f"{site.authority.read_text()}\n{others}")
+    values = {"PROXMOX_VE_ENDPOINT": site.endpoint, "SSL_CERT_FILE": str(bundle),
               "PROXMOX_VE_API_TOKEN": Access(site).token(name)}  # fmt: skip
     for key, value in values.items():
         print(f"export {key}={shlex.quote(value)}")
@@ -139,7 +145,7 @@ def main(words: list[str]) -> int:
             case _:
                 print(f"usage: python -m dev.proxmox COMMAND\n\n{USAGE}", file=sys.stderr)
                 return 2
-    except (FlakeshipError, PveError) as error:
+    except (FlakeshipError, PveError, ValueError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     return 0

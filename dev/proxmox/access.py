@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from dev.proxmox.errors import PveError, denied
@@ -21,6 +21,8 @@ VM = ["VM.Allocate", "VM.Audit", "VM.Clone", "VM.PowerMgmt", "Pool.Audit",
 STORAGE = [
     f"Datastore.{each}" for each in ("AllocateSpace", "Audit", "AllocateTemplate", "Allocate")
 ]
+Grants = list[tuple[str, str, list[str]]]
+"""A path, a user or a token, and its privileges there and below."""
 TOKEN = re.compile(r"([^\s:/@]+@[^\s:/!]+)!([A-Za-z][A-Za-z0-9.\-_]+)")
 
 
@@ -88,8 +90,8 @@ class Access:
         """Whether somebody has all privileges on a path, or `some` of them."""
         content, user = self._content(), who.partition("!")[0]
         identities = {user, who} if content["tokens"][who]["privsep"] else {user}
-        held = [self._held(content["grants"], each, path, privileges) for each in identities]
-        missing = set(privileges) - set.intersection(*held)
+        held = [self._held(content["grants"], each, path) for each in identities if each != ROOT]
+        missing = {each for each in privileges if not all(each in own for own in held)}
         return len(missing) < len(privileges) if some else not missing
 
     def demand(self, who: str, path: str, *privileges: str, some: bool = False) -> None:
@@ -138,12 +140,12 @@ class Access:
             return False
         return True
 
-    def permissions(self, who: str) -> dict[str, dict[str, int]]:
-        """The privileges that somebody has, by path, as `GET access/permissions` returns them."""
-        grants = self._content()["grants"]
-        every = sorted({each for _, _, privileges in grants for each in privileges})
-        return {path: {each: 1 for each in every if self.may(who, path, each)}
-                for path in sorted({path for path, *_ in grants})}  # fmt: skip
+    def permissions(self, who: str, every: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Which of all privileges somebody has, by path, as `access/permissions` returns them."""
+        paths = sorted({"/", *(path for path, *_ in self._content()["grants"])})
+        found = {path: {each: 1 for each in sorted(every) if self.may(who, path, each)}
+                 for path in paths}  # fmt: skip
+        return {path: held for path, held in found.items() if held}
 
     def pools(self) -> dict[str, list[int]]:
         """The VMs in each pool."""
@@ -164,18 +166,13 @@ class Access:
     def _content(self) -> Any:  # noqa: ANN401
         return self._site.read("access.json", {"tokens": {}, "grants": []})
 
-    def _held(self, grants: Any, identity: str, path: str, wanted: Sequence[str]) -> set[str]:  # noqa: ANN401
-        """Those of the wanted privileges that an identity has: the deepest path decides.
-
-        A VM has those of its pool too.
-        """
-        if identity == ROOT:
-            return set(wanted)
+    def _held(self, grants: Grants, identity: str, path: str) -> set[str]:
+        """What an identity has on a path: the deepest grant decides. A VM has its pool's too."""
         found = re.fullmatch(r"/vms/(\d+)", path)
         pool = self.pool_of(int(found[1])) if found else None
         held: set[str] = set()
         for each in [path, *([f"/pool/{pool}"] if pool else [])]:
-            above = {grant[0]: set(grant[2]) for grant in grants if grant[1] == identity
+            above = {grant[0]: grant[2] for grant in grants if grant[1] == identity
                      and f"{each}/".startswith(f"{grant[0].rstrip('/')}/")}  # fmt: skip
-            held |= above[max(above, key=len)] if above else set()
-        return held & set(wanted)
+            held |= set(above[max(above, key=len)]) if above else set()
+        return held

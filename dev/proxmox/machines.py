@@ -173,7 +173,7 @@ class Machines:
 
     def pending(self, machine: Machine) -> list[dict[str, Any]]:
         """The answer of `pending`: each option with its value, and with what it will be."""
-        found = [{"key": "digest", "value": machine.digest}]
+        found: list[dict[str, Any]] = [{"key": "digest", "value": machine.digest}]
         for key in {**machine.config, **machine.pending}:
             parts = {"value": machine.config.get(key), "pending": machine.pending.get(key)}
             shown = {part: self._schema.typed(key, each) for part, each in parts.items() if each}

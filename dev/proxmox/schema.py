@@ -148,6 +148,9 @@ class Schema:
             Method(name, each["check"], {key: table[at] for key, at in each["parameters"].items()})
             for name, each in content[version].items()
         ]
+        checks = json.dumps([method.check for method in self._methods])
+        self.privileges = set(re.findall(r'"([A-Z]\w+\.[\w.]+)"', checks))
+        """All that a method asks for."""
         self._methods.sort(key=lambda method: method.name.count("{"))
         self._patterns = [(_pattern(method.name), method) for method in self._methods]
         self._create = next(method for method in self._methods if method.name == CREATE)

@@ -9,7 +9,6 @@ import re
 import secrets
 import ssl
 import threading
-from collections.abc import Sequence
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -144,9 +143,13 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, site: Site, guests: Guests, **seconds: float) -> None:
         site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        authority = trustme.CA()
+        key = site.folder / "ca-key.pem"
+        if not key.exists():  # else it is as before: whoever trusts it still does
+            made = trustme.CA()
+            made.cert_pem.write_to_path(str(site.authority))
+            made.private_key_pem.write_to_path(str(key))
+        authority = trustme.CA.from_pem(site.authority.read_bytes(), key.read_bytes())
         own = authority.issue_cert(HOST, "localhost")
-        authority.cert_pem.write_to_path(str(site.authority))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         own.configure_cert(context)
@@ -160,7 +163,7 @@ class Server(ThreadingHTTPServer):
         )
         self._ended = threading.Event()
 
-    def handle_error(self, *_: Sequence[object]) -> None:
+    def handle_error(self, *_: object) -> None:
         """A client that does not trust the certificate, or is gone, is no fault."""
         log.debug("a connection ended", exc_info=True)
 

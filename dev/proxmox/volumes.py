@@ -94,8 +94,10 @@ class Volumes:
         if not file.exists():
             raise PveError(f"volume '{volid}' does not exist")
         described = json.loads(qemu_img("info", "-U", "--output=json", file))
+        below = described.get("backing-filename")
         return {"format": described["format"], "size": described["virtual-size"],
-                "used": described["actual-size"]}  # fmt: skip
+                "used": described["actual-size"],
+                **({"parent": below} if below else {})}  # fmt: skip
 
     def size(self, node: str, volid: str) -> int:
         """The size of a disk in bytes, as a guest sees it."""

@@ -85,7 +85,7 @@ class Client:
         return status
 
     def do(
-        self, method: str, path: str, file: tuple[str, Path] | None = None, **fields: str
+        self, method: str, path: str, file: tuple[str, Path] | None = None, /, **fields: str
     ) -> str:
         """The exit status of a task."""
         answer = self.send(method, path, list(fields.items()), file)

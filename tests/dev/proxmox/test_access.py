@@ -76,8 +76,11 @@ def test_a_deeper_path_decides(lab: Server) -> None:
     assert not lab.lab.access.may("a@pve!test", "/vms/7", "VM.Audit")
 
 
-def test_the_permissions_are_listed(automation: Client) -> None:
-    assert automation.get("/access/permissions")["/storage/local"]["Datastore.Allocate"] == 1
+def test_the_permissions_are_listed(automation: Client, operator: Client) -> None:
+    own = automation.get("/access/permissions")
+    assert own["/storage/local"]["Datastore.Allocate"] == 1
+    assert "/" not in own
+    assert operator.get("/access/permissions")["/"]["Sys.Audit"] == 1
 
 
 def test_the_certificate_is_of_an_authority_of_its_own(lab: Server) -> None:
