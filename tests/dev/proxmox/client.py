@@ -74,7 +74,7 @@ class Client:
         assert answer.status == 200, answer
         return answer.data
 
-    def wait(self, upid: str, seconds: float = 30) -> dict[str, Any]:
+    def wait(self, upid: str, seconds: float = 90) -> dict[str, Any]:
         """The status of a task that has ended."""
         end = time.monotonic() + seconds
         path = f"/nodes/{upid.split(':')[1]}/tasks/{upid}/status"

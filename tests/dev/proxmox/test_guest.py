@@ -120,11 +120,15 @@ def test_a_guest_boots_and_ends(
         assert ssh.recv(4) == b"SSH-"
 
     assert automation.do("PUT", f"{VM}/resize", disk="scsi0", size="+1G") == "OK"
-    pid = status["pid"]
+    assert automation.do("POST", f"{VM}/status/shutdown", timeout="60") == "OK"
+    assert automation.get(f"{VM}/status/current")["status"] == "stopped"
+    assert "Power down" in read(place / "serial0.log", "Power down")
+
+    assert automation.do("POST", f"{VM}/status/start") == "OK"
+    pid = automation.get(f"{VM}/status/current")["pid"]
     assert automation.do("POST", f"{VM}/status/reset") == "OK"
     assert automation.get(f"{VM}/status/current")["pid"] == pid
     assert automation.do("POST", f"{VM}/status/stop") == "OK"
     assert automation.get(f"{VM}/status/current")["status"] == "stopped"
-    assert not Path(f"/proc/{pid}").exists()
     assert automation.do("DELETE", VM, purge="1") == "OK"
     assert not (lab.lab.site.storage_path("pve", "local") / "images" / VMID).exists()
