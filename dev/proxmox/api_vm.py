@@ -53,7 +53,7 @@ def cloudinit_dump(lab: Lab, call: Call) -> str:
 
 def claim(lab: Lab, made: Machine, pool: str | None, taken: str) -> None:
     """Take the number of a VM that is to be made. Raises PveError where it is taken."""
-    with lab.machines.lock:
+    with lab.machines.lock(0):
         if node := lab.machines.node_of(made.vmid):
             raise PveError(taken.format(made.vmid, node))
         lab.machines.save(made)
@@ -145,7 +145,7 @@ def destroy(lab: Lab, call: Call) -> Steps:
     if lab.guests.pid(machine.vmid):
         raise PveError(f"VM {machine.vmid} is running - destroy failed")
     log = yield
-    with lab.machines.lock:
+    with lab.machines.lock(call.vmid):
         machine = lab.machine(call)
         unused = [value for key, value in machine.config.items() if key.startswith("unused")]
         own = [each for each in (*machine.drives().values(), *unused) if owner(each) == call.vmid]

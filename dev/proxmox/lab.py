@@ -88,7 +88,7 @@ class Lab:
     @contextmanager
     def changing(self, call: Call) -> Iterator[Machine]:
         """The VM of a request, which is saved at the end, and which nobody else changes."""
-        with self.machines.lock:
+        with self.machines.lock(call.vmid):
             machine = self.machine(call)
             yield machine
             self.machines.save(machine)

@@ -7,7 +7,9 @@ import json
 import re
 import secrets
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -138,7 +140,11 @@ class Machines:
 
     def __init__(self, site: Site, schema: Schema, guests: Guests) -> None:
         self._site, self._schema, self._guests = site, schema, guests
-        self.lock = threading.RLock()
+        self._locks: defaultdict[int, threading.RLock] = defaultdict(threading.RLock)
+
+    def lock(self, vmid: int) -> threading.RLock:
+        """What whoever changes a VM holds; that of 0 is for who creates one."""
+        return self._locks[vmid]
 
     def find(self, node: str, vmid: int) -> Machine:
         """A VM of a node. Raises PveError."""
@@ -159,7 +165,8 @@ class Machines:
         """All VMs, by number."""
         found = self._site.folder.glob("nodes/*/qemu-server/*.json")
         for file in sorted(found, key=lambda each: int(each.stem)):
-            yield self.find(file.parent.parent.name, int(file.stem))
+            with suppress(PveError):  # it was removed meanwhile
+                yield self.find(file.parent.parent.name, int(file.stem))
 
     def node_of(self, vmid: str | int) -> str | None:
         """The node that has a VM."""

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,15 +79,18 @@ class Volumes:
         base, found = self._site.storage_path(node, storage), []
         for kind, pattern in {**FOLDERS, "images": "images/*"}.items():
             for file in sorted(base.glob(f"{pattern}/*")) if content in {"", kind} else ():
-                entry = {"content": kind, "ctime": int(file.stat().st_ctime)}
-                if kind == "images":
-                    volid = self._volid(storage, file)
-                    entry |= {"vmid": int(file.parent.name)} | self.info(node, volid)
-                else:
-                    volid = f"{storage}:{kind}/{file.name}"
-                    entry |= {"format": file.suffix[1:], "size": file.stat().st_size}
-                found.append(entry | {"volid": volid})
+                with suppress(PveError, FileNotFoundError):  # it was removed meanwhile
+                    found.append({"content": kind} | self._listed(node, storage, kind, file))
         return found
+
+    def _listed(self, node: str, storage: str, kind: str, file: Path) -> dict[str, Any]:
+        status = file.stat()
+        entry: dict[str, Any] = {"ctime": int(status.st_ctime)}
+        if kind == "images":
+            volid = self._volid(storage, file)
+            return entry | self.info(node, volid) | {"volid": volid, "vmid": int(file.parent.name)}
+        return entry | {"volid": f"{storage}:{kind}/{file.name}", "format": file.suffix[1:],
+                        "size": status.st_size}  # fmt: skip
 
     def info(self, node: str, volid: str) -> dict[str, Any]:
         """Format, and size and used bytes. Raises PveError."""

@@ -74,3 +74,20 @@ def test_the_lab_survives_its_end(lab: Server, automation: Client, template: str
     assert automation.get("/cluster/resources", type="vm")[0]["template"] == 1
     assert (lab.lab.site.folder / "nodes/pve/qemu-server/100.json").exists()
     assert template
+
+
+def test_clones_are_made_at_once(automation: Client, template: str) -> None:
+    started = [
+        automation.send("POST", f"{template}/clone", [("newid", str(vmid)), ("pool", "iac")]).data
+        for vmid in range(101, 111)
+    ]
+    assert {automation.wait(upid)["exitstatus"] for upid in started} == {"OK"}
+    members = automation.get("/pools", poolid="iac")[0]["members"]
+    assert {each["vmid"] for each in members} == set(range(100, 111))
+
+
+def test_one_of_two_gets_a_number(automation: Client, template: str) -> None:
+    fields = [("newid", "101"), ("pool", "iac")]
+    answers = [automation.send("POST", f"{template}/clone", fields) for _ in range(2)]
+    assert [each.status for each in answers] == [200, 500]
+    assert answers[1].reason == "unable to create VM 101: config file already exists"
