@@ -53,7 +53,7 @@ def ensure_tools() -> None:
 def serve(site: Site) -> None:
     """Answer until a signal; the guests go on."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    network = Network(site.folder / "network")
+    network = Network(site.folder / "network", site.bridge, site.range)
     network.up()
     volumes = Volumes(site, faults.Faults(site))
     server = Server(site, Qemu(site.folder / "run", network, volumes.path))
@@ -90,7 +90,7 @@ def down(site: Site) -> None:
         for _ in backoff(START_SECONDS):
             if _pid(site) is None:
                 break
-    network = Network(site.folder / "network")
+    network = Network(site.folder / "network", site.bridge, site.range)
     for place in (site.folder / "run").glob("*"):
         qemu_process.end(place, gently=False)
         network.detach(int(place.name))

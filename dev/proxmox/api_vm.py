@@ -51,6 +51,29 @@ def cloudinit_dump(lab: Lab, call: Call) -> str:
     return cloudinit.FILES[call.given["type"]](lab.machine(call))
 
 
+@route(f"PUT {VM}/cloudinit")
+def cloudinit_write(lab: Lab, call: Call) -> None:
+    with lab.changing(call) as machine:
+        machine.apply(f"(?:{options.CLOUD_INIT.pattern})$")
+        for key, volid in machine.drives().items():
+            if "cloudinit" in volid:
+                with ejected(lab, machine, key):
+                    cloudinit.write(machine, lab.volumes.path(call.node, volid))
+
+
+@contextmanager
+def ejected(lab: Lab, machine: Machine, key: str) -> Iterator[None]:
+    """Take a medium out of a running guest's drive while it is written."""
+    runs = lab.guests.pid(machine.vmid)
+    if runs:
+        lab.guests.tell(machine.vmid, "eject", device=f"drive-{key}", force=True)
+    yield
+    if runs:
+        file = lab.volumes.path(machine.node, machine.drives()[key])
+        lab.guests.tell(machine.vmid, "blockdev-change-medium", device=f"drive-{key}",
+                        filename=str(file), format=file.suffix[1:])  # fmt: skip
+
+
 def claim(lab: Lab, made: Machine, pool: str | None, taken: str) -> None:
     """Take the number of a VM that is to be made. Raises PveError where it is taken."""
     with lab.machines.lock(0):

@@ -154,9 +154,10 @@ class Qemu:
         if kind == "efidisk":
             return ["-drive", f"if=pflash,unit=1,format={form},file={file}"]
         device = BUS[kind].format(number, int(number) // 2, int(number) % 2)
-        if "media=cdrom" in machine.config[key]:
-            device = device.replace("-hd", "-cd")
-        return ["-drive", f"if=none,id=drive-{key},file={file},format={form}",
+        cdrom = "media=cdrom" in machine.config[key]
+        device = device.replace("-hd", "-cd") if cdrom else device
+        media = "cdrom" if cdrom else "disk"
+        return ["-drive", f"if=none,id=drive-{key},file={file},format={form},media={media}",
                 "-device", f"{device},drive=drive-{key}{boot}"]  # fmt: skip
 
 

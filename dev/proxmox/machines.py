@@ -24,6 +24,7 @@ Value = TypeVar("Value")
 UNITS = {"T": MIB * MIB, "G": 1024 * MIB, "M": MIB, "K": 1024, "": 1}
 NOT_KEPT = {"file", "format", "import-from", "size"}
 """Parts of a drive that are for its making."""
+HIDDEN = "*" * 10  # a password
 NOT_CLONED = {"template", "lock", "description"}
 PRESSURE = {f"pressure{kind}{who}" for kind in ("cpu", "io", "memory") for who in ("some", "full")}
 
@@ -92,10 +93,11 @@ class Machine:
         return {key: value for key, value in self.config.items()
                 if key not in left_out and not key.startswith("unused")}  # fmt: skip
 
-    def apply(self) -> None:
-        """Let the pending changes take effect."""
-        self.config = _without_none({**self.config, **self.pending})
-        self.pending = {}
+    def apply(self, only: str = "") -> None:
+        """Let the pending changes take effect, or those of options that match a pattern."""
+        now = {key: each for key, each in self.pending.items() if re.match(only, key)}
+        self.config = _without_none({**self.config, **now})
+        self.pending = {key: each for key, each in self.pending.items() if key not in now}
 
     def detach(self, volid: str) -> None:
         """Keep a disk that no drive has any more as unused."""
@@ -175,6 +177,7 @@ class Machines:
     def shown(self, machine: Machine) -> dict[str, Any]:
         """A configuration as the API returns it, with what is pending."""
         config = _without_none({**machine.config, **machine.pending})
+        config |= {"cipassword": HIDDEN} if "cipassword" in config else {}
         shown: dict[str, Any] = {key: self._schema.typed(key, config[key]) for key in config}
         return shown | {"digest": machine.digest}
 
@@ -183,7 +186,8 @@ class Machines:
         found: list[dict[str, Any]] = [{"key": "digest", "value": machine.digest}]
         for key in {**machine.config, **machine.pending}:
             parts = {"value": machine.config.get(key), "pending": machine.pending.get(key)}
-            shown = {part: self._schema.typed(key, each) for part, each in parts.items() if each}
+            shown = {part: HIDDEN if key == "cipassword" else self._schema.typed(key, each)
+                     for part, each in parts.items() if each}  # fmt: skip
             removed = key in machine.pending and machine.pending[key] is None
             found.append({"key": key} | shown | ({"delete": 1} if removed else {}))
         return found

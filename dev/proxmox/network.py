@@ -15,7 +15,6 @@ from pathlib import Path
 from flakeship.system.process import run
 
 DEVICES = Path("/sys/class/net")
-RANGE = IPv4Network("198.18.2.0/24")
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Network:
     """
 
     folder: Path
-    bridge: str = "pvelab0"
-    range: IPv4Network = RANGE
+    bridge: str
+    range: IPv4Network
 
     def up(self) -> None:
         """Make the bridge and start the DHCP server, where they are missing."""
@@ -47,11 +46,10 @@ class Network:
                  f"--pid-file={self.folder / 'dnsmasq.pid'}"])  # fmt: skip
 
     def down(self) -> None:
-        """End the DHCP server and remove the bridge."""
+        """End the DHCP server and remove the bridge, which may be another lab's without it."""
         if pid := self._server():
             os.kill(pid, signal.SIGTERM)
-        if (DEVICES / self.bridge).exists() and os.geteuid() == 0:
-            run(["ip", "link", "delete", self.bridge])
+            run(["ip", "link", "delete", self.bridge], check=False)
 
     def attach(self, vmid: int, number: str) -> str:
         """Make a network card's end and return it as a `-netdev` of QEMU's."""

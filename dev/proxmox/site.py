@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from flakeship.model.errors import SettingError
 from flakeship.system.files import write
 
 HOST = "127.0.0.1"
+RANGE = IPv4Network("198.18.2.0/24")
 LONGEST = 70
 """Characters of the lab's folder: a socket's path may have 108 bytes."""
 Version = Literal["8.4", "9.2"]
@@ -45,6 +47,9 @@ class Site:
     folder: Path
     version: Version = "9.2"
     port: int = 8006
+    bridge: str = "pvelab0"
+    range: IPv4Network = RANGE
+    """What `vmbr0` of all nodes is on this machine, and its addresses."""
     nodes: tuple[str, ...] = ("pve", "pve2")
     storages: Mapping[str, Storage] = field(default_factory=lambda: {s.name: s for s in STORAGES})
 
@@ -59,11 +64,10 @@ class Site:
         if version not in RELEASES:
             raise SettingError("there is no schema of it", key="PVE_VERSION", given=version,
                                allowed=" or ".join(RELEASES))  # fmt: skip
-        port = os.environ.get("FLAKESHIP_PVE_PORT", "8006")
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise SettingError("is not a port", key="FLAKESHIP_PVE_PORT", given=port,
-                               allowed="1 to 65535")  # fmt: skip
-        return cls(folder, "8.4" if version == "8.4" else "9.2", int(port))
+        port = int(os.environ.get("FLAKESHIP_PVE_PORT", "8006"))
+        bridge = os.environ.get("FLAKESHIP_PVE_BRIDGE", "pvelab0")
+        addresses = IPv4Network(os.environ.get("FLAKESHIP_PVE_RANGE", str(RANGE)))
+        return cls(folder, "8.4" if version == "8.4" else "9.2", port, bridge, addresses)
 
     @property
     def endpoint(self) -> str:

@@ -16,6 +16,7 @@ from dev.proxmox import guests
 from dev.proxmox.errors import PveError
 from dev.proxmox.guests import SILENT, Qemu
 from dev.proxmox.network import Network
+from dev.proxmox.site import RANGE
 
 VMID = 100
 STALE = {"return": {"of": "another question"}}
@@ -25,7 +26,7 @@ STALE = {"return": {"of": "another question"}}
 def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Qemu:
     monkeypatch.setattr(guests, "AGENT_SECONDS", 0.5)
     (tmp_path / str(VMID)).mkdir()
-    return Qemu(tmp_path, Network(tmp_path), lambda _, volid: Path(volid))
+    return Qemu(tmp_path, Network(tmp_path, "none", RANGE), lambda _, volid: Path(volid))
 
 
 @contextmanager
