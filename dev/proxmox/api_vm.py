@@ -155,6 +155,8 @@ def materialised(lab: Lab, machine: Machine, given: Mapping[str, str], log: Log)
             made[key] = drive(lab, machine, key, lab.schema.parts(key, value), log)
         elif re.fullmatch(r"net\d+", key):
             made[key] = network_text(lab.schema.parts(key, value))
+        elif key == "tags":
+            made[key] = ";".join(sorted(set(re.split(r"[ ,;]+", value.lower())) - {""}))
         else:
             made[key] = cloudinit.hashed(value) if key == "cipassword" else value
     return made

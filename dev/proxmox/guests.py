@@ -1,4 +1,4 @@
-"""Guests: QEMU processes in plain emulation, or none, where machines are only said to run."""
+"""Guests: QEMU processes in plain emulation, each with a channel to its guest agent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -58,7 +59,7 @@ class Qemu:
 
     def __init__(self, folder: Path, network: Network, file: Callable[[str, str], Path]) -> None:
         self._folder, self._network, self._file = folder, network, file
-        self._lock = threading.Lock()
+        self._agents: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
     def start(self, machine: Machine) -> None:
         place = self._place(machine.vmid)
@@ -90,7 +91,7 @@ class Qemu:
             raise PveError(f"VM {vmid} qmp command '{command}' failed - {error.what}") from error
 
     def agent(self, vmid: int, command: str, **arguments: object) -> Any:  # noqa: ANN401
-        with self._lock, socket.socket(socket.AF_UNIX) as channel:
+        with self._agents[vmid], socket.socket(socket.AF_UNIX) as channel:
             channel.settimeout(AGENT_SECONDS)
             try:
                 channel.connect(str(self._place(vmid) / "qga.sock"))

@@ -148,15 +148,10 @@ class Volumes:
         short = "/".join(name.split("/")[-2:])
         file = self._free(Place(node, storage, vmid), "qcow2").rpartition("/")[2]
         log(f"clone {short}: images, {file}, {vmid} to {file} (base=../{short})")
-        more = (
-            ["-o", "extended_l2=on,cluster_size=128k,preallocation=metadata"] if self._newer else []
-        )
-        new = self._new(node, f"{storage}:{vmid}/{file}")
-        log(
-            qemu_img(
-                "create", "-f", "qcow2", "-F", "qcow2", "-b", f"../{short}", *more, new
-            ).strip()
-        )
+        options = "extended_l2=on,cluster_size=128k,preallocation=metadata"
+        more = ["-o", options] if self._newer else []
+        words = ["-f", "qcow2", "-F", "qcow2", "-b", f"../{short}", *more]
+        log(qemu_img("create", *words, self._new(node, f"{storage}:{vmid}/{file}")).strip())
         return f"{storage}:{name}/{vmid}/{file}"
 
     def to_base(self, node: str, volid: str) -> str:

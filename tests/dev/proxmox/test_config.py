@@ -59,6 +59,11 @@ def test_a_password_is_not_shown(lab: Server, automation: Client, vm: str) -> No
     assert "secret" not in (lab.lab.site.folder / "nodes/pve/qemu-server/101.json").read_text()
 
 
+def test_tags_are_sorted(automation: Client, vm: str) -> None:
+    put(automation, tags="Web,a;web")
+    assert automation.get(f"{vm}/config")["tags"] == "a;web"
+
+
 def test_a_disk_that_is_detached_stays(automation: Client, vm: str) -> None:
     disk = automation.get(f"{vm}/config")["scsi0"].partition(",")[0]
     put(automation, delete="scsi0")
