@@ -2,10 +2,12 @@
 
     {"requests": [{"match": "POST /nodes/pve/qemu*", "status": 500, "message": "…", "times": 1}],
      "tasks": {"qmclone": {"seconds": 5, "error": "…", "warning": "…", "times": 1}},
-     "offline": ["pve2"], "full": ["local"], "silent_agents": [101], "hidden_seconds": 10}
+     "offline": ["pve2"], "full": ["local"], "upload_bytes": 1000000, "silent_agents": [101],
+     "hidden_seconds": 10}
 
 `times` is how often it happens, else always. A VM is missing in `cluster/resources` for its first
-`hidden_seconds`; in a `full` storage nothing more is written.
+`hidden_seconds`; in a `full` storage nothing more is written; an upload breaks off after
+`upload_bytes`. A VM is locked by an option `lock` in its file below nodes/.
 """
 
 from __future__ import annotations
