@@ -1,0 +1,1 @@
+"""An emulator of the Proxmox VE API, with real disks and real guests, for tests."""
