@@ -54,7 +54,9 @@ def up(site: Site) -> None:
         command(site, ["nova-manage", f"--config-file={site.etc}/nova.conf",
                        "cell_v2", "discover_hosts"])  # fmt: skip
         (site.state / COMPLETE).touch()
-        golden.save(site)
+        # the fake driver keeps no identity of its node, and Nova refuses to start it a second time
+        if site.driver == "libvirt":
+            golden.save(site)
     say("the cloud is up")
 
 
