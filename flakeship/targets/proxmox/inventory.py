@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -95,8 +96,8 @@ class Inventory:
     @property
     def release(self) -> tuple[int, int]:
         """The first two numbers of the version."""
-        major, _, rest = self.version.partition(".")
-        return int(major), int(rest.partition(".")[0] or 0)
+        major, minor, *_ = [*map(int, re.findall("[0-9]+", self.version)), 0, 0]
+        return major, minor
 
     @property
     def online(self) -> list[Node]:
