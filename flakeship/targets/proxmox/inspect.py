@@ -59,7 +59,6 @@ def inspect(request: InspectRequest) -> Inventory:
             vms=vms,
             pools=listed.pools(entries),
             free=free,
-            zones=listed.zones(entries),
             bridges={name: listed.bridges(call.result()) for name, call in networks.items()},
             clones=listed.clones(volume for call in clones for volume in call.result()),
             everything=everything,

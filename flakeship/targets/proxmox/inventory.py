@@ -82,7 +82,6 @@ class Inventory:
     vms: Sequence[Vm]
     pools: Sequence[str]
     free: Sequence[int]
-    zones: Sequence[str] = ()
     bridges: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clones: Mapping[int, Sequence[int]] = field(default_factory=dict)
     everything: bool = True

@@ -48,8 +48,6 @@ class Resource:
     plugintype: Words = ""
     content: Words = ""
     shared: Flag = False
-    sdn: NoName = ""
-    network: NoName = ""
     mem: Bytes = 0
     maxmem: Bytes = 0
     disk: Bytes = 0
@@ -132,16 +130,6 @@ def vms(found: Iterable[Resource]) -> list[Vm]:
 def pools(found: Iterable[Resource]) -> list[str]:
     """The pools that the token may see."""
     return sorted({each.pool for each in found if each.type == "pool" and each.pool})
-
-
-def zones(found: Iterable[Resource]) -> list[str]:
-    """The zones of the software-defined network: 8 and 9 list them differently."""
-    names = {each.sdn or each.network or "" for each in found if _is_zone(each)}
-    return sorted(names - {""})
-
-
-def _is_zone(found: Resource) -> bool:
-    return found.type == "sdn" or (found.type == "network" and "/zone/" in found.id)
 
 
 def bridges(found: Iterable[Interface]) -> list[str]:

@@ -32,10 +32,8 @@ class Placement:
             *(vm.node for vm in self.context.of_release(server)),
             *(machine.node for machine in deployed),
         ]
-        chosen = (
-            next((name for name in before if name in names), "")
-            or max(usable, key=lambda node: (self._room(node), _reversed(node.name))).name
-        )
+        roomy = min(usable, key=lambda node: (-self._room(node), node.name))
+        chosen = next((name for name in before if name in names), roomy.name)
         self.promised[chosen] += server.memory
         return chosen
 
@@ -109,8 +107,3 @@ def has_storages(inventory: Inventory, context: PlanningContext, node: str) -> b
     storage = context.settings.options.storage
     found = [inventory.storage(name, node) for name in (storage.images, storage.disks)]
     return all(each is not None and each.available for each in found)
-
-
-def _reversed(name: str) -> list[int]:
-    """For max(): of nodes with the same room the first by name."""
-    return [-ord(character) for character in name]

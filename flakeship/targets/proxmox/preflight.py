@@ -53,7 +53,6 @@ def check_privileges(context: PlanningContext) -> None:
         images=options.storage.images,
         disks=options.storage.disks,
         bridges=bridges,
-        zones=inventory.zones,
         ha=any(each.ha for each in servers),
         permissions=inventory.permissions,
     )

@@ -79,14 +79,13 @@ def needs(
     images: str,
     disks: str,
     bridges: Collection[tuple[str, int]],
-    zones: Collection[str],
     ha: bool,
     permissions: Permissions,
 ) -> list[Need]:
-    """What a stack needs; `bridges` are names with VLANs, `zones` those of the cluster.
+    """What a stack needs; `bridges` are names with VLANs.
 
-    A bridge is in the zone localnetwork, a VNet in another one, which the API does not tell here:
-    the zone that the token may use it in counts.
+    A bridge is in the zone localnetwork, a VNet in another one, which the API does not tell
+    everybody: a zone that the token may use it in counts.
     """
     guest = "VM.GuestAgent.Audit" if release >= (9, 0) else "VM.Monitor"
     machines = sorted((*MACHINES, guest, *(["Pool.Audit"] if pool else [])))
@@ -99,9 +98,11 @@ def needs(
     else:
         found.append(Need(f"/storage/{images}", IMAGES, "FlakeshipImages"))
         found.append(Need(f"/storage/{disks}", DISKS, "FlakeshipDisks"))
+    below = [path.split("/") for path in sorted(permissions) if path.startswith("/sdn/zones/")]
+    zones = dict.fromkeys(parts[3] for parts in below)
     for bridge, vlan in sorted(bridges):
         tag = f"/{vlan}" if vlan else ""
-        paths = [f"/sdn/zones/{zone}/{bridge}{tag}" for zone in ("localnetwork", *sorted(zones))]
+        paths = [f"/sdn/zones/{zone}/{bridge}{tag}" for zone in ("localnetwork", *zones)]
         usable = (path for path in paths if has(permissions, path, "SDN.Use"))
         path = next(usable, f"/sdn/zones/localnetwork/{bridge}")
         found.append(Need(path, ["SDN.Use"], "FlakeshipNetwork"))

@@ -86,7 +86,6 @@ def test_what_the_genuine_api_answers(cluster: Cluster, version: str) -> None:
     assert "import" in found.storages[0].content
     assert found.storages[1].content == ["images"]
     assert found.pools == ["iac"]
-    assert found.zones == ["localnetwork"]
     assert found.bridges == {"pve": ["vmbr0"]}
     assert found.everything
     assert found.free[0] == 9000

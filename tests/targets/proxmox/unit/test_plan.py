@@ -107,6 +107,12 @@ def test_machines_go_where_there_is_most_room() -> None:
     assert [m.node for m in plan.machines.active] == ["pve2", "pve2", "pve1"]
 
 
+def test_of_nodes_with_the_same_room_it_is_the_first_by_name() -> None:
+    found = [Node(name, True) for name in ("pve", "pve2", "a-node")]
+    assert active(World(inventory("pve", "pve2", "a-node", nodes=found)).up()).node == "a-node"
+    assert active(World(inventory("pve", "pve2", nodes=found[:2])).up()).node == "pve"
+
+
 def test_without_figures_the_machines_that_are_seen_count() -> None:
     world = World(inventory(nodes=[Node("pve1", True), Node("pve2", True)]))
     world.set(Vm(100, "pve1", "big", "running", memory=8192))

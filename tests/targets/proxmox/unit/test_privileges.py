@@ -17,7 +17,6 @@ WANTED: dict[str, Any] = {
     "images": "local",
     "disks": "local-lvm",
     "bridges": [("vmbr0", 0)],
-    "zones": ["localnetwork"],
     "ha": False,
 }
 
@@ -85,8 +84,8 @@ def test_one_storage_for_both_needs_both() -> None:
 
 def test_a_vnet_is_in_the_zone_that_the_token_may_use_it_in() -> None:
     found = {**permissions((8, 4)), "/sdn/zones/lab/vnet1": {"SDN.Use": 1}}
-    assert lacking(found, (8, 4), bridges=[("vnet1", 0)], zones=["lab"]) == {}
-    assert lacking(found, (8, 4), bridges=[("vnet2", 0)], zones=["lab"]) == {
+    assert lacking(found, (8, 4), bridges=[("vnet1", 0)]) == {}
+    assert lacking(found, (8, 4), bridges=[("vnet2", 0)]) == {
         "/sdn/zones/localnetwork/vnet2": ["SDN.Use"]
     }
 

@@ -56,7 +56,6 @@ def inventory(*names: str, shared: bool = False, **more: Any) -> Inventory:
         vms=[],
         pools=["iac"],
         free=range(9000, 9100),
-        zones=["localnetwork"],
         bridges={name: ["vmbr0", "vmbr1"] for name in names},
     )
     return replace(made, **more)
