@@ -16,18 +16,23 @@ INSPECT = "inspect"
 class InspectRequest:
     """Inspect a cluster for a stack.
 
-    It has so many `servers` and `hosts`, and puts them on these `nodes`, empty: any. `disks` is the
-    storage of their disks, `first` and `last` the range of their ids.
+    It has at most so many `machines`, and `templates` on each node, those that were lost too: their
+    ids are not taken again. They are on these `nodes`, empty: any. `disks` is the storage of their
+    disks, `first` and `last` the range of their ids.
     """
 
     access: Access
     stack: str
-    servers: int
-    hosts: int
+    machines: int
+    templates: int
     disks: str
     first: int
     last: int
     nodes: list[str] = field(default_factory=list)
+
+    def ids_needed(self, nodes: int) -> int:
+        """How many free ids are enough, with templates on so many nodes."""
+        return self.machines + self.templates * max(1, nodes)
 
     @property
     def ids(self) -> range:

@@ -16,7 +16,7 @@ from flakeship.targets.proxmox.inventory import Inventory, Node, Storage, Vm
 from flakeship.targets.proxmox.privileges import has
 from flakeship.targets.proxmox.resources import written
 
-SPARE = 2  # ids more than a run with nothing lost needs
+MOST = 1000  # free ids that are listed
 TAKEN = "already exists"  # what is said of an id that somebody uses
 
 
@@ -36,8 +36,7 @@ def inspect(request: InspectRequest) -> Inventory:
         usable = [each for each in nodes if _may_have_servers(each, request)]
         used = listed.used(vms)
         ids = [vmid for vmid in request.ids if vmid not in used]
-        # a machine of each server and a template of each host; a lost one's id is not taken again
-        enough = request.servers + request.hosts * max(1, len(usable)) + SPARE
+        enough = request.ids_needed(1 if _is_shared(request, storages) else len(usable))
         clones = [
             pool.submit(api.get, list[listed.Volume], *place, content="images")
             for place in _template_storages(request, vms, storages)
@@ -69,6 +68,10 @@ def _may_have_servers(node: Node, request: InspectRequest) -> bool:
     return node.online and (not request.nodes or node.name in request.nodes)
 
 
+def _is_shared(request: InspectRequest, storages: Iterable[Storage]) -> bool:
+    return any(each.shared for each in storages if each.name == request.disks)
+
+
 def _template_storages(
     request: InspectRequest, vms: Iterable[Vm], storages: Sequence[Storage]
 ) -> list[tuple[str, ...]]:
@@ -92,7 +95,7 @@ def _free(
     Without the right to see all machines the cluster is asked about each of them.
     """
     if everything:
-        return list(ids[:enough])
+        return list(ids[:MOST])
     found: list[int] = []
     for start in range(0, len(ids), client.AT_ONCE):
         if len(found) >= enough:

@@ -117,8 +117,9 @@ def inspect_request(stack: str, settings: ClusterSettings) -> InspectRequest:
     return InspectRequest(
         access=Access(options.endpoint, options.token_file, options.ca_file, options.fingerprint),
         stack=stack,
-        servers=len(servers),
-        hosts=len(settings.hosts),
+        # those of the last run, and as many new ones
+        machines=len(servers) * (settings.standby_releases + 2),
+        templates=len(settings.hosts) * 2 * settings.retain_releases,
         disks=options.storage.disks,
         first=options.ids.start,
         last=options.ids.stop - 1,

@@ -12,7 +12,7 @@ from flakeship.config.server import Server
 from flakeship.config.settings import Settings, TargetOptions
 from flakeship.model.addresses import Host
 from flakeship.model.errors import SettingError
-from flakeship.model.fields import Model, PortNumber, Text, Whole, wrong
+from flakeship.model.fields import Model, PortNumber, Text, Whole, Word, wrong
 from flakeship.model.flake import is_file
 from flakeship.targets.proxmox.fields import (
     Bridge,
@@ -49,7 +49,7 @@ class DnsUpdateSettings(Model):
     """Its port."""
     zone: Domain
     """The zone of the records."""
-    key: Domain
+    key: Word
     """The name of the TSIG key."""
     algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
     """The algorithm of the key."""

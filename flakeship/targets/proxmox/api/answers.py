@@ -22,7 +22,10 @@ def _flag(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    """A text, which Perl may write as a number, or as nothing."""
+    """A text, which Perl may write as a number, or as nothing; without what no text has."""
+    if isinstance(value, str):
+        # JSON can hold lone surrogates, and no encoding has them
+        return value.encode("utf-8", "replace").decode()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return "" if value is None else value

@@ -11,6 +11,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox.inventory import Inventory, Node, Vm
 from flakeship.targets.proxmox.plan import StackPlan, inspect_request
 from flakeship.targets.proxmox.resources import Marks, marks, tags
+from tests.conformance.test_plan import guarded
 from tests.targets.proxmox.unit.schema import ADDRESSES, read, server
 from tests.targets.proxmox.unit.world import World, inventory, nodes
 from tests.unit.model.test_ledger import release
@@ -61,6 +62,15 @@ def test_a_first_run_makes_a_template_and_machines_of_it() -> None:
         "Proxmox VE 8.4.0 at https://pve1.example.com:8006, nodes pve1, pve2, token iac@pve!ci"
     ]
     nothing_happens(world, servers=TWO)
+
+
+def test_a_plan_is_pure(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.up(1, TWO)
+    world.up(2, TWO, fail=True)
+    target, given, found = world.arguments(3, TWO)
+    with guarded(monkeypatch):
+        assert target.plan(given, found) == target.plan(given, found)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -164,6 +174,18 @@ def test_a_lost_machine_has_a_successor_with_another_id() -> None:
     assert active(plan).id != made.id
     assert any("gone" in warning for warning in plan.warnings)
     nothing_happens(world)
+
+
+def test_everything_that_is_lost_at_once_is_made_anew() -> None:
+    world = World()
+    for number in (1, 2, 3):
+        plan = world.up(number, TWO)
+    everything = [*world.vms]
+    world.remove(*everything)
+    again = world.up(3, TWO)
+    assert not {*everything} & {machine.vmid for machine in again.machines.active}
+    assert {*again.templates.templates} == {*plan.templates.templates}
+    nothing_happens(world, 3, TWO)
 
 
 def test_what_a_failed_run_has_left_is_used() -> None:
@@ -433,7 +455,7 @@ def test_a_release_without_a_known_disk_is_checked_when_it_is_built() -> None:
 
 def test_what_is_asked_of_the_cluster() -> None:
     everywhere = inspect_request("dev", read([{"name": "web", "count": 3}]))
-    assert (everywhere.servers, everywhere.hosts, everywhere.nodes) == (3, 1, [])
+    assert (everywhere.machines, everywhere.templates, everywhere.nodes) == (9, 6, [])
     named = read([server("web", node="b"), server("db")], {"nodes": ["a"]})
     assert inspect_request("dev", named).nodes == ["a", "b"]
     assert inspect_request("dev", read([server(node="b")])).nodes == ["b"]

@@ -63,11 +63,10 @@ def inventory(*names: str, shared: bool = False, **more: Any) -> Inventory:
 
 @dataclass
 class World:
-    """A stack and its cluster; `ids` is how many of the range are listed as free."""
+    """A stack and its cluster."""
 
     inventory: Inventory = field(default_factory=inventory)
     outputs: dict[str, Any] = field(default_factory=dict)
-    ids: int = 20
 
     @property
     def vms(self) -> dict[int, Vm]:
@@ -94,28 +93,32 @@ class World:
     def settings(self, servers: Any = None, own: Any = None, **core: Any) -> ClusterSettings:
         return read(servers, {**OWN, **(own or {})}, **core)
 
-    def plan(
+    def plan(self, *given: Any, **more: Any) -> StackPlan:
+        """The plan for a release, given by its number or whole."""
+        target, desired, found = self.arguments(*given, **more)
+        return target.plan(desired, found)
+
+    def arguments(
         self,
         number: int | Release = 1,
         servers: Any = None,
         own: Any = None,
         stack: str = "dev",
         **core: Any,
-    ) -> StackPlan:
-        """The plan for a release."""
+    ) -> tuple[ProxmoxTarget, Desired, Inventory]:
+        """What is planned, and from what."""
         settings = self.settings(servers, own, **core)
         wanted = release(number) if isinstance(number, int) else number
         before = outputs.read(self.outputs, stack)
-        found = self.listed(settings)
-        return ProxmoxTarget(stack, settings).plan(
-            Desired(stack, settings, {"web": wanted}, before), found
-        )
+        desired = Desired(stack, settings, {"web": wanted}, before)
+        return ProxmoxTarget(stack, settings), desired, self.listed(settings)
 
     def listed(self, settings: ClusterSettings) -> Inventory:
         """The inventory as the program gets it from the provider."""
         asked = inspect_request("dev", settings)
         used = {vm.id for vm in self.inventory.vms}
-        free = [vmid for vmid in asked.ids if vmid not in used][: self.ids]
+        enough = asked.ids_needed(len(self.inventory.nodes))
+        free = [vmid for vmid in asked.ids if vmid not in used][:enough]
         text = codec.text(Inventory, replace(self.inventory, free=free))
         return codec.parse(Inventory, text)
 
