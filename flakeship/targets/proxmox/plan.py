@@ -12,7 +12,7 @@ from flakeship.rollout.retention import ImageUse, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
 from flakeship.targets.base import Call
-from flakeship.targets.proxmox import changes, preflight, templates
+from flakeship.targets.proxmox import changes, preflight, preflight_cluster, templates
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import PlanningContext, planning_context
 from flakeship.targets.proxmox.functions import INSPECT, InspectRequest
@@ -77,15 +77,11 @@ class ProxmoxTarget:
         privileges, and settings that the cluster cannot meet.
         """
         context = planning_context(desired, inventory)
-        before = stack_details(desired.outputs, desired.stack)
-        preflight.check_cluster(context, before.nodes)
-        preflight.check_privileges(context)
-        preflight.check_storages(context)
-        preflight.check_settings(context)
+        preflight_cluster.check(context, stack_details(desired.outputs, desired.stack).nodes)
         preflight.check_ids(context)
         placed, numbers = plan_machines(context), Numbers(context)
         new = [machine for machine in placed.active if not context.exists(machine)]
-        preflight.check_images(context, new)
+        preflight.check_sizes(context, new)
         retained = _retain(context, placed)
         kept = [record.name for record in retained.records]
         made = templates.plan_templates(context, placed.active, kept, numbers)
@@ -103,6 +99,7 @@ class ProxmoxTarget:
             summary=changes.summarize(context, machines),
             warnings=[
                 *machines.notices,
+                *preflight.crowded(context, new),
                 *preflight.stranded(context, [*machines.active, *machines.standby]),
                 *retained.notices,
             ],

@@ -1,140 +1,15 @@
-"""Refusals before anything changes: each with the command that mends it on a node."""
+"""Refusals of machines and templates before anything changes, and what a preview warns of."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from shlex import quote
 
 from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
-from flakeship.targets.proxmox import privileges
 from flakeship.targets.proxmox.context import PlanningContext, vm_name
 from flakeship.targets.proxmox.inventory import Vm
-from flakeship.targets.proxmox.machine import GIGABYTE, Machine, whole_gigabytes
+from flakeship.targets.proxmox.machine import Machine, whole_gigabytes
 from flakeship.targets.proxmox.templates import TemplatesPlan
-
-OLDEST = (8, 4)  # the first that takes qcow2 files as content `import`
-WITHOUT_CLONES = frozenset({"lvm", "iscsi", "iscsidirect"})
-"""Types of storage that cannot share blocks between disks."""
-
-
-def check_cluster(context: PlanningContext, before: Sequence[str]) -> None:
-    """Refuse a Proxmox VE that is too old, another cluster than that of the nodes `before`."""
-    inventory = context.inventory
-    if inventory.release < OLDEST:
-        raise FlakeshipError(
-            f"Proxmox VE {inventory.version} takes no qcow2 images by its API",
-            code="pve-too-old",
-            key=inventory.endpoint,
-            allowed="Proxmox VE 8.4 or newer",
-            remedy="upgrade it (`apt update && apt dist-upgrade` on each node); the host's variant "
-            "proxmox-vma makes an archive to restore by hand",
-        )
-    names = [node.name for node in inventory.nodes]
-    if before and not {*before} & {*names}:
-        raise FlakeshipError(
-            f"this stack is on a cluster with the nodes {', '.join(before)}, and this one has "
-            f"{', '.join(names) or 'none'}",
-            code="cluster-mismatch",
-            key=inventory.endpoint,
-            remedy="name an endpoint of the stack's cluster, or make another stack for this one "
-            "(pulumi stack init)",
-        )
-
-
-def check_privileges(context: PlanningContext) -> None:
-    """Refuse a token that lacks privileges, with the commands that grant them."""
-    inventory, options = context.inventory, context.settings.options
-    servers = [server.options for server in context.settings.instances]
-    vlans = [options.vlan if each.vlan is None else each.vlan for each in servers]
-    bridges = {(s.bridge or options.bridge, vlan) for s, vlan in zip(servers, vlans, strict=True)}
-    needed = privileges.needs(
-        release=inventory.release,
-        pool=options.pool,
-        images=options.storage.images,
-        disks=options.storage.disks,
-        bridges=bridges,
-        ha=any(each.ha for each in servers),
-        permissions=inventory.permissions,
-    )
-    missing = [(need, need.missing(inventory.permissions)) for need in needed]
-    lacking = [(need, found) for need, found in missing if found]
-    if lacking:
-        raise FlakeshipError(
-            "the token or its user lacks privileges: "
-            + "; ".join(f"{', '.join(found)} on {need.path}" for need, found in lacking),
-            code="privilege-missing",
-            key=inventory.user,
-            remedy="run these on a node, as root:",
-            details=[
-                f"  {privileges.grant(inventory, need.path, found, need.role)}"
-                for need, found in lacking
-            ],
-        )
-
-
-def check_storages(context: PlanningContext) -> None:
-    """Refuse storages that are not there, or do not have the content that they are for."""
-    options, inventory = context.settings.options, context.inventory
-    names = sorted({each.name for each in inventory.storages})
-    for key, name, content in (
-        ("images", options.storage.images, "import"),
-        ("disks", options.storage.disks, "images"),
-    ):
-        found = [each for each in inventory.storages if each.name == name]
-        place = f"flakeship:proxmox.storage.{key}"
-        if not found:
-            raise SettingError(
-                "the cluster has no such storage",
-                code="storage-unknown",
-                key=place,
-                given=name,
-                allowed=", ".join(names),
-                remedy=did_you_mean(name, names) or "`pvesm status` on a node lists them",
-            )
-        has = found[0].content
-        if content not in has:
-            more = ",".join([*has, content])
-            raise SettingError(
-                f"the storage does not have the content {content}",
-                code="storage-content",
-                key=place,
-                given=name,
-                allowed=", ".join(n for n in names if _has(context, n, content)),
-                remedy=f"run `pvesm set {quote(name)} --content {quote(more)}` on a node, or name "
-                "another one",
-            )
-        if key == "disks" and options.clone == "linked" and found[0].type in WITHOUT_CLONES:
-            raise SettingError(
-                f"a storage of the type {found[0].type} has no linked clones",
-                code="clone-impossible",
-                key="flakeship:proxmox.clone",
-                given="linked",
-                allowed="full",
-                remedy="set it to full, or name another storage of disks",
-            )
-
-
-def check_settings(context: PlanningContext) -> None:
-    """Refuse a pool that is not there, and HA groups where they are rules now."""
-    options, inventory = context.settings.options, context.inventory
-    if options.pool and options.pool not in inventory.pools:
-        raise SettingError(
-            "the cluster has no such pool",
-            code="pool-unknown",
-            key="flakeship:proxmox.pool",
-            given=options.pool,
-            allowed=", ".join(inventory.pools),
-            remedy=f"run `pveum pool add {quote(options.pool)}` on a node",
-        )
-    for server in context.settings.instances:
-        if server.options.ha_group and inventory.release >= (9, 0):
-            raise SettingError(
-                "Proxmox VE 9 has rules in the place of HA groups",
-                code="ha-group-gone",
-                key=f"flakeship:servers[{server.name}].proxmox.haGroup",
-                given=server.options.ha_group,
-                remedy="remove it, and add a rule with `ha-manager rules add node-affinity`",
-            )
 
 
 def check_ids(context: PlanningContext) -> None:
@@ -158,21 +33,28 @@ def check_ids(context: PlanningContext) -> None:
             )
 
 
-def check_images(context: PlanningContext, new: Sequence[Machine]) -> None:
-    """Refuse a disk that is smaller than the image on it: disks grow, and never shrink."""
+def check_sizes(context: PlanningContext, new: Sequence[Machine]) -> None:
+    """Refuse less memory than a release boots with, and a disk that is smaller than its image.
+
+    Disks grow, and never shrink.
+    """
     sizes: Mapping[str, int] = {r.name: r.artifact.disk for r in context.desired.ledger}
     for machine in new:
-        given = machine.release.disk
-        image = sizes.get(machine.release.name, 0) or (given if isinstance(given, int) else 0)
-        if whole_gigabytes(image) > machine.disk:
-            raise SettingError(
-                f"the image of {machine.release.name} has a disk of {image} MiB, and a disk never "
-                "shrinks",
-                code="disk-too-small",
-                key=f"flakeship:servers[{machine.server.name}].disk",
-                given=f"{machine.server.disk} MiB",
-                allowed=f"from {whole_gigabytes(image) // GIGABYTE}G on",
-            )
+        server, release = machine.server, machine.release
+        image = sizes.get(release.name, 0) or (release.disk if release.disk != "auto" else 0)
+        least = whole_gigabytes(image)
+        for what, given, made, needed in (
+            ("memory", server.memory, server.memory, release.memory),
+            ("disk", server.disk, machine.disk, least),
+        ):
+            if made < needed:
+                raise SettingError(
+                    f"{release.name} needs more",
+                    code="server-too-small",
+                    key=f"flakeship:servers[{server.name}].{what}",
+                    given=f"{given} MiB",
+                    allowed=f"{needed} MiB or more",
+                )
 
 
 def check_places(
@@ -217,5 +99,15 @@ def stranded(context: PlanningContext, staying: Sequence[Machine]) -> list[str]:
     ]
 
 
-def _has(context: PlanningContext, name: str, content: str) -> bool:
-    return any(s.name == name and content in s.content for s in context.inventory.storages)
+def crowded(context: PlanningContext, new: Sequence[Machine]) -> list[str]:
+    """Notices about nodes on which new machines get more memory than is free."""
+    taken = Counter[str]()
+    for machine in new:
+        taken[machine.node] += machine.server.memory
+    known = {node.name: node for node in context.inventory.nodes if node.memory}
+    return [
+        f"new machines on {name} get {memory} MiB of memory, and {known[name].free} MiB are free "
+        "there: it will run out of memory if they use theirs"
+        for name, memory in taken.items()
+        if name in known and memory > known[name].free
+    ]

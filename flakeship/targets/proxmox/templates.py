@@ -43,31 +43,26 @@ def plan_templates(
     retained: Iterable[str],
     numbers: Numbers,
 ) -> TemplatesPlan:
-    """The templates of the desired releases where the active machines are, and those that stay.
+    """The templates of the desired releases, and of the `retained` ones beside them.
 
-    `retained` are the releases that stay beside the desired ones: a lost template is made again
-    where it was. Raises FlakeshipError where no id is left for a new one.
+    A lost one is made again where it was, and a new one where a new machine needs it: an `active`
+    machine that is moved needs none. Raises FlakeshipError where no id is left.
     """
     shared = is_shared(context)
     offline = {node.name for node in context.inventory.nodes if not node.online}
     found: dict[str, list[Template]] = {}
-    for release in {machine.release.name: None for machine in active}:
-        known = _existing(context, release)
-        nodes = dict.fromkeys(m.node for m in active if m.release.name == release)
-        for node in nodes:
-            if _serving(known, node, offline, shared=shared) is None:
-                known.append(Template(numbers.next(), node))
-        found[release] = known
-    for release in retained:
-        if release in found:
-            continue
-        kept = _existing(context, release)
-        alive = {template.vmid for template in kept}
+    for release in dict.fromkeys([*(machine.release.name for machine in active), *retained]):
+        made = _existing(context, release)
+        alive = {template.vmid for template in made}
         for lost in context.templates.get(release, ()):
             if lost.vmid not in alive and _can_have(context, lost.node):
-                kept.append(Template(numbers.next(), lost.node))
-        if kept:
-            found[release] = kept
+                made.append(Template(numbers.next(), lost.node))
+        for machine in active:
+            new = machine.release.name == release and not machine.vmid
+            if new and _serving(made, machine.node, offline, shared=shared) is None:
+                made.append(Template(numbers.next(), machine.node))
+        if made:
+            found[release] = made
     return TemplatesPlan(found, shared, offline)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.targets.base import Plan, Target
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.functions import FUNCTIONS, INSPECT, InspectRequest
 from flakeship.targets.proxmox.inspect import inspect
 from flakeship.targets.proxmox.inventory import Inventory, Node, Storage, Vm
+from flakeship.targets.proxmox.plan import ProxmoxTarget
 from flakeship.targets.proxmox.resources import Marks, tags
 from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply, permissions, recorded
+from tests.targets.proxmox.unit.schema import read
+from tests.targets.proxmox.unit.world import inventory
 
 VERSIONS = ["8.4", "9.2"]
 ALL = {"/": {"VM.Audit": 1}}
@@ -263,3 +269,20 @@ def test_ten_thousand_machines_are_read_in_one_call(cluster: Cluster) -> None:
     cluster.get("cluster/resources", [node, *many])
     assert len(inspect(request(cluster)).vms) == 10_000
     assert len(json.dumps(many)) < 2 * 1024**2
+
+
+def test_the_program_asks_the_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, object]] = []
+    target: Target[Inventory, Plan] = ProxmoxTarget("dev", read())
+
+    async def call(name: str, request: object) -> object:
+        asked.append((name, request))
+        return codec.parse(Inventory, codec.text(Inventory, replace(inventory(), free=[])))
+
+    monkeypatch.chdir(tmp_path)
+    found = asyncio.run(target.inspect(call))
+    assert found.identity.endswith("id_ed25519")
+    ((name, request),) = asked
+    assert name == INSPECT
+    assert isinstance(request, FUNCTIONS[name].request)
+    assert codec.parse(FUNCTIONS[name].request, codec.dump(request)) == request

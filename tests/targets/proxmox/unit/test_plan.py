@@ -131,13 +131,15 @@ def test_without_figures_the_machines_that_are_seen_count() -> None:
 
 def test_a_machine_that_was_moved_stays_the_same() -> None:
     world = World()
-    made = active(world.up())
+    before = world.up()
+    made = active(before)
     other = {"pve1": "pve2", "pve2": "pve1"}[made.node]
     world.set(replace(world.vms[made.vmid], node=other))
     again = world.up()
     assert active(again).id == made.id
     assert active(again).node == other
     assert again.summary.planned == ""
+    assert again.templates.templates == before.templates.templates
     # its template is made there for the next one
     after = world.up(2)
     assert active(after).node == other
@@ -240,9 +242,11 @@ def offline(world: World, name: str) -> None:
 
 def test_a_node_that_is_down() -> None:
     world = World()
-    made = active(world.up())
+    before = world.up()
+    made = active(before)
     offline(world, made.node)
     same = world.plan()
+    assert same.templates.templates == before.templates.templates
     assert active(same).id == made.id
     assert any("offline" in warning for warning in same.warnings)
     other = world.plan(2)

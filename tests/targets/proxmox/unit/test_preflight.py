@@ -164,11 +164,24 @@ def test_a_name_that_is_nearly_right_is_suggested() -> None:
 def test_a_disk_that_is_smaller_than_the_image() -> None:
     large = replace(release(1), disk=3000)
     error = refused(World(), large)
-    assert (error.code, error.key) == ("disk-too-small", "flakeship:servers[web].disk")
-    assert (error.given, error.allowed) == ("2048 MiB", "from 3G on")
+    assert (error.code, error.key) == ("server-too-small", "flakeship:servers[web].disk")
+    assert (error.given, error.allowed) == ("2048 MiB", "3072 MiB or more")
     assert World().plan(large, [{"name": "web", "disk": "3G"}])
     # the plugin makes disks of whole GiB
     assert World().plan(large, [{"name": "web", "disk": "2100M"}])
+
+
+def test_less_memory_than_the_release_boots_with() -> None:
+    error = refused(World(), replace(release(1), memory=513))
+    assert (error.code, error.key) == ("server-too-small", "flakeship:servers[web].memory")
+
+
+def test_more_memory_than_a_node_has_free_is_told() -> None:
+    world = World(inventory(nodes=[Node("pve1", True, 4096, 700)]))
+    assert world.plan(servers=[{"name": "web"}]).warnings == []
+    (warning,) = world.plan(servers=[{"name": "web", "count": 2}]).warnings
+    assert "1024 MiB" in warning
+    assert "700 MiB" in warning
 
 
 def test_a_verified_release_has_the_size_that_its_build_had() -> None:
@@ -177,7 +190,7 @@ def test_a_verified_release_has_the_size_that_its_build_had() -> None:
     world.up(auto)
     (stored,) = world.outputs["releases"]
     stored["artifact"]["disk"] = 5000
-    assert refused(world, auto, [{"name": "web"}, {"name": "db"}]).code == "disk-too-small"
+    assert refused(world, auto, [{"name": "web"}, {"name": "db"}]).code == "server-too-small"
     assert world.plan(auto).summary.planned == "", "what runs stays"
 
 
