@@ -32,6 +32,9 @@ IMAGES = ("Datastore.Allocate", "Datastore.AllocateTemplate", "Datastore.Audit")
 """Proxmox VE has no smaller one than Datastore.Allocate to remove an uploaded image."""
 DISKS = ("Datastore.AllocateSpace", "Datastore.Audit")
 
+OTHERS = {"VM.GuestAgent.Audit": ("VM.GuestAgent.Unrestricted",)}
+"""Privileges in whose place others do."""
+
 
 class Caller(Protocol):
     """A token by its id, `<user>@<realm>!<name>`, and the user whose it is."""
@@ -55,7 +58,11 @@ class Need:
 
     def missing(self, permissions: Permissions) -> list[str]:
         """Those that a token does not have."""
-        return [name for name in self.privileges if not has(permissions, self.path, name)]
+        return [
+            name
+            for name in self.privileges
+            if not any(has(permissions, self.path, each) for each in (name, *OTHERS.get(name, ())))
+        ]
 
 
 def has(permissions: Permissions, path: str, privilege: str) -> bool:

@@ -67,6 +67,13 @@ def test_versions_need_others() -> None:
     assert lacking(permissions((9, 2)), (8, 4)) == {"/pool/iac": ["VM.Monitor"]}
 
 
+def test_more_than_what_is_needed_does_too() -> None:
+    found = permissions((9, 2))
+    pool = {**found["/pool/iac"], "VM.GuestAgent.Unrestricted": 1}
+    del pool["VM.GuestAgent.Audit"]
+    assert lacking({**found, "/pool/iac": pool}, (9, 2)) == {}
+
+
 def test_an_administrator_lacks_nothing() -> None:
     every = {name: 1 for each in permissions((9, 2)).values() for name in each}
     assert lacking({"/": {**every, "Sys.Console": 1}}, (9, 2), ha=True, pool="") == {}
