@@ -22,14 +22,15 @@ def check_ids(context: PlanningContext) -> None:
     ]
     for vmid, name, what in ours:
         vm = context.inventory.vm(vmid)
-        if vm is not None and (vm.container or not context.is_ours(vm, name)):
+        taken = vm is not None and (vm.container or not context.is_ours(vm, name))
+        if taken and vmid not in context.settings.options.abandoned_ids:
             raise FlakeshipError(
                 f"was {what}, and is {vm} now, which is not of this stack",
                 code="id-taken",
                 key=f"id {vmid}",
-                remedy="remove the resource with this id from the state, so that nobody's machine "
-                "is deleted: `pulumi stack --show-urns` lists all, `pulumi state delete <urn>` "
-                "removes one",
+                remedy="give that one another id; or, so that it is not deleted, remove the "
+                "resource with this id from the state (`pulumi stack --show-ids --show-urns`, "
+                "`pulumi state delete <urn>`) and add the id to flakeship:proxmox.abandonedIds",
             )
 
 

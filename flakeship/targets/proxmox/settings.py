@@ -85,6 +85,9 @@ class ProxmoxSettings(TargetOptions):
     """The storages of images and disks."""
     vm_ids: IdRange = "9000-9099"
     """The ids of templates and machines: those that somebody else uses are left alone."""
+    abandoned_ids: list[Annotated[int, Field(ge=100, le=999_999_999), Whole]] = []
+    """Ids that were of this stack and are somebody else's now, once you have removed their
+    resources from the state."""
     pool: PoolName = ""
     """The resource pool of templates and machines, which the token's role is for."""
     bridge: Bridge = "vmbr0"

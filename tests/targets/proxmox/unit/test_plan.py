@@ -413,6 +413,10 @@ def test_somebody_elses_machine_with_an_id_of_ours_is_never_touched(what: str) -
     assert (error.code, error.key) == ("id-taken", f"id {vmid}")
     assert "theirs" in error.what
     assert refused(world, 1).code == "id-taken"
+    # once the resource is removed from the state
+    again = world.plan(1, own={"abandonedIds": [vmid]})
+    assert vmid not in {machine.vmid for machine in again.machines.active}
+    assert vmid not in {found for found, _ in templates(again, 1)}
 
 
 def test_a_machine_whose_tags_were_removed_is_known_by_its_name() -> None:
