@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from itertools import compress
 
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client, login
@@ -47,7 +46,7 @@ def inspect(request: InspectRequest) -> Inventory:
             )
             for node in usable
         }
-        free = _free(api, pool, ids, enough, everything=everything)
+        free, hidden = _free(api, pool, ids, enough, everything=everything)
         return Inventory(
             endpoint=found.endpoint,
             user=found.user,
@@ -58,6 +57,7 @@ def inspect(request: InspectRequest) -> Inventory:
             vms=vms,
             pools=listed.pools(entries),
             free=free,
+            hidden=hidden,
             bridges={name: listed.bridges(call.result()) for name, call in networks.items()},
             clones=listed.clones(volume for call in clones for volume in call.result()),
             everything=everything,
@@ -89,20 +89,22 @@ def _template_storages(
 
 def _free(
     api: Api, pool: Executor, ids: Sequence[int], enough: int, *, everything: bool
-) -> list[int]:
-    """Of ids that the token sees nobody use enough that are free.
+) -> tuple[list[int], list[int]]:
+    """Of ids that the token sees nobody use enough that are free, and those that are not.
 
     Without the right to see all machines the cluster is asked about each of them.
     """
     if everything:
-        return list(ids[:MOST])
-    found: list[int] = []
+        return list(ids[:MOST]), []
+    free: list[int] = []
+    hidden: list[int] = []
     for start in range(0, len(ids), client.AT_ONCE):
-        if len(found) >= enough:
+        if len(free) >= enough:
             break
         batch = ids[start : start + client.AT_ONCE]
-        found += compress(batch, pool.map(partial(_is_free, api), batch))
-    return found[:enough]
+        for vmid, is_free in zip(batch, pool.map(partial(_is_free, api), batch), strict=True):
+            (free if is_free else hidden).append(vmid)
+    return free, hidden
 
 
 def _is_free(api: Api, vmid: int) -> bool:

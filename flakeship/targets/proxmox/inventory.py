@@ -67,10 +67,10 @@ class Inventory:
     """Everything that a plan needs to know of a cluster, and of the workstation.
 
     `user` is the token's id. `free` are ids of the settings' range that nobody uses, enough for a
-    run; `everything`: the token sees all virtual machines. `bridges` and VNets are by node, of
-    those that are online and may get servers. `clones` are the ids of the linked clones of each of
-    our templates. `identity` is the private key file that the checks log in with, empty: the
-    user's agent.
+    run, and `hidden` those of what the token may not see; `everything`: it sees all. `bridges` and
+    VNets are by node, of those that are online and may get servers. `clones` are the ids of the
+    linked clones of each of our templates. `identity` is the private key file that the checks log
+    in with, empty: the user's agent.
     """
 
     endpoint: str
@@ -83,6 +83,7 @@ class Inventory:
     pools: Sequence[str]
     free: Sequence[int]
     bridges: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    hidden: Sequence[int] = field(default_factory=list)
     clones: Mapping[int, Sequence[int]] = field(default_factory=dict)
     everything: bool = True
     identity: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
 from flakeship.targets.proxmox.context import PlanningContext, vm_name
@@ -21,9 +22,12 @@ def check_ids(context: PlanningContext) -> None:
         for template in templates
     ]
     for vmid, name, what in ours:
+        if vmid in context.settings.options.abandoned_ids:
+            continue
+        if vmid in context.inventory.hidden:
+            raise _hidden(context, vmid, what)
         vm = context.inventory.vm(vmid)
-        taken = vm is not None and (vm.container or not context.is_ours(vm, name))
-        if taken and vmid not in context.settings.options.abandoned_ids:
+        if vm is not None and (vm.container or not context.is_ours(vm, name)):
             raise FlakeshipError(
                 f"was {what}, and is {vm} now, which is not of this stack",
                 code="id-taken",
@@ -32,6 +36,20 @@ def check_ids(context: PlanningContext) -> None:
                 "resource with this id from the state (`pulumi stack --show-ids --show-urns`, "
                 "`pulumi state delete <urn>`) and add the id to flakeship:proxmox.abandonedIds",
             )
+
+
+def _hidden(context: PlanningContext, vmid: int, what: str) -> FlakeshipError:
+    """What has an id of ours is not shown to the token: it may be ours, and may not be lost."""
+    pool = context.settings.options.pool
+    return FlakeshipError(
+        f"was {what}; there is a virtual machine with this id, which {context.inventory.user} may "
+        "not see",
+        code="id-hidden",
+        key=f"id {vmid}",
+        remedy=f"if it is that one, run `pveum pool modify {quote(pool)} --vms {vmid}` on a node"
+        if pool
+        else "give the token VM.Audit on it",
+    )
 
 
 def check_sizes(context: PlanningContext, new: Sequence[Machine]) -> None:

@@ -419,6 +419,16 @@ def test_somebody_elses_machine_with_an_id_of_ours_is_never_touched(what: str) -
     assert vmid not in {found for found, _ in templates(again, 1)}
 
 
+def test_a_machine_that_the_token_may_not_see_any_more_is_not_lost() -> None:
+    world = World()
+    vmid = active(world.up()).vmid
+    world.remove(vmid)
+    world.change(hidden=[vmid])
+    error = refused(world)
+    assert (error.code, error.key) == ("id-hidden", f"id {vmid}")
+    assert f"pveum pool modify iac --vms {vmid}" in error.remedy
+
+
 def test_a_machine_whose_tags_were_removed_is_known_by_its_name() -> None:
     world = World()
     made = active(world.up())
