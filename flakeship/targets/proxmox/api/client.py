@@ -26,7 +26,7 @@ AT_ONCE = 8  # calls at a time
 CONNECTING = 10.0  # seconds for a connection
 SILENCE = 30.0  # seconds without a byte: pveproxy gives up itself after these
 SECONDS = 60.0  # of a call as a whole
-AGAIN = 20.0  # seconds in which a call that only reads is made again
+AGAIN = 10.0  # seconds in which a call that only reads is made again
 LARGEST = 32 * MIB  # bytes of an answer: 10,000 machines are 4 MiB
 BLOCK = 64 * 1024
 
@@ -88,7 +88,7 @@ class Api:
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], shown: str
     ) -> tuple[int, str, bytes]:
         from urllib3 import Timeout
-        from urllib3.exceptions import HTTPError, SSLError
+        from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
 
         try:
             response = self._pool.urlopen(
@@ -107,6 +107,8 @@ class Api:
                 response.release_conn()
         except SSLError as error:
             raise tls.untrusted(self.login, str(error)) from error
+        except NameResolutionError as error:
+            raise errors.unknown_host(self.login, _reason(error)) from error
         except HTTPError as error:
             raise errors.unreachable(shown, _reason(error), self.login) from error
 

@@ -93,6 +93,16 @@ def unreachable(call: str, reason: str, login: Login) -> ApiError:
     )
 
 
+def unknown_host(login: Login, reason: str) -> ApiError:
+    """The name in the endpoint leads to no address."""
+    return ApiError(
+        f"its name is not known here: {one_line(reason)}",
+        code="host-unknown",
+        key=login.endpoint,
+        remedy="check flakeship:proxmox.endpoint, and this machine's DNS; it may be an IP address",
+    )
+
+
 def unreadable(call: str, reason: str, login: Login) -> ApiError:
     """An answer that is not Proxmox VE's: a proxy's page, a part of one, or of another shape."""
     return ApiError(

@@ -6,8 +6,10 @@ import gzip
 import hashlib
 import json
 import re
+import socket
 import ssl
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -148,6 +150,22 @@ def test_no_tls_nobody_there_and_no_authorities(
     empty = tmp_path / "ca"
     empty.write_text("nothing")
     assert failure(cluster.login(ca_file=str(empty))).code == "ca-file-unreadable"
+
+
+def test_a_name_that_nobody_knows_is_not_tried_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def unknown(host: str, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(client, "AGAIN", 60.0)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = failure(replace(cluster.login(), endpoint="https://nonesuch.example.com:8006"))
+    assert (error.code, error.key) == ("host-unknown", "https://nonesuch.example.com:8006")
+    assert asked == ["nonesuch.example.com"]
 
 
 HOSTILE: dict[str, Reply] = {
