@@ -44,7 +44,7 @@ class Placement:
         if not large:
             most = max(node.memory for node in found)
             raise SettingError(
-                "is more than any node for it has",
+                "no node that it may be on has so much",
                 code="memory-too-large",
                 key=f"flakeship:servers[{server.name}].memory",
                 given=f"{server.memory} MiB",

@@ -78,13 +78,17 @@ def untrusted(login: Login, reason: str) -> FlakeshipError:
         what = "its certificate is not valid now"
     else:
         what = "its certificate is not trusted"
+    compare = (
+        "compare this fingerprint with that of `pvenode cert info` on the node itself; if they are "
+        f"the same, `pulumi config set --path flakeship:proxmox.fingerprint {shown}`"
+        if shown
+        else "set flakeship:proxmox.fingerprint to that of `pvenode cert info` on the node itself"
+    )
     return FlakeshipError(
         what,
         code=code,
         key=key,
         given=shown,
-        remedy="compare this fingerprint with that of `pvenode cert info` on the node itself; if "
-        "they are the same, `pulumi config set --path flakeship:proxmox.fingerprint "
-        f"{shown or '<fingerprint>'}`, or name the cluster's authority "
-        "(/etc/pve/pve-root-ca.pem) as flakeship:proxmox.caFile",
+        remedy=f"{compare}, or name a copy of the cluster's authority, /etc/pve/pve-root-ca.pem, "
+        "as flakeship:proxmox.caFile",
     )
