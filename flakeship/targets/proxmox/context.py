@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,7 +25,7 @@ class PlanningContext:
     """What is desired, the inventory, and what the outputs of the last good run have.
 
     `deployed` are the machines of that run by server, the active one first, each on the node where
-    it is now; `templates` are its templates by release.
+    it is now; `templates` are its templates by release, and `leaving` as in StackDetails.
     """
 
     desired: Desired
@@ -33,6 +33,7 @@ class PlanningContext:
     inventory: Inventory
     deployed: Mapping[str, Sequence[Machine]]
     templates: Mapping[str, Sequence[Template]]
+    leaving: Collection[int] = ()
 
     @property
     def stack(self) -> str:
@@ -47,6 +48,13 @@ class PlanningContext:
     def all_deployed(self) -> list[Machine]:
         """The machines of the last good run."""
         return [machine for machines in self.deployed.values() for machine in machines]
+
+    @property
+    def recorded(self) -> set[int]:
+        """The ids of all that the last good run has left."""
+        templates = (each for found in self.templates.values() for each in found)
+        machines = {machine.vmid for machine in self.all_deployed}
+        return machines | {template.vmid for template in templates}
 
     @cached_property
     def owned(self) -> list[Vm]:
@@ -73,13 +81,16 @@ class PlanningContext:
                 found[machine.id] = vm
             else:
                 found.pop(machine.id, None)
-        return {name: self._observe(vm) for name, vm in found.items()}
+        verified = {machine.id for machine in self.all_deployed}
+        return {name: self._observe(vm, verified=name in verified) for name, vm in found.items()}
 
-    def _observe(self, vm: Vm) -> Observed:
+    def _observe(self, vm: Vm, *, verified: bool) -> Observed:
+        """What the cluster has of one; where its node is down nothing can be verified."""
         node = self.inventory.node(vm.node)
         if node is None or not node.online:
             return Observed(
-                exists=True,
+                exists=verified,
+                failed=not verified,
                 status=f"on the node {vm.node}, which is offline",
                 remedy=f"start that node: `pvecm nodes` shows it; or remove the server's machine "
                 f"from it with `qm destroy {vm.id}` once it is back",
@@ -114,6 +125,7 @@ def vm_name(name: str) -> str:
 
 def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
     """What the stack is planned from. Raises FlakeshipError for outputs that cannot be read."""
+    before = stack_details(desired.outputs, desired.stack)
     return PlanningContext(
         desired=desired,
         settings=desired.settings,
@@ -122,7 +134,8 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
             name: [_where_it_is(machine, inventory) for machine in machines]
             for name, machines in deployed(desired.outputs, desired.stack).items()
         },
-        templates=stack_details(desired.outputs, desired.stack).templates,
+        templates=before.templates,
+        leaving=before.leaving,
     )
 
 

@@ -25,10 +25,9 @@ class Numbers:
     def next(self) -> int:
         """An id that nobody uses. Raises FlakeshipError (ids-used-up)."""
         context = self.context
-        held = {machine.vmid for machine in context.all_deployed}
-        held |= {each.vmid for templates in context.templates.values() for each in templates}
+        held = context.recorded | {*context.leaving} | self.given
         for vmid in context.inventory.free:
-            if vmid not in held | self.given:
+            if vmid not in held:
                 self.given.add(vmid)
                 return vmid
         raise self._used_up()

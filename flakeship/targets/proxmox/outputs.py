@@ -34,10 +34,14 @@ class ServerDetails:
 
 @dataclass(frozen=True)
 class StackDetails:
-    """What the target keeps of a stack: the nodes of its cluster, and its templates by release."""
+    """What the target keeps of a stack: the nodes of its cluster, and its templates by release.
+
+    `leaving` are ids of what a run has removed at its end, where that may have failed.
+    """
 
     nodes: list[Text] = field(default_factory=list)
     templates: dict[ReleaseName, list[Template]] = field(default_factory=dict)
+    leaving: list[Id] = field(default_factory=list)
 
 
 def server_details(server: ServerOutput) -> ServerDetails:

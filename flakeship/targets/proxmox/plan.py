@@ -47,6 +47,15 @@ class StackPlan:
         return self.retention.records
 
     @property
+    def leaving(self) -> list[int]:
+        """The ids of what this run removes at its end, and an earlier one could not remove."""
+        templates = (each for found in self.templates.templates.values() for each in found)
+        staying = {machine.vmid for machine in (*self.machines.active, *self.machines.standby)}
+        staying |= {template.vmid for template in templates}
+        there = {vm.id for vm in self.context.inventory.vms}
+        return sorted((self.context.recorded | ({*self.context.leaving} & there)) - staying)
+
+    @property
     def facts(self) -> list[str]:
         """Whose cluster it is, and who acts there."""
         found = self.context.inventory
@@ -114,9 +123,9 @@ def inspect_request(stack: str, settings: ClusterSettings) -> InspectRequest:
     return InspectRequest(
         access=Access(options.endpoint, options.token_file, options.ca_file, options.fingerprint),
         stack=stack,
-        # those of the last run, and as many new ones
-        machines=len(servers) * (settings.standby_releases + 2),
-        templates=len(settings.hosts) * 2 * settings.retain_releases,
+        # those of the last run, as many new ones, and those that left before
+        machines=len(servers) * (settings.standby_releases + 3),
+        templates=len(settings.hosts) * (2 * settings.retain_releases + 1),
         disks=options.storage.disks,
         first=options.ids.start,
         last=options.ids.stop - 1,

@@ -453,6 +453,20 @@ def test_a_copy_made_by_hand_is_not_taken_for_a_machine() -> None:
     nothing_happens(world)
 
 
+def test_an_id_is_not_given_away_while_the_state_may_hold_it() -> None:
+    world = World()
+    core: dict[str, Any] = {"standbyReleases": 0, "retainReleases": 1}
+    world.up(1, **core)
+    gone = {*world.vms}
+    assert {*world.up(2, **core).leaving} == gone
+    third = world.up(3, **core)
+    assert not {*world.vms} & gone
+    # their removal has been tried again by now
+    assert not {*third.leaving} & gone
+    world.up(4, **core)
+    assert {*world.vms} & gone
+
+
 def test_two_stacks_in_one_range_do_not_meet() -> None:
     world, other = World(), World()
     world.up()
@@ -473,7 +487,7 @@ def test_a_release_without_a_known_disk_is_checked_when_it_is_built() -> None:
 
 def test_what_is_asked_of_the_cluster() -> None:
     everywhere = inspect_request("dev", read([{"name": "web", "count": 3}]))
-    assert (everywhere.machines, everywhere.templates, everywhere.nodes) == (9, 6, [])
+    assert (everywhere.machines, everywhere.templates, everywhere.nodes) == (12, 7, [])
     named = read([server("web", node="b"), server("db")], {"nodes": ["a"]})
     assert inspect_request("dev", named).nodes == ["a", "b"]
     assert inspect_request("dev", read([server(node="b")])).nodes == ["b"]

@@ -174,6 +174,7 @@ class World:
         details = StackDetails(
             [node.name for node in plan.context.inventory.nodes],
             {name: list(each) for name, each in plan.templates.templates.items()},
+            plan.leaving,
         )
         self.outputs = json.loads(
             json.dumps(
