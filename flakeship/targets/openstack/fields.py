@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -12,19 +11,7 @@ from pydantic_core import PydanticCustomError
 from flakeship.model.fields import Text, network, script, wrong
 from flakeship.ssh import public_key
 
-LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{LABEL}\.)*(?![0-9]+\Z){LABEL}")
 MOST_USER_DATA = 49_149  # bytes: Nova takes 65,535 in base64
-
-
-def _address(value: str) -> str:
-    """An IP address."""
-    try:
-        # ipaddress takes the digits of every script
-        ipaddress.ip_address(value if value.isascii() else "")
-    except ValueError:
-        raise wrong("must be an IP address", allowed="such as 9.9.9.9 or 2620:fe::fe") from None
-    return value
 
 
 def _ipv6(value: str) -> str:
@@ -61,17 +48,6 @@ def _floating(value: str) -> str:
         ) from None
 
 
-def _host(value: str) -> str:
-    """An IP address without a zone, or a host name."""
-    try:
-        if "%" not in value and value.isascii():
-            return str(ipaddress.ip_address(value))
-    except ValueError:
-        if HOST_NAME.fullmatch(value):
-            return value
-    raise wrong("is no address", allowed="such as 198.51.100.7, 2001:db8::7 or bastion.example.com")
-
-
 def _host_key(value: str) -> str:
     """A public key without its comment; what is none is never repeated: it may be a private one."""
     if fault := public_key.fault(value.strip()):
@@ -96,11 +72,9 @@ def _user_data(value: str) -> str:
     return value
 
 
-Address = Annotated[str, AfterValidator(_address)]
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]
 Ipv6 = Annotated[str, AfterValidator(_ipv6)]
 FloatingIp = Annotated[str, AfterValidator(_floating)]
-Host = Annotated[str, AfterValidator(_host)]
 HostKey = Annotated[str, AfterValidator(_host_key)]
 UserData = Annotated[str, AfterValidator(_user_data)]
 MetadataKey = Annotated[

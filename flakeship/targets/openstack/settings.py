@@ -11,15 +11,14 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flakeship.config.server import Ports, Server, ServerOptions, validate_ports
 from flakeship.config.settings import Settings, TargetOptions
+from flakeship.model.addresses import Address, Host
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError
 from flakeship.model.fields import Decimal, Model, PortNumber, Text, Whole, Word, wrong
 from flakeship.model.flake import is_file
 from flakeship.model.ports import SSH
 from flakeship.targets.openstack.fields import (
-    Address,
     FloatingIp,
-    Host,
     HostKey,
     Ipv4,
     Ipv6,

@@ -1,0 +1,164 @@
+"""One session with an API: calls with a token, each with a limit of time and of memory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from flakeship.model.sizes import MIB
+from flakeship.system.backoff import backoff
+from flakeship.targets.proxmox.api import answers, errors, tls
+from flakeship.targets.proxmox.api.errors import ApiError
+from flakeship.targets.proxmox.api.login import Login
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+log = logging.getLogger(__name__)
+
+ROOT = "/api2/json/"
+AT_ONCE = 8  # calls at a time
+CONNECTING = 10.0  # seconds for a connection
+SILENCE = 30.0  # seconds without a byte: pveproxy gives up itself after these
+SECONDS = 60.0  # of a call as a whole
+AGAIN = 10.0  # seconds in which a call that only reads is made again
+LARGEST = 32 * MIB  # bytes of an answer: 10,000 machines are 4 MiB
+BLOCK = 64 * 1024
+
+T = TypeVar("T")
+
+
+class Api:
+    """Calls of one API. Each raises ApiError, and FlakeshipError for a certificate."""
+
+    def __init__(self, login: Login, pool: PoolManager) -> None:
+        self.login = login
+        self._pool = pool
+
+    def get(self, kind: type[T], *path: str, **query: str | int) -> T:
+        """What is at the parts of a path, of a type; again while a service restarts."""
+        failure: ApiError | None = None
+        for _ in backoff(AGAIN, first=0.5, most=4.0):
+            try:
+                found = self.call("GET", *path, **query)
+            except ApiError as error:
+                if not error.passing:
+                    raise
+                failure = error
+            else:
+                return answers.read(kind, found, _shown("GET", path), self.login)
+        assert failure
+        raise failure
+
+    def call(self, method: str, *path: str, **parameters: str | int) -> object:
+        """The data of an answer, once. What changes something is not made again here."""
+        shown, started, outcome = _shown(method, path), time.monotonic(), "no answer"
+        given = urlencode({key: str(value) for key, value in parameters.items()})
+        reads = method in {"GET", "DELETE"}
+        address = f"{self.login.endpoint}{_path(path)}"
+        headers = {
+            "Authorization": f"PVEAPIToken={self.login.token}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            **({} if reads else {"Content-Type": "application/x-www-form-urlencoded"}),
+        }
+        try:
+            status, reason, body = self._send(
+                method,
+                f"{address}?{given}" if reads and given else address,
+                None if reads else given.encode(),
+                headers,
+                shown,
+            )
+            outcome = str(status)
+        finally:
+            log.debug("%s: %s after %.2f s", shown, outcome, time.monotonic() - started)
+        if 300 <= status < 400:
+            raise errors.unreadable(shown, f"{status}: it leads elsewhere", self.login)
+        if not 200 <= status < 300:
+            raise errors.refused(shown, status, answers.said(body, reason), self.login)
+        return answers.data(body, shown, self.login)
+
+    def _send(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], shown: str
+    ) -> tuple[int, str, bytes]:
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
+
+        try:
+            response = self._pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                timeout=Timeout(connect=CONNECTING, read=SILENCE),
+            )
+            try:
+                return response.status, response.reason or "", self._read(response, shown)
+            finally:
+                response.release_conn()
+        except SSLError as error:
+            raise tls.untrusted(self.login, str(error)) from error
+        except NameResolutionError as error:
+            raise errors.unknown_host(self.login, _reason(error)) from error
+        except HTTPError as error:
+            raise errors.unreachable(shown, _reason(error), self.login) from error
+
+    def _read(self, response: BaseHTTPResponse, shown: str) -> bytes:
+        """The whole body, as it is: what is compressed in spite of our header is no JSON."""
+        found, end = b"", time.monotonic() + SECONDS
+        while block := response.read(BLOCK, decode_content=False):
+            found += block
+            if len(found) > LARGEST or time.monotonic() > end:
+                response.close()
+                limit = f"{LARGEST // MIB} MiB" if len(found) > LARGEST else f"{SECONDS:.0f} s"
+                raise errors.unreadable(shown, f"it takes more than {limit}", self.login)
+        return found
+
+
+@contextmanager
+def connected(login: Login) -> Iterator[Api]:
+    """One session for all calls of a block. Raises FlakeshipError for a bad file of authorities."""
+    from urllib3 import PoolManager, ProxyManager
+
+    given: dict[str, Any] = {
+        "num_pools": 1,
+        "maxsize": AT_ONCE,
+        "ssl_context": tls.context(login),
+        "cert_reqs": "CERT_NONE" if login.fingerprint else "CERT_REQUIRED",
+        "assert_fingerprint": login.fingerprint or None,
+    }
+    host = urlsplit(login.endpoint).hostname or ""
+    # the plugin uses the same variables
+    proxy = "" if proxy_bypass(host) else getproxies().get("https", "")
+    pool = ProxyManager(proxy, **given) if proxy else PoolManager(**given)
+    try:
+        yield Api(login, pool)
+    finally:
+        pool.clear()
+
+
+def _path(parts: Sequence[str]) -> str:
+    return ROOT + "/".join(quote(part, safe="") for part in parts)
+
+
+def _shown(method: str, path: Sequence[str]) -> str:
+    return f"{method} {_path(path)}"
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause in a few words: urllib3's own have the whole address."""
+    found = error
+    while below := found.__cause__ or found.__context__:
+        found = below
+    if isinstance(found, OSError) and found.strerror:
+        return found.strerror
+    return str(found) or type(found).__name__

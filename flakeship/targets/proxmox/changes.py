@@ -1,0 +1,111 @@
+"""What a run does to the servers of a stack, for the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from flakeship.rollout.changes import ServerChange, Thing, of_removed, of_rollout, size
+from flakeship.rollout.summary import Summary
+from flakeship.targets.proxmox.context import PlanningContext
+from flakeship.targets.proxmox.machine import Machine
+from flakeship.targets.proxmox.numbers import plain
+from flakeship.targets.proxmox.plan_machines import MachinesPlan
+
+
+def summarize(context: PlanningContext, machines: MachinesPlan) -> Summary:
+    """The servers of the settings, then those that are no longer there."""
+    before = context.desired.outputs.servers
+    servers = [_server(context, machines, name) for name in machines.rollouts]
+    removed = [
+        of_removed(
+            name,
+            [m for m in context.deployed.get(name, []) if context.exists(m)],
+            [*_stable(next(iter(context.deployed.get(name, [])), None))],
+        )
+        for name in sorted({*before, *context.deployed} - machines.rollouts.keys())
+    ]
+    return Summary([*servers, *removed])
+
+
+def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> ServerChange:
+    rollout, deployed = machines.rollouts[name], context.deployed.get(name, [])
+    change = of_rollout(rollout, deployed, context.observed, context.desired.ledger)
+    active, former = rollout.active, next(iter(deployed), None)
+    stable, had = _stable(active), _stable(former)
+    stays = former is not None and active.id == former.id
+    new = change.origin == "new"
+    return replace(
+        change,
+        reasons=(*_reasons(active, former),) if former else (),
+        size=_size(active) if new and (former is None or _differs(active, former)) else "",
+        takes=tuple(thing for thing in stable if thing in had),
+        gets=tuple(thing for thing in stable if thing not in had),
+        in_place=(*_in_place(active, former),) if former and stays else (),
+        released=tuple(thing for thing in had if thing not in stable),
+    )
+
+
+def _size(machine: Machine) -> str:
+    server = machine.server
+    return f"{size(server.vcpus, server.memory, machine.disk)}, on {machine.node}"
+
+
+def _differs(active: Machine, former: Machine) -> bool:
+    """Whether a new machine differs from the one before in what its size says."""
+
+    def told(machine: Machine) -> object:
+        return machine.server.vcpus, machine.server.memory, machine.disk, machine.node
+
+    return told(active) != told(former)
+
+
+def _stable(machine: Machine | None) -> list[Thing]:
+    """What leads to a server, whichever machine is active."""
+    if machine is None:
+        return []
+    options = machine.server.options
+    return [
+        *(
+            [Thing(f"the address {plain(options.service_address)}", "their addresses")]
+            if options.service_address
+            else []
+        ),
+        *([Thing(f"the name {options.dns_name}", "their names")] if options.dns_name else []),
+    ]
+
+
+def _reasons(active: Machine, former: Machine) -> Iterator[str]:
+    """Why it is another machine, beside its release."""
+    now, then = active.server, former.server
+    if now.vcpus != then.vcpus:
+        yield f"{then.vcpus} -> {now.vcpus} vCPUs"
+    if now.memory != then.memory:
+        yield f"memory {then.memory} -> {now.memory} MiB"
+    if active.disk != former.disk:
+        yield f"root disk {former.disk} -> {active.disk} MiB"
+    if active.location != former.location:
+        yield f"network {former.location} -> {active.location}"
+    if active.cpu != former.cpu:
+        yield f"CPU {former.cpu} -> {active.cpu}"
+    if active.storage != former.storage:
+        yield f"storage {former.storage} -> {active.storage}"
+    if now.options.node != then.options.node and active.node != former.node:
+        yield f"node {former.node} -> {active.node}"
+    if active.addressing != former.addressing:
+        yield "other addressing"
+    if now.options.boot_order != then.options.boot_order:
+        yield "another boot order"
+
+
+def _in_place(active: Machine, former: Machine) -> Iterator[str]:
+    """What changes without another machine."""
+    now, then = active.server.options, former.server.options
+    had = _stable(former)
+    yield from (thing.one for thing in _stable(active) if thing not in had)
+    if now.start_on_boot != then.start_on_boot:
+        yield "starts with its node" if now.start_on_boot else "does not start with its node"
+    if (now.ha, now.ha_group) != (then.ha, then.ha_group):
+        yield "other high availability"
+    if active.verification != former.verification:
+        yield "verified again"

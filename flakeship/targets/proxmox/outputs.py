@@ -1,0 +1,71 @@
+"""The target's own part of the stack's outputs: written and read here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from flakeship.model.fields import Number, Text
+from flakeship.model.release import ReleaseName
+from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
+from flakeship.targets.proxmox.machine import Machine
+
+Id = Annotated[int, Field(ge=0, le=999_999_999), Number]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template of a release: the only one, or one of several nodes."""
+
+    vmid: Id
+    node: Text
+
+
+@dataclass(frozen=True)
+class ServerDetails:
+    """What the target keeps of a server: where its active machine is, by id and node."""
+
+    vmid: Id = 0
+    node: Text = ""
+
+
+@dataclass(frozen=True)
+class StackDetails:
+    """What the target keeps of a stack: the nodes of its cluster, and its templates by release.
+
+    `leaving` are ids of what a run has removed at its end, where that may have failed.
+    """
+
+    nodes: list[Text] = field(default_factory=list)
+    templates: dict[ReleaseName, list[Template]] = field(default_factory=dict)
+    leaving: list[Id] = field(default_factory=list)
+
+
+def server_details(server: ServerOutput) -> ServerDetails:
+    """What the target keeps of a server. Raises FlakeshipError where it cannot be read."""
+    return parsed(ServerDetails, server.details, server.machine)
+
+
+def stack_details(outputs: StackOutputs, stack: str) -> StackDetails:
+    """What the target keeps of a stack. Raises FlakeshipError where it cannot be read."""
+    return parsed(StackDetails, outputs.details, stack)
+
+
+def deployed(outputs: StackOutputs, stack: str) -> dict[str, list[Machine]]:
+    """The machines of the last good run by server, the active one first. Raises FlakeshipError."""
+    return parsed(dict[str, list[Machine]], outputs.machines, stack)
+
+
+def plain_machines(machines: Mapping[str, Sequence[Machine]]) -> dict[str, list[Any]]:
+    """The machines as a stack output; defaults are left out."""
+    adapter = TypeAdapter(dict[str, list[Machine]])
+    found: dict[str, list[Any]] = adapter.dump_python(
+        {name: [*each] for name, each in machines.items()},
+        mode="json",
+        by_alias=True,
+        exclude_defaults=True,
+    )
+    return found

@@ -1,0 +1,153 @@
+"""The target in a Pulumi program: one inspection, then a plan, checked before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from flakeship.model.release import Record, Release
+from flakeship.release.desired import Desired
+from flakeship.rollout import retention
+from flakeship.rollout.retention import ImageUse, Retention
+from flakeship.rollout.summary import Summary
+from flakeship.ssh import keys
+from flakeship.targets.base import Call
+from flakeship.targets.proxmox import changes, preflight, preflight_cluster, templates
+from flakeship.targets.proxmox.api.login import Access
+from flakeship.targets.proxmox.context import PlanningContext, planning_context
+from flakeship.targets.proxmox.functions import INSPECT, InspectRequest
+from flakeship.targets.proxmox.inventory import Inventory
+from flakeship.targets.proxmox.numbers import Numbers
+from flakeship.targets.proxmox.outputs import stack_details
+from flakeship.targets.proxmox.plan_machines import MachinesPlan, complete, plan_machines
+from flakeship.targets.proxmox.settings import ClusterSettings
+from flakeship.targets.proxmox.templates import TemplatesPlan
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """See flakeship.targets.base.Plan."""
+
+    context: PlanningContext
+    machines: MachinesPlan
+    templates: TemplatesPlan
+    retention: Retention
+    max_image_disk: Mapping[str, int]
+    summary: Summary
+    warnings: Sequence[str] = field(default_factory=list)
+
+    @property
+    def releases(self) -> Mapping[str, Release]:
+        """The desired release of each host, as the ledger has it where it is in there."""
+        return self.context.desired.as_verified
+
+    @property
+    def records(self) -> list[Record]:
+        """The verified releases that stay beside the desired ones."""
+        return self.retention.records
+
+    @property
+    def leaving(self) -> list[int]:
+        """The ids of what this run removes at its end, and an earlier one could not remove."""
+        templates = (each for found in self.templates.templates.values() for each in found)
+        staying = {machine.vmid for machine in (*self.machines.active, *self.machines.standby)}
+        staying |= {template.vmid for template in templates}
+        there = {vm.id for vm in self.context.inventory.vms}
+        return sorted((self.context.recorded | ({*self.context.leaving} & there)) - staying)
+
+    @property
+    def facts(self) -> list[str]:
+        """Whose cluster it is, and who acts there."""
+        found = self.context.inventory
+        nodes = ", ".join(node.name for node in found.nodes)
+        return [
+            f"Proxmox VE {found.version} at {found.endpoint}, nodes {nodes}, token {found.user}"
+        ]
+
+
+class ProxmoxTarget:
+    """See flakeship.targets.base.Target."""
+
+    def __init__(self, stack: str, settings: ClusterSettings) -> None:
+        self._stack = stack
+        self._settings = settings
+
+    async def inspect(self, call: Call) -> Inventory:
+        """Read in the provider what a plan needs of the cluster."""
+        given = self._settings
+        identity = keys.identity(given.identity, given.authorized_keys)
+        found: Inventory = await call(INSPECT, inspect_request(self._stack, given))
+        return replace(found, identity=identity)
+
+    def plan(self, desired: Desired, inventory: Inventory) -> StackPlan:
+        """Machines, templates, ids and addresses.
+
+        Raises FlakeshipError for another cluster, one that is too old, a token that lacks
+        privileges, and settings that the cluster cannot meet.
+        """
+        context = planning_context(desired, inventory)
+        preflight_cluster.check(context, stack_details(desired.outputs, desired.stack).nodes)
+        preflight.check_ids(context)
+        placed, numbers = plan_machines(context), Numbers(context)
+        new = [machine for machine in placed.active if not context.exists(machine)]
+        preflight.check_sizes(context, new)
+        retained = _retain(context, placed)
+        kept = [record.name for record in retained.records]
+        made = templates.plan_templates(context, placed.active, kept, numbers)
+        preflight.check_places(context, new, made)
+        machines = complete(context, placed, made, numbers)
+        return StackPlan(
+            context,
+            machines,
+            made,
+            retained,
+            max_image_disk={
+                name: min(m.disk for m in new if m.release.name == name)
+                for name in {m.release.name for m in new if m.release.disk == "auto"}
+            },
+            summary=changes.summarize(context, machines),
+            warnings=[
+                *machines.notices,
+                *preflight.crowded(context, new),
+                *preflight.stranded(context, [*machines.active, *machines.standby]),
+                *retained.notices,
+            ],
+        )
+
+
+def inspect_request(stack: str, settings: ClusterSettings) -> InspectRequest:
+    """What is asked about the cluster."""
+    options, servers = settings.options, settings.instances
+    named = {server.options.node for server in servers} - {""}
+    anywhere = not options.nodes and any(not server.options.node for server in servers)
+    return InspectRequest(
+        access=Access(options.endpoint, options.token_file, options.ca_file, options.fingerprint),
+        stack=stack,
+        # those of the last run, as many new ones, and those that left before
+        machines=len(servers) * (settings.standby_releases + 3),
+        templates=len(settings.hosts) * (2 * settings.retain_releases + 1),
+        disks=options.storage.disks,
+        first=options.ids.start,
+        last=options.ids.stop - 1,
+        nodes=[] if anywhere else sorted({*options.nodes, *named}),
+    )
+
+
+def _retain(context: PlanningContext, machines: MachinesPlan) -> Retention:
+    """The releases whose templates stay: those of the settings, and those with linked clones."""
+    staying = {machine.id for machine in (*machines.active, *machines.standby)}
+    removed = {machine.vmid for machine in context.all_deployed if machine.id not in staying} | {
+        vm.id for vm in context.owned if vm.marks.machine and vm.marks.machine not in staying
+    }
+
+    def use(release: str) -> ImageUse:
+        found = templates.users(context, release)
+        return ImageUse([str(vm) for vm in found if vm.id not in removed])
+
+    return retention.retain(
+        context.desired.ledger,
+        context.desired.retained,
+        desired={release.name for release in context.desired.as_verified.values()},
+        standby={machine.release.name for machine in machines.standby},
+        use=use,
+    )
