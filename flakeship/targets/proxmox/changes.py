@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flakeship.rollout.changes import ServerChange, Thing, of_removed, of_rollout, size
+from flakeship.rollout.changes import (
+    NO_LONGER_SET,
+    ServerChange,
+    Thing,
+    of_removed,
+    of_rollout,
+    size,
+)
+from flakeship.rollout.replace import ABSENT
 from flakeship.rollout.summary import Summary
 from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.machine import Machine
@@ -20,10 +28,12 @@ def summarize(context: PlanningContext, machines: MachinesPlan) -> Summary:
     removed = [
         of_removed(
             name,
-            [m for m in context.deployed.get(name, []) if context.exists(m)],
-            [*_stable(next(iter(context.deployed.get(name, [])), None))],
+            [m.id for m in deployed if context.observed.get(m.id, ABSENT).present],
+            [*_stable(next(iter(deployed), None))],
+            NO_LONGER_SET,
         )
         for name in sorted({*before, *context.deployed} - machines.rollouts.keys())
+        for deployed in [context.deployed.get(name, [])]
     ]
     return Summary([*servers, *removed])
 

@@ -197,7 +197,7 @@ def test_what_a_failed_run_has_left_is_used() -> None:
     again = world.plan(2)
     assert active(again) == active(failed)
     assert again.templates == failed.templates
-    assert "left by a run that did not finish" in again.summary.planned
+    assert "of a run that did not finish" in again.summary.planned
     world.up(2)
     nothing_happens(world, 2)
 
