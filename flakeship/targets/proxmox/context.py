@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from flakeship.model.machine import MachineId
@@ -25,7 +25,8 @@ class PlanningContext:
     """What is desired, the inventory, and what the outputs of the last good run have.
 
     `deployed` are the machines of that run by server, the active one first, each on the node where
-    it is now; `templates` are its templates by release, and `leaving` as in StackDetails.
+    it is now; `templates` are its templates by release. `leaving` has the names by id of what the
+    state may still hold, because that run was to remove it at its end.
     """
 
     desired: Desired
@@ -33,7 +34,7 @@ class PlanningContext:
     inventory: Inventory
     deployed: Mapping[str, Sequence[Machine]]
     templates: Mapping[str, Sequence[Template]]
-    leaving: Collection[int] = ()
+    leaving: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def stack(self) -> str:
@@ -50,11 +51,14 @@ class PlanningContext:
         return [machine for machines in self.deployed.values() for machine in machines]
 
     @property
-    def recorded(self) -> set[int]:
-        """The ids of all that the last good run has left."""
-        templates = (each for found in self.templates.values() for each in found)
-        machines = {machine.vmid for machine in self.all_deployed}
-        return machines | {template.vmid for template in templates}
+    def recorded(self) -> dict[int, str]:
+        """The names by id of all that the last good run has left."""
+        templates = {
+            each.vmid: vm_name(release)
+            for release, found in self.templates.items()
+            for each in found
+        }
+        return templates | {machine.vmid: vm_name(machine.id) for machine in self.all_deployed}
 
     @cached_property
     def owned(self) -> list[Vm]:
@@ -135,7 +139,7 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
             for name, machines in deployed(desired.outputs, desired.stack).items()
         },
         templates=before.templates,
-        leaving=before.leaving,
+        leaving={each.vmid: each.name for each in before.leaving},
     )
 
 
