@@ -75,18 +75,32 @@ class PlanningContext:
         return not vm.known or vm.marks.stack == written(self.stack) or vm.name == name
 
     @cached_property
-    def observed(self) -> Mapping[str, Observed]:
-        """What the cluster has of the stack's machines, by their ids."""
+    def machines(self) -> Mapping[str, Vm]:
+        """The stack's machines that the cluster has, by their ids.
+
+        Tags tell of most, a recorded id and name of those whose tags were removed or are not listed
+        yet.
+        """
         found = {vm.marks.machine: vm for vm in self.owned if vm.marks.machine}
+        for vmid, name in self.leaving.items():
+            vm = self.inventory.vm(vmid)
+            if vm and not vm.template and vm.name == name:
+                found.setdefault(name, vm)
         for machine in self.all_deployed:
-            # one whose tags were removed, or are not listed yet
             vm = self.inventory.vm(machine.vmid)
             if vm and self.is_ours(vm, vm_name(machine.id)):
                 found[machine.id] = vm
             else:
                 found.pop(machine.id, None)
+        return found
+
+    @cached_property
+    def observed(self) -> Mapping[str, Observed]:
+        """What the cluster has of the stack's machines, by their ids."""
         verified = {machine.id for machine in self.all_deployed}
-        return {name: self._observe(vm, verified=name in verified) for name, vm in found.items()}
+        return {
+            name: self._observe(vm, verified=name in verified) for name, vm in self.machines.items()
+        }
 
     def _observe(self, vm: Vm, *, verified: bool) -> Observed:
         """What the cluster has of one; where its node is down nothing can be verified."""
@@ -113,7 +127,7 @@ class PlanningContext:
 
     def left(self, machine: Machine) -> Vm | None:
         """What a run that did not finish has left of a machine."""
-        return next((vm for vm in self.owned if vm.marks.machine == machine.id), None)
+        return self.machines.get(machine.id)
 
     def of_release(self, server: ProxmoxInstance) -> list[Vm]:
         """The machines that run a server's release: a failed run left some of any shape."""

@@ -444,6 +444,16 @@ def test_a_machine_that_is_not_listed_with_its_name_yet_is_no_stranger() -> None
     assert active(world.plan()).id == made.id
 
 
+def test_a_machine_without_tags_whose_removal_failed_is_known_when_it_comes_back() -> None:
+    world = World()
+    both = world.up(servers=TWO)
+    kept = world.vms[active(both).vmid]
+    world.up(servers=[TWO[1]])
+    world.set(replace(kept, marks=Marks()))
+    again = active(world.plan(servers=TWO))
+    assert (again.id, again.vmid, again.node) == (kept.name, kept.id, kept.node)
+
+
 def test_a_copy_made_by_hand_is_not_taken_for_a_machine() -> None:
     world = World()
     plan = world.up()
