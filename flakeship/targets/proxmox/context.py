@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from flakeship.model.machine import MachineId
@@ -25,7 +25,8 @@ class PlanningContext:
     """What is desired, the inventory, and what the outputs of the last good run have.
 
     `deployed` are the machines of that run by server, the active one first, each on the node where
-    it is now; `templates` are its templates by release, and `leaving` as in StackDetails.
+    it is now; `templates` are its templates by release. `leaving` has the names by id of what the
+    state may still hold, because that run was to remove it at its end.
     """
 
     desired: Desired
@@ -33,7 +34,7 @@ class PlanningContext:
     inventory: Inventory
     deployed: Mapping[str, Sequence[Machine]]
     templates: Mapping[str, Sequence[Template]]
-    leaving: Collection[int] = ()
+    leaving: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def stack(self) -> str:
@@ -50,11 +51,14 @@ class PlanningContext:
         return [machine for machines in self.deployed.values() for machine in machines]
 
     @property
-    def recorded(self) -> set[int]:
-        """The ids of all that the last good run has left."""
-        templates = (each for found in self.templates.values() for each in found)
-        machines = {machine.vmid for machine in self.all_deployed}
-        return machines | {template.vmid for template in templates}
+    def recorded(self) -> dict[int, str]:
+        """The names by id of all that the last good run has left."""
+        templates = {
+            each.vmid: vm_name(release)
+            for release, found in self.templates.items()
+            for each in found
+        }
+        return templates | {machine.vmid: vm_name(machine.id) for machine in self.all_deployed}
 
     @cached_property
     def owned(self) -> list[Vm]:
@@ -71,18 +75,32 @@ class PlanningContext:
         return not vm.known or vm.marks.stack == written(self.stack) or vm.name == name
 
     @cached_property
-    def observed(self) -> Mapping[str, Observed]:
-        """What the cluster has of the stack's machines, by their ids."""
+    def machines(self) -> Mapping[str, Vm]:
+        """The stack's machines that the cluster has, by their ids.
+
+        Tags tell of most, a recorded id and name of those whose tags were removed or are not listed
+        yet.
+        """
         found = {vm.marks.machine: vm for vm in self.owned if vm.marks.machine}
+        for vmid, name in self.leaving.items():
+            vm = self.inventory.vm(vmid)
+            if vm and not vm.template and vm.name == name:
+                found.setdefault(name, vm)
         for machine in self.all_deployed:
-            # one whose tags were removed, or are not listed yet
             vm = self.inventory.vm(machine.vmid)
             if vm and self.is_ours(vm, vm_name(machine.id)):
                 found[machine.id] = vm
             else:
                 found.pop(machine.id, None)
+        return found
+
+    @cached_property
+    def observed(self) -> Mapping[str, Observed]:
+        """What the cluster has of the stack's machines, by their ids."""
         verified = {machine.id for machine in self.all_deployed}
-        return {name: self._observe(vm, verified=name in verified) for name, vm in found.items()}
+        return {
+            name: self._observe(vm, verified=name in verified) for name, vm in self.machines.items()
+        }
 
     def _observe(self, vm: Vm, *, verified: bool) -> Observed:
         """What the cluster has of one; where its node is down nothing can be verified."""
@@ -109,7 +127,7 @@ class PlanningContext:
 
     def left(self, machine: Machine) -> Vm | None:
         """What a run that did not finish has left of a machine."""
-        return next((vm for vm in self.owned if vm.marks.machine == machine.id), None)
+        return self.machines.get(machine.id)
 
     def of_release(self, server: ProxmoxInstance) -> list[Vm]:
         """The machines that run a server's release: a failed run left some of any shape."""
@@ -135,7 +153,7 @@ def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
             for name, machines in deployed(desired.outputs, desired.stack).items()
         },
         templates=before.templates,
-        leaving=before.leaving,
+        leaving={each.vmid: each.name for each in before.leaving},
     )
 
 

@@ -25,7 +25,7 @@ class Numbers:
     def next(self) -> int:
         """An id that nobody uses. Raises FlakeshipError (ids-used-up)."""
         context = self.context
-        held = context.recorded | {*context.leaving} | self.given
+        held = {*context.recorded, *context.leaving, *self.given}
         for vmid in context.inventory.free:
             if vmid not in held:
                 self.given.add(vmid)

@@ -25,6 +25,14 @@ class Template:
 
 
 @dataclass(frozen=True)
+class Removed:
+    """What a run has removed at its end, by its id and its name, unless that has failed."""
+
+    vmid: Id
+    name: Text
+
+
+@dataclass(frozen=True)
 class ServerDetails:
     """What the target keeps of a server: where its active machine is, by id and node."""
 
@@ -36,12 +44,12 @@ class ServerDetails:
 class StackDetails:
     """What the target keeps of a stack: the nodes of its cluster, and its templates by release.
 
-    `leaving` are ids of what a run has removed at its end, where that may have failed.
+    `leaving` is what the state may still hold, because it was to be removed last.
     """
 
     nodes: list[Text] = field(default_factory=list)
     templates: dict[ReleaseName, list[Template]] = field(default_factory=dict)
-    leaving: list[Id] = field(default_factory=list)
+    leaving: list[Removed] = field(default_factory=list)
 
 
 def server_details(server: ServerOutput) -> ServerDetails:

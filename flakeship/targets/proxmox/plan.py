@@ -18,7 +18,7 @@ from flakeship.targets.proxmox.context import PlanningContext, planning_context
 from flakeship.targets.proxmox.functions import INSPECT, InspectRequest
 from flakeship.targets.proxmox.inventory import Inventory
 from flakeship.targets.proxmox.numbers import Numbers
-from flakeship.targets.proxmox.outputs import stack_details
+from flakeship.targets.proxmox.outputs import Removed, stack_details
 from flakeship.targets.proxmox.plan_machines import MachinesPlan, complete, plan_machines
 from flakeship.targets.proxmox.settings import ClusterSettings
 from flakeship.targets.proxmox.templates import TemplatesPlan
@@ -47,13 +47,17 @@ class StackPlan:
         return self.retention.records
 
     @property
-    def leaving(self) -> list[int]:
-        """The ids of what this run removes at its end, and an earlier one could not remove."""
+    def leaving(self) -> list[Removed]:
+        """What this run removes at its end, and what an earlier one could not remove."""
+        context, inventory = self.context, self.context.inventory
         templates = (each for found in self.templates.templates.values() for each in found)
         staying = {machine.vmid for machine in (*self.machines.active, *self.machines.standby)}
         staying |= {template.vmid for template in templates}
-        there = {vm.id for vm in self.context.inventory.vms}
-        return sorted((self.context.recorded | ({*self.context.leaving} & there)) - staying)
+        there = {*inventory.hidden} | {vm.id for vm in inventory.vms}
+        before = {vmid: name for vmid, name in context.leaving.items() if vmid in there}
+        gone = staying | {*context.settings.options.abandoned_ids}
+        known = sorted((before | context.recorded).items())
+        return [Removed(vmid, name) for vmid, name in known if vmid not in gone]
 
     @property
     def facts(self) -> list[str]:

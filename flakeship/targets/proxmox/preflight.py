@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
-from flakeship.targets.proxmox.context import PlanningContext, vm_name
+from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.inventory import Vm
 from flakeship.targets.proxmox.machine import Machine, whole_gigabytes
 from flakeship.targets.proxmox.templates import TemplatesPlan
@@ -15,21 +15,16 @@ from flakeship.targets.proxmox.templates import TemplatesPlan
 
 def check_ids(context: PlanningContext) -> None:
     """Refuse a run that could touch what somebody else has made under an id of ours."""
-    ours = [(m.vmid, vm_name(m.id), f"the machine {m.id}") for m in context.all_deployed]
-    ours += [
-        (template.vmid, vm_name(release), f"a template of {release}")
-        for release, templates in context.templates.items()
-        for template in templates
-    ]
-    for vmid, name, what in ours:
+    # whether what was leaving is gone from the state is not known here
+    for vmid, name in {**context.leaving, **context.recorded}.items():
         if vmid in context.settings.options.abandoned_ids:
             continue
         if vmid in context.inventory.hidden:
-            raise _hidden(context, vmid, what)
+            raise _hidden(context, vmid, name)
         vm = context.inventory.vm(vmid)
         if vm is not None and (vm.container or not context.is_ours(vm, name)):
             raise FlakeshipError(
-                f"was {what}, and is {vm} now, which is not of this stack",
+                f"was {name}, and is {vm} now, which is not of this stack",
                 code="id-taken",
                 key=f"id {vmid}",
                 remedy="give that one another id; or, so that it is not deleted, remove the "
@@ -38,11 +33,11 @@ def check_ids(context: PlanningContext) -> None:
             )
 
 
-def _hidden(context: PlanningContext, vmid: int, what: str) -> FlakeshipError:
+def _hidden(context: PlanningContext, vmid: int, name: str) -> FlakeshipError:
     """What has an id of ours is not shown to the token: it may be ours, and may not be lost."""
     pool = context.settings.options.pool
     return FlakeshipError(
-        f"was {what}; there is a virtual machine with this id, which {context.inventory.user} may "
+        f"was {name}; there is a virtual machine with this id, which {context.inventory.user} may "
         "not see",
         code="id-hidden",
         key=f"id {vmid}",

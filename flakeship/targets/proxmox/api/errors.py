@@ -60,8 +60,8 @@ def refused(call: str, status: int, said: str, login: Login) -> ApiError:
         if not names:
             remedy = (
                 "Proxmox VE does not say which one: `pveum user token permissions "
-                f"{login.owner} {login.user.partition('!')[2]}` lists those that there are, and "
-                "docs/how-to/proxmox.md those that are needed"
+                f"{login.owner} {login.user.partition('!')[2]}` lists those that there are, and a "
+                "preview names those that are missing"
             )
     elif status == 501:
         code, remedy = "api-unknown", "it needs a newer Proxmox VE, or a proxy is in between"

@@ -29,7 +29,7 @@ LONGEST = 1024  # bytes of a token's file
 KEY = "flakeship:proxmox.endpoint"
 NEW = (
     "`pveum user token add iac@pve flakeship` makes one and shows it once; write it as "
-    "`iac@pve!flakeship=<value>` (docs/how-to/proxmox.md)"
+    "`iac@pve!flakeship=<value>`"
 )
 
 

@@ -138,10 +138,13 @@ class Life:
         if not ours:
             return
         vm = random.choice(ours)
-        match random.choice(["remove", "move", "stop", "start", "untag"]):
+        match random.choice(["remove", "replace", "move", "stop", "start", "untag"]):
             # what only a failed run has made is missed by a refresh alone
             case "remove" if vm.id in self.recorded():
                 self.world.remove(vm.id)
+            case "replace" if vm.id in self.recorded():
+                self.world.remove(vm.id)
+                self.world.set(Vm(vm.id, "a", THEIRS, "running"))
             case "move":
                 self.world.set(replace(vm, node=random.choice(NODES)))
             case "stop":
@@ -156,7 +159,7 @@ class Life:
         details = self.world.outputs.get("proxmox", {})
         machines = self.world.outputs.get("machines", {}), details.get("templates", {})
         listed = [each["vmid"] for part in machines for found in part.values() for each in found]
-        return {*listed, *details.get("leaving", [])}
+        return {*listed, *(each["vmid"] for each in details.get("leaving", []))}
 
     def somebody_takes_an_id(self, random: Random) -> None:
         vmid = random.randint(9000, 9012)

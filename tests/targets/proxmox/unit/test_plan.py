@@ -444,6 +444,16 @@ def test_a_machine_that_is_not_listed_with_its_name_yet_is_no_stranger() -> None
     assert active(world.plan()).id == made.id
 
 
+def test_a_machine_without_tags_whose_removal_failed_is_known_when_it_comes_back() -> None:
+    world = World()
+    both = world.up(servers=TWO)
+    kept = world.vms[active(both).vmid]
+    world.up(servers=[TWO[1]])
+    world.set(replace(kept, marks=Marks()))
+    again = active(world.plan(servers=TWO))
+    assert (again.id, again.vmid, again.node) == (kept.name, kept.id, kept.node)
+
+
 def test_a_copy_made_by_hand_is_not_taken_for_a_machine() -> None:
     world = World()
     plan = world.up()
@@ -458,13 +468,25 @@ def test_an_id_is_not_given_away_while_the_state_may_hold_it() -> None:
     core: dict[str, Any] = {"standbyReleases": 0, "retainReleases": 1}
     world.up(1, **core)
     gone = {*world.vms}
-    assert {*world.up(2, **core).leaving} == gone
+    assert {each.vmid for each in world.up(2, **core).leaving} == gone
     third = world.up(3, **core)
     assert not {*world.vms} & gone
     # their removal has been tried again by now
-    assert not {*third.leaving} & gone
+    assert not {each.vmid for each in third.leaving} & gone
     world.up(4, **core)
     assert {*world.vms} & gone
+
+
+def test_an_id_that_a_run_has_given_up_may_still_be_in_its_state() -> None:
+    world = World()
+    core: dict[str, Any] = {"standbyReleases": 0, "retainReleases": 1}
+    gone = active(world.up(1, **core)).vmid
+    world.up(2, **core)
+    taken(world, gone)
+    assert refused(world, 2, **core).code == "id-taken"
+    own = {"abandonedIds": [gone]}
+    world.up(2, own=own, **core)
+    assert world.up(3, **core), "it is another one's for good"
 
 
 def test_two_stacks_in_one_range_do_not_meet() -> None:
