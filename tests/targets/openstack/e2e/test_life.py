@@ -84,7 +84,7 @@ def test_a_new_release_takes_over_while_the_old_one_answers(stack: CloudStack) -
     first, old = stack.machine(), stack.running()
     stack.edit("Hello from the appliance", "Welcome to the appliance")
     plan = stack.preview()
-    assert "with a new root disk beside" in plan
+    assert "with a new root disk (nothing is copied) beside" in plan
     address = stack.address()
 
     def page() -> str:
