@@ -139,9 +139,10 @@ def show_diff(from_: str, to: str) -> None:
 )
 def remove_orphans(as_json: bool, before_destroy: bool) -> None:
     """Remove orphaned resources and end orphaned processes, which a killed run has left."""
-    if before_destroy and (text := actions.removal_text(stack.selected())):
+    chosen = stack.selected()
+    if before_destroy and (text := actions.removal_text(chosen)):
         click.echo(text, err=as_json)
-    done = actions.sweep(stack.selected())
+    done = actions.sweep(chosen)
     click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
     if before_destroy and done.blocking:
         raise SystemExit(1)

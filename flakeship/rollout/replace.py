@@ -51,6 +51,33 @@ class ServerRollout(Generic[M]):
         return [self.active, *self.standby]
 
 
+@dataclass(frozen=True)
+class ServerRollouts(Generic[M]):
+    """The rollout of each server, by its name."""
+
+    rollouts: Mapping[str, ServerRollout[M]]
+
+    @property
+    def active(self) -> list[M]:
+        """The active machine of each server."""
+        return [rollout.active for rollout in self.rollouts.values()]
+
+    @property
+    def standby(self) -> list[M]:
+        """The older machines that stay running."""
+        return [machine for rollout in self.rollouts.values() for machine in rollout.standby]
+
+    @property
+    def deployed(self) -> Mapping[str, Sequence[M]]:
+        """The machines by server, the active one first, for the next run."""
+        return {name: rollout.machines for name, rollout in self.rollouts.items()}
+
+    @property
+    def notices(self) -> list[str]:
+        """What a preview should mention, server by server."""
+        return [notice for rollout in self.rollouts.values() for notice in rollout.notices]
+
+
 def plan_server(
     desired: M,
     deployed: Sequence[M],

@@ -15,7 +15,7 @@ Keys that this version does not have, at the top and in a server, survive its wr
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, TypeVar
 
@@ -137,6 +137,22 @@ def parsed(kind: type[T], value: object, stack: str) -> T:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         raise _unreadable(stack, error) from error
+
+
+def machines_of(kind: type[T], outputs: StackOutputs, stack: str) -> dict[str, list[T]]:
+    """The machines of the last good run by server, the active one first. Raises FlakeshipError."""
+    return parsed(dict[str, list[kind]], outputs.machines, stack)  # type: ignore[valid-type]
+
+
+def plain_machines_of(kind: type[T], machines: Mapping[str, Sequence[T]]) -> dict[str, list[Any]]:
+    """The machines of a kind as a stack output; defaults are left out."""
+    found: dict[str, list[Any]] = TypeAdapter(dict[str, list[kind]]).dump_python(  # type: ignore[valid-type]
+        {name: [*each] for name, each in machines.items()},
+        mode="json",
+        by_alias=True,
+        exclude_defaults=True,
+    )
+    return found
 
 
 def ledger(records: list[Record]) -> list[dict[str, object]]:

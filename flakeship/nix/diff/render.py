@@ -17,6 +17,7 @@ from flakeship.nix.diff.runtime import PackageChange, Packages
 
 MAX_NAMES = 6  # in a line of the summary
 INDENT = "  "
+RELINKED = "differ only in the store paths they name"
 
 SENSITIVE = (
     r"(?:passw|passphrase|secret|token|credential|authorization|(?<![a-z])(?:pass|pwd|pw|psk)\b"
@@ -64,9 +65,9 @@ def full(changes: Changes, closure: str) -> str:
         "boot": changes.reboot,
         "packages": _package_lines(changes.direct, sys.maxsize),
         "dependencies": _package_lines(changes.dependencies, sys.maxsize),
-        "units": _diff_lines(changes.units, "differ only in the store paths they name"),
-        "/etc": _diff_lines(changes.files, "differ only in the store paths they name"),
-        "other": _diff_lines(changes.other, "differ only in the store paths they name"),
+        "units": _diff_lines(changes.units),
+        "/etc": _diff_lines(changes.files),
+        "other": _diff_lines(changes.other),
         "build only": _package_lines(changes.build),
         "closure size": [closure],
     }
@@ -101,18 +102,18 @@ def _names(found: FileDiff) -> Iterator[str]:
     yield from found.changed
 
 
-def _diff_lines(found: FileDiff, relinked: str) -> Iterator[str]:
+def _diff_lines(found: FileDiff) -> Iterator[str]:
     for name in _names(found):
         yield name
         yield from (f"{INDENT}{line}" for line in found.changed.get(name, []))
     if found.relinked:
-        yield f"{len(found.relinked)} {relinked}: {', '.join(found.relinked)}"
+        yield f"{len(found.relinked)} {RELINKED}: {', '.join(found.relinked)}"
 
 
 def _relinked(units: FileDiff) -> str:
     number = len(units.relinked)
     more = "; {} more" if any(_names(units)) else "{}"
-    return f"{more.format(number)} differ only in the store paths they name" if number else ""
+    return f"{more.format(number)} {RELINKED}" if number else ""
 
 
 def _few(texts: Iterable[str]) -> str:

@@ -98,7 +98,7 @@ class FakeTarget:
         """The machines of every server, and the images that stay."""
         details = desired.outputs.details.get("published", {})
         published = outputs.parsed(dict[str, Publication], details, desired.stack)
-        deployed = outputs.parsed(dict[str, list[Machine]], desired.outputs.machines, desired.stack)
+        deployed = outputs.machines_of(Machine, desired.outputs, desired.stack)
         observed = _observe(desired.stack, inventory)
         rollouts = _rollouts(desired, deployed, observed)
         kept = _retained(desired, inventory, rollouts, published)

@@ -17,7 +17,6 @@ from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.local import (
-    changes,
     checkout,
     copies,
     machine,
@@ -74,6 +73,9 @@ class LocalOperator:
 
     def removal(self) -> Sequence[ServerChange]:
         """The machines with their disks, and the host ports."""
+        # other commands start sooner without it
+        from flakeship.targets.local import changes  # noqa: PLC0415
+
         servers, disks = self.stack.outputs.servers, defaultdict[str, dict[str, int]](dict)
         for name, resource in self.stack.of(DATA_DISK).items():
             server, _, disk = name.partition(".")

@@ -78,8 +78,7 @@ def removed(
 
 def _existing(context: PlanningContext, name: str) -> list[str]:
     """The machines of a server that the cloud has, usable or not."""
-    deployed = context.deployed.get(name, [])
-    return [m.id for m in deployed if context.observed.get(m.id, ABSENT).present]
+    return [m.id for m in context.deployed.get(name, []) if context.present(m)]
 
 
 def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> ServerChange:
@@ -199,12 +198,7 @@ def _quota(
 ) -> list[Use]:
     """What the stack uses before, with what is `needed` beside that, and after."""
     stack, inventory = context.stack, context.inventory
-    standing = [
-        machine
-        for each in context.deployed.values()
-        for machine in each
-        if context.observed.get(machine.id, ABSENT).present
-    ]
+    standing = [m for each in context.deployed.values() for m in each if context.present(m)]
     before, after = _use(standing), _use([*machines.active, *machines.standby])
     before["floatingips"] = sum(address.stack == stack for address in inventory.addresses)
     after["floatingips"] = sum(m.server.options.address == "floating" for m in machines.active)

@@ -116,6 +116,10 @@ class PlanningContext:
         """Whether Nova has a machine, and not in ERROR."""
         return self.observed.get(machine.id, ABSENT).exists
 
+    def present(self, machine: Machine) -> bool:
+        """Whether Nova has a machine, usable or not."""
+        return self.observed.get(machine.id, ABSENT).present
+
     @property
     def port_security(self) -> bool:
         """Whether the servers' network takes security groups; one of the stack's own does."""

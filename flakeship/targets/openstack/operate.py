@@ -15,7 +15,6 @@ from flakeship.state.outputs import ServerOutput
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.targets.base import SweepResult, Verified
-from flakeship.targets.openstack import changes
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import EPHEMERAL, PORT, SERVER
@@ -139,6 +138,9 @@ class OpenStackOperator(NoSnapshots):
 
     def removal(self) -> Sequence[ServerChange]:
         """The servers of Nova with their root disks, and the floating IPs that are the stack's."""
+        # other commands start sooner without it
+        from flakeship.targets.openstack import changes  # noqa: PLC0415
+
         servers = self.stack.outputs.servers
         return [
             changes.removed(name, machines, servers.get(name))

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH, located
 from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
-from flakeship.state.outputs import ServerOutput, StackOutputs, parsed
+from flakeship.state.outputs import (
+    ServerOutput,
+    StackOutputs,
+    machines_of,
+    parsed,
+    plain_machines_of,
+)
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.requests import Bastion, OwnBastion
 
@@ -89,16 +93,9 @@ def stack_details(outputs: StackOutputs, stack: str) -> StackDetails:
 
 def deployed(outputs: StackOutputs, stack: str) -> dict[str, list[Machine]]:
     """The machines of the last good run by server, the active one first. Raises FlakeshipError."""
-    return parsed(dict[str, list[Machine]], outputs.machines, stack)
+    return machines_of(Machine, outputs, stack)
 
 
 def plain_machines(machines: Mapping[str, Sequence[Machine]]) -> dict[str, list[Any]]:
-    """The machines as a stack output; defaults are left out."""
-    adapter = TypeAdapter(dict[str, list[Machine]])
-    found: dict[str, list[Any]] = adapter.dump_python(
-        {name: [*each] for name, each in machines.items()},
-        mode="json",
-        by_alias=True,
-        exclude_defaults=True,
-    )
-    return found
+    """The machines as a stack output."""
+    return plain_machines_of(Machine, machines)

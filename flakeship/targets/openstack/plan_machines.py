@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flakeship.rollout.replace import ServerRollout, plan_server
+from flakeship.rollout.replace import ServerRollout, ServerRollouts, plan_server
 from flakeship.targets.openstack.context import PlanningContext
 from flakeship.targets.openstack.flavors.choice import Choice, choose
 from flakeship.targets.openstack.flavors.fit import Need, need_of
@@ -14,26 +14,10 @@ from flakeship.targets.openstack.settings import CloudServer, CloudSettings, Ope
 
 
 @dataclass(frozen=True)
-class MachinesPlan:
+class MachinesPlan(ServerRollouts[Machine]):
     """The rollout of each server, and how its flavor was chosen, by its name."""
 
-    rollouts: Mapping[str, ServerRollout[Machine]]
     choices: Mapping[str, Choice]
-
-    @property
-    def active(self) -> list[Machine]:
-        """The active machine of each server."""
-        return [rollout.active for rollout in self.rollouts.values()]
-
-    @property
-    def standby(self) -> list[Machine]:
-        """The older machines that stay running."""
-        return [machine for rollout in self.rollouts.values() for machine in rollout.standby]
-
-    @property
-    def deployed(self) -> Mapping[str, Sequence[Machine]]:
-        """The machines by server, the active one first, for the next run."""
-        return {name: rollout.machines for name, rollout in self.rollouts.items()}
 
     @property
     def notices(self) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from flakeship.rollout.replace import ServerRollout, plan_server
+from flakeship.rollout.replace import ServerRollout, ServerRollouts, plan_server
 from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.machine import Machine
 from flakeship.targets.proxmox.numbers import Addresses, Numbers
@@ -16,31 +16,8 @@ from flakeship.targets.proxmox.templates import TemplatesPlan
 Rollouts = Mapping[str, ServerRollout[Machine]]
 
 
-@dataclass(frozen=True)
-class MachinesPlan:
+class MachinesPlan(ServerRollouts[Machine]):
     """The rollout of each server, by its name."""
-
-    rollouts: Rollouts
-
-    @property
-    def active(self) -> list[Machine]:
-        """The active machine of each server."""
-        return [rollout.active for rollout in self.rollouts.values()]
-
-    @property
-    def standby(self) -> list[Machine]:
-        """The older machines that stay running."""
-        return [machine for rollout in self.rollouts.values() for machine in rollout.standby]
-
-    @property
-    def deployed(self) -> Mapping[str, Sequence[Machine]]:
-        """The machines by server, the active one first, for the next run."""
-        return {name: rollout.machines for name, rollout in self.rollouts.items()}
-
-    @property
-    def notices(self) -> list[str]:
-        """What a preview should mention, server by server."""
-        return [notice for rollout in self.rollouts.values() for notice in rollout.notices]
 
 
 def plan_machines(context: PlanningContext) -> MachinesPlan:
