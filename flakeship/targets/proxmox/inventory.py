@@ -47,6 +47,7 @@ class Vm:
     lock: str = ""
     pool: str = ""
     marks: Marks = field(default_factory=Marks)
+    tags: Sequence[str] = ()
 
     @property
     def known(self) -> bool:

@@ -119,12 +119,17 @@ def vms(found: Iterable[Resource]) -> list[Vm]:
             each.maxmem // MIB,
             each.lock,
             each.pool,
-            marks(each.vmid, re.split(r"[;, ]+", each.tags)),
+            marks(each.vmid, _words(each.tags)),
+            _words(each.tags),
         )
         for each in found
         if each.type in {"qemu", "lxc"} and each.vmid and each.node
     ]
     return sorted(made, key=lambda vm: vm.id)
+
+
+def _words(tags: str) -> list[str]:
+    return [word for word in re.split(r"[;, ]+", tags) if word]
 
 
 def pools(found: Iterable[Resource]) -> list[str]:

@@ -1,0 +1,60 @@
+"""Finds one virtual machine by its id, wherever it is, and tells whether it is still ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.system.backoff import backoff
+from flakeship.targets.proxmox import listed
+from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.inventory import Vm
+from flakeship.targets.proxmox.resources import marks
+
+LAG = 15.0  # seconds until a cluster lists what was just made (bpg/terraform-provider-proxmox#3022)
+
+
+def find(api: Api, vmid: int) -> Vm | None:
+    """What has an id now; None for nothing. Raises ApiError."""
+    entries = api.get(list[listed.Resource], "cluster", "resources", type="vm")
+    return next((vm for vm in listed.vms(entries) if vm.id == vmid), None)
+
+
+def ours(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm | None:
+    """What has an id, where it carries these tags; None where it is gone.
+
+    Raises FlakeshipError (machine-replaced) for what does not carry them: Proxmox VE gives an id
+    that is free to the next one who asks (bpg/terraform-provider-proxmox#2925).
+    """
+    vm = find(api, vmid)
+    if vm is None or vm.marks == marks(vmid, tags):
+        return vm
+    raise FlakeshipError(
+        f"the id {vmid} is that of {vm}, which does not carry its tags",
+        code="machine-replaced",
+        key=name,
+        given=", ".join(sorted(vm.tags)) or "no tags",
+        allowed=", ".join(tags),
+        remedy=f"if it is ours, put them back: `qm set {vmid} --tags '{';'.join(tags)}'` on "
+        f"{vm.node}; if it is not, remove its resources from the state (`pulumi state delete`) and "
+        f"add {vmid} to flakeship:proxmox.abandonedIds",
+    )
+
+
+def made(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm:
+    """What was just made, once the cluster lists it with its tags. Raises FlakeshipError."""
+    failure: FlakeshipError | None = None
+    for _ in backoff(LAG, first=0.2, most=2.0):
+        try:
+            if vm := ours(api, vmid, tags, name):
+                return vm
+        except FlakeshipError as error:
+            if error.code != "machine-replaced":
+                raise
+            failure = error
+    raise failure or FlakeshipError(
+        f"the cluster does not list its virtual machine {vmid}",
+        code="machine-missing",
+        key=name,
+        remedy="run `pulumi up` again: a machine that is gone gets a successor",
+    )
