@@ -12,7 +12,7 @@ from pulumi_openstack import compute
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.api.provider import RETRIES
 from flakeship.targets.openstack.flavors.choice import Choice
-from flakeship.targets.openstack.images.upload import properties
+from flakeship.targets.openstack.images.properties import properties
 from flakeship.targets.openstack.machine import Machine
 from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import GLANCE_IMAGE, SERVER_GROUP, words

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from flakeship.model import codec
 from flakeship.model.fields import Number, Text
+from flakeship.model.ports import SSH, located
 from flakeship.model.release import ReleaseName
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.state.outputs import (
     ServerOutput,
     StackOutputs,
@@ -18,6 +21,7 @@ from flakeship.state.outputs import (
     plain_machines_of,
 )
 from flakeship.targets.proxmox.machine import Machine
+from flakeship.targets.proxmox.requests import Cutover, MachineEvidence
 
 Id = Annotated[int, Field(ge=0, le=999_999_999), Number]
 
@@ -40,10 +44,11 @@ class Removed:
 
 @dataclass(frozen=True)
 class ServerDetails:
-    """What the target keeps of a server: where its active machine is, by id and node."""
+    """What the target keeps of a server: its active machine's id, node and own address."""
 
     vmid: Id = 0
     node: Text = ""
+    own: Text = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,23 @@ class StackDetails:
     nodes: list[Text] = field(default_factory=list)
     templates: dict[ReleaseName, list[Template]] = field(default_factory=dict)
     leaving: list[Removed] = field(default_factory=list)
+
+
+def server_output(machine: Machine, evidence: MachineEvidence, cutover: Cutover) -> ServerOutput:
+    """The server as it is now, at its service address or name, else at its machine's own."""
+    address = next(iter(cutover.reached), evidence.address)
+    user, keys = machine.release.user, evidence.host_keys
+    endpoint = Endpoint(machine.id, evidence.address, SSH, user, machine.identity)
+    return ServerOutput(
+        target="proxmox",
+        machine=machine.id,
+        release=machine.release.name,
+        address=address,
+        ports=located(machine.server.declared, address),
+        ssh=SshOptions(endpoint, keys).command_line(),
+        checks=f"{len(evidence.checks)} passed",
+        details=codec.plain(ServerDetails(machine.vmid, machine.node, evidence.address)),
+    )
 
 
 def server_details(server: ServerOutput) -> ServerDetails:

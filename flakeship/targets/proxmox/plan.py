@@ -17,9 +17,11 @@ from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import PlanningContext, planning_context
 from flakeship.targets.proxmox.functions import INSPECT, InspectRequest
 from flakeship.targets.proxmox.inventory import Inventory
+from flakeship.targets.proxmox.machine import Machine
 from flakeship.targets.proxmox.numbers import Numbers
-from flakeship.targets.proxmox.outputs import Removed, stack_details
+from flakeship.targets.proxmox.outputs import Removed, Template, stack_details
 from flakeship.targets.proxmox.plan_machines import MachinesPlan, complete, plan_machines
+from flakeship.targets.proxmox.requests import DnsRecord
 from flakeship.targets.proxmox.settings import ClusterSettings
 from flakeship.targets.proxmox.templates import TemplatesPlan
 
@@ -45,6 +47,33 @@ class StackPlan:
     def records(self) -> list[Record]:
         """The verified releases that stay beside the desired ones."""
         return self.retention.records
+
+    def release(self, name: str) -> Release:
+        """A release that stays, by its name."""
+        every = [*self.releases.values(), *(record.release for record in self.records)]
+        return next(each for each in every if each.name == name)
+
+    def upload(self, release: str, template: Template) -> str:
+        """What names the upload of a template: on storage of one node there is one on each."""
+        name = self.context.settings.options.storage.images
+        storage = self.context.inventory.storage(name, template.node)
+        return release if storage and storage.shared else f"{release}-{template.node}"
+
+    def dns_record(self, machine: Machine) -> DnsRecord | None:
+        """The name that is to lead to a machine, and who takes updates of it."""
+        name, updates = machine.server.options.dns_name, self.context.settings.options.dns_updates
+        if not name or updates is None:
+            return None
+        return DnsRecord(
+            name,
+            updates.server,
+            updates.port,
+            updates.zone,
+            updates.key,
+            updates.algorithm,
+            updates.key_file,
+            updates.ttl,
+        )
 
     @property
     def leaving(self) -> list[Removed]:
@@ -119,13 +148,19 @@ class ProxmoxTarget:
         )
 
 
+def access(settings: ClusterSettings) -> Access:
+    """How the API is reached."""
+    options = settings.options
+    return Access(options.endpoint, options.token_file, options.ca_file, options.fingerprint)
+
+
 def inspect_request(stack: str, settings: ClusterSettings) -> InspectRequest:
     """What is asked about the cluster."""
     options, servers = settings.options, settings.instances
     named = {server.options.node for server in servers} - {""}
     anywhere = not options.nodes and any(not server.options.node for server in servers)
     return InspectRequest(
-        access=Access(options.endpoint, options.token_file, options.ca_file, options.fingerprint),
+        access=access(settings),
         stack=stack,
         # those of the last run, as many new ones, and those that left before
         machines=len(servers) * (settings.standby_releases + 3),

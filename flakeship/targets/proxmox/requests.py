@@ -1,7 +1,7 @@
 """The inputs of the target's own resources, and their results.
 
-`access` is how the API is reached; the token is never part of a request. No request has the node of
-a machine: people and the cluster's high availability move machines. Sizes are in MiB.
+`access` is how the API is reached; the token is never part of a request. A machine is found by its
+id, wherever it is: people and the cluster's high availability move machines. Sizes are in MiB.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ class OwnershipRequest:
     """A virtual machine or template that carries these tags, with a root disk of this size.
 
     Its removal is refused for what does not carry the tags any more: Proxmox VE gives the id of
-    what was removed to the next one who asks.
+    what was removed to the next one who asks. `node` is where the state has it.
     """
 
     access: Access
+    node: str
     vmid: int
-    name: str
-    tags: list[str]
-    disk: int
+    name: str = ""
+    tags: list[str] = field(default_factory=list)
+    disk: int = 0
 
 
 @dataclass(frozen=True)

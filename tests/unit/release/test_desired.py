@@ -18,7 +18,7 @@ from flakeship.nix.source import Source
 from flakeship.release import desired
 from flakeship.release.desired import Flake, refuse_unbootable
 from flakeship.targets import registry
-from flakeship.targets.openstack.images.upload import properties
+from flakeship.targets.openstack.images.properties import properties
 from tests.unit.model.test_ledger import release
 from tests.unit.nix.test_workers import told
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import answer
-from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import TAG
 from flakeship.targets.openstack.requests import PublishRequest
+from flakeship.targets.upload import Upload
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy

@@ -15,9 +15,9 @@ from flakeship.system.interrupt import deferred
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import answer, passing
 from flakeship.targets.openstack.images import glance
-from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import TAG
 from flakeship.targets.openstack.requests import PublishRequest
+from flakeship.targets.upload import Upload
 
 if TYPE_CHECKING:
     from openstack.proxy import Proxy

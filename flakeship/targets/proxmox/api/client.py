@@ -14,6 +14,7 @@ from flakeship.model.sizes import MIB
 from flakeship.system.backoff import backoff
 from flakeship.targets.proxmox.api import answers, errors, tls
 from flakeship.targets.proxmox.api.errors import ApiError
+from flakeship.targets.proxmox.api.form import Form
 from flakeship.targets.proxmox.api.login import Login
 
 if TYPE_CHECKING:
@@ -57,22 +58,39 @@ class Api:
 
     def call(self, method: str, *path: str, **parameters: str | int) -> object:
         """The data of an answer, once. What changes something is not made again here."""
-        shown, started, outcome = _shown(method, path), time.monotonic(), "no answer"
         given = urlencode({key: str(value) for key, value in parameters.items()})
-        reads = method in {"GET", "DELETE"}
+        if method in {"GET", "DELETE"}:
+            return self._answer(method, path, query=given)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._answer(method, path, body=given.encode(), headers=headers)
+
+    def post_form(self, form: Form, *path: str) -> object:
+        """As `call`, for a form with a file, which is sent as it is read."""
+        headers = {"Content-Type": form.content_type, "Content-Length": str(len(form))}
+        return self._answer("POST", path, body=form, headers=headers)
+
+    def _answer(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        query: str = "",
+        body: bytes | Form | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> object:
+        shown, started, outcome = _shown(method, path), time.monotonic(), "no answer"
         address = f"{self.login.endpoint}{_path(path)}"
-        headers = {
+        common = {
             "Authorization": f"PVEAPIToken={self.login.token}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            **({} if reads else {"Content-Type": "application/x-www-form-urlencoded"}),
         }
         try:
-            status, reason, body = self._send(
+            status, reason, answer = self._send(
                 method,
-                f"{address}?{given}" if reads and given else address,
-                None if reads else given.encode(),
-                headers,
+                f"{address}?{query}" if query else address,
+                body,
+                {**common, **(headers or {})},
                 shown,
             )
             outcome = str(status)
@@ -81,11 +99,16 @@ class Api:
         if 300 <= status < 400:
             raise errors.unreadable(shown, f"{status}: it leads elsewhere", self.login)
         if not 200 <= status < 300:
-            raise errors.refused(shown, status, answers.said(body, reason), self.login)
-        return answers.data(body, shown, self.login)
+            raise errors.refused(shown, status, answers.said(answer, reason), self.login)
+        return answers.data(answer, shown, self.login)
 
     def _send(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], shown: str
+        self,
+        method: str,
+        url: str,
+        body: bytes | Form | None,
+        headers: Mapping[str, str],
+        shown: str,
     ) -> tuple[int, str, bytes]:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError, NameResolutionError, SSLError

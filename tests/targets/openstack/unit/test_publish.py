@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, Owner
-from flakeship.targets.openstack.images import glance, upload
+from flakeship.targets import upload
+from flakeship.targets.openstack.images import glance
 from flakeship.targets.openstack.images.publish import publish
 from flakeship.targets.openstack.requests import Published, PublishRequest
 from tests.targets.openstack.unit.conftest import TAGS, only, refused

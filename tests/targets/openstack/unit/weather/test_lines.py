@@ -13,8 +13,8 @@ from requests.adapters import HTTPAdapter
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack.api import patience, rest, retries
-from flakeship.targets.openstack.images.upload import Upload
 from flakeship.targets.openstack.inspect import inspect
+from flakeship.targets.upload import Upload
 from tests.targets.openstack.faults import Fault, Proxy
 from tests.targets.openstack.unit.conftest import refused
 from tests.targets.openstack.unit.fake_cloud import Cloud

@@ -1,4 +1,4 @@
-"""What is uploaded of a release: the properties of its image, and the bytes of its file."""
+"""The bytes of an image file on their way to a target, with progress and their checksum."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from flakeship.model.release import Release
 from flakeship.model.sizes import MIB
-from flakeship.rollout.ownership import Owner
 
 log = logging.getLogger(__name__)
 
@@ -18,33 +16,10 @@ BLOCK = MIB  # bytes at a time: what requests itself takes, 16 KiB, is slower th
 EVERY = 5.0  # seconds between two lines about the progress
 
 
-def properties(release: Release, stack: str) -> dict[str, str]:
-    """All but its hash, as Glance's metadata definitions name them (docs.openstack.org/glance)."""
-    revision = release.revision.removesuffix("-dirty")
-    found = {
-        "os_distro": "nixos",
-        "os_version": release.version,
-        "architecture": release.system.partition("-")[0],
-        "hw_disk_bus": "virtio",
-        "hw_vif_model": "virtio",
-        "hw_rng_model": "virtio",
-        # Nova has no third type; by BIOS a hybrid image boots on every hypervisor
-        "hw_firmware_type": "uefi" if release.firmware == "uefi" else "bios",
-        "hw_qemu_guest_agent": "yes" if release.agent else "no",
-        **Owner(stack, release=release.name).tags,
-        "flakeship_host": release.host,
-        "flakeship_derivation": release.drv,
-        "flakeship_toplevel": release.toplevel,
-        "flakeship_revision": revision,
-        "flakeship_dirty": str(release.revision.endswith("-dirty")).lower() if revision else "",
-    }
-    return {name: value for name, value in found.items() if value}
-
-
 class Upload:
     """The bytes of a file as the body of a request; `sha512` is set once they have been sent.
 
-    It has a length, so requests sends a Content-Length, which more proxies and stores understand
+    It has a length, so a client sends a Content-Length, which more proxies and stores understand
     than chunks; a second iteration, as after a renewed token, starts over.
     """
 

@@ -1,0 +1,1 @@
+"""Templates and their clones on Proxmox VE, by Pulumi's plugin and resources of ours."""

@@ -1,0 +1,148 @@
+"""A server of one release: a clone of the release's template, and its verification."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_proxmoxve as proxmox
+
+from flakeship.targets.proxmox.api.login import Access
+from flakeship.targets.proxmox.context import vm_name
+from flakeship.targets.proxmox.machine import GIGABYTE, Machine
+from flakeship.targets.proxmox.requests import (
+    MachineEvidence,
+    OwnershipRequest,
+    VerifyMachineRequest,
+)
+from flakeship.targets.proxmox.resources import OWNERSHIP, SERVER, description, tags
+
+from ..resource import Resource, inputs
+from ..verification import Verification
+from .provider import DEVICES, hardware
+
+
+class ServerArgs(TypedDict):
+    """A machine, where the API is, and the id of the template, which exists by then."""
+
+    machine: Machine
+    access: Access
+    template: pulumi.Input[int]
+    disk_format: str
+    repair: NotRequired[int]  # another number starts it, and verifies it again
+
+
+class Server(pulumi.ComponentResource):
+    """A clone that runs, the proof that it is ours, and its verification.
+
+    Its name has all that only another machine can have. The proof is removed first, and so refuses
+    the removal of what has its id and is somebody else's.
+    """
+
+    evidence: pulumi.Output[MachineEvidence]
+
+    def __init__(
+        self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:proxmox:Server", name, None, opts)
+        machine = args["machine"]
+        own = tags(machine.vmid, machine.marks)
+        made = proxmox.VmLegacy(
+            SERVER.name(name),
+            **_arguments(args),
+            tags=own,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # a template that is made again has another id, and the machine is the same; people
+                # and the cluster's high availability move machines
+                ignore_changes=["clone", "nodeName", "disks"],
+            ),
+        )
+        proof = OwnershipRequest(
+            args["access"], machine.node, machine.vmid, vm_name(name), own, machine.disk
+        )
+        proved = Resource(
+            "flakeship:proxmox:Ownership",
+            OWNERSHIP.name(name),
+            inputs(proof),
+            pulumi.ResourceOptions(parent=self, depends_on=[made]),
+        )
+        address = machine.marks.address
+        request = VerifyMachineRequest(
+            args["access"], machine.stack, machine.vmid, own, machine.verification, address
+        )
+        self.verification = Verification(
+            name,
+            {
+                "type": "flakeship:proxmox:Verification",
+                "inputs": inputs(replace(request, repair=args.get("repair", 0))),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[proved]),
+        )
+        self.evidence = self.verification.answer(MachineEvidence)
+        self.high_availability = _high_availability(machine, self, made)
+        self.register_outputs({"id": made.vm_id, "node": made.node_name})
+
+
+def _arguments(args: ServerArgs) -> dict[str, Any]:
+    machine, options = args["machine"], args["machine"].server.options
+    common = hardware(uefi=machine.uefi, agent=machine.release.agent, cpu=machine.cpu)
+    card = {"bridge": machine.bridge, "vlan_id": machine.vlan or None, "firewall": False}
+    return {
+        **common,
+        "node_name": machine.node,
+        "vm_id": machine.vmid,
+        "name": vm_name(machine.id),
+        # it is there from the beginning, and the tags only after it
+        "description": description(machine.vmid, machine.marks),
+        "pool_id": machine.pool or None,
+        # while another run clones it, a template is locked
+        "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 3},
+        "started": True,
+        "on_boot": options.start_on_boot,
+        "boot_orders": [DEVICES[each] for each in options.boot_order],
+        "cpu": {"cores": machine.server.vcpus, "type": machine.cpu},
+        "memory": {"dedicated": machine.server.memory},
+        "disks": [
+            {
+                "interface": "scsi0",
+                "datastore_id": machine.storage,
+                "size": machine.disk // GIGABYTE,
+                "file_format": args["disk_format"],
+            }
+        ],
+        "network_devices": [card],
+        "initialization": _initialization(machine),
+    }
+
+
+def _initialization(machine: Machine) -> dict[str, Any]:
+    """What cloud-init finds on its drive: the network, and the name that the machine has."""
+    options = machine.server.options
+    address = machine.address or "dhcp"
+    family = "ipv6" if ":" in address else "ipv4"
+    dns = {"domain": options.search_domain or None, "servers": options.dns_servers or None}
+    return {
+        "datastore_id": machine.storage,
+        "interface": "ide2",
+        "type": "nocloud",
+        "ip_configs": [{family: {"address": address, "gateway": options.gateway or None}}],
+        **({"dns": dns} if any(dns.values()) else {}),
+    }
+
+
+def _high_availability(
+    machine: Machine, parent: pulumi.Resource, made: proxmox.VmLegacy
+) -> proxmox.Haresource | None:
+    """The entry by which the cluster restarts a machine elsewhere; None where nobody asked."""
+    options = machine.server.options
+    if not options.ha:
+        return None
+    return proxmox.Haresource(
+        f"ha-{machine.id}",
+        resource_id=f"vm:{machine.vmid}",
+        state="started",
+        group=options.ha_group or None,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[made]),
+    )

@@ -1,0 +1,130 @@
+"""The image of a release as a template of Proxmox VE."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import pulumi
+import pulumi_proxmoxve as proxmox
+
+from flakeship.targets.proxmox.context import vm_name
+from flakeship.targets.proxmox.requests import OwnershipRequest, Uploaded, UploadRequest
+from flakeship.targets.proxmox.resources import (
+    OWNERSHIP,
+    TEMPLATE,
+    UPLOAD,
+    Marks,
+    description,
+    tags,
+)
+
+from ..resource import Resource, inputs
+from .provider import hardware
+
+GIGABYTE = 1024  # MiB
+
+
+class Upload(Resource):
+    """The file of an image on a storage with the content `import`; `volume` is its id there."""
+
+    def __init__(
+        self,
+        name: str,
+        args: UploadRequest,
+        sha512: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        given = inputs(args, sha512=sha512)
+        super().__init__("flakeship:proxmox:Upload", UPLOAD.name(name), given, opts)
+        self.volume: pulumi.Output[str] = self.answer(Uploaded).apply(lambda it: it.volume)
+
+
+class ProxmoxTemplateArgs(TypedDict):
+    """`volume` is the id of an uploaded image, `disk` the size of its disk in MiB.
+
+    `proof` has all but the name, the tags and the size, which follow from the rest.
+    """
+
+    volume: pulumi.Input[str]
+    disk: pulumi.Input[int]
+    release: str
+    marks: Marks
+    proof: OwnershipRequest
+    storage: str
+    disk_format: str
+    pool: str
+    uefi: bool
+    agent: bool
+    cpu: str
+
+
+class ProxmoxTemplate(pulumi.ComponentResource):
+    """A template, and the proof that it is ours and as large as its image: `id` is known then.
+
+    Its name has the release and the id, so another image is another template: the plugin ignores
+    a change of what a disk was imported from (bpg/terraform-provider-proxmox#2401).
+    """
+
+    id: pulumi.Output[int]
+
+    def __init__(
+        self, name: str, args: ProxmoxTemplateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("flakeship:proxmox:ProxmoxTemplate", name, None, opts)
+        proof, size = args["proof"], pulumi.Output.from_input(args["disk"])
+        gigabytes = size.apply(lambda disk: max(1, -(-disk // GIGABYTE)))
+        own = tags(proof.vmid, args["marks"])
+        made = proxmox.VmLegacy(
+            TEMPLATE.name(name),
+            **hardware(uefi=args["uefi"], agent=args["agent"], cpu=args["cpu"]),
+            node_name=proof.node,
+            vm_id=proof.vmid,
+            name=vm_name(args["release"]),
+            description=description(proof.vmid, args["marks"]),
+            tags=own,
+            pool_id=args["pool"] or None,
+            template=True,
+            started=False,
+            on_boot=False,
+            boot_orders=["scsi0"],
+            disks=[
+                {
+                    "interface": "scsi0",
+                    "datastore_id": args["storage"],
+                    "import_from": args["volume"],
+                    "size": gigabytes,
+                    "file_format": args["disk_format"],
+                }
+            ],
+            efi_disk={
+                "datastore_id": args["storage"],
+                "file_format": args["disk_format"],
+                "type": "4m",
+                "pre_enrolled_keys": False,
+            }
+            if args["uefi"]
+            else None,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # what the plugin reads of a template differs from what it was given, in every
+                # preview; and where somebody moves it, it is still the same
+                ignore_changes=[
+                    "disks",
+                    "cpu",
+                    "efiDisk",
+                    "ipv4Addresses",
+                    "ipv6Addresses",
+                    "networkInterfaceNames",
+                    "nodeName",
+                ],
+            ),
+        )
+        proved = Resource(
+            "flakeship:proxmox:Ownership",
+            OWNERSHIP.name(name),
+            inputs(proof, name=vm_name(args["release"]), tags=own, disk=size),
+            pulumi.ResourceOptions(parent=self, depends_on=[made]),
+        )
+        known = pulumi.Output.all(made.vm_id, proved.result)
+        self.id = known.apply(lambda it: int(it[0]))
+        self.register_outputs({"id": self.id})
