@@ -13,6 +13,8 @@ from dev.setup.tools import NIX, PULUMI, UV, Found, Machine, locate
 from flakeship.state import choice
 from flakeship.system import files
 
+TRUSTED = "trusted.pem"
+
 
 def variables(home: Path | None, chosen: state.Backend, env: Mapping[str, str]) -> dict[str, str]:
     """Set only what differs from Pulumi's defaults, and nothing that the user has set.
@@ -37,12 +39,23 @@ def stack_lines(stack: str, passphrase: Path | None) -> str:
     `make` takes FLAKESHIP_STACK for STACK in this checkout alone. Pulumi prefers
     PULUMI_CONFIG_PASSPHRASE to the file, so it has to go where a file is right.
     """
-    text = f"export FLAKESHIP_STACK={shlex.quote(stack)}\n"
+    text = f"export FLAKESHIP_STACK={shlex.quote(stack)}\n" + trust_lines(stack)
     if passphrase:
         text += "unset PULUMI_CONFIG_PASSPHRASE\n"
         text += f"export PULUMI_CONFIG_PASSPHRASE_FILE={shlex.quote(str(passphrase))}\n"
         return text
     return text + without("PULUMI_CONFIG_PASSPHRASE_FILE", *state.PASSPHRASES)
+
+
+def trust_lines(stack: str) -> str:
+    """The line for what a plugin trusts beside the system's authorities, once a stack has that.
+
+    A plugin that has no setting for it reads SSL_CERT_FILE (targets/proxmox/api/plugin_trust.py).
+    """
+    file = state.folder(stack) / TRUSTED
+    place = shlex.quote(str(file))
+    other = without("SSL_CERT_FILE", f"*/.state/stacks/*/{TRUSTED}")
+    return f"if [ -s {place} ]; then export SSL_CERT_FILE={place}; else {other.strip()}; fi\n"
 
 
 def without(name: str, *patterns: str) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 
 from flakeship.targets.proxmox import listed
-from flakeship.targets.proxmox.api import client, login
+from flakeship.targets.proxmox.api import client, login, plugin_trust
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.functions import InspectRequest
@@ -28,6 +28,7 @@ def inspect(request: InspectRequest) -> Inventory:
         privileges = pool.submit(api.get, listed.Privileges, "access", "permissions")
         # a refused token is told before anything else
         running = version.result().version
+        plugin_trust.ensure(found, request.stack)
         permissions, entries = privileges.result(), resources.result()
         vms, nodes = listed.vms(entries), listed.nodes(entries)
         storages = listed.storages(entries)

@@ -44,6 +44,19 @@ def context(login: Login) -> ssl.SSLContext:
 
 def presented(endpoint: str) -> str:
     """The SHA-256 fingerprint of what a server shows to everybody, empty where it shows nothing."""
+    return _fingerprint(_shown(endpoint))
+
+
+def pinned(login: Login) -> str:
+    """The certificate with the fingerprint of a login, in PEM. Raises FlakeshipError."""
+    shown = _shown(login.endpoint)
+    if _fingerprint(shown) != login.fingerprint:
+        raise untrusted(login, "another certificate")
+    return ssl.DER_cert_to_PEM_cert(shown)
+
+
+def _shown(endpoint: str) -> bytes:
+    """What a server shows to everybody, whoever it is."""
     parts = urlsplit(endpoint)
     anybody = ssl.create_default_context()
     anybody.check_hostname = False
@@ -53,9 +66,12 @@ def presented(endpoint: str) -> str:
             socket.create_connection((parts.hostname or "", parts.port or 0), SECONDS) as plain,
             anybody.wrap_socket(plain, server_hostname=parts.hostname) as secured,
         ):
-            shown = secured.getpeercert(binary_form=True) or b""
+            return secured.getpeercert(binary_form=True) or b""
     except (OSError, ValueError):
-        return ""
+        return b""
+
+
+def _fingerprint(shown: bytes) -> str:
     return ":".join(re.findall("..", hashlib.sha256(shown).hexdigest().upper())) if shown else ""
 
 

@@ -39,6 +39,7 @@ def _environment(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PROXMOX_VE_ENDPOINT", "PROXMOX_VE_INSECURE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PROXMOX_VE_API_TOKEN", TOKEN)
+    monkeypatch.setenv("SSL_CERT_FILE", str(cluster.certificate))
     answers(cluster, "8.4")
 
 
