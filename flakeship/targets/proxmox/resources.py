@@ -2,23 +2,36 @@
 
 One call lists all virtual machines with their tags, but not with their descriptions: so the tags
 tell. Proxmox VE allows letters, digits, `_`, `-`, `+` and `.` in them, and makes them lower case.
+A clone gets its tags only after it is made, and a kill may come in between: the description tells
+then. An uploaded file has neither, only its name.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, TEMPORARY
+from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, TEMPORARY, Owner
 from flakeship.state.resources import Kind
 
 # the prefixes of their names, each with the subject that follows
+UPLOAD = Kind("upload", "Upload")  # the image of a release on a storage
 TEMPLATE = Kind("template")  # a release and an id
 SERVER = Kind("server")  # a machine
+OWNERSHIP = Kind("ownership", "Ownership")  # the proof that a template or a machine is ours
+CUTOVER = Kind("cutover", "Cutover")  # what leads to the active machine; a server
+
+VM = "proxmoxve:index/vmLegacy:VmLegacy"
+"""The type of a template or server, whose id is that of the virtual machine."""
 
 ID, MACHINE, ADDRESS = "flakeship_id", "flakeship_machine", "flakeship_address"
+SOURCE = "flakeship_template"
 SPLIT = "."  # a key has none
+
+UPLOADS, FORMAT = "flakeship-", ".qcow2"  # how the name of every uploaded file begins and ends
+LONGEST_STACK = 60  # characters of a stack in the name of a file, which has at most 200
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,8 @@ class Marks:
     """What the tags of a virtual machine say; empty where it is none of ours.
 
     `stack` and `release` are as `written` makes them. A machine has its id, a template only its
-    release; `address` is the one that the machine was given, without a prefix.
+    release; `address` is the one that the machine was given, without a prefix. Only a description
+    has the id of the `template` that a machine was cloned from, and the `checkout` that made it.
     """
 
     stack: str = ""
@@ -35,6 +49,7 @@ class Marks:
     address: str = ""
     checkout: str = ""
     temporary: bool = False
+    template: int = 0
 
 
 def written(text: str) -> str:
@@ -58,6 +73,7 @@ def tags(vmid: int, marks: Marks) -> list[str]:
         ADDRESS: marks.address.replace(":", "-"),
         CHECKOUT: marks.checkout,
         TEMPORARY: "1" if marks.temporary else "",
+        SOURCE: str(marks.template) if marks.template else "",
     }
     return sorted(f"{key}{SPLIT}{value}" for key, value in found.items() if value)
 
@@ -67,7 +83,7 @@ def marks(vmid: int, given: Iterable[str]) -> Marks:
     found = dict(tag.partition(SPLIT)[::2] for tag in given)
     if found.get(ID) != str(vmid):
         return Marks()
-    address = found.get(ADDRESS, "")
+    address, template = found.get(ADDRESS, ""), found.get(SOURCE, "")
     return Marks(
         stack=found.get(STACK, ""),
         machine=found.get(MACHINE, ""),
@@ -75,4 +91,56 @@ def marks(vmid: int, given: Iterable[str]) -> Marks:
         address=address if SPLIT in address else address.replace("-", ":"),
         checkout=found.get(CHECKOUT, ""),
         temporary=found.get(TEMPORARY) == "1",
+        template=int(template) if re.fullmatch("[0-9]{1,9}", template) else 0,
     )
+
+
+def description(vmid: int, marks: Marks, template: int = 0) -> str:
+    """The text that a virtual machine gets in the very call that makes it, for the sweep.
+
+    It has the tags, the id of the `template` of a clone, and the checkout that this run is of: it
+    stays as it was when another checkout of the same stack runs (`ignore_changes`).
+    """
+    whole = replace(marks, template=template, checkout=_checkout())
+    return f"Made by Flakeship: `{' '.join(tags(vmid, whole))}`"
+
+
+def described(vmid: int, text: str) -> Marks:
+    """What a description says, what others wrote there included. Empty for that of a copy."""
+    return marks(vmid, re.findall(r"[^\s`]+", text))
+
+
+def is_of_this_checkout(marks: Marks) -> bool:
+    """Whether a run of this checkout made it: by its description, or the name of a file."""
+    return bool(marks.checkout) and marks.checkout == _checkout()
+
+
+def upload_name(stack: str, release: str, *, by_checkout: bool = False) -> str:
+    """The name of the file that an image is uploaded as.
+
+    One with the checkout is for the file itself, which is made in one run: a sweep removes only
+    what a run of its own checkout has left. One without it is the same for all who run the stack.
+    """
+    return _file_name(written(stack), written(release), _checkout() if by_checkout else "")
+
+
+def uploaded(stack: str, name: str) -> Marks:
+    """Whose file has such a name: its release and checkout, if a run of this stack made it."""
+    own, digest = written(stack), r"-[0-9a-f]{8}" + re.escape(FORMAT)
+    begin = re.escape(f"{UPLOADS}{own[:LONGEST_STACK]}-")
+    for checkout in ("-([0-9a-f]{12})", "()"):
+        found = re.fullmatch(f"{begin}([a-z0-9._-]+?){checkout}{digest}", name)
+        # names have dashes: only the hash tells where one of them ends
+        if found and _file_name(own, found[1], found[2]) == name:
+            return Marks(stack=own, release=found[1], checkout=found[2])
+    return Marks()
+
+
+def _file_name(stack: str, release: str, checkout: str) -> str:
+    digest = hashlib.sha256(f"{stack} {release} {checkout}".encode()).hexdigest()[:8]
+    parts = filter(None, (stack[:LONGEST_STACK], release, checkout, digest))
+    return f"{UPLOADS}{'-'.join(parts)}{FORMAT}"
+
+
+def _checkout() -> str:
+    return Owner("").of_this_checkout().checkout
