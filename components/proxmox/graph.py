@@ -98,7 +98,7 @@ def _declare_templates(
                         reached,
                         template.node,
                         context.settings.options.storage.images,
-                        upload_name(context.stack, name, release.format),
+                        upload_name(context.stack, name),
                         release.paths[0],  # known before it is built, unlike its bytes
                         "",
                     ),

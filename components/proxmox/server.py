@@ -56,7 +56,7 @@ class Server(pulumi.ComponentResource):
                 parent=self,
                 # a template that is made again has another id, and the machine is the same; people
                 # and the cluster's high availability move machines
-                ignore_changes=["clone", "nodeName", "disks"],
+                ignore_changes=["clone", "nodeName", "disks", "description"],
             ),
         )
         proof = OwnershipRequest(
@@ -95,7 +95,7 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         "vm_id": machine.vmid,
         "name": vm_name(machine.id),
         # it is there from the beginning, and the tags only after it
-        "description": description(machine.vmid, machine.marks),
+        "description": description(machine.vmid, machine.marks, machine.template),
         "pool_id": machine.pool or None,
         # while another run clones it, a template is locked
         "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 3},

@@ -116,6 +116,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                     "ipv6Addresses",
                     "networkInterfaceNames",
                     "nodeName",
+                    "description",
                 ],
             ),
         )

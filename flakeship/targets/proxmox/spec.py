@@ -33,10 +33,10 @@ class Proxmox:
     name = "proxmox"
     features = Features(standby=True, secrets=True)
     images = ImageSupport(
-        formats=("qcow2", "raw"),
+        formats=("qcow2",),
         systems=("x86_64-linux",),
         firmware=("bios", "hybrid", "uefi"),
-        variants=("proxmox", "qemu", "qemu-uefi", "openstack", "raw"),
+        variants=("proxmox", "qemu", "qemu-uefi", "openstack"),
     )
     checks = frozenset({"api", "port-scan"})
     plugins = (Plugin("proxmoxve", "8.3.0", SOURCE),)

@@ -149,7 +149,7 @@ def test_ids_that_are_seen_are_not_free(cluster: Cluster) -> None:
     vms = [{"type": "lxc", "id": "lxc/9000", "vmid": "9000", "node": "pve", "name": "ct"}]
     cluster.get("cluster/resources", vms)
     found = inspect(request(cluster))
-    assert found.vms == [Vm(9000, "pve", "ct", container=True)]
+    assert found.vms == [Vm(9000, "pve", "ct", container=True, tags=[])]
     assert found.free[0] == 9001
 
 
