@@ -64,10 +64,6 @@ class Plugin:
 
 
 COMMAND = Plugin("command", COMMAND_PLUGIN)
-AHEAD: Mapping[str, tuple[Plugin, ...]] = {
-    "proxmox": (Plugin("proxmoxve", "8.3.0", "github://api.github.com/muhlba91/pulumi-proxmoxve"),),
-}
-"""Those of targets that are not there yet; a spec takes precedence."""
 
 
 def declared() -> Mapping[str, tuple[Plugin, ...]]:
@@ -87,7 +83,7 @@ def declared() -> Mapping[str, tuple[Plugin, ...]]:
         try:
             from flakeship.targets import registry  # noqa: PLC0415
         except ModuleNotFoundError:
-            return AHEAD
+            return {}
         plugins = {
             name: [[each.name, each.version, each.server] for each in registry.spec(name).plugins]
             for name in registry.names()
@@ -95,11 +91,10 @@ def declared() -> Mapping[str, tuple[Plugin, ...]]:
         cached = {"specs": digest.hexdigest(), "plugins": plugins}
         if CACHE.parent.is_dir():
             write(CACHE, json.dumps(cached, indent=1))
-    specs = {
+    return {
         target: tuple(Plugin(*each) for each in plugins)
         for target, plugins in cached["plugins"].items()
     }
-    return {**AHEAD, **specs}
 
 
 def needed(stack: str, named: Sequence[str] = ()) -> tuple[Plugin, ...]:

@@ -11,8 +11,11 @@ from flakeship.system.process import run
 from flakeship.targets import registry
 
 Program = Callable[[str, str], Path]
-(OPENSTACK,) = (Plugin(p.name, p.version) for p in registry.spec("openstack").plugins)
-(PROXMOX,) = plugins.AHEAD["proxmox"]
+OPENSTACK, PROXMOX = (
+    Plugin(each.name, each.version, each.server)
+    for target in ("openstack", "proxmox")
+    for each in registry.spec(target).plugins
+)
 
 
 @pytest.fixture(autouse=True)

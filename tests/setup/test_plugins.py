@@ -85,10 +85,6 @@ def test_a_plugin_is_asked_for_by_the_name_of_its_target() -> None:
         plugins.needed("dev", [PROXMOX.name])
 
 
-def test_no_plugin_is_declared_ahead_of_a_target_that_is_there() -> None:
-    assert not plugins.AHEAD.keys() & set(registry.names())
-
-
 def test_a_built_plugin_stays_in_use_and_is_never_built_again_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +108,7 @@ def test_the_specs_are_imported_again_when_one_changes(
     monkeypatch.setattr(registry, "names", lambda: ["local"])
     assert "openstack" in plugins.declared()
     spec.write_text("second")
-    assert plugins.declared() == {**plugins.AHEAD, "local": ()}
+    assert plugins.declared() == {"local": ()}
 
 
 def test_before_the_python_packages_are_installed_nothing_is_declared(
