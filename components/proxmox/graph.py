@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 
 from flakeship.model import codec
+from flakeship.state.resources import VERIFICATION
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.machine import Machine
 from flakeship.targets.proxmox.outputs import (
@@ -55,6 +56,7 @@ class Declared:
                 "access": self.access,
                 "template": template.id if template else machine.template,
                 "disk_format": disk_format(self.plan.context, machine.node),
+                "repair": self.plan.repairs.get(VERIFICATION.key(machine.id), 0),
             },
             self.opts,
         )
@@ -175,7 +177,7 @@ def _outputs(
         for name, found in plan.templates.templates.items()
     }
     nodes = [node.name for node in plan.context.inventory.nodes]
-    details = codec.plain(StackDetails(nodes, templates, plan.leaving))
+    details = codec.plain(StackDetails(nodes, templates, plan.leaving, {**plan.repairs}))
     return Deployment(
         evidence,
         servers=servers,

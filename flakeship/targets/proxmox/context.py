@@ -25,8 +25,9 @@ class PlanningContext:
     """What is desired, the inventory, and what the outputs of the last good run have.
 
     `deployed` are the machines of that run by server, the active one first, each on the node where
-    it is now; `templates` are its templates by release. `leaving` has the names by id of what the
-    state may still hold, because that run was to remove it at its end.
+    it is now, and `recorded_nodes` where they were, by id; `templates` are its templates by
+    release. `leaving` has the names by id of what the state may still hold, because that run was to
+    remove it at its end.
     """
 
     desired: Desired
@@ -35,6 +36,7 @@ class PlanningContext:
     deployed: Mapping[str, Sequence[Machine]]
     templates: Mapping[str, Sequence[Template]]
     leaving: Mapping[int, str] = field(default_factory=dict)
+    recorded_nodes: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def stack(self) -> str:
@@ -118,6 +120,7 @@ class PlanningContext:
             exists=True,
             running=vm.running,
             status=f"{vm.status or 'in an unknown state'}{locked} on {vm.node}",
+            repair="" if vm.lock else "this run starts it and verifies it again",
             remedy=f"start it with `qm start {vm.id}` on {vm.node}",
         )
 
@@ -144,16 +147,18 @@ def vm_name(name: str) -> str:
 def planning_context(desired: Desired, inventory: Inventory) -> PlanningContext:
     """What the stack is planned from. Raises FlakeshipError for outputs that cannot be read."""
     before = stack_details(desired.outputs, desired.stack)
+    recorded = deployed(desired.outputs, desired.stack)
     return PlanningContext(
         desired=desired,
         settings=desired.settings,
         inventory=inventory,
         deployed={
             name: [_where_it_is(machine, inventory) for machine in machines]
-            for name, machines in deployed(desired.outputs, desired.stack).items()
+            for name, machines in recorded.items()
         },
         templates=before.templates,
         leaving={each.vmid: each.name for each in before.leaving},
+        recorded_nodes={each.vmid: each.node for found in recorded.values() for each in found},
     )
 
 

@@ -55,12 +55,14 @@ class ServerDetails:
 class StackDetails:
     """What the target keeps of a stack: the nodes of its cluster, and its templates by release.
 
-    `leaving` is what the state may still hold, because it was to be removed last.
+    `leaving` is what the state may still hold, because it was to be removed last. `repairs` counts,
+    by the key of a verification, how often its machine was found stopped.
     """
 
     nodes: list[Text] = field(default_factory=list)
     templates: dict[ReleaseName, list[Template]] = field(default_factory=dict)
     leaving: list[Removed] = field(default_factory=list)
+    repairs: dict[str, int] = field(default_factory=dict)
 
 
 def server_output(machine: Machine, evidence: MachineEvidence, cutover: Cutover) -> ServerOutput:

@@ -12,7 +12,7 @@ from flakeship.rollout.retention import ImageUse, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
 from flakeship.targets.base import Call
-from flakeship.targets.proxmox import changes, preflight, preflight_cluster, templates
+from flakeship.targets.proxmox import changes, drift, preflight, preflight_cluster, templates
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import PlanningContext, planning_context
 from flakeship.targets.proxmox.functions import INSPECT, InspectRequest
@@ -28,7 +28,7 @@ from flakeship.targets.proxmox.templates import TemplatesPlan
 
 @dataclass(frozen=True)
 class StackPlan:
-    """See flakeship.targets.base.Plan."""
+    """See flakeship.targets.base.Plan; `repairs` is as in StackDetails."""
 
     context: PlanningContext
     machines: MachinesPlan
@@ -37,6 +37,7 @@ class StackPlan:
     max_image_disk: Mapping[str, int]
     summary: Summary
     warnings: Sequence[str] = field(default_factory=list)
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def releases(self) -> Mapping[str, Release]:
@@ -141,10 +142,12 @@ class ProxmoxTarget:
             summary=changes.summarize(context, machines),
             warnings=[
                 *machines.notices,
+                *drift.notices(context, machines),
                 *preflight.crowded(context, new),
                 *preflight.stranded(context, [*machines.active, *machines.standby]),
                 *retained.notices,
             ],
+            repairs=drift.repairs(context, machines),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.state.resources import VERIFICATION
 from flakeship.targets.proxmox.inventory import Inventory, Node, Vm
 from flakeship.targets.proxmox.plan import StackPlan, inspect_request
 from flakeship.targets.proxmox.resources import Marks, marks, tags
@@ -214,13 +215,34 @@ def test_a_failed_run_and_then_another_release() -> None:
 
 
 @pytest.mark.parametrize("status", ["stopped", "paused"])
-def test_an_active_machine_that_does_not_run_is_told(status: str) -> None:
+def test_an_active_machine_that_does_not_run_is_started_by_its_verification(status: str) -> None:
     world = World()
     made = active(world.up())
     world.set(replace(world.vms[made.vmid], status=status))
     plan = world.plan()
     assert active(plan).id == made.id
+    assert plan.repairs == {VERIFICATION.key(made.id): 1}
+    assert any(made.id in warning for warning in plan.warnings)
+    world.set(replace(world.vms[made.vmid], status="running"))
+    assert world.up().repairs == {}  # nothing was recorded of a plan that was not carried out
+
+
+def test_a_locked_machine_that_does_not_run_is_left_to_a_person() -> None:
+    world = World()
+    made = active(world.up())
+    world.set(replace(world.vms[made.vmid], status="stopped", lock="backup"))
+    plan = world.plan()
     assert any(f"qm start {made.vmid}" in warning for warning in plan.warnings)
+    assert plan.repairs == {}
+
+
+def test_a_machine_that_was_moved_is_told_and_stays() -> None:
+    world = World()
+    made = active(world.up())
+    world.set(replace(world.vms[made.vmid], node="pve2"))
+    plan = world.plan()
+    assert (active(plan).id, active(plan).node) == (made.id, "pve2")
+    assert any("pulumi refresh" in warning for warning in plan.warnings)
 
 
 def test_going_back_to_a_machine_that_is_stopped_is_refused() -> None:
@@ -434,7 +456,8 @@ def test_a_machine_whose_tags_were_removed_is_known_by_its_name() -> None:
     made = active(world.up())
     world.set(replace(world.vms[made.vmid], marks=Marks()))
     assert active(world.plan()).id == made.id
-    assert world.plan().warnings == []
+    (warning,) = world.plan().warnings
+    assert f"qm set {made.vmid} --tags" in warning
 
 
 def test_a_machine_that_is_not_listed_with_its_name_yet_is_no_stranger() -> None:
