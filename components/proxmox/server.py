@@ -36,8 +36,7 @@ class ServerArgs(TypedDict):
 class Server(pulumi.ComponentResource):
     """A clone that runs, the proof that it is ours, and its verification.
 
-    Its name has all that only another machine can have. The proof is removed first, and so refuses
-    the removal of what has its id and is somebody else's.
+    Its name has all that only another machine can have.
     """
 
     evidence: pulumi.Output[MachineEvidence]
@@ -54,14 +53,13 @@ class Server(pulumi.ComponentResource):
             tags=own,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                deleted_with=self,  # by the proof, see flakeship.targets.proxmox.ownership
                 # a template that is made again has another id, and the machine is the same; people
                 # and the cluster's high availability move machines
                 ignore_changes=["clone", "nodeName", "disks", "description"],
             ),
         )
-        proof = OwnershipRequest(
-            args["access"], machine.node, machine.vmid, vm_name(name), own, machine.disk
-        )
+        proof = OwnershipRequest(args["access"], machine.vmid, vm_name(name), own, machine.disk)
         proved = Resource(
             "flakeship:proxmox:Ownership",
             OWNERSHIP.name(name),
@@ -81,7 +79,8 @@ class Server(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[proved]),
         )
         self.evidence = self.verification.answer(MachineEvidence)
-        self.high_availability = _high_availability(machine, self, made)
+        # what the cluster restarts elsewhere is to be let go before it is removed
+        self.high_availability = _high_availability(machine, self, proved)
         self.register_outputs({"id": made.vm_id, "node": made.node_name})
 
 
@@ -133,7 +132,7 @@ def _initialization(machine: Machine) -> dict[str, Any]:
 
 
 def _high_availability(
-    machine: Machine, parent: pulumi.Resource, made: proxmox.VmLegacy
+    machine: Machine, parent: pulumi.Resource, made: pulumi.Resource
 ) -> proxmox.Haresource | None:
     """The entry by which the cluster restarts a machine elsewhere; None where nobody asked."""
     options = machine.server.options

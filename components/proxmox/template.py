@@ -50,6 +50,7 @@ class ProxmoxTemplateArgs(TypedDict):
     release: str
     marks: Marks
     proof: OwnershipRequest
+    node: str
     storage: str
     disk_format: str
     pool: str
@@ -77,7 +78,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
         made = proxmox.VmLegacy(
             TEMPLATE.name(name),
             **hardware(uefi=args["uefi"], agent=args["agent"], cpu=args["cpu"]),
-            node_name=proof.node,
+            node_name=args["node"],
             vm_id=proof.vmid,
             name=vm_name(args["release"]),
             description=description(proof.vmid, args["marks"]),
@@ -106,6 +107,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                deleted_with=self,  # by the proof, see flakeship.targets.proxmox.ownership
                 # what the plugin reads of a template differs from what it was given, in every
                 # preview; and where somebody moves it, it is still the same
                 ignore_changes=[

@@ -1,8 +1,9 @@
-"""The proof that a virtual machine or template is ours: when it is made, and before it is removed.
+"""The proof that a virtual machine or template is ours: when it is made, and when it is removed.
 
-Pulumi's plugin removes by the id alone, and Proxmox VE gives an id that is free to the next one who
-asks (bpg/terraform-provider-proxmox#2925): so the removal of this proof comes first, and is refused
-for what is somebody else's.
+Pulumi's plugin removes by node and id alone. Proxmox VE gives an id that is free to the next one
+who asks (bpg/terraform-provider-proxmox#2925), and people and HA move machines; one that is gone
+is a failure to the plugin. So the removal is done here: of what still carries our tags, wherever it
+is. The resource of the plugin only leaves the state (`deleted_with`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
-from flakeship.targets.proxmox import find
+from flakeship.targets.proxmox import destroy, find
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
@@ -46,10 +47,11 @@ def prove(request: OwnershipRequest) -> None:
         _compare_disk(api, vm, request)
 
 
-def refuse_foreign(request: OwnershipRequest) -> None:
-    """Refuse the removal of what is somebody else's now. Raises FlakeshipError."""
+def remove(request: OwnershipRequest) -> None:
+    """Remove it, if it is there. Raises FlakeshipError where it is somebody else's now."""
     with client.connected(login.find(request.access)) as api:
-        find.ours(api, request.vmid, request.tags, request.name)
+        if vm := find.ours(api, request.vmid, request.tags, request.name):
+            destroy.destroy(api, vm)
 
 
 def _compare_disk(api: Api, vm: Vm, request: OwnershipRequest) -> None:

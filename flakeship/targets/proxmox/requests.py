@@ -41,12 +41,10 @@ class Uploaded:
 class OwnershipRequest:
     """A virtual machine or template that carries these tags, with a root disk of this size.
 
-    Its removal is refused for what does not carry the tags any more: Proxmox VE gives the id of
-    what was removed to the next one who asks. `node` is where the state has it.
+    It is removed with this, wherever it is then, unless it does not carry the tags any more.
     """
 
     access: Access
-    node: str
     vmid: int
     name: str = ""
     tags: list[str] = field(default_factory=list)

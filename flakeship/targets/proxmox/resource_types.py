@@ -39,10 +39,10 @@ def _prove(request: OwnershipRequest, _previous: str) -> None:
     ownership.prove(request)
 
 
-def _refuse_foreign(request: OwnershipRequest, _previous: str) -> None:
+def _remove(request: OwnershipRequest, _previous: str) -> None:
     from flakeship.targets.proxmox import ownership
 
-    ownership.refuse_foreign(request)
+    ownership.remove(request)
 
 
 def _verify(request: VerifyMachineRequest, previous: str) -> MachineEvidence:
@@ -66,7 +66,7 @@ def _remove_cutover(request: CutoverRequest, previous: str) -> None:
 
 TYPES: Mapping[str, ResourceType] = {
     "Upload": ResourceType(UploadRequest, _upload, _remove_upload),
-    "Ownership": ResourceType(OwnershipRequest, _prove, _refuse_foreign),
+    "Ownership": ResourceType(OwnershipRequest, _prove, _remove),
     "Verification": ResourceType(VerifyMachineRequest, _verify),
     "Cutover": ResourceType(CutoverRequest, _cut_over, _remove_cutover),
 }
