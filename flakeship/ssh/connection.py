@@ -6,7 +6,7 @@ import logging
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -75,8 +75,12 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def connect(self, seconds: float, *, up: bool = False) -> None:
+    def connect(
+        self, seconds: float, *, up: bool = False, watch: Callable[[], object] = str
+    ) -> None:
         """Log in as soon as the machine answers. Raises one of the errors above.
+
+        `watch` is called while it does not, and may raise where it never will.
 
         One that is `up` for long gets no more connections than it needs, as it may lock out who is
         refused often or leaves early: a refusal is final, and nobody waits for its first line. A
@@ -87,6 +91,7 @@ class Connection:
         waiting = Waiting(f"{host.name}: no SSH login")
 
         def still(why: str) -> None:
+            watch()
             waiting.still(partial(str, why))
 
         unsigned: UnsignedError | None = None

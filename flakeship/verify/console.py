@@ -44,6 +44,38 @@ class Console(Protocol):
         """
 
 
+class Transcript:
+    """What was read of a console, piece by piece: its last announcement, and its end.
+
+    It takes as much memory for a guest that writes without end as for any other.
+    """
+
+    def __init__(self) -> None:
+        self._unfinished = b""  # from the last beginning of an announcement on
+        self._announcement = b""  # the last that is complete
+        self._end = b""
+
+    @property
+    def text(self) -> str:
+        """As Console.read."""
+        earlier = b"" if self._announcement in self._end else self._announcement + b"\n"
+        return clean(_text(earlier + self._end))
+
+    def add(self, data: bytes) -> None:
+        """Read on."""
+        self._end = (self._end + data)[-END_SHOWN:]
+        *complete, rest = (self._unfinished + data).split(END)
+        for part, following in pairwise([*complete, rest]):
+            # with the rest of its line: a mark that does not end it is none
+            last = END + LINE_END.split(following[:CHUNK], maxsplit=1)[0]
+            announcement = part[max(part.rfind(BEGIN), 0) :][-CHUNK:] + last
+            if host_keys.blocks(clean(_text(announcement))):
+                self._announcement = announcement
+        begin = rest.rfind(BEGIN)
+        # one that becomes longer than this is none
+        self._unfinished = rest[begin:][:CHUNK] if begin >= 0 else rest[-len(BEGIN) :]
+
+
 class File:
     """The file that the workstation has of a console, and the one that it has replaced.
 
@@ -56,9 +88,7 @@ class File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._places: dict[int, int] = {}  # by inode: how far it was read
-        self._unfinished = b""  # from the last beginning of an announcement on
-        self._announcement = b""  # the last that is complete
-        self._end = b""
+        self._transcript = Transcript()
 
     @property
     def name(self) -> str:
@@ -75,24 +105,10 @@ class File:
                 place = place if place <= status.st_size else 0  # it was emptied
                 file.seek(max(place, status.st_size - MOST))
                 while data := file.read(CHUNK):
-                    self._add(data)
+                    self._transcript.add(data)
                 places[status.st_ino] = file.tell()
         self._places = places
-        earlier = b"" if self._announcement in self._end else self._announcement + b"\n"
-        return clean(_text(earlier + self._end))
-
-    def _add(self, data: bytes) -> None:
-        self._end = (self._end + data)[-END_SHOWN:]
-        *complete, rest = (self._unfinished + data).split(END)
-        for part, following in pairwise([*complete, rest]):
-            # with the rest of its line: a mark that does not end it is none
-            last = END + LINE_END.split(following[:CHUNK], maxsplit=1)[0]
-            announcement = part[max(part.rfind(BEGIN), 0) :][-CHUNK:] + last
-            if host_keys.blocks(clean(_text(announcement))):
-                self._announcement = announcement
-        begin = rest.rfind(BEGIN)
-        # one that becomes longer than this is none
-        self._unfinished = rest[begin:][:CHUNK] if begin >= 0 else rest[-len(BEGIN) :]
+        return self._transcript.text
 
 
 def _text(data: bytes) -> str:
@@ -124,15 +140,18 @@ def await_keys(
     *,
     answers: Callable[[], bool] = lambda: True,
     name: str = "console",
+    watch: Callable[[], object] = str,
 ) -> list[str]:
     """Wait for a block of keys, other than these, and return it. FlakeshipError after `seconds`.
 
     `answers` tells whether the machine does: before, its console is seldom read. `name` is of the
-    machine, for the lines of who waits: they say how far its boot has come.
+    machine, for the lines of who waits: they say how far its boot has come. `watch` may raise where
+    it will never come.
     """
     waiting, read = Waiting(f"{name}: no host keys on its console"), time.monotonic()
     up = False
     for _ in backoff(seconds, first=0.05, most=0.25):
+        watch()
         # sshd locks out an address that leaves without a login again and again
         if not up and time.monotonic() - read < console.pace:
             up = answers()

@@ -56,12 +56,17 @@ class Schedule:
 
 
 def run_checks(
-    schedule: Schedule, request: VerifyRequest, route: Route, shell: Shell
+    schedule: Schedule,
+    request: VerifyRequest,
+    route: Route,
+    shell: Shell,
+    watch: Callable[[], object] = str,
 ) -> list[CheckResult]:
     """Run each check as soon as what it needs is there, beside the others; return the evidence.
 
     Two steps that are no checks ask the machine for facts: FACTS and SERVICES. Raises CommandError
     where it reports none, and ValueError or KeyError where checks need each other or nobody.
+    `watch` is called meanwhile, and may raise where no check can pass any more.
     """
     futures: dict[str, Future[Any]] = {}
 
@@ -98,6 +103,7 @@ def run_checks(
             for name in order.get_ready():
                 futures[name] = pool.submit(steps.get(name) or checks[name])
                 running[futures[name]] = name
+            watch()
             waiting.still(lambda: ", ".join(running.values()))
             ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             for name in map(running.pop, ended):

@@ -34,7 +34,8 @@ NEW_KEYS = 20.0  # seconds to announce the keys of a server that shows others th
 KNOCK = 1.0  # seconds for an SSH server to show its banner
 LEAST_WAIT = 10.0  # seconds for the system to have started, where SSH answers at the last moment
 LAST = 15  # lines of the console's end that a failure shows
-SILENT = ("host-keys-missing", UnreachableError.code)  # the failures of a machine that is not up
+# the failures of a machine that is not up
+SILENT = ("host-keys-missing", "address-missing", UnreachableError.code)
 NOT_SERVING = "No traffic was moved: what served before still does."  # before the cutover
 
 
@@ -48,6 +49,8 @@ class VerificationContext:
     on_failure: str = NOT_SERVING  # what a failure means for the server's users
     # what a person reads of a failed machine, by the lines for logging in
     inspect_hint: Callable[[list[str]], list[str]] = list
+    # called while the machine is waited for: raises FlakeshipError where it will never be there
+    watch: Callable[[], object] = str
 
 
 def pinned_keys(previous: str, machine: str) -> list[str]:
@@ -85,14 +88,14 @@ def verify(request: VerifyRequest, pinned: Sequence[str], context: VerificationC
             error.key = error.key or request.machine
             error.details = (
                 *error.details,
-                *_on_the_console(context.console, error),
+                *on_the_console(context.console, error),
                 f"{context.on_failure} To inspect this machine:",
                 *context.inspect_hint(login_lines(request, route, keys)),
             )
             raise
 
 
-def _on_the_console(console: Console, error: FlakeshipError) -> list[str]:
+def on_the_console(console: Console, error: FlakeshipError) -> list[str]:
     """The end of the console; before it how far a machine came that is silent, and what to do."""
     text, name = shown(console), console.name
     lines = [f"  | {line}" for line in last_lines(text, LAST)]
@@ -115,7 +118,7 @@ def _verify(
     started = time.monotonic()
     machine, console, pinned = request.machine, context.console, list(keys)
     log.info("%s: waiting for its host keys on the console", machine)
-    with _log_in(request, route, console, pinned) as connection:
+    with _log_in(request, route, context, pinned) as connection:
         keys[:] = connection.keys
         seconds = round(time.monotonic() - started, 2)
         log.info("%s: SSH answers after %.1f s; running the checks", machine, seconds)
@@ -128,7 +131,7 @@ def _verify(
             announced=lambda: bool(announced_keys(console)),
             wait=left,
         )
-        results = run_checks(checks, request, route, connection)
+        results = run_checks(checks, request, route, connection, context.watch)
     refuse_failed(machine, results)
     last = announced_keys(console)
     if last and not host_keys.same(last, keys):
@@ -142,15 +145,20 @@ def _verify(
 
 @contextmanager
 def _log_in(
-    request: VerifyRequest, route: Route, console: Console, pinned: Sequence[str]
+    request: VerifyRequest, route: Route, context: VerificationContext, pinned: Sequence[str]
 ) -> Iterator[Connection]:
     """Log in with the announced keys. A console need not show those that are pinned any more."""
+    console = context.console
     end = time.monotonic() + request.deadline
     keys = (
         announced_keys(console)
         or list(pinned)
         or await_keys(
-            console, request.deadline, answers=partial(_answers, route), name=request.machine
+            console,
+            request.deadline,
+            answers=partial(_answers, route),
+            name=request.machine,
+            watch=context.watch,
         )
     )
     while True:
@@ -158,7 +166,7 @@ def _log_in(
             raise _host_key_changed(request.machine, pinned, keys)
         with Connection(endpoint(request, route), keys) as connection:
             try:
-                connection.connect(end - time.monotonic())
+                connection.connect(end - time.monotonic(), watch=context.watch)
             except HostKeyRefusedError as error:
                 refusal = error
             else:

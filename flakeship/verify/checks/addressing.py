@@ -1,4 +1,4 @@
-"""The check of where a machine's address comes from."""
+"""The checks of where a machine's address comes from."""
 
 from __future__ import annotations
 
@@ -22,10 +22,35 @@ def dhcp(subject: Subject) -> str:
     if subject.request.addressing != "dhcp":
         shown = "; ".join(f"{each.address} on {each.interface}" for each in own)
         return f"{shown}; not asked where it comes from: the network has no DHCP"
-    return "; ".join(f"{each.address} on {each.interface}, {_origin(each, facts)}" for each in own)
+    return "; ".join(f"{each.address} on {each.interface}, {_given(each, facts)}" for each in own)
+
+
+def static(address: str, subject: Subject) -> str:
+    """The machine has an address for good, as it was told to: it is no lease of a DHCP server."""
+    facts, wanted = subject.facts(), ipaddress.ip_address(address)
+    own = [each for each in facts.addresses if ipaddress.ip_address(each.address) == wanted]
+    if not own:
+        others = [each.address for each in facts.addresses if each.interface != "lo"]
+        raise Failed(f"{address} is not among its addresses: {', '.join(others) or 'none at all'}")
+    origin = _origin(own[0], facts)
+    if "lease" in origin.split() or own[0].lifetime is not None:
+        what = origin or f"set for {own[0].lifetime} s"
+        raise Failed(f"{address} on {own[0].interface} is not static: {what}")
+    return f"{address} on {own[0].interface}, static{f', {origin}' if origin else ''}"
+
+
+def _given(address: Address, facts: Facts) -> str:
+    """Who has given an address. Raises Failed for one that nobody has."""
+    if origin := _origin(address, facts):
+        return origin
+    raise Failed(
+        f"{address.address} on {address.interface} is static, not a DHCP lease: it has no end, and "
+        "no lease and no file of cloud-init has it"
+    )
 
 
 def _origin(address: Address, facts: Facts) -> str:
+    """A lease or a file that an address is from; empty where there is none."""
     if address.dynamic and address.lifetime is not None:
         return f"lease of {address.lifetime} s"
     for line in facts.origins:
@@ -33,10 +58,7 @@ def _origin(address: Address, facts: Facts) -> str:
         if address.address in _words(text):
             kind, _, file = place.partition(" ")
             return f"lease without an end ({file})" if kind == "lease" else f"by {kind} ({file})"
-    raise Failed(
-        f"{address.address} on {address.interface} is static, not a DHCP lease: it has no end, and "
-        "no lease and no file of cloud-init has it"
-    )
+    return ""
 
 
 def _words(text: str) -> set[str]:

@@ -68,7 +68,7 @@ class Forbidding(Connection):
 
     forward_faults = ["administratively prohibited: open failed"]  # noqa: RUF012
 
-    def connect(self, seconds: float, *, up: bool = False) -> None: ...
+    def connect(self, seconds: float, *, up: bool = False, watch: object = None) -> None: ...
 
     def socks(self) -> int:
         return 4711

@@ -130,7 +130,7 @@ def test_a_peer_that_may_not_connect_sees_nothing(
     class Login(connection.Connection):
         forward_faults = faults
 
-        def connect(self, seconds: float, *, up: bool = False) -> None:
+        def connect(self, seconds: float, *, up: bool = False, **_: object) -> None:
             asked.append((seconds, up))
 
         def socks(self) -> int:

@@ -288,7 +288,7 @@ def test_a_later_announcement_of_this_boot_counts(target: Machine) -> None:
     console.write_text(block(OTHER))
     tries: list[list[str]] = []
 
-    def late(connection: ssh.Connection, seconds: float) -> None:
+    def late(connection: ssh.Connection, seconds: float, **_: object) -> None:
         tries.append(connection.keys)
         if connection.keys == [OTHER]:
             console.write_text(block(OTHER) + block(ED25519))
@@ -409,7 +409,7 @@ def test_a_silent_machine_tells_how_far_it_came(target: Machine) -> None:
 def test_a_machine_that_is_up_and_silent(target: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     target.console.write_text(consoles.UP)
 
-    def silent(*_: object) -> None:
+    def silent(*_: object, **__: object) -> None:
         raise errors.UnreachableError("no SSH login", remedy="as it was")
 
     monkeypatch.setattr(ssh.Connection, "connect", silent)

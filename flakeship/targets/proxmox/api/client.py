@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> object:
         shown, started, outcome = _shown(method, path), time.monotonic(), "no answer"
-        address = f"{self.login.endpoint}{_path(path)}"
+        address = f"{self.login.endpoint}{path_of(path)}"
         common = {
             "Authorization": f"PVEAPIToken={self.login.token}",
             "Accept": "application/json",
@@ -111,9 +112,8 @@ class Api:
         shown: str,
     ) -> tuple[int, str, bytes]:
         from urllib3 import Timeout
-        from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
 
-        try:
+        with failures(shown, self.login):
             response = self._pool.urlopen(
                 method,
                 url,
@@ -128,12 +128,6 @@ class Api:
                 return response.status, response.reason or "", self._read(response, shown)
             finally:
                 response.release_conn()
-        except SSLError as error:
-            raise tls.untrusted(self.login, str(error)) from error
-        except NameResolutionError as error:
-            raise errors.unknown_host(self.login, _reason(error)) from error
-        except HTTPError as error:
-            raise errors.unreachable(shown, _reason(error), self.login) from error
 
     def _read(self, response: BaseHTTPResponse, shown: str) -> bytes:
         """The whole body, as it is: what is compressed in spite of our header is no JSON."""
@@ -152,29 +146,52 @@ def connected(login: Login) -> Iterator[Api]:
     """One session for all calls of a block. Raises FlakeshipError for a bad file of authorities."""
     from urllib3 import PoolManager, ProxyManager
 
-    given: dict[str, Any] = {
-        "num_pools": 1,
-        "maxsize": AT_ONCE,
-        "ssl_context": tls.context(login),
-        "cert_reqs": "CERT_NONE" if login.fingerprint else "CERT_REQUIRED",
-        "assert_fingerprint": login.fingerprint or None,
-    }
-    host = urlsplit(login.endpoint).hostname or ""
-    # the plugin uses the same variables
-    proxy = "" if proxy_bypass(host) else getproxies().get("https", "")
-    pool = ProxyManager(proxy, **given) if proxy else PoolManager(**given)
+    given: dict[str, Any] = {"num_pools": 1, "maxsize": AT_ONCE, **trust(login)}
+    address = proxy(login)
+    pool = ProxyManager(address, **given) if address else PoolManager(**given)
     try:
         yield Api(login, pool)
     finally:
         pool.clear()
 
 
-def _path(parts: Sequence[str]) -> str:
+def trust(login: Login) -> dict[str, Any]:
+    """What urllib3 is told of whom to trust. Raises FlakeshipError as tls.context does."""
+    return {
+        "ssl_context": tls.context(login),
+        "cert_reqs": "CERT_NONE" if login.fingerprint else "CERT_REQUIRED",
+        "assert_fingerprint": login.fingerprint or None,
+    }
+
+
+def proxy(login: Login) -> str:
+    """The proxy on the way to an API, by the variables that the plugin uses too; empty: none."""
+    host = urlsplit(login.endpoint).hostname or ""
+    return "" if proxy_bypass(host) else getproxies().get("https", "")
+
+
+@contextmanager
+def failures(shown: str, login: Login) -> Iterator[None]:
+    """Raise what keeps a connection from being made, or from being used, as an error of ours."""
+    from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
+
+    try:
+        yield
+    except (SSLError, ssl.SSLError) as error:
+        raise tls.untrusted(login, str(error)) from error
+    except NameResolutionError as error:
+        raise errors.unknown_host(login, _reason(error)) from error
+    except (HTTPError, OSError) as error:
+        raise errors.unreachable(shown, _reason(error), login) from error
+
+
+def path_of(parts: Sequence[str]) -> str:
+    """The path of an address, of parts that may come from elsewhere."""
     return ROOT + "/".join(quote(part, safe="") for part in parts)
 
 
 def _shown(method: str, path: Sequence[str]) -> str:
-    return f"{method} {_path(path)}"
+    return f"{method} {path_of(path)}"
 
 
 def _reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from flakeship.model.errors import FlakeshipError
@@ -30,6 +31,7 @@ class ApiError(FlakeshipError):
     _: KW_ONLY
     status: int = 0
     said: str = ""
+    privileges: Sequence[str] = ()  # that are missing, of which one is enough
 
     @property
     def gone(self) -> bool:
@@ -46,6 +48,7 @@ def refused(call: str, status: int, said: str, login: Login) -> ApiError:
     """The error of an answer with a status that is no success; `call` is its method and path."""
     said = one_line(said) or "no reason given"
     what, remedy, code, details = f"{call} failed with {status}: {said}", AGAIN, "api-refused", []
+    names: list[str] = []
     if status == 401:
         code = "token-refused"
         what = f"the API token {login.user} is not accepted ({said})"
@@ -56,7 +59,7 @@ def refused(call: str, status: int, said: str, login: Login) -> ApiError:
         which = f" {' or '.join(names)} on {denied['path']}" if names else " a privilege"
         what = f"{call} is forbidden: the token {login.user} lacks{which}"
         remedy = "grant it on a node, as root"
-        details = [f"  {grant(login, denied['path'], names)}"] if names else []
+        details = [f"  {grant(login, denied['path'], names[:1])}"] if names else []
         if not names:
             remedy = (
                 "Proxmox VE does not say which one: `pveum user token permissions "
@@ -79,6 +82,7 @@ def refused(call: str, status: int, said: str, login: Login) -> ApiError:
         details=details,
         status=status,
         said=said,
+        privileges=names,
     )
 
 

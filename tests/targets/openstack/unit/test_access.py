@@ -36,7 +36,7 @@ class Login(connection.Connection):
     faults: Sequence[str] = ()
     answers: list[list[str]] | None = None  # instead of `faults`, one after the other
 
-    def connect(self, seconds: float, *, up: bool = False) -> None:
+    def connect(self, seconds: float, *, up: bool = False, **_: object) -> None:
         assert (seconds, up) == ((30, True) if self.endpoint.name == OWN.name else (10, False))
         if self.refusal:
             raise self.refusal
