@@ -9,6 +9,7 @@
     ./identity.nix
     ./kernel.nix
     ./data-disks.nix
+    ./service-address.nix
     ./lean.nix
   ];
 }

@@ -1,0 +1,152 @@
+"""The machine that had the service address before: reached over SSH, or else through the API."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.ssh.errors import HostKeyRefusedError, LoginRefusedError, UnreachableError
+from flakeship.system.backoff import backoff
+from flakeship.system.process import Shell
+from flakeship.targets.proxmox import listed
+from flakeship.targets.proxmox.api import client, login
+from flakeship.targets.proxmox.api.answers import Words
+from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.cutover import guest
+from flakeship.targets.proxmox.listed import NoNodeName
+from flakeship.targets.proxmox.requests import ActiveMachine, CutoverRequest
+
+log = logging.getLogger(__name__)
+
+MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b")
+NETWORK = re.compile(r"net[0-9]+")
+STOPPING = 60.0  # seconds until a machine is seen as stopped
+STOPPED = "stopped"
+UNREACHABLE = "former-machine-unreachable"
+
+
+@dataclass(frozen=True)
+class Status:
+    """The answer of a machine's `status/current`, of which we read this."""
+
+    status: Words = ""
+
+
+@dataclass(frozen=True)
+class Former:
+    """How a machine can be made to give an address away.
+
+    `shell` is a login on it. Without one it runs on `node`, or else is gone, stopped, or somebody
+    else's by now: then there is no node. `macs` are its MAC addresses.
+    """
+
+    machine: ActiveMachine
+    shell: Shell | None = None
+    node: NoNodeName = ""
+    macs: frozenset[str] = field(default_factory=frozenset)
+
+    def release(self, request: CutoverRequest) -> None:
+        """Take the service address off it; where it runs and cannot be reached, stop it.
+
+        Raises FlakeshipError (`former-machine-unreachable`) for one that cannot be stopped.
+        """
+        if self.shell:
+            guest.drop(self.shell, self.machine.machine)
+        elif self.node:
+            try:
+                with client.connected(login.find(request.access)) as api:
+                    _stop(api, self)
+            except FlakeshipError as error:
+                raise FlakeshipError(
+                    f"it runs, lets nobody in, and could not be stopped: {error.what}; the address "
+                    "would be on two machines, so nothing was moved",
+                    code=UNREACHABLE,
+                    key=_name(self.machine),
+                    remedy=error.remedy or "stop it on its node (`qm stop`), and run it again",
+                    details=error.details,
+                ) from error
+
+    def take_back(self, request: CutoverRequest, address: str, *, certain: bool) -> None:
+        """Give it the address again: after a start it takes it by itself, if nobody answers.
+
+        Unless it is `certain` that no other machine has it, it is asked for.
+        """
+        if self.shell:
+            if not certain:
+                answer = guest.ask(self.shell, self.machine.machine, address)
+                if answer not in {guest.FREE, guest.HERE}:
+                    raise in_use(address, answer, "it is not given back to the former machine")
+            guest.take(self.shell, self.machine.machine, address)
+        elif self.node:
+            with client.connected(login.find(request.access)) as api:
+                _power(api, self, "start", "running")
+
+
+def reach(request: CutoverRequest, machine: ActiveMachine, opened: ExitStack) -> Former:
+    """Log in to a former machine, or find out through the API what became of it."""
+    try:
+        shell = opened.enter_context(guest.login(machine))
+    except (UnreachableError, LoginRefusedError, HostKeyRefusedError) as error:
+        log.info("%s: no login (%s); asking Proxmox VE about it", machine.machine, error.what)
+        with client.connected(login.find(request.access)) as api:
+            return _found(api, machine)
+    shown = guest.show(shell, machine.machine)
+    return Former(machine, shell, macs=frozenset(filter(None, [shown.mac])))
+
+
+def in_use(address: str, mac: str, outcome: str) -> FlakeshipError:
+    """The error of an address that somebody else answers for."""
+    return FlakeshipError(
+        f"{mac} answers for it; {outcome}",
+        code="address-in-use",
+        key=address,
+        remedy="find the machine with this MAC address (`ip neigh` on a router, or the hardware "
+        "of the virtual machines) and take the address off it, or choose another serviceAddress",
+    )
+
+
+def _found(api: Api, machine: ActiveMachine) -> Former:
+    """What Proxmox VE says of a machine; its list may be behind, so it only tells the node."""
+    entries = api.get(list[listed.Resource], "cluster", "resources", type="vm")
+    name = _name(machine)
+    node = next((each.node for each in entries if each.vmid == machine.vmid), "")
+    if not node:
+        log.info("%s does not exist any more", name)
+        return Former(machine)
+    place = ("nodes", node, "qemu", str(machine.vmid))
+    config = api.get(dict[str, object], *place, "config")
+    if not set(machine.tags) <= set(re.split(r"[;, ]+", str(config.get("tags", "")))):
+        log.info("%s does not exist any more: another machine has its id", name)
+        return Former(machine)
+    if api.get(Status, *place, "status", "current").status == STOPPED:
+        log.info("%s is stopped; should it start, it asks before it takes the address", name)
+        return Former(machine)
+    networks = [str(value) for key, value in config.items() if NETWORK.fullmatch(key)]
+    macs = frozenset(mac.lower() for each in networks for mac in MAC.findall(each))
+    return Former(machine, node=node, macs=macs)
+
+
+def _stop(api: Api, former: Former) -> None:
+    if not (found := _found(api, former.machine)).node:
+        return
+    _power(api, found, "stop", STOPPED)
+    log.warning(
+        "%s was stopped: it ran and let nobody in, and would have kept the service address",
+        _name(former.machine),
+    )
+
+
+def _power(api: Api, former: Former, action: str, wanted: str) -> None:
+    place = ("nodes", former.node, "qemu", str(former.machine.vmid), "status")
+    api.call("POST", *place, action)
+    for _ in backoff(STOPPING, first=0.2, most=2.0):
+        if api.get(Status, *place, "current").status == wanted:
+            return
+    raise FlakeshipError(f"it is not {wanted} after {STOPPING:.0f} s", code="machine-hangs")
+
+
+def _name(machine: ActiveMachine) -> str:
+    return f"{machine.machine} ({machine.vmid})"
