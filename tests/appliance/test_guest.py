@@ -9,7 +9,8 @@ import pytest
 from flakeship.system.process import Result, run
 
 GUEST = Path(__file__).parents[2] / "nix/appliance/guest"
-DIRECTORIES = ("/etc/services", "/run", "/sys/class/dmi/id", "/var/lib")
+DIRECTORIES = ("/etc/services", "/run", "/sys/bus/virtio/devices", "/sys/class/dmi/id",
+               "/sys/class/virtio-ports", "/var/lib")  # fmt: skip
 
 
 class Root:
@@ -27,7 +28,7 @@ class Root:
         (self.path / file).write_text(text)
 
     def program(self, name: str, code: int = 0) -> None:
-        self.write(f"bin/{name}", f"#!/bin/sh\necho {name} >>{self.called}\nexit {code}\n")
+        self.write(f"bin/{name}", f'#!/bin/sh\necho {name} "$@" >>{self.called}\nexit {code}\n')
         (self.path / "bin" / name).chmod(0o755)
 
     def run(self, script: str, *words: str) -> Result:
@@ -108,3 +109,51 @@ def test_only_plain_qemu_is_known_to_have_no_config_drive(
         root.program(name, code)
     assert root.run("lib/config-drive.sh").code == 0
     assert ("modprobe" in root.called.read_text()) == asked
+
+
+@pytest.mark.parametrize(
+    ("files", "started"),
+    [
+        ({}, False),
+        ({"devices/virtio0/device": "0x0001\n"}, False),
+        ({"devices/virtio3/device": "0x0003\n", "vport3p1/name": "com.example\n"}, False),
+        (
+            {
+                "devices/virtio3/device": "0x0003\n",
+                "vport3p1/name": "com.example\n",
+                "vport3p2/name": "org.qemu.guest_agent.0\n",
+            },
+            True,
+        ),
+    ],
+)
+def test_the_guest_agent_runs_where_there_is_a_port_for_it(
+    root: Root, files: dict[str, str], started: bool
+) -> None:
+    """Elsewhere its service ends without a failure."""
+    for file, text in files.items():
+        at = "sys/bus/virtio" if file.startswith("devices/") else "sys/class/virtio-ports"
+        root.write(f"{at}/{file}", text)
+    root.program("qemu-ga")
+    root.program("sleep")
+    assert root.run("lib/guest-agent.sh").code == 0
+    called = root.called.read_text() if root.called.exists() else ""
+    assert ("qemu-ga --method=virtio-serial --path=/dev/vport3p2\n" in called) == started
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("-h", "-P", "+0", "hypervisor initiated shutdown"), "poweroff"),
+        (("-h", "-H", "+0", "hypervisor initiated shutdown"), "halt"),
+        (("-h", "-r", "+0", "hypervisor initiated shutdown"), "reboot"),
+    ],
+)
+def test_what_the_guest_agent_calls_to_end_the_machine(
+    root: Root, words: tuple[str, ...], wanted: str
+) -> None:
+    root.program("setsid")
+    root.write("shutdown", (GUEST / "bin/poweroff.sh").read_text())
+    path = f"{root.path}/bin:/usr/bin:/bin"
+    run(["sh", root.path / "shutdown", *words], env={"PATH": path})
+    assert root.called.read_text() == f"setsid /usr/lib/appliance/stop {wanted}\n"

@@ -30,6 +30,11 @@
     command = "/usr/lib/appliance/config-drive";
     description = "OpenStack config drive";
   };
+  guest-agent = {
+    command = "/usr/lib/appliance/guest-agent";
+    restart = "on-failure";
+    description = "QEMU guest agent";
+  };
   web = {
     command = "httpd -f -p 80 -h /etc/www";
     description = "Web page";
