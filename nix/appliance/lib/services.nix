@@ -9,7 +9,7 @@
   };
   network = {
     command = "/usr/lib/appliance/network";
-    description = "DHCP client";
+    description = "Network";
   };
   sshd = {
     command = "/usr/lib/appliance/sshd";
