@@ -25,6 +25,7 @@ let
     "sshd"
     "firewall"
     "network"
+    "guest-agent"
     "config-drive"
     "power-button"
     "disks"

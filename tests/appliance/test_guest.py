@@ -6,37 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.system.process import Result, run
-
-GUEST = Path(__file__).parents[2] / "nix/appliance/guest"
-DIRECTORIES = ("/etc/services", "/run", "/sys/class/dmi/id", "/var/lib")
-
-
-class Root:
-    """The root, and programs that note that they were called."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        for directory in DIRECTORIES:
-            (path / directory[1:]).mkdir(parents=True)
-        (path / "bin").mkdir()
-        self.called = path / "called"
-
-    def write(self, file: str, text: str = "") -> None:
-        (self.path / file).parent.mkdir(parents=True, exist_ok=True)
-        (self.path / file).write_text(text)
-
-    def program(self, name: str, code: int = 0) -> None:
-        self.write(f"bin/{name}", f"#!/bin/sh\necho {name} >>{self.called}\nexit {code}\n")
-        (self.path / "bin" / name).chmod(0o755)
-
-    def run(self, script: str, *words: str) -> Result:
-        text = (GUEST / script).read_text()
-        for directory in DIRECTORIES:
-            text = text.replace(directory, f"{self.path}{directory}")
-        text = text.replace("export PATH=", "# ")
-        path = f"{self.path}/bin:/usr/bin:/bin"
-        return run(["sh", "-s", "--", *words], stdin=text, env={"PATH": path}, check=False)
+from flakeship.system.process import run
+from tests.appliance.root import GUEST, Root
 
 
 @pytest.fixture
@@ -96,15 +67,47 @@ def test_the_jobs_of_a_system_that_is_starting(root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "asked"), [("QEMU", False), ("OpenStack Foundation", True), ("", True)]
+    ("files", "started"),
+    [
+        ({}, False),
+        ({"devices/virtio0/device": "0x0001\n"}, False),
+        ({"devices/virtio3/device": "0x0003\n", "vport3p1/name": "com.example\n"}, False),
+        (
+            {
+                "devices/virtio3/device": "0x0003\n",
+                "vport3p1/name": "com.example\n",
+                "vport3p2/name": "org.qemu.guest_agent.0\n",
+            },
+            True,
+        ),
+    ],
 )
-def test_only_plain_qemu_is_known_to_have_no_config_drive(
-    root: Root, vendor: str, asked: bool
+def test_the_guest_agent_runs_where_there_is_a_port_for_it(
+    root: Root, files: dict[str, str], started: bool
 ) -> None:
-    """There the IDE controller is not asked, which takes seconds."""
-    if vendor:
-        root.write("sys/class/dmi/id/sys_vendor", f"{vendor}\n")
-    for name, code in {"blkid": 2, "modprobe": 0, "sleep": 0}.items():
-        root.program(name, code)
-    assert root.run("lib/config-drive.sh").code == 0
-    assert ("modprobe" in root.called.read_text()) == asked
+    """Elsewhere its service ends without a failure."""
+    for file, text in files.items():
+        at = "sys/bus/virtio" if file.startswith("devices/") else "sys/class/virtio-ports"
+        root.write(f"{at}/{file}", text)
+    root.program("qemu-ga")
+    root.program("sleep")
+    assert root.run("lib/guest-agent.sh").code == 0
+    assert ("qemu-ga --method=virtio-serial --path=/dev/vport3p2" in root.calls) == started
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("-h", "-P", "+0", "hypervisor initiated shutdown"), "poweroff"),
+        (("-h", "-H", "+0", "hypervisor initiated shutdown"), "halt"),
+        (("-h", "-r", "+0", "hypervisor initiated shutdown"), "reboot"),
+    ],
+)
+def test_what_the_guest_agent_calls_to_end_the_machine(
+    root: Root, words: tuple[str, ...], wanted: str
+) -> None:
+    root.program("setsid")
+    root.write("shutdown", (GUEST / "bin/poweroff.sh").read_text())
+    path = f"{root.path}/bin:/usr/bin:/bin"
+    run(["sh", root.path / "shutdown", *words], env={"PATH": path})
+    assert root.calls == [f"setsid /usr/lib/appliance/stop {wanted}"]

@@ -1,7 +1,8 @@
-# shellcheck shell=sh
+# shellcheck shell=busybox
 # Picks modules and what they depend on, uncompressed: a slow machine should not unpack xz at boot.
 # shellcheck disable=SC2154,SC1090,SC2034 # from the derivation and for setup.sh
 . "$setup"
+set -o pipefail
 trees=$nativeBuildInputs
 
 version=$(basename "$kernelTree"/lib/modules/*)

@@ -41,3 +41,4 @@ for script in "$scripts"/lib/*; do
 done
 ln -s poweroff "$out/bin/reboot"
 ln -s poweroff "$out/bin/halt"
+ln -s poweroff "$out/bin/shutdown"

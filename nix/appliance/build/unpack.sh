@@ -15,6 +15,8 @@ cp -a usr/lib/x86_64-linux-gnu/. "$out/lib/"
 rm -rf usr/lib/x86_64-linux-gnu usr/share/doc usr/share/man usr/share/locale usr/share/info \
   usr/share/lintian usr/share/bug usr/share/bash-completion usr/share/zsh
 rm -rf "$out/lib/gconv" "$out/lib/engines-3" "$out/lib/e2fsprogs"
+# Most of GLib, of which nothing here uses more than the two libraries that are left.
+rm -rf "$out/lib/glib-2.0" "$out"/lib/libgio-2.0.* "$out"/lib/libgobject-2.0.* "$out"/lib/libgthread-2.0.*
 for dir in usr/lib/* boot; do
   [ ! -e "$dir" ] || cp -a "$dir" "$out/lib/"
 done

@@ -29,6 +29,7 @@ bound | renew)
       break
     done
   fi
+  [ ! -e /run/no-cloud/resolv.conf ] || exit 0
   {
     [ -z "$domain" ] || echo "search $domain"
     for server in $dns; do echo "nameserver $server"; done
