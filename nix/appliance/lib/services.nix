@@ -30,17 +30,15 @@
     command = "/usr/lib/appliance/config-drive";
     description = "OpenStack config drive";
   };
-<<<<<<< HEAD
   flakeship-address = {
     command = "flakeship-address keep";
     restart = "on-failure";
     description = "Service address of the active machine";
-=======
+  };
   guest-agent = {
     command = "/usr/lib/appliance/guest-agent";
     restart = "on-failure";
     description = "QEMU guest agent";
->>>>>>> image
   };
   web = {
     command = "httpd -f -p 80 -h /etc/www";
