@@ -80,6 +80,21 @@ def read(file: Path, wanted: str) -> str:
     return text
 
 
+def addresses(client: Client) -> set[str]:
+    """The IPv4 addresses that the guest agent reports, once it answers."""
+    end = time.monotonic() + BOOT_SECONDS
+    while True:
+        answer = client.send("GET", f"{VM}/agent/network-get-interfaces")
+        if answer.status == 200:
+            found = [each for interface in answer.data["result"]
+                     for each in interface.get("ip-addresses", [])]  # fmt: skip
+            ipv4 = {each["ip-address"] for each in found if each["ip-address-type"] == "ipv4"}
+            if ipv4 - {"127.0.0.1"}:
+                return ipv4 - {"127.0.0.1"}
+        assert time.monotonic() < end, answer
+        time.sleep(0.2)
+
+
 def test_a_guest_boots_and_ends(
     lab: Server, automation: Client, appliance: Path, network: Network
 ) -> None:
@@ -117,6 +132,7 @@ def test_a_guest_boots_and_ends(
     ip = next(line.split()[2] for line in lease.splitlines() if address in line)
     with socket.create_connection((ip, 22), timeout=BOOT_SECONDS) as ssh:
         assert ssh.recv(4) == b"SSH-"
+    assert addresses(automation) == {ip}
 
     assert automation.do("PUT", f"{VM}/resize", disk="scsi0", size="+1G") == "OK"
     # the drive that the guest has is written again
@@ -129,7 +145,10 @@ def test_a_guest_boots_and_ends(
     assert automation.get(f"{VM}/status/current")["status"] == "stopped"
     assert "Power down" in read(place / "serial0.log", "Power down")
 
+    static = [("ipconfig0", "ip=198.18.3.20/24,gw=198.18.3.1")]
+    assert automation.send("PUT", f"{VM}/config", static).status == 200
     assert automation.do("POST", f"{VM}/status/start") == "OK"
+    assert addresses(automation) == {"198.18.3.20"}
     pid = automation.get(f"{VM}/status/current")["pid"]
     assert automation.do("POST", f"{VM}/status/reset") == "OK"
     assert automation.get(f"{VM}/status/current")["pid"] == pid
