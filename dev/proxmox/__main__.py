@@ -93,7 +93,6 @@ def down(site: Site) -> None:
     network = Network(site.folder / "network", site.bridge, site.range)
     for place in (site.folder / "run").glob("*"):
         qemu_process.end(place, gently=False)
-        network.detach(int(place.name))
     network.down()
     shutil.rmtree(site.folder, ignore_errors=True)
 

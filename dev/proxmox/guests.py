@@ -136,9 +136,8 @@ class Qemu:
                          "logfile=serial0.log", "-serial", "chardev:serial0"]  # fmt: skip
             elif re.fullmatch(r"net\d+", key):
                 model, address = next(part.split("=") for part in value.split(",") if ":" in part)
-                tap = self._network.attach(machine.vmid, key[3:])
                 card = "virtio-net-pci" if model == "virtio" else model
-                argv += ["-netdev", f"{tap},id={key}",
+                argv += ["-netdev", f"{self._network.end()},id={key}",
                          "-device", f"{card},mac={address},netdev={key}{boot}"]  # fmt: skip
             elif key in machine.drives():
                 argv += self._drive(machine, key, boot)

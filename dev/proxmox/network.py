@@ -38,9 +38,11 @@ class Network:
         own = f"{self.range[1]}/{self.range.prefixlen}"
         run(["ip", "address", "replace", own, "dev", self.bridge])
         run(["ip", "link", "set", self.bridge, "up"])
+        self._script.write_text(f'#!/bin/sh\nexec ip link set "$1" master {self.bridge} up\n')
+        self._script.chmod(0o700)
         if self._server() is None:
             run(["dnsmasq", "--conf-file=/dev/null", "--port=0", f"--interface={self.bridge}",
-                 "--bind-interfaces", "--dhcp-authoritative", "--user=root",
+                 "--bind-interfaces", "--dhcp-authoritative", "--no-ping", "--user=root",
                  f"--dhcp-range={self.range[100]},{self.range[199]},1h",
                  f"--dhcp-leasefile={self.folder / 'leases'}",
                  f"--pid-file={self.folder / 'dnsmasq.pid'}"])  # fmt: skip
@@ -51,20 +53,13 @@ class Network:
             os.kill(pid, signal.SIGTERM)
             run(["ip", "link", "delete", self.bridge], check=False)
 
-    def attach(self, vmid: int, number: str) -> str:
-        """Make a network card's end and return it as a `-netdev` of QEMU's."""
-        if os.geteuid() != 0:
-            return "user"
-        tap = f"tap{vmid}i{number}"
-        if not (DEVICES / tap).exists():
-            run(["ip", "tuntap", "add", "dev", tap, "mode", "tap"])
-        run(["ip", "link", "set", tap, "master", self.bridge, "up"])
-        return f"tap,ifname={tap},script=no,downscript=no"
+    def end(self) -> str:
+        """The end of a network card as a `-netdev` of QEMU's, which makes and removes it."""
+        return f"tap,script={self._script},downscript=no" if os.geteuid() == 0 else "user"
 
-    def detach(self, vmid: int) -> None:
-        """Remove the ends of a VM's network cards."""
-        for device in DEVICES.glob(f"tap{vmid}i*"):
-            run(["ip", "link", "delete", device.name])
+    @property
+    def _script(self) -> Path:
+        return self.folder / "attach"
 
     def _server(self) -> int | None:
         """The DHCP server's process, if it runs."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.system.backoff import backoff
 from flakeship.system.process import run
 from tests.appliance.root import GUEST, Root
 
@@ -110,4 +111,7 @@ def test_what_the_guest_agent_calls_to_end_the_machine(
     root.write("shutdown", (GUEST / "bin/poweroff.sh").read_text())
     path = f"{root.path}/bin:/usr/bin:/bin"
     run(["sh", root.path / "shutdown", *words], env={"PATH": path})
+    for _ in backoff(10):
+        if root.calls:
+            break
     assert root.calls == [f"setsid /usr/lib/appliance/stop {wanted}"]
