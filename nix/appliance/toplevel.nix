@@ -28,6 +28,7 @@ let
     "config-drive"
     "power-button"
     "disks"
+    "flakeship-address"
     "web"
     "nix-daemon"
   ];

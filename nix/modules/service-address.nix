@@ -1,16 +1,21 @@
 # The command `flakeship-address`: a cutover brings a server's service address to this machine with it,
 # or takes it away (flakeship/targets/proxmox/cutover). Without such an address nothing runs here.
-{ lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   command = pkgs.writeShellApplication {
     name = "flakeship-address";
     runtimeInputs = [
+      config.systemd.package
       pkgs.coreutils
       pkgs.iproute2
-      pkgs.systemd
       pkgs.util-linux
     ];
-    text = lib.readFile ./service-address.sh;
+    text = lib.removePrefix "#!/bin/sh\n" (lib.readFile ./service-address.sh);
   };
 in
 {
@@ -34,7 +39,6 @@ in
       PrivateTmp = true;
       ProtectHome = true;
       ProtectSystem = "strict";
-      RestrictAddressFamilies = "AF_NETLINK AF_UNIX";
     };
   };
 }

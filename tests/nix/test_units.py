@@ -83,14 +83,16 @@ ONCE = [
 
 def said(module: str, config: dict[str, Any], attribute: str) -> Any:
     """What a module of nix/modules says of an attribute, given this configuration."""
+    return evaluated(module, config, f"module.{attribute}")
+
+
+def evaluated(module: str, config: dict[str, Any], expression: str) -> Any:
+    """The value of an expression of a `module` of nix/modules."""
     text = json.dumps(json.dumps(config)).replace("${", r"\${")
     file = ROOT / f"nix/modules/{module}.nix"
-    call = (
-        f"(import {HERE}/stub/module.nix {{ file = {file}; config = builtins.fromJSON {text}; }})"
-    )
-    return json.loads(
-        run([*NIX, "eval", "--impure", "--json", "--expr", f"{call}.{attribute}"]).stdout
-    )
+    call = f"import {HERE}/stub/module.nix {{ file = {file}; config = builtins.fromJSON {text}; }}"
+    whole = f"let module = {call}; in {expression}"
+    return json.loads(run([*NIX, "eval", "--impure", "--json", "--expr", whole]).stdout)
 
 
 @pytest.fixture(params=ONCE, ids=lambda once: once.unit)
@@ -203,3 +205,24 @@ def test_a_switch_does_not_take_the_last_key_away(tmp_path: Path) -> None:
 def test_keys_that_are_there_or_in_the_home_need_no_check() -> None:
     assert access(["ssh-ed25519 AAAA"], "system.preSwitchChecks") == {}
     assert access([], "system.preSwitchChecks", home=True) == {}
+
+
+def test_a_service_address_is_kept_without_a_boot_that_waits_for_it() -> None:
+    found = said("service-address", {"systemd": {"package": "systemd"}}, "systemd.services")
+    (unit,) = found.values()
+    assert unit["serviceConfig"]["ExecStart"] == "/flakeship-address/bin/flakeship-address keep"
+    assert unit["wantedBy"] == ["multi-user.target"]
+    assert not {"before", "requiredBy", "wants", "requires"} & unit.keys()
+    # it ends with success where there is no address
+    assert unit["serviceConfig"]["Restart"] == "on-failure"
+    assert unit["serviceConfig"]["StateDirectory"] == "flakeship"
+
+
+def test_the_command_for_service_addresses_has_what_it_calls() -> None:
+    config = {"systemd": {"package": "systemd"}}
+    command = "(builtins.head module.environment.systemPackages)"
+    inputs = evaluated("service-address", config, f"{command}.runtimeInputs")
+    assert inputs == ["systemd", "coreutils", "iproute2", "util-linux"]
+    # a shell application has a first line of its own
+    text = evaluated("service-address", config, f"{command}.text")
+    assert text == "\n".join((ROOT / "nix/modules/service-address.sh").read_text().split("\n")[1:])

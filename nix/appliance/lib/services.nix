@@ -30,6 +30,11 @@
     command = "/usr/lib/appliance/config-drive";
     description = "OpenStack config drive";
   };
+  flakeship-address = {
+    command = "flakeship-address keep";
+    restart = "on-failure";
+    description = "Service address of the active machine";
+  };
   web = {
     command = "httpd -f -p 80 -h /etc/www";
     description = "Web page";

@@ -14,10 +14,22 @@ let
     escapeShellArg = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] text}'";
     mapAttrs' =
       change: set: builtins.listToAttrs (map (name: change name set.${name}) (builtins.attrNames set));
+    inherit (builtins) readFile;
+    removePrefix =
+      prefix: text:
+      if builtins.substring 0 (builtins.stringLength prefix) text == prefix then
+        builtins.substring (builtins.stringLength prefix) (-1) text
+      else
+        text;
     mapAttrsToList = change: set: map (name: change name set.${name}) (builtins.attrNames set);
   };
   pkgs = {
     age = "age";
+    coreutils = "coreutils";
+    iproute2 = "iproute2";
+    util-linux = "util-linux";
+    # what the module gives it, which as a text is a path
+    writeShellApplication = given: given // { outPath = "/${given.name}"; };
     openssl = "openssl";
     wireguard-tools = "wireguard-tools";
   };
