@@ -14,7 +14,7 @@ from dev.proxmox.site import Site
 
 ROOT, OPERATOR, AUTOMATION = "root@pam", "root@pam!lab", "iac@pve!ci"
 POOL = "iac"
-AGENT = {"8.4": "VM.Monitor", "9.2": "VM.GuestAgent.Audit"}
+GUEST = {"8.4": ("VM.Monitor",), "9.2": ("VM.GuestAgent.Audit", "VM.GuestAgent.FileRead")}
 CONFIG = "Disk CPU Memory Network HWType Options CDROM Cloudinit"
 VM = ["VM.Allocate", "VM.Audit", "VM.Clone", "VM.PowerMgmt", "Pool.Audit",
       *(f"VM.Config.{each}" for each in CONFIG.split())]  # fmt: skip
@@ -27,8 +27,11 @@ TOKEN = re.compile(r"([^\s:/@]+@[^\s:/!]+)!([A-Za-z][A-Za-z0-9.\-_]+)")
 
 
 def least_privilege(version: str) -> dict[str, list[str]]:
-    """The privileges that the provider's whole life needs, by path (seen with the genuine API)."""
-    return {f"/pool/{POOL}": [*VM, AGENT[version]], "/storage/local": STORAGE,
+    """The privileges that a stack's whole life needs, by path, and with which a console is shown.
+
+    Those of Pulumi's plugin were seen to be enough with the genuine API.
+    """
+    return {f"/pool/{POOL}": [*VM, *GUEST[version], "VM.Console"], "/storage/local": STORAGE,
             "/sdn/zones/localnetwork/vmbr0": ["SDN.Use"],
             } | ({"/vms": ["VM.Config.Options"]} if version == "9.2" else {})  # fmt: skip
 

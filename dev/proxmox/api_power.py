@@ -1,4 +1,4 @@
-"""Methods on VMs: start and stop, and the guest agent."""
+"""Methods on VMs: start and stop, the guest agent, and the serial console."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dev.proxmox.guests import SILENT
 from dev.proxmox.lab import Call, Lab, Steps, route, task
 from dev.proxmox.machines import Machine
 from dev.proxmox.tasks import Log
+from dev.proxmox.terminals import Terminal
 from flakeship.system.backoff import backoff
 
 log = logging.getLogger(__name__)
@@ -134,3 +135,17 @@ def file_read(lab: Lab, call: Call) -> dict[str, Any]:
         content, end = content + base64.b64decode(part["buf-b64"]), part["eof"]
     _agent(lab, call, "guest-file-close", handle=handle)
     return {"content": content.decode(errors="replace"), "bytes-read": len(content)}
+
+
+@route(f"POST {VM}/termproxy")
+def termproxy(lab: Lab, call: Call) -> dict[str, Any]:
+    terminal = lab.terminals.open(lab.machine(call).vmid, call.who)
+    upid = lab.tasks.start(call.node, "vncproxy", str(call.vmid), call.who,
+                           lambda _: lab.terminals.work(terminal))  # fmt: skip
+    return {"user": terminal.who, "ticket": terminal.ticket, "port": terminal.port, "upid": upid}
+
+
+@route(f"GET {VM}/vncwebsocket")
+def vncwebsocket(lab: Lab, call: Call) -> Terminal:
+    given = call.given
+    return lab.terminals.find(call.vmid, call.who, int(given["port"]), given["vncticket"])

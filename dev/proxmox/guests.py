@@ -53,6 +53,9 @@ class Guests(Protocol):
     def agent(self, vmid: int, command: str, **arguments: object) -> Any:  # noqa: ANN401
         """Run a command of its agent. Raises PveError."""
 
+    def console(self, vmid: int) -> socket.socket:
+        """Its serial port. Raises OSError where it has none."""
+
 
 class Qemu:
     """Guests by QEMU; each has a folder below `folder` with its sockets and its console's log."""
@@ -110,6 +113,15 @@ class Qemu:
         if "error" in answer:
             raise PveError(f"Agent error: {answer['error']['desc']}")
         return answer["return"]
+
+    def console(self, vmid: int) -> socket.socket:
+        port = socket.socket(socket.AF_UNIX)
+        try:
+            port.connect(str(self._place(vmid) / "serial0.sock"))
+        except OSError:
+            port.close()
+            raise
+        return port
 
     def _place(self, vmid: int) -> Path:
         return self._folder / str(vmid)

@@ -18,6 +18,7 @@ from dev.proxmox.machines import Machine, Machines
 from dev.proxmox.schema import Schema
 from dev.proxmox.site import Site
 from dev.proxmox.tasks import Log, Tasks
+from dev.proxmox.terminals import Terminals
 from dev.proxmox.volumes import Volumes
 
 
@@ -62,6 +63,8 @@ class Lab:
         self.tasks = Tasks(self.faults, task_seconds)
         self.volumes = Volumes(site, self.faults)
         self.machines = Machines(site, self.schema, guests)
+        # 8.4.0 has pve-access-control 8.2.2, which refuses the tickets of API tokens
+        self.terminals = Terminals(guests, tokens=site.version == "9.2")
         self.created: dict[int, float] = {}
         """When each VM was created, as far as this process did it."""
         self._known: set[int] = set()

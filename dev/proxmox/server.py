@@ -17,12 +17,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import trustme
 from multipart import MultipartSegment, PushMultipartParser
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
 from dev.proxmox import api_cluster, api_disk, api_power, api_storage, api_vm  # noqa: F401 # their routes
 from dev.proxmox.errors import PveError
 from dev.proxmox.guests import Guests
 from dev.proxmox.lab import Lab, Page
 from dev.proxmox.site import HOST, Site
+from dev.proxmox.terminals import Terminal
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,9 @@ class Handler(BaseHTTPRequestHandler):
             log.exception("%s", self.requestline)
             self._refuse(PveError("the lab has a fault, see its log"))
         else:
+            if isinstance(data, Terminal):
+                self._show(data)
+                return
             page = (
                 {"data": data.data, "total": data.total}
                 if isinstance(data, Page)
@@ -101,6 +107,16 @@ class Handler(BaseHTTPRequestHandler):
                     raise PveError("write failed: No space left on device")
         self.close_connection = False
         return fields, spool
+
+    def _show(self, terminal: Terminal) -> None:
+        """Become a websocket, where that is asked for."""
+        if self.headers.get("Upgrade", "").lower() != "websocket":
+            self._send(200, "OK", {"data": {"port": str(terminal.port)}})
+            return
+        self.close_connection = True
+        log.info("%s -> 101", self.requestline.partition("?")[0])
+        request = Request(self.path, Headers(self.headers.items()))
+        self.server.lab.terminals.serve(terminal, self.connection, request)
 
     def _refuse(self, error: PveError) -> None:
         """Refuse a request: the text is the reason phrase too, as clients expect."""

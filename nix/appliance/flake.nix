@@ -76,16 +76,18 @@
             inherit (packages) version system;
             inherit (host) disk memory;
             user = "nixos";
+            agent = true;
           };
         };
     in
     {
       inherit toplevels;
-      # One image for both: it has the drivers of either, and takes all it needs from DHCP.
+      # One image for all: it has the drivers of each, and takes what it needs from DHCP or a drive.
       flakeship = forHosts (
         name: host: {
           qemu = release name host "qemu";
           openstack = release name host "openstack";
+          proxmox = release name host "proxmox";
         }
       );
       packages.x86_64-linux = {

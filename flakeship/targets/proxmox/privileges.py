@@ -1,6 +1,10 @@
 """The privileges of a token: which it has, which it needs, and the commands that grant them.
 
-The needed ones are those with which a whole life was seen to work, as 8.4 and as 9.2.
+The needed ones are those with which a whole life was seen to work, as 8.4 and as 9.2. Beside them
+one is needed to learn the SSH host keys of a machine, by either of two ways: VM.GuestAgent.FileRead
+for its agent (in 8.4 VM.Monitor is that too, and is needed anyway), or VM.Console for its serial
+console. So a token with one of them is not refused; what is proposed to one with neither is the
+agent's, which also tells keys that were announced before anybody looked.
 """
 
 from __future__ import annotations
@@ -28,11 +32,15 @@ MACHINES = (
     "VM.Config.Options",
     "VM.PowerMgmt",
 )
+AGENT = ("VM.GuestAgent.Audit", "VM.GuestAgent.FileRead")
 IMAGES = ("Datastore.Allocate", "Datastore.AllocateTemplate", "Datastore.Audit")
 """Proxmox VE has no smaller one than Datastore.Allocate to remove an uploaded image."""
 DISKS = ("Datastore.AllocateSpace", "Datastore.Audit")
 
-OTHERS = {"VM.GuestAgent.Audit": ("VM.GuestAgent.Unrestricted",)}
+OTHERS = {
+    "VM.GuestAgent.Audit": ("VM.GuestAgent.Unrestricted",),
+    "VM.GuestAgent.FileRead": ("VM.Console", "VM.GuestAgent.Unrestricted"),
+}
 """Privileges in whose place others do."""
 
 
@@ -94,8 +102,8 @@ def needs(
     A bridge is in the zone localnetwork, a VNet in another one, which the API does not tell
     everybody: a zone that the token may use it in counts.
     """
-    guest = "VM.GuestAgent.Audit" if release >= (9, 0) else "VM.Monitor"
-    machines = sorted((*MACHINES, guest, *(["Pool.Audit"] if pool else [])))
+    guest = AGENT if release >= (9, 0) else ("VM.Monitor",)
+    machines = sorted((*MACHINES, *guest, *(["Pool.Audit"] if pool else [])))
     found = [Need(f"/pool/{pool}" if pool else "/vms", machines, "FlakeshipMachines")]
     if pool and release >= (9, 0):
         # a new machine gets its tags before it is in the pool

@@ -37,7 +37,7 @@ class Finder:
 
     def __init__(self, guest: Guest, serial: Serial) -> None:
         self._guest, self._serial = guest, serial
-        self._obstacle = Obstacle(WAY, "it has not been asked yet")
+        self._obstacle = Obstacle(WAY, "")
 
     @property
     def obstacles(self) -> list[Obstacle]:

@@ -39,7 +39,7 @@ class GuestConsole:
         self._lock = threading.Lock()
         self._up, self._first, self._asked_at = False, True, -AGAIN
         self._announcement = ""
-        self._obstacle = Obstacle(WAY, "it has not been asked yet")
+        self._obstacle = Obstacle(WAY, "")
 
     def read(self) -> str:
         """As Console.read."""

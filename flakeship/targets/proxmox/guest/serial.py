@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ class Serial:
     pace = 0.0
 
     def __init__(self, guest: Guest) -> None:
-        self.obstacle = Obstacle(WAY, "it has not been opened yet")
+        self.obstacle = Obstacle(WAY, "")
         self._guest = guest
         self._transcript, self._lock = Transcript(), threading.Lock()
         self._ended, self._pause = threading.Event(), FIRST
@@ -99,22 +100,32 @@ class Serial:
             self._pause = min(self._pause * 2, MOST)
 
     def _read(self) -> None:
-        """Read until it ends. Raises FlakeshipError and TerminalError."""
-        from websockets.exceptions import ConnectionClosed
-
+        """Read until the end. Raises FlakeshipError and TerminalError."""
         login, path = self._guest.api.login, self._guest.path
         found = _terminal(self._guest)
         place, ticket = (*path, "vncwebsocket"), found.ticket
         with stream.opened(login, *place, port=found.port, vncticket=ticket) as terminal:
-            self._add(_let_in(terminal, found))
+            self._let_in(terminal, found)
             self.obstacle, self._pause = Obstacle(WAY, ""), FIRST
             while not self._ended.is_set():
-                try:
-                    self._add(_received(terminal, TURN))
-                except TimeoutError:
-                    continue
-                except ConnectionClosed as error:
-                    raise TerminalError(f"the terminal has ended: is there a {DEVICE}?") from error
+                self._add(_received(terminal))
+
+    def _let_in(self, terminal: ClientConnection, found: Terminal) -> None:
+        """Show the ticket, and take the welcome with what follows it. Raises TerminalError."""
+        from websockets.exceptions import ConnectionClosed
+
+        end, answer = time.monotonic() + GREETING, b""
+        try:
+            terminal.send(f"{found.user}:{found.ticket}\n")
+            while len(answer) < len(WELCOME):
+                if self._ended.is_set() or time.monotonic() > end:
+                    raise TerminalError(REFUSED)
+                answer += _received(terminal)
+        except (ConnectionClosed, TerminalError) as error:
+            raise TerminalError(REFUSED) from error
+        if not answer.startswith(WELCOME):
+            raise TerminalError("the terminal answers what it should not")
+        self._add(answer[len(WELCOME) :])
 
     def _add(self, data: bytes) -> None:
         with self._lock:
@@ -128,22 +139,14 @@ def _terminal(guest: Guest) -> Terminal:
     return answers.read(Terminal, found, f"POST {'/'.join(path)}", guest.api.login)
 
 
-def _let_in(terminal: ClientConnection, found: Terminal) -> bytes:
-    """Show the ticket; what the console has shown with the welcome. Raises TerminalError."""
+def _received(terminal: ClientConnection) -> bytes:
+    """What has come, maybe nothing yet. Raises TerminalError at the end."""
     from websockets.exceptions import ConnectionClosed
 
     try:
-        terminal.send(f"{found.user}:{found.ticket}\n")
-        answer = b""
-        while len(answer) < len(WELCOME):
-            answer += _received(terminal, GREETING)
-    except (ConnectionClosed, TimeoutError) as error:
-        raise TerminalError(REFUSED) from error
-    if not answer.startswith(WELCOME):
-        raise TerminalError("the terminal answers what it should not")
-    return answer[len(WELCOME) :]
-
-
-def _received(terminal: ClientConnection, seconds: float) -> bytes:
-    message = terminal.recv(timeout=seconds)
+        message = terminal.recv(timeout=TURN)
+    except TimeoutError:
+        return b""
+    except ConnectionClosed as error:
+        raise TerminalError("the terminal has ended") from error
     return message.encode() if isinstance(message, str) else message

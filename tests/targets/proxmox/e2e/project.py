@@ -47,7 +47,6 @@ class ClusterStack(Project):
         host = {
             "flake": "./nix/appliance",
             "host": "appliance",
-            "variant": "qemu",
             "target": "proxmox",
         }
         blocks = [in_block(server, "proxmox") for server in servers]

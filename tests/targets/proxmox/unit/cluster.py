@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from flakeship.system.process import run
 from flakeship.targets.proxmox.api.login import Login
-from flakeship.targets.proxmox.privileges import DISKS, IMAGES, MACHINES
+from flakeship.targets.proxmox.privileges import AGENT, DISKS, IMAGES, MACHINES
 
 TOKEN = "iac@pve!ci=6c2e3f6e-0000-4000-8000-0123456789ab"
 HERE = Path(__file__).parent / "recorded"
@@ -32,9 +32,9 @@ def recorded(version: str) -> Any:
 
 def permissions(release: tuple[int, int]) -> dict[str, dict[str, int]]:
     """The least privileges of a token for the pool iac."""
-    agent = "VM.GuestAgent.Audit" if release >= (9, 0) else "VM.Monitor"
+    agent = AGENT if release >= (9, 0) else ("VM.Monitor",)
     found = {
-        "/pool/iac": [*MACHINES, agent, "Pool.Audit"],
+        "/pool/iac": [*MACHINES, *agent, "Pool.Audit"],
         "/storage/local": IMAGES,
         "/storage/local-lvm": DISKS,
         "/sdn/zones/localnetwork/vmbr0": ["SDN.Use"],

@@ -212,7 +212,7 @@ def test_a_token_that_lacks_privileges_gets_the_commands() -> None:
 def test_a_newer_cluster_needs_other_privileges() -> None:
     world = World(inventory(version="9.2.11"))
     error = refused(world)
-    assert "VM.GuestAgent.Audit on /pool/iac" in error.what
+    assert "VM.GuestAgent.Audit, VM.GuestAgent.FileRead on /pool/iac" in error.what
     assert "VM.Config.Options on /vms" in error.what
     world.change(permissions=permissions((9, 2)))
     assert world.plan()

@@ -61,7 +61,7 @@ def test_the_least_privileges_are_enough(release: tuple[int, int]) -> None:
 
 def test_versions_need_others() -> None:
     assert lacking(permissions((8, 4)), (9, 2)) == {
-        "/pool/iac": ["VM.GuestAgent.Audit"],
+        "/pool/iac": ["VM.GuestAgent.Audit", "VM.GuestAgent.FileRead"],
         "/vms": ["VM.Config.Options"],
     }
     assert lacking(permissions((9, 2)), (8, 4)) == {"/pool/iac": ["VM.Monitor"]}
@@ -70,8 +70,26 @@ def test_versions_need_others() -> None:
 def test_more_than_what_is_needed_does_too() -> None:
     found = permissions((9, 2))
     pool = {**found["/pool/iac"], "VM.GuestAgent.Unrestricted": 1}
-    del pool["VM.GuestAgent.Audit"]
+    del pool["VM.GuestAgent.Audit"], pool["VM.GuestAgent.FileRead"]
     assert lacking({**found, "/pool/iac": pool}, (9, 2)) == {}
+
+
+@pytest.mark.parametrize(
+    ("release", "way", "missing"),
+    [
+        ((9, 2), {"VM.Console"}, {}),
+        ((9, 2), {"VM.GuestAgent.FileRead"}, {}),
+        ((9, 2), set(), {"/pool/iac": ["VM.GuestAgent.FileRead"]}),
+        ((8, 4), set(), {}),  # VM.Monitor, which is needed anyway, reads files too
+    ],
+)
+def test_one_way_to_the_host_keys_is_enough(
+    release: tuple[int, int], way: set[str], missing: dict[str, list[str]]
+) -> None:
+    found = permissions(release)
+    pool = {name: 1 for name in found["/pool/iac"] if name != "VM.GuestAgent.FileRead"}
+    pool |= dict.fromkeys(way, 1)
+    assert lacking({**found, "/pool/iac": pool}, release) == missing
 
 
 def test_an_administrator_lacks_nothing() -> None:
