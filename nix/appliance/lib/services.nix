@@ -35,3 +35,18 @@
     restart = "on-failure";
     description = "Service address of the active machine";
   };
+  guest-agent = {
+    command = "/usr/lib/appliance/guest-agent";
+    restart = "on-failure";
+    description = "QEMU guest agent";
+  };
+  web = {
+    command = "httpd -f -p 80 -h /etc/www";
+    description = "Web page";
+    reloadOn = [ "www/index.html" ];
+  };
+  nix-daemon = {
+    command = "nix-daemon";
+    description = "Nix daemon";
+  };
+}
