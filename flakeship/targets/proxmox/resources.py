@@ -115,13 +115,13 @@ def is_of_this_checkout(marks: Marks) -> bool:
     return bool(marks.checkout) and marks.checkout == _checkout()
 
 
-def upload_name(stack: str, release: str, fmt: str = "qcow2", *, by_checkout: bool = False) -> str:
+def upload_name(stack: str, release: str, *, by_checkout: bool = False) -> str:
     """The name of the file that an image is uploaded as.
 
     A sweep removes only what a run of its own checkout has left; a name without the checkout is the
     same for all who run the stack.
     """
-    return _file_name(written(stack), written(release), _checkout() if by_checkout else "", fmt)
+    return _file_name(written(stack), written(release), _checkout() if by_checkout else "")
 
 
 def uploaded(stack: str, name: str) -> Marks:
@@ -129,7 +129,7 @@ def uploaded(stack: str, name: str) -> Marks:
     own = written(stack)
     begin = re.escape(f"{UPLOADS}{own[:LONGEST_STACK]}-")
     for checkout in ("-(?P<checkout>[0-9a-f]{12})", "(?P<checkout>)"):
-        shape = rf"{begin}(?P<release>[a-z0-9._-]+){checkout}-[0-9a-f]{{8}}\.(?P<fmt>qcow2|raw)"
+        shape = rf"{begin}(?P<release>[a-z0-9._-]+){checkout}-[0-9a-f]{{8}}\.qcow2"
         found = re.fullmatch(shape, name)
         # names have dashes: only the hash tells where one of them ends
         if found and name == _file_name(own, **found.groupdict()):
@@ -137,10 +137,10 @@ def uploaded(stack: str, name: str) -> Marks:
     return Marks()
 
 
-def _file_name(stack: str, release: str, checkout: str, fmt: str) -> str:
+def _file_name(stack: str, release: str, checkout: str) -> str:
     digest = hashlib.sha256(f"{stack} {release} {checkout}".encode()).hexdigest()[:8]
     parts = filter(None, (stack[:LONGEST_STACK], release, checkout, digest))
-    return f"{UPLOADS}{'-'.join(parts)}.{fmt}"
+    return f"{UPLOADS}{'-'.join(parts)}.qcow2"
 
 
 def _checkout() -> str:
