@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +18,8 @@ from flakeship.state.stack import Stack
 from flakeship.targets.base import Verified
 from flakeship.targets.proxmox import operate
 from flakeship.targets.proxmox.api.login import Access
+from flakeship.targets.proxmox.cutover import cutover
+from flakeship.targets.proxmox.guest import verify_machine
 from flakeship.targets.proxmox.operate import ProxmoxOperator
 from flakeship.targets.proxmox.outputs import ServerDetails, StackDetails, Template
 from flakeship.targets.proxmox.requests import (
@@ -64,7 +64,7 @@ def vm(machine: str, vmid: int, address: str = "") -> dict[str, Any]:
     }
 
 
-def cutover(**leading: Any) -> dict[str, Any]:
+def moved(**leading: Any) -> dict[str, Any]:
     active = ActiveMachine(ACTIVE, 9002, [], "192.0.2.10", "nixos", "/key", [ED25519])
     request = CutoverRequest(BEFORE, "dev", "web", active, **leading)
     return {
@@ -99,7 +99,7 @@ def stack(*resources: dict[str, Any], outputs: dict[str, Any] = OUTPUTS) -> Stac
     return Stack("dev", {"resources": [own, *resources]})
 
 
-WHOLE = stack(*MACHINES, *CHECKED, cutover(service_address="192.0.2.5/24"))
+WHOLE = stack(*MACHINES, *CHECKED, moved(service_address="192.0.2.5/24"))
 
 
 def set_to(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]) -> None:
@@ -174,9 +174,6 @@ def test_settings_that_cannot_be_read_are_told(
     assert caught.value.code == "setting-invalid"
 
 
-Verify = Callable[[VerifyMachineRequest, str, str], MachineEvidence]
-
-
 class Checks:
     """What the verifications and the checks of cutovers were asked."""
 
@@ -184,17 +181,8 @@ class Checks:
         self.asked: list[VerifyMachineRequest] = []
         self.moved: list[Cutover] = []
         self.refusal: FlakeshipError | None = None
-        for package, name, function in (
-            ("guest", "verify_machine", self.verify_existing),
-            ("cutover", "cutover", self.check_active),
-        ):
-            found = ModuleType(name)
-            setattr(found, function.__name__, function)
-            above = ModuleType(package)
-            setattr(above, name, found)
-            place = f"flakeship.targets.proxmox.{package}"
-            monkeypatch.setitem(sys.modules, place, above)
-            monkeypatch.setitem(sys.modules, f"{place}.{name}", found)
+        monkeypatch.setattr(verify_machine, "verify_existing", self.verify_existing)
+        monkeypatch.setattr(cutover, "check_active", self.check_active)
         set_to(monkeypatch, NOW)
 
     def verify_existing(
@@ -204,8 +192,8 @@ class Checks:
         self.asked.append(request)
         return MachineEvidence(request.machine, 1, [ED25519], 3.0, PASSED, address="192.0.2.1")
 
-    def check_active(self, cutover: Cutover) -> str:
-        self.moved.append(cutover)
+    def check_active(self, last: Cutover) -> str:
+        self.moved.append(last)
         if self.refusal:
             raise self.refusal
         return "192.0.2.5 is there"
@@ -262,6 +250,6 @@ DNS = DnsRecord("web.example.com", "192.0.2.53", 53, "example.com", "k", "hmac-s
     ],
 )
 def test_a_destroy_tells_what_goes(leading: dict[str, Any], released: list[str]) -> None:
-    found = ProxmoxOperator(stack(*MACHINES, cutover(**leading))).removal()
+    found = ProxmoxOperator(stack(*MACHINES, moved(**leading))).removal()
     assert [(each.server, {*each.gone}) for each in found] == [("web", {ACTIVE, STANDBY})]
     assert [thing.one for thing in found[0].released] == released
