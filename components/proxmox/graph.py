@@ -100,12 +100,13 @@ def _declare_templates(
                         reached,
                         template.node,
                         context.settings.options.storage.images,
-                        upload_name(context.stack, name),
+                        upload_name(context.stack, name, by_checkout=True),
                         release.paths[0],  # known before it is built, unlike its bytes
                         "",
                     ),
                     image.artifact.apply(lambda artifact: artifact.image.sha512),
-                    pulumi.ResourceOptions(depends_on=[image]),
+                    # its name has the checkout that uploaded it
+                    pulumi.ResourceOptions(depends_on=[image], ignore_changes=["name"]),
                 )
             found[template.vmid] = ProxmoxTemplate(
                 planned.subject(name, template),

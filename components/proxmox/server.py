@@ -55,8 +55,9 @@ class Server(pulumi.ComponentResource):
                 parent=self,
                 deleted_with=self,  # by the proof, see flakeship.targets.proxmox.ownership
                 # a template that is made again has another id, and the machine is the same; people
-                # and the cluster's high availability move machines
-                ignore_changes=["clone", "nodeName", "disks", "description"],
+                # and the cluster's high availability move machines; the description has the
+                # checkout that made it
+                ignore_changes=["clone", "description", "nodeName", "disks"],
             ),
         )
         proof = OwnershipRequest(args["access"], machine.vmid, vm_name(name), own, machine.disk)
@@ -94,7 +95,7 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         "vm_id": machine.vmid,
         "name": vm_name(machine.id),
         # it is there from the beginning, and the tags only after it
-        "description": description(machine.vmid, machine.marks, machine.template),
+        "description": description(machine.vmid, machine.marks, machine.template, by_checkout=True),
         "pool_id": machine.pool or None,
         # while another run clones it, a template is locked
         "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 3},

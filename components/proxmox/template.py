@@ -81,7 +81,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             node_name=args["node"],
             vm_id=proof.vmid,
             name=vm_name(args["release"]),
-            description=description(proof.vmid, args["marks"]),
+            description=description(proof.vmid, args["marks"], by_checkout=True),
             tags=own,
             pool_id=args["pool"] or None,
             template=True,
@@ -109,8 +109,10 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                 parent=self,
                 deleted_with=self,  # by the proof, see flakeship.targets.proxmox.ownership
                 # what the plugin reads of a template differs from what it was given, in every
-                # preview; and where somebody moves it, it is still the same
+                # preview; where somebody moves it, it is still the same; and its description has
+                # the checkout that made it
                 ignore_changes=[
+                    "description",
                     "disks",
                     "cpu",
                     "efiDisk",

@@ -41,6 +41,7 @@ class Disposal(Enum):
     MACHINE = "a machine or a part of one"
     ADDRESS = "an address, which comes with a machine and is never moved from it"
     UPLOAD = "an upload that was not finished"
+    IMAGE = "an image, which another checkout's stack of this name has too"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class OwnedResource:
     """An object that belongs to a stack, by its tags or by its name.
 
     `kind` is the target's word for it, `attached_to` the id of what uses it, `depends_on` the ids
-    of what it cannot exist without. `created` is None where the target does not tell.
+    of what it cannot exist without. `created` is None where the target does not tell; `since` is
+    a time at which it was there then, if one is known.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class OwnedResource:
     attached_to: str = ""
     depends_on: Sequence[str] = ()
     created: datetime | None = None
+    since: datetime | None = None
 
     def __str__(self) -> str:
         """The object in a few words for a person."""
@@ -95,7 +98,9 @@ class Unrecorded:
         age, temporary = self._age(resource), resource.owner.temporary
         match resource.disposal:
             # a run that is under way would have recorded it by now
-            case Disposal.MACHINE | Disposal.UPLOAD if self._left(resource) and age > CLOCK_SKEW:
+            case Disposal.MACHINE | Disposal.UPLOAD | Disposal.IMAGE if (
+                self._left(resource) and age > CLOCK_SKEW
+            ):
                 return "a killed run has made it"
             # until it is that old, another checkout's run may use it
             case Disposal.MACHINE if temporary and age > LONGEST:
@@ -109,22 +114,25 @@ class Unrecorded:
         waits = [0.0]
         for resource in self.resources:
             age = self._age(resource)
-            young = bool(resource.created) and -CLOCK_SKEW < age <= CLOCK_SKEW
+            known = resource.created or resource.since
+            young = bool(known) and -CLOCK_SKEW < age <= CLOCK_SKEW
             # a clock that is further ahead will not be caught up with
             if young and self._left(resource):
                 waits.append((CLOCK_SKEW - age).total_seconds() + 1)
                 log.info(
-                    "%s %s: created %.0f s ago; waiting %.0f s to be sure that no run is under way",
+                    "%s %s: %s %.0f s ago; waiting %.0f s to be sure that no run is under way",
                     resource.kind,
                     resource.name,
+                    "created" if resource.created else "seen",
                     max(age.total_seconds(), 0),
                     waits[-1],
                 )
         return max(waits)
 
     def _age(self, resource: OwnedResource) -> timedelta:
-        """How old a resource is; one without a known age is new."""
-        return self.read - resource.created if resource.created else timedelta(0)
+        """How old a resource is at least; one without a known age is new."""
+        known = resource.created or resource.since
+        return self.read - known if known else timedelta(0)
 
     def _left(self, resource: OwnedResource) -> bool:
         """Whether a killed run left it, unless it is so new that a run under way may have made it.
@@ -137,6 +145,8 @@ class Unrecorded:
                 return bool(resource.owner.stack) and on_held
             case Disposal.UPLOAD:
                 return upload_ended(resource.owner, self._age(resource))
+            case Disposal.IMAGE:
+                return resource.owner == resource.owner.of_this_checkout()
         return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flakeship.rollout.changes import (
@@ -19,6 +19,7 @@ from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.machine import Machine
 from flakeship.targets.proxmox.numbers import plain
 from flakeship.targets.proxmox.plan_machines import MachinesPlan
+from flakeship.targets.proxmox.requests import CutoverRequest
 
 
 def summarize(context: PlanningContext, machines: MachinesPlan) -> Summary:
@@ -36,6 +37,13 @@ def summarize(context: PlanningContext, machines: MachinesPlan) -> Summary:
         for deployed in [context.deployed.get(name, [])]
     ]
     return Summary([*servers, *removed])
+
+
+def removed(name: str, machines: Sequence[str], cutover: CutoverRequest | None) -> ServerChange:
+    """What a destroy does to a server, with what its `cutover` has made lead to it."""
+    service = plain(cutover.service_address) if cutover else ""
+    record = cutover.dns.name if cutover and cutover.dns else ""
+    return of_removed(name, machines, _leading(service, record))
 
 
 def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> ServerChange:
@@ -75,13 +83,13 @@ def _stable(machine: Machine | None) -> list[Thing]:
     if machine is None:
         return []
     options = machine.server.options
+    return _leading(plain(options.service_address), options.dns_name)
+
+
+def _leading(address: str, name: str) -> list[Thing]:
     return [
-        *(
-            [Thing(f"the address {plain(options.service_address)}", "their addresses")]
-            if options.service_address
-            else []
-        ),
-        *([Thing(f"the name {options.dns_name}", "their names")] if options.dns_name else []),
+        *([Thing(f"the address {address}", "their addresses")] if address else []),
+        *([Thing(f"the name {name}", "their names")] if name else []),
     ]
 
 

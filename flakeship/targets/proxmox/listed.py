@@ -119,8 +119,8 @@ def vms(found: Iterable[Resource]) -> list[Vm]:
             each.maxmem // MIB,
             each.lock,
             each.pool,
-            marks(each.vmid, _words(each.tags)),
-            _words(each.tags),
+            marks(each.vmid, words(each.tags)),
+            words(each.tags),
         )
         for each in found
         if each.type in {"qemu", "lxc"} and each.vmid and each.node
@@ -128,7 +128,8 @@ def vms(found: Iterable[Resource]) -> list[Vm]:
     return sorted(made, key=lambda vm: vm.id)
 
 
-def _words(tags: str) -> list[str]:
+def words(tags: str) -> list[str]:
+    """The tags of a list."""
     return [word for word in re.split(r"[;, ]+", tags) if word]
 
 

@@ -8,6 +8,7 @@ from shlex import quote
 from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
 from flakeship.targets.proxmox import privileges
 from flakeship.targets.proxmox.context import PlanningContext
+from flakeship.targets.proxmox.inventory import Node
 
 OLDEST = (8, 4)  # the first that takes qcow2 files as content `import`
 WITHOUT_CLONES = frozenset({"lvm", "iscsi", "iscsidirect"})
@@ -38,13 +39,21 @@ def _check_cluster(context: PlanningContext, before: Sequence[str]) -> None:
             remedy="upgrade it (`apt update && apt dist-upgrade` on each node); the host's variant "
             "proxmox-vma makes an archive to restore by hand",
         )
-    names = [node.name for node in inventory.nodes]
+    refuse_other(inventory.endpoint, before, inventory.nodes)
+
+
+def refuse_other(endpoint: str, before: Sequence[str], nodes: Sequence[Node]) -> None:
+    """Refuse a cluster with none of the nodes that a stack's had `before`, if it had any.
+
+    Raises FlakeshipError (cluster-mismatch).
+    """
+    names = [node.name for node in nodes]
     if before and not {*before} & {*names}:
         raise FlakeshipError(
             f"this stack is on a cluster with the nodes {', '.join(before)}, and this one has "
             f"{', '.join(names) or 'none'}",
             code="cluster-mismatch",
-            key=inventory.endpoint,
+            key=endpoint,
             remedy="name an endpoint of the stack's cluster, or make another stack for this one "
             "(pulumi stack init)",
         )

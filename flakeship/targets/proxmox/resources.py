@@ -30,7 +30,7 @@ ID, MACHINE, ADDRESS = "flakeship_id", "flakeship_machine", "flakeship_address"
 SOURCE = "flakeship_template"
 SPLIT = "."  # a key has none
 
-UPLOADS, FORMAT = "flakeship-", ".qcow2"  # how the name of every uploaded file begins and ends
+UPLOADS = "flakeship-"  # how the name of every uploaded file begins
 LONGEST_STACK = 60  # characters of a stack in the name of a file, which has at most 200
 
 
@@ -95,13 +95,13 @@ def marks(vmid: int, given: Iterable[str]) -> Marks:
     )
 
 
-def description(vmid: int, marks: Marks, template: int = 0) -> str:
+def description(vmid: int, marks: Marks, template: int = 0, *, by_checkout: bool = False) -> str:
     """The text that a virtual machine gets in the very call that makes it, for the sweep.
 
-    It has the tags, the id of the `template` of a clone, and the checkout that this run is of: it
-    stays as it was when another checkout of the same stack runs (`ignore_changes`).
+    It has the tags and, of a clone, the id of its `template`. One with the checkout differs where
+    another checkout runs the same stack: a change of it is to be ignored.
     """
-    whole = replace(marks, template=template, checkout=_checkout())
+    whole = replace(marks, template=template, checkout=_checkout() if by_checkout else "")
     return f"Made by Flakeship: `{' '.join(tags(vmid, whole))}`"
 
 
@@ -118,28 +118,29 @@ def is_of_this_checkout(marks: Marks) -> bool:
 def upload_name(stack: str, release: str, *, by_checkout: bool = False) -> str:
     """The name of the file that an image is uploaded as.
 
-    One with the checkout is for the file itself, which is made in one run: a sweep removes only
-    what a run of its own checkout has left. One without it is the same for all who run the stack.
+    A sweep removes only what a run of its own checkout has left; a name without the checkout is the
+    same for all who run the stack.
     """
     return _file_name(written(stack), written(release), _checkout() if by_checkout else "")
 
 
 def uploaded(stack: str, name: str) -> Marks:
     """Whose file has such a name: its release and checkout, if a run of this stack made it."""
-    own, digest = written(stack), r"-[0-9a-f]{8}" + re.escape(FORMAT)
+    own = written(stack)
     begin = re.escape(f"{UPLOADS}{own[:LONGEST_STACK]}-")
-    for checkout in ("-([0-9a-f]{12})", "()"):
-        found = re.fullmatch(f"{begin}([a-z0-9._-]+?){checkout}{digest}", name)
+    for checkout in ("-(?P<checkout>[0-9a-f]{12})", "(?P<checkout>)"):
+        shape = rf"{begin}(?P<release>[a-z0-9._-]+){checkout}-[0-9a-f]{{8}}\.qcow2"
+        found = re.fullmatch(shape, name)
         # names have dashes: only the hash tells where one of them ends
-        if found and _file_name(own, found[1], found[2]) == name:
-            return Marks(stack=own, release=found[1], checkout=found[2])
+        if found and name == _file_name(own, **found.groupdict()):
+            return Marks(stack=own, release=found["release"], checkout=found["checkout"])
     return Marks()
 
 
 def _file_name(stack: str, release: str, checkout: str) -> str:
     digest = hashlib.sha256(f"{stack} {release} {checkout}".encode()).hexdigest()[:8]
     parts = filter(None, (stack[:LONGEST_STACK], release, checkout, digest))
-    return f"{UPLOADS}{'-'.join(parts)}{FORMAT}"
+    return f"{UPLOADS}{'-'.join(parts)}.qcow2"
 
 
 def _checkout() -> str:

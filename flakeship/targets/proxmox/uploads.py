@@ -54,7 +54,23 @@ def remove(request: UploadRequest, _previous: str) -> None:
     """Remove an uploaded file, if it is there. Raises FlakeshipError."""
     with client.connected(login.find(request.access)) as api:
         if _find(api, request) is not None:
-            _remove(api, request)
+            delete(api, request.node, _volume(request))
+
+
+def delete(api: Api, node: str, volume: str) -> None:
+    """Remove a file from a storage, as a node has it: at the end it is gone. Raises FlakeshipError.
+
+    Pulumi's plugin does not wait for it, and so does not see where it fails.
+    """
+    storage = volume.partition(":")[0]
+    try:
+        task = api.call("DELETE", "nodes", node, "storage", storage, "content", volume)
+    except ApiError as error:
+        if error.gone:
+            return
+        raise
+    if task is not None:  # of what is removed at once
+        tasks.finish(api, task, f"the removal of {volume}", COPIED)
 
 
 def _upload(api: Api, request: UploadRequest) -> Uploaded:
@@ -105,7 +121,7 @@ def _discard(api: Api, request: UploadRequest) -> None:
     """Remove what a failed upload has left; its reason is what matters."""
     try:
         if _find(api, request) is not None:
-            _remove(api, request)
+            delete(api, request.node, _volume(request))
     except FlakeshipError as error:
         client.log.debug("%s: nothing was removed: %s", request.name, error)
 
@@ -114,19 +130,6 @@ def _find(api: Api, request: UploadRequest) -> Volume | None:
     place = ("nodes", request.node, "storage", request.storage, "content")
     found = api.get(list[Volume], *place, content="import")
     return next((each for each in found if each.volid == _volume(request)), None)
-
-
-def _remove(api: Api, request: UploadRequest) -> None:
-    """Pulumi's plugin does not wait for it, and so does not see where it fails."""
-    place = ("nodes", request.node, "storage", request.storage, "content", _volume(request))
-    try:
-        task = api.call("DELETE", *place)
-    except ApiError as error:
-        if error.gone:
-            return
-        raise
-    if task is not None:  # of what is removed at once
-        tasks.finish(api, task, f"the removal of {request.name}", COPIED)
 
 
 def _volume(request: UploadRequest) -> str:

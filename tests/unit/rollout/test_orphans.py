@@ -19,7 +19,7 @@ OWNER = Owner("dev", "web", "web-33333333")
 TEMPORARY = OWNER.for_verification()
 OLD, YOUNG = READ - timedelta(days=30), READ - timedelta(hours=1)
 MACHINE, ADDRESS, BY_HAND = Disposal.MACHINE, Disposal.ADDRESS, Disposal.BY_HAND
-UPLOAD = Disposal.UPLOAD
+UPLOAD, IMAGE = Disposal.UPLOAD, Disposal.IMAGE
 ELSEWHERE = replace(OWNER, checkout="0123456789ab")
 
 
@@ -57,6 +57,24 @@ def test_an_upload_that_was_not_finished_is_this_checkouts_or_old() -> None:
     for owner in (OWNER, ELSEWHERE):
         assert not orphaned(resource(UPLOAD, owner, YOUNG))
         assert orphaned(resource(UPLOAD, owner, OLD))
+
+
+def test_an_image_is_removed_only_where_this_checkout_made_it() -> None:
+    here = OWNER.of_this_checkout()
+    assert orphaned(resource(IMAGE, here, YOUNG))
+    assert not orphaned(resource(IMAGE, here, READ - timedelta(seconds=30)))
+    assert not orphaned(resource(IMAGE, here, YOUNG, attached_to="a-machine"))
+    for owner in (OWNER, ELSEWHERE):
+        assert not orphaned(resource(IMAGE, owner, OLD))
+
+
+def test_what_is_known_to_have_been_there_is_at_least_that_old() -> None:
+    here = OWNER.of_this_checkout()
+    assert orphaned(resource(IMAGE, here, None, since=YOUNG))
+    recent = resource(IMAGE, here, None, since=READ - timedelta(seconds=30))
+    assert not orphaned(recent)
+    assert 30 < Unrecorded([recent], (), READ).wait() < 32
+    assert "created" not in str(recent)
 
 
 def test_what_is_attached_goes_after_what_it_is_attached_to() -> None:

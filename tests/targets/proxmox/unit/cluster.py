@@ -56,12 +56,13 @@ class Reply:
 
 @dataclass
 class Cluster:
-    """What is answered by method and path, and what was asked, in that order."""
+    """What is answered by method and path, or by `others`; and what was asked, in that order."""
 
     replies: dict[str, Reply | Behaviour] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     port: int = 0
     certificate: Path = Path()
+    others: Callable[[str], Reply] | None = None
 
     def get(self, path: str, data: object) -> None:
         """Answer a GET."""
@@ -82,7 +83,8 @@ class Cluster:
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length).decode()
         self.asked.append((handler.command, path, body))
-        reply = self.replies.get(f"{handler.command} {path}")
+        call = f"{handler.command} {path}"
+        reply = self.replies.get(call) or (self.others(call) if self.others else None)
         if reply is None:
             text = f"Method '{handler.command} /{path}' not implemented"
             reply = Reply({"data": None, "message": text}, 501, text)

@@ -57,7 +57,7 @@ def test_names_that_differ_in_their_case_alone_stay_apart() -> None:
 
 
 def test_a_description_tells_what_tags_do_and_who_made_it() -> None:
-    text = description(9001, OWN, template=9000)
+    text = description(9001, OWN, template=9000, by_checkout=True)
     found = described(9001, f"{text}\n\nNotes of a person.\n")
     assert found.template == 9000
     assert is_of_this_checkout(found)
@@ -66,7 +66,8 @@ def test_a_description_tells_what_tags_do_and_who_made_it() -> None:
 
 
 def test_another_checkout_is_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    text, name = description(9001, OWN), upload_name("dev", "web-3izdly52", by_checkout=True)
+    text = description(9001, OWN, by_checkout=True)
+    name = upload_name("dev", "web-3izdly52", by_checkout=True)
     monkeypatch.chdir(tmp_path)
     assert described(9001, text).stack == "dev"
     assert not is_of_this_checkout(described(9001, text))
@@ -78,6 +79,17 @@ def test_another_checkout_is_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_other_descriptions_say_nothing(text: str) -> None:
     assert described(9001, text) == Marks()
     assert not is_of_this_checkout(Marks())
+
+
+def test_what_has_no_checkout_is_the_same_for_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def made() -> list[str]:
+        return [description(9001, OWN), upload_name("dev", "web-3izdly52")]
+
+    here = made()
+    monkeypatch.chdir(tmp_path)
+    assert made() == here
 
 
 def test_the_description_of_a_copy_says_nothing() -> None:
