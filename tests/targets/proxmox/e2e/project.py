@@ -21,7 +21,6 @@ from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.inventory import Vm
 from tests.project import ROOT, Project, make
-from tests.targets.openstack.unit.blocks import in_block
 
 WEB: dict[str, Any] = {
     "name": "web",
@@ -49,8 +48,7 @@ class ClusterStack(Project):
             "host": "appliance",
             "target": "proxmox",
         }
-        blocks = [in_block(server, "proxmox") for server in servers]
-        config = {**host, "servers": blocks, "proxmox": own, **given}
+        config = {**host, "servers": servers, "proxmox": own, **given}
         (self.path / f"Pulumi.{self.stack}.yaml").write_text(
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )

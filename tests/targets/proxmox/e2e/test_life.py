@@ -15,7 +15,7 @@ from tests.prober import Prober
 from tests.targets.proxmox.e2e.project import WEB, ClusterStack, stack_on_cluster
 
 SERVICE = "198.18.2.20"
-STABLE = {**WEB, "serviceAddress": f"{SERVICE}/24"}
+STABLE = {**WEB, "proxmox": {"serviceAddress": f"{SERVICE}/24"}}
 BROKEN = 'services.broken = { command = "false"; oneshot = true; };'
 
 
