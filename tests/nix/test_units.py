@@ -203,3 +203,12 @@ def test_a_switch_does_not_take_the_last_key_away(tmp_path: Path) -> None:
 def test_keys_that_are_there_or_in_the_home_need_no_check() -> None:
     assert access(["ssh-ed25519 AAAA"], "system.preSwitchChecks") == {}
     assert access([], "system.preSwitchChecks", home=True) == {}
+
+
+def test_cloud_init_reads_the_drive_of_proxmox_ve_under_the_names_that_it_gives() -> None:
+    config = {"flakeship": {"user": "nixos"}}
+    settings = said("cloud-init", config, "services.cloud-init.settings")
+    assert "NoCloud" in settings["datasource_list"]
+    assert settings["system_info"]["network"]["renderers"] == ["networkd"]
+    assert said("cloud-init", config, "services.cloud-init.network.enable")
+    assert not said("cloud-init", config, "networking.usePredictableInterfaceNames")
