@@ -24,7 +24,7 @@ FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 UP     := pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack check format relock env setup lab-openstack lab-down lab-env
+.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack check format relock env setup lab-openstack lab-proxmox lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
@@ -56,7 +56,7 @@ test: check ## Run the checks and the whole test suite, those of the targets ope
 	@tests/targets/proxmox/e2e/run
 test-openstack: setup ## Run the tests of the target openstack in a cloud that it starts
 	@tests/targets/openstack/e2e/run
-test-proxmox: ## Run the tests of the target proxmox
+test-proxmox: ## Run the tests of the target proxmox in labs that it starts, of each version
 	@tests/targets/proxmox/e2e/run
 fuzz: setup ## Try bad inputs of every kind for FUZZ_MINUTES (60), new ones each time
 	@$(WITH) $(PYTHON) -m tests.fuzz
@@ -78,7 +78,11 @@ setup: ## Install everything that is needed, without deploying anything
 	@$(SETUP) setup "$$STACK" "$$PLUGINS"
 lab-openstack: setup ## Start a real OpenStack on this machine (VIRT=fake: without guests); needs root
 	@$(PYTHON) -m dev.openstack up
-lab-down: setup ## Stop that OpenStack and delete everything in it
+lab-proxmox: setup ## Start an emulator of Proxmox VE on this machine (PVE_VERSION=8.4: of that version)
+	@$(PYTHON) -m dev.proxmox up
+lab-down: setup ## Stop the labs that run, and delete everything in them
+	@$(PYTHON) -m dev.proxmox down
 	@$(PYTHON) -m dev.openstack down
-lab-env: setup ## Print the shell lines that select it: eval "$(make lab-env)"
-	@$(PYTHON) -m dev.openstack env
+lab-env: setup ## Print the shell lines that select the labs that run: eval "$(make lab-env)"
+	@none=1; for lab in openstack proxmox; do ! $(PYTHON) -m dev.$$lab env 2>/dev/null || none=; done; \
+	  [ -z "$$none" ] || { echo "no lab runs: make lab-openstack or make lab-proxmox" >&2; exit 1; }

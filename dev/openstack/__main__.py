@@ -60,6 +60,8 @@ def main(command: str) -> int:
         match command:
             case "up":
                 bring_up(site)
+            case "down" if not site.folder.exists():
+                pass  # and nobody has to be root
             case "down":
                 with working_on(site):
                     up.down(site)

@@ -37,13 +37,18 @@ token NAME [PATH=PRIVILEGE,…]…  make a token such as ci@pve!tests, and print
 fault [JSON]           switch faults on, or all of them off (see faults.py)"""
 
 
-def ensure_tools() -> None:
-    """Install what is missing as root by apt-get. Raises FlakeshipError."""
+def missing_packages() -> list[str]:
+    """What is to be installed first. Raises FlakeshipError where it cannot be."""
     missing = [package for tool, package in PACKAGES.items() if not shutil.which(tool)]
     if missing and not (os.geteuid() == 0 and shutil.which("apt-get")):
         raise FlakeshipError(f"the lab needs {', '.join(missing)}",
                              remedy="install it, or run this as root on Debian")  # fmt: skip
-    if missing:
+    return missing
+
+
+def ensure_tools() -> None:
+    """Install what is missing as root by apt-get. Raises FlakeshipError."""
+    if missing := missing_packages():
         print(f"lab: installing by apt-get: {' '.join(missing)}", file=sys.stderr)
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "-qq", "update"], env=environment, check=False)
@@ -67,7 +72,7 @@ def up(site: Site) -> None:
     """Start it in the background. Raises FlakeshipError."""
     if (version := site.read("version.json", site.version)) != site.version:
         raise FlakeshipError("the lab is of another version", key="PVE_VERSION", given=site.version,
-                             allowed=version, remedy="run `down` first")  # fmt: skip
+                             allowed=version, remedy="run `make lab-down` first")  # fmt: skip
     if _pid(site) is None:
         ensure_tools()
         site.write("version.json", site.version)
@@ -77,7 +82,8 @@ def up(site: Site) -> None:
                              start_new_session=True)  # fmt: skip
     for _ in backoff(START_SECONDS):
         if _pid(site):
-            print(f"Proxmox VE {site.version}, as the lab has it, is up at {site.endpoint}")
+            print(f"Proxmox VE {site.version}, as the lab has it, is up at {site.endpoint}. Next:")
+            print('  eval "$(make lab-env)" && make preview STACK=…')
             return
     raise FlakeshipError("it does not answer", key=site.endpoint,
                          remedy=f"see {site.folder / 'log'}")  # fmt: skip
@@ -100,7 +106,7 @@ def down(site: Site) -> None:
 def env(site: Site, name: str) -> None:
     """Print what the provider reads, and what trusts the lab's authority."""
     if _pid(site) is None:
-        raise FlakeshipError("no lab runs", remedy="run `python -m dev.proxmox up`")
+        raise FlakeshipError("no lab runs", remedy="run `make lab-proxmox`")
     # the file replaces what a client trusts otherwise, and package registries are asked as well
     bundle, trusted = site.folder / "trusted.pem", ssl.get_default_verify_paths().cafile
     others = Path(trusted).read_text() if trusted and Path(trusted) != bundle else ""

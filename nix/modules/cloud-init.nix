@@ -70,6 +70,10 @@ in
   # Its network stage may ask a service that does not answer; nixpkgs has sshd and its keys wait.
   systemd.services.cloud-init.before = lib.mkForce [ ];
 
+  # A drive of Proxmox VE calls network cards eth0, eth1 by their order, with their MAC addresses. Under
+  # the kernel's names none of them is renamed while it is set up.
+  networking.usePredictableInterfaceNames = false;
+
   # cloud-init writes users, their passwords (for the console: sshd takes none, and `ssh_pwauth: true`
   # fails, for its configuration is in the store), their keys and sudo rules.
   users.mutableUsers = true;

@@ -207,22 +207,10 @@ def test_keys_that_are_there_or_in_the_home_need_no_check() -> None:
     assert access([], "system.preSwitchChecks", home=True) == {}
 
 
-def test_a_service_address_is_kept_without_a_boot_that_waits_for_it() -> None:
-    found = said("service-address", {"systemd": {"package": "systemd"}}, "systemd.services")
-    (unit,) = found.values()
-    assert unit["serviceConfig"]["ExecStart"] == "/flakeship-address/bin/flakeship-address keep"
-    assert unit["wantedBy"] == ["multi-user.target"]
-    assert not {"before", "requiredBy", "wants", "requires"} & unit.keys()
-    # it ends with success where there is no address
-    assert unit["serviceConfig"]["Restart"] == "on-failure"
-    assert unit["serviceConfig"]["StateDirectory"] == "flakeship"
-
-
-def test_the_command_for_service_addresses_has_what_it_calls() -> None:
-    config = {"systemd": {"package": "systemd"}}
-    command = "(builtins.head module.environment.systemPackages)"
-    inputs = evaluated("service-address", config, f"{command}.runtimeInputs")
-    assert inputs == ["systemd", "coreutils", "iproute2", "util-linux"]
-    # a shell application has a first line of its own
-    text = evaluated("service-address", config, f"{command}.text")
-    assert text == "\n".join((ROOT / "nix/modules/service-address.sh").read_text().split("\n")[1:])
+def test_cloud_init_reads_the_drive_of_proxmox_ve_under_the_names_that_it_gives() -> None:
+    config = {"flakeship": {"user": "nixos"}}
+    settings = said("cloud-init", config, "services.cloud-init.settings")
+    assert "NoCloud" in settings["datasource_list"]
+    assert settings["system_info"]["network"]["renderers"] == ["networkd"]
+    assert said("cloud-init", config, "services.cloud-init.network.enable")
+    assert not said("cloud-init", config, "networking.usePredictableInterfaceNames")

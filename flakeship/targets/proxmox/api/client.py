@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.system.backoff import backoff
 from flakeship.targets.proxmox.api import answers, errors, tls
@@ -195,9 +196,12 @@ def _shown(method: str, path: Sequence[str]) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The first cause in a few words: urllib3's own have the whole address."""
+    """The first cause in a few words: urllib3's own have the whole address.
+
+    What somebody else was handling when they made the call is no cause of it.
+    """
     found = error
-    while below := found.__cause__ or found.__context__:
+    while (below := found.__cause__ or found.__context__) and not isinstance(below, FlakeshipError):
         found = below
     if isinstance(found, OSError) and found.strerror:
         return found.strerror

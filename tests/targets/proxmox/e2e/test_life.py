@@ -12,9 +12,10 @@ from urllib.request import urlopen
 import pytest
 
 from tests.prober import Prober
+from tests.targets.proxmox.e2e import lab
 from tests.targets.proxmox.e2e.project import WEB, ClusterStack, stack_on_cluster
 
-SERVICE = "198.18.2.20"
+SERVICE = lab.address(20)
 STABLE = {**WEB, "proxmox": {"serviceAddress": f"{SERVICE}/24"}}
 BROKEN = 'services.broken = { command = "false"; oneshot = true; };'
 
@@ -154,7 +155,7 @@ def test_a_machine_that_was_stopped_is_started_again(stack: ClusterStack) -> Non
     (vm,) = stack.machines().values()
     stack.api.call("POST", "nodes", vm.node, "qemu", str(vm.id), "status", "stop")
     time.sleep(3)
-    assert "this run starts it and verifies it again" in stack.preview()
+    assert "his run starts it and verifies it again" in stack.preview()
     stack.up()
     assert stack.machines()[vm.marks.machine].running
     assert "Good evening" in stack.page()
