@@ -35,13 +35,13 @@ def of_machine(
     pinned: Sequence[str],
     extra: Sequence[ScheduledCheck],
     *,
-    announced: Callable[[], bool],
+    announced: Callable[[], str],
     wait: float = probe.WAIT,
 ) -> Schedule:
     """The schedule of a whole verification; `extra` are the target's own checks.
 
-    `pinned` are the host keys of an earlier verification, `announced` tells whether the console has
-    them: that may be a call to a cloud, for which nothing else waits. `wait` is in seconds, for the
+    `pinned` are the host keys of an earlier verification, `announced` tells where they are announced
+    now, if anywhere: that may be a call to a cloud, for which nothing else waits. `wait` is in seconds, for the
     system to have started.
 
     Two checks change the machine. `nix-build` starts the daemon and its builders, and adds a store

@@ -23,6 +23,7 @@ from flakeship.ssh.connection import Connection
 from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
 from flakeship.state.resources import replacing
 from flakeship.verify import boot_progress, machine_checks
+from flakeship.verify.checks.outside import ON_CONSOLE
 from flakeship.verify.checks.verdict import refuse_failed
 from flakeship.verify.console import Console, announced_keys, await_keys, shown
 from flakeship.verify.request import Access, Route, VerifyRequest, endpoint, login_lines
@@ -49,6 +50,8 @@ class VerificationContext:
     on_failure: str = NOT_SERVING  # what a failure means for the server's users
     # what a person reads of a failed machine, by the lines for logging in
     inspect_hint: Callable[[list[str]], list[str]] = list
+    # where its host keys are announced, in a few words
+    announced_where: Callable[[], str] = lambda: ON_CONSOLE
     # called while the machine is waited for: raises FlakeshipError where it will never be there
     watch: Callable[[], object] = str
 
@@ -128,7 +131,7 @@ def _verify(
             connection,
             pinned,
             context.checks,
-            announced=lambda: bool(announced_keys(console)),
+            announced=lambda: context.announced_where() if announced_keys(console) else "",
             wait=left,
         )
         results = run_checks(checks, request, route, connection, context.watch)

@@ -19,6 +19,7 @@ from flakeship.verify.checks.facts import Subject
 from flakeship.verify.checks.verdict import Failed
 from flakeship.verify.request import Route
 
+ON_CONSOLE = "on the console"
 PATIENCE = 10.0  # seconds for a port to answer once the system is up
 ANSWER = 5.0  # seconds for one answer
 HOLD = 1.0  # seconds that a silent connection must stay: QEMU accepts for a guest that refuses
@@ -27,15 +28,18 @@ REFUSING = ", which is an error: a check with `http` asks for a page and its sta
 GUESSABLE = {"password", "keyboard-interactive"}  # login methods that an attacker can guess
 
 
-def host_key(connection: Connection, pinned: Sequence[str], *, announced: bool = True) -> str:
-    """The server showed a key that the console announced, before it was truncated at least."""
+def host_key(connection: Connection, pinned: Sequence[str], *, announced: str = ON_CONSOLE) -> str:
+    """The server showed a key that was announced, before the console was truncated at least.
+
+    `announced` says where; empty: the announcement is not there any more.
+    """
     shown = connection.login.host_key
     if shown not in map(host_keys.fingerprint, connection.keys):
-        raise Failed(f"{shown or 'no key'} was shown, the console announced others")
+        raise Failed(f"{shown or 'no key'} was shown, others were announced")
     if not announced:
         return f"{shown}, the pinned one; the console no longer holds its announcement"
     before = ", the one that was pinned before" if pinned else ""
-    return f"{shown}, as announced on the console{before}"
+    return f"{shown}, as announced {announced}{before}"
 
 
 def password_login(login: Login) -> str:

@@ -90,9 +90,13 @@ class Fake(connection.Connection):
 
 def test_host_key() -> None:
     assert outside.host_key(Fake(), []) == f"{FINGERPRINT}, as announced on the console"
+    assert outside.host_key(Fake(), [], announced="by its agent").endswith(
+        ", as announced by its agent"
+    )
+    assert "no longer" in outside.host_key(Fake(), [ED25519], announced="")
     assert outside.host_key(Fake(), [ED25519]).endswith(", the one that was pinned before")
     for log in ("", LOG.replace("l+Dx", "xxxx")):
-        with pytest.raises(Failed, match="was shown, the console announced others"):
+        with pytest.raises(Failed, match="was shown, others were announced"):
             outside.host_key(Fake(log), [])
 
 

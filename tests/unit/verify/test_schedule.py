@@ -156,7 +156,7 @@ def whole() -> Iterator[Schedule]:
     )
     with Connection(Endpoint("web", "127.0.0.1", 22, "nixos"), [ED25519]) as connection:
         extra = [ScheduledCheck("port-scan", str)]
-        yield machine_checks.of_machine(request, connection, [], extra, announced=lambda: True)
+        yield machine_checks.of_machine(request, connection, [], extra, announced=lambda: "here")
 
 
 def needs(schedule: Schedule, name: str) -> set[str]:
@@ -178,9 +178,9 @@ def test_the_console_of_a_cloud_is_read_beside_the_others() -> None:
     asked = threading.Event()
     seen: list[bool] = []
 
-    def announced() -> bool:
+    def announced() -> str:
         seen.append(asked.wait(LONG))
-        return True
+        return "here"
 
     def probe() -> Facts:
         asked.set()

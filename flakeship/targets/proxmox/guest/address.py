@@ -32,6 +32,16 @@ def leased(text: str) -> str:
     return next((each for each in reversed(found) if agent.usable(each)), "")
 
 
+def elsewhere(guest: Guest, address: str) -> list[str]:
+    """A line where the guest agent tells other addresses than this one; none where it is silent."""
+    try:
+        found = agent.addresses(guest)
+    except (AgentError, FlakeshipError):
+        return []
+    has = [str(each) for each in (found.ipv4, found.ipv6) if each]
+    return [f"  {WAY}: the machine has {', '.join(has)}, not {address}"] * (address not in has)
+
+
 class Finder:
     """Looks for the address of a machine on both ways."""
 

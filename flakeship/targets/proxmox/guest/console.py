@@ -48,7 +48,12 @@ class GuestConsole:
             return text
         with self._lock:
             self._ask()
+        text = text or self._serial.obstacle.reason
         return f"{text}\n{self._announcement}" if self._announcement else text
+
+    def announced_where(self) -> str:
+        """The way that has told the keys, in a few words."""
+        return "by its guest agent" if self._announcement else "on the console"
 
     def watch(self) -> None:
         """Raise FlakeshipError where no key will ever be told: see Guest.watch, refuse_denied."""

@@ -84,8 +84,12 @@ class Serial:
         with self._lock:
             return self._transcript.text
 
+    @property
+    def _wanted(self) -> bool:
+        return not self._ended.is_set()
+
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while self._wanted:
             try:
                 self._read()
             except ApiError as error:
@@ -107,7 +111,7 @@ class Serial:
         with stream.opened(login, *place, port=found.port, vncticket=ticket) as terminal:
             self._let_in(terminal, found)
             self.obstacle, self._pause = Obstacle(WAY, ""), FIRST
-            while not self._ended.is_set():
+            while self._wanted:
                 self._add(_received(terminal))
 
     def _let_in(self, terminal: ClientConnection, found: Terminal) -> None:
@@ -117,14 +121,12 @@ class Serial:
         end, answer = time.monotonic() + GREETING, b""
         try:
             terminal.send(f"{found.user}:{found.ticket}\n")
-            while len(answer) < len(WELCOME):
-                if self._ended.is_set() or time.monotonic() > end:
-                    raise TerminalError(REFUSED)
+            while len(answer) < len(WELCOME) and time.monotonic() < end and self._wanted:
                 answer += _received(terminal)
         except (ConnectionClosed, TerminalError) as error:
             raise TerminalError(REFUSED) from error
         if not answer.startswith(WELCOME):
-            raise TerminalError("the terminal answers what it should not")
+            raise TerminalError(REFUSED)
         self._add(answer[len(WELCOME) :])
 
     def _add(self, data: bytes) -> None:

@@ -16,7 +16,7 @@ from flakeship.ssh.errors import UnreachableError
 from flakeship.targets.proxmox import find
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.guest import checks, obstacles
-from flakeship.targets.proxmox.guest.address import Finder
+from flakeship.targets.proxmox.guest.address import Finder, elsewhere
 from flakeship.targets.proxmox.guest.console import GuestConsole
 from flakeship.targets.proxmox.guest.guest import Guest, existing
 from flakeship.targets.proxmox.guest.serial import Serial
@@ -85,7 +85,8 @@ def examine(
         console = GuestConsole(guest, serial, partial(_answers, address))
 
         def hint(lines: list[str]) -> list[str]:
-            return [*lines, *obstacles.hints(guest, console.obstacles)]
+            told = elsewhere(guest, address)
+            return [*lines, *obstacles.hints(guest, console.obstacles), *told]
 
         context = VerificationContext(
             route,
@@ -93,8 +94,9 @@ def examine(
             _checks(guest, request),
             on_failure,
             hint,
+            announced_where=console.announced_where,
             # whose keys are known needs nobody to tell them
-            guest.watch if pinned else console.watch,
+            watch=guest.watch if pinned else console.watch,
         )
         left = max(end - time.monotonic(), LEAST)
         try:
