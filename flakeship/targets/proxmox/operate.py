@@ -26,7 +26,7 @@ from flakeship.targets.proxmox.requests import (
     MachineEvidence,
     VerifyMachineRequest,
 )
-from flakeship.targets.proxmox.resources import CUTOVER, SERVER, VM, marks
+from flakeship.targets.proxmox.resources import CUTOVER, SERVER, VM, marks, vmid
 from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 KEY = "flakeship:proxmox"
@@ -82,28 +82,24 @@ class ProxmoxOperator(NoSnapshots):
         some = own or next(iter(verifications.values()), None)
         if made is None or made.token != VM or some is None:
             return None
-        request = some.request(VerifyMachineRequest).verify
+        number, request = vmid(made), some.request(VerifyMachineRequest).verify
         if own and own.raw_result:
             evidence = own.result(MachineEvidence)
             address, keys = evidence.address, evidence.host_keys
         else:
-            address, keys = self._given(made), []
+            address = marks(number, map(str, made.inputs.get("tags") or [])).address
+            keys = []
         if not address:
             raise FlakeshipError(
                 "has not passed its verification, and has its address by DHCP",
                 code="address-missing",
                 key=f"machine {machine}",
-                remedy=f"`qm guest cmd {made.id} network-get-interfaces` on its node shows its "
-                f"addresses, `qm terminal {made.id}` its console",
+                remedy=f"`qm guest cmd {number} network-get-interfaces` on its node shows its "
+                f"addresses, `qm terminal {number}` its console",
             )
         endpoint = Endpoint(machine, address, SSH, request.user, request.identity)
         login = SshOptions(endpoint, keys)
         return stored_login.read(login.command_line(), f"machine {machine}").words
-
-    def _given(self, made: Resource) -> str:
-        """The static address of a machine, by its tags."""
-        tags = made.inputs.get("tags") or []
-        return marks(int(made.id), map(str, tags)).address if made.id.isdecimal() else ""
 
     def verify(self, name: str = "") -> Sequence[Verified]:
         """Every machine once more, the active ones with what leads to them."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, TEMPORARY, Owner
 from flakeship.state.resources import Kind
+from flakeship.state.stack import Resource
 
 # the prefixes of their names, each with the subject that follows
 UPLOAD = Kind("upload", "Upload")  # the image of a release on a storage
@@ -50,6 +51,13 @@ class Marks:
     checkout: str = ""
     temporary: bool = False
     template: int = 0
+
+
+def vmid(resource: Resource) -> int:
+    """The id of a virtual machine that a state has: the plan gives it; 0 for none."""
+    given = resource.inputs.get("vmId", resource.id)
+    text = str(int(given) if isinstance(given, float) else given)
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
 def written(text: str) -> str:

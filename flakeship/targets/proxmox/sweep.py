@@ -19,7 +19,7 @@ from flakeship.targets.proxmox.outputs import stack_details
 from flakeship.targets.proxmox.owned_resources import Found, Search, file_id
 from flakeship.targets.proxmox.removal import by_hand, remove
 from flakeship.targets.proxmox.requests import Uploaded, UploadRequest
-from flakeship.targets.proxmox.resources import UPLOAD, VM
+from flakeship.targets.proxmox.resources import UPLOAD, VM, vmid
 
 
 def sweep(stack: Stack, access: Access) -> SweepResult:
@@ -72,7 +72,7 @@ def _unrecorded(
 
 def held_ids(stack: Stack) -> set[str]:
     """The ids of the virtual machines and the files that the state holds."""
-    ids = {resource.id for resource in stack.resources if resource.token == VM}
+    ids = {str(vmid(resource)) for resource in stack.resources if resource.token == VM}
     for resource in stack.of(UPLOAD).values():
         request = resource.request(UploadRequest)
         ids.add(file_id(request.node, f"{request.storage}:import/{request.name}"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,18 @@ import pytest
 from flakeship.model.codec import plain
 from flakeship.model.evidence import CheckResult
 from flakeship.state.stack import Stack
+from flakeship.targets.proxmox import operate
+from flakeship.targets.proxmox.api import client, login
+from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.api.login import Login
+from flakeship.targets.proxmox.cutover import cutover
+from flakeship.targets.proxmox.guest import verify_machine
 from flakeship.targets.proxmox.inventory import Inventory, Vm
-from flakeship.targets.proxmox.requests import MachineEvidence, Uploaded
-from flakeship.targets.proxmox.resources import VM, marks
+from flakeship.targets.proxmox.requests import MachineEvidence, Uploaded, VerifyMachineRequest
+from flakeship.targets.proxmox.resources import UPLOAD, VM, Marks, marks
 from tests.conformance.case import Case
 from tests.conformance.small_engine import Resource
+from tests.targets.proxmox.unit.site import OLD, Site, SiteApi
 from tests.targets.proxmox.unit.world import inventory
 from tests.unit.verify.machines import ED25519
 
@@ -78,10 +86,49 @@ class ProxmoxCase:
     def world(
         self, patch: pytest.MonkeyPatch, resources: Sequence[Resource]
     ) -> Callable[[], set[str]]:
-        raise NotImplementedError
+        """The site in memory, with the machines and files of these resources."""
+        site = self.site = Site()
+        for each in resources:
+            if each.type == VM:
+                add(site, each)
+            elif UPLOAD.subject(each.type, each.urn):
+                volume = each.outputs["result"]["volume"]
+                site.files[each.inputs["node"], volume] = OLD
+        access = Login("https://pve1.example.com:8006", "iac@pve!ci", "")
+
+        @contextmanager
+        def connected(found: Login) -> Iterator[Api]:
+            yield SiteApi(site, found)
+
+        def verified(request: VerifyMachineRequest, *_: str) -> MachineEvidence:
+            return MachineEvidence(request.machine, 1, [], 1.0, [PASSED])
+
+        patch.setattr(client, "connected", connected)
+        patch.setattr(login, "find", lambda _: access)
+        patch.setattr(operate, "configuration", lambda _: {})
+        patch.setattr(verify_machine, "verify_existing", verified)
+        patch.setattr(cutover, "check_active", lambda last: f"leads to {last.active.machine}")
+        return lambda: {*map(str, site.vms), *(f"{node} {file}" for node, file in site.files)}
 
     def orphan(self, stack: Stack) -> str:
-        raise NotImplementedError
+        template = next(vmid for vmid, each in self.site.vms.items() if each["template"])
+        own = Marks(stack=stack.name, machine="web-99999999-0000")
+        self.site.clone(9990, own, template)
+        return "9990"
+
+
+def add(site: Site, resource: Resource) -> None:
+    """A virtual machine or template in the configuration that its resource gave it."""
+    vm, given = machine(resource), resource.inputs
+    site.add(
+        vm.id,
+        vm.name,
+        node=vm.node,
+        status=vm.status,
+        template=int(vm.template),
+        tags=";".join(vm.tags),
+        description=given["description"],
+    )
 
 
 def machine(resource: Resource) -> Vm:

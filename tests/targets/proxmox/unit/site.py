@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flakeship.targets.proxmox.api import answers, errors
+from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.api.login import Access, Login
 from flakeship.targets.proxmox.resources import Marks, description, tags
-from tests.targets.proxmox.unit.cluster import Cluster, Reply
+from tests.targets.proxmox.unit.cluster import Reply
 
 OLD = 1_780_000_000  # 2026-05-28, in seconds since 1970
 MACHINE = "web-3izdly52-1a2b"
@@ -17,10 +21,10 @@ MACHINE = "web-3izdly52-1a2b"
 class Site:
     """What a cluster of two nodes has: the configuration of each machine, and all that is listed.
 
-    `fails` has the end of the task of a removal, by the id or volume.
+    `fails` has the ends of the tasks of a stop or removal, by the id or volume; `asked` are all
+    calls, `changed` those that change something.
     """
 
-    cluster: Cluster
     vms: dict[int, dict[str, Any]] = field(default_factory=dict)
     configs: dict[int, dict[str, Any]] = field(default_factory=dict)
     files: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -28,7 +32,9 @@ class Site:
     offline: list[str] = field(default_factory=list)
     shared: bool = False
     fails: dict[str, list[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    access: Access = field(default_factory=Access)
 
     def add(self, vmid: int, name: str, own: Marks | None = None, **more: Any) -> None:
         """Add a machine; without its own marks it is somebody else's."""
@@ -55,11 +61,9 @@ class Site:
         given = {"description": text, "scsi0": f"local-lvm:vm-{vmid}-disk-0,size=2G"}
         self.add(vmid, own.machine, own, **{**given, **more})
 
-    def serve(self) -> None:
-        """Let the cluster answer from now on."""
-        self.cluster.others = self._answer
-
-    def _answer(self, call: str) -> Reply:
+    def answer(self, call: str) -> Reply:
+        """The answer of a call, which may change what there is."""
+        self.asked.append(call)
         method, path = call.split(" ", 1)
         words = path.partition("?")[0].split("/")
         found: object
@@ -99,7 +103,7 @@ class Site:
     def _machine(self, words: list[str]) -> object:
         vmid = int(words[3])
         if vmid not in self.configs:
-            text = f"Configuration file 'nodes/pve1/qemu-server/{vmid}.conf' does not exist"
+            text = f"Configuration file 'nodes/{words[1]}/qemu-server/{vmid}.conf' does not exist"
             return Reply({"data": None, "message": text}, 500, text)
         return self.vms[vmid] if words[4] == "status" else self.configs[vmid]
 
@@ -130,6 +134,21 @@ class Site:
     def _task(self, words: list[str]) -> object:
         ended = json.loads(bytes.fromhex(words[3].split(":")[6]))
         return [] if words[4] == "log" else {"status": "stopped", "exitstatus": ended}
+
+
+class SiteApi(Api):
+    """Calls of a site without a connection."""
+
+    def __init__(self, site: Site, login: Login) -> None:
+        self.site = site
+        self.login = login
+
+    def _answer(self, method: str, path: Sequence[str], *, query: str = "", **_: object) -> object:
+        shown = f"{method} {'/'.join(path)}"
+        reply = self.site.answer(f"{shown}?{query}" if query else shown)
+        if reply.status != 200:
+            raise errors.refused(shown, reply.status, reply.reason, self.login)
+        return answers.data(json.dumps(reply.body).encode(), shown, self.login)
 
 
 def _upid(node: str, ended: str) -> str:

@@ -37,17 +37,25 @@ NOTHING = SweepResult([], [])
 def site(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A cluster with a machine of somebody else's; another stack's; and the template 9000."""
     monkeypatch.setenv(VARIABLE, TOKEN)
-    found = Site(cluster)
+    found = Site()
     found.add(500, OTHERS)
     found.add(501, MACHINE)
     found.add(502, MACHINE, replace(OWN, stack="prod"))
     found.template(9000, RELEASE)
-    found.serve()
+    cluster.others, login = found.answer, cluster.login()
+    found.access = Access(login.endpoint, ca_file=login.ca_file)
     return found
 
 
 def vm(name: str, vmid: int) -> dict[str, Any]:
     return {"urn": f"u::{name}", "type": VM, "id": str(vmid)}
+
+
+@pytest.mark.parametrize("given", [{"vmId": 9000}, {"vmId": 9000.0}, {}])
+def test_a_state_tells_the_ids_of_its_machines(given: dict[str, Any]) -> None:
+    held = {**vm("template-a", 9000), "inputs": given}
+    other = {**held, "type": "other:index:VmLegacy", "id": "9001", "inputs": {}}
+    assert sweeping.held_ids(Stack("dev", {"resources": [held, other]})) == {"9000"}
 
 
 HELD = vm("template-web-3izdly52-9000", 9000)
@@ -63,13 +71,8 @@ def upload(access: Access, node: str, name: str) -> dict[str, Any]:
     }
 
 
-def access(site: Site) -> Access:
-    login = site.cluster.login()
-    return Access(login.endpoint, ca_file=login.ca_file)
-
-
 def sweep(site: Site, *resources: dict[str, Any]) -> SweepResult:
-    return sweeping.sweep(Stack("dev", {"resources": [*resources]}), access(site))
+    return sweeping.sweep(Stack("dev", {"resources": [*resources]}), site.access)
 
 
 def removed(site: Site) -> list[str]:
@@ -108,7 +111,7 @@ def test_what_the_state_holds_is_left_alone(site: Site) -> None:
     site.clone(9001, OWN, 9000)
     name = upload_name("dev", "web-3izdly52", by_checkout=True)
     site.files = {("pve1", f"local:import/{name}"): OLD}
-    held = [HELD, vm(f"server-{MACHINE}", 9001), upload(access(site), "pve1", name)]
+    held = [HELD, vm(f"server-{MACHINE}", 9001), upload(site.access, "pve1", name)]
     assert sweep(site, *held) == NOTHING
     assert not site.changed
 
@@ -176,15 +179,15 @@ def test_files_on_storage_of_one_node_are_told_apart(site: Site) -> None:
     name = upload_name("dev", "web-3izdly52", by_checkout=True)
     volume = f"local:import/{name}"
     site.files = {("pve1", volume): OLD, ("pve2", volume): OLD}
-    sweep(site, HELD, upload(access(site), "pve1", name))
+    sweep(site, HELD, upload(site.access, "pve1", name))
     assert removed(site) == [f"DELETE nodes/pve2/storage/local/content/{volume}"]
 
 
 def test_a_file_on_shared_storage_is_held_from_any_node(site: Site) -> None:
     name = upload_name("dev", "web-3izdly52", by_checkout=True)
     site.shared, site.files = True, {("pve1", f"local:import/{name}"): OLD}
-    assert sweep(site, HELD, upload(access(site), "pve2", name)) == NOTHING
-    listings = [call for call in site.cluster.calls if call.endswith("content=import")]
+    assert sweep(site, HELD, upload(site.access, "pve2", name)) == NOTHING
+    listings = [call for call in site.asked if call.endswith("content=import")]
     assert len(listings) == 1
 
 
@@ -290,7 +293,7 @@ def test_a_node_that_is_offline_is_told(site: Site) -> None:
     assert not site.changed
     assert len(done.left) == 1
     assert "pve2" in done.left[0]
-    assert not any("pve2/" in call for call in site.cluster.calls)
+    assert not any("pve2/" in call for call in site.asked)
 
 
 def test_another_cluster_is_refused(site: Site) -> None:
