@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from flakeship.model.errors import FlakeshipError
 LONGEST = 1024  # bytes of the file
 
 
-def secret(file: str) -> str:
-    """The text of a file that only its owner, and maybe a group, can read.
+def secret(file: str) -> bytes:
+    """The key in a file that only its owner, and maybe a group, can read.
 
     Raises FlakeshipError: `key-unreadable`, `key-malformed`, `key-shared` for one that others read.
     """
@@ -34,6 +35,15 @@ def secret(file: str) -> str:
             key=file,
             remedy=f"run `chmod o= {path}`, and make another key if others use this machine",
         )
-    if not text:
-        raise FlakeshipError("has no key, or too much", code="key-malformed", key=file)
-    return text
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise FlakeshipError(
+            "is no secret in base64",
+            code="key-malformed",
+            key=file,
+            remedy="`tsig-keygen` makes one; the file has the text between its quotes alone",
+        )
+    return key
