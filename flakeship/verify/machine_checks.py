@@ -40,9 +40,9 @@ def of_machine(
 ) -> Schedule:
     """The schedule of a whole verification; `extra` are the target's own checks.
 
-    `pinned` are the host keys of an earlier verification, `announced` tells where they are announced
-    now, if anywhere: that may be a call to a cloud, for which nothing else waits. `wait` is in seconds, for the
-    system to have started.
+    `pinned` are the host keys of an earlier verification, `announced` tells where they are
+    announced now, if anywhere: that may be a call to a cloud, for which nothing else waits. `wait`
+    is in seconds, for the system to have started.
 
     Two checks change the machine. `nix-build` starts the daemon and its builders, and adds a store
     path: no fact, no port and no login depends on it, but a command of the users may look at
