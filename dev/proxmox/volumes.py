@@ -169,8 +169,10 @@ class Volumes:
         if not name.rpartition("/")[2].startswith("base-"):
             return []
         images = self.path(node, volid).parent.parent
-        return [str(file) for file in images.glob("*/*")
-                if self._volid(storage, file).startswith(f"{volid}/")]  # fmt: skip
+        with suppress(FileNotFoundError):  # a folder was removed meanwhile
+            return [str(file) for file in images.glob("*/*")
+                    if self._volid(storage, file).startswith(f"{volid}/")]  # fmt: skip
+        return self.clones_of(node, volid)
 
     def resize(self, node: str, volid: str, size: int) -> None:
         """Grow a disk that no guest has to `size` bytes."""
@@ -190,8 +192,9 @@ class Volumes:
         if not file.exists():
             return False
         file.unlink()
-        if file.parent.parent.name == "images" and not any(file.parent.iterdir()):
-            file.parent.rmdir()
+        if file.parent.parent.name == "images":
+            with suppress(OSError):  # others are in it, or it is gone
+                file.parent.rmdir()
         return True
 
     def remove_all(self, node: str, vmid: int) -> None:

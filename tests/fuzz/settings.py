@@ -67,6 +67,34 @@ VM = {
     "address": "203.0.113.7",
     "volume": True,
 }
+CLUSTER = {
+    "endpoint": "https://pve1.example.com:8006",
+    "fingerprint": ":".join(["AB"] * 32),
+    "nodes": ["pve1", "pve2"],
+    "storage": {"images": "local", "disks": "local-zfs"},
+    "vmIds": "9000-9099",
+    "abandonedIds": [9050],
+    "pool": "iac",
+    "bridge": "vmbr1",
+    "vlan": 12,
+    "clone": "full",
+    "cpu": "host",
+}
+CLONE = {
+    "node": "pve1",
+    "bridge": "vmbr2",
+    "vlan": 0,
+    "cpu": "x86-64-v3",
+    "addresses": ["192.0.2.10/24", "192.0.2.11/24"],
+    "gateway": "192.0.2.1",
+    "dnsServers": ["192.0.2.53"],
+    "searchDomain": "example.com",
+    "serviceAddress": "192.0.2.20/24",
+    "bootOrder": ["network", "disk"],
+    "startOnBoot": False,
+    "ha": True,
+    "haGroup": "all",
+}
 STACK = {
     "flake": "./nix/appliance",
     "host": "appliance",
@@ -81,6 +109,7 @@ EXAMPLES: Mapping[str, list[Json]] = {
         {**STACK, "openstack": CLOUD, "servers": [{**WEB, "openstack": VM}]},
         {**STACK, "openstack": {"testServer": {"ephemeral": True, "ports": [80]}}, "servers": []},
     ],
+    "proxmox": [{**STACK, "proxmox": CLUSTER, "servers": [{**WEB, "proxmox": CLONE}]}],
     "fake": [{**STACK, "fake": {"zone": "b"}, "servers": [{**WEB, "fake": {"bootSeconds": 0}}]}],
 }
 

@@ -37,6 +37,7 @@ RECORDED = [
 DETAILS: dict[str, dict[str, Any]] = {
     "local": {"workstation": "here-0123abcd", "data_disks": {"pg": 1024}},
     "openstack": {"port": "an-id", "flavor": "m1.small", "fixed": True},
+    "proxmox": {"vmid": 9001, "node": "pve1", "own": "192.0.2.10"},
     "fake": {},
 }
 WRITTEN = [

@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from flakeship.targets.proxmox.api import tasks
 from tests.prober import Prober
 from tests.targets.proxmox.e2e import lab
 from tests.targets.proxmox.e2e.project import WEB, ClusterStack, stack_on_cluster
@@ -135,7 +136,8 @@ def test_a_template_with_a_linked_clone_outlives_its_release(stack: ClusterStack
     before = stack.templates()[stack.running()]
     stranger = 9980
     place = ("nodes", before.node, "qemu", str(before.id), "clone")
-    stack.api.call("POST", *place, newid=stranger, full=0, name="theirs", pool="iac")
+    task = stack.api.call("POST", *place, newid=stranger, full=0, name="theirs", pool="iac")
+    tasks.finish(stack.api, task, "the clone", 60)
     try:
         stack.edit("Good morning from the appliance", "Good evening from the appliance")
         stack.settings(STABLE, retainReleases=1, standbyReleases=0)
