@@ -120,12 +120,15 @@ class Search:
         return Found(sorted(found, key=lambda each: order.index(each.kind)), offline)
 
     def _may_be_ours(self, vm: Vm) -> bool:
-        """Whether it has our tags or, without any of them, the name of a machine."""
+        """Whether it has our tags or, without any of them, the name of a machine.
+
+        A cluster lists what was just made without its name.
+        """
         if vm.container or str(vm.id) in self.held:
             return False
         if vm.marks.stack:
             return vm.marks.stack == written(self.stack)
-        return bool(MachineId.parse(vm.name).server)
+        return not vm.known or bool(MachineId.parse(vm.name).server)
 
     def _config(self, vm: Vm) -> Config | None:
         try:
