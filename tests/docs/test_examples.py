@@ -67,6 +67,9 @@ def test_settings_are_valid(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("flake.nix").touch()
+    for file in map(Path, re.findall(r'"(\.state/[\w.-]+)"', json.dumps(config))):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()  # with a secret, which settings name
     given = {"flakeship:host": "web", "flakeship:servers": [{"name": "web"}]} | config
     given["flakeship:flake"] = "."
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}

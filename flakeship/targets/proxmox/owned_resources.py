@@ -2,80 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated
-
-from pydantic import Field
 
 from flakeship.model.machine import MachineId
 from flakeship.rollout.orphans import Disposal, OwnedResource
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client
-from flakeship.targets.proxmox.api.answers import Number, Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.inventory import Storage, Vm
-from flakeship.targets.proxmox.resources import (
-    Marks,
-    described,
-    is_of_this_checkout,
-    marks,
-    uploaded,
-    written,
-)
+from flakeship.targets.proxmox.own_words import Config, Current, Volume
+from flakeship.targets.proxmox.resources import Marks, is_of_this_checkout, uploaded, written
 
 SERVER, TEMPLATE, UPLOAD = "server", "template", "upload"
 """The kinds, in the order in which they can be removed."""
-
-CREATED = re.compile(r"(?:^|,)ctime=([0-9]{1,11})(?:,|$)")
-Seconds = Annotated[Number, Field(ge=0, le=99_999_999_999)]
-
-
-@dataclass(frozen=True)
-class Config:
-    """The configuration of a virtual machine; `lock` names what works on it."""
-
-    tags: Words = ""
-    description: Words = ""
-    meta: Words = ""
-    scsi0: Words = ""
-    lock: Words = ""
-
-    def marks(self, vmid: int) -> Marks:
-        """What it says of itself: the description has more, and is there before the tags.
-
-        Where they say different things the tags are right.
-        """
-        tags, text = marks(vmid, listed.words(self.tags)), described(vmid, self.description)
-        same = replace(text, checkout="", template=0) == tags
-        return text if same or not tags.stack else tags
-
-    def template(self, vmid: int) -> int:
-        """The id of what it was cloned from; 0 where that is not known."""
-        base = listed.BASE.search(self.scsi0)
-        return self.marks(vmid).template or (int(base[1]) if base and base[1] != str(vmid) else 0)
-
-
-@dataclass(frozen=True)
-class Current:
-    """The answer of `status/current`; `uptime` is in seconds, 0 for what does not run."""
-
-    status: Words
-    uptime: Seconds = 0
-
-
-@dataclass(frozen=True)
-class Volume:
-    """A file on a storage; `ctime` is when it was made, in seconds since 1970."""
-
-    volid: Words
-    ctime: Seconds = 0
 
 
 @dataclass(frozen=True)
@@ -120,12 +65,15 @@ class Search:
         return Found(sorted(found, key=lambda each: order.index(each.kind)), offline)
 
     def _may_be_ours(self, vm: Vm) -> bool:
-        """Whether it has our tags or, without any of them, the name of a machine."""
+        """Whether it has our tags or, without any of them, the name of a machine.
+
+        A cluster lists what was just made without its name.
+        """
         if vm.container or str(vm.id) in self.held:
             return False
         if vm.marks.stack:
             return vm.marks.stack == written(self.stack)
-        return bool(MachineId.parse(vm.name).server)
+        return not vm.known or bool(MachineId.parse(vm.name).server)
 
     def _config(self, vm: Vm) -> Config | None:
         try:
@@ -144,7 +92,7 @@ class Search:
         own = config.marks(vm.id)
         if not own.machine:
             clones = [user for user, template in templates.items() if template == vm.id]
-            users, created = self._clones(vm, config) + clones, CREATED.search(config.meta)
+            users = self._clones(vm, config) + clones
             return OwnedResource(
                 TEMPLATE,
                 str(vm.id),
@@ -154,7 +102,7 @@ class Search:
                 status=f"{config.lock or 'stopped'} on {vm.node}",
                 # one that stays keeps the template
                 attached_to=str(min(users, key=lambda each: each in templates)) if users else "",
-                created=_time(int(created[1])) if created else None,
+                created=config.created,
             )
         current = self.api.get(Current, "nodes", vm.node, "qemu", str(vm.id), "status", "current")
         template = templates[vm.id]
@@ -185,7 +133,7 @@ class Search:
                         owner_of(self.stack, own),
                         _of_an_image(own),
                         status=f"on {place.node}",
-                        created=_time(each.ctime) if each.ctime else None,
+                        created=each.created,
                     )
                 )
         return found
@@ -227,7 +175,3 @@ def _once(places: Sequence[Storage]) -> list[Storage]:
 
 def _of_an_image(own: Marks) -> Disposal:
     return Disposal.IMAGE if is_of_this_checkout(own) else Disposal.BY_HAND
-
-
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

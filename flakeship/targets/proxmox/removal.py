@@ -9,7 +9,8 @@ from flakeship.rollout.orphans import OwnedResource
 from flakeship.targets.proxmox import destroy, find, uploads
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
-from flakeship.targets.proxmox.owned_resources import SERVER, UPLOAD, Config, owner_of
+from flakeship.targets.proxmox.own_words import Config
+from flakeship.targets.proxmox.owned_resources import SERVER, UPLOAD, owner_of
 from flakeship.targets.proxmox.resources import written
 
 

@@ -38,7 +38,7 @@ class Proxmox:
         firmware=("bios", "hybrid", "uefi"),
         variants=("proxmox", "qemu", "qemu-uefi", "openstack"),
     )
-    checks = frozenset({"api", "port-scan", "static-address"})
+    checks = frozenset({"api", "cutover", "port-scan", "static-address"})
     plugins = (Plugin("proxmoxve", "8.3.0", SOURCE),)
     logins = staticmethod(no_logins)
     tools: tuple[Tool, ...] = ()

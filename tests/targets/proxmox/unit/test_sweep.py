@@ -100,6 +100,13 @@ def test_one_that_was_killed_before_it_had_tags_is_removed(site: Site) -> None:
     assert 9001 not in site.vms
 
 
+def test_one_that_the_cluster_knows_little_of_is_found(site: Site) -> None:
+    site.clone(9001, OWN, 9000)
+    site.vms[9001] |= {"name": "", "tags": "", "status": "unknown"}
+    sweep(site, HELD)
+    assert 9001 not in site.vms
+
+
 def test_a_linked_clone_tells_its_template_without_a_description(site: Site) -> None:
     disk = "local-lvm:9000/base-9000-disk-0.qcow2/9001/vm-9001-disk-0.qcow2,size=2G"
     site.add(9001, MACHINE, OWN, scsi0=disk, description="of a person")
