@@ -11,6 +11,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from flakeship.system.backoff import backoff
+from flakeship.targets.proxmox import find
 from flakeship.targets.proxmox.api import tasks
 from tests.prober import Prober
 from tests.targets.proxmox.e2e import lab
@@ -138,6 +140,8 @@ def test_a_template_with_a_linked_clone_outlives_its_release(stack: ClusterStack
     place = ("nodes", before.node, "qemu", str(before.id), "clone")
     task = stack.api.call("POST", *place, newid=stranger, full=0, name="theirs", pool="iac")
     tasks.finish(stack.api, task, "the clone", 60)
+    listed = backoff(60)
+    assert any(find.find(stack.api, stranger) for _ in listed), "the cluster's list lags"
     try:
         stack.edit("Good morning from the appliance", "Good evening from the appliance")
         stack.settings(STABLE, retainReleases=1, standbyReleases=0)
