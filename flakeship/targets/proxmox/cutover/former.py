@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh.errors import HostKeyRefusedError, LoginRefusedError, UnreachableError
 from flakeship.system.backoff import backoff
-from flakeship.system.process import Shell
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.answers import Words
@@ -44,7 +43,7 @@ class Former:
     """
 
     machine: ActiveMachine
-    shell: Shell | None = None
+    shell: guest.Shell | None = None
     node: NoNodeName = ""
     macs: frozenset[str] = field(default_factory=frozenset)
 

@@ -175,14 +175,15 @@ def test_nobody_gives_it_back_while_the_new_machine_may_have_it(network: Network
 
 def test_an_interruption_undoes_it_too(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     network.put(OLD, ADDRESS)
-    plain = guest.take
+    plain = Machine.act
 
-    def interrupted(shell: Machine, name: str, address: str) -> None:
-        plain(shell, name, address)
-        if name == NEW:
+    def interrupted(self: Machine, *words: str) -> str:
+        said = plain(self, *words)
+        if (self.name, words[0]) == (NEW, "set"):
             raise KeyboardInterrupt
+        return said
 
-    monkeypatch.setattr(guest, "take", interrupted)
+    monkeypatch.setattr(Machine, "act", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cut_over(request(2), after(1))
     assert network.stored == {OLD: ADDRESS}
@@ -388,7 +389,7 @@ def test_the_server_goes_with_a_machine_that_lets_nobody_in(api: Cluster) -> Non
 
 def test_any_kill_converges(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before or after each command: the next run brings it to the new machine."""
-    plain = Machine.run
+    plain = Machine.act
 
     class KilledError(BaseException):
         pass
@@ -396,19 +397,19 @@ def test_any_kill_converges(network: Network, monkeypatch: pytest.MonkeyPatch) -
     def killed(count: int, *, late: bool) -> None:
         left = [count]
 
-        def run(self: Machine, command: str, **_: object) -> Result:
+        def act(self: Machine, *words: str) -> str:
             left[0] -= 1
             if left[0] < 0 or (left[0] == 0 and not late):
                 raise KilledError
-            result = plain(self, command)
+            said = plain(self, *words)
             if left[0] == 0:
                 raise KilledError
-            return result
+            return said
 
-        monkeypatch.setattr(Machine, "run", run)
+        monkeypatch.setattr(Machine, "act", act)
         with suppress(KilledError):
             cut_over(request(2), after(1))
-        monkeypatch.setattr(Machine, "run", plain)
+        monkeypatch.setattr(Machine, "act", plain)
 
     for count in range(1, 5):
         for late in (False, True):
