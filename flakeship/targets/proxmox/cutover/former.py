@@ -14,6 +14,7 @@ from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.cutover import guest
 from flakeship.targets.proxmox.listed import NoNodeName
 from flakeship.targets.proxmox.requests import ActiveMachine, CutoverRequest
@@ -111,17 +112,35 @@ def _found(api: Api, machine: ActiveMachine) -> Former:
     """What Proxmox VE says of a machine; its list may be behind, so it only tells the node."""
     entries = api.get(list[listed.Resource], "cluster", "resources", type="vm")
     name = _name(machine)
-    node = next((each.node for each in entries if each.vmid == machine.vmid), "")
+    own = (each for each in entries if (each.type, each.vmid) == ("qemu", machine.vmid))
+    node = next((each.node for each in own), "")
     if not node:
         log.info("%s does not exist any more", name)
         return Former(machine)
+    try:
+        return _there(api, machine, node)
+    except ApiError as error:
+        if error.code != "node-unreachable":
+            raise
+        raise FlakeshipError(
+            f"its node {node} does not answer, so it may run and have the service address; nothing "
+            "was moved",
+            code=UNREACHABLE,
+            key=name,
+            remedy=f"start {node}; or, where it is off for good, remove it from the cluster "
+            f"(`pvecm delnode {node}`), and its machines with it",
+        ) from error
+
+
+def _there(api: Api, machine: ActiveMachine, node: str) -> Former:
     place = ("nodes", node, "qemu", str(machine.vmid))
     config = api.get(dict[str, object], *place, "config")
-    if not set(machine.tags) <= set(re.split(r"[;, ]+", str(config.get("tags", "")))):
-        log.info("%s does not exist any more: another machine has its id", name)
+    tags = set(re.split(r"[;, ]+", str(config.get("tags", ""))))
+    if not machine.tags or not set(machine.tags) <= tags:
+        log.info("%s does not exist any more: another machine has its id", _name(machine))
         return Former(machine)
     if api.get(Status, *place, "status", "current").status == STOPPED:
-        log.info("%s is stopped; should it start, it asks before it takes the address", name)
+        log.info("%s is stopped; it asks for the address when it starts", _name(machine))
         return Former(machine)
     networks = [str(value) for key, value in config.items() if NETWORK.fullmatch(key)]
     macs = frozenset(mac.lower() for each in networks for mac in MAC.findall(each))

@@ -19,7 +19,7 @@ from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import former, guest
 from flakeship.targets.proxmox.cutover.cutover import check_active, cut_over, remove
 from flakeship.targets.proxmox.requests import Cutover, CutoverRequest
-from tests.targets.proxmox.unit.cluster import TOKEN, Cluster
+from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply
 from tests.targets.proxmox.unit.guests import (
     ADDRESS,
     OTHER,
@@ -345,6 +345,24 @@ def test_somebody_elses_machine_that_answers_keeps_the_address(
     assert refused(asked(api), after(1)).code == "address-in-use"
     assert powered(api) == []
     assert network.holder(ADDRESS) == OLD
+
+
+def test_a_container_with_its_id_is_not_it(api: Cluster, network: Network) -> None:
+    network.stored.clear()
+    api.get("cluster/resources?type=vm", [{"type": "lxc", "vmid": 9001, "node": "pve1"}])
+    cut_over(asked(api), after(1))
+    assert powered(api) == []
+
+
+def test_a_machine_on_a_node_that_is_down_may_have_the_address(
+    api: Cluster, network: Network
+) -> None:
+    api.replies[f"GET {VM}/config"] = Reply({"data": None}, 595, "No route to host")
+    error = refused(asked(api), after(1))
+    assert error.code == "former-machine-unreachable"
+    assert "pve1" in error.what
+    assert "pvecm delnode pve1" in error.remedy
+    assert network.stored == {OLD: ADDRESS}
 
 
 def test_nothing_is_stopped_for_an_address_that_another_machine_has(
