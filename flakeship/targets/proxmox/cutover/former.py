@@ -61,8 +61,8 @@ class Former:
                     _stop(api, self)
             except FlakeshipError as error:
                 raise FlakeshipError(
-                    f"it runs, lets nobody in, and could not be stopped: {error.what}; the address "
-                    "would be on two machines, so nothing was moved",
+                    f"it may have the service address, and could not be stopped: {error.what}; the "
+                    "address would be on two machines, so nothing was moved",
                     code=UNREACHABLE,
                     key=_name(self.machine),
                     remedy=error.remedy or "stop it on its node (`qm stop`), and run it again",
@@ -118,7 +118,7 @@ def _found(api: Api, machine: ActiveMachine) -> Former:
         log.info("%s does not exist any more", name)
         return Former(machine)
     try:
-        return _there(api, machine, node)
+        return there(api, machine, node)
     except ApiError as error:
         if error.code != "node-unreachable":
             raise
@@ -132,7 +132,8 @@ def _found(api: Api, machine: ActiveMachine) -> Former:
         ) from error
 
 
-def _there(api: Api, machine: ActiveMachine, node: str) -> Former:
+def there(api: Api, machine: ActiveMachine, node: str) -> Former:
+    """What is on a node: without a node where it does not run, or has not the machine's tags."""
     place = ("nodes", node, "qemu", str(machine.vmid))
     config = api.get(dict[str, object], *place, "config")
     tags = set(re.split(r"[;, ]+", str(config.get("tags", ""))))
@@ -152,7 +153,7 @@ def _stop(api: Api, former: Former) -> None:
         return
     _power(api, found, "stop", STOPPED)
     log.warning(
-        "%s was stopped: it ran and let nobody in, and would have kept the service address",
+        "%s was stopped: there is no login on it, and it would have kept the service address",
         _name(former.machine),
     )
 

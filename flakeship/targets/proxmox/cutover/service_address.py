@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.targets.proxmox.cutover import former, guest
+from flakeship.targets.proxmox.cutover import former, guest, strays
 from flakeship.targets.proxmox.cutover.former import Former
 from flakeship.targets.proxmox.requests import ActiveMachine, Cutover, CutoverRequest
 
@@ -46,12 +46,15 @@ def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> 
     moves = last is not None and not _same(last.active, new)
     old = former.reach(request, last.active, opened) if last and moves else None
     answer = guest.ask(shell, new.machine, address)
+    stray = None
     if answer not in {guest.FREE, guest.HERE, *(old.macs if old else ())}:
-        active = last.active.machine if last else "no machine"
-        raise former.in_use(address, answer, f"nothing was moved, and {active} is active")
+        stray = strays.find(request, answer)
+        if stray is None:
+            active = last.active.machine if last else "no machine"
+            raise former.in_use(address, answer, f"nothing was moved, and {active} is active")
     before = last.service_address if last else ""
     try:
-        silence = _hand_over(request, shell, old)
+        silence = _hand_over(request, shell, old, stray)
     except BaseException as error:
         if isinstance(error, FlakeshipError) and error.code == former.UNREACHABLE:
             raise
@@ -69,10 +72,17 @@ def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> 
     )
 
 
-def _hand_over(request: CutoverRequest, shell: guest.Shell, old: Former | None) -> float:
-    """Both machines are prepared, and act back to back: the seconds that it was on neither."""
+def _hand_over(
+    request: CutoverRequest, shell: guest.Shell, old: Former | None, stray: Former | None
+) -> float:
+    """Both machines are prepared, and act back to back: the seconds that it was on neither.
+
+    A stray one is stopped before.
+    """
     new = request.active.machine
     with guest.prepared(shell, new, "set", request.service_address) as coming:
+        if stray:
+            stray.release(request)
         if old is None or old.shell is None:
             if old:
                 old.release(request)

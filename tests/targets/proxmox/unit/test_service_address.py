@@ -19,6 +19,7 @@ from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import former, guest
 from flakeship.targets.proxmox.cutover.cutover import check_active, cut_over, remove
 from flakeship.targets.proxmox.requests import Cutover, CutoverRequest
+from flakeship.targets.proxmox.resources import Marks, tags
 from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply
 from tests.targets.proxmox.unit.guests import (
     ADDRESS,
@@ -31,6 +32,11 @@ from tests.targets.proxmox.unit.guests import (
 )
 
 OLD, NEW = machine(1).machine, machine(2).machine
+
+
+def marked(stack: str, name: str) -> list[str]:
+    """The tags of the machine 9003."""
+    return tags(9003, Marks(stack=stack, machine=name))
 
 
 @pytest.fixture
@@ -397,6 +403,65 @@ def test_a_stopped_machine_starts_again_where_the_new_one_fails(
     assert refused(asked(api), after(1)).code == "cutover-failed"
     assert powered(api) == ["start", "stop"]
     assert network.holder(ADDRESS) == OLD
+
+
+THIRD = machine(3).machine
+
+
+def stray(api: Cluster, tags: list[str]) -> None:
+    """A machine that has the address, of which no cutover has told."""
+    entry = {"type": "qemu", "vmid": 9003, "node": "pve2", "tags": ";".join(tags)}
+    api.get("cluster/resources?type=vm", [entry])
+    place = "nodes/pve2/qemu/9003"
+    api.get(f"{place}/config", {"net0": f"virtio={mac(THIRD)}", "tags": ";".join(tags)})
+    api.get(f"{place}/status/current", {"status": "running"})
+
+    def stops(handler: BaseHTTPRequestHandler) -> None:
+        switch(api, "stopped", lambda _: None)(handler)
+        api.get(f"{place}/status/current", {"status": "stopped"})
+
+    api.replies[f"POST {place}/status/stop"] = stops
+
+
+@pytest.mark.parametrize("previous", ["", after(1), after(1, "")])
+def test_a_machine_that_a_killed_run_left_active_is_stopped(
+    api: Cluster, network: Network, monkeypatch: pytest.MonkeyPatch, previous: str
+) -> None:
+    """The next run wants another release: nobody can log in to the one of the killed run."""
+    network.silent.clear()
+    network.stored = {THIRD: ADDRESS}
+    stray(api, machine(3).tags)
+    plain = former.Former.release
+
+    def release(self: former.Former, asked: CutoverRequest) -> None:
+        plain(self, asked)
+        network.off.add(self.machine.machine)
+
+    monkeypatch.setattr(former.Former, "release", release)
+    cut_over(asked(api), previous)
+    assert powered(api) == ["stop"]
+    assert network.holder(ADDRESS) == NEW
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["theirs"],
+        marked("prod", "api-aaaa-0003"),
+        marked("test", THIRD),
+        [tag.replace("9003", "9004") for tag in machine(3).tags],
+    ],
+    ids=["no tags", "another server", "another stack", "a copy"],
+)
+def test_another_machine_that_has_the_address_is_not_stopped(
+    api: Cluster, network: Network, tags: list[str]
+) -> None:
+    network.silent.clear()
+    network.stored = {THIRD: ADDRESS}
+    stray(api, tags)
+    assert refused(asked(api), after(1)).code == "address-in-use"
+    assert powered(api) == []
+    assert network.stored == {THIRD: ADDRESS}
 
 
 def test_the_server_goes_with_a_machine_that_lets_nobody_in(api: Cluster) -> None:
