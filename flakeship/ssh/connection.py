@@ -7,7 +7,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 from flakeship.model.errors import CommandError, FlakeshipError
@@ -26,6 +26,7 @@ from flakeship.ssh.login import Login
 from flakeship.ssh.options import HANDSHAKE, Endpoint, SshOptions
 from flakeship.system import tcp, temporary
 from flakeship.system.backoff import backoff
+from flakeship.system.dialogue import Dialogue, dialogue
 from flakeship.system.process import Result, run, start
 from flakeship.system.waiting import Waiting
 
@@ -147,6 +148,11 @@ class Connection:
             lost = f"the SSH connection was lost: {last}"
             log.warning("%s: %s", self.endpoint.name, lost if alive.code else signal)
         return result
+
+    def start(self, command: str, name: str) -> AbstractContextManager[Dialogue]:
+        """Start a command line as `run` does, for a dialogue with what runs on the machine."""
+        argv = [*self._shared, "-o", "ControlMaster=no", self._destination, command]
+        return dialogue(argv, name)
 
     def forward(self, address: str, port: int) -> int:
         """Forward a loopback port to a port that the machine can reach, and return its number."""

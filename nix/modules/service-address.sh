@@ -2,14 +2,18 @@
 # The service address of this machine: one beside its own, which moves from machine to machine
 # (flakeship/targets/proxmox/cutover) and is never on two at once. Needs root and iproute2.
 #
-#   flakeship-address ask ADDRESS   `free`, `here`, or the MAC address of who else answers for it
-#   flakeship-address set ADDRESS   add, announce and store it, in the place of another one: ask first
-#   flakeship-address drop          forget the stored one, and take it off
-#   flakeship-address show          `stored ADDRESS`, and `here INTERFACE MAC` where it is in use
-#   flakeship-address keep          the service: adds the stored one again after a boot, or where the
-#                                   network's configuration has removed it, unless somebody answers
+#   flakeship-address ask ADDRESS          `free`, `here`, or the MAC address of who else answers
+#   flakeship-address set ADDRESS [wait]   add, announce and store it, in the place of another one:
+#                                          ask first
+#   flakeship-address drop [wait]          forget the stored one, and take it off
+#   flakeship-address show                 `stored ADDRESS`, and `here INTERFACE MAC` if it is in use
+#   flakeship-address keep                 the service: adds the stored one again after a boot, or if
+#                                          the network's configuration has removed it, unless somebody
+#                                          answers
 #
-# ADDRESS has the length of its prefix. This file is in the appliance too, and the same there.
+# ADDRESS has the length of its prefix. With `wait` everything is prepared, `ready` is said, and a line
+# `go` awaited, so that two machines act back to back; then `done` is said as soon as the address has
+# moved. This file is in the appliance too, and the same there.
 set -eu
 
 folder=${FLAKESHIP_FOLDER:-/var/lib/flakeship} # another one in tests
@@ -95,27 +99,37 @@ ask() {
 # Neighbours learn that this machine has it by gratuitous ARP and unsolicited advertisements, which
 # the kernel sends for all addresses of an interface whose MAC address is set, be it to the same.
 announce() {
-  read -r mac <"/sys/class/net/$1/address"
-  echo 1 >"/proc/sys/net/ipv4/conf/$1/arp_notify"
-  if [ -e "/proc/sys/net/ipv6/conf/$1" ]; then echo 1 >"/proc/sys/net/ipv6/conf/$1/ndisc_notify"; fi
-  ip link set dev "$1" address "$mac"
+  ip link set dev "$on" address "$mac"
+}
+
+# Sets `on` and `mac`.
+prepare() {
+  on=$(interface "$1") || fail "there is no route to ${1%/*}"
+  read -r mac <"/sys/class/net/$on/address"
+  echo 1 >"/proc/sys/net/ipv4/conf/$on/arp_notify"
+  if [ -e "/proc/sys/net/ipv6/conf/$on" ]; then echo 1 >"/proc/sys/net/ipv6/conf/$on/ndisc_notify"; fi
 }
 
 # It was asked for: the kernel's own wait of two seconds would be silence. A deprecated address of
 # IPv6 is reached as any other, and is not what the machine's own connections come from.
 add() {
-  on=$(interface "$1") || fail "there is no route to ${1%/*}"
   case $1 in
   *:*) ip addr replace "$1" dev "$on" nodad preferred_lft 0 ;;
   *) ip addr replace "$1" dev "$on" ;;
   esac
-  announce "$on"
+  announce
 }
 
 remove() {
   # shellcheck disable=SC2046
   set -- $(found "$1")
   if [ $# -gt 0 ]; then ip addr del "$2" dev "$1"; fi
+}
+
+# The lock must not be held for ever where the other side has gone without a word.
+may_go() {
+  echo ready
+  [ "$(timeout 90 head -n 1)" = go ]
 }
 
 lock() {
@@ -128,41 +142,50 @@ unlock() {
   exec 9>&-
 }
 
-forget() {
-  rm -f "$state"
-  sync -f "$folder"
+store() {
+  if [ "$1" ]; then
+    echo "$1" >"$state.new"
+    mv "$state.new" "$state"
+  else
+    rm -f "$state"
+  fi
 }
 
 set_address() {
   case $1 in */*) ;; *) fail "$1 has no length of a prefix" ;; esac
   lock
   former=$(stored)
-  if [ "$former" != "$1" ]; then
-    # what is not stored is not taken off: it may be the only address of this machine
-    [ -z "$(found "$1")" ] || [ "${former%/*}" = "${1%/*}" ] ||
-      fail "${1%/*} is an address of this machine itself"
-    [ -z "$former" ] || remove "$former"
-    echo "$1" >"$state.new"
-    mv "$state.new" "$state"
+  # what is not stored is not taken off later: it may be the only address of this machine
+  [ -z "$(found "$1")" ] || [ "${former%/*}" = "${1%/*}" ] ||
+    fail "${1%/*} is an address of this machine itself"
+  prepare "$1"
+  store "$1"
+  if [ "$2" ] && ! may_go; then
+    store "$former"
+    fail "it was not to go on"
   fi
+  [ -z "$former" ] || [ "$former" = "$1" ] || remove "$former"
   add "$1"
+  if [ "$2" ]; then echo 'done'; fi
   unlock
   sync -f "$folder"
   systemctl start flakeship-address
   for pause in 0.1 0.2 0.4; do
     sleep "$pause"
-    announce "$on"
+    announce
   done
 }
 
-# Nobody has it from the moment of `remove` on: what takes time comes before.
 drop() {
   lock
   former=$(stored)
-  [ -z "$former" ] || {
-    forget
-    remove "$former"
-  }
+  # shellcheck disable=SC2046
+  [ -z "$former" ] || set -- "$1" $(found "$former")
+  if [ "$1" ] && ! may_go; then fail "it was not to go on"; fi
+  store ""
+  if [ $# -gt 1 ]; then ip addr del "$3" dev "$2"; fi
+  if [ "$1" ]; then echo 'done'; fi
+  sync -f "$folder"
 }
 
 show() {
@@ -183,12 +206,14 @@ keep() {
         case $answer in
         free)
           echo "adding $address"
-          add "$address" || true # the interface has just gone: again in a moment
+          # the interface may have just gone: again in a moment
+          (prepare "$address" && add "$address") || true
           ;;
         here) ;;
         *)
           echo "$answer has $address now: it is forgotten here"
-          forget
+          store ""
+          sync -f "$folder"
           ;;
         esac
       fi
@@ -200,9 +225,10 @@ keep() {
 
 case ${1-} in
 ask | set)
-  [ $# = 2 ] || fail "an address is needed"
-  if [ "$1" = ask ]; then ask "$2"; else set_address "$2"; fi
+  [ "${2-}" ] || fail "an address is needed"
+  if [ "$1" = ask ]; then ask "$2"; else set_address "$2" "${3-}"; fi
   ;;
-drop | show | keep) "$1" ;;
+drop) drop "${2-}" ;;
+show | keep) "$1" ;;
 *) fail "there are ask, set, drop, show and keep" ;;
 esac

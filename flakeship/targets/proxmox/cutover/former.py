@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh.errors import HostKeyRefusedError, LoginRefusedError, UnreachableError
 from flakeship.system.backoff import backoff
-from flakeship.system.process import Shell
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.cutover import guest
 from flakeship.targets.proxmox.listed import NoNodeName
 from flakeship.targets.proxmox.requests import ActiveMachine, CutoverRequest
@@ -44,7 +44,7 @@ class Former:
     """
 
     machine: ActiveMachine
-    shell: Shell | None = None
+    shell: guest.Shell | None = None
     node: NoNodeName = ""
     macs: frozenset[str] = field(default_factory=frozenset)
 
@@ -61,8 +61,8 @@ class Former:
                     _stop(api, self)
             except FlakeshipError as error:
                 raise FlakeshipError(
-                    f"it runs, lets nobody in, and could not be stopped: {error.what}; the address "
-                    "would be on two machines, so nothing was moved",
+                    f"it may have the service address, and could not be stopped: {error.what}; the "
+                    "address would be on two machines, so nothing was moved",
                     code=UNREACHABLE,
                     key=_name(self.machine),
                     remedy=error.remedy or "stop it on its node (`qm stop`), and run it again",
@@ -112,17 +112,36 @@ def _found(api: Api, machine: ActiveMachine) -> Former:
     """What Proxmox VE says of a machine; its list may be behind, so it only tells the node."""
     entries = api.get(list[listed.Resource], "cluster", "resources", type="vm")
     name = _name(machine)
-    node = next((each.node for each in entries if each.vmid == machine.vmid), "")
+    own = (each for each in entries if (each.type, each.vmid) == ("qemu", machine.vmid))
+    node = next((each.node for each in own), "")
     if not node:
         log.info("%s does not exist any more", name)
         return Former(machine)
+    try:
+        return there(api, machine, node)
+    except ApiError as error:
+        if error.code != "node-unreachable":
+            raise
+        raise FlakeshipError(
+            f"its node {node} does not answer, so it may run and have the service address; nothing "
+            "was moved",
+            code=UNREACHABLE,
+            key=name,
+            remedy=f"start {node}; or, where it is off for good, remove it from the cluster "
+            f"(`pvecm delnode {node}`), and its machines with it",
+        ) from error
+
+
+def there(api: Api, machine: ActiveMachine, node: str) -> Former:
+    """What is on a node: without a node where it does not run, or has not the machine's tags."""
     place = ("nodes", node, "qemu", str(machine.vmid))
     config = api.get(dict[str, object], *place, "config")
-    if not set(machine.tags) <= set(re.split(r"[;, ]+", str(config.get("tags", "")))):
-        log.info("%s does not exist any more: another machine has its id", name)
+    tags = set(re.split(r"[;, ]+", str(config.get("tags", ""))))
+    if not machine.tags or not set(machine.tags) <= tags:
+        log.info("%s does not exist any more: another machine has its id", _name(machine))
         return Former(machine)
     if api.get(Status, *place, "status", "current").status == STOPPED:
-        log.info("%s is stopped; should it start, it asks before it takes the address", name)
+        log.info("%s is stopped; it asks for the address when it starts", _name(machine))
         return Former(machine)
     networks = [str(value) for key, value in config.items() if NETWORK.fullmatch(key)]
     macs = frozenset(mac.lower() for each in networks for mac in MAC.findall(each))
@@ -134,7 +153,7 @@ def _stop(api: Api, former: Former) -> None:
         return
     _power(api, found, "stop", STOPPED)
     log.warning(
-        "%s was stopped: it ran and let nobody in, and would have kept the service address",
+        "%s was stopped: there is no login on it, and it would have kept the service address",
         _name(former.machine),
     )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.text import one_line
 from flakeship.ssh.connection import Connection
 from flakeship.ssh.options import Endpoint, as_root
-from flakeship.system.process import Shell
+from flakeship.system.dialogue import Dialogue
+from flakeship.system.process import Result
 from flakeship.targets.proxmox.requests import ActiveMachine
 
 COMMAND = "/run/current-system/sw/bin/flakeship-address"
@@ -29,6 +31,16 @@ class Shown:
 
     stored: str = ""
     mac: str = ""
+
+
+class Shell(Protocol):
+    """A login on a machine; see Connection."""
+
+    def run(self, command: str, *, timeout: float = 60.0) -> Result:
+        """Run a command line. Raises CommandError."""
+
+    def start(self, command: str, name: str) -> AbstractContextManager[Dialogue]:
+        """Start one that goes on. Raises CommandError."""
 
 
 @contextmanager
@@ -72,13 +84,53 @@ def show(shell: Shell, machine: str) -> Shown:
     return Shown(found.get("stored", ""), found.get(HERE, ""))
 
 
+class Prepared:
+    """A `take` or `drop` that is ready to be done at once: it takes milliseconds then."""
+
+    def __init__(self, dialogue: Dialogue, machine: str, what: str) -> None:
+        self._dialogue, self._machine, self._what = dialogue, machine, what
+        self._hear("ready")
+
+    def go(self) -> None:
+        """Do it: the address has moved when this returns."""
+        self._dialogue.say("go")
+        self._hear("done")
+
+    def finish(self) -> None:
+        """Wait until it is also announced and stored."""
+        try:
+            self._dialogue.finish(SECONDS)
+        except CommandError as error:
+            raise _command_failure(self._machine, self._what, error) from error
+
+    def _hear(self, wanted: str) -> None:
+        try:
+            line = self._dialogue.hear(SECONDS)
+        except CommandError as error:
+            raise _command_failure(self._machine, self._what, error) from error
+        if line != wanted:
+            why = f"it said {one_line(line)} in the place of {wanted}"
+            raise _failure(self._machine, self._what, why)
+
+
+@contextmanager
+def prepared(shell: Shell, machine: str, *words: str) -> Iterator[Prepared]:
+    """Prepare `set ADDRESS` or `drop`; a block that ends before `go` leaves all as it was."""
+    command = as_root(shlex.join([COMMAND, *words, "wait"]))
+    with shell.start(command, f"`flakeship-address {words[0]}`") as dialogue:
+        yield Prepared(dialogue, machine, words[0])
+
+
 def _run(shell: Shell, machine: str, *words: str) -> str:
     try:
         result = shell.run(as_root(shlex.join([COMMAND, *words])), timeout=SECONDS)
     except CommandError as error:
-        why = one_line(error.stderr) or error.what
-        raise _failure(machine, words[0], why) from error
+        raise _command_failure(machine, words[0], error) from error
     return result.stdout
+
+
+def _command_failure(machine: str, what: str, error: CommandError) -> FlakeshipError:
+    return _failure(machine, what, one_line(error.stderr) or error.what)
 
 
 def _failure(machine: str, what: str, why: str) -> FlakeshipError:

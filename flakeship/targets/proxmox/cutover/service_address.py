@@ -7,8 +7,7 @@ import time
 from contextlib import ExitStack
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.process import Shell
-from flakeship.targets.proxmox.cutover import former, guest
+from flakeship.targets.proxmox.cutover import former, guest, strays
 from flakeship.targets.proxmox.cutover.former import Former
 from flakeship.targets.proxmox.requests import ActiveMachine, Cutover, CutoverRequest
 
@@ -38,15 +37,15 @@ def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> 
     moves = last is not None and not _same(last.active, new)
     old = former.reach(request, last.active, opened) if last and moves else None
     answer = guest.ask(shell, new.machine, address)
+    stray = None
     if answer not in {guest.FREE, guest.HERE, *(old.macs if old else ())}:
-        active = last.active.machine if last else "no machine"
-        raise former.in_use(address, answer, f"nothing was moved, and {active} is active")
+        stray = strays.find(request, answer)
+        if stray is None:
+            active = last.active.machine if last else "no machine"
+            raise former.in_use(address, answer, f"nothing was moved, and {active} is active")
     before = last.service_address if last else ""
-    started = time.monotonic()
     try:
-        if old:
-            old.release(request)
-        guest.take(shell, new.machine, address)
+        silence = _hand_over(request, shell, old, stray)
     except BaseException as error:
         if isinstance(error, FlakeshipError) and error.code == former.UNREACHABLE:
             raise
@@ -55,13 +54,41 @@ def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> 
             raise
         raise _failure(request, last, error, problems) from error
     log.info(
-        "%s: %s is on %s%s, after %.1f s",
+        "%s: %s is on %s%s, %.0f ms on none",
         request.server,
         address,
         new.machine,
         f", from {old.machine.machine}" if old else "",
-        time.monotonic() - started,
+        silence * 1000,
     )
+
+
+def _hand_over(
+    request: CutoverRequest, shell: guest.Shell, old: Former | None, stray: Former | None
+) -> float:
+    """Both machines are prepared, and act back to back: the seconds that it was on neither.
+
+    A stray one is stopped before.
+    """
+    new = request.active.machine
+    with guest.prepared(shell, new, "set", request.service_address) as coming:
+        if stray:
+            stray.release(request)
+        if old is None or old.shell is None:
+            if old:
+                old.release(request)
+            started = time.monotonic()
+            coming.go()
+            silence = time.monotonic() - started
+        else:
+            with guest.prepared(old.shell, old.machine.machine, "drop") as leaving:
+                started = time.monotonic()
+                leaving.go()
+                coming.go()
+                silence = time.monotonic() - started
+                leaving.finish()
+        coming.finish()
+    return silence
 
 
 def _take_off(request: CutoverRequest, last: Cutover, opened: ExitStack) -> None:
@@ -77,7 +104,9 @@ def _same(one: ActiveMachine, other: ActiveMachine) -> bool:
     return (one.machine, one.vmid) == (other.machine, other.vmid)
 
 
-def _undo(request: CutoverRequest, shell: Shell, old: Former | None, before: str) -> list[str]:
+def _undo(
+    request: CutoverRequest, shell: guest.Shell, old: Former | None, before: str
+) -> list[str]:
     """Bring the address back to where it was; the reasons why that failed."""
     new, problems = request.active.machine, []
     try:

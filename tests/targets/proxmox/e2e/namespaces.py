@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.model.errors import CommandError
-from flakeship.model.sizes import MIB
+from flakeship.system.dialogue import Dialogue, dialogue
 from flakeship.system.process import Result, run
 from flakeship.targets.proxmox.requests import ActiveMachine
 from tests.project import ROOT
+from tests.targets.proxmox.unit.guests import words
 
 SCRIPT = ROOT / "nix/modules/service-address.sh"
 # as the appliance runs it, and as nixpkgs' writeShellApplication does
@@ -45,19 +45,13 @@ class Namespace:
     folder: Path
     shell: Sequence[str]
 
-    def run(
-        self,
-        command: str,
-        *,
-        stdin: str = "",
-        timeout: float = 60.0,
-        check: bool = True,
-        most: int = MIB,
-    ) -> Result:
+    def run(self, command: str, *, timeout: float = 60.0) -> Result:
         """A login on it, where root runs a command with sudo."""
-        words = shlex.split(shlex.split(command)[2].partition("sudo -n ")[2])
-        argv = self.argv(*words[1:])
-        return run(argv, stdin=stdin, timeout=timeout, check=check, most=most)
+        return run(self.argv(*words(command)), timeout=timeout)
+
+    def start(self, command: str, name: str) -> AbstractContextManager[Dialogue]:
+        """The same for a command that goes on."""
+        return dialogue(self.argv(*words(command)), name)
 
     def argv(self, *words: str) -> list[str]:
         """The command line of flakeship-address."""

@@ -12,7 +12,7 @@ import pytest
 
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.system.process import start
+from flakeship.system.process import run, start
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import guest
 from flakeship.targets.proxmox.cutover.cutover import check_active, cut_over
@@ -128,6 +128,29 @@ def test_a_killed_command_is_completed(net: list[Namespace]) -> None:
     net[0].stored.write_text("10.77.0.99/25\n")
     net[0].address("drop")
     assert not net[0].has(ADDRESSES[0])
+
+
+@EITHER
+@pytest.mark.parametrize("line", ["stop", ""])
+def test_who_is_not_told_to_go_leaves_all_as_it_was(net: list[Namespace], line: str) -> None:
+    """As after a workstation that has vanished."""
+    first, second = ADDRESSES
+    net[0].address("set", first)
+    for words in (["set", second, "wait"], ["drop", "wait"]):
+        done = run(net[0].argv(*words), stdin=line, check=False, timeout=30)
+        assert (done.code, done.stdout) == (1, "ready\n")
+        assert net[0].address("show") == f"stored {first}\nhere eth0 {net[0].mac}"
+        assert not net[0].has(second)
+    done = run(net[1].argv("set", second, "wait"), stdin=line, check=False, timeout=30)
+    assert done.code == 1
+    assert not net[1].stored.exists()
+
+
+def test_it_says_when_it_has_moved(net: list[Namespace]) -> None:
+    for words in (["set", ADDRESSES[0], "wait"], ["drop", "wait"]):
+        done = run(net[0].argv(*words), stdin="go\n", timeout=30)
+        assert done.stdout == "ready\ndone\n"
+        assert net[0].has(ADDRESSES[0]) == (words[0] == "set")
 
 
 def test_its_interface_is_that_of_the_route(net: list[Namespace]) -> None:

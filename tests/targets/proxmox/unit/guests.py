@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import cast
 
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.model.sizes import MIB
 from flakeship.ssh.errors import UnreachableError
+from flakeship.system.dialogue import Dialogue
 from flakeship.system.process import Result
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import guest
@@ -88,26 +89,26 @@ class Machine:
     network: Network
     name: str
 
-    def run(
-        self,
-        command: str,
-        *,
-        stdin: str = "",
-        timeout: float = 60.0,
-        check: bool = True,
-        most: int = MIB,
-    ) -> Result:
+    def run(self, command: str, *, timeout: float = 60.0) -> Result:
         """The command flakeship-address, as the module has it."""
-        assert (stdin, check, most) == ("", True, MIB)
         assert timeout > 0
-        words = shlex.split(shlex.split(command)[2].partition("sudo -n ")[2])
-        assert words[0] == guest.COMMAND
-        if (self.name, words[1]) in self.network.broken:
+        return Result(0, self.act(*words(command)), "")
+
+    def start(self, command: str, name: str) -> AbstractContextManager[Dialogue]:
+        """The same, when it is sent the line `go`."""
+        *first, last = words(command)
+        assert last == "wait"
+        assert first[0] in name
+        return nullcontext(cast("Dialogue", Prepared(self, first)))
+
+    def act(self, *words: str) -> str:
+        """What a command prints, with its faults."""
+        if (self.name, words[0]) in self.network.broken:
             raise CommandError("it failed", 1, "flakeship-address: no")
-        said = self.said(*words[1:])
-        if (self.name, words[1]) in self.network.half:
+        said = self.said(*words)
+        if (self.name, words[0]) in self.network.half:
             raise CommandError("it did not end", None, code="command-timeout")
-        return Result(0, said, "")
+        return said
 
     def said(self, what: str, address: str = "") -> str:
         network, own = self.network, self.network.stored.get(self.name, "")
@@ -125,3 +126,34 @@ class Machine:
             case "show" if own:
                 return f"stored {own}\nhere eth0 {mac(self.name)}\n"
         return ""
+
+
+@dataclass
+class Prepared:
+    """A command that waits for the line `go`."""
+
+    machine: Machine
+    words: list[str]
+    gone: bool = False
+
+    def hear(self, seconds: float) -> str:
+        assert seconds > 0
+        if not self.gone:
+            return "ready"
+        self.machine.act(*self.words)
+        return "done"
+
+    def say(self, line: str) -> None:
+        assert line == "go"
+        self.gone = True
+
+    def finish(self, seconds: float) -> None:
+        assert self.gone
+        assert seconds > 0
+
+
+def words(command: str) -> list[str]:
+    """What root's flakeship-address is called with in a command line."""
+    found = shlex.split(shlex.split(command)[2].partition("sudo -n ")[2])
+    assert found[0] == guest.COMMAND
+    return found[1:]

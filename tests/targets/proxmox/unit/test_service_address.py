@@ -19,7 +19,8 @@ from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import former, guest
 from flakeship.targets.proxmox.cutover.cutover import check_active, cut_over, remove
 from flakeship.targets.proxmox.requests import Cutover, CutoverRequest
-from tests.targets.proxmox.unit.cluster import TOKEN, Cluster
+from flakeship.targets.proxmox.resources import Marks, tags
+from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply
 from tests.targets.proxmox.unit.guests import (
     ADDRESS,
     OTHER,
@@ -31,6 +32,11 @@ from tests.targets.proxmox.unit.guests import (
 )
 
 OLD, NEW = machine(1).machine, machine(2).machine
+
+
+def marked(stack: str, name: str) -> list[str]:
+    """The tags of the machine 9003."""
+    return tags(9003, Marks(stack=stack, machine=name))
 
 
 @pytest.fixture
@@ -175,14 +181,15 @@ def test_nobody_gives_it_back_while_the_new_machine_may_have_it(network: Network
 
 def test_an_interruption_undoes_it_too(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     network.put(OLD, ADDRESS)
-    plain = guest.take
+    plain = Machine.act
 
-    def interrupted(shell: Machine, name: str, address: str) -> None:
-        plain(shell, name, address)
-        if name == NEW:
+    def interrupted(self: Machine, *words: str) -> str:
+        said = plain(self, *words)
+        if (self.name, words[0]) == (NEW, "set"):
             raise KeyboardInterrupt
+        return said
 
-    monkeypatch.setattr(guest, "take", interrupted)
+    monkeypatch.setattr(Machine, "act", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cut_over(request(2), after(1))
     assert network.stored == {OLD: ADDRESS}
@@ -344,6 +351,24 @@ def test_somebody_elses_machine_that_answers_keeps_the_address(
     assert network.holder(ADDRESS) == OLD
 
 
+def test_a_container_with_its_id_is_not_it(api: Cluster, network: Network) -> None:
+    network.stored.clear()
+    api.get("cluster/resources?type=vm", [{"type": "lxc", "vmid": 9001, "node": "pve1"}])
+    cut_over(asked(api), after(1))
+    assert powered(api) == []
+
+
+def test_a_machine_on_a_node_that_is_down_may_have_the_address(
+    api: Cluster, network: Network
+) -> None:
+    api.replies[f"GET {VM}/config"] = Reply({"data": None}, 595, "No route to host")
+    error = refused(asked(api), after(1))
+    assert error.code == "former-machine-unreachable"
+    assert "pve1" in error.what
+    assert "pvecm delnode pve1" in error.remedy
+    assert network.stored == {OLD: ADDRESS}
+
+
 def test_nothing_is_stopped_for_an_address_that_another_machine_has(
     api: Cluster, network: Network
 ) -> None:
@@ -378,9 +403,68 @@ def test_a_stopped_machine_starts_again_where_the_new_one_fails(
     assert network.holder(ADDRESS) == OLD
 
 
+THIRD = machine(3).machine
+
+
+def stray(api: Cluster, tags: list[str]) -> None:
+    """A machine that has the address, of which no cutover has told."""
+    entry = {"type": "qemu", "vmid": 9003, "node": "pve2", "tags": ";".join(tags)}
+    api.get("cluster/resources?type=vm", [entry])
+    place = "nodes/pve2/qemu/9003"
+    api.get(f"{place}/config", {"net0": f"virtio={mac(THIRD)}", "tags": ";".join(tags)})
+    api.get(f"{place}/status/current", {"status": "running"})
+
+    def stops(handler: BaseHTTPRequestHandler) -> None:
+        switch(api, "stopped", lambda _: None)(handler)
+        api.get(f"{place}/status/current", {"status": "stopped"})
+
+    api.replies[f"POST {place}/status/stop"] = stops
+
+
+@pytest.mark.parametrize("previous", ["", after(1), after(1, "")])
+def test_a_machine_that_a_killed_run_left_active_is_stopped(
+    api: Cluster, network: Network, monkeypatch: pytest.MonkeyPatch, previous: str
+) -> None:
+    """The next run wants another release: nobody can log in to the one of the killed run."""
+    network.silent.clear()
+    network.stored = {THIRD: ADDRESS}
+    stray(api, machine(3).tags)
+    plain = former.Former.release
+
+    def release(self: former.Former, asked: CutoverRequest) -> None:
+        plain(self, asked)
+        network.off.add(self.machine.machine)
+
+    monkeypatch.setattr(former.Former, "release", release)
+    cut_over(asked(api), previous)
+    assert powered(api) == ["stop"]
+    assert network.holder(ADDRESS) == NEW
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["theirs"],
+        marked("prod", "api-aaaa-0003"),
+        marked("test", THIRD),
+        [tag.replace("9003", "9004") for tag in machine(3).tags],
+    ],
+    ids=["no tags", "another server", "another stack", "a copy"],
+)
+def test_another_machine_that_has_the_address_is_not_stopped(
+    api: Cluster, network: Network, tags: list[str]
+) -> None:
+    network.silent.clear()
+    network.stored = {THIRD: ADDRESS}
+    stray(api, tags)
+    assert refused(asked(api), after(1)).code == "address-in-use"
+    assert powered(api) == []
+    assert network.stored == {THIRD: ADDRESS}
+
+
 def test_any_kill_converges(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before or after each command: the next run brings it to the new machine."""
-    plain = Machine.run
+    plain = Machine.act
 
     class KilledError(BaseException):
         pass
@@ -388,19 +472,19 @@ def test_any_kill_converges(network: Network, monkeypatch: pytest.MonkeyPatch) -
     def killed(count: int, *, late: bool) -> None:
         left = [count]
 
-        def run(self: Machine, command: str, **_: object) -> Result:
+        def act(self: Machine, *words: str) -> str:
             left[0] -= 1
             if left[0] < 0 or (left[0] == 0 and not late):
                 raise KilledError
-            result = plain(self, command)
+            said = plain(self, *words)
             if left[0] == 0:
                 raise KilledError
-            return result
+            return said
 
-        monkeypatch.setattr(Machine, "run", run)
+        monkeypatch.setattr(Machine, "act", act)
         with suppress(KilledError):
             cut_over(request(2), after(1))
-        monkeypatch.setattr(Machine, "run", plain)
+        monkeypatch.setattr(Machine, "act", plain)
 
     for count in range(1, 5):
         for late in (False, True):
