@@ -1,62 +1,123 @@
-"""A websocket to an API: over a connection with the same trust and the same proxy as a call's."""
+"""A websocket to an API: over a connection with the same trust and the same proxy as a call's.
+
+It has no threads of its own: before Python 3.13 one that reads from a TLS connection and one that
+writes to it get into each other's way, and websockets' own client has both.
+"""
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from flakeship.model.sizes import MIB
 from flakeship.targets.proxmox.api import client, errors
 from flakeship.targets.proxmox.api.login import Login
 
 if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+    from websockets.client import ClientProtocol
 
-CLOSING = 2.0  # seconds for the other side to agree that it ends
-ALIVE = 20.0  # seconds between two questions whether the other side is still there, and to answer
+ALIVE = 20.0  # seconds without a word from us after which a proxy may forget a connection
+BLOCK = 65536
+
+
+class ClosedError(Exception):
+    """The other side has ended it."""
+
+
+class Websocket:
+    """One websocket, once it is open."""
+
+    def __init__(self, connection: socket.socket, protocol: ClientProtocol) -> None:
+        self._connection, self._protocol = connection, protocol
+        self._sent_at = 0.0
+
+    def send(self, text: str) -> None:
+        """Send a message. Raises OSError."""
+        self._protocol.send_text(text.encode())
+        self.flush()
+
+    def received(self, seconds: float) -> bytes:
+        """What has come in this time, maybe nothing. Raises ClosedError, and OSError."""
+        from websockets.frames import DATA_OPCODES, Frame
+        from websockets.protocol import State
+
+        if time.monotonic() - self._sent_at > ALIVE:
+            self._protocol.send_ping(b"")
+            self.flush()
+        self.read(seconds)
+        events = self._protocol.events_received()
+        frames = [each for each in events if isinstance(each, Frame)]
+        found = b"".join(bytes(each.data) for each in frames if each.opcode in DATA_OPCODES)
+        if not found and self._protocol.state is not State.OPEN:
+            raise ClosedError
+        return found
+
+    def read(self, seconds: float) -> None:
+        """Take in what comes in this time, and answer what is to be answered. Raises OSError."""
+        self._connection.settimeout(seconds)
+        with suppress(TimeoutError):
+            if data := self._connection.recv(BLOCK):
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is to be sent. Raises OSError."""
+        self._connection.settimeout(client.SILENCE)
+        for data in filter(None, self._protocol.data_to_send()):
+            self._connection.sendall(data)
+        self._sent_at = time.monotonic()
 
 
 @contextmanager
-def opened(login: Login, *path: str, **query: str | int) -> Iterator[ClientConnection]:
+def opened(login: Login, *path: str, **query: str | int) -> Iterator[Websocket]:
     """A websocket at the parts of a path, which ends with the block.
 
-    Raises ApiError and FlakeshipError as a call does, and websockets' ConnectionClosed in the
-    block.
+    Raises ApiError and FlakeshipError as a call does.
     """
-    from websockets.exceptions import InvalidHandshake, InvalidStatus
-    from websockets.sync.client import connect
+    from websockets.client import ClientProtocol
+    from websockets.exceptions import InvalidHandshake, InvalidState, InvalidStatus
+    from websockets.uri import parse_uri
 
     host, where = urlsplit(login.endpoint).netloc, client.path_of(path)
     shown = f"GET {where}"
-    # the connection is secured already, and websockets would trust otherwise
-    url = f"ws://{host}{where}?{urlencode(query)}"
     with closing(_secured(login, shown)) as connection, client.failures(shown, login):
+        protocol = ClientProtocol(parse_uri(f"wss://{host}{where}?{urlencode(query)}"))
+        found = Websocket(connection, protocol)
+        request = protocol.connect()
+        request.headers["Authorization"] = f"PVEAPIToken={login.token}"
+        protocol.send_request(request)
+        found.flush()
         try:
-            entering = connect(
-                url,
-                sock=connection,
-                additional_headers={"Authorization": f"PVEAPIToken={login.token}"},
-                compression=None,  # pveproxy refuses frames that it could be used in
-                proxy=None,
-                open_timeout=client.SILENCE,
-                ping_interval=ALIVE,
-                ping_timeout=ALIVE,
-                close_timeout=CLOSING,
-                max_size=MIB,
-                legacy=False,
-            )
-            with entering as found:
-                yield found
+            _await_answer(found, protocol)
         except InvalidStatus as error:
-            response = error.response
-            raise errors.refused(
-                shown, response.status_code, response.reason_phrase, login
-            ) from error
+            status, reason = error.response.status_code, error.response.reason_phrase
+            raise errors.refused(shown, status, reason, login) from error
         except InvalidHandshake as error:
             raise errors.unreadable(shown, str(error), login) from error
+        try:
+            yield found
+        finally:
+            with suppress(OSError, InvalidState):  # it has ended already
+                protocol.send_close()
+                found.flush()
+
+
+def _await_answer(found: Websocket, protocol: ClientProtocol) -> None:
+    """Wait until it is open. Raises websockets' InvalidHandshake, and OSError."""
+    from websockets.protocol import State
+
+    end = time.monotonic() + client.SILENCE
+    while protocol.state is State.CONNECTING and protocol.handshake_exc is None:
+        if time.monotonic() > end:
+            raise TimeoutError("timed out")
+        found.read(max(end - time.monotonic(), 0.1))
+    if protocol.handshake_exc:
+        raise protocol.handshake_exc
 
 
 def _secured(login: Login, shown: str) -> socket.socket:
@@ -76,5 +137,4 @@ def _secured(login: Login, shown: str) -> socket.socket:
             made.close()
             raise
     found: socket.socket = made.sock
-    found.settimeout(None)
     return found

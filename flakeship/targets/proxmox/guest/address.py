@@ -12,8 +12,7 @@ from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.guest import agent
 from flakeship.targets.proxmox.guest.agent import WAY, AgentError
 from flakeship.targets.proxmox.guest.guest import Guest
-from flakeship.targets.proxmox.guest.obstacles import Obstacle, refuse_denied
-from flakeship.targets.proxmox.guest.serial import Serial
+from flakeship.targets.proxmox.guest.obstacles import Obstacle, SerialConsole, refuse_denied
 from flakeship.verify import boot_progress
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def elsewhere(guest: Guest, address: str) -> list[str]:
 class Finder:
     """Looks for the address of a machine on both ways."""
 
-    def __init__(self, guest: Guest, serial: Serial) -> None:
+    def __init__(self, guest: Guest, serial: SerialConsole) -> None:
         self._guest, self._serial = guest, serial
         self._obstacle = Obstacle(WAY, "")
 

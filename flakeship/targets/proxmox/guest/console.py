@@ -16,8 +16,7 @@ from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.guest import agent
 from flakeship.targets.proxmox.guest.agent import WAY, AgentError
 from flakeship.targets.proxmox.guest.guest import Guest
-from flakeship.targets.proxmox.guest.obstacles import Obstacle, refuse_denied
-from flakeship.targets.proxmox.guest.serial import Serial
+from flakeship.targets.proxmox.guest.obstacles import Obstacle, SerialConsole, refuse_denied
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class GuestConsole:
 
     pace = 0.0
 
-    def __init__(self, guest: Guest, serial: Serial, answers: Callable[[], bool]) -> None:
+    def __init__(self, guest: Guest, serial: SerialConsole, answers: Callable[[], bool]) -> None:
         self.name = serial.name
         self._guest, self._serial, self._answers = guest, serial, answers
         self._lock = threading.Lock()

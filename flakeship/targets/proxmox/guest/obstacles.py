@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox import privileges
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.guest.guest import Guest
+from flakeship.verify.console import Console
 
 UNTOLD = ("address-missing", "host-keys-missing")
 """The failures of a machine that nothing was heard of."""
@@ -21,6 +23,14 @@ class Obstacle:
     way: str
     reason: str
     denied: ApiError | None = None
+
+
+class SerialConsole(Console, Protocol):
+    """A console, and why it shows nothing."""
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """As it is now."""
 
 
 def hints(guest: Guest, obstacles: Sequence[Obstacle]) -> list[str]:

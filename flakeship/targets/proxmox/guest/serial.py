@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
@@ -20,12 +20,10 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox.api import answers, stream
 from flakeship.targets.proxmox.api.answers import Number, Words
 from flakeship.targets.proxmox.api.errors import ApiError
+from flakeship.targets.proxmox.api.stream import ClosedError, Websocket
 from flakeship.targets.proxmox.guest.guest import Guest
 from flakeship.targets.proxmox.guest.obstacles import Obstacle
 from flakeship.verify.console import Transcript
-
-if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
 
 log = logging.getLogger(__name__)
 
@@ -99,12 +97,14 @@ class Serial:
                 self.obstacle = Obstacle(WAY, error.what)
             except (FlakeshipError, TerminalError) as error:
                 self.obstacle = Obstacle(WAY, str(error))
+            except ClosedError:
+                self.obstacle = Obstacle(WAY, "the terminal has ended")
             log.debug("%s: its console: %s", self._guest.name, self.obstacle.reason)
             self._ended.wait(self._pause)
             self._pause = min(self._pause * 2, MOST)
 
     def _read(self) -> None:
-        """Read until the end. Raises FlakeshipError and TerminalError."""
+        """Read until the end. Raises FlakeshipError, TerminalError and ClosedError."""
         login, path = self._guest.api.login, self._guest.path
         found = _terminal(self._guest)
         place, ticket = (*path, "vncwebsocket"), found.ticket
@@ -112,18 +112,16 @@ class Serial:
             self._let_in(terminal, found)
             self.obstacle, self._pause = Obstacle(WAY, ""), FIRST
             while self._wanted:
-                self._add(_received(terminal))
+                self._add(terminal.received(TURN))
 
-    def _let_in(self, terminal: ClientConnection, found: Terminal) -> None:
+    def _let_in(self, terminal: Websocket, found: Terminal) -> None:
         """Show the ticket, and take the welcome with what follows it. Raises TerminalError."""
-        from websockets.exceptions import ConnectionClosed
-
         end, answer = time.monotonic() + GREETING, b""
         try:
             terminal.send(f"{found.user}:{found.ticket}\n")
             while len(answer) < len(WELCOME) and time.monotonic() < end and self._wanted:
-                answer += _received(terminal)
-        except (ConnectionClosed, TerminalError) as error:
+                answer += terminal.received(TURN)
+        except ClosedError as error:
             raise TerminalError(REFUSED) from error
         if not answer.startswith(WELCOME):
             raise TerminalError(REFUSED)
@@ -139,16 +137,3 @@ def _terminal(guest: Guest) -> Terminal:
     path = (*guest.path, "termproxy")
     found = guest.api.call("POST", *path, serial=DEVICE)
     return answers.read(Terminal, found, f"POST {'/'.join(path)}", guest.api.login)
-
-
-def _received(terminal: ClientConnection) -> bytes:
-    """What has come, maybe nothing yet. Raises TerminalError at the end."""
-    from websockets.exceptions import ConnectionClosed
-
-    try:
-        message = terminal.recv(timeout=TURN)
-    except TimeoutError:
-        return b""
-    except ConnectionClosed as error:
-        raise TerminalError("the terminal has ended") from error
-    return message.encode() if isinstance(message, str) else message
