@@ -12,7 +12,8 @@ def dhcp(subject: Subject) -> str:
     """The address in the machine's network comes from there, and is not configured in its image.
 
     It is a lease, which may be one without an end, or was written by cloud-init as the cloud told
-    it. Where the network has no DHCP, only the address itself is asked for.
+    it; a cutover may have brought a service address beside it. Where the network has no DHCP, only
+    the address itself is asked for.
     """
     facts, subnet = subject.facts(), ipaddress.ip_network(subject.route.subnet)
     own = [each for each in facts.addresses if ipaddress.ip_address(each.address) in subnet]

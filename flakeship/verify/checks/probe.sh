@@ -88,6 +88,9 @@ origins() {
     /etc/network/interfaces.d/*cloud-init*; do
     [ -f "$file" ] && [ ! -L "$file" ] && sed "s|^|cloud-init $file: |" "$file"
   done
+  # what a cutover has brought, beside the machine's own
+  file=/var/lib/flakeship/service-address
+  [ -f "$file" ] && sed "s|^|cutover $file: |" "$file"
   return 0
 }
 

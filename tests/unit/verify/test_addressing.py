@@ -43,6 +43,10 @@ def came(addresses: str, origins: str = "", addressed: Addressing = "dhcp") -> s
             "address1=10.0.2.15/24,10.0.2.1",
             "by cloud-init",
         ),
+        (
+            "cutover /var/lib/flakeship/service-address: 10.0.2.15/24",
+            "by cutover (/var/lib/flakeship/service-address)",
+        ),
     ],
 )
 def test_an_address_without_an_end_has_an_origin(line: str, detail: str) -> None:

@@ -43,51 +43,52 @@ def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> 
         if stray is None:
             active = last.active.machine if last else "no machine"
             raise former.in_use(address, answer, f"nothing was moved, and {active} is active")
-    before = last.service_address if last else ""
-    try:
-        silence = _hand_over(request, shell, old, stray)
-    except BaseException as error:
-        if isinstance(error, FlakeshipError) and error.code == former.UNREACHABLE:
-            raise
-        problems = _undo(request, shell, old, before)
-        if not isinstance(error, FlakeshipError):
-            raise
-        raise _failure(request, last, error, problems) from error
+    silence = _hand_over(request, last, shell, old, stray)
+    origin = f", from {old.machine.machine}" if old else ""
     log.info(
         "%s: %s is on %s%s, %.0f ms on none",
         request.server,
         address,
         new.machine,
-        f", from {old.machine.machine}" if old else "",
+        origin,
         silence * 1000,
     )
 
 
 def _hand_over(
-    request: CutoverRequest, shell: guest.Shell, old: Former | None, stray: Former | None
+    request: CutoverRequest,
+    last: Cutover | None,
+    shell: guest.Shell,
+    old: Former | None,
+    stray: Former | None,
 ) -> float:
-    """Both machines are prepared, and act back to back: the seconds that it was on neither.
-
-    A stray one is stopped before.
-    """
-    new = request.active.machine
-    with guest.prepared(shell, new, "set", request.service_address) as coming:
-        if stray:
-            stray.release(request)
-        if old is None or old.shell is None:
-            if old:
-                old.release(request)
+    """Both machines are prepared, and act back to back: the seconds that it was on neither."""
+    leaving = None
+    with ExitStack() as prepared:
+        words = ("set", request.service_address)
+        coming = prepared.enter_context(guest.prepared(shell, request.active.machine, *words))
+        if old and old.shell:
+            ready = guest.prepared(old.shell, old.machine.machine, "drop")
+            leaving = prepared.enter_context(ready)
+        try:
+            for each in (stray, None if leaving else old):
+                if each:
+                    each.release(request)
             started = time.monotonic()
+            if leaving:
+                leaving.go()
             coming.go()
             silence = time.monotonic() - started
-        else:
-            with guest.prepared(old.shell, old.machine.machine, "drop") as leaving:
-                started = time.monotonic()
-                leaving.go()
-                coming.go()
-                silence = time.monotonic() - started
-                leaving.finish()
-        coming.finish()
+            for side in filter(None, (leaving, coming)):
+                side.finish()
+        except BaseException as error:
+            if isinstance(error, FlakeshipError) and error.code == former.UNREACHABLE:
+                raise
+            prepared.close()  # what undoes it does not wait for what was prepared
+            problems = _undo(request, shell, old, last.service_address if last else "")
+            if not isinstance(error, FlakeshipError):
+                raise
+            raise _failure(request, last, error, problems) from error
     return silence
 
 

@@ -42,16 +42,18 @@ def mac(name: str) -> str:
 
 @dataclass
 class Network:
-    """What each machine has stored and in use, in the order in which commands changed it.
+    """What each machine has stored and in use, and how commands changed that, in their order.
 
     `strangers` answer for an address. `broken` are commands of a machine that fail, `half` those
-    that fail once they are done; `silent` machines let nobody in.
+    that fail once they are done, `unready` those that cannot be prepared; `silent` machines let
+    nobody in, and those that are `off` do not run.
     """
 
     stored: dict[str, str] = field(default_factory=dict)
     strangers: dict[str, str] = field(default_factory=dict)
     broken: set[tuple[str, str]] = field(default_factory=set)
     half: set[tuple[str, str]] = field(default_factory=set)
+    unready: set[tuple[str, str]] = field(default_factory=set)
     silent: dict[str, FlakeshipError] = field(default_factory=dict)
     off: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
@@ -138,6 +140,8 @@ class Prepared:
 
     def hear(self, seconds: float) -> str:
         assert seconds > 0
+        if (self.machine.name, self.words[0]) in self.machine.network.unready:
+            raise CommandError("it ended", 1, "flakeship-address: no")
         if not self.gone:
             return "ready"
         self.machine.act(*self.words)

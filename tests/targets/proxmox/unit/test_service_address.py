@@ -154,6 +154,18 @@ def test_where_it_fails_the_old_machine_has_it(
     assert network.stored == {NEW: wanted}
 
 
+@pytest.mark.parametrize("unready", [(NEW, "set"), (OLD, "drop")])
+def test_what_cannot_be_prepared_moves_nothing(network: Network, unready: tuple[str, str]) -> None:
+    """And there is nothing to undo, which would fail too."""
+    network.put(OLD, ADDRESS)
+    network.unready = {unready}
+    network.broken = {(NEW, "drop")}
+    changes = [*network.changes]
+    error = refused(request(2), after(1))
+    assert (error.code, error.key) == ("service-address-failed", unready[0])
+    assert network.changes == changes
+
+
 def test_another_address_that_fails_leaves_the_former_one(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
