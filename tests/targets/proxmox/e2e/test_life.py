@@ -135,7 +135,8 @@ def test_one_failing_server_stops_itself_alone(stack: ClusterStack) -> None:
 
 
 def test_a_template_with_a_linked_clone_outlives_its_release(stack: ClusterStack) -> None:
-    before = stack.templates()[stack.running()]
+    older = stack.outputs()["releases"][1]["release"]
+    before = stack.templates()[f"appliance-{Path(older['out']).name[:8]}"]
     stranger = 9980
     place = ("nodes", before.node, "qemu", str(before.id), "clone")
     task = stack.api.call("POST", *place, newid=stranger, full=0, name="theirs", pool="iac")
