@@ -11,7 +11,8 @@ import pulumi_proxmoxve as proxmox
 from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.server_settings import BootDevice
 
-DEVICES: dict[BootDevice, str] = {"disk": "scsi0", "network": "net0"}
+# the images of NixOS have their boot loader for /dev/vda
+DEVICES: dict[BootDevice, str] = {"disk": "virtio0", "network": "net0"}
 FILES = frozenset({"dir", "nfs", "cifs", "cephfs", "glusterfs", "btrfs"})
 """Types of storage whose disks are files: only a qcow2 file has linked clones there."""
 

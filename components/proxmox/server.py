@@ -106,7 +106,7 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         "memory": {"dedicated": machine.server.memory},
         "disks": [
             {
-                "interface": "scsi0",
+                "interface": "virtio0",
                 "datastore_id": machine.storage,
                 "size": machine.disk // GIGABYTE,
                 "file_format": args["disk_format"],
@@ -125,7 +125,7 @@ def _initialization(machine: Machine) -> dict[str, Any]:
     dns = {"domain": options.search_domain or None, "servers": options.dns_servers or None}
     return {
         "datastore_id": machine.storage,
-        "interface": "ide2",
+        "interface": "scsi1",
         "type": "nocloud",
         "ip_configs": [{family: {"address": address, "gateway": options.gateway or None}}],
         **({"dns": dns} if any(dns.values()) else {}),

@@ -87,10 +87,10 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             template=True,
             started=False,
             on_boot=False,
-            boot_orders=["scsi0"],
+            boot_orders=["virtio0"],
             disks=[
                 {
-                    "interface": "scsi0",
+                    "interface": "virtio0",
                     "datastore_id": args["storage"],
                     "import_from": args["volume"],
                     "size": gigabytes,

@@ -24,7 +24,7 @@ class Config:
     tags: Words = ""
     description: Words = ""
     meta: Words = ""
-    scsi0: Words = ""
+    virtio0: Words = ""
     lock: Words = ""
 
     def marks(self, vmid: int) -> Marks:
@@ -44,7 +44,7 @@ class Config:
 
     def template(self, vmid: int) -> int:
         """The id of what it was cloned from; 0 where that is not known."""
-        base = listed.BASE.search(self.scsi0)
+        base = listed.BASE.search(self.virtio0)
         return self.marks(vmid).template or (int(base[1]) if base and base[1] != str(vmid) else 0)
 
 

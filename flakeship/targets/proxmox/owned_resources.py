@@ -140,7 +140,7 @@ class Search:
 
     def _clones(self, vm: Vm, config: Config) -> list[int]:
         """The linked clones of a template, as far as its storage shows them."""
-        storage = config.scsi0.partition(":")[0]
+        storage = config.virtio0.partition(":")[0]
         if not storage:
             return []
         path = ("nodes", vm.node, "storage", storage, "content")

@@ -28,12 +28,12 @@ SIZE = re.compile(r"(?:^|,)size=([0-9]+)([KMGT]?)(?:,|$)")
 class Config:
     """The configuration of a virtual machine: its root disk."""
 
-    scsi0: Words = ""
+    virtio0: Words = ""
 
     @property
     def disk(self) -> int:
         """The size of the root disk in MiB; 0 where there is none."""
-        found = SIZE.search(self.scsi0)
+        found = SIZE.search(self.virtio0)
         return int(found[1]) * UNITS.get(found[2], 1) // MIB if found else 0
 
 

@@ -52,13 +52,13 @@ class Site:
         """Add a template of a release, made `here` or by another checkout."""
         text = description(vmid, own, by_checkout=here)
         given = {"status": "stopped", "uptime": 0, "template": 1, "description": text}
-        given["scsi0"] = f"local-lvm:{vmid}/base-{vmid}-disk-0.qcow2,size=1G"
+        given["virtio0"] = f"local-lvm:{vmid}/base-{vmid}-disk-0.qcow2,size=1G"
         self.add(vmid, own.release, own, **{**given, **more})
 
     def clone(self, vmid: int, own: Marks, template: int, **more: Any) -> None:
         """Add a full clone of a template."""
         text = description(vmid, own, template, by_checkout=True)
-        given = {"description": text, "scsi0": f"local-lvm:vm-{vmid}-disk-0,size=2G"}
+        given = {"description": text, "virtio0": f"local-lvm:vm-{vmid}-disk-0,size=2G"}
         self.add(vmid, own.machine, own, **{**given, **more})
 
     def answer(self, call: str) -> Reply:

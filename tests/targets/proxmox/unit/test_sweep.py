@@ -109,7 +109,7 @@ def test_one_that_the_cluster_knows_little_of_is_found(site: Site) -> None:
 
 def test_a_linked_clone_tells_its_template_without_a_description(site: Site) -> None:
     disk = "local-lvm:9000/base-9000-disk-0.qcow2/9001/vm-9001-disk-0.qcow2,size=2G"
-    site.add(9001, MACHINE, OWN, scsi0=disk, description="of a person")
+    site.add(9001, MACHINE, OWN, virtio0=disk, description="of a person")
     sweep(site, HELD)
     assert 9001 not in site.vms
 
