@@ -169,10 +169,11 @@ class Volumes:
         if not name.rpartition("/")[2].startswith("base-"):
             return []
         images = self.path(node, volid).parent.parent
-        with suppress(FileNotFoundError):  # a folder was removed meanwhile
-            return [str(file) for file in images.glob("*/*")
-                    if self._volid(storage, file).startswith(f"{volid}/")]  # fmt: skip
-        return self.clones_of(node, volid)
+        found = []
+        for file in sorted(images.glob("*/*")):
+            with suppress(PveError, FileNotFoundError):  # it was removed meanwhile
+                found += [str(file)] * self._volid(storage, file).startswith(f"{volid}/")
+        return found
 
     def resize(self, node: str, volid: str, size: int) -> None:
         """Grow a disk that no guest has to `size` bytes."""
