@@ -110,8 +110,8 @@ class Terminals:
         except OSError:
             yield b"unable to find a serial interface\r\n"
             return
-        yield b"starting serial terminal on interface serial0\r\n"
         with console:
+            yield b"starting serial terminal on interface serial0\r\n"
             while client.received(0) is not None:
                 if select.select([console], [], [], TURN)[0]:
                     if not (data := console.recv(BLOCK)):

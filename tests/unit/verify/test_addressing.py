@@ -76,3 +76,33 @@ def test_a_lease_with_an_end_is_one() -> None:
 def test_an_address_of_nonsense_is_unreadable(nonsense: str) -> None:
     with pytest.raises(Failed, match="`ip addr` cannot be read"):
         came(FOREVER.replace("10.0.2.15", nonsense))
+
+
+def static(addresses: str, origins: str = "", address: str = "10.0.2.15") -> str:
+    return addressing.static(address, subject(machine(addresses=addresses, origins=origins)))
+
+
+def test_an_address_for_good_is_static() -> None:
+    assert static(FOREVER) == "10.0.2.15 on ens3, static"
+    file = "cloud-init /etc/systemd/network/10-cloud-init-ens3.network: Address=10.0.2.15/24"
+    assert "static, by cloud-init" in static(FOREVER, file)
+    assert static(FOREVER, "lease dhcpcd: 10.0.2.150") == "10.0.2.15 on ens3, static"
+    assert static(FOREVER.replace("10.0.2.15", "2001:db8::1"), address="2001:DB8:0::1")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "origins"),
+    [
+        (machine().text("addresses"), ""),
+        (machine().text("addresses").replace(" dynamic ens3", " ens3"), ""),
+        (FOREVER, "lease /run/systemd/netif/leases/2: ADDRESS=10.0.2.15"),
+    ],
+)
+def test_a_lease_is_not_static(addresses: str, origins: str) -> None:
+    with pytest.raises(Failed, match=r"10\.0\.2\.15 on ens3 is not static: "):
+        static(addresses, origins)
+
+
+def test_a_machine_without_its_static_address() -> None:
+    with pytest.raises(Failed, match=r"10\.0\.2\.1 is not among its addresses: 10\.0\.2\.15"):
+        static(FOREVER, address="10.0.2.1")

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from tests.unit.verify.machines import (
     recorded,
     says,
     server,
+    silent,
 )
 
 LOGIN = f"""\
@@ -448,3 +450,54 @@ def test_pins_of_earlier_evidence() -> None:
     with pytest.raises(FlakeshipError) as failure:
         verify.pinned_keys("{}", "web-1")
     assert (failure.value.code, failure.value.key) == ("evidence-unreadable", "web-1")
+
+
+def gone(calls: int) -> Callable[[], None]:
+    """A watch that sees a machine for so many calls."""
+    left = iter(range(calls))
+
+    def look() -> None:
+        if next(left, None) is None:
+            raise FlakeshipError("it has stopped", code="machine-stopped")
+
+    return look
+
+
+def stopped(target: Machine, watch: Callable[[], None], **given: Any) -> FlakeshipError:
+    context = target.context(watch=watch, **given)
+    with pytest.raises(FlakeshipError) as failure:
+        verify.verify(replace(target.request, deadline=3600), [], context)
+    assert failure.value.code == "machine-stopped"
+    assert verify.NOT_SERVING in "".join(failure.value.details)
+    return failure.value
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_machine_that_stops_is_not_waited_for(target: Machine) -> None:
+    announced = target.console.read_text()
+    target.console.write_text("boot\n")
+    assert "boot" in "".join(stopped(target, gone(3)).details)
+    target.console.write_text(announced)
+    with server(silent) as port:
+        stopped(replace(target, route=replace(ROUTE, ports={22: port})), gone(4))
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_machine_that_stops_while_it_is_checked(target: Machine) -> None:
+    seen, looks = threading.Event(), gone(3)
+
+    def watch() -> None:
+        try:
+            looks()
+        except FlakeshipError:
+            seen.set()
+            raise
+
+    waits = ScheduledCheck("waits", lambda _: str(seen.wait(60)))
+    stopped(target, watch, checks=[waits])
+
+
+def test_the_evidence_says_where_the_keys_were_announced(guest: Guest, target: Machine) -> None:
+    context = target.context(announced_where=lambda: "by its guest agent")
+    found = verify.verify(target.request, [], context)
+    assert found.checks[0].detail == f"{guest.key}, as announced by its guest agent"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +14,22 @@ from hypothesis import strategies as st
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.text import clean
+from flakeship.ssh import host_keys
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import answers
 from flakeship.targets.proxmox.api.login import Login
+from flakeship.targets.proxmox.guest import agent
+from flakeship.targets.proxmox.guest.address import leased
+from flakeship.targets.proxmox.guest.agent import AgentError
 from flakeship.targets.proxmox.inventory import Inventory
 from flakeship.targets.proxmox.resources import Marks, marks, tags
 from tests.fuzz.subject import readable
 from tests.fuzz.values import changed
 from tests.targets.proxmox.unit.cluster import recorded
+from tests.targets.proxmox.unit.machine import card
 from tests.targets.proxmox.unit.world import World, inventory
+from tests.unit.verify.machines import ED25519
 
 LOGIN = Login("https://pve1:8006", "iac@pve!ci", "iac@pve!ci=x")
 VOLUMES = [
@@ -118,3 +126,39 @@ def test_a_body_of_any_bytes(body: bytes) -> None:
         answers.data(body, "GET x", LOGIN)
     except FlakeshipError as error:
         refused(error)
+
+
+class Says:
+    """A machine whose agent gives an answer of any shape to everything."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def get(self, kind: Any, *path: str, **_: str) -> Any:
+        return read(
+            kind, {"net0": "virtio=BC:24:11:00:00:01"} if path == ("config",) else self.answer
+        )
+
+
+CARDS = {"result": [card("eth0", "bc:24:11:00:00:01", "192.0.2.10", "2001:db8::1")]}
+KEY = {"content": f"{ED25519} root@web\n", "bytes-read": 90, "truncated": 0}
+
+
+@QUIET
+@example(CARDS)
+@example(KEY)
+@given(changed([CARDS, KEY]))
+def test_an_agents_answers_of_any_shape(answer: Any) -> None:
+    machine: Any = Says(answer)
+    with suppress(AgentError):
+        found = agent.addresses(machine)
+        assert all(each is None or agent.usable(str(each)) for each in (found.ipv4, found.ipv6))
+    with suppress(AgentError):
+        assert all(host_keys.fingerprint(key) for key in agent.keys(machine))
+
+
+@QUIET
+@given(st.text() | st.text("ci-info: |True.0123456789 leased for/"))
+def test_a_lease_of_any_text(text: str) -> None:
+    found = leased(clean(text))
+    assert not found or agent.usable(found)
