@@ -33,10 +33,8 @@ def cut_over(request: CutoverRequest, previous: str) -> Cutover:
 
 
 def remove(request: CutoverRequest, previous: str) -> None:
-    """Remove the name of a server that goes, and take its service address off its machine."""
+    """Remove the name of a server that goes; its service address goes with its machine."""
     last = codec.parse(Cutover, previous) if previous else None
-    if last:
-        service_address.take_off(request, last)
     if dns := last.dns if last else request.dns:
         _withdraw(request, dns)
 

@@ -31,15 +31,6 @@ def move(request: CutoverRequest, last: Cutover | None) -> None:
             _take_off(request, last, opened)
 
 
-def take_off(request: CutoverRequest, last: Cutover) -> None:
-    """Take the address of a server that goes off its machine, if that still lets somebody in."""
-    if last.service_address:
-        with ExitStack() as opened:
-            found = former.reach(request, last.active, opened)
-            if found.shell:
-                guest.drop(found.shell, last.active.machine)
-
-
 def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> None:
     address, new = request.service_address, request.active
     shell = opened.enter_context(guest.login(new))

@@ -13,7 +13,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.ssh.errors import HostKeyRefusedError, LoginRefusedError
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import former
-from flakeship.targets.proxmox.cutover.cutover import cut_over, remove
+from flakeship.targets.proxmox.cutover.cutover import cut_over
 from flakeship.targets.proxmox.requests import CutoverRequest
 from flakeship.targets.proxmox.resources import Marks, tags
 from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply
@@ -241,12 +241,6 @@ def test_another_machine_that_has_the_address_is_not_stopped(
     assert refused(asked(api), after(1)).code == "address-in-use"
     assert powered(api) == []
     assert network.stored == {THIRD: ADDRESS}
-
-
-def test_the_server_goes_with_a_machine_that_lets_nobody_in(api: Cluster) -> None:
-    """The machine itself goes next."""
-    remove(asked(api, 1), after(1))
-    assert powered(api) == []
 
 
 def test_a_missing_key_is_no_reason_to_stop_a_machine(api: Cluster, network: Network) -> None:
