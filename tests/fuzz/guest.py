@@ -15,12 +15,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from flakeship.model.checks import Check
+from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.ports import Port
 from flakeship.model.text import LINE, one_line
 from flakeship.ssh import host_keys
 from flakeship.ssh.banner import await_banner
 from flakeship.ssh.login import Login
 from flakeship.system.process import Result
+from flakeship.targets.proxmox.cutover import guest as address_command
 from flakeship.verify import boot_progress
 from flakeship.verify.checks import addressing, disk, inside, listening, outside, probe
 from flakeship.verify.checks.facts import Facts
@@ -47,6 +49,8 @@ from tests.unit.verify.machines import (
     subject,
 )  # fmt: skip
 
+MAC = "02:00:00:00:00:01"
+SHOWN = ["free\n", f"{MAC}\n", f"stored 10.0.2.9/24\nhere eth0 {MAC}\n"]
 PROBE = recorded("probe.txt")
 SECTIONS = {name: section.stdout for name, section in machine().sections.items()}
 TEXTS: dict[str, list[str]] = {
@@ -93,6 +97,7 @@ def subjects() -> list[Subject]:
         Subject("ssh banner", answer, banner, says=False),
         Subject("http", answer, web, says=False),
         Subject("tcp", answer, tcp, says=False),
+        Subject("service address", st.tuples(spoiled(SHOWN), texts), service_address),
         Subject("commands", st.tuples(results, results, st.integers(0, 2)), commands, says=False),
     ]
 
@@ -134,6 +139,16 @@ def checked(facts: Facts) -> None:
             found = filters(facts, family)
             str(found.opened)
             assert isinstance([found.trusted, found.opening(ALL)], list)
+
+
+def service_address(given: tuple[str, str]) -> None:
+    """What a machine's command for service addresses prints, and says when it fails."""
+    printed, error = given
+    failed = CommandError("failed", 1, error)
+    for call in (address_command.ask, lambda *words: address_command.show(*words[:2])):
+        with suppress(FlakeshipError):
+            call(Shell(Result(0, printed, "")), "web-1", "10.0.2.9/24")
+    address_command.show(Shell(failed), "web-1")
 
 
 def console(given: bytes) -> None:

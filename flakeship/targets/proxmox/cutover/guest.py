@@ -33,11 +33,15 @@ class Shown:
     mac: str = ""
 
 
-class Shell(Protocol):
-    """A login on a machine; see Connection."""
+class Runner(Protocol):
+    """What runs commands on a machine; see Connection."""
 
     def run(self, command: str, *, timeout: float = 60.0) -> Result:
         """Run a command line. Raises CommandError."""
+
+
+class Shell(Runner, Protocol):
+    """A login on a machine; see Connection."""
 
     def start(self, command: str, name: str) -> AbstractContextManager[Dialogue]:
         """Start one that goes on. Raises CommandError."""
@@ -56,7 +60,7 @@ def login(machine: ActiveMachine, address: str = "") -> Iterator[Shell]:
         yield connection
 
 
-def ask(shell: Shell, machine: str, address: str) -> str:
+def ask(shell: Runner, machine: str, address: str) -> str:
     """Who has an address in the network of a machine: FREE, HERE, or a MAC address.
 
     Raises FlakeshipError (`service-address-failed`, `service-address-unsupported`), as all of them.
@@ -67,17 +71,17 @@ def ask(shell: Shell, machine: str, address: str) -> str:
     return answer
 
 
-def take(shell: Shell, machine: str, address: str) -> None:
+def take(shell: Runner, machine: str, address: str) -> None:
     """Add an address to a machine, announce it, and keep it; another service address goes."""
     _run(shell, machine, "set", address)
 
 
-def drop(shell: Shell, machine: str) -> None:
+def drop(shell: Runner, machine: str) -> None:
     """Take the service address off a machine, if it has one, and let it forget it."""
     _run(shell, machine, "drop")
 
 
-def show(shell: Shell, machine: str) -> Shown:
+def show(shell: Runner, machine: str) -> Shown:
     """The service address that a machine has."""
     lines = [line.split() for line in _run(shell, machine, "show").splitlines()]
     found = {words[0]: words[-1] for words in lines if words}
@@ -121,7 +125,7 @@ def prepared(shell: Shell, machine: str, *words: str) -> Iterator[Prepared]:
         yield Prepared(dialogue, machine, words[0])
 
 
-def _run(shell: Shell, machine: str, *words: str) -> str:
+def _run(shell: Runner, machine: str, *words: str) -> str:
     try:
         result = shell.run(as_root(shlex.join([COMMAND, *words])), timeout=SECONDS)
     except CommandError as error:

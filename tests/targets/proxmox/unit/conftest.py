@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from flakeship.targets.proxmox.api import client
+from flakeship.targets.proxmox.cutover import guest
 from tests.targets.proxmox.unit.cluster import Cluster, certificate, running
+from tests.targets.proxmox.unit.guests import Network
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,11 @@ def cluster(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]
         monkeypatch.delenv(name, raising=False)
     with running(trusted) as found:
         yield found
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """An empty network."""
+    made = Network()
+    monkeypatch.setattr(guest, "login", made.login)
+    return made

@@ -8,17 +8,22 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import cast
 
+import pytest
+
+from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.ssh.errors import UnreachableError
 from flakeship.system.dialogue import Dialogue
 from flakeship.system.process import Result
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import guest
-from flakeship.targets.proxmox.requests import ActiveMachine, CutoverRequest, DnsRecord
+from flakeship.targets.proxmox.cutover.cutover import cut_over
+from flakeship.targets.proxmox.requests import ActiveMachine, Cutover, CutoverRequest, DnsRecord
 from flakeship.targets.proxmox.resources import Marks, tags
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtleQ"
 ADDRESS, OTHER = "10.7.0.9/24", "10.7.0.8/24"
+OLD, NEW = "web-aaaa-0001", "web-aaaa-0002"
 
 
 def machine(number: int) -> ActiveMachine:
@@ -161,3 +166,15 @@ def words(command: str) -> list[str]:
     found = shlex.split(shlex.split(command)[2].partition("sudo -n ")[2])
     assert found[0] == guest.COMMAND
     return found[1:]
+
+
+def after(number: int, address: str = ADDRESS) -> str:
+    """What a cutover to a machine has left."""
+    reached = [address.partition("/")[0] or machine(number).address]
+    return codec.dump(Cutover(machine(number), address, None, reached))
+
+
+def refused(asked: CutoverRequest, previous: str) -> FlakeshipError:
+    with pytest.raises(FlakeshipError) as caught:
+        cut_over(asked, previous)
+    return caught.value
