@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from flakeship.system.process import Result, run
 
@@ -63,6 +64,48 @@ class Project:
     def commit(self) -> None:
         """Make the flake's files one more commit."""
         commit(self.flake)
+
+
+class ServerStack(Project):
+    """A project whose servers have addresses of their own."""
+
+    def fails(self, *words: str) -> str:
+        """What a run says that must not succeed."""
+        done = self.pulumi("up", "--yes", "--skip-preview", *words, check=False)
+        assert done.code != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def refused(self) -> str:
+        """What a preview says that must not succeed."""
+        done = self.pulumi("preview", check=False)
+        assert done.code != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def address(self, server: str = "web") -> str:
+        return str(self.outputs()["servers"][server]["address"])
+
+    def machine(self, server: str = "web") -> str:
+        return str(self.outputs()["servers"][server]["machine"])
+
+    def page(self, server: str = "web") -> str:
+        """What the server's address answers on port 80."""
+        with urlopen(f"http://{self.address(server)}/", timeout=20) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def resources(self) -> list[dict[str, Any]]:
+        state = json.loads(self.pulumi("stack", "export").stdout)
+        found: list[dict[str, Any]] = state["deployment"].get("resources", [])
+        return found
+
+    def evidence(self, machine: str) -> dict[str, str]:
+        """The details of a machine's checks, by name."""
+        for resource in self.resources():
+            held = resource.get("outputs", {}).get("result")
+            if held and resource["type"].endswith("Verification") and held["machine"] == machine:
+                assert all(check["passed"] for check in held["checks"])
+                return {check["name"]: check["detail"] for check in held["checks"]}
+        raise AssertionError(f"no evidence of {machine}")
 
 
 def commit(path: Path) -> None:

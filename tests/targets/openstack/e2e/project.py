@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from openstack.connection import Connection
 
 from dev.openstack.__main__ import CLOUD
 from flakeship.rollout.ownership import STACK
 from flakeship.targets.openstack.api.connection import connected
-from tests.project import ROOT, Project, make
+from tests.project import ROOT, ServerStack, make
 from tests.targets.openstack.unit.blocks import in_block
 
 ADMIN = f"{CLOUD}-admin"
@@ -32,7 +31,7 @@ WEB: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class CloudStack(Project):
+class CloudStack(ServerStack):
     """A stack of a name of its own, so that nothing on the cloud is mistaken for another test's."""
 
     stack: str
@@ -50,44 +49,6 @@ class CloudStack(Project):
         (self.path / f"Pulumi.{self.stack}.yaml").write_text(
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )
-
-    def fails(self, *words: str) -> str:
-        """What a run says that must not succeed."""
-        done = self.pulumi("up", "--yes", "--skip-preview", *words, check=False)
-        assert done.code != 0, done.stdout
-        return done.stdout + done.stderr
-
-    def refused(self) -> str:
-        """What a preview says that must not succeed."""
-        done = self.pulumi("preview", check=False)
-        assert done.code != 0, done.stdout
-        return done.stdout + done.stderr
-
-    def address(self, server: str = "web") -> str:
-        return str(self.outputs()["servers"][server]["address"])
-
-    def machine(self, server: str = "web") -> str:
-        return str(self.outputs()["servers"][server]["machine"])
-
-    def page(self, server: str = "web") -> str:
-        """What the server's address answers on port 80."""
-        with urlopen(f"http://{self.address(server)}/", timeout=20) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def resources(self) -> list[dict[str, Any]]:
-        state = json.loads(self.pulumi("stack", "export").stdout)
-        found: list[dict[str, Any]] = state["deployment"].get("resources", [])
-        return found
-
-    def evidence(self, machine: str) -> dict[str, str]:
-        """The details of a machine's checks, by name."""
-        for resource in self.resources():
-            held = resource.get("outputs", {}).get("result")
-            if held and resource["type"].endswith("Verification") and held["machine"] == machine:
-                assert all(check["passed"] for check in held["checks"])
-                return {check["name"]: check["detail"] for check in held["checks"]}
-        raise AssertionError(f"no evidence of {machine}")
 
     def servers(self) -> dict[str, str]:
         """The ids of this stack's servers by name."""

@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.inventory import Vm
-from tests.project import ROOT, Project, make
+from tests.project import ROOT, ServerStack, make
 
 WEB: dict[str, Any] = {
     "name": "web",
@@ -34,7 +33,7 @@ OWN = {"pool": "iac", "storage": {"images": "local", "disks": "local"}, "cpu": "
 
 
 @dataclass(frozen=True)
-class ClusterStack(Project):
+class ClusterStack(ServerStack):
     """A stack of a name and of ids of its own, so that another test's are somebody else's."""
 
     stack: str
@@ -52,44 +51,6 @@ class ClusterStack(Project):
         (self.path / f"Pulumi.{self.stack}.yaml").write_text(
             json.dumps({"config": {f"flakeship:{key}": value for key, value in config.items()}})
         )
-
-    def fails(self, *words: str) -> str:
-        """What a run says that must not succeed."""
-        done = self.pulumi("up", "--yes", "--skip-preview", *words, check=False)
-        assert done.code != 0, done.stdout
-        return done.stdout + done.stderr
-
-    def refused(self) -> str:
-        """What a preview says that must not succeed."""
-        done = self.pulumi("preview", check=False)
-        assert done.code != 0, done.stdout
-        return done.stdout + done.stderr
-
-    def address(self, server: str = "web") -> str:
-        return str(self.outputs()["servers"][server]["address"])
-
-    def machine(self, server: str = "web") -> str:
-        return str(self.outputs()["servers"][server]["machine"])
-
-    def page(self, server: str = "web") -> str:
-        """What the server's address answers on port 80."""
-        with urlopen(f"http://{self.address(server)}/", timeout=20) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def resources(self) -> list[dict[str, Any]]:
-        state = json.loads(self.pulumi("stack", "export").stdout)
-        found: list[dict[str, Any]] = state["deployment"].get("resources", [])
-        return found
-
-    def evidence(self, machine: str) -> dict[str, str]:
-        """The details of a machine's checks, by name."""
-        for resource in self.resources():
-            held = resource.get("outputs", {}).get("result")
-            if held and resource["type"].endswith("Verification") and held["machine"] == machine:
-                assert all(check["passed"] for check in held["checks"])
-                return {check["name"]: check["detail"] for check in held["checks"]}
-        raise AssertionError(f"no evidence of {machine}")
 
     def vms(self) -> list[Vm]:
         """This stack's machines and templates."""
