@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
 from flakeship.rollout.retention import ImageUse, Publication, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
 from flakeship.targets.base import Call
+from flakeship.targets.kept_releases import KeptReleases
 from flakeship.targets.openstack import accepted, changes, drift, preflight, user_data
 from flakeship.targets.openstack.context import PlanningContext, planning_context
 from flakeship.targets.openstack.functions import INSPECT, InspectRequest
@@ -23,7 +23,7 @@ from flakeship.targets.openstack.settings import CloudSettings
 
 
 @dataclass(frozen=True)
-class StackPlan:
+class StackPlan(KeptReleases):
     """See flakeship.targets.base.Plan; `uploads` counts those of each image that stays.
 
     `repairs` is as in StackDetails: a higher number makes a resource anew, or runs it again.
@@ -39,24 +39,9 @@ class StackPlan:
     repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def releases(self) -> Mapping[str, Release]:
-        """The desired release of each host, as the ledger has it where it is in there."""
-        return self.context.desired.as_verified
-
-    @property
-    def records(self) -> list[Record]:
-        """The verified releases that stay beside the desired ones."""
-        return self.retention.records
-
-    @property
     def facts(self) -> list[str]:
         """Whose cloud it is."""
         return [self.context.inventory.identity_of(self.context.settings.options.cloud)]
-
-    def release(self, name: str) -> Release:
-        """A release that stays, by its name."""
-        kept = [*self.releases.values(), *(record.release for record in self.records)]
-        return next(release for release in kept if release.name == name)
 
 
 class OpenStackTarget:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
 from flakeship.rollout.retention import ImageUse, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
 from flakeship.targets.base import Call
+from flakeship.targets.kept_releases import KeptReleases
 from flakeship.targets.proxmox import changes, drift, preflight, preflight_cluster, templates
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import PlanningContext, planning_context
@@ -27,7 +27,7 @@ from flakeship.targets.proxmox.templates import TemplatesPlan
 
 
 @dataclass(frozen=True)
-class StackPlan:
+class StackPlan(KeptReleases):
     """See flakeship.targets.base.Plan; `repairs` is as in StackDetails."""
 
     context: PlanningContext
@@ -38,21 +38,6 @@ class StackPlan:
     summary: Summary
     warnings: Sequence[str] = field(default_factory=list)
     repairs: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def releases(self) -> Mapping[str, Release]:
-        """The desired release of each host, as the ledger has it where it is in there."""
-        return self.context.desired.as_verified
-
-    @property
-    def records(self) -> list[Record]:
-        """The verified releases that stay beside the desired ones."""
-        return self.retention.records
-
-    def release(self, name: str) -> Release:
-        """A release that stays, by its name."""
-        every = [*self.releases.values(), *(record.release for record in self.records)]
-        return next(each for each in every if each.name == name)
 
     def upload(self, release: str, template: Template) -> str:
         """What names the upload of a template: on storage of one node there is one on each."""
