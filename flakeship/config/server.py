@@ -111,11 +111,11 @@ class Server(Model, Generic[OptionsT]):
     count: Annotated[int, Field(ge=1, le=100), Whole] = 1
     """How many servers. More than one are named `<name>-1` and so on."""
     vcpus: Annotated[int, Field(ge=1, le=256), Whole] = 2
-    """The processors; on a cloud the least that the flavor has."""
+    """The processors; on OpenStack the least that the flavor has."""
     memory: Size = 512
-    """The memory; on a cloud the least that the flavor has."""
+    """The memory; on OpenStack the least that the flavor has."""
     disk: Size = 2048
-    """The root disk, empty for every release; on a cloud the least that the flavor has."""
+    """The root disk, empty for every release; on OpenStack the least that the flavor has."""
     ports: Ports = []
     """The ports that may listen. Nothing else may, and the firewall must allow exactly these. Port
     22 is always declared."""

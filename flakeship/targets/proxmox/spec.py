@@ -36,7 +36,14 @@ class Proxmox:
         formats=("qcow2",),
         systems=("x86_64-linux",),
         firmware=("bios", "hybrid", "uefi"),
-        variants=("proxmox", "qemu", "qemu-uefi", "openstack"),
+        variants=(
+            "proxmox",
+            "qemu",
+            "qemu-uefi",
+            "openstack",
+            "openstack-hybrid",
+            "openstack-uefi",
+        ),
     )
     checks = frozenset({"api", "cutover", "port-scan", "static-address"})
     plugins = (Plugin("proxmoxve", "8.3.0", SOURCE),)
