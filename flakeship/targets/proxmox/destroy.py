@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from flakeship.model.errors import FlakeshipError
@@ -14,6 +15,9 @@ from flakeship.targets.proxmox.inventory import Vm
 STOPPING, REMOVING = 120.0, 600.0  # seconds
 LOCKED = 40.0  # seconds: since Proxmox VE 9 a machine's clean-up holds its lock after it stopped
 IN_USE = "can't lock file"
+DISK = re.compile("(?:ide|sata|scsi|virtio)[0-9]+")
+OWN = frozenset({"virtio0", "scsi1"})  # the root disk, and the drive of cloud-init
+NO_DISK = re.compile(r"media=cdrom|^none(?:,|$)")
 
 
 @dataclass(frozen=True)
@@ -26,18 +30,18 @@ class Status:
 def destroy(api: Api, vm: Vm) -> None:
     """Stop it if it runs, and remove it from everywhere; a template with linked clones stays.
 
-    Raises FlakeshipError where it stays.
+    Raises FlakeshipError where it stays: machine-protected, disks-foreign, and those of the calls.
     """
     place = ("nodes", vm.node, "qemu", str(vm.id))
+    _refuse_kept(api, vm)
     # the cluster's list may lag
     if api.get(Status, *place, "status", "current").status != "stopped":
         task = api.call("POST", *place, "status", "stop")
         tasks.finish(api, task, f"the stop of {vm}", STOPPING)
-    options = {"purge": 1, "destroy-unreferenced-disks": 1}
     failure: FlakeshipError | None = None
     for _ in backoff(LOCKED, first=1.0, most=5.0):
         try:
-            task = api.call("DELETE", *place, **options)
+            task = api.call("DELETE", *place, purge=1)
             tasks.finish(api, task, f"the removal of {vm}", REMOVING)
         except FlakeshipError as error:
             if IN_USE not in error.what:
@@ -47,3 +51,28 @@ def destroy(api: Api, vm: Vm) -> None:
             return
     assert failure
     raise failure
+
+
+def _refuse_kept(api: Api, vm: Vm) -> None:
+    """Refuse what a person has protected, or given a disk of their own, while it still runs."""
+    config = api.get(dict[str, object], "nodes", vm.node, "qemu", str(vm.id), "config")
+    if str(config.get("protection", "0")) == "1":
+        raise FlakeshipError(
+            "is protected against removal",
+            code="machine-protected",
+            key=str(vm),
+            remedy=f"`qm set {vm.id} --protection 0` on {vm.node} allows it",
+        )
+    others = sorted(
+        name
+        for name, value in config.items()
+        if DISK.fullmatch(name) and name not in OWN and not NO_DISK.search(str(value))
+    )
+    if others:
+        raise FlakeshipError(
+            f"has disks that it was not made with, and that would go with it: {', '.join(others)}",
+            code="disks-foreign",
+            key=str(vm),
+            remedy=f"move them to another machine (`qm disk move {vm.id} <disk> --target-vmid "
+            f"<id>`), or remove them (`qm disk unlink {vm.id} --idlist <disk>`) on {vm.node}",
+        )

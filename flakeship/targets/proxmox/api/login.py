@@ -19,8 +19,14 @@ ENDPOINT, TOKEN, INSECURE = (
     "PROXMOX_VE_API_TOKEN",
     "PROXMOX_VE_INSECURE",
 )
-OTHERS = ("PROXMOX_VE_USERNAME", "PROXMOX_VE_PASSWORD", "PROXMOX_VE_AUTH_TICKET")
-"""Other ways to log in: the plugin may take them in the place of the token."""
+OTHERS = (
+    "PROXMOX_VE_USERNAME",
+    "PROXMOX_VE_PASSWORD",
+    "PROXMOX_VE_AUTH_TICKET",
+    "PROXMOX_VE_MIN_TLS",
+)
+"""Other ways to log in, and weaker ones: the plugin may take them in the place of the settings."""
+OLDER = "PM_VE_"  # how the plugin's older names of all its variables begin
 
 SHAPE = re.compile(
     r"(?P<id>[^\s@!=]{1,64}@[A-Za-z][A-Za-z0-9._-]*![A-Za-z][A-Za-z0-9._-]*)=\S{1,256}"
@@ -88,9 +94,10 @@ def _refuse_other_logins(environment: Mapping[str, str]) -> None:
             given=environment[INSECURE],
             remedy=f"run `unset {INSECURE}`, and set flakeship:proxmox.fingerprint or caFile",
         )
-    if others := [name for name in OTHERS if environment.get(name)]:
+    older = sorted(name for name in environment if name.startswith(OLDER))
+    if others := [name for name in (*OTHERS, *older) if environment.get(name)]:
         raise FlakeshipError(
-            "the shell has another login than the API token",
+            "the shell has another login than the API token, or another TLS than 1.3",
             code="credentials-mixed",
             key=", ".join(others),
             remedy=f"run `unset {' '.join(others)}`: one token serves the whole run",

@@ -82,8 +82,11 @@ def _handshake(login: Login) -> str:
 
 def _write(login: Login, file: Path) -> None:
     """Write the bundle: the authorities of before, and the certificate that the settings trust."""
-    before = Path(os.environ.get(VARIABLE) or ssl.get_default_verify_paths().openssl_cafile)
-    others = before.read_text() if before.is_file() and before != file else ""
+    system = Path(ssl.get_default_verify_paths().openssl_cafile)
+    before = Path(os.environ.get(VARIABLE) or system)
+    # it is the file of the last time where the certificate was renewed
+    before = system if before == file else before
+    others = before.read_text() if before.is_file() else ""
     trusted = Path(login.ca_file).read_text() if login.ca_file else tls.pinned(login)
     file.parent.mkdir(parents=True, exist_ok=True)
     write(file, f"{trusted.strip()}\n{others}")

@@ -63,7 +63,8 @@ class Finder:
         waiting = Waiting(f"{name}: no address yet")
         for _ in backoff(seconds, first=0.25, most=1.0):
             self._guest.watch()
-            if found := leased(serial.read()) or self._of_agent():
+            # the agent tells cards apart, and a console may show the address of any of them
+            if found := self._of_agent() or leased(serial.read()):
                 log.info("%s: has the address %s", name, found)
                 return found
             refuse_denied(self._guest, self.obstacles, "its address")

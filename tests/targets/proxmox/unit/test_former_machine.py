@@ -15,7 +15,7 @@ from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.cutover import former
 from flakeship.targets.proxmox.cutover.cutover import cut_over
 from flakeship.targets.proxmox.requests import CutoverRequest
-from flakeship.targets.proxmox.resources import Marks, tags
+from flakeship.targets.proxmox.resources import Marks, description, marks, tags
 from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply
 from tests.targets.proxmox.unit.guests import (
     ADDRESS,
@@ -187,12 +187,14 @@ def test_a_stopped_machine_starts_again_where_the_new_one_fails(
     assert network.holder(ADDRESS) == OLD
 
 
-def stray(api: Cluster, tags: list[str]) -> None:
-    """A machine that has the address, of which no cutover has told."""
+def stray(api: Cluster, tags: list[str], *, mine: bool = True) -> None:
+    """A machine that has the address, of which no cutover has told; `mine`: of this checkout."""
+    text = description(9003, marks(9003, tags), by_checkout=mine)
     entry = {"type": "qemu", "vmid": 9003, "node": "pve2", "tags": ";".join(tags)}
     api.get("cluster/resources?type=vm", [entry])
     place = "nodes/pve2/qemu/9003"
-    api.get(f"{place}/config", {"net0": f"virtio={mac(THIRD)}", "tags": ";".join(tags)})
+    config = {"net0": f"virtio={mac(THIRD)}", "tags": ";".join(tags), "description": text}
+    api.get(f"{place}/config", config)
     api.get(f"{place}/status/current", {"status": "running"})
 
     def stops(handler: BaseHTTPRequestHandler) -> None:
@@ -241,6 +243,15 @@ def test_another_machine_that_has_the_address_is_not_stopped(
     assert refused(asked(api), after(1)).code == "address-in-use"
     assert powered(api) == []
     assert network.stored == {THIRD: ADDRESS}
+
+
+def test_a_machine_of_another_checkout_is_not_stopped(api: Cluster, network: Network) -> None:
+    """It may be the active one of a stack of the same name."""
+    network.silent.clear()
+    network.stored = {THIRD: ADDRESS}
+    stray(api, machine(3).tags, mine=False)
+    assert refused(asked(api), "").code == "address-in-use"
+    assert powered(api) == []
 
 
 def test_a_missing_key_is_no_reason_to_stop_a_machine(api: Cluster, network: Network) -> None:

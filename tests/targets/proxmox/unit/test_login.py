@@ -78,6 +78,9 @@ def test_what_is_no_token(token: str) -> None:
         ({"PROXMOX_VE_ENDPOINT": "http://pve1"}, "endpoint-malformed"),
         ({"PROXMOX_VE_USERNAME": "root@pam"}, "credentials-mixed"),
         ({"PROXMOX_VE_PASSWORD": "x"}, "credentials-mixed"),
+        ({"PROXMOX_VE_MIN_TLS": "1.0"}, "credentials-mixed"),
+        ({"PM_VE_INSECURE": "1"}, "credentials-mixed"),
+        ({"PM_VE_API_TOKEN": "x"}, "credentials-mixed"),
     ],
 )
 def test_variables_that_would_lead_elsewhere(environment: dict[str, str], code: str) -> None:
