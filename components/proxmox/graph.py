@@ -24,7 +24,6 @@ from flakeship.targets.proxmox.requests import (
     Cutover,
     CutoverRequest,
     MachineEvidence,
-    OwnershipRequest,
     UploadRequest,
 )
 from flakeship.targets.proxmox.resources import CUTOVER, Marks, tags, upload_name
@@ -55,6 +54,7 @@ class Declared:
                 "machine": machine,
                 "access": self.access,
                 "template": template.id if template else machine.template,
+                "template_owned": template and template.owned,
                 "disk_format": disk_format(self.plan.context, machine.node),
                 "repair": self.plan.repairs.get(VERIFICATION.key(machine.id), 0),
             },
@@ -115,7 +115,8 @@ def _declare_templates(
                     "disk": image.artifact.apply(lambda artifact: artifact.disk),
                     "release": name,
                     "marks": Marks(stack=context.stack, release=name),
-                    "proof": OwnershipRequest(reached, template.vmid),
+                    "access": reached,
+                    "vmid": template.vmid,
                     "node": template.node,
                     "storage": context.settings.options.storage.disks,
                     "disk_format": disk_format(context, template.node),

@@ -29,7 +29,13 @@ def ours(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm | None:
     vm = find(api, vmid)
     if vm is None or vm.marks == marks(vmid, tags):
         return vm
-    raise FlakeshipError(
+    raise replaced(vm, tags, name)
+
+
+def replaced(vm: Vm, tags: Sequence[str], name: str) -> FlakeshipError:
+    """The error of an id of ours that is somebody else's now, or whose tags were changed."""
+    vmid = vm.id
+    return FlakeshipError(
         f"the id {vmid} is that of {vm}, which does not carry its tags",
         code="machine-replaced",
         key=name,

@@ -1,69 +1,66 @@
-"""The proof that a virtual machine or template is ours: when it is made, and when it is removed.
+"""Whose a virtual machine or template is: before it is made, and when it is removed.
 
 Pulumi's plugin removes by node and id alone. Proxmox VE gives an id that is free to the next one
 who asks (bpg/terraform-provider-proxmox#2925), and people and HA move machines; one that is gone
 is a failure to the plugin. So the removal is done here: of what still carries our tags, wherever it
 is. The resource of the plugin only leaves the state (`deleted_with`).
+
+It comes before that resource, so that a creation that fails in the middle leaves nothing that
+nobody removes; and the plugin never gets to see an id that somebody else has taken meanwhile: where
+it sends a request again, it would take their machine for its own.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import replace
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.sizes import MIB
 from flakeship.targets.proxmox import destroy, find
 from flakeship.targets.proxmox.api import client, login
-from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
+from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.requests import OwnershipRequest
-
-UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
-SIZE = re.compile(r"(?:^|,)size=([0-9]+)([KMGT]?)(?:,|$)")
+from flakeship.targets.proxmox.resources import described, marks
 
 
-@dataclass(frozen=True)
-class Config:
-    """The configuration of a virtual machine: its root disk."""
-
-    scsi0: Words = ""
-
-    @property
-    def disk(self) -> int:
-        """The size of the root disk in MiB; 0 where there is none."""
-        found = SIZE.search(self.scsi0)
-        return int(found[1]) * UNITS.get(found[2], 1) // MIB if found else 0
-
-
-def prove(request: OwnershipRequest) -> None:
-    """Compare what was made: its tags, and the size of its root disk.
-
-    Raises FlakeshipError: machine-replaced, machine-missing, disk-differs.
-    """
+def claim(request: OwnershipRequest) -> None:
+    """Refuse an id that somebody else has by now. Raises FlakeshipError (id-taken)."""
     with client.connected(login.find(request.access)) as api:
-        vm = find.made(api, request.vmid, request.tags, request.name)
-        _compare_disk(api, vm, request)
+        vm = find.find(api, request.vmid)
+        if vm is None or _is_ours(api, vm, request):
+            return
+        raise FlakeshipError(
+            f"the id {vm.id} was free when this run was planned, and is that of {vm} now",
+            code="id-taken",
+            key=request.name,
+            remedy="nothing was changed of it: run `pulumi up` again, which takes another id",
+        )
 
 
 def remove(request: OwnershipRequest) -> None:
     """Remove it, if it is there. Raises FlakeshipError where it is somebody else's now."""
     with client.connected(login.find(request.access)) as api:
-        if vm := find.ours(api, request.vmid, request.tags, request.name):
-            destroy.destroy(api, vm)
+        vm = find.find(api, request.vmid)
+        if vm is None:
+            return
+        if not _is_ours(api, vm, request):
+            raise find.replaced(vm, request.tags, request.name)
+        destroy.destroy(api, vm)
 
 
-def _compare_disk(api: Api, vm: Vm, request: OwnershipRequest) -> None:
-    """Refuse a disk that is not as large as asked for: a resize may come to nothing (bpg #1909)."""
+def _is_ours(api: Api, vm: Vm, request: OwnershipRequest) -> bool:
+    """Whether it carries our tags or, where a clone has not got that far, is as it was made.
+
+    A clone has its name and description at once, and the tags of its template until it gets its
+    own, which are a copy's.
+    """
+    own = marks(vm.id, request.tags)
+    if vm.marks == own:
+        return True
+    if vm.marks.stack or vm.container:
+        return False
     config = api.get(Config, "nodes", vm.node, "qemu", str(vm.id), "config")
-    if config.disk < request.disk:
-        raise FlakeshipError(
-            f"the root disk of {vm} is smaller than asked for",
-            code="disk-differs",
-            key=request.name,
-            given=f"{config.disk} MiB",
-            allowed=f"{request.disk} MiB",
-            remedy=f"`qm config {vm.id}` on {vm.node} shows it; `pulumi up` with --replace makes "
-            "it anew",
-        )
+    if config.marks(vm.id).stack != own.stack or config.name != request.name:
+        return False
+    return replace(described(vm.id, config.description), checkout="", template=0) == own

@@ -39,10 +39,20 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class OwnershipRequest:
-    """A virtual machine or template that carries these tags, with a root disk of this size.
+    """The id of a virtual machine or template that is going to have this name and these tags.
 
     It is removed with this, wherever it is then, unless it does not carry the tags any more.
     """
+
+    access: Access
+    vmid: int
+    name: str
+    tags: list[str]
+
+
+@dataclass(frozen=True)
+class ProofRequest:
+    """A virtual machine or template that carries these tags, with a root disk of this size."""
 
     access: Access
     vmid: int
