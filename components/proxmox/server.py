@@ -29,7 +29,7 @@ class ServerArgs(TypedDict):
     machine: Machine
     access: Access
     template: pulumi.Input[int]
-    template_owned: NotRequired[pulumi.Resource | None]  # of a template that this run declares
+    template_proof: NotRequired[pulumi.Resource | None]  # of a template that this run declares
     disk_format: str
     repair: NotRequired[int]  # another number starts it, and verifies it again
 
@@ -48,12 +48,12 @@ class Server(pulumi.ComponentResource):
         super().__init__("flakeship:proxmox:Server", name, None, opts)
         machine = args["machine"]
         own = tags(machine.vmid, machine.marks)
-        source = args.get("template_owned")
+        source = args.get("template_proof")
         owned = Resource(
             "flakeship:proxmox:Ownership",
             OWNERSHIP.name(name),
             inputs(OwnershipRequest(args["access"], machine.vmid, vm_name(name), own)),
-            # a template cannot go before its linked clones
+            # right before the clone, and a template cannot go before its linked clones
             pulumi.ResourceOptions(parent=self, depends_on=[source] if source else None),
         )
         made = proxmox.VmLegacy(
@@ -100,8 +100,8 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         # it is there from the beginning, and the tags only after it
         "description": description(machine.vmid, machine.marks, machine.template, by_checkout=True),
         "pool_id": machine.pool or None,
-        # while another run clones it, a template is locked
-        "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 3},
+        # once: where it tries again, it takes what "already exists" for its own
+        "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 1},
         "started": True,
         "on_boot": options.start_on_boot,
         "boot_orders": [DEVICES[each] for each in options.boot_order],

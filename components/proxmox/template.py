@@ -47,12 +47,12 @@ class Upload(Resource):
 
 
 class ProxmoxTemplateArgs(TypedDict):
-    """`volume` is the id of an uploaded image, `disk` the size of its disk in MiB.
+    """`upload` is that of its image, `disk` the size of its disk in MiB.
 
     `vmid` is the id that it gets, which the API of `access` does not have yet.
     """
 
-    volume: pulumi.Input[str]
+    upload: Upload
     disk: pulumi.Input[int]
     release: str
     marks: Marks
@@ -75,7 +75,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
     """
 
     id: pulumi.Output[int]
-    owned: pulumi.Resource
+    proof: pulumi.Resource
 
     def __init__(
         self, name: str, args: ProxmoxTemplateArgs, opts: pulumi.ResourceOptions | None = None
@@ -85,11 +85,11 @@ class ProxmoxTemplate(pulumi.ComponentResource):
         gigabytes = size.apply(lambda disk: max(1, -(-disk // GIGABYTE)))
         title, own = vm_name(args["release"]), tags(args["vmid"], args["marks"])
         proof = ProofRequest(args["access"], args["vmid"], title, own)
-        self.owned = Resource(
+        owned = Resource(
             "flakeship:proxmox:Ownership",
             OWNERSHIP.name(name),
             inputs(OwnershipRequest(args["access"], args["vmid"], title, own)),
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, depends_on=[args["upload"]]),
         )
         made = proxmox.VmLegacy(
             TEMPLATE.name(name),
@@ -108,7 +108,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                 {
                     "interface": "scsi0",
                     "datastore_id": args["storage"],
-                    "import_from": args["volume"],
+                    "import_from": args["upload"].volume,
                     "size": gigabytes,
                     "file_format": args["disk_format"],
                 }
@@ -123,8 +123,8 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[self.owned],
-                deleted_with=self.owned,  # which removes it, see targets.proxmox.ownership
+                depends_on=[owned],
+                deleted_with=owned,  # which removes it, see targets.proxmox.ownership
                 # what the plugin reads of a template differs from what it was given, in every
                 # preview; where somebody moves it, it is still the same; and its description has
                 # the checkout that made it
@@ -141,12 +141,12 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                 ],
             ),
         )
-        proved = Resource(
+        self.proof = Resource(
             "flakeship:proxmox:Proof",
             PROOF.name(name),
             inputs(proof, disk=size),
             pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )
-        known = pulumi.Output.all(made.vm_id, proved.result)
+        known = pulumi.Output.all(made.vm_id, self.proof.result)
         self.id = known.apply(lambda it: int(it[0]))
         self.register_outputs({"id": self.id})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from flakeship.model.machine import MachineId
-from flakeship.targets.proxmox import listed
+from flakeship.targets.proxmox import find, listed
 from flakeship.targets.proxmox.api import client, login, plugin_trust
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
@@ -19,7 +19,6 @@ from flakeship.targets.proxmox.privileges import has
 from flakeship.targets.proxmox.resources import written
 
 MOST = 1000  # free ids that are listed
-TAKEN = "already exists"  # what is said of an id that somebody uses
 
 
 def inspect(request: InspectRequest) -> Inventory:
@@ -132,16 +131,6 @@ def _free(
         if len(free) >= enough:
             break
         batch = ids[start : start + client.AT_ONCE]
-        for vmid, is_free in zip(batch, pool.map(partial(_is_free, api), batch), strict=True):
+        for vmid, is_free in zip(batch, pool.map(partial(find.is_free, api), batch), strict=True):
             (free if is_free else hidden).append(vmid)
     return free, hidden
-
-
-def _is_free(api: Api, vmid: int) -> bool:
-    try:
-        api.get(int, "cluster", "nextid", vmid=vmid)
-    except ApiError as error:
-        if error.status == 400 and TAKEN in error.said:
-            return False
-        raise
-    return True

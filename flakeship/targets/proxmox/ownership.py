@@ -5,17 +5,19 @@ who asks (bpg/terraform-provider-proxmox#2925), and people and HA move machines;
 is a failure to the plugin. So the removal is done here: of what still carries our tags, wherever it
 is. The resource of the plugin only leaves the state (`deleted_with`).
 
-It comes before that resource, so that a creation that fails in the middle leaves nothing that
-nobody removes; and the plugin never gets to see an id that somebody else has taken meanwhile: where
-it sends a request again, it would take their machine for its own.
+It comes right before that resource, so that a creation that fails in the middle leaves nothing that
+nobody removes; and what somebody else has made under the id since the plan is not touched. The
+plugin tries again where Proxmox VE refuses to make what "already exists", and then takes it for its
+own: it would resize it, and make it a template. In the moment between both nothing prevents that.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+from dataclasses import dataclass, replace
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.targets.proxmox import destroy, find
+from flakeship.targets.proxmox import destroy, find, listed
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
@@ -23,44 +25,66 @@ from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.requests import OwnershipRequest
 from flakeship.targets.proxmox.resources import described, marks
 
+log = logging.getLogger(__name__)
+
 
 def claim(request: OwnershipRequest) -> None:
     """Refuse an id that somebody else has by now. Raises FlakeshipError (id-taken)."""
     with client.connected(login.find(request.access)) as api:
         vm = find.find(api, request.vmid)
-        if vm is None or _is_ours(api, vm, request):
+        free = vm is None and find.is_free(api, request.vmid)
+        if free or (vm and _told(api, vm, request).ours):
             return
         raise FlakeshipError(
-            f"the id {vm.id} was free when this run was planned, and is that of {vm} now",
+            f"the id {request.vmid} was free when this run was planned, and is that of "
+            f"{vm or 'something that the token may not see'} now",
             code="id-taken",
             key=request.name,
-            remedy="nothing was changed of it: run `pulumi up` again, which takes another id",
+            remedy="it was not touched: run `pulumi up` again, which takes another id",
         )
 
 
 def remove(request: OwnershipRequest) -> None:
-    """Remove it, if it is there. Raises FlakeshipError where it is somebody else's now."""
+    """Remove it, if it is there and not somebody else's now.
+
+    Raises FlakeshipError where our tags were taken off something of ours, or replaced: it stays.
+    """
     with client.connected(login.find(request.access)) as api:
         vm = find.find(api, request.vmid)
         if vm is None:
             return
-        if not _is_ours(api, vm, request):
+        told = _told(api, vm, request)
+        if told.ours:
+            destroy.destroy(api, vm)
+        elif told.was_ours:
             raise find.replaced(vm, request.tags, request.name)
-        destroy.destroy(api, vm)
+        else:
+            log.warning("%s: its id is that of %s, which stays as it is", request.name, vm)
 
 
-def _is_ours(api: Api, vm: Vm, request: OwnershipRequest) -> bool:
-    """Whether it carries our tags or, where a clone has not got that far, is as it was made.
+@dataclass(frozen=True)
+class _Told:
+    """What a virtual machine tells of whose it is, and was when it was made."""
+
+    ours: bool
+    was_ours: bool
+
+
+def _told(api: Api, vm: Vm, request: OwnershipRequest) -> _Told:
+    """It is ours with our tags or, where a clone has not got that far, as it was made.
 
     A clone has its name and description at once, and the tags of its template until it gets its
     own, which are a copy's.
     """
     own = marks(vm.id, request.tags)
     if vm.marks == own:
-        return True
-    if vm.marks.stack or vm.container:
-        return False
+        return _Told(ours=True, was_ours=True)
+    if vm.container:
+        return _Told(ours=False, was_ours=False)
     config = api.get(Config, "nodes", vm.node, "qemu", str(vm.id), "config")
-    if config.marks(vm.id).stack != own.stack or config.name != request.name:
-        return False
-    return replace(described(vm.id, config.description), checkout="", template=0) == own
+    described_so = replace(described(vm.id, config.description), checkout="", template=0) == own
+    named_so = config.name == request.name
+    tagged = marks(vm.id, listed.words(config.tags)).stack
+    others = {vm.marks.stack, tagged} - {"", own.stack}
+    was_ours = not others and (described_so or named_so)
+    return _Told(described_so and named_so and not vm.marks.stack and not tagged, was_ours)

@@ -18,7 +18,10 @@ from flakeship.verify.request import VerifyRequest
 
 @dataclass(frozen=True)
 class UploadRequest:
-    """Upload the image of a release to a storage of a node with the content `import`."""
+    """Upload the image of a release to a storage of a node with the content `import`.
+
+    `templates` are the ids of those that are made of it: for another one it has to be there still.
+    """
 
     access: Access
     node: str
@@ -26,6 +29,7 @@ class UploadRequest:
     name: str  # of the file on the storage
     file: str
     sha512: str
+    templates: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

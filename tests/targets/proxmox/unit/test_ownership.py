@@ -78,7 +78,9 @@ def test_what_was_not_made_completely_is_removed_too(site: Site) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"name": "theirs"}, {"description": "theirs"}])
-def test_what_somebody_has_taken_over_stays(site: Site, changed: dict[str, str]) -> None:
+def test_what_was_ours_and_has_other_tags_stays_with_an_error(
+    site: Site, changed: dict[str, str]
+) -> None:
     half_made(site)
     site.configs[9001] |= changed
     with pytest.raises(FlakeshipError) as caught:
@@ -87,12 +89,21 @@ def test_what_somebody_has_taken_over_stays(site: Site, changed: dict[str, str])
     assert site.changed == []
 
 
-def test_another_stack_s_tags_count_more_than_our_description(site: Site) -> None:
-    other = tags(9001, Marks(stack="other", machine=MACHINE))
-    site.clone(9001, OWN, 9000, tags=";".join(other))
-    with pytest.raises(FlakeshipError):
-        ownership.remove(request())
+@pytest.mark.parametrize("own", [None, Marks(stack="other", machine=MACHINE)])
+def test_what_never_was_ours_stays_and_is_no_error(
+    site: Site, own: Marks | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.add(9001, "theirs" if own is None else MACHINE, own)
+    ownership.remove(request())
     assert site.changed == []
+    assert "stays as it is" in caplog.text
+
+
+def test_an_id_of_something_that_the_token_may_not_see_is_refused(site: Site) -> None:
+    site.hidden.append(9001)
+    with pytest.raises(FlakeshipError) as caught:
+        ownership.claim(request())
+    assert caught.value.code == "id-taken"
 
 
 @pytest.mark.parametrize(("disk", "passes"), [(2048, True), (2049, False)])
