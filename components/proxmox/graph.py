@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,6 @@ from flakeship.targets.proxmox.requests import (
     Cutover,
     CutoverRequest,
     MachineEvidence,
-    OwnershipRequest,
     UploadRequest,
 )
 from flakeship.targets.proxmox.resources import CUTOVER, Marks, tags, upload_name
@@ -55,6 +55,7 @@ class Declared:
                 "machine": machine,
                 "access": self.access,
                 "template": template.id if template else machine.template,
+                "template_proof": template and template.proof,
                 "disk_format": disk_format(self.plan.context, machine.node),
                 "repair": self.plan.repairs.get(VERIFICATION.key(machine.id), 0),
             },
@@ -91,6 +92,9 @@ def _declare_templates(
     found: dict[int, ProxmoxTemplate] = {}
     for name, templates in planned.templates.items():
         release, image = plan.release(name), images[name]
+        made_of: defaultdict[str, list[int]] = defaultdict(list)
+        for template in templates:
+            made_of[plan.upload(name, template)].append(template.vmid)
         for template in templates:
             subject = plan.upload(name, template)
             if subject not in uploads:
@@ -103,6 +107,7 @@ def _declare_templates(
                         upload_name(context.stack, name, by_checkout=True),
                         release.paths[0],  # known before it is built, unlike its bytes
                         "",
+                        made_of[subject],
                     ),
                     image.artifact.apply(lambda artifact: artifact.image.sha512),
                     # its name has the checkout that uploaded it
@@ -111,11 +116,12 @@ def _declare_templates(
             found[template.vmid] = ProxmoxTemplate(
                 planned.subject(name, template),
                 {
-                    "volume": uploads[subject].volume,
+                    "upload": uploads[subject],
                     "disk": image.artifact.apply(lambda artifact: artifact.disk),
                     "release": name,
                     "marks": Marks(stack=context.stack, release=name),
-                    "proof": OwnershipRequest(reached, template.vmid),
+                    "access": reached,
+                    "vmid": template.vmid,
                     "node": template.node,
                     "storage": context.settings.options.storage.disks,
                     "disk_format": disk_format(context, template.node),

@@ -29,12 +29,13 @@ class ServerArgs(TypedDict):
     machine: Machine
     access: Access
     template: pulumi.Input[int]
+    template_proof: NotRequired[pulumi.Resource | None]  # of a template that this run declares
     disk_format: str
     repair: NotRequired[int]  # another number starts it, and verifies it again
 
 
 class Server(pulumi.ComponentResource):
-    """A clone that runs, the proof that it is ours, and its verification.
+    """A clone that runs, whose it is, and its verification.
 
     Its name has all that only another machine can have.
     """
@@ -47,25 +48,27 @@ class Server(pulumi.ComponentResource):
         super().__init__("flakeship:proxmox:Server", name, None, opts)
         machine = args["machine"]
         own = tags(machine.vmid, machine.marks)
+        source = args.get("template_proof")
+        owned = Resource(
+            "flakeship:proxmox:Ownership",
+            OWNERSHIP.name(name),
+            inputs(OwnershipRequest(args["access"], machine.vmid, vm_name(name), own)),
+            # right before the clone, and a template cannot go before its linked clones
+            pulumi.ResourceOptions(parent=self, depends_on=[source] if source else None),
+        )
         made = proxmox.VmLegacy(
             SERVER.name(name),
             **_arguments(args),
             tags=own,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                deleted_with=self,  # by the proof, see flakeship.targets.proxmox.ownership
+                depends_on=[owned],
+                deleted_with=owned,  # which removes it, see targets.proxmox.ownership
                 # a template that is made again has another id, and the machine is the same; people
                 # and the cluster's high availability move machines; the description has the
                 # checkout that made it
                 ignore_changes=["clone", "description", "nodeName", "disks"],
             ),
-        )
-        proof = OwnershipRequest(args["access"], machine.vmid, vm_name(name), own, machine.disk)
-        proved = Resource(
-            "flakeship:proxmox:Ownership",
-            OWNERSHIP.name(name),
-            inputs(proof),
-            pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )
         address = machine.marks.address
         request = VerifyMachineRequest(
@@ -77,11 +80,11 @@ class Server(pulumi.ComponentResource):
                 "type": "flakeship:proxmox:Verification",
                 "inputs": inputs(replace(request, repair=args.get("repair", 0))),
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[proved]),
+            pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )
         self.evidence = self.verification.answer(MachineEvidence)
         # what the cluster restarts elsewhere is to be let go before it is removed
-        self.high_availability = _high_availability(machine, self, proved)
+        self.high_availability = _high_availability(machine, self, made)
         self.register_outputs({"id": made.vm_id, "node": made.node_name})
 
 
@@ -97,8 +100,8 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         # it is there from the beginning, and the tags only after it
         "description": description(machine.vmid, machine.marks, machine.template, by_checkout=True),
         "pool_id": machine.pool or None,
-        # while another run clones it, a template is locked
-        "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 3},
+        # once: where it tries again, it takes what "already exists" for its own
+        "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 1},
         "started": True,
         "on_boot": options.start_on_boot,
         "boot_orders": [DEVICES[each] for each in options.boot_order],

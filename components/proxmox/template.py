@@ -7,10 +7,17 @@ from typing import TypedDict
 import pulumi
 import pulumi_proxmoxve as proxmox
 
+from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import vm_name
-from flakeship.targets.proxmox.requests import OwnershipRequest, Uploaded, UploadRequest
+from flakeship.targets.proxmox.requests import (
+    OwnershipRequest,
+    ProofRequest,
+    Uploaded,
+    UploadRequest,
+)
 from flakeship.targets.proxmox.resources import (
     OWNERSHIP,
+    PROOF,
     TEMPLATE,
     UPLOAD,
     Marks,
@@ -40,16 +47,17 @@ class Upload(Resource):
 
 
 class ProxmoxTemplateArgs(TypedDict):
-    """`volume` is the id of an uploaded image, `disk` the size of its disk in MiB.
+    """`upload` is that of its image, `disk` the size of its disk in MiB.
 
-    `proof` has all but the name, the tags and the size, which follow from the rest.
+    `vmid` is the id that it gets, which the API of `access` does not have yet.
     """
 
-    volume: pulumi.Input[str]
+    upload: Upload
     disk: pulumi.Input[int]
     release: str
     marks: Marks
-    proof: OwnershipRequest
+    access: Access
+    vmid: int
     node: str
     storage: str
     disk_format: str
@@ -60,28 +68,36 @@ class ProxmoxTemplateArgs(TypedDict):
 
 
 class ProxmoxTemplate(pulumi.ComponentResource):
-    """A template, and the proof that it is ours and as large as its image: `id` is known then.
+    """A template, whose it is, and the proof that it is as large as its image: then `id` is known.
 
     Its name has the release and the id, so another image is another template: the plugin ignores
     a change of what a disk was imported from (bpg/terraform-provider-proxmox#2401).
     """
 
     id: pulumi.Output[int]
+    proof: pulumi.Resource
 
     def __init__(
         self, name: str, args: ProxmoxTemplateArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:proxmox:ProxmoxTemplate", name, None, opts)
-        proof, size = args["proof"], pulumi.Output.from_input(args["disk"])
+        size = pulumi.Output.from_input(args["disk"])
         gigabytes = size.apply(lambda disk: max(1, -(-disk // GIGABYTE)))
-        own = tags(proof.vmid, args["marks"])
+        title, own = vm_name(args["release"]), tags(args["vmid"], args["marks"])
+        proof = ProofRequest(args["access"], args["vmid"], title, own)
+        owned = Resource(
+            "flakeship:proxmox:Ownership",
+            OWNERSHIP.name(name),
+            inputs(OwnershipRequest(args["access"], args["vmid"], title, own)),
+            pulumi.ResourceOptions(parent=self, depends_on=[args["upload"]]),
+        )
         made = proxmox.VmLegacy(
             TEMPLATE.name(name),
             **hardware(uefi=args["uefi"], agent=args["agent"], cpu=args["cpu"]),
             node_name=args["node"],
-            vm_id=proof.vmid,
-            name=vm_name(args["release"]),
-            description=description(proof.vmid, args["marks"], by_checkout=True),
+            vm_id=args["vmid"],
+            name=title,
+            description=description(args["vmid"], args["marks"], by_checkout=True),
             tags=own,
             pool_id=args["pool"] or None,
             template=True,
@@ -92,7 +108,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                 {
                     "interface": "virtio0",
                     "datastore_id": args["storage"],
-                    "import_from": args["volume"],
+                    "import_from": args["upload"].volume,
                     "size": gigabytes,
                     "file_format": args["disk_format"],
                 }
@@ -107,7 +123,8 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                deleted_with=self,  # by the proof, see flakeship.targets.proxmox.ownership
+                depends_on=[owned],
+                deleted_with=owned,  # which removes it, see targets.proxmox.ownership
                 # what the plugin reads of a template differs from what it was given, in every
                 # preview; where somebody moves it, it is still the same; and its description has
                 # the checkout that made it
@@ -124,12 +141,12 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                 ],
             ),
         )
-        proved = Resource(
-            "flakeship:proxmox:Ownership",
-            OWNERSHIP.name(name),
-            inputs(proof, name=vm_name(args["release"]), tags=own, disk=size),
+        self.proof = Resource(
+            "flakeship:proxmox:Proof",
+            PROOF.name(name),
+            inputs(proof, disk=size),
             pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )
-        known = pulumi.Output.all(made.vm_id, proved.result)
+        known = pulumi.Output.all(made.vm_id, self.proof.result)
         self.id = known.apply(lambda it: int(it[0]))
         self.register_outputs({"id": self.id})

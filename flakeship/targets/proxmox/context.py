@@ -115,6 +115,9 @@ class PlanningContext:
                 remedy=f"start that node: `pvecm nodes` shows it; or remove the server's machine "
                 f"from it with `qm destroy {vm.id}` once it is back",
             )
+        if not verified and not vm.running:
+            # the plugin starts a machine last of all, and completes none that it has begun
+            return Observed(failed=True, status=f"not made completely, on {vm.node}")
         locked = f", locked by {vm.lock}" if vm.lock else ""
         return Observed(
             exists=True,

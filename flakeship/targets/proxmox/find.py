@@ -8,9 +8,11 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.inventory import Vm
 from flakeship.targets.proxmox.resources import marks
 
+TAKEN = "already exists"  # what is said of an id that somebody uses
 LAG = 15.0  # seconds until a cluster lists what was just made (bpg/terraform-provider-proxmox#3022)
 
 
@@ -18,6 +20,20 @@ def find(api: Api, vmid: int) -> Vm | None:
     """What has an id now; None for nothing. Raises ApiError."""
     entries = api.get(list[listed.Resource], "cluster", "resources", type="vm")
     return next((vm for vm in listed.vms(entries) if vm.id == vmid), None)
+
+
+def is_free(api: Api, vmid: int) -> bool:
+    """Whether nobody uses an id, as the cluster knows: what the token may not see counts too.
+
+    Raises ApiError.
+    """
+    try:
+        api.get(int, "cluster", "nextid", vmid=vmid)
+    except ApiError as error:
+        if error.status == 400 and TAKEN in error.said:
+            return False
+        raise
+    return True
 
 
 def ours(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm | None:
@@ -29,7 +45,13 @@ def ours(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm | None:
     vm = find(api, vmid)
     if vm is None or vm.marks == marks(vmid, tags):
         return vm
-    raise FlakeshipError(
+    raise replaced(vm, tags, name)
+
+
+def replaced(vm: Vm, tags: Sequence[str], name: str) -> FlakeshipError:
+    """The error of an id of ours that is somebody else's now, or whose tags were changed."""
+    vmid = vm.id
+    return FlakeshipError(
         f"the id {vmid} is that of {vm}, which does not carry its tags",
         code="machine-replaced",
         key=name,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 
-from flakeship.targets.proxmox import listed
+from flakeship.model.machine import MachineId
+from flakeship.targets.proxmox import find, listed
 from flakeship.targets.proxmox.api import client, login, plugin_trust
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.functions import InspectRequest
 from flakeship.targets.proxmox.inventory import Inventory, Node, Storage, Vm
+from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.privileges import has
 from flakeship.targets.proxmox.resources import written
 
 MOST = 1000  # free ids that are listed
-TAKEN = "already exists"  # what is said of an id that somebody uses
 
 
 def inspect(request: InspectRequest) -> Inventory:
@@ -30,7 +32,9 @@ def inspect(request: InspectRequest) -> Inventory:
         running = version.result().version
         plugin_trust.ensure(found, request.stack)
         permissions, entries = privileges.result(), resources.result()
-        vms, nodes = listed.vms(entries), listed.nodes(entries)
+        nodes = listed.nodes(entries)
+        read = _Described(api, request.ids, {node.name for node in nodes if node.online})
+        vms = [*pool.map(read.of, listed.vms(entries))]
         storages = listed.storages(entries)
         everything = has(permissions, "/vms", "VM.Audit") or has(permissions, "/", "VM.Audit")
         usable = [each for each in nodes if _may_have_servers(each, request)]
@@ -63,6 +67,30 @@ def inspect(request: InspectRequest) -> Inventory:
             clones=listed.clones(volume for call in clones for volume in call.result()),
             everything=everything,
         )
+
+
+@dataclass(frozen=True)
+class _Described:
+    """Reads descriptions of what has one of these ids, and is on one of these nodes."""
+
+    api: Api
+    ids: range
+    online: Set[str]
+
+    def of(self, vm: Vm) -> Vm:
+        """A virtual machine with what its description says, where its tags say nothing of us.
+
+        A clone whose creation has failed in the middle has those of its template.
+        """
+        may_be = not vm.known or bool(MachineId.parse(vm.name).server)
+        reached = vm.id in self.ids and vm.node in self.online and not vm.container
+        if vm.marks.stack or not may_be or not reached:
+            return vm
+        try:
+            config = self.api.get(Config, "nodes", vm.node, "qemu", str(vm.id), "config")
+        except ApiError:  # gone by now, or its node is
+            return vm
+        return replace(vm, marks=replace(config.marks(vm.id), checkout="", template=0))
 
 
 def _may_have_servers(node: Node, request: InspectRequest) -> bool:
@@ -103,16 +131,6 @@ def _free(
         if len(free) >= enough:
             break
         batch = ids[start : start + client.AT_ONCE]
-        for vmid, is_free in zip(batch, pool.map(partial(_is_free, api), batch), strict=True):
+        for vmid, is_free in zip(batch, pool.map(partial(find.is_free, api), batch), strict=True):
             (free if is_free else hidden).append(vmid)
     return free, hidden
-
-
-def _is_free(api: Api, vmid: int) -> bool:
-    try:
-        api.get(int, "cluster", "nextid", vmid=vmid)
-    except ApiError as error:
-        if error.status == 400 and TAKEN in error.said:
-            return False
-        raise
-    return True

@@ -70,18 +70,26 @@ class Addresses:
         if left is not None and left.marks.address:
             prefix = pool[0].partition("/")[2]
             return f"{left.marks.address}/{prefix}"
-        taken = self._taken() | self.given
-        found = next((each for each in pool if plain(each) not in taken), "")
+        running, ever = self._running() | self.given, self._ever() | self.given
+        unused = (each for taken in (ever, running) for each in pool if plain(each) not in taken)
+        found = next(unused, "")
         if not found:
             raise self._too_few(machine, len(pool))
         self.given.add(plain(found))
         return found
 
-    def _taken(self) -> set[str]:
-        """The addresses of machines that exist, those that this run removes at its end too."""
+    def _running(self) -> set[str]:
+        """The addresses of machines that are usable, those that this run removes at its end too."""
         deployed = self.context.all_deployed
-        running = {plain(each.address) for each in deployed if self.context.exists(each)}
-        return (running | {vm.marks.address for vm in self.context.owned}) - {""}
+        verified = {plain(each.address) for each in deployed if self.context.exists(each)}
+        return verified | {vm.marks.address for vm in self.context.owned if vm.running}
+
+    def _ever(self) -> set[str]:
+        """Those of what runs that failed have not made completely, too.
+
+        Each such run has taken one: where no other is left they are given away again.
+        """
+        return self._running() | {vm.marks.address for vm in self.context.owned}
 
     def _too_few(self, machine: Machine, number: int) -> SettingError:
         settings = self.context.settings

@@ -21,6 +21,7 @@ Seconds = Annotated[Number, Field(ge=0, le=99_999_999_999)]
 class Config:
     """The configuration of a virtual machine; `lock` names what works on it."""
 
+    name: Words = ""
     tags: Words = ""
     description: Words = ""
     meta: Words = ""

@@ -1,69 +1,90 @@
-"""The proof that a virtual machine or template is ours: when it is made, and when it is removed.
+"""Whose a virtual machine or template is: before it is made, and when it is removed.
 
 Pulumi's plugin removes by node and id alone. Proxmox VE gives an id that is free to the next one
 who asks (bpg/terraform-provider-proxmox#2925), and people and HA move machines; one that is gone
 is a failure to the plugin. So the removal is done here: of what still carries our tags, wherever it
 is. The resource of the plugin only leaves the state (`deleted_with`).
+
+It comes right before that resource, so that a creation that fails in the middle leaves nothing that
+nobody removes; and what somebody else has made under the id since the plan is not touched. The
+plugin tries again where Proxmox VE refuses to make what "already exists", and then takes it for its
+own: it would resize it, and make it a template. In the moment between both nothing prevents that.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.sizes import MIB
-from flakeship.targets.proxmox import destroy, find
+from flakeship.targets.proxmox import destroy, find, listed
 from flakeship.targets.proxmox.api import client, login
-from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
+from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.requests import OwnershipRequest
+from flakeship.targets.proxmox.resources import described, marks
 
-UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
-SIZE = re.compile(r"(?:^|,)size=([0-9]+)([KMGT]?)(?:,|$)")
-
-
-@dataclass(frozen=True)
-class Config:
-    """The configuration of a virtual machine: its root disk."""
-
-    virtio0: Words = ""
-
-    @property
-    def disk(self) -> int:
-        """The size of the root disk in MiB; 0 where there is none."""
-        found = SIZE.search(self.virtio0)
-        return int(found[1]) * UNITS.get(found[2], 1) // MIB if found else 0
+log = logging.getLogger(__name__)
 
 
-def prove(request: OwnershipRequest) -> None:
-    """Compare what was made: its tags, and the size of its root disk.
-
-    Raises FlakeshipError: machine-replaced, machine-missing, disk-differs.
-    """
+def claim(request: OwnershipRequest) -> None:
+    """Refuse an id that somebody else has by now. Raises FlakeshipError (id-taken)."""
     with client.connected(login.find(request.access)) as api:
-        vm = find.made(api, request.vmid, request.tags, request.name)
-        _compare_disk(api, vm, request)
+        vm = find.find(api, request.vmid)
+        free = vm is None and find.is_free(api, request.vmid)
+        if free or (vm and _told(api, vm, request).ours):
+            return
+        raise FlakeshipError(
+            f"the id {request.vmid} was free when this run was planned, and is that of "
+            f"{vm or 'something that the token may not see'} now",
+            code="id-taken",
+            key=request.name,
+            remedy="it was not touched: run `pulumi up` again, which takes another id",
+        )
 
 
 def remove(request: OwnershipRequest) -> None:
-    """Remove it, if it is there. Raises FlakeshipError where it is somebody else's now."""
+    """Remove it, if it is there and not somebody else's now.
+
+    Raises FlakeshipError where our tags were taken off something of ours, or replaced: it stays.
+    """
     with client.connected(login.find(request.access)) as api:
-        if vm := find.ours(api, request.vmid, request.tags, request.name):
+        vm = find.find(api, request.vmid)
+        if vm is None:
+            return
+        told = _told(api, vm, request)
+        if told.ours:
             destroy.destroy(api, vm)
+        elif told.was_ours:
+            raise find.replaced(vm, request.tags, request.name)
+        else:
+            log.warning("%s: its id is that of %s, which stays as it is", request.name, vm)
 
 
-def _compare_disk(api: Api, vm: Vm, request: OwnershipRequest) -> None:
-    """Refuse a disk that is not as large as asked for: a resize may come to nothing (bpg #1909)."""
+@dataclass(frozen=True)
+class _Told:
+    """What a virtual machine tells of whose it is, and was when it was made."""
+
+    ours: bool
+    was_ours: bool
+
+
+def _told(api: Api, vm: Vm, request: OwnershipRequest) -> _Told:
+    """It is ours with our tags or, where a clone has not got that far, as it was made.
+
+    A clone has its name and description at once, and the tags of its template until it gets its
+    own, which are a copy's.
+    """
+    own = marks(vm.id, request.tags)
+    if vm.marks == own:
+        return _Told(ours=True, was_ours=True)
+    if vm.container:
+        return _Told(ours=False, was_ours=False)
     config = api.get(Config, "nodes", vm.node, "qemu", str(vm.id), "config")
-    if config.disk < request.disk:
-        raise FlakeshipError(
-            f"the root disk of {vm} is smaller than asked for",
-            code="disk-differs",
-            key=request.name,
-            given=f"{config.disk} MiB",
-            allowed=f"{request.disk} MiB",
-            remedy=f"`qm config {vm.id}` on {vm.node} shows it; `pulumi up` with --replace makes "
-            "it anew",
-        )
+    described_so = replace(described(vm.id, config.description), checkout="", template=0) == own
+    named_so = config.name == request.name
+    tagged = marks(vm.id, listed.words(config.tags)).stack
+    others = {vm.marks.stack, tagged} - {"", own.stack}
+    was_ours = not others and (described_so or named_so)
+    return _Told(described_so and named_so and not vm.marks.stack and not tagged, was_ours)

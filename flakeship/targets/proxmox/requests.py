@@ -18,7 +18,10 @@ from flakeship.verify.request import VerifyRequest
 
 @dataclass(frozen=True)
 class UploadRequest:
-    """Upload the image of a release to a storage of a node with the content `import`."""
+    """Upload the image of a release to a storage of a node with the content `import`.
+
+    `templates` are the ids of those that are made of it: for another one it has to be there still.
+    """
 
     access: Access
     node: str
@@ -26,6 +29,7 @@ class UploadRequest:
     name: str  # of the file on the storage
     file: str
     sha512: str
+    templates: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,20 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class OwnershipRequest:
-    """A virtual machine or template that carries these tags, with a root disk of this size.
+    """The id of a virtual machine or template that is going to have this name and these tags.
 
     It is removed with this, wherever it is then, unless it does not carry the tags any more.
     """
+
+    access: Access
+    vmid: int
+    name: str
+    tags: list[str]
+
+
+@dataclass(frozen=True)
+class ProofRequest:
+    """A virtual machine or template that carries these tags, with a root disk of this size."""
 
     access: Access
     vmid: int

@@ -15,6 +15,7 @@ from flakeship.targets.proxmox.requests import (
     CutoverRequest,
     MachineEvidence,
     OwnershipRequest,
+    ProofRequest,
     Uploaded,
     UploadRequest,
     VerifyMachineRequest,
@@ -33,16 +34,22 @@ def _remove_upload(request: UploadRequest, previous: str) -> None:
     uploads.remove(request, previous)
 
 
-def _prove(request: OwnershipRequest, _previous: str) -> None:
+def _claim(request: OwnershipRequest, _previous: str) -> None:
     from flakeship.targets.proxmox import ownership
 
-    ownership.prove(request)
+    ownership.claim(request)
 
 
 def _remove(request: OwnershipRequest, _previous: str) -> None:
     from flakeship.targets.proxmox import ownership
 
     ownership.remove(request)
+
+
+def _prove(request: ProofRequest, _previous: str) -> None:
+    from flakeship.targets.proxmox import proof
+
+    proof.prove(request)
 
 
 def _verify(request: VerifyMachineRequest, previous: str) -> MachineEvidence:
@@ -66,7 +73,8 @@ def _remove_cutover(request: CutoverRequest, previous: str) -> None:
 
 TYPES: Mapping[str, ResourceType] = {
     "Upload": ResourceType(UploadRequest, _upload, _remove_upload),
-    "Ownership": ResourceType(OwnershipRequest, _prove, _remove),
+    "Ownership": ResourceType(OwnershipRequest, _claim, _remove),
+    "Proof": ResourceType(ProofRequest, _prove),
     "Verification": ResourceType(VerifyMachineRequest, _verify),
     "Cutover": ResourceType(CutoverRequest, _cut_over, _remove_cutover),
 }

@@ -21,7 +21,8 @@ from flakeship.state.stack import Resource
 UPLOAD = Kind("upload", "Upload")  # the image of a release on a storage
 TEMPLATE = Kind("template")  # a release and an id
 SERVER = Kind("server")  # a machine
-OWNERSHIP = Kind("ownership", "Ownership")  # the proof that a template or a machine is ours
+OWNERSHIP = Kind("ownership", "Ownership")  # of the id of a template or a machine
+PROOF = Kind("proof", "Proof")  # that a template is as asked for
 CUTOVER = Kind("cutover", "Cutover")  # what leads to the active machine; a server
 
 VM = "proxmoxve:index/vmLegacy:VmLegacy"

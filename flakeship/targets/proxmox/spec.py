@@ -95,7 +95,7 @@ class Proxmox:
         from flakeship.targets.proxmox import inspect  # noqa: F401, PLC0415
 
         if what == "operations":
-            from flakeship.targets.proxmox import ownership, uploads  # noqa: F401, PLC0415
+            from flakeship.targets.proxmox import ownership, proof, uploads  # noqa: F401, PLC0415
 
 
 SPEC: TargetSpec = Proxmox()

@@ -64,6 +64,7 @@ class ProxmoxCase:
         "Upload.delete": lambda _: {},
         "Ownership": lambda _: {},
         "Ownership.delete": lambda _: {},
+        "Proof": lambda _: {},
         "Verification": verify,
         "Cutover": cut_over,
         "Cutover.delete": lambda _: {},

@@ -13,7 +13,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH, tcp_numbers
 from flakeship.ssh.banner import await_banner
 from flakeship.ssh.errors import UnreachableError
-from flakeship.targets.proxmox import find
+from flakeship.targets.proxmox import find, proof
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.guest import checks, obstacles
 from flakeship.targets.proxmox.guest.address import Finder, elsewhere
@@ -42,10 +42,12 @@ def verify_machine(request: VerifyMachineRequest, pinned: Sequence[str]) -> Mach
     """Verify a machine as flakeship.verify does, with the checks of a cluster.
 
     One that was found stopped is started first. Raises FlakeshipError with the failed checks, and
-    machine-replaced, machine-missing, machine-stopped, address-missing, privilege-missing.
+    machine-replaced, machine-missing, disk-differs, machine-stopped, address-missing,
+    privilege-missing.
     """
     with client.connected(login.find(request.access)) as api:
         vm = find.made(api, request.vmid, request.tags, request.machine)
+        proof.compare_disk(api, vm, request.machine, request.verify.disk)
         guest = Guest(api, vm, request.tags, request.machine)
         if request.repair:
             guest.start()

@@ -21,8 +21,9 @@ MACHINE = "web-3izdly52-1a2b"
 class Site:
     """What a cluster of two nodes has: the configuration of each machine, and all that is listed.
 
-    `fails` has the ends of the tasks of a stop or removal, by the id or volume; `asked` are all
-    calls, `changed` those that change something.
+    `hidden` are ids of machines that the token may not see. `fails` has the ends of the tasks of a
+    stop or removal, by the id or volume; `asked` are all calls, `changed` those that change
+    something.
     """
 
     vms: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Site:
     files: dict[tuple[str, str], int] = field(default_factory=dict)
     disks: list[dict[str, Any]] = field(default_factory=list)
     offline: list[str] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
     shared: bool = False
     fails: dict[str, list[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Site:
         found: object
         if method != "GET":
             found = self._change(call, words)
+        elif words == ["cluster", "nextid"]:
+            found = self._next(path.partition("vmid=")[2])
         elif words[0] == "cluster":
             found = self._resources()
         elif words[2] == "qemu":
@@ -99,6 +103,13 @@ class Site:
             for name, content in (("local", "import,iso"), ("local-lvm", "images"))
         ]
         return [*nodes, *storages, *self.vms.values()]
+
+    def _next(self, vmid: str) -> object:
+        if int(vmid) not in {*self.configs, *self.hidden}:
+            return vmid
+        text = "Parameter verification failed."
+        errors = {"vmid": f"VM {vmid} already exists"}
+        return Reply({"data": None, "message": f"{text}\n", "errors": errors}, 400, text)
 
     def _machine(self, words: list[str]) -> object:
         vmid = int(words[3])
@@ -147,7 +158,8 @@ class SiteApi(Api):
         shown = f"{method} {'/'.join(path)}"
         reply = self.site.answer(f"{shown}?{query}" if query else shown)
         if reply.status != 200:
-            raise errors.refused(shown, reply.status, reply.reason, self.login)
+            said = answers.said(json.dumps(reply.body).encode(), reply.reason)
+            raise errors.refused(shown, reply.status, said, self.login)
         return answers.data(json.dumps(reply.body).encode(), shown, self.login)
 
 

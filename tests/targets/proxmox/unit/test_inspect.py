@@ -19,7 +19,7 @@ from flakeship.targets.proxmox.functions import FUNCTIONS, INSPECT, InspectReque
 from flakeship.targets.proxmox.inspect import inspect
 from flakeship.targets.proxmox.inventory import Inventory, Node, Storage, Vm
 from flakeship.targets.proxmox.plan import ProxmoxTarget
-from flakeship.targets.proxmox.resources import Marks, tags
+from flakeship.targets.proxmox.resources import Marks, description, tags
 from tests.targets.proxmox.unit.cluster import TOKEN, Cluster, Reply, permissions, recorded
 from tests.targets.proxmox.unit.schema import read
 from tests.targets.proxmox.unit.world import inventory
@@ -120,6 +120,32 @@ def test_what_was_just_made_has_no_name_yet(cluster: Cluster) -> None:
     unknown = [vm for vm in inspect(request(cluster)).vms if not vm.known]
     assert [vm.id for vm in unknown] == [300, 301]
     assert {vm.status for vm in unknown} == {"unknown"}
+
+
+def test_a_clone_without_tags_of_its_own_says_by_its_description_whose_it_is(
+    cluster: Cluster,
+) -> None:
+    answers(cluster, "9.2")
+    own = Marks(stack="dev", machine="web-3izdly52-1a2b")
+    entries = [
+        {"type": "node", "node": "pve", "status": "online"},
+        *(
+            {"type": "qemu", "node": node, "vmid": vmid, "name": name, "status": "stopped"}
+            for vmid, node, name in (
+                (9001, "pve", own.machine),
+                (9002, "pve", "anything"),
+                (9003, "pve2", own.machine),
+                (8001, "pve", own.machine),
+            )
+        ),
+    ]
+    cluster.get("cluster/resources", entries)
+    cluster.get("nodes/pve/qemu/9001/config", {"description": description(9001, own)})
+    found = inspect(request(cluster))
+    assert {vm.id: vm.marks for vm in found.vms if vm.marks.stack} == {9001: own}
+    assert [call for call in cluster.calls if call.endswith("/config")] == [
+        "GET nodes/pve/qemu/9001/config"
+    ]
 
 
 def test_a_token_for_a_pool_asks_whether_ids_are_free(cluster: Cluster) -> None:

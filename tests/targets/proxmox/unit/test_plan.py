@@ -203,6 +203,30 @@ def test_what_a_failed_run_has_left_is_used() -> None:
     nothing_happens(world, 2)
 
 
+@pytest.mark.parametrize("status", ["stopped", "unknown"])
+def test_what_was_not_made_completely_has_a_successor_and_goes(status: str) -> None:
+    world = World()
+    world.up()
+    failed = active(world.up(2, fail=True))
+    world.set(replace(world.vms[failed.vmid], status=status))
+    again = world.up(2)
+    assert active(again).id != failed.id
+    assert active(again).vmid != failed.vmid
+    assert active(again).release == failed.release
+    assert any(failed.id in warning for warning in again.warnings)
+    assert again.repairs == {}
+
+
+def test_runs_that_fail_again_and_again_do_not_use_up_the_addresses() -> None:
+    world, pool = World(), [server(addresses=ADDRESSES[:3])]
+    kept = active(world.up(1, pool)).address
+    for _ in range(4):
+        failed = active(world.up(2, pool, fail=True))
+        assert failed.address != kept
+        world.set(replace(world.vms[failed.vmid], status="stopped"))
+    assert active(world.up(2, pool)).address in ADDRESSES[:3]
+
+
 def test_a_failed_run_and_then_another_release() -> None:
     world = World(inventory(shared=True))
     pool = [server(addresses=ADDRESSES)]
