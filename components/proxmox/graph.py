@@ -55,6 +55,7 @@ class Declared:
                 "machine": machine,
                 "access": self.access,
                 "template": template.id if template else machine.template,
+                "template_node": self.plan.node_of(machine),
                 "template_proof": template and template.proof,
                 "disk_format": disk_format(self.plan.context, machine.node),
                 "repair": self.plan.repairs.get(VERIFICATION.key(machine.id), 0),
@@ -161,6 +162,7 @@ def _cut_over(
         ActiveMachine(machine.id, machine.vmid, own, "", machine.release.user, "", []),
         machine.server.options.service_address,
         plan.dns_record(machine),
+        plan.repairs.get(CUTOVER.key(machine.server.name), 0),
     )
     # named by the server alone, so it is updated in place and never deleted in between
     moved = Resource(

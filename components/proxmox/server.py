@@ -29,6 +29,7 @@ class ServerArgs(TypedDict):
     machine: Machine
     access: Access
     template: pulumi.Input[int]
+    template_node: str
     template_proof: NotRequired[pulumi.Resource | None]  # of a template that this run declares
     disk_format: str
     repair: NotRequired[int]  # another number starts it, and verifies it again
@@ -63,7 +64,8 @@ class Server(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[owned],
-                deleted_with=owned,  # which removes it, see targets.proxmox.ownership
+                # the resource before it removes it, see targets.proxmox.ownership
+                retain_on_delete=True,
                 # a template that is made again has another id, and the machine is the same; people
                 # and the cluster's high availability move machines; the description has the
                 # checkout that made it
@@ -100,8 +102,14 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         # it is there from the beginning, and the tags only after it
         "description": description(machine.vmid, machine.marks, machine.template, by_checkout=True),
         "pool_id": machine.pool or None,
-        # once: where it tries again, it takes what "already exists" for its own
-        "clone": {"vm_id": args["template"], "full": machine.clone == "full", "retries": 1},
+        "clone": {
+            "vm_id": args["template"],
+            # with shared storage one on another node serves all
+            "node_name": args["template_node"],
+            "full": machine.clone == "full",
+            # once: where it tries again, it takes what "already exists" for its own
+            "retries": 1,
+        },
         "started": True,
         "on_boot": options.start_on_boot,
         "boot_orders": [DEVICES[each] for each in options.boot_order],

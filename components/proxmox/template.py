@@ -124,10 +124,11 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[owned],
-                deleted_with=owned,  # which removes it, see targets.proxmox.ownership
+                # the resource before it removes it, see targets.proxmox.ownership
+                retain_on_delete=True,
                 # what the plugin reads of a template differs from what it was given, in every
-                # preview; where somebody moves it, it is still the same; and its description has
-                # the checkout that made it
+                # preview; where somebody moves it, or names another pool, it is still the same; and
+                # its description has the checkout that made it
                 ignore_changes=[
                     "description",
                     "disks",
@@ -137,6 +138,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                     "ipv6Addresses",
                     "networkInterfaceNames",
                     "nodeName",
+                    "poolId",
                     "description",
                 ],
             ),

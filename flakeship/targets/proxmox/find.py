@@ -12,6 +12,10 @@ from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.inventory import Vm
 from flakeship.targets.proxmox.resources import marks
 
+GONE = (
+    "run `pulumi up` again: a machine that was verified gets a successor; for one that was not, "
+    "run `pulumi refresh` before, which drops it from the state"
+)
 TAKEN = "already exists"  # what is said of an id that somebody uses
 LAG = 15.0  # seconds until a cluster lists what was just made (bpg/terraform-provider-proxmox#3022)
 
@@ -78,5 +82,5 @@ def made(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm:
         f"the cluster does not list its virtual machine {vmid}",
         code="machine-missing",
         key=name,
-        remedy="run `pulumi up` again: a machine that is gone gets a successor",
+        remedy=GONE,
     )

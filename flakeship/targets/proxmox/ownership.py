@@ -3,7 +3,7 @@
 Pulumi's plugin removes by node and id alone. Proxmox VE gives an id that is free to the next one
 who asks (bpg/terraform-provider-proxmox#2925), and people and HA move machines; one that is gone
 is a failure to the plugin. So the removal is done here: of what still carries our tags, wherever it
-is. The resource of the plugin only leaves the state (`deleted_with`).
+is. The resource of the plugin only leaves the state (`retain_on_delete`).
 
 It comes right before that resource, so that a creation that fails in the middle leaves nothing that
 nobody removes; and what somebody else has made under the id since the plan is not touched. The
@@ -16,50 +16,79 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox import destroy, find, listed
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
 from flakeship.targets.proxmox.own_words import Config
-from flakeship.targets.proxmox.requests import OwnershipRequest
+from flakeship.targets.proxmox.requests import Claimed, OwnershipRequest
 from flakeship.targets.proxmox.resources import described, marks
 
 log = logging.getLogger(__name__)
 
 
-def claim(request: OwnershipRequest) -> None:
-    """Refuse an id that somebody else has by now. Raises FlakeshipError (id-taken)."""
+def claim(request: OwnershipRequest, previous: str) -> Claimed:
+    """Claim an id that nobody has; `previous` is what was claimed the last time, if anything.
+
+    What had another id then is removed first. Raises FlakeshipError: id-taken, machine-left.
+    """
+    before = codec.parse(Claimed, previous) if previous else None
     with client.connected(login.find(request.access)) as api:
+        if before and before.vmid != request.vmid:
+            _remove(api, replace(request, vmid=before.vmid, tags=before.tags))
         vm = find.find(api, request.vmid)
-        free = vm is None and find.is_free(api, request.vmid)
-        if free or (vm and _told(api, vm, request).ours):
-            return
-        raise FlakeshipError(
-            f"the id {request.vmid} was free when this run was planned, and is that of "
-            f"{vm or 'something that the token may not see'} now",
-            code="id-taken",
-            key=request.name,
-            remedy="it was not touched: run `pulumi up` again, which takes another id",
-        )
+        ours = vm is not None and _told(api, vm, request).ours
+        if ours and not before:
+            raise FlakeshipError(
+                f"{vm} carries its tags, and this state does not have it: a run that was killed "
+                "has left it, or another checkout has a stack of this name",
+                code="machine-left",
+                key=request.name,
+                remedy="`flakeship recover` removes what a killed run of this checkout has left; "
+                "else give the stack another name",
+            )
+        if not ours and not (vm is None and find.is_free(api, request.vmid)):
+            raise FlakeshipError(
+                f"the id {request.vmid} was free when this run was planned, and is that of "
+                f"{vm or 'something that the token may not see'} now",
+                code="id-taken",
+                key=request.name,
+                remedy="it was not touched: run `pulumi up` again, which takes another id",
+            )
+    return Claimed(request.vmid, request.tags)
 
 
 def remove(request: OwnershipRequest) -> None:
     """Remove it, if it is there and not somebody else's now.
 
-    Raises FlakeshipError where our tags were taken off something of ours, or replaced: it stays.
+    Raises FlakeshipError where our tags were taken off something of ours, or replaced, and where
+    the token may not see what has the id: it stays.
     """
     with client.connected(login.find(request.access)) as api:
-        vm = find.find(api, request.vmid)
-        if vm is None:
+        _remove(api, request)
+
+
+def _remove(api: Api, request: OwnershipRequest) -> None:
+    vm = find.find(api, request.vmid)
+    if vm is None:
+        if find.is_free(api, request.vmid):
             return
-        told = _told(api, vm, request)
-        if told.ours:
-            destroy.destroy(api, vm)
-        elif told.was_ours:
-            raise find.replaced(vm, request.tags, request.name)
-        else:
-            log.warning("%s: its id is that of %s, which stays as it is", request.name, vm)
+        raise FlakeshipError(
+            f"there is something with its id {request.vmid} that the token may not see",
+            code="id-hidden",
+            key=request.name,
+            remedy="it stays; give the token its privileges on it again, such as by `pveum pool "
+            f"modify <pool> --vms {request.vmid}`",
+        )
+    told = _told(api, vm, request)
+    if told.ours:
+        destroy.destroy(api, vm)
+    elif told.was_ours:
+        raise find.replaced(vm, request.tags, request.name)
+    else:
+        log.warning("%s: its id is that of %s, which stays as it is", request.name, vm)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,12 @@ class StackPlan(KeptReleases):
         storage = self.context.inventory.storage(name, template.node)
         return release if storage and storage.shared else f"{release}-{template.node}"
 
+    def node_of(self, machine: Machine) -> str:
+        """The node of the template that a machine is cloned from, which may be gone by now."""
+        every = (each for found in self.templates.templates.values() for each in found)
+        node = next((each.node for each in every if each.vmid == machine.template), "")
+        return node or machine.node
+
     def dns_record(self, machine: Machine) -> DnsRecord | None:
         """The name that is to lead to a machine, and who takes updates of it."""
         name, updates = machine.server.options.dns_name, self.context.settings.options.dns_updates

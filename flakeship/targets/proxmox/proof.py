@@ -54,6 +54,5 @@ def compare_disk(api: Api, vm: Vm, name: str, disk: int) -> None:
             key=name,
             given=f"{config.disk} MiB",
             allowed=f"{disk} MiB",
-            remedy=f"`qm config {vm.id}` on {vm.node} shows it; `pulumi up` with --replace makes "
-            "it anew",
+            remedy=f"`qm resize {vm.id} virtio0 {disk}M` on {vm.node} grows it; then run it again",
         )

@@ -55,6 +55,14 @@ class OwnershipRequest:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """The id that was claimed, and the tags that what has it is going to carry."""
+
+    vmid: int
+    tags: list[str]
+
+
+@dataclass(frozen=True)
 class ProofRequest:
     """A virtual machine or template that carries these tags, with a root disk of this size."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from flakeship.targets.base import ResourceType
 from flakeship.targets.proxmox.requests import (
+    Claimed,
     Cutover,
     CutoverRequest,
     MachineEvidence,
@@ -34,10 +35,10 @@ def _remove_upload(request: UploadRequest, previous: str) -> None:
     uploads.remove(request, previous)
 
 
-def _claim(request: OwnershipRequest, _previous: str) -> None:
+def _claim(request: OwnershipRequest, previous: str) -> Claimed:
     from flakeship.targets.proxmox import ownership
 
-    ownership.claim(request)
+    return ownership.claim(request, previous)
 
 
 def _remove(request: OwnershipRequest, _previous: str) -> None:

@@ -53,7 +53,7 @@ def existing(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm:
         f"its virtual machine {vmid} has been removed",
         code="machine-missing",
         key=name,
-        remedy="run `pulumi up` again: a machine that is gone gets a successor",
+        remedy=find.GONE,
     )
 
 

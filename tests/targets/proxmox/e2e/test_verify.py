@@ -95,14 +95,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         "agent": "1",
         "serial0": "socket",
         "scsihw": "virtio-scsi-pci",
-        "scsi0": f"local:0,import-from={uploaded.volume},format=qcow2",
+        "virtio0": f"local:0,import-from={uploaded.volume},format=qcow2",
         "net0": "virtio,bridge=vmbr0",
         "ide2": "local:cloudinit",
         "ipconfig0": "ip=dhcp",
-        "boot": "order=scsi0",
+        "boot": "order=virtio0",
     }
     found.act(**fields)
-    found.act(str(VMID), "resize", method="PUT", disk="scsi0", size="2G")
+    found.act(str(VMID), "resize", method="PUT", disk="virtio0", size="2G")
     yield found
     found.state("stop")
     found.act(str(VMID), method="DELETE", purge="1")

@@ -53,7 +53,9 @@ def denied(privileges: str) -> Reply:
 
 def cards(cluster: Cluster, *addresses: str, hardware: str = CARD.lower()) -> None:
     """Let the agent tell the addresses of the machine's network card, after those of others."""
-    cluster.get(f"{PATH}/config", {"net0": f"virtio={CARD},bridge=vmbr0", "cores": 2})
+    disk = "local:vm-9012-disk-0,size=4G"
+    config = {"net0": f"virtio={CARD},bridge=vmbr0", "cores": 2, "virtio0": disk}
+    cluster.get(f"{PATH}/config", config)
     found = [
         card("lo", "00:00:00:00:00:00", "127.0.0.1", "::1"),
         card("docker0", "02:42:00:00:00:01", "172.17.0.1"),

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox import find, ownership, proof
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.login import Access, Login
-from flakeship.targets.proxmox.requests import OwnershipRequest, ProofRequest
+from flakeship.targets.proxmox.requests import Claimed, OwnershipRequest, ProofRequest
 from flakeship.targets.proxmox.resources import Marks, tags
 from tests.targets.proxmox.unit.site import MACHINE, Site, SiteApi
 
@@ -46,20 +47,47 @@ def half_made(site: Site) -> None:
 
 def test_an_id_that_nobody_has_is_claimed(site: Site) -> None:
     site.add(9002, "theirs")
-    ownership.claim(request())
+    ownership.claim(request(), "")
     assert site.changed == []
 
 
 def test_ours_is_claimed_again(site: Site) -> None:
+    before = codec.dump(ownership.claim(request(), ""))
     site.clone(9001, OWN, 9000)
-    ownership.claim(request())
+    assert codec.dump(ownership.claim(request(), before)) == before
+    assert site.changed == []
+
+
+def test_what_a_killed_run_or_another_checkout_has_made_is_not_taken_over(site: Site) -> None:
+    site.clone(9001, OWN, 9000)
+    with pytest.raises(FlakeshipError) as caught:
+        ownership.claim(request(), "")
+    assert caught.value.code == "machine-left"
+    assert "recover" in caught.value.remedy
+    assert site.changed == []
+
+
+def test_another_id_is_claimed_when_what_had_the_one_before_is_removed(site: Site) -> None:
+    site.clone(9002, OWN, 9000)
+    site.add(9003, "theirs")
+    for number in (9002, 9003):
+        before = codec.dump(Claimed(number, tags(number, OWN)))
+        assert ownership.claim(request(), before).vmid == 9001
+    assert [*site.vms] == [9003]
+
+
+def test_what_the_token_may_not_see_is_not_taken_for_gone(site: Site) -> None:
+    site.hidden.append(9001)
+    with pytest.raises(FlakeshipError) as caught:
+        ownership.remove(request())
+    assert caught.value.code == "id-hidden"
 
 
 @pytest.mark.parametrize("own", [None, Marks(stack="other", machine=MACHINE), TEMPLATE])
 def test_an_id_that_somebody_else_has_by_now_is_refused(site: Site, own: Marks | None) -> None:
     site.add(9001, MACHINE, own)
     with pytest.raises(FlakeshipError) as caught:
-        ownership.claim(request())
+        ownership.claim(request(), "")
     assert caught.value.code == "id-taken"
     assert "another id" in caught.value.remedy
     assert site.changed == []
@@ -72,7 +100,6 @@ def test_what_is_gone_is_no_failure(site: Site) -> None:
 
 def test_what_was_not_made_completely_is_removed_too(site: Site) -> None:
     half_made(site)
-    ownership.claim(request())
     ownership.remove(request())
     assert site.vms == {}
 
@@ -102,7 +129,7 @@ def test_what_never_was_ours_stays_and_is_no_error(
 def test_an_id_of_something_that_the_token_may_not_see_is_refused(site: Site) -> None:
     site.hidden.append(9001)
     with pytest.raises(FlakeshipError) as caught:
-        ownership.claim(request())
+        ownership.claim(request(), "")
     assert caught.value.code == "id-taken"
 
 
