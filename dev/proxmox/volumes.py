@@ -171,8 +171,16 @@ class Volumes:
         images = self.path(node, volid).parent.parent
         with suppress(FileNotFoundError):  # a folder was removed meanwhile
             return [str(file) for file in images.glob("*/*")
-                    if self._volid(storage, file).startswith(f"{volid}/")]  # fmt: skip
+                    if self._is_clone(storage, file, volid)]  # fmt: skip
         return self.clones_of(node, volid)
+
+    def _is_clone(self, storage: str, file: Path, volid: str) -> bool:
+        try:
+            return self._volid(storage, file).startswith(f"{volid}/")
+        except PveError:
+            if file.exists():
+                raise
+            return False  # it was removed meanwhile
 
     def resize(self, node: str, volid: str, size: int) -> None:
         """Grow a disk that no guest has to `size` bytes."""
