@@ -49,16 +49,19 @@ class Server(pulumi.ComponentResource):
         super().__init__("flakeship:proxmox:Server", name, None, opts)
         machine = args["machine"]
         own = tags(machine.vmid, machine.marks)
+        # another id is another resource: the plugin would remove the old one by its id, whoever has
+        # that by then
+        subject = f"{name}-{machine.vmid}"
         source = args.get("template_proof")
         owned = Resource(
             "flakeship:proxmox:Ownership",
-            OWNERSHIP.name(name),
+            OWNERSHIP.name(subject),
             inputs(OwnershipRequest(args["access"], machine.vmid, vm_name(name), own)),
             # right before the clone, and a template cannot go before its linked clones
             pulumi.ResourceOptions(parent=self, depends_on=[source] if source else None),
         )
         made = proxmox.VmLegacy(
-            SERVER.name(name),
+            SERVER.name(subject),
             **_arguments(args),
             tags=own,
             opts=pulumi.ResourceOptions(

@@ -120,7 +120,7 @@ def _in_place(active: Machine, former: Machine) -> Iterator[str]:
     """What changes without another machine."""
     now, then = active.server.options, former.server.options
     had = _stable(former)
-    yield from (thing.one for thing in _stable(active) if thing not in had)
+    yield from (f"gets {thing.one}" for thing in _stable(active) if thing not in had)
     if now.start_on_boot != then.start_on_boot:
         yield "starts with its node" if now.start_on_boot else "does not start with its node"
     if (now.ha, now.ha_group) != (then.ha, then.ha_group):

@@ -26,7 +26,7 @@ from flakeship.targets.proxmox.requests import (
     MachineEvidence,
     VerifyMachineRequest,
 )
-from flakeship.targets.proxmox.resources import CUTOVER, SERVER, VM, marks, vmid
+from flakeship.targets.proxmox.resources import CUTOVER, VM, machines, marks, vmid
 from flakeship.targets.repeat import NoSnapshots, hurried, repeated
 
 KEY = "flakeship:proxmox"
@@ -77,7 +77,7 @@ class ProxmoxOperator(NoSnapshots):
         One that has not passed its verification has no pinned host key: OpenSSH asks about its key.
         It is reached as other machines are, and by DHCP only its agent tells where.
         """
-        made, verifications = self.stack.of(SERVER).get(machine), self.stack.of(VERIFICATION)
+        made, verifications = machines(self.stack).get(machine), self.stack.of(VERIFICATION)
         own = verifications.get(machine)
         some = own or next(iter(verifications.values()), None)
         if made is None or made.token != VM or some is None:
@@ -128,14 +128,14 @@ class ProxmoxOperator(NoSnapshots):
         # other commands start sooner without it
         from flakeship.targets.proxmox import changes  # noqa: PLC0415
 
-        made, servers = self.stack.of(SERVER), self.stack.outputs.servers
+        made, servers = machines(self.stack), self.stack.outputs.servers
         moved = {
             name: resource.request(CutoverRequest)
             for name, resource in self.stack.of(CUTOVER).items()
         }
         return [
-            changes.removed(name, machines, moved.get(name))
-            for name, machines in removed_machines(made, servers).items()
+            changes.removed(name, gone, moved.get(name))
+            for name, gone in removed_machines(made, servers).items()
         ]
 
     def describe(self, name: str, server: ServerOutput) -> Sequence[str]:

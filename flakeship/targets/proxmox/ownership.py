@@ -16,7 +16,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox import destroy, find, listed
 from flakeship.targets.proxmox.api import client, login
@@ -30,17 +29,14 @@ log = logging.getLogger(__name__)
 
 
 def claim(request: OwnershipRequest, previous: str) -> Claimed:
-    """Claim an id that nobody has; `previous` is what was claimed the last time, if anything.
+    """Claim an id that nobody has; `previous` is empty where the state has no claim yet.
 
-    What had another id then is removed first. Raises FlakeshipError: id-taken, machine-left.
+    Raises FlakeshipError: id-taken, machine-left.
     """
-    before = codec.parse(Claimed, previous) if previous else None
     with client.connected(login.find(request.access)) as api:
-        if before and before.vmid != request.vmid:
-            _remove(api, replace(request, vmid=before.vmid, tags=before.tags))
         vm = find.find(api, request.vmid)
         ours = vm is not None and _told(api, vm, request).ours
-        if ours and not before:
+        if ours and not previous:
             raise FlakeshipError(
                 f"{vm} carries its tags, and this state does not have it: a run that was killed "
                 "has left it, or another checkout has a stack of this name",
@@ -57,7 +53,7 @@ def claim(request: OwnershipRequest, previous: str) -> Claimed:
                 key=request.name,
                 remedy="it was not touched: run `pulumi up` again, which takes another id",
             )
-    return Claimed(request.vmid, request.tags)
+    return Claimed(request.vmid)
 
 
 def remove(request: OwnershipRequest) -> None:
@@ -67,28 +63,24 @@ def remove(request: OwnershipRequest) -> None:
     the token may not see what has the id: it stays.
     """
     with client.connected(login.find(request.access)) as api:
-        _remove(api, request)
-
-
-def _remove(api: Api, request: OwnershipRequest) -> None:
-    vm = find.find(api, request.vmid)
-    if vm is None:
-        if find.is_free(api, request.vmid):
-            return
-        raise FlakeshipError(
-            f"there is something with its id {request.vmid} that the token may not see",
-            code="id-hidden",
-            key=request.name,
-            remedy="it stays; give the token its privileges on it again, such as by `pveum pool "
-            f"modify <pool> --vms {request.vmid}`",
-        )
-    told = _told(api, vm, request)
-    if told.ours:
-        destroy.destroy(api, vm)
-    elif told.was_ours:
-        raise find.replaced(vm, request.tags, request.name)
-    else:
-        log.warning("%s: its id is that of %s, which stays as it is", request.name, vm)
+        vm = find.find(api, request.vmid)
+        if vm is None:
+            if find.is_free(api, request.vmid):
+                return
+            raise FlakeshipError(
+                f"there is something with its id {request.vmid} that the token may not see",
+                code="id-hidden",
+                key=request.name,
+                remedy="it stays; give the token its privileges on it again, such as by `pveum "
+                f"pool modify <pool> --vms {request.vmid}`",
+            )
+        told = _told(api, vm, request)
+        if told.ours:
+            destroy.destroy(api, vm)
+        elif told.was_ours:
+            raise find.replaced(vm, request.tags, request.name)
+        else:
+            log.warning("%s: its id is that of %s, which stays as it is", request.name, vm)
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,9 @@ class OwnershipRequest:
 
 @dataclass(frozen=True)
 class Claimed:
-    """The id that was claimed, and the tags that what has it is going to carry."""
+    """The id that was claimed."""
 
     vmid: int
-    tags: list[str]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 
 from flakeship.rollout.ownership import CHECKOUT, RELEASE, STACK, TEMPORARY, Owner
 from flakeship.state.resources import Kind
-from flakeship.state.stack import Resource
+from flakeship.state.stack import Resource, Stack
 
 # the prefixes of their names, each with the subject that follows
 UPLOAD = Kind("upload", "Upload")  # the image of a release on a storage
 TEMPLATE = Kind("template")  # a release and an id
-SERVER = Kind("server")  # a machine
+SERVER = Kind("server")  # a machine and an id
 OWNERSHIP = Kind("ownership", "Ownership")  # of the id of a template or a machine
 PROOF = Kind("proof", "Proof")  # that a template is as asked for
 CUTOVER = Kind("cutover", "Cutover")  # what leads to the active machine; a server
@@ -59,6 +59,12 @@ def vmid(resource: Resource) -> int:
     given = resource.inputs.get("vmId", resource.id)
     text = str(int(given) if isinstance(given, float) else given)
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+def machines(stack: Stack) -> dict[str, Resource]:
+    """The virtual machines that a state has, by the ids of our machines."""
+    found = stack.of(SERVER).items()
+    return {each.removesuffix(f"-{vmid(resource)}"): resource for each, resource in found}
 
 
 def written(text: str) -> str:

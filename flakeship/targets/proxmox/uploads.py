@@ -25,6 +25,7 @@ from flakeship.targets.proxmox.api.form import Form
 from flakeship.targets.proxmox.requests import Uploaded, UploadRequest
 from flakeship.targets.upload import Upload
 
+FULL = "No space left on device"
 COPIED = 1800.0  # seconds to copy and compare what was uploaded: a slow storage is slow
 
 
@@ -100,6 +101,12 @@ def _upload(api: Api, request: UploadRequest) -> Uploaded:
             raise _differs(request, body, found)
     except FlakeshipError as error:
         error.key = f"image {request.name}" if error.key == api.login.endpoint else error.key
+        if error.code == "api-unreachable" or FULL in error.what:
+            # pveproxy hangs up in the middle of an upload that it cannot write
+            error.remedy = (
+                f"see whether {request.node} has room for it: `df -h /var/tmp` and `pvesm status` "
+                "there; then run it again"
+            )
         _discard(api, request)
         raise
     return Uploaded(found.volid, request.sha512, found.size)

@@ -179,6 +179,8 @@ def failures(shown: str, login: Login) -> Iterator[None]:
     try:
         yield
     except (SSLError, ssl.SSLError) as error:
+        if "EOF occurred" in str(error):  # it hung up, which says nothing of its certificate
+            raise errors.unreachable(shown, "the connection was closed", login) from error
         raise tls.untrusted(login, str(error)) from error
     except NameResolutionError as error:
         raise errors.unknown_host(login, _reason(error)) from error

@@ -52,7 +52,12 @@ def lab(folder: Path, guests: Speaking, version: Version = "9.2") -> Iterator[Se
     with running(Site(folder, version, port=0), guests) as server:
         with connected(login(server)) as api:
             named = {"vmid": str(VMID), "name": "web", "pool": "iac", "tags": ";".join(TAGS)}
-            devices = {"net0": "virtio,bridge=vmbr0", "serial0": "socket", "agent": "1"}
+            devices = {
+                "net0": "virtio,bridge=vmbr0",
+                "serial0": "socket",
+                "agent": "1",
+                "virtio0": "local:4",
+            }
             make(api, "qemu", **named, **devices)
             make(api, "qemu", str(VMID), "status", "start")
         yield server

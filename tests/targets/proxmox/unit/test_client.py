@@ -14,11 +14,12 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from urllib3.exceptions import SSLError
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api import client
-from flakeship.targets.proxmox.api.client import connected
+from flakeship.targets.proxmox.api.client import connected, failures
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.api.login import Login
 from tests.targets.proxmox.unit.cluster import (
@@ -119,6 +120,15 @@ def test_a_pinned_certificate_needs_no_authority_and_no_name(
         # its authority is known, but it is for another name
         assert failure(cluster.login()).code == "certificate-untrusted"
     assert len(cluster.asked) == 1
+
+
+def test_who_hangs_up_is_not_told_as_a_certificate(cluster: Cluster) -> None:
+    """As pveproxy does in the middle of an upload that it cannot write."""
+    hung_up = ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:2417)")
+    with pytest.raises(FlakeshipError) as caught, failures("POST upload", cluster.login()):
+        raise SSLError(hung_up)
+    assert caught.value.code == "api-unreachable"
+    assert cluster.asked == []
 
 
 def test_variables_do_not_replace_the_trust(

@@ -13,7 +13,7 @@ from flakeship.targets.proxmox import find, ownership, proof
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.login import Access, Login
-from flakeship.targets.proxmox.requests import Claimed, OwnershipRequest, ProofRequest
+from flakeship.targets.proxmox.requests import OwnershipRequest, ProofRequest
 from flakeship.targets.proxmox.resources import Marks, tags
 from tests.targets.proxmox.unit.site import MACHINE, Site, SiteApi
 
@@ -65,15 +65,6 @@ def test_what_a_killed_run_or_another_checkout_has_made_is_not_taken_over(site: 
     assert caught.value.code == "machine-left"
     assert "recover" in caught.value.remedy
     assert site.changed == []
-
-
-def test_another_id_is_claimed_when_what_had_the_one_before_is_removed(site: Site) -> None:
-    site.clone(9002, OWN, 9000)
-    site.add(9003, "theirs")
-    for number in (9002, 9003):
-        before = codec.dump(Claimed(number, tags(number, OWN)))
-        assert ownership.claim(request(), before).vmid == 9001
-    assert [*site.vms] == [9003]
 
 
 def test_what_the_token_may_not_see_is_not_taken_for_gone(site: Site) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from flakeship.state.stack import Stack
 from flakeship.targets.proxmox.resources import (
+    VM,
     Marks,
     described,
     description,
     is_of_this_checkout,
+    machines,
     marks,
     tags,
     upload_name,
@@ -128,3 +131,20 @@ def test_uploads_of_stacks_whose_names_begin_alike_stay_apart() -> None:
 )
 def test_files_of_others_are_nobodys(name: str) -> None:
     assert uploaded("dev", name) == Marks()
+
+
+def test_the_machines_of_a_state_are_found_by_their_own_ids() -> None:
+    found = [
+        {
+            "urn": f"urn:pulumi:dev::flakeship::{VM}::server-{name}-{vmid}",
+            "type": VM,
+            "id": vmid,
+            "inputs": {"vmId": int(vmid)},
+        }
+        for name, vmid in (("web-3izdly52-1a2b", "9001"), ("api-3izdly52-9001", "9002"))
+    ]
+    made = machines(Stack("dev", {"resources": found}))
+    assert {name: each.id for name, each in made.items()} == {
+        "web-3izdly52-1a2b": "9001",
+        "api-3izdly52-9001": "9002",
+    }
