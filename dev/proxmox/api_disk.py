@@ -52,10 +52,10 @@ def clone(lab: Lab, call: Call) -> Steps:
             raise PveError(f"Linked clone feature is not supported for drive '{key}'")
     made = Machine(node, int(given["newid"]), {"lock": "clone"})
     claim(lab, made, given.get("pool"), taken)
-    log = yield
-    if lab.site.version == "9.2":
-        log(f"creating a clone of VM {source.vmid} with ID {made.vmid}")
     with undone(lab, made):
+        log = yield
+        if lab.site.version == "9.2":
+            log(f"creating a clone of VM {source.vmid} with ID {made.vmid}")
         config = source.cloneable() | identity()
         config["name"] = given.get("name", f"Copy-of-VM-{source.config.get('name', source.vmid)}")
         if "description" in given:

@@ -111,8 +111,8 @@ def create(lab: Lab, call: Call) -> Steps:
     options.demand(lab, call, pool, given)
     made = Machine(call.node, call.vmid, {"lock": "create"})
     claim(lab, made, pool, "unable to create VM {0} - VM {0} already exists on node '{1}'")
-    log = yield
     with undone(lab, made):
+        log = yield
         config = materialised(lab, made, given, log) | identity()
         config["meta"] = f"creation-qemu=7.2.22,ctime={int(time.time())}"
         bootable = [key for key in sorted(config) if re.fullmatch(r"(ide|scsi|virtio|net)\d+", key)]

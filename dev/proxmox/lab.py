@@ -147,7 +147,8 @@ def task(
                 with suppress(StopIteration):
                     steps.send(log)
 
-            return lab.tasks.start(call.node, kind, call.given.get(of, ""), call.who, work)
+            return lab.tasks.start(call.node, kind, call.given.get(of, ""), call.who, work,
+                                   steps.throw)  # fmt: skip
 
         ROUTES[name] = handler
         return function

@@ -67,14 +67,19 @@ class Tasks:
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
 
-    def start(self, node: str, kind: str, ident: str, who: str, work: Callable[[Log], None]) -> str:
-        """Start a task and return its UPID. `work` gets a function that writes to its log."""
+    def start(self, node: str, kind: str, ident: str, who: str,  # noqa: PLR0917 # a task is that
+              work: Callable[[Log], None],
+              undo: Callable[[PveError], object] = lambda _: None) -> str:  # fmt: skip
+        """Start a task and return its UPID. `work` gets a function that writes to its log.
+
+        `undo` is called in the place of `work` where a fault lets the task fail.
+        """
         with self._lock:
             number, now = FIRST + len(self._tasks), int(time.time())
             age = int(time.monotonic() * 100) & 0xFFFFFFFF
             upid = f"UPID:{node}:{number:08X}:{age:08X}:{now:08X}:{kind}:{ident}:{who}:"
             task = self._tasks[upid] = Task(upid, node, number, age, now, kind, ident, who)
-        threading.Thread(target=self._run, args=(task, work), name=upid, daemon=True).start()
+        threading.Thread(target=self._run, args=(task, work, undo), name=upid, daemon=True).start()
         return upid
 
     def find(self, upid: str) -> Task:
@@ -89,9 +94,14 @@ class Tasks:
         """The tasks of a node, newest first."""
         return [each for each in reversed(list(self._tasks.values())) if each.node == node]
 
-    def _run(self, task: Task, work: Callable[[Log], None]) -> None:
+    def _run(self, task: Task, work: Callable[[Log], None],
+             undo: Callable[[PveError], object]) -> None:  # fmt: skip
         try:
-            self._suffer(task)
+            try:
+                self._suffer(task)
+            except PveError as fault:
+                undo(fault)
+                raise
             work(task.lines.append)
         except (PveError, FlakeshipError, OSError) as error:
             text = error.message if isinstance(error, PveError) else str(error)

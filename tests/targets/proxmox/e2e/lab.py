@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+from dev.proxmox import access
 from dev.proxmox.__main__ import missing_packages
+from dev.proxmox.faults import FILE
 from dev.proxmox.site import Site
 from flakeship.model.errors import FlakeshipError
 
@@ -36,6 +40,36 @@ def reason_to_skip() -> str:
         "PROXMOX_VE_ENDPOINT is not the lab's: `make test-proxmox` brings one up and selects it. "
         f"For a cluster of yours, set {OWN} to the same address"
     )
+
+
+def faults(**switched: object) -> None:
+    """Switch these faults of the lab on, and all others off: see dev/proxmox/faults.py."""
+    Site.from_environment().write(FILE, switched)
+
+
+@contextmanager
+def faulty(**switched: object) -> Iterator[None]:
+    """With these faults."""
+    faults(**switched)
+    try:
+        yield
+    finally:
+        faults()
+
+
+def refused(match: str, message: str, **more: object) -> dict[str, object]:
+    """A fault by which requests such as `PUT /nodes/*/config` are refused."""
+    return {"match": match, "message": message, **more}
+
+
+def token(name: str, grants: Mapping[str, Sequence[str]] | None) -> str:
+    """A token with these privileges by path, and no others."""
+    return access.Access(Site.from_environment()).add_token(name, grants)
+
+
+def operator() -> str:
+    """The token that may do everything."""
+    return access.Access(Site.from_environment()).token(access.OPERATOR)
 
 
 def address(number: int) -> str:
