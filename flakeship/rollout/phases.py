@@ -13,12 +13,13 @@ PHASES = ("build", "publish", "server", "verification", "cutover")
 OTHERS = "other resources"
 OWN = {
     "Image": "publish",
+    "Upload": "publish",
     "Machine": "server",
     "Verification": "verification",
     "Cutover": "cutover",
 }
 """How types of Flakeship's own end."""
-FOREIGN = {"image": "build", "server": "server", "cutover": "cutover"}
+FOREIGN = {"image": "build", "template": "publish", "server": "server", "cutover": "cutover"}
 """How names of other providers' resources begin (flakeship.state.resources)."""
 LEAST = 0.05  # seconds of others in a line
 

@@ -42,14 +42,19 @@ def flakeship(stack: ClusterStack) -> Steps:
     return {
         WHOLE: run.seconds,
         "until its upload began": min(step.start for step in steps),
-        "its upload": seconds(steps, "upload-"),
-        "the template": seconds(steps, "template-"),
-        "the clone, until it ran": seconds(steps, "server-"),
-        "the proofs that both are ours": seconds(steps, "ownership-"),
+        "its upload": seconds(steps, ":Upload"),
+        "the template": seconds(steps, ":VmLegacy", "template-"),
+        "the clone, until it ran": seconds(steps, ":VmLegacy", "server-"),
+        "the proofs that both are ours": seconds(steps, ":Ownership"),
         **checked(run),
     }
 
 
-def seconds(steps: Sequence[Step], prefix: str) -> float:
-    """The seconds of the resources with such names."""
-    return sum(step.seconds for step in steps if step.name.startswith(prefix))
+def seconds(steps: Sequence[Step], kind: str, prefix: str = "") -> float:
+    """The seconds of the steps of a kind, see `those`."""
+    return sum((each.seconds for each in those(steps, kind, prefix)), 0.0)
+
+
+def those(steps: Sequence[Step], kind: str, prefix: str = "") -> list[Step]:
+    """The steps of resources whose type ends so, and whose name begins so."""
+    return [each for each in steps if each.type.endswith(kind) and each.name.startswith(prefix)]

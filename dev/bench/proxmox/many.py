@@ -7,6 +7,7 @@ is real: the program, the provider, the plugin and its waits, the API with its t
 from __future__ import annotations
 
 from dev.bench.proxmox import stacks
+from dev.bench.proxmox.first import those
 from dev.bench.runs import RUNS, medians
 from dev.bench.table import show
 from dev.bench.timeline import events, logged
@@ -14,8 +15,6 @@ from tests.targets.proxmox.e2e.project import ClusterStack
 
 COUNTS = (1, 10)
 WHOLE, CLONES = "whole `pulumi up`", "the clones and their proofs"
-OWN = ("server-", "ownership-s")
-"""How the names of clones begin, and of the proofs that they are ours."""
 
 
 def many(stack: ClusterStack) -> None:
@@ -39,7 +38,8 @@ def once(stack: ClusterStack, count: int) -> dict[str, float]:
     stacks.several(stack, count)
     run = logged.up(stack)
     stack.pulumi("destroy", "--yes", "--skip-preview")
-    own = [step for step in events.steps(run.events) if step.name.startswith(OWN)]
+    steps = events.steps(run.events)
+    own = [*those(steps, ":VmLegacy", "server-s"), *those(steps, ":Ownership", "s")]
     return {
         WHOLE: run.seconds,
         CLONES: max(each.end for each in own) - min(each.start for each in own),
