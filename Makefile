@@ -24,7 +24,7 @@ FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 UP     := pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack check format relock env setup lab-openstack lab-proxmox lab-down lab-env
+.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack bench-proxmox check format relock env setup lab-openstack lab-proxmox lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
@@ -64,6 +64,8 @@ bench: setup ## Run the benchmarks (PARTS chooses)
 	@$(WITH) unset PYTHONDONTWRITEBYTECODE && $(PYTHON) -m dev.bench $$PARTS
 bench-openstack: ## Run those of the target openstack in a cloud that it starts (PARTS chooses)
 	@dev/bench/openstack/run $$PARTS
+bench-proxmox: ## Run those of the target proxmox in labs that it starts (PARTS chooses)
+	@dev/bench/proxmox/run $$PARTS
 check: setup ## Check style, types, imports, Nix files and shell scripts
 	@$(WITH) $(PYTHON) -m dev.setup check
 format: setup ## Format the Python and Nix files, and write the generated pages of docs/reference

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 from dev.bench.evaluation import evaluation
 from dev.bench.inside import inside
+from dev.bench.parts import chosen, folder
 from dev.bench.preview import preview
 from dev.bench.servers import MANY, configure, servers
 from tests.project import ROOT, Project, make
@@ -20,15 +20,11 @@ PARTS = ("evaluation", "preview", "inside", "server", "servers")
 
 def main(parts: list[str]) -> None:
     """Measure in a temporary project."""
-    if unknown := set(parts) - set(PARTS):
-        sys.exit(f"bench: {', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
     if "evaluation" in parts:
         evaluation()
     if {*parts} == {"evaluation"}:
         return
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "project")
-        path.mkdir()
+    with folder() as path:
         project = make(path, Path("nix/appliance"), ROOT / "nix/appliance")
         configure(project, 1)
         try:
@@ -52,4 +48,4 @@ def measure(project: Project, parts: list[str]) -> None:
         servers(project, MANY)
 
 
-main(sys.argv[1:] or [*PARTS])
+main(chosen(sys.argv[1:], PARTS))

@@ -18,6 +18,9 @@ RUNS = 7
 OURS = "flakeship"
 """The package of components, and of resources of a provider of our own."""
 
+TOP = ".index"
+"""What an SDK has in its package itself."""
+
 EMPTY = "import pulumi\n"
 
 LITERAL = """
@@ -34,6 +37,7 @@ for each in stored["resources"]:
         parent=made.get(each["parent"]),
         depends_on=[made[d] for d in each["depends"]],
         provider=made.get(each["provider"]),
+        ignore_changes=each["ignored"],
     )
     token = ":".join(each["type"])
     if package == "flakeship" and each["custom"]:
@@ -109,7 +113,7 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
     package, module, cls = kind
     ours = package == OURS
     if not ours:
-        module = f".{module.partition('/')[0]}" if module else ""
+        module = f".{module.partition('/')[0]}".removesuffix(TOP) if module else ""
     stated = without_notes(resource.get("inputs") or {})
     assert isinstance(stated, dict)
     return {
@@ -120,6 +124,7 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
         "parent": resource.get("parent"),
         "provider": str(resource.get("provider")).rpartition("::")[0],
         "depends": resource.get("dependencies") or [],
+        "ignored": resource.get("ignoreChanges") or [],
         "inputs": {
             # a resource of ours takes them as they are, an SDK by the names of Python
             key if ours else re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value
@@ -130,9 +135,14 @@ def plain(resource: dict[str, object]) -> dict[str, object] | None:
 
 
 def without_notes(value: object) -> object:
-    """An input without the engine's own notes."""
+    """An input without the engine's own notes, and without what they say is a plugin's default."""
     if isinstance(value, dict):
-        return {key: without_notes(each) for key, each in value.items() if not key.startswith("__")}
+        left_out = {"__defaults", *value.get("__defaults", [])}
+        return {
+            key: without_notes(each)
+            for key, each in value.items()
+            if key not in left_out and not key.startswith("__")
+        }
     return [without_notes(each) for each in value] if isinstance(value, list) else value
 
 

@@ -104,18 +104,22 @@ def down(site: Site) -> None:
 
 
 def env(site: Site, name: str) -> None:
-    """Print what the provider reads, and what trusts the lab's authority."""
+    """Print the shell lines that select a lab. Raises FlakeshipError where none runs."""
     if _pid(site) is None:
         raise FlakeshipError("no lab runs", remedy="run `make lab-proxmox`")
+    for key, value in selection(site, name).items():
+        print(f"export {key}={shlex.quote(value)}")
+
+
+def selection(site: Site, name: str) -> dict[str, str]:
+    """The variables that the provider reads, and those that let it trust the lab's authority."""
     # the file replaces what a client trusts otherwise, and package registries are asked as well
     bundle, trusted = site.folder / "trusted.pem", ssl.get_default_verify_paths().cafile
     others = Path(trusted).read_text() if trusted and Path(trusted) != bundle else ""
     if others or not bundle.exists():
         bundle.write_text(f"{site.authority.read_text()}\n{others}")
-    values = {"PROXMOX_VE_ENDPOINT": site.endpoint, "SSL_CERT_FILE": str(bundle),
-              "PROXMOX_VE_API_TOKEN": Access(site).token(name)}  # fmt: skip
-    for key, value in values.items():
-        print(f"export {key}={shlex.quote(value)}")
+    return {"PROXMOX_VE_ENDPOINT": site.endpoint, "SSL_CERT_FILE": str(bundle),
+            "PROXMOX_VE_API_TOKEN": Access(site).token(name)}  # fmt: skip
 
 
 def _pid(site: Site) -> int | None:

@@ -45,7 +45,12 @@ TERRAFORM = Part(
     "terraform/terraform-provider-openstack",
     "github.com/terraform-provider-openstack/terraform-provider-openstack/v3",
 )
-"""What dev/bench/openstack compares with; nothing else needs it."""
+TERRAFORM_PROXMOX = Part(
+    "terraform-proxmox",
+    "terraform/terraform-provider-proxmox",
+    "github.com/bpg/terraform-provider-proxmox",
+)
+"""What dev/bench/openstack and dev/bench/proxmox compare with; nothing else needs them."""
 PULUMI = (CLI, LANGUAGE)
 LAUNCHERS = ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python")
 """Scripts of the SDK that the engine wants beside it."""

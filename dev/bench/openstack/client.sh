@@ -35,7 +35,7 @@ os server create "$name" --image "$name" --flavor "$flavor" --network "$name" --
   --key-name "$name" --config-drive True --wait
 address=$(openstack floating ip create "$pool" --format value --column floating_ip_address)
 os server add floating ip "$name" "$address"
-"$here/answers.sh" "$key" "$user@$address"
+"$here/../answers.sh" "$key" "$user@$address"
 awk -v from="$start" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.2f\n", to - from }'
 remove
 trap - EXIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.project import ROOT
+from dev.bench.stand_in import replaced
 
 VERIFICATION = Path("flakeship/targets/openstack/servers/verify_server.py")
 INSTEAD = """
@@ -19,21 +19,4 @@ def verify_server(request: VerifyServerRequest, pinned: Sequence[str]) -> Eviden
 
 def unverified(project: Path, seconds: float) -> None:
     """From now on each server of a project is as if SSH answered after so many seconds."""
-    own = _own_copy(project, VERIFICATION)
-    own.write_text((ROOT / VERIFICATION).read_text() + INSTEAD.format(seconds=seconds))
-
-
-def _own_copy(project: Path, module: Path) -> Path:
-    """A file that may be changed: a project is made of links to the checkout's files."""
-    folder = project
-    for part in module.parts[:-1]:
-        folder /= part
-        if folder.is_symlink():
-            linked = folder.resolve()
-            folder.unlink()
-            folder.mkdir()
-            for each in linked.iterdir():
-                if each.name != "__pycache__":
-                    (folder / each.name).symlink_to(each)
-    (project / module).unlink(missing_ok=True)
-    return project / module
+    replaced(project, VERIFICATION, INSTEAD.format(seconds=seconds))

@@ -6,11 +6,11 @@ Flakeship's checks are left out.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import time
 from pathlib import Path
 
+from dev.bench import terraform
 from dev.bench.openstack import many, peers
 from dev.bench.openstack.stand_in import unverified
 from dev.bench.runs import RUNS
@@ -22,7 +22,7 @@ SECONDS = 3.0
 
 def stub(stack: CloudStack, image: Path) -> None:
     """Measure in turn; `stack` is empty, and its image is built."""
-    if not shutil.which("terraform"):
+    if not terraform.there_is_one():
         print("A guest that answers after three seconds is not measured: no terraform on PATH")
         return
     unverified(stack.path, SECONDS)

@@ -112,12 +112,13 @@ prepare() {
 
 # It was asked for: the kernel's own wait of two seconds would be silence. A deprecated address of
 # IPv6 is reached as any other, and is not what the machine's own connections come from.
+# One process does both: the start of each is silence.
 add() {
-  case $1 in
-  *:*) ip addr replace "$1" dev "$on" nodad preferred_lft 0 ;;
-  *) ip addr replace "$1" dev "$on" ;;
-  esac
-  announce
+  case $1 in *:*) set -- "$1" "nodad preferred_lft 0" ;; esac
+  ip -batch - <<END
+addr replace $1 dev $on ${2-}
+link set dev $on address $mac
+END
 }
 
 remove() {
@@ -182,9 +183,11 @@ drop() {
   # shellcheck disable=SC2046
   [ -z "$former" ] || set -- "$1" $(found "$former")
   if [ "$1" ] && ! may_go; then fail "it was not to go on"; fi
-  store ""
+  # at once and without a process: `store` is slower
+  [ -z "$former" ] || : >"$state"
   if [ $# -gt 1 ]; then ip addr del "$3" dev "$2"; fi
   if [ "$1" ]; then echo 'done'; fi
+  store ""
   sync -f "$folder"
 }
 

@@ -1,6 +1,6 @@
 """The longest silence of an address: a connection of its own every 20 ms, while something happens.
 
-`python -m dev.bench.openstack.probe ADDRESS PORT` runs until its standard input ends. An attempt
+`python -m dev.bench.probe ADDRESS PORT` runs until its standard input ends. An attempt
 is answered when the connection stood within 0.3 s of its start. A silence is the time between the
 starts of the answered attempts before and after it, less the 20 ms that are always between them.
 """

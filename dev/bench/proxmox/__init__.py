@@ -1,0 +1,1 @@
+"""The target proxmox, compared with Terraform and curl."""
