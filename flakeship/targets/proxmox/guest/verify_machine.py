@@ -105,6 +105,12 @@ def examine(
             found = verify.verify(_asked(request, left), pinned, context)
         except FlakeshipError as error:
             obstacles.explain(error, guest, console.obstacles)
+            if error.code == "host-key-changed":
+                # Pulumi's plugin cannot replace it: the id is taken while it is there
+                error.remedy = (
+                    "a changed key is never accepted. If you changed it, have another machine take "
+                    f"its place: `qm destroy {guest.vmid}` on {guest.node}, then `pulumi up`"
+                )
             raise
     seen = {each.name: getattr(found, each.name) for each in fields(Evidence)}
     return MachineEvidence(**seen, address=address)

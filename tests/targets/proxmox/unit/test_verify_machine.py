@@ -259,3 +259,13 @@ def test_an_existing_one_is_verified_with_its_known_keys(core: Core) -> None:
     with pytest.raises(FlakeshipError) as caught:
         verify_machine.verify_existing(replace(STATIC, vmid=VMID + 1), before, "dev")
     assert caught.value.code == "machine-missing"
+
+
+def test_a_changed_key_is_refused_with_the_way_to_another_machine(core: Core) -> None:
+    def changed(_: VerificationContext) -> None:
+        raise FlakeshipError("its key has changed", code="host-key-changed", remedy="--replace")
+
+    core.act = changed
+    error = failure(STATIC, [ED25519])
+    assert f"qm destroy {VMID}" in error.remedy
+    assert "--replace" not in error.remedy
