@@ -35,7 +35,7 @@ def memory(stack: ClusterStack) -> None:
 
 def enlarge(stack: ClusterStack) -> None:
     """Let the appliance's image be of another size: its file, and what it says of its disk."""
-    stack.edit(CONVERTED, f"head -c {MORE}M </dev/urandom >>disk.raw\n{CONVERTED}", BUILD)
+    stack.edit(CONVERTED, f"head -c $(({MORE} << 20)) </dev/urandom >>disk.raw\n{CONVERTED}", BUILD)
     stack.edit(DECLARED, f"disk = host.disk + {MORE};\n            inherit (host) memory;", FLAKE)
 
 
