@@ -79,11 +79,11 @@ async def deploy(spec: TargetSpec, recorded: Recorded) -> dict[str, Any]:
         lambda known: [Record(r, a) for r, a in zip(releases, known[0], strict=True)]
     )
     await reporting
-    if not preview and not await lifecycle.is_known(verified):
-        pulumi.log.warn("not every server is verified: the ledger stays as it was")
+    if not preview and (missing := await _missing(verified, done)):
+        pulumi.log.warn(f"not every server is {missing}: the ledger stays as it was")
         return await before.kept(spec.name, done)
     if not preview:
-        await _report_done(plan, done, steps)
+        _report_done(plan, steps)
     kept = verified.apply(
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
@@ -133,14 +133,17 @@ async def report_changes(
             pulumi.log.warn(f"{which} the changes cannot be shown: {result}")
 
 
-async def _report_done(plan: Plan, done: outputs.Deployment, steps: Sequence[Step]) -> None:
-    """Show what an update has done and how long it took, once every address has moved.
-
-    All is verified before.
-    """
+async def _missing(verified: pulumi.Output[Any], done: outputs.Deployment) -> str:
+    """What has not come of some server; empty: all of them are verified and cut over."""
+    if not await lifecycle.is_known(verified):
+        return "verified"
     moved = [await lifecycle.is_known(server) for server in done.servers.values()]
-    text = "\n".join(filter(None, [plan.summary.done, phases.told(steps)]))
-    if all(moved) and text:
+    return "" if all(moved) else "cut over"
+
+
+def _report_done(plan: Plan, steps: Sequence[Step]) -> None:
+    """Show what an update has done and how long it took, once every address has moved."""
+    if text := "\n".join(filter(None, [plan.summary.done, phases.told(steps)])):
         pulumi.log.info(lines(text))
 
 

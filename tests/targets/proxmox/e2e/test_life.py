@@ -30,6 +30,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterStack]:
         yield made
 
 
+def test_a_first_cutover_that_fails_is_one_clear_error(stack: ClusterStack) -> None:
+    used = {**WEB, "proxmox": {"serviceAddress": f"{lab.address(1)}/24"}}  # the bridge's own
+    stack.settings(used, retainReleases=2)
+    said = stack.fails()
+    assert "answers for it" in said
+    assert "not every server is cut over" in said
+    assert not stack.outputs().get("running")
+    stack.settings(STABLE, retainReleases=2)
+
+
 def test_up_uploads_clones_verifies_and_gives_the_address(stack: ClusterStack) -> None:
     stack.up()
     assert "appliance" in stack.page()
