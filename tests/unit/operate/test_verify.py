@@ -47,7 +47,7 @@ def test_where_nothing_is_verified_there_is_nothing_to_repeat(target: str) -> No
 
 def test_a_target_that_this_version_does_not_have_means_that_it_is_older() -> None:
     with pytest.raises(FlakeshipError) as refused:
-        actions.verify(Stack("dev", {"resources": [header("proxmox")]}))
+        actions.verify(Stack("dev", {"resources": [header("hyperv")]}))
     assert (refused.value.code, refused.value.key) == ("outputs-newer", "stack dev")
 
 
