@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_proxmoxve as proxmox
 
+from flakeship.targets.proxmox.api import login
 from flakeship.targets.proxmox.context import PlanningContext
+from flakeship.targets.proxmox.plan import access
 from flakeship.targets.proxmox.server_settings import BootDevice
 
 # the images of NixOS have their boot loader for /dev/vda
@@ -25,8 +26,8 @@ NOT_WAITED_FOR = {"disabled": True}
 
 def provider(context: PlanningContext) -> proxmox.Provider:
     """The plugin for the stack's cluster; a token of the environment is not in the state."""
-    file = context.settings.options.token_file
-    token = pulumi.Output.secret(Path(file).read_text().strip()) if file else None
+    reached = access(context.settings)
+    token = pulumi.Output.secret(login.find(reached).token) if reached.token_file else None
     return proxmox.Provider("cluster", endpoint=context.inventory.endpoint, api_token=token)
 
 

@@ -9,6 +9,7 @@ import pulumi_proxmoxve as proxmox
 
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import vm_name
+from flakeship.targets.proxmox.machine import GIGABYTE, whole_gigabytes
 from flakeship.targets.proxmox.requests import (
     OwnershipRequest,
     ProofRequest,
@@ -27,8 +28,6 @@ from flakeship.targets.proxmox.resources import (
 
 from ..resource import Resource, inputs
 from .provider import hardware
-
-GIGABYTE = 1024  # MiB
 
 
 class Upload(Resource):
@@ -82,7 +81,7 @@ class ProxmoxTemplate(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:proxmox:ProxmoxTemplate", name, None, opts)
         size = pulumi.Output.from_input(args["disk"])
-        gigabytes = size.apply(lambda disk: max(1, -(-disk // GIGABYTE)))
+        gigabytes = size.apply(lambda disk: max(1, whole_gigabytes(disk) // GIGABYTE))
         title, own = vm_name(args["release"]), tags(args["vmid"], args["marks"])
         proof = ProofRequest(args["access"], args["vmid"], title, own)
         owned = Resource(
@@ -139,7 +138,6 @@ class ProxmoxTemplate(pulumi.ComponentResource):
                     "networkInterfaceNames",
                     "nodeName",
                     "poolId",
-                    "description",
                 ],
             ),
         )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
 from flakeship.targets.proxmox.api import tasks
-from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
+from flakeship.targets.proxmox.own_words import Current
 
 STOPPING, REMOVING = 120.0, 600.0  # seconds
 LOCKED = 40.0  # seconds: since Proxmox VE 9 a machine's clean-up holds its lock after it stopped
@@ -18,13 +17,6 @@ IN_USE = "can't lock file"
 DISK = re.compile("(?:ide|sata|scsi|virtio)[0-9]+")
 OWN = frozenset({"virtio0", "scsi1"})  # the root disk, and the drive of cloud-init
 NO_DISK = re.compile(r"media=cdrom|^none(?:,|$)")
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a virtual machine does at the moment."""
-
-    status: Words
 
 
 def destroy(api: Api, vm: Vm) -> None:
@@ -35,7 +27,7 @@ def destroy(api: Api, vm: Vm) -> None:
     place = ("nodes", vm.node, "qemu", str(vm.id))
     _refuse_kept(api, vm)
     # the cluster's list may lag
-    if api.get(Status, *place, "status", "current").status != "stopped":
+    if api.get(Current, *place, "status", "current").status != "stopped":
         task = api.call("POST", *place, "status", "stop")
         tasks.finish(api, task, f"the stop of {vm}", STOPPING)
     failure: FlakeshipError | None = None

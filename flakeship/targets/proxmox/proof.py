@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.sizes import MIB
 from flakeship.targets.proxmox import find
 from flakeship.targets.proxmox.api import client, login
-from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.inventory import Vm
+from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.requests import ProofRequest
-
-UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB, "T": 1024 * 1024 * MIB}
-SIZE = re.compile(r"(?:^|,)size=([0-9]+)([KMGT]?)(?:,|$)")
-
-
-@dataclass(frozen=True)
-class Config:
-    """The configuration of a virtual machine: its root disk."""
-
-    virtio0: Words = ""
-
-    @property
-    def disk(self) -> int:
-        """The size of the root disk in MiB; 0 where there is none."""
-        found = SIZE.search(self.virtio0)
-        return int(found[1]) * UNITS.get(found[2], 1) // MIB if found else 0
 
 
 def prove(request: ProofRequest) -> None:

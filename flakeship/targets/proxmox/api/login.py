@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.targets.proxmox.api import secret_file
 from flakeship.targets.proxmox.fields import Endpoint
 
 ENDPOINT, TOKEN, INSECURE = (
@@ -31,7 +32,6 @@ OLDER = "PM_VE_"  # how the plugin's older names of all its variables begin
 SHAPE = re.compile(
     r"(?P<id>[^\s@!=]{1,64}@[A-Za-z][A-Za-z0-9._-]*![A-Za-z][A-Za-z0-9._-]*)=\S{1,256}"
 )
-LONGEST = 1024  # bytes of a token's file
 KEY = "flakeship:proxmox.endpoint"
 NEW = (
     "`pveum user token add iac@pve flakeship` makes one and shows it once; write it as "
@@ -147,35 +147,12 @@ def _token(access: Access, environment: Mapping[str, str]) -> str:
                 remedy=f"export it, or name its file as flakeship:proxmox.tokenFile; {NEW}",
             )
         return variable.strip()
-    text = _read(Path(access.token_file))
+    text = secret_file.read(Path(access.token_file), "token", "API token")
     if variable and variable.strip() != text:
         raise FlakeshipError(
             "has another token than flakeship:proxmox.tokenFile",
             code="credentials-mixed",
             key=TOKEN,
             remedy=f"run `unset {TOKEN}`, or remove the setting",
-        )
-    return text
-
-
-def _read(path: Path) -> str:
-    """The token in a file that only its owner, and maybe a group, can read."""
-    try:
-        with path.open("rb") as file:
-            shared = os.fstat(file.fileno()).st_mode & 0o007
-            found = file.read(LONGEST + 1)
-        text = found.decode("ascii").strip() if len(found) <= LONGEST else ""
-    except (OSError, ValueError) as error:
-        raise FlakeshipError(
-            f"cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}",
-            code="token-unreadable",
-            key=str(path),
-        ) from error
-    if shared:
-        raise FlakeshipError(
-            "everybody on this machine can read or change the API token",
-            code="token-shared",
-            key=str(path),
-            remedy=f"run `chmod o= {path}`, and make another token if others use this machine",
         )
     return text

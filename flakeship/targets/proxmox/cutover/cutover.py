@@ -6,6 +6,7 @@ import logging
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.machine import MachineId
 from flakeship.targets.proxmox.cutover import guest, service_address
 from flakeship.targets.proxmox.requests import Cutover, CutoverRequest, DnsRecord
 
@@ -57,7 +58,8 @@ def check_active(cutover: Cutover) -> str:
             f"{cutover.service_address}",
             code="service-address-lost",
             key=active.machine,
-            remedy="run `pulumi refresh` and `pulumi up`, which give it back",
+            remedy="`pulumi up --replace '**:Cutover::"
+            f"{MachineId.parse(active.machine).server}'` gives it back",
         )
     return f"{address} on {active.machine}, {shown.mac}"
 

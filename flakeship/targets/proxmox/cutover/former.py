@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import logging
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh.errors import HostKeyRefusedError, LoginRefusedError, UnreachableError
 from flakeship.system.backoff import backoff
-from flakeship.targets.proxmox import listed
+from flakeship.targets.proxmox import find, listed
 from flakeship.targets.proxmox.api import client, login
-from flakeship.targets.proxmox.api.answers import Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.cutover import guest
 from flakeship.targets.proxmox.listed import NoNodeName
+from flakeship.targets.proxmox.own_words import Current, hardware
 from flakeship.targets.proxmox.requests import ActiveMachine, CutoverRequest
 
 log = logging.getLogger(__name__)
 
-MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b")
-NETWORK = re.compile(r"net[0-9]+")
 STOPPING = 60.0  # seconds until a machine is seen as stopped
 STOPPED = "stopped"
 UNREACHABLE = "former-machine-unreachable"
-
-
-@dataclass(frozen=True)
-class Status:
-    """The answer of a machine's `status/current`, of which we read this."""
-
-    status: Words = ""
 
 
 @dataclass(frozen=True)
@@ -110,25 +100,22 @@ def in_use(address: str, mac: str, outcome: str) -> FlakeshipError:
 
 def _found(api: Api, machine: ActiveMachine) -> Former:
     """What Proxmox VE says of a machine; its list may be behind, so it only tells the node."""
-    entries = api.get(list[listed.Resource], "cluster", "resources", type="vm")
-    name = _name(machine)
-    own = (each for each in entries if (each.type, each.vmid) == ("qemu", machine.vmid))
-    node = next((each.node for each in own), "")
-    if not node:
+    name, vm = _name(machine), find.find(api, machine.vmid)
+    if vm is None or vm.container:
         log.info("%s does not exist any more", name)
         return Former(machine)
     try:
-        return there(api, machine, node)
+        return there(api, machine, vm.node)
     except ApiError as error:
         if error.code != "node-unreachable":
             raise
         raise FlakeshipError(
-            f"its node {node} does not answer, so it may run and have the service address; nothing "
-            "was moved",
+            f"its node {vm.node} does not answer, so it may run and have the service address; "
+            "nothing was moved",
             code=UNREACHABLE,
             key=name,
-            remedy=f"start {node}; or, where it is off for good, remove it from the cluster "
-            f"(`pvecm delnode {node}`), and its machines with it",
+            remedy=f"start {vm.node}; or, where it is off for good, remove it from the cluster "
+            f"(`pvecm delnode {vm.node}`), and its machines with it",
         ) from error
 
 
@@ -136,16 +123,14 @@ def there(api: Api, machine: ActiveMachine, node: str) -> Former:
     """What is on a node: without a node where it does not run, or has not the machine's tags."""
     place = ("nodes", node, "qemu", str(machine.vmid))
     config = api.get(dict[str, object], *place, "config")
-    tags = set(re.split(r"[;, ]+", str(config.get("tags", ""))))
+    tags = set(listed.words(str(config.get("tags", ""))))
     if not machine.tags or not set(machine.tags) <= tags:
         log.info("%s does not exist any more: another machine has its id", _name(machine))
         return Former(machine)
-    if api.get(Status, *place, "status", "current").status == STOPPED:
+    if api.get(Current, *place, "status", "current").status == STOPPED:
         log.info("%s is stopped; it asks for the address when it starts", _name(machine))
         return Former(machine)
-    networks = [str(value) for key, value in config.items() if NETWORK.fullmatch(key)]
-    macs = frozenset(mac.lower() for each in networks for mac in MAC.findall(each))
-    return Former(machine, node=node, macs=macs)
+    return Former(machine, node=node, macs=hardware(config))
 
 
 def _stop(api: Api, former: Former) -> None:
@@ -162,7 +147,7 @@ def _power(api: Api, former: Former, action: str, wanted: str) -> None:
     place = ("nodes", former.node, "qemu", str(former.machine.vmid), "status")
     api.call("POST", *place, action)
     for _ in backoff(STOPPING, first=0.2, most=2.0):
-        if api.get(Status, *place, "current").status == wanted:
+        if api.get(Current, *place, "current").status == wanted:
             return
     raise FlakeshipError(f"it is not {wanted} after {STOPPING:.0f} s", code="machine-hangs")
 

@@ -6,11 +6,10 @@ What it answers is a guest's word: it is bounded, and of a known shape, or it is
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
@@ -19,12 +18,11 @@ from flakeship.ssh import host_keys
 from flakeship.targets.proxmox.api.answers import Flag, Words
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.guest.guest import Guest
+from flakeship.targets.proxmox.own_words import hardware
 
 WAY = "The guest agent"
 FILES = tuple(f"/etc/ssh/ssh_host_{kind}_key.pub" for kind in ("ed25519", "ecdsa", "rsa"))
 LONGEST = 16 * 1024  # bytes of a public key: RSA's largest has 3 KiB
-CARD = re.compile(r"net[0-9]+")
-HARDWARE = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 
 T = TypeVar("T")
 
@@ -96,11 +94,7 @@ def addresses(guest: Guest) -> Addresses:
     A guest may have bridges of its own, with addresses that nobody else reaches. Raises AgentError,
     and ApiError for a missing privilege.
     """
-    own = {
-        found[0].lower()
-        for key, value in guest.get(dict[str, Any], "config").items()
-        if CARD.fullmatch(key) and (found := HARDWARE.search(str(value)))
-    }
+    own = hardware(guest.get(dict[str, object], "config"))
     cards = _asked(guest, Cards, "network-get-interfaces").result
     if isinstance(cards, Refusal):
         raise AgentError(one_line(cards.error.desc) or "it refuses to tell the addresses")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
+from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.guest.guest import Guest
 from flakeship.targets.proxmox.resources import marks
 from flakeship.verify.checks.verdict import Failed
@@ -25,7 +24,7 @@ def api(guest: Guest) -> str:
         *(["it is a template"] if found.template else []),
         *(
             [f"its tags are {found.tags or 'none'}"]
-            if marks(guest.vmid, re.split("[;, ]+", found.tags)) != own
+            if marks(guest.vmid, listed.words(found.tags)) != own
             else []
         ),
     ]
