@@ -76,7 +76,10 @@ async def deploy(spec: TargetSpec, recorded: Recorded) -> dict[str, Any]:
     releases = list(plan.releases.values())
     artifacts = pulumi.Output.all(*(images[release.name].artifact for release in releases))
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
-        lambda known: [Record(r, a) for r, a in zip(releases, known[0], strict=True)]
+        lambda known: [
+            ledger.record(release, artifact, known[1:])
+            for release, artifact in zip(releases, known[0], strict=True)
+        ]
     )
     await reporting
     if not preview and (missing := await _missing(verified, done)):

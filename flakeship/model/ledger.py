@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from flakeship.model.errors import SettingError, did_you_mean
-from flakeship.model.release import Record, Release
+from flakeship.model.evidence import Evidence
+from flakeship.model.machine import MachineId
+from flakeship.model.release import Artifact, Record, Release
 
 
 def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> Record:
@@ -20,6 +23,18 @@ def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> R
         key=key,
         allowed=", ".join(names),
         remedy=did_you_mean(name, names),
+    )
+
+
+def record(release: Release, artifact: Artifact, evidence: Iterable[Evidence]) -> Record:
+    """The record of a release that was just verified, from the evidence of all its machines."""
+    runs = release.name.removeprefix(f"{release.host}-")
+    of_it = [each for each in evidence if MachineId.parse(each.machine).release == runs]
+    return Record(
+        release,
+        artifact,
+        at=max((each.at for each in of_it), default=""),
+        checks=tuple(sorted({check.name for each in of_it for check in each.checks})),
     )
 
 
@@ -44,8 +59,10 @@ def updated(
     """The ledger once all of `verified` have passed; a new release of a host comes first.
 
     A pinned release keeps its place. A release that the ledger has keeps its record, with the
-    revision of the first evaluation.
+    revision of the first evaluation and the time of the first verification.
     """
+    again = {record.name: record for record in verified}
+    ledger = [_dated(record, again.get(record.name)) for record in ledger]
     known = {record.name: record for record in ledger}
     first = {record.release.host: record.name for record in reversed(ledger)}
     newest = [
@@ -55,3 +72,10 @@ def updated(
     ]
     kept = {record.name for record in (*verified, *others)} - {record.name for record in newest}
     return [*newest, *(record for record in ledger if record.name in kept)]
+
+
+def _dated(known: Record, again: Record | None) -> Record:
+    """A record with the time of a verification, which an older version has not written."""
+    if known.at or again is None:
+        return known
+    return replace(known, at=again.at, checks=again.checks)

@@ -159,10 +159,18 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Record:
-    """A verified release in the ledger, and the artifact that was verified."""
+    """A verified release in the ledger, and the artifact that was verified.
+
+    `at` is when this stack verified it first (UTC, as in `Evidence.at`), and `checks` are the names
+    of those that passed then; both are empty where an older version wrote the record. `origin` is
+    the stack that it was promoted from, empty where this one built it.
+    """
 
     release: Release
     artifact: Artifact
+    at: Line = ""
+    checks: tuple[Line, ...] = ()
+    origin: Line = ""
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from flakeship.model import ledger
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.model.release import Artifact, File, Record, Release
 
 
@@ -113,3 +114,27 @@ def test_every_host_keeps_its_own_releases() -> None:
     updated = ledger.updated(mixed, [record(4), of_db(5)], others, {"db"})
     assert updated == [record(4), record(3), of_db(6), of_db(5)]
     assert ledger.older(mixed, {"db": of_db(6).release}, 3, ()) == [of_db(5)]
+
+
+def evidence(machine: str, at: str, *checks: str) -> Evidence:
+    return Evidence(machine, 1, [], 1.0, [CheckResult(name, True, 1, "") for name in checks], at)
+
+
+def test_a_record_has_the_time_and_the_checks_of_its_own_machines() -> None:
+    made = ledger.record(
+        release(4),
+        Artifact(()),
+        [
+            evidence("web-44444444-aaaa", "2026-11-28T10:00:00Z", "ssh", "greeting"),
+            evidence("api-44444444-aaaa", "2026-11-28T11:00:00Z", "ssh"),
+            evidence("db-55555555-aaaa", "2026-11-28T12:00:00Z", "backup"),
+        ],
+    )
+    assert (made.at, made.checks) == ("2026-11-28T11:00:00Z", ("greeting", "ssh"))
+
+
+def test_a_later_verification_does_not_date_a_record_anew() -> None:
+    first = dataclasses.replace(record(3), at="2026-11-28T10:00:00Z", checks=("ssh",))
+    again = dataclasses.replace(record(3), at="2026-11-29T10:00:00Z", checks=("ssh", "web"))
+    assert ledger.updated([first], [again], [], ()) == [first]
+    assert ledger.updated([record(3)], [again], [], ()) == [again]
