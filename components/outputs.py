@@ -48,7 +48,7 @@ class Previous:
     raw: Mapping[str, Any]  # all in plain
     secret: frozenset[str]  # the names of those that the state has encrypted
 
-    async def kept(self, target: str, done: Deployment) -> dict[str, Any]:
+    async def kept(self, header: Mapping[str, Any], done: Deployment) -> dict[str, Any]:
         """The outputs where not every server was verified: new only for those with a cutover."""
         if not self.raw:
             return {}
@@ -57,7 +57,7 @@ class Previous:
             if merged.get(name):
                 moved = {server: out for server, out in part.items() if await is_known(out)}
                 merged[name] = {**merged[name], **moved}
-        return {**self.encrypted(merged), "flakeship": outputs.header(target)}
+        return {**self.encrypted(merged), "flakeship": header}
 
     def encrypted(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs with those secret that were, so that they are encrypted again."""
@@ -73,7 +73,7 @@ def previous(recorded: Recorded) -> Previous:
 
 
 def current(
-    target: str,
+    header: Mapping[str, Any],
     before: Previous,
     verified: pulumi.Output[list[Record]],
     ledger: pulumi.Output[list[Record]],
@@ -87,7 +87,7 @@ def current(
     }
     found = {
         **before.encrypted(before.outputs.unknown),
-        "flakeship": outputs.header(target),
+        "flakeship": header,
         "running": verified.apply(lambda records: {r.release.host: r.name for r in records}),
         "releases": ledger.apply(outputs.ledger),
         # of no servers at all it would be a list
@@ -96,5 +96,5 @@ def current(
     if done.machines:
         found["machines"] = pulumi.Output.secret(pulumi.Output.all(**done.machines).apply(dict))
     if done.details:
-        found[target] = pulumi.Output.all(**done.details)
+        found[header["target"]] = pulumi.Output.all(**done.details)
     return found

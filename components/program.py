@@ -15,7 +15,7 @@ from flakeship.state import choice, project
 from flakeship.system.files import read
 from flakeship.targets import registry
 
-from . import lifecycle, resource
+from . import environment, lifecycle, resource
 
 
 def run() -> None:
@@ -27,11 +27,11 @@ async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     choice.refuse_other_checkout(os.environ, Path.cwd())
     project.refuse_without_provider(read(Path(project.FILE)), Path.cwd())
-    recorded = await resource.recorded()
+    known = await environment.read(CONFIG.get().get("flakeship:promoteFrom", ""))
     spec = registry.spec(CONFIG.get().get("flakeship:target", DEFAULT))
     if spec.functions():
         # the provider imports what it needs while the program does
         resource.prepare(spec.name, "functions")
     stack = await asyncio.to_thread(import_module, f"{__package__}.stack")
-    outputs: dict[str, Any] = await stack.deploy(spec, recorded)
+    outputs: dict[str, Any] = await stack.deploy(spec, known)
     return outputs

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 OUTPUTS = "pulumi:pulumi:readStackOutputs"
 """The engine's own function by which a StackReference reads the outputs of a stack."""
+UNKNOWN = "unknown stack"
+"""What it says of a stack that does not exist."""
 Inputs = Mapping[str, pulumi.Input[Any]]
 
 
@@ -63,16 +65,34 @@ class Recorded(TypedDict):
     secretOutputNames: Sequence[str]
 
 
-async def recorded() -> Recorded:
-    """The outputs of this very stack. A program reads them before it declares or calls anything.
-
-    A backend of files is read while the engine writes it, unless nothing else is noted in it.
+async def begun() -> None:
+    """Wait until the stack itself is registered. A program reads states after it, and before it
+    declares or calls anything: a backend of files is read while the engine writes it, unless
+    nothing else is noted in it.
     """
     if stack := pulumi.runtime.get_root_resource():
         await stack.urn.future()
-    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    # no StackReference: a preview would show all of it
-    found: Recorded = await pulumi.runtime.invoke_async(OUTPUTS, {"name": own})
+
+
+async def recorded(stack: str = "") -> Recorded | None:
+    """The outputs of a stack of this backend, by default of this very one; None: there is no such.
+
+    `stack` is a name in this project, or `organization/project/stack`.
+    """
+    own = [pulumi.get_organization(), pulumi.get_project(), stack or pulumi.get_stack()]
+    name = stack if "/" in stack else "/".join(own)
+    try:
+        # no StackReference: a preview would show all of it
+        found: Recorded = await pulumi.runtime.invoke_async(OUTPUTS, {"name": name})
+    except Exception as error:  # the SDK has no narrower one
+        if UNKNOWN in str(error):
+            return None
+        raise FlakeshipError(
+            f"its outputs cannot be read: {error}",
+            code="stack-unavailable",
+            key=f"stack {stack or pulumi.get_stack()}",
+            remedy="check the connection to Pulumi's backend, and run it again",
+        ) from error
     return found
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -28,21 +29,23 @@ from flakeship.release.desired import (
     announcement,
     missing_images,
 )
+from flakeship.release.promotion import Promotion, refuse_revoked
 from flakeship.rollout import phases
 from flakeship.rollout.phases import Step
 from flakeship.state import choice, passphrase
+from flakeship.state import outputs as state_outputs
 from flakeship.state.outputs import StackOutputs, refuse_older
 from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
 from . import lifecycle, outputs, resource
+from .environment import Environment
 from .nix_image import NixImage
-from .resource import Recorded
 from .timing import Timing
 
 
-async def deploy(spec: TargetSpec, recorded: Recorded) -> dict[str, Any]:
+async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
@@ -54,43 +57,47 @@ async def deploy(spec: TargetSpec, recorded: Recorded) -> dict[str, Any]:
     if not preview:
         steps = Timing().steps
         inspecting.add_done_callback(lambda _: resource.prepare(spec.name, "operations"))
-    before = outputs.previous(recorded)
+    before = outputs.previous(known.recorded)
     refuse_older(before.outputs, stack)
-    found, pinned = await _desired_releases(given, stack, spec, before.outputs.ledger)
+    found, pinned = await _desired_releases(given, stack, spec, before.outputs, known)
+    chosen = [release.name for release in found.releases.values()]
+    revoked = refuse_revoked(chosen, before.outputs.running.values(), known.statements)
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
     desired = Desired(stack, given, found.releases, before.outputs, pinned)
     plan = target.plan(desired, await inspecting)
-    for fact in filter(None, [*plan.facts, plan.summary.planned if preview else ""]):
+    for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
     reporting = lifecycle.begin(
         report_changes(before.outputs.running, desired.ledger, found.releases)
     )
-    for warning in (*found.warnings, *plan.warnings, *missing_images(plan.records)):
+    for warning in (*revoked, *found.warnings, *plan.warnings, *missing_images(plan.records)):
         pulumi.log.warn(lines(warning))
-    images = _declare_images(stack, plan, before.outputs)
+    images = _declare_images(stack, plan, [*found.promoted, *before.outputs.ledger])
     done = graph(plan, images)
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())
+    origins = {record.name: record.origin for record in found.promoted}
+    header = state_outputs.header(spec.name, given.promote_from)
     artifacts = pulumi.Output.all(*(images[release.name].artifact for release in releases))
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
-        lambda known: [
-            ledger.record(release, artifact, known[1:])
-            for release, artifact in zip(releases, known[0], strict=True)
+        lambda seen: [
+            ledger.record(release, artifact, seen[1:], origins.get(release.name, ""))
+            for release, artifact in zip(releases, seen[0], strict=True)
         ]
     )
     await reporting
     if not preview and (missing := await _missing(verified, done)):
         pulumi.log.warn(f"not every server is {missing}: the ledger stays as it was")
-        return await before.kept(spec.name, done)
+        return await before.kept(header, done)
     if not preview:
         _report_done(plan, steps)
     kept = verified.apply(
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
-    return outputs.current(spec.name, before, verified, kept, done)
+    return outputs.current(header, before, verified, kept, done)
 
 
 def _refuse_secrets(stack: str, spec: TargetSpec) -> None:
@@ -101,19 +108,20 @@ def _refuse_secrets(stack: str, spec: TargetSpec) -> None:
 
 
 async def _desired_releases(
-    given: AnySettings, stack: str, spec: TargetSpec, records: Sequence[Record]
+    given: AnySettings, stack: str, spec: TargetSpec, before: StackOutputs, known: Environment
 ) -> tuple[Found, frozenset[str]]:
     """The release of each host, and which are pinned: chosen by name from the ledger."""
-    verified: ReleaseSource = Ledger(given, records, spec)
-    flake: ReleaseSource = Flake(given, stack, spec)
-    pinned = verified.releases(given.hosts)
+    others = known.upstream.outputs.ledger if known.upstream else ()
+    pinned = Ledger(given, before.ledger, spec, others).releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
-    if rest and (text := announcement(given)):
+    source: ReleaseSource = Flake(given, stack, spec)
+    if known.upstream:
+        now = datetime.now(UTC)
+        source = Promotion(given, stack, spec, known.upstream, before, known.statements, now)
+    elif rest and (text := announcement(given)):
         pulumi.log.info(lines(text))
-    evaluated = await asyncio.to_thread(flake.releases, rest)
-    releases = {**evaluated.releases, **pinned.releases}
-    found = Found(releases, [*pinned.warnings, *evaluated.warnings])
-    return found, frozenset(pinned.releases)
+    found = await asyncio.to_thread(source.releases, rest)
+    return pinned | found, frozenset(pinned.releases)
 
 
 async def report_changes(
@@ -165,8 +173,8 @@ def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
     return asyncio.wrap_future(done)
 
 
-def _declare_images(stack: str, plan: Plan, before: StackOutputs) -> dict[str, NixImage]:
-    known = {record.name: record.artifact.files for record in before.ledger}
+def _declare_images(stack: str, plan: Plan, verified: Sequence[Record]) -> dict[str, NixImage]:
+    known = {record.name: record.artifact.files for record in verified}
     releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
     return {
         release.name: NixImage(

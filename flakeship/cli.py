@@ -13,7 +13,8 @@ import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, diff, doctor, recover, status
+from flakeship.operate import actions, diff, doctor, recover, statements, status
+from flakeship.ssh import keys
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
@@ -164,6 +165,34 @@ def recover_stack(as_json: bool, break_lock: bool) -> None:
     """
     done = recover.recover(stack.selected(), break_lock=break_lock)
     click.echo(json.dumps(asdict(done)) if as_json else recover.text(done))
+
+
+@commands.command("revoke")
+@click.argument("release", shell_complete=releases)
+@click.option("--why", required=True, metavar="TEXT", help="What is wrong with it, for everybody.")
+def revoke_release(release: str, why: str) -> None:
+    """Let no stack of the project take a release of this one any more.
+
+    Stacks that run it tell so in every preview.
+    """
+    made = statements.revoke(stack.selected(), release, why)
+    click.echo(f"{made.release} is revoked: no stack takes it any more")
+
+
+@commands.command("approve")
+@click.argument("release")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    default=keys.OWN_KEY,
+    show_default=True,
+    metavar="FILE",
+    help="The private key that signs the approval.",
+)
+def approve_release(release: str, key: Path) -> None:
+    """Approve a release of the stack before for this one, where its gate asks for approvers."""
+    made = statements.approve(stack.selected(), release, key)
+    click.echo(f"{made.release} is approved for the stack {made.stack}")
 
 
 @commands.command("doctor")

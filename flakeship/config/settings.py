@@ -9,9 +9,10 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from flakeship.config.errors import NAMESPACE, names, problem
+from flakeship.config.gate import Gate
 from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
 from flakeship.config.target import DEFAULT, TargetSchema
-from flakeship.config.text import hidden_line, reference, structured
+from flakeship.config.text import hidden_line, reference, stack_name, structured
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError, shown
 from flakeship.model.fields import Model, NoWord, Text, Whole, Word, wrong
@@ -50,10 +51,15 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         "rollbackWindow": "standbyReleases",
     }
 
-    flake: Annotated[Text, AfterValidator(reference)]
+    flake: Annotated[Text, AfterValidator(reference)] = ""
     """The flake: a directory, maybe with a query (`./servers`, `./?dir=servers`,
     `./servers?submodules=1`), or any flake reference. It has an attribute
-    `flakeship.<host>.<variant>`."""
+    `flakeship.<host>.<variant>`. Not used with `promoteFrom`."""
+    promote_from: Annotated[Text, AfterValidator(stack_name)] = ""
+    """The stack whose verified release this one takes, instead of building one: `dev`, or in full
+    `organization/project/dev`."""
+    gate: Annotated[Gate, BeforeValidator(present)] = Gate()
+    """The rules that a release must meet before it is taken from `promoteFrom`."""
     host: Word
     """The NixOS configuration in the flake."""
     variant: NoWord = ""
@@ -108,6 +114,18 @@ class Settings(Model, Generic[TargetT, OptionsT]):
             [p.host_port for s in self.instances for p in s.ports if p.host_port is not None],
             "servers",
         )
+        if self.identity and not is_file(self.identity):
+            raise wrong("there is no such file", at="identity", remedy="name a private key file")
+        if not self.promote_from:
+            self._check_flake()
+        return self
+
+    def _check_flake(self) -> None:
+        if self.gate != Gate():
+            what = "is for releases of another stack, and this one builds its own"
+            raise wrong(what, at="gate", remedy="name that stack in promoteFrom")
+        if not self.flake:
+            raise wrong("is missing", at="flake", remedy="name a flake, or a stack in promoteFrom")
         flake = FlakeReference.parse(self.flake)
         if flake.is_directory:
             raise wrong("is a directory", at="flake", remedy=f"write ./{shown(self.flake)}")
@@ -115,9 +133,6 @@ class Settings(Model, Generic[TargetT, OptionsT]):
             folder = flake.folder if flake.folder.is_absolute() else f"./{flake.folder}"
             what = f"there is no flake.nix in {shown(str(folder))}"
             raise wrong(what, at="flake", remedy="name its directory")
-        if self.identity and not is_file(self.identity):
-            raise wrong("there is no such file", at="identity", remedy="name a private key file")
-        return self
 
 
 AnySettings = Settings[Any, Any]

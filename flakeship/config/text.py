@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 from flakeship.model.errors import SettingError
 from flakeship.model.fields import wrong
 
+STACK_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 DEEPEST = 16  # lists and objects in each other: the deepest setting has 7
 
 
@@ -43,11 +45,23 @@ def _deeper_than(value: object, most: int) -> bool:
 
 
 def reference(value: str) -> str:
-    """A flake as Nix takes it on its command line, without an attribute: that is appended."""
-    if not value or value != value.strip() or value.startswith(("-", "~")) or "#" in value:
+    """A flake as Nix takes it on its command line, without an attribute: that is appended.
+
+    Empty: none.
+    """
+    if value != value.strip() or value.startswith(("-", "~")) or "#" in value:
         allowed = "a directory such as ./servers, or a flake reference such as github:owner/name"
         remedy = "write ~ and # out" if "#" in value or value.startswith("~") else ""
         raise wrong("is no flake", allowed=allowed, remedy=remedy)
+    return value
+
+
+def stack_name(value: str) -> str:
+    """A stack of this project by its name, or of another one in full; empty: none."""
+    parts = value.split("/")
+    if value and (len(parts) not in {1, 3} or not all(map(STACK_PART.fullmatch, parts))):
+        allowed = "the name of a stack of this project, or organization/project/stack"
+        raise wrong("is not the name of a stack", allowed=allowed)
     return value
 
 

@@ -95,6 +95,19 @@ class SettingsError(FlakeshipError):
         return "\n".join([*map(str, self.problems[:SHOWN]), *rest])
 
 
+class RefusedError(FlakeshipError):
+    """Several rules refuse the same thing: `problems` has them, and shows one line for each."""
+
+    code = "refused"
+
+    def __init__(self, problems: Sequence[FlakeshipError]) -> None:
+        super().__init__(f"{len(problems)} rules are not met")
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
 @dataclass(eq=False, repr=False)
 class CommandError(FlakeshipError):
     """A command could not be started, ran too long, or ended with another exit code than zero."""

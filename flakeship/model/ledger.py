@@ -26,7 +26,9 @@ def choose(ledger: list[Record], name: str, key: str = "flakeship:release") -> R
     )
 
 
-def record(release: Release, artifact: Artifact, evidence: Iterable[Evidence]) -> Record:
+def record(
+    release: Release, artifact: Artifact, evidence: Iterable[Evidence], origin: str = ""
+) -> Record:
     """The record of a release that was just verified, from the evidence of all its machines."""
     runs = release.name.removeprefix(f"{release.host}-")
     of_it = [each for each in evidence if MachineId.parse(each.machine).release == runs]
@@ -35,6 +37,7 @@ def record(release: Release, artifact: Artifact, evidence: Iterable[Evidence]) -
         artifact,
         at=max((each.at for each in of_it), default=""),
         checks=tuple(sorted({check.name for each in of_it for check in each.checks})),
+        origin=origin,
     )
 
 

@@ -90,6 +90,12 @@ def source(flake: FlakeReference) -> Source:
     return Source(dirty, tuple(changed), tuple(untracked), left_out)
 
 
+def on_a_remote_branch(revision: str, folder: Path) -> bool:
+    """Whether a branch of a remote has a revision, as the working tree `folder` has fetched it."""
+    found = _git(folder, "branch", "--remotes", "--contains", revision)
+    return found.code == 0 and bool(found.stdout.strip())
+
+
 def _has_submodules(flake: FlakeReference, folder: Path) -> bool:
     """Whether they are part of the flake; since Nix 2.27 it may ask for them itself."""
     if flake.parameters.get("submodules", "") in {"1", "true"}:

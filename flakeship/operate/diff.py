@@ -10,7 +10,8 @@ from flakeship.model.release import Release
 from flakeship.nix.diff.report import report
 from flakeship.operate.actions import nothing_verified
 from flakeship.release.desired import Flake, announcement
-from flakeship.state.stack import Stack, configuration
+from flakeship.release.promotion import Upstream
+from flakeship.state.stack import Stack, configuration, exported
 from flakeship.targets import registry
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ def diff(stack: Stack, before: str = "", after: str = "") -> str:
     """The whole reports, one for each host.
 
     `before` and `after` name releases of the ledger. Without `before` it is what runs, without
-    `after` what the flake has now. Raises FlakeshipError where there is nothing to compare.
+    `after` what the flake has now, or the stack that releases are promoted from. Raises FlakeshipError where there is nothing to compare.
     """
     return "\n\n".join(
         f"{new.host}: {new.name} is the same release"
@@ -50,7 +51,10 @@ def _compared(stack: Stack, before: str, after: str) -> list[tuple[Release, Rele
 
 
 def evaluated(stack: Stack) -> dict[str, Release]:
-    """The releases of the flake as it is now, by host, with the settings that Pulumi has."""
+    """The releases that the stack takes next, by host, with the settings that Pulumi has.
+
+    They are those of the flake as it is now, or what the stack before runs.
+    """
     known = configuration(stack)
     given, schema = settings.read(
         {key: each.get("value", "") for key, each in known.items()},
@@ -58,6 +62,9 @@ def evaluated(stack: Stack) -> dict[str, Release]:
         registry.names(),
         lambda key: bool(known[key]["secret"]),
     )
+    if given.promote_from:
+        upstream = Upstream(given.promote_from, exported(given.promote_from).outputs)
+        return {host: upstream.record(host).release for host in given.hosts}
     if text := announcement(given):
         log.info(text)
     found = Flake(given, stack.name, schema).releases(given.hosts)

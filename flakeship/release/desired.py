@@ -63,10 +63,24 @@ def missing_images(records: Sequence[Record]) -> list[str]:
 
 @dataclass(frozen=True)
 class Found:
-    """The release of each host, and what a person should know of their source."""
+    """The release of each host, and what a person should know of their source.
+
+    `promoted` are the records of those that another stack has verified: their bytes are known.
+    """
 
     releases: Mapping[str, Release]
     warnings: Sequence[str] = ()
+    facts: Sequence[str] = ()
+    promoted: Sequence[Record] = ()
+
+    def __or__(self, other: Found) -> Found:
+        """Both; each host is in one of them."""
+        return Found(
+            {**self.releases, **other.releases},
+            [*self.warnings, *other.warnings],
+            [*self.facts, *other.facts],
+            [*self.promoted, *other.promoted],
+        )
 
 
 class ReleaseSource(Protocol):
@@ -136,18 +150,23 @@ def _without(texts: Sequence[str], known: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A release that the settings choose by name; the flake is not evaluated for its host."""
+    """A release that the settings choose by name; the flake is not evaluated for its host.
+
+    It may be in the ledger of the stack that releases are promoted from, `elsewhere`, instead.
+    """
 
     settings: AnySettings
     records: Sequence[Record]
     target: TargetSchema
+    elsewhere: Sequence[Record] = ()
 
     def releases(self, hosts: Sequence[str]) -> Found:
         """The chosen release, which must be of one of the hosts; none where none is chosen."""
         name = self.settings.release
-        if not name:
+        own = name in {record.name for record in self.records}
+        if not name or (not own and name in {record.name for record in self.elsewhere}):
             return Found({})
-        release = ledger.choose(list(self.records), name).release
+        release = ledger.choose([*self.records, *self.elsewhere], name).release
         if release.host not in hosts:
             raise SettingError(
                 f"{release.name} is of the host {release.host}, which no server here runs",
@@ -158,9 +177,10 @@ class Ledger:
         if (error := store.missing(release)) is not None:
             raise error
         refuse_unbootable(release, self.target)
+        promoted = self.settings.promote_from
+        stops = "no other release is promoted" if promoted else "the flake is not evaluated"
         warning = (
-            f"flakeship:release pins {name}: the flake is not evaluated until "
-            "`pulumi config rm flakeship:release`"
+            f"flakeship:release pins {name}: {stops} until `pulumi config rm flakeship:release`"
         )
         return Found({release.host: release}, [warning])
 

@@ -22,6 +22,7 @@ from flakeship.system import files, processes
 
 FOLDER = f"{backend.LOCKS}/organization"
 HIGHEST = 2**22  # the largest process id that Linux gives
+LOCKED = ("currently locked by", "Another update is currently in progress")  # as Pulumi says it
 SLACK = 2.0  # seconds between a start and a lock by which clocks of the kernel may differ
 PULUMI = "pulumi"  # is in the name of its processes
 TOLD = re.compile(r"created by ([^\n]*)@([^\n@]+) \(pid (\d{1,10})\) at ([0-9T:.Z+-]+)(?=\n|$)")
@@ -115,6 +116,11 @@ def parsed(file: Path) -> Lock:
     except (FlakeshipError, ValueError, TypeError, KeyError, RecursionError):
         lock = Lock()
     return replace(lock, file=file)
+
+
+def is_locked(message: str) -> bool:
+    """Whether a message of Pulumi's says that another run has the stack."""
+    return any(each in message for each in LOCKED)
 
 
 def told(message: str) -> list[Lock]:

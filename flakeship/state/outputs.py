@@ -2,7 +2,7 @@
 
 They are written and read here alone. Their shape, as plain values:
 
-    flakeship  {schema, version, target}: who wrote them
+    flakeship  {schema, version, target, promote_from}: who wrote them, and whose releases it takes
     running    the name of the release that runs, by host
     releases   the ledger, newest first
     servers    by name: what ServerOutput has, with the target's own part below the target's name
@@ -61,6 +61,7 @@ class StackOutputs:
     schema: int | None = None  # None before the first run, 0 for the first version's
     version: str = ""
     target: str = ""
+    promote_from: str = ""
     running: dict[Word, ReleaseName] = field(default_factory=dict)
     ledger: Annotated[list[Record], Field(alias="releases")] = field(default_factory=list)
     servers: dict[ServerName, ServerOutput] = field(default_factory=dict)
@@ -77,15 +78,16 @@ class Header:
     schema: Annotated[int, Field(ge=0), Number] = 0
     version: Text = ""
     target: NoWord = ""
+    promote_from: Text = ""
 
 
 KNOWN = ("flakeship", "running", "releases", "servers", "machines")
 OF_SERVERS = {each.name for each in fields(ServerOutput)} - {"details"}
 
 
-def header(target: str) -> dict[str, Any]:
+def header(target: str, promote_from: str = "") -> dict[str, Any]:
     """The output that says that this version wrote the others."""
-    return asdict(Header(SCHEMA, __version__, target))
+    return asdict(Header(SCHEMA, __version__, target, promote_from))
 
 
 def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
@@ -113,6 +115,7 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         schema=head.schema,
         version=head.version,
         target=target,
+        promote_from=head.promote_from,
         servers=servers,
         details=details,
         unknown=_without(given, {*KNOWN, target}),

@@ -23,7 +23,6 @@ from flakeship.system.process import run
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
 MOST = 256 * MIB  # of an exported stack
-LOCKED = ("currently locked by", "Another update is currently in progress")  # as Pulumi says it
 DEFAULTS = "__defaults"  # the engine's own note among inputs
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # Pulumi's key of objects such as a secret
 
@@ -135,11 +134,17 @@ def named(urn: str) -> str:
 
 def selected() -> Stack:
     """The stack that Pulumi has selected. Raises FlakeshipError where there is none."""
+    return exported("")
+
+
+def exported(name: str) -> Stack:
+    """A stack by its name, empty: the selected one. Raises FlakeshipError where there is none."""
     choice.refuse_other_checkout(os.environ, Path.cwd())
+    which = ["--stack", name] if name else []
     try:
-        name = run(["pulumi", "stack", "--show-name"]).stdout.strip()
+        name = name or run(["pulumi", "stack", "--show-name"]).stdout.strip()
         choice.own_name(name)
-        exported = json.loads(run(["pulumi", "stack", "export"], most=MOST).stdout)
+        found = json.loads(run(["pulumi", "stack", "export", *which], most=MOST).stdout)
     except CommandError as error:
         if error.exit_code is None:
             raise
@@ -150,7 +155,7 @@ def selected() -> Stack:
             key="pulumi",
             remedy="name a stack with --stack, or choose one with `pulumi stack select`",
         ) from error
-    return Stack(name, exported.get("deployment") or {})
+    return Stack(name, found.get("deployment") or {})
 
 
 def without_pending(stack: Stack) -> Stack:
@@ -180,7 +185,7 @@ def clear_pending(stack: Stack) -> None:
         run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
     except CommandError as error:
         message = error.stderr.strip() or str(error)
-        if not any(each in message for each in LOCKED):
+        if not locks.is_locked(message):
             raise
         raise locks.refusal(stack.name, locks.told(message), message) from error
 

@@ -1,0 +1,43 @@
+"""What a release must have behind it before a stack takes it from another: `flakeship:gate`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from flakeship.config.text import hidden_line
+from flakeship.model.fields import Model, Name, wrong
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 366 * UNITS["d"]
+
+Revision = Literal["any", "clean", "pushed"]
+
+
+def _duration(value: object) -> object:
+    found = re.fullmatch(r"(0|[1-9][0-9]{0,7})([smhd])", value) if isinstance(value, str) else None
+    if value in (0, "0"):
+        return 0
+    seconds = int(found[1]) * UNITS[found[2]] if found else LONGEST + 1
+    if seconds > LONGEST:
+        raise wrong(
+            "must be a time of at most 366 days", allowed="30m, 24h or 7d, for example, or 0"
+        )
+    return seconds
+
+
+class Gate(Model):
+    """The rules of a promotion. Each that is not met refuses the release."""
+
+    soak: Annotated[int, BeforeValidator(_duration), Field(json_schema_extra={"unit": "s"})] = 0
+    """How long ago the stack before must have verified the release: `30m`, `24h`, `7d`."""
+    checks: list[Name] = []
+    """Checks by name that must be among those which passed there."""
+    revision: Revision = "any"
+    """The git revision that it was made of: `clean` without uncommitted changes, `pushed` also on a
+    remote's branch, as this checkout knows them."""
+    approvers: list[Annotated[str, AfterValidator(hidden_line)]] = []
+    """The public keys of those of whom one must have approved it for this stack (`flakeship
+    approve`)."""

@@ -1,0 +1,161 @@
+"""The gate of a stack: which rules refuse a release of the stack before, and what meets each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from flakeship.config.gate import Gate
+from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.model.release import Record
+from flakeship.model.statement import Statements
+from flakeship.nix.source import on_a_remote_branch
+from flakeship.ssh import public_key, signature
+
+CLOCKS = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A release that a stack is to take from the one before it, at a time of day."""
+
+    record: Record  # the other stack's
+    upstream: str
+    stack: str
+    now: datetime
+    checkout: Path  # a working tree that may know the release's revision
+
+    @property
+    def name(self) -> str:
+        """The release's name."""
+        return self.record.name
+
+    @property
+    def age(self) -> timedelta | None:
+        """For how long it has been verified there; None where no time was recorded."""
+        try:
+            at = datetime.fromisoformat(self.record.at)
+        except ValueError:
+            return None
+        return self.now - at if at.tzinfo else None
+
+
+def refusals(candidate: Candidate, gate: Gate, statements: Statements) -> list[FlakeshipError]:
+    """Why a release may not be taken yet, one error for each rule; none: it may."""
+    return [
+        *_checks(candidate, gate),
+        *_soak(candidate, gate),
+        *_revision(candidate, gate),
+        *_approval(candidate, gate, statements),
+    ]
+
+
+def _checks(candidate: Candidate, gate: Gate) -> Iterator[FlakeshipError]:
+    passed = candidate.record.checks
+    if missing := [name for name in gate.checks if name not in passed]:
+        yield FlakeshipError(
+            f"{candidate.name} has not passed {', '.join(missing)} in the stack "
+            f"{candidate.upstream}",
+            code="gate-checks",
+            key="flakeship:gate.checks",
+            allowed=f"the checks that it passed there: {', '.join(passed) or 'none recorded'}",
+            remedy=f"add the check to the stack {candidate.upstream} and verify a release with it",
+        )
+
+
+def _soak(candidate: Candidate, gate: Gate) -> Iterator[FlakeshipError]:
+    if not gate.soak:
+        return
+    age, needed = candidate.age, timedelta(seconds=gate.soak)
+    where = f"in the stack {candidate.upstream}"
+    if age is None:
+        yield FlakeshipError(
+            f"it is not recorded when {candidate.name} was verified {where}",
+            code="gate-soak",
+            key="flakeship:gate.soak",
+            remedy=f"`pulumi up` of the stack {candidate.upstream} with this version records it",
+        )
+    elif age < -CLOCKS:
+        yield FlakeshipError(
+            f"{candidate.name} was verified {where} at {candidate.record.at}, which is in the "
+            "future: one of the two clocks is wrong",
+            code="gate-clock",
+            key="flakeship:gate.soak",
+            given=candidate.now.isoformat(sep=" ", timespec="seconds"),
+            remedy="set the clock of this machine or of the one that verified it",
+        )
+    elif age < needed:
+        due = candidate.now + needed - age
+        yield FlakeshipError(
+            f"{candidate.name} was verified {where} {duration(age)} ago, and is to run there for "
+            f"{duration(needed)}",
+            code="gate-soak",
+            key="flakeship:gate.soak",
+            remedy=f"promote it after {due.isoformat(sep=' ', timespec='minutes')}",
+        )
+
+
+def _revision(candidate: Candidate, gate: Gate) -> Iterator[FlakeshipError]:
+    revision = candidate.record.release.revision
+    if gate.revision == "any":
+        return
+    if not revision or revision.endswith("-dirty"):
+        yield FlakeshipError(
+            f"{candidate.name} was made "
+            + ("with uncommitted changes" if revision else "of a flake outside of git"),
+            code="gate-revision",
+            key="flakeship:gate.revision",
+            given=revision,
+            remedy=f"commit, and run `pulumi up` of the stack {candidate.upstream}: a release that "
+            "differs gets a name of its own",
+        )
+    elif gate.revision == "pushed" and not on_a_remote_branch(revision, candidate.checkout):
+        yield FlakeshipError(
+            f"{candidate.name} was made of a revision that is on no branch of a remote, as far as "
+            "this checkout has fetched them",
+            code="gate-revision",
+            key="flakeship:gate.revision",
+            given=revision,
+            remedy="push it, or `git fetch` where it was pushed from elsewhere",
+        )
+
+
+def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Iterator[FlakeshipError]:
+    if not gate.approvers:
+        return
+    record = candidate.record
+    found = [
+        each
+        for each in statements.approvals
+        if each.is_of(record.name, candidate.stack, record.artifact)
+    ]
+    for number, key in enumerate(gate.approvers):
+        if wrong := public_key.fault(key):
+            where = f"flakeship:gate.approvers[{number}]"
+            yield SettingError(wrong, key=where, allowed=", ".join(public_key.TYPES))
+    approvers = {signature.identity(key) for key in gate.approvers}
+    if any(signature.identity(a.key) in approvers and signature.is_valid(a) for a in found):
+        return
+    others = ", ".join(sorted({each.by for each in found}))
+    yield FlakeshipError(
+        f"nobody who may has approved {record.name} for the stack {candidate.stack}"
+        + (f"; {others} did, without a valid signature of an approver's key" if others else ""),
+        code="gate-approval",
+        key="flakeship:gate.approvers",
+        remedy=f"one of {len(gate.approvers)} approvers runs `flakeship --stack {candidate.stack} "
+        f"approve {record.name}`",
+    )
+
+
+def duration(time: timedelta) -> str:
+    """A time for a person: its two largest units."""
+    seconds = max(0, round(time.total_seconds()))
+    parts: list[str] = []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])

@@ -1,0 +1,157 @@
+"""Releases that another stack has verified: promoted as they are, never evaluated nor built."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from flakeship.config.settings import AnySettings
+from flakeship.config.target import TargetSchema
+from flakeship.model import ledger
+from flakeship.model.errors import FlakeshipError, RefusedError
+from flakeship.model.flake import FlakeReference
+from flakeship.model.release import Record
+from flakeship.model.statement import Statements
+from flakeship.release import gate
+from flakeship.release.desired import Found, refuse_unbootable
+from flakeship.release.gate import Candidate
+from flakeship.state.outputs import StackOutputs
+
+KEY = "flakeship:promoteFrom"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The stack that releases are promoted from. `chain` are the names before it, nearest first."""
+
+    name: str
+    outputs: StackOutputs
+    chain: Sequence[str] = ()
+
+    def record(self, host: str) -> Record:
+        """The release of a host that runs there. Raises FlakeshipError for none."""
+        if not self.outputs.running:
+            raise FlakeshipError(
+                f"the stack {self.name} has no verified release: it has never succeeded, or was "
+                "destroyed",
+                code="nothing-to-promote",
+                key=KEY,
+                remedy=f"run `pulumi up --stack {self.name}` first",
+            )
+        if host not in self.outputs.running:
+            raise FlakeshipError(
+                f"the stack {self.name} runs no release of the host {host}",
+                code="nothing-to-promote",
+                key=KEY,
+                given=host,
+                allowed=", ".join(self.outputs.running),
+            )
+        return ledger.choose(self.outputs.ledger, self.outputs.running[host], KEY)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What the stack before runs, or a release of its ledger that the settings choose by name.
+
+    `before` are this stack's own outputs. A release that it has verified itself has passed the gate
+    already.
+    """
+
+    settings: AnySettings
+    stack: str
+    target: TargetSchema
+    upstream: Upstream
+    before: StackOutputs
+    statements: Statements
+    now: datetime
+
+    def releases(self, hosts: Sequence[str]) -> Found:
+        """The release of each of these hosts. Raises FlakeshipError: all rules that refuse it."""
+        chosen = [self._chosen(host) for host in hosts]
+        self._refuse(chosen)
+        for record in chosen:
+            refuse_unbootable(record.release, self.target)
+        return Found(
+            {record.release.host: record.release for record in chosen},
+            facts=[self._story(record) for record in chosen if not self._is_verified(record)],
+            promoted=[replace(record, origin=self.upstream.name) for record in chosen],
+        )
+
+    def _chosen(self, host: str) -> Record:
+        named = [
+            record
+            for record in self.upstream.outputs.ledger
+            if (record.name, record.release.host) == (self.settings.release, host)
+        ]
+        return named[0] if named else self.upstream.record(host)
+
+    def _is_verified(self, record: Record) -> bool:
+        return record.name in {known.name for known in self.before.ledger}
+
+    def _refuse(self, chosen: Sequence[Record]) -> None:
+        refused: list[FlakeshipError] = []
+        for record in chosen:
+            candidate = self._candidate(record)
+            if record.name != self.settings.release:
+                refused += older(record, self.before.running, self.upstream)
+            if not self._is_verified(record):
+                refused += gate.refusals(candidate, self.settings.gate, self.statements)
+        if refused:
+            raise refused[0] if len(refused) == 1 else RefusedError(refused)
+
+    def _candidate(self, record: Record) -> Candidate:
+        flake = self.settings.flake and FlakeReference.parse(self.settings.flake).folder
+        return Candidate(record, self.upstream.name, self.stack, self.now, flake or Path())
+
+    def _story(self, record: Record) -> str:
+        """Why a release may be taken, for a person."""
+        age = self._candidate(record).age
+        revision = record.release.revision
+        told = [
+            f"{record.name} is promoted from the stack {self.upstream.name}",
+            f"verified there {f'{gate.duration(age)} ago' if age else 'at an unknown time'}",
+            f"checks passed: {len(record.checks)}" if record.checks else "",
+            f"revision {revision}" if revision else "",
+        ]
+        return ", ".join(filter(None, told))
+
+
+def older(record: Record, running: Mapping[str, str], upstream: Upstream) -> list[FlakeshipError]:
+    """Why a release is no promotion: it is older than what runs, as the other stack has them."""
+    runs = running.get(record.release.host)
+    names = [each.name for each in upstream.outputs.ledger]
+    if runs not in names or names.index(record.name) <= names.index(runs):
+        return []
+    return [
+        FlakeshipError(
+            f"the stack {upstream.name} runs {record.name}, which is older than {runs}, and that "
+            "runs here",
+            code="gate-older",
+            key=KEY,
+            remedy=f"roll back on purpose: `pulumi config set flakeship:release {record.name}`; or "
+            f"keep what runs: `pulumi config set flakeship:release {runs}`",
+        )
+    ]
+
+
+def refuse_revoked(
+    releases: Collection[str], running: Collection[str], statements: Statements
+) -> list[str]:
+    """Warnings about revoked releases that run. Raises FlakeshipError for others that would."""
+    warnings = []
+    for name in sorted({*releases, *running}):
+        revoked = statements.revoked(name)
+        if revoked is None:
+            continue
+        said = f"{name} was revoked at {revoked.at} by {revoked.by}: {revoked.why}"
+        if name not in running:
+            raise FlakeshipError(
+                said,
+                code="release-revoked",
+                key=name,
+                remedy="make another release, or name one that is not revoked in flakeship:release",
+            )
+        warnings.append(f"{said}. It runs in this stack")
+    return warnings
