@@ -15,6 +15,9 @@ endif
 GIVEN := STACK SERVER FROM TO PLUGINS PARTS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
+ifneq "$(filter promote,$(MAKECMDGOALS))" ""
+override STACK := $(or $(value TO),$(STACK))
+endif
 
 SETUP  := dev/setup/run
 WITH   := . .state/env.sh; . ".state/stacks/$${STACK\#\#*/}/env.sh";
@@ -24,7 +27,7 @@ FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 UP     := pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up timeline preview diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack bench-proxmox check format relock env setup lab-openstack lab-proxmox lab-down lab-env
+.PHONY: help up timeline preview promote diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack bench-proxmox check format relock env setup lab-openstack lab-proxmox lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
@@ -35,6 +38,8 @@ timeline: setup ## Like `make up`, and show where the seconds went
 	@$(WITH) pulumi stack select --create "$$STACK" && $(PYTHON) -m dev.bench.timeline $(UP) "$$STACK"
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK"
+promote: setup ## Take what the stack FROM has verified to the stack TO: shows the changes and asks
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(FLAKESHIP) promote --from "$$FROM" && $(FLAKESHIP) status
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
 	@$(WITH) $(FLAKESHIP) diff -- "$$FROM" "$$TO"
 ssh: setup ## Log in to a server of the stack

@@ -84,3 +84,6 @@ async def settle() -> None:
         manager.clear()
     if failed:
         raise SystemExit(SHOWN)
+    # The SDK begins to write the outputs of the stack in a task after this, and ends at once where
+    # no call is under way: outputs without a resource would be lost.
+    manager.rpcs.append(asyncio.ensure_future(asyncio.sleep(0)))

@@ -13,7 +13,7 @@ import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, diff, doctor, recover, statements, status
+from flakeship.operate import actions, diff, doctor, promote, recover, statements, status
 from flakeship.ssh import keys
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
@@ -165,6 +165,16 @@ def recover_stack(as_json: bool, break_lock: bool) -> None:
     """
     done = recover.recover(stack.selected(), break_lock=break_lock)
     click.echo(json.dumps(asdict(done)) if as_json else recover.text(done))
+
+
+@commands.command("promote")
+@click.option("--from", "upstream", default="", metavar="STACK", help="What the settings must say.")
+@click.option("--yes", is_flag=True, help="Do not show the changes and ask.")
+def promote_releases(upstream: str, yes: bool) -> None:
+    """Take what the stack before has verified: `pulumi up` of a stack with promoteFrom."""
+    argv = promote.command(stack.selected(), upstream, yes=yes)
+    sys.stdout.flush()
+    os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
 
 
 @commands.command("revoke")

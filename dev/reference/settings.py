@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from dev.reference.docstrings import docstrings
 from dev.reference.tables import table
+from flakeship.config.gate import Gate
 from flakeship.config.server import TARGET, AnyServer, DataDisk
 from flakeship.config.settings import AnySettings
 from flakeship.model.checks import Check
@@ -35,6 +36,7 @@ CORE: Mapping[str, type[Model]] = {
     "A port": Port,
     "A data disk": DataDisk,
     "A check": Check,
+    "The gate of a promotion": Gate,
 }
 
 WHERE = {
@@ -42,6 +44,7 @@ WHERE = {
     "A server": "An entry of `flakeship:servers`",
     "A port": "An entry of `ports`; a number alone is a TCP port",
     "A data disk": "A value of `dataDisks`; a size alone is short for it",
+    "The gate of a promotion": "`flakeship:gate`",
     "A check": "An entry of `checks`: exactly one of `run`, `http` and `tcp`",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from flakeship.config.text import hidden_line
 from flakeship.model.fields import Model, Name, wrong
@@ -13,25 +13,26 @@ from flakeship.model.fields import Model, Name, wrong
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * UNITS["d"]
 
+AS_TEXT = WithJsonSchema(
+    {"type": "string", "title": "0, or a number with s, m, h or d, at most 366d"}
+)
 Revision = Literal["any", "clean", "pushed"]
 
 
 def _duration(value: object) -> object:
-    found = re.fullmatch(r"(0|[1-9][0-9]{0,7})([smhd])", value) if isinstance(value, str) else None
-    if value in (0, "0"):
-        return 0
-    seconds = int(found[1]) * UNITS[found[2]] if found else LONGEST + 1
-    if seconds > LONGEST:
-        raise wrong(
-            "must be a time of at most 366 days", allowed="30m, 24h or 7d, for example, or 0"
-        )
+    given = f"{value}s" if value == "0" or (type(value) is int and not value) else value
+    # without a unit there is nothing to be taken for minutes but 0
+    found = re.fullmatch(r"0s|([1-9][0-9]{0,7})([smhd])", given) if isinstance(given, str) else None
+    seconds = int(found[1] or 0) * UNITS[found[2] or "s"] if found else -1
+    if not 0 <= seconds <= LONGEST:
+        raise wrong("must be a time of at most 366 days", allowed="such as 30m, 24h or 7d")
     return seconds
 
 
 class Gate(Model):
     """The rules of a promotion. Each that is not met refuses the release."""
 
-    soak: Annotated[int, BeforeValidator(_duration), Field(json_schema_extra={"unit": "s"})] = 0
+    soak: Annotated[int, BeforeValidator(_duration), AS_TEXT] = 0
     """How long ago the stack before must have verified the release: `30m`, `24h`, `7d`."""
     checks: list[Name] = []
     """Checks by name that must be among those which passed there."""

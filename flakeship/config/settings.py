@@ -58,7 +58,7 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     promote_from: Annotated[Text, AfterValidator(stack_name)] = ""
     """The stack whose verified release this one takes, instead of building one: `dev`, or in full
     `organization/project/dev`."""
-    gate: Annotated[Gate, BeforeValidator(present)] = Gate()
+    gate: Annotated[Gate, BeforeValidator(present)] = Field(default=None, validate_default=True)
     """The rules that a release must meet before it is taken from `promoteFrom`."""
     host: Word
     """The NixOS configuration in the flake."""

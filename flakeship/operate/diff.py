@@ -21,7 +21,8 @@ def diff(stack: Stack, before: str = "", after: str = "") -> str:
     """The whole reports, one for each host.
 
     `before` and `after` name releases of the ledger. Without `before` it is what runs, without
-    `after` what the flake has now, or the stack that releases are promoted from. Raises FlakeshipError where there is nothing to compare.
+    `after` what the flake has now, or the stack runs that releases are promoted from. Raises
+    FlakeshipError where there is nothing to compare.
     """
     return "\n\n".join(
         f"{new.host}: {new.name} is the same release"

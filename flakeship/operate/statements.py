@@ -7,13 +7,13 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flakeship.config.errors import NAMESPACE
 from flakeship.model import ledger
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.statement import Approval, Revocation, Statements
+from flakeship.operate import promote
 from flakeship.ssh import public_key, signature
 from flakeship.state import choice, statements
-from flakeship.state.stack import Stack, configuration, exported
+from flakeship.state.stack import Stack, exported
 from flakeship.system.process import run
 
 
@@ -30,7 +30,7 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
 
     Raises FlakeshipError: no such release there, or a key that cannot sign.
     """
-    upstream = configuration(stack).get(f"{NAMESPACE}promoteFrom", {}).get("value", "")
+    upstream = promote.source(stack)
     if not upstream:
         raise FlakeshipError(
             "it promotes from no other stack, so nothing is to be approved for it",

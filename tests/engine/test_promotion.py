@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flakeship.system.process import run
+from flakeship.state import statements
 from tests.engine.conftest import FakeStack
 
 
@@ -31,7 +30,7 @@ def after(before: FakeStack, name: str, settings: dict[str, Any]) -> FakeStack:
 
 
 def refused(stack: FakeStack) -> str:
-    """What a preview says that must not succeed, and an update that must change nothing."""
+    """What a preview says that must not succeed, and no more does an update: nothing changes."""
     before = stack.outputs()
     done = stack.pulumi("preview", check=False)
     assert done.code != 0
@@ -49,11 +48,122 @@ def test_the_same_bytes_go_from_stack_to_stack(stack: FakeStack, staging: FakeSt
     assert f"{stack.running()} is promoted from the stack test" in staging.preview()
     staging.up()
     prod.up()
-    (first,), (second,), (third,) = (
-        each.outputs()["releases"] for each in (stack, staging, prod)
-    )
+    (first,), (second,), (third,) = (each.outputs()["releases"] for each in (stack, staging, prod))
     assert first["artifact"] == second["artifact"] == third["artifact"]
     assert [each["origin"] for each in (first, second, third)] == ["", "test", "staging"]
     assert second["checks"] == ["boot", "page", "port-22", "port-80"]
     staging.preview("--expect-no-changes")
     prod.preview("--expect-no-changes")
+
+
+def test_a_gate_refuses_until_each_of_its_rules_is_met(
+    stack: FakeStack, staging: FakeStack
+) -> None:
+    stack.up()
+    key = staging.path / ".state/id_ed25519"
+    staging.config("gate.soak", "1h")
+    staging.config("gate.checks[0]", "backup")
+    staging.config("gate.approvers[0]", key.with_suffix(".pub").read_text().strip())
+    said = refused(staging)
+    assert [f"gate.{rule}: " in said for rule in ("soak", "checks", "approvers")] == [True] * 3
+    staging.config("gate.soak", "0")
+    staging.config("gate.checks[0]", "port-80")
+    said = refused(staging)
+    assert [f"gate.{rule}: " in said for rule in ("soak", "checks", "approvers")] == [0, 0, 1]
+
+    assert "is not in the ledger" in staging.flakeship("approve", "tiny-00000000").stderr
+    approved = staging.flakeship("approve", stack.running())
+    assert (approved.code, approved.stderr) == (0, "")
+    staging.up()
+    assert staging.running() == stack.running()
+    # what runs is not asked again: it went through the gate
+    staging.config("gate.soak", "1h")
+    staging.preview("--expect-no-changes")
+    # an approval is for one release
+    stack.write("two")
+    stack.up()
+    staging.config("gate.soak", "0")
+    assert "gate.approvers: " in refused(staging)
+    assert staging.running() != stack.running()
+
+
+def test_a_revoked_release_is_taken_no_more(stack: FakeStack, staging: FakeStack) -> None:
+    stack.up()
+    staging.up()
+    first = stack.running()
+    stack.write("two")
+    stack.up()
+    second = stack.running()
+    revoked = stack.flakeship("revoke", second, "--why", "loses mail")
+    assert (revoked.code, revoked.stderr) == (0, "")
+    assert "loses mail" in refused(staging)
+    # the one that runs it says so, and goes on
+    assert f"warning: {second} was revoked" in stack.preview("--expect-no-changes")
+    stack.config("release", first)
+    stack.up()
+    assert (stack.running(), staging.running()) == (first, first)
+    stack.unset("release")
+    assert "loses mail" in refused(stack)
+    # nobody's statement is lost where two are made one after the other
+    assert stack.flakeship("revoke", first, "--why", "worse").code == 0
+    kept = json.loads(stack.pulumi("stack", "output", "--json", "-s", statements.STACK).stdout)
+    assert [each["release"] for each in kept["revocations"]] == [second, first]
+
+
+def test_what_is_older_than_what_runs_is_a_rollback_on_purpose(
+    stack: FakeStack, staging: FakeStack
+) -> None:
+    stack.up()
+    first = stack.running()
+    stack.write("two")
+    stack.up()
+    staging.up()
+    second = staging.running()
+    stack.config("release", first)
+    stack.up()
+    said = refused(staging)
+    assert f"{first}, which is older than {second}" in said
+    staging.config("release", first)
+    staging.up()
+    assert (staging.running(), staging.ledger()) == (first, ["one", "two"])
+
+
+def test_a_chain_that_leads_nowhere(stack: FakeStack, staging: FakeStack) -> None:
+    prod = after(stack, "prod", {"promoteFrom": "nowhere"})
+    assert "there is no such stack" in refused(prod)
+    stack.up()
+    staging.up()
+    prod.config("promoteFrom", "staging")
+    prod.up()
+    stack.unset("flake")
+    stack.config("promoteFrom", "prod")
+    assert "promote from each other" in refused(stack)
+    stack.config("promoteFrom", "test")
+    assert "promote from each other" in refused(stack)
+    staging.pulumi("destroy", "--yes", "--skip-preview")
+    prod.config("servers[0].checks[0].name", "other")
+    assert "has no verified release" in refused(prod)
+
+
+def test_a_flipped_byte_is_found_before_anything_boots(
+    stack: FakeStack, staging: FakeStack
+) -> None:
+    stack.up()
+    # as if the file had changed: the ledger of the stack before has another hash
+    state = json.loads(stack.pulumi("stack", "export").stdout)
+    text = json.dumps(state)
+    (record,) = stack.outputs()["releases"]
+    known = record["artifact"]["files"][0]["sha512"]
+    flipped = known[:-1] + ("0" if known[-1] != "0" else "1")
+    stack.pulumi("stack", "import", "--file", str(saved(stack, text.replace(known, flipped))))
+    done = staging.pulumi("up", "--yes", "--skip-preview", check=False)
+    assert done.code != 0
+    assert "differs from the verified one" in done.stdout
+    assert not (staging.path / ".state/staging/fake.json").exists()
+    assert "running" not in staging.outputs()
+
+
+def saved(stack: FakeStack, text: str) -> Path:
+    file = stack.path / "state.json"
+    file.write_text(text)
+    return file

@@ -41,12 +41,32 @@ def refusal(**config: object) -> FlakeshipError:
     return refused.value
 
 
-def test_flake_host_and_servers_have_no_defaults() -> None:
+def test_host_and_servers_have_no_defaults() -> None:
     with pytest.raises(SettingsError) as refused:
         settings.read({}, registry.spec, registry.names())
     missing = [(each.key, each.code) for each in refused.value.problems]
-    keys = ("flake", "host", "servers")
-    assert missing == [(f"flakeship:{key}", "setting-missing") for key in keys]
+    assert missing == [(f"flakeship:{key}", "setting-missing") for key in ("host", "servers")]
+
+
+def test_a_stack_builds_a_flake_or_takes_what_another_has_verified() -> None:
+    assert refusal(flake="").key == "flakeship:flake"
+    assert read(flake="", promoteFrom="dev").promote_from == "dev"
+    assert read(flake="", promoteFrom="acme/servers/dev").promote_from == "acme/servers/dev"
+    assert refusal(flake="", promoteFrom="servers/dev").key == "flakeship:promoteFrom"
+    assert refusal(flake="", promoteFrom="--help").key == "flakeship:promoteFrom"
+
+
+def test_the_rules_of_a_gate() -> None:
+    given = {"soak": "36h", "checks": ["greeting"], "revision": "pushed"}
+    gate = read(flake="", promoteFrom="dev", gate=given).gate
+    assert (gate.soak, gate.checks, gate.revision) == (36 * 3600, ["greeting"], "pushed")
+    for none in ("0", 0, "0s"):
+        assert read(flake="", promoteFrom="dev", gate={"soak": none}).gate.soak == 0
+    for soak in ("1 day", "-1h", "367d", "1.5h", 60, True, False, "٣h", "0h"):
+        error = refusal(flake="", promoteFrom="dev", gate={"soak": soak})
+        assert error.key == "flakeship:gate.soak"
+    alone = refusal(gate=given)
+    assert (alone.key, "promoteFrom" in alone.remedy) == ("flakeship:gate", True)
 
 
 def test_the_defaults_of_the_others() -> None:

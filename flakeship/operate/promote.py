@@ -1,0 +1,32 @@
+"""`flakeship promote`: `pulumi up` of a stack that takes the releases of another one."""
+
+from __future__ import annotations
+
+from flakeship.config.errors import NAMESPACE
+from flakeship.model.errors import FlakeshipError
+from flakeship.state.stack import Stack, configuration
+
+KEY = f"{NAMESPACE}promoteFrom"
+
+
+def command(stack: Stack, upstream: str, *, yes: bool) -> list[str]:
+    """The argv of the update, which shows the changes and asks.
+
+    Raises FlakeshipError where the stack's settings name another stack than `upstream`, if given.
+    """
+    known = source(stack)
+    if not known or (upstream and upstream != known):
+        raise FlakeshipError(
+            "promotes from no stack" if not known else f"promotes from the stack {known}",
+            code="promotion-elsewhere",
+            key=f"stack {stack.name}",
+            given=upstream,
+            remedy=f"to change that for good: `pulumi config set {KEY} {upstream or 'STACK'}`",
+        )
+    asked = ["--yes", "--skip-preview"] if yes else []
+    return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name]
+
+
+def source(stack: Stack) -> str:
+    """The stack that another one promotes from, by its settings; empty: none."""
+    return str(configuration(stack).get(KEY, {}).get("value", ""))
