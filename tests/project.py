@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.request import urlopen
 
 from flakeship.system.process import Result, run
@@ -64,6 +64,15 @@ class Project:
     def commit(self) -> None:
         """Make the flake's files one more commit."""
         commit(self.flake)
+
+    def beside(self, name: str, settings: dict[str, Any]) -> Self:
+        """Another stack of the same project, with settings of its own alone."""
+        made = replace(self, env=self.env | {"PULUMI_STACK": name})
+        made.pulumi("stack", "init", "--no-select", name)
+        config = {f"flakeship:{key}": value for key, value in settings.items()}
+        with (self.path / f"Pulumi.{name}.yaml").open("a") as file:
+            file.write(json.dumps({"config": config})[1:-1])  # beside the salt that Pulumi wrote
+        return made
 
 
 class ServerStack(Project):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,17 +14,16 @@ from tests.engine.conftest import FakeStack
 @pytest.fixture
 def staging(stack: FakeStack) -> FakeStack:
     """A stack that takes what `stack` (test) has verified; the flake is out of its reach."""
-    return after(stack, "staging", {"promoteFrom": "test"})
+    return after(stack, "staging", "test")
 
 
-def after(before: FakeStack, name: str, settings: dict[str, Any]) -> FakeStack:
-    made = replace(before, env=before.env | {"PULUMI_STACK": name})
-    made.pulumi("stack", "init", "--no-select", name)
-    servers = [{"name": "web", "ports": [{"port": 80}], "checks": [{"name": "page", "http": 80}]}]
-    whole = {"host": "tiny", "target": "fake", "servers": servers, **settings}
-    with (made.path / f"Pulumi.{name}.yaml").open("a") as file:
-        file.write(json.dumps({"config": {f"flakeship:{k}": v for k, v in whole.items()}})[1:-1])
-    return made
+SERVER = {"name": "web", "ports": [{"port": 80}], "checks": [{"name": "page", "http": 80}]}
+
+
+def after(before: FakeStack, name: str, upstream: str) -> FakeStack:
+    """A stack that takes what another one has verified."""
+    settings = {"host": "tiny", "target": "fake", "servers": [SERVER], "promoteFrom": upstream}
+    return before.beside(name, settings)
 
 
 def refused(stack: FakeStack) -> str:
@@ -40,7 +37,7 @@ def refused(stack: FakeStack) -> str:
 
 
 def test_the_same_bytes_go_from_stack_to_stack(stack: FakeStack, staging: FakeStack) -> None:
-    prod = after(stack, "prod", {"promoteFrom": "staging"})
+    prod = after(stack, "prod", "staging")
     assert "has no verified release" in refused(staging)
     stack.up()
     # nothing is evaluated: there is no flake any more
@@ -129,7 +126,7 @@ def test_what_is_older_than_what_runs_is_a_rollback_on_purpose(
 
 
 def test_a_chain_that_leads_nowhere(stack: FakeStack, staging: FakeStack) -> None:
-    prod = after(stack, "prod", {"promoteFrom": "nowhere"})
+    prod = after(stack, "prod", "nowhere")
     assert "there is no such stack" in refused(prod)
     stack.up()
     staging.up()
