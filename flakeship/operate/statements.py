@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from flakeship.model.statement import Approval, Revocation, Statements
 from flakeship.operate import promote
 from flakeship.ssh import public_key, signature
 from flakeship.state import choice, statements
-from flakeship.state.stack import Stack, exported
+from flakeship.state.stack import Stack, configuration, exported
 from flakeship.system.process import run
 
 
@@ -38,6 +39,16 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
             key=f"stack {stack.name}",
             remedy="choose the stack that promotes with --stack",
         )
+    public = _public(key)
+    approvers = _approvers(stack)
+    if public not in map(signature.identity, approvers):
+        raise FlakeshipError(
+            "the key is of none of the stack's approvers",
+            code="approver-unknown",
+            key=str(key),
+            allowed=f"a key of flakeship:gate.approvers, which has {len(approvers)}",
+            remedy="name another one with --key",
+        )
     record = ledger.choose(exported(upstream).outputs.ledger, release, f"stack {upstream}")
     made = Approval(
         record.name,
@@ -45,11 +56,16 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
         tuple(file.sha512 for file in record.artifact.files),
         _who(),
         _now(),
-        _public(key),
+        public,
     )
     signed = signature.sign(made, key)
     statements.add(Statements(approvals=(signed,)), stack.name)
     return signed
+
+
+def _approvers(stack: Stack) -> list[str]:
+    gate = configuration(stack).get("flakeship:gate", {}).get("value") or "{}"
+    return [str(each) for each in json.loads(gate).get("approvers") or ()]
 
 
 def _public(private: Path) -> str:

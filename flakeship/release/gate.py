@@ -90,8 +90,8 @@ def _soak(candidate: Candidate, gate: Gate) -> Iterator[FlakeshipError]:
     elif age < needed:
         due = candidate.now + needed - age
         yield FlakeshipError(
-            f"{candidate.name} was verified {where} {duration(age)} ago, and is to run there for "
-            f"{duration(needed)}",
+            f"{candidate.name} was verified {where} {duration(age)} ago, and must have run there "
+            f"for {duration(needed)}",
             code="gate-soak",
             key="flakeship:gate.soak",
             remedy=f"promote it after {due.isoformat(sep=' ', timespec='minutes')}",
@@ -141,8 +141,8 @@ def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Itera
         return
     others = ", ".join(sorted({each.by for each in found}))
     yield FlakeshipError(
-        f"nobody who may has approved {record.name} for the stack {candidate.stack}"
-        + (f"; {others} did, without a valid signature of an approver's key" if others else ""),
+        f"no approver has approved {record.name} for the stack {candidate.stack}"
+        + (f"; the approval by {others} is not signed by one's key" if others else ""),
         code="gate-approval",
         key="flakeship:gate.approvers",
         remedy=f"one of {len(gate.approvers)} approvers runs `flakeship --stack {candidate.stack} "

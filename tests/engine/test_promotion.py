@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flakeship.state import statements
+from flakeship.system.process import run
 from tests.engine.conftest import FakeStack
 
 
@@ -69,6 +70,10 @@ def test_a_gate_refuses_until_each_of_its_rules_is_met(
     assert [f"gate.{rule}: " in said for rule in ("soak", "checks", "approvers")] == [0, 0, 1]
 
     assert "is not in the ledger" in staging.flakeship("approve", "tiny-00000000").stderr
+    other = staging.path / "other"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other])
+    no = staging.flakeship("approve", stack.running(), "--key", "other")
+    assert (no.code, no.stderr.partition(":")[0]) == (1, "other")
     approved = staging.flakeship("approve", stack.running())
     assert (approved.code, approved.stderr) == (0, "")
     staging.up()
