@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, diff, doctor, promote, recover, statements, status
+from flakeship.operate import actions, diff, doctor, promote, recover, releases, statements, status
 from flakeship.ssh import keys
-from flakeship.state import stack
+from flakeship.state import environments, stack
 from flakeship.state.outputs import StackOutputs
 from flakeship.system import log
 from flakeship.system.interrupt import INTERRUPTED, install_signal_handlers
@@ -57,7 +59,7 @@ def servers(context: click.Context, _parameter: object, start: str) -> list[str]
     return completed(context, start, lambda outputs: outputs.servers)
 
 
-def releases(context: click.Context, _parameter: object, start: str) -> list[str]:
+def release_names(context: click.Context, _parameter: object, start: str) -> list[str]:
     """The names in the stack's ledger, for completion."""
     return completed(context, start, lambda outputs: [each.name for each in outputs.ledger])
 
@@ -83,6 +85,19 @@ def show_status(as_json: bool) -> None:
     """Show releases, servers, how to log in, and the evidence."""
     selected = stack.selected()
     click.echo(json.dumps(status.plain(selected)) if as_json else status.status(selected))
+
+
+@commands.command("releases")
+@AS_JSON
+def show_releases(as_json: bool) -> None:
+    """Show the ledgers of all stacks side by side.
+
+    Of each release: where it is live, on standby or kept, since when, and how many checks passed.
+    """
+    found = environments.read_all()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    shown = releases.text(found, datetime.now(UTC), width)
+    click.echo(json.dumps(releases.plain(found)) if as_json else shown)
 
 
 @commands.command("ssh")
@@ -121,8 +136,8 @@ def restore_snapshot(server: str, disk: str, snapshot: str) -> None:
 
 
 @commands.command("diff")
-@click.argument("from_", metavar="[FROM]", default="", shell_complete=releases)
-@click.argument("to", default="", shell_complete=releases)
+@click.argument("from_", metavar="[FROM]", default="", shell_complete=release_names)
+@click.argument("to", default="", shell_complete=release_names)
 def show_diff(from_: str, to: str) -> None:
     """Show what changes inside, from release FROM to TO.
 

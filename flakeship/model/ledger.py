@@ -38,6 +38,8 @@ def record(
         at=max((each.at for each in of_it), default=""),
         checks=tuple(sorted({check.name for each in of_it for check in each.checks})),
         origin=origin,
+        ssh_seconds=max((each.seconds_to_ssh for each in of_it), default=0.0),
+        check_seconds=max((each.check_seconds for each in of_it), default=0.0),
     )
 
 
@@ -81,4 +83,4 @@ def _dated(known: Record, again: Record | None) -> Record:
     """A record with the time of a verification, which an older version has not written."""
     if known.at or again is None:
         return known
-    return replace(known, at=again.at, checks=again.checks)
+    return replace(again, release=known.release, artifact=known.artifact, origin=known.origin)

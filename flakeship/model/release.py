@@ -36,6 +36,7 @@ ReleaseName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,71})?
 MiB = Annotated[
     int, Field(ge=1, le=LARGEST_DISK, title=f"a whole number from 1 to {LARGEST_DISK}"), Number
 ]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,10 @@ class Record:
     """A verified release in the ledger, and the artifact that was verified.
 
     `at` is when this stack verified it first (UTC, as in `Evidence.at`), and `checks` are the names
-    of those that passed then; both are empty where an older version wrote the record. `origin` is
-    the stack that it was promoted from, empty where this one built it.
+    of those that passed then. Of the slowest machine it took `ssh_seconds` until SSH answered, and
+    `check_seconds` are those of all its checks, of which many ran at once. All are empty where an
+    older version wrote the record. `origin` is the stack that it was promoted from, empty where
+    this one built it.
     """
 
     release: Release
@@ -171,6 +174,8 @@ class Record:
     at: Line = ""
     checks: tuple[Line, ...] = ()
     origin: Line = ""
+    ssh_seconds: Seconds = 0.0
+    check_seconds: Seconds = 0.0
 
     @property
     def name(self) -> str:

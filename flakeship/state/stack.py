@@ -1,10 +1,11 @@
-"""The selected stack, as Pulumi has it."""
+"""A stack, as Pulumi has it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -141,21 +142,25 @@ def exported(name: str) -> Stack:
     """A stack by its name, empty: the selected one. Raises FlakeshipError where there is none."""
     choice.refuse_other_checkout(os.environ, Path.cwd())
     which = ["--stack", name] if name else []
-    try:
+    with available("name a stack with --stack, or choose one with `pulumi stack select`"):
         name = name or run(["pulumi", "stack", "--show-name"]).stdout.strip()
         choice.own_name(name)
         found = json.loads(run(["pulumi", "stack", "export", *which], most=MOST).stdout)
+    return Stack(name, found.get("deployment") or {})
+
+
+@contextmanager
+def available(remedy: str) -> Iterator[None]:
+    """Make an error of Pulumi's, that it has no such stack or state, one of ours, with `remedy`."""
+    try:
+        yield
     except CommandError as error:
         if error.exit_code is None:
             raise
         why = error.stderr.strip().splitlines()[-1:] or [error.what]
         raise FlakeshipError(
-            why[0].removeprefix("error: "),
-            code="stack-unavailable",
-            key="pulumi",
-            remedy="name a stack with --stack, or choose one with `pulumi stack select`",
+            why[0].removeprefix("error: "), code="stack-unavailable", key="pulumi", remedy=remedy
         ) from error
-    return Stack(name, found.get("deployment") or {})
 
 
 def without_pending(stack: Stack) -> Stack:

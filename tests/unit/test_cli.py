@@ -17,7 +17,8 @@ from flakeship import __version__, cli
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import recover
 from flakeship.operate.recover import Recovered
-from flakeship.state import stack
+from flakeship.state import environments, stack
+from flakeship.state.environments import Environment
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from tests.unit.operate.test_status import resources
@@ -48,6 +49,22 @@ def test_status_for_people_and_for_scripts(
     assert "web: ssh -F .state/dev/ssh_config web" in capsys.readouterr().out
     assert run(monkeypatch, "status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["running"] == {"web": "web-33333333"}
+
+
+def test_releases_of_all_stacks_for_people_and_for_scripts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [
+        Environment("dev", STATE),
+        Environment("prod", problem=FlakeshipError("was destroyed")),
+    ]
+    monkeypatch.setattr(environments, "read_all", lambda: found)
+    assert run(monkeypatch, "releases") == 0
+    shown = capsys.readouterr().out
+    assert "web-33333333" in shown
+    assert "stack prod: was destroyed" in shown
+    assert run(monkeypatch, "releases", "--json") == 0
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)] == ["dev", "prod"]
 
 
 def test_ssh_becomes_the_command_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +172,9 @@ def test_recover(
     assert (done["locks"], done["swept"]["removed"]) == (["process 7"], ["machine-1"])
 
 
-@pytest.mark.parametrize(("complete", "found"), [(cli.servers, "web"), (cli.releases, "web-33")])
+@pytest.mark.parametrize(
+    ("complete", "found"), [(cli.servers, "web"), (cli.release_names, "web-33")]
+)
 def test_names_are_completed(monkeypatch: pytest.MonkeyPatch, complete: Any, found: str) -> None:
     assert any(name.startswith(found) for name in complete(PROD, None, "w"))
     assert os.environ["PULUMI_STACK"] == "prod"

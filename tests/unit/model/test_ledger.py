@@ -131,10 +131,13 @@ def test_a_record_has_the_time_and_the_checks_of_its_own_machines() -> None:
         ],
     )
     assert (made.at, made.checks) == ("2026-11-28T11:00:00Z", ("greeting", "ssh"))
+    # of the slowest one
+    assert (made.ssh_seconds, made.check_seconds) == (1.0, 0.002)
 
 
 def test_a_later_verification_does_not_date_a_record_anew() -> None:
     first = dataclasses.replace(record(3), at="2026-11-28T10:00:00Z", checks=("ssh",))
-    again = dataclasses.replace(record(3), at="2026-11-29T10:00:00Z", checks=("ssh", "web"))
+    again = dataclasses.replace(first, at="2026-11-29T10:00:00Z", checks=("web",), ssh_seconds=2.0)
     assert ledger.updated([first], [again], [], ()) == [first]
-    assert ledger.updated([record(3)], [again], [], ()) == [again]
+    undated = dataclasses.replace(record(3), origin="dev")
+    assert ledger.updated([undated], [again], [], ()) == [dataclasses.replace(again, origin="dev")]

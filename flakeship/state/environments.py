@@ -1,0 +1,138 @@
+"""The environments of a project: its stacks with their states, in the order of promotion."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flakeship.model.errors import FlakeshipError
+from flakeship.state import choice
+from flakeship.state.stack import Stack, available, configuration, exported
+from flakeship.system.process import run
+
+PROMOTE_FROM = "flakeship:promoteFrom"
+AT_ONCE = 8  # stacks that are read side by side: Pulumi takes a tenth of a second for each
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One stack of the project. `promote_from` is the stack before it; empty where it builds.
+
+    `stack` is None where there is no state that this version can read: that of any other has
+    readable outputs. `problem` is why nothing can be promoted from it, or to it.
+    """
+
+    name: str
+    stack: Stack | None = None
+    promote_from: str = ""
+    problem: FlakeshipError | None = None
+
+
+def read_all() -> list[Environment]:
+    """Every stack of the project, each after the one that it promotes from.
+
+    A stack that cannot be read is one with a problem. Raises FlakeshipError where Pulumi cannot
+    list them, and for a shell that is prepared for another checkout.
+    """
+    choice.refuse_other_checkout(os.environ, Path.cwd())
+    with available("run it in a project's directory, logged in to its backend (`pulumi whoami`)"):
+        listed = json.loads(run(["pulumi", "stack", "ls", "--json"]).stdout or "[]")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return ordered(list(pool.map(read, [str(each["name"]) for each in listed])))
+
+
+def read(name: str) -> Environment:
+    """One stack of the project; whatever is wrong with it is its problem."""
+    found = Environment(name.rpartition("/")[2])  # a service names its organization before it
+    try:
+        with available("check whether Pulumi can read it: `pulumi stack export`"):
+            stack = exported(name)
+        stack.outputs  # noqa: B018 - read here, where they may fail
+        found = replace(found, stack=stack)
+        return replace(found, promote_from=_source(stack), problem=_unverified(stack))
+    except FlakeshipError as error:
+        return replace(found, problem=error)
+
+
+def _source(stack: Stack) -> str:
+    """What the stack promotes from: as it was deployed, or before that as it is set."""
+    header = stack.raw_outputs.get("flakeship")
+    full = header.get("promote_from") if isinstance(header, Mapping) else None
+    if full is None:
+        full = configuration(stack).get(PROMOTE_FROM, {}).get("value", "")
+    *before, name = str(full).split("/")
+    other = len(before) > 1 and before[-1] != choice.project(Path.cwd())
+    return str(full) if other else name
+
+
+def _unverified(stack: Stack) -> FlakeshipError | None:
+    """Why a stack has no verified release; None where it has one."""
+    if stack.outputs.ledger:
+        return None
+    code, what, remedy = "nothing-verified", "nothing is verified yet", "run `pulumi up`"
+    if not stack.resources:
+        last = _last_update(stack.name)
+        if last.get("kind") == "destroy":
+            code, what = "stack-destroyed", f"was destroyed at {last.get('endTime')}"
+            remedy = f"`pulumi up` deploys it anew, `pulumi stack rm {stack.name}` removes it"
+        else:
+            code, what = "stack-never-deployed", "was never deployed"
+    return FlakeshipError(what, code=code, key=f"stack {stack.name}", remedy=remedy)
+
+
+def _last_update(name: str) -> Mapping[str, object]:
+    argv = ["pulumi", "stack", "history", "--json", "--page-size=1", f"--stack={name}"]
+    found = json.loads(run(argv).stdout or "[]")
+    return found[0] if found else {}
+
+
+def ordered(found: Sequence[Environment]) -> list[Environment]:
+    """Each after the one that it promotes from; those of a cycle come last, with the problem."""
+    by_name = {each.name: each for each in sorted(found, key=lambda each: each.name)}
+    done: list[Environment] = []
+
+    def follow(source: str) -> None:
+        for each in by_name.values():
+            if each.promote_from == source:
+                done.append(each)
+                follow(each.name)
+
+    for source in dict.fromkeys(["", *(each.promote_from for each in by_name.values())]):
+        if source not in by_name:
+            follow(source)
+    known = {each.name for each in done}
+    cyclic = [each for each in by_name.values() if each.name not in known]
+    return [*(_checked(each, by_name) for each in done), *map(_in_cycle, cyclic)]
+
+
+def _checked(each: Environment, known: Mapping[str, Environment]) -> Environment:
+    """An environment with the problem that its `promote_from` names no stack; its own come first.
+
+    A stack of another project, `organization/project/stack`, is not looked for.
+    """
+    source = each.promote_from
+    if each.problem or not source or source in known or "/" in source:
+        return each
+    problem = FlakeshipError(
+        "there is no such stack",
+        code="promotion-source-unknown",
+        key=f"{PROMOTE_FROM} of stack {each.name}",
+        given=source,
+        allowed=", ".join(name for name in known if name != each.name),
+    )
+    return replace(each, problem=problem)
+
+
+def _in_cycle(each: Environment) -> Environment:
+    problem = FlakeshipError(
+        "the stacks promote from each other, and none of them builds",
+        code="promotion-cycle",
+        key=f"{PROMOTE_FROM} of stack {each.name}",
+        given=each.promote_from,
+        remedy="let the first of them build: remove its promoteFrom",
+    )
+    return replace(each, problem=each.problem or problem)
