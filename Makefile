@@ -56,6 +56,7 @@ recover: setup ## Clear away what a killed run has left, so that `make up` conti
 doctor: ## Show which tools were found, which are missing and how to install them
 	@$(SETUP) doctor "$$STACK" "$$PLUGINS"
 test: check ## Run the checks and the whole test suite, those of the targets openstack and proxmox included
+	@$(SETUP) browser
 	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e --ignore tests/targets/proxmox/e2e
 	@tests/targets/openstack/e2e/run
 	@tests/targets/proxmox/e2e/run

@@ -34,7 +34,8 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
     "-s", "--stack", "name", metavar="NAME", help="The stack, instead of the selected one."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log commands and calls, with their times.")
-def commands(name: str | None, verbose: bool) -> None:
+@click.pass_context
+def commands(context: click.Context, name: str | None, verbose: bool) -> None:
     """From a Nix flake to verified, running NixOS servers.
 
     `pulumi preview`, `pulumi up` and `pulumi destroy` plan, deploy and remove a stack; these
@@ -42,6 +43,7 @@ def commands(name: str | None, verbose: bool) -> None:
     zsh_source, fish_source.
     """
     log.configure(verbose=verbose)
+    context.obj = Path.cwd()  # where files of the user's are
     choose(name)
 
 
@@ -98,6 +100,22 @@ def show_releases(as_json: bool) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     shown = releases.text(found, datetime.now(UTC), width)
     click.echo(json.dumps(releases.plain(found)) if as_json else shown)
+
+
+@commands.command("report")
+@click.option(
+    "-o", "--output", metavar="FILE", default="", help="The page; by default .state/report.html."
+)
+@click.pass_context
+def write_report(context: click.Context, output: str) -> None:
+    """Write a page about all stacks: their releases, evidence, changes and servers.
+
+    It is one HTML file, which loads nothing from elsewhere.
+    """
+    from flakeship.operate.report import write  # noqa: PLC0415 - the templates' library takes time
+
+    file = Path(context.obj, output).resolve() if output else write.DEFAULT
+    click.echo(write.write(environments.read_all(), file))
 
 
 @commands.command("ssh")

@@ -67,15 +67,18 @@ def main(command: str, stack: str = "", *words: str) -> int:
                 from dev.setup import doctor  # noqa: PLC0415
 
                 return doctor.report(stack, named)
+            case "browser":
+                from dev.setup import browser  # noqa: PLC0415
+
+                with setting_up():
+                    browser.ensure(Machine.detect())
             case "check" | "format":
                 from dev.setup import check  # noqa: PLC0415
 
                 return check.run_all() if command == "check" else check.format_all()
             case _:
-                print(
-                    f"set-up: unknown command {command}: use setup, doctor, check or format",
-                    file=sys.stderr,
-                )
+                known = "setup, doctor, check, format or browser"
+                print(f"set-up: unknown command {command}: use {known}", file=sys.stderr)
                 return 2
     except FlakeshipError as error:
         print(f"set-up: {error}", file=sys.stderr)

@@ -77,8 +77,8 @@ def _unverified(stack: Stack) -> FlakeshipError | None:
     if not stack.resources:
         last = _last_update(stack.name)
         if last.get("kind") == "destroy":
-            code, what = "stack-destroyed", f"was destroyed at {last.get('endTime')}"
-            remedy = f"`pulumi up` deploys it anew, `pulumi stack rm {stack.name}` removes it"
+            code, what = "stack-destroyed", f"was destroyed on {str(last.get('endTime'))[:10]}"
+            remedy = f"`pulumi up` deploys it again, `pulumi stack rm {stack.name}` removes it"
         else:
             code, what = "stack-never-deployed", "was never deployed"
     return FlakeshipError(what, code=code, key=f"stack {stack.name}", remedy=remedy)

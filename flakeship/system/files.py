@@ -79,7 +79,9 @@ def _usable(path: Path) -> Iterator[None]:
             f"it cannot be written: {error.strerror}",
             code="state-unusable",
             key=str(path),
-            remedy=f"{STATE} must be a directory that can be written to, with room on its disk",
+            remedy=f"{STATE} must be a directory that can be written to, with room on its disk"
+            if STATE in path.parts
+            else "name a file in a directory that can be written to, with room on its disk",
         ) from error
 
 

@@ -107,9 +107,11 @@ class FakeStack(Tiny):
         """As if somebody else had changed the cloud."""
         self.file.write_text(STORED.dump_json(cloud).decode())
 
-    def flakeship(self, *words: str) -> Result:
-        argv = [".venv/bin/python", "-m", "flakeship", *words]
-        return run(argv, cwd=self.path, env=self.env, check=False, timeout=120)
+    def flakeship(self, *words: str, cwd: Path | None = None) -> Result:
+        """The command in the project's directory, or in one below it."""
+        argv = [f"{self.path}/.venv/bin/python", "-m", "flakeship", *words]
+        env = self.env | {"PYTHONPATH": str(self.path)}
+        return run(argv, cwd=cwd or self.path, env=env, check=False, timeout=120)
 
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)["deployment"]

@@ -78,6 +78,19 @@ def full(changes: Changes, closure: str) -> str:
     return clean("\n".join(found))
 
 
+def named(changes: Changes) -> dict[str, list[str]]:
+    """The names of all that changes in the parts of a running system, and no text of a file."""
+    parts = {
+        "boot": changes.reboot,
+        "packages": [*_package_lines(changes.direct, sys.maxsize)],
+        "dependencies": [*_package_lines(changes.dependencies, sys.maxsize)],
+        "units": [*_names(changes.units)],
+        "/etc": [*_names(changes.files)],
+        "other": [*_names(changes.other)],
+    }
+    return {part: [clean(line) for line in lines] for part, lines in parts.items() if lines}
+
+
 def _package_lines(found: Packages, max_named: int = MAX_NAMES) -> Iterator[str]:
     yield from map(package_line, found.changes)
     if found.rebuilt:

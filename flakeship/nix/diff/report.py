@@ -14,6 +14,8 @@ from flakeship.nix.diff.changes import compare
 from flakeship.nix.store import NIX
 from flakeship.system.process import run
 
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+"""What comparing raises for them."""
 CACHE_TIMEOUT = 20.0  # seconds that a binary cache has to answer
 
 
@@ -40,15 +42,20 @@ def report(before: Release, after: Release, *, full: bool = False) -> str:
     try:
         changes = compare(graph.load([before.drv, after.drv]), before, after)
         size = closure_size(before, after, changes.expected, caches=full)
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise FlakeshipError(
-            f"the derivations {before.drv} and {after.drv} cannot be read "
-            f"({type(error).__name__}: {error})",
-            code="derivation-unreadable",
-            key=f"{before.name}, {after.name}",
-        ) from error
+    except UNREADABLE as error:
+        raise unreadable(before, after, error) from error
     text = (render.full if full else render.summary)(changes, size)
     return f"{heading(before, after)}\n{text}"
+
+
+def unreadable(before: Release, after: Release, error: Exception) -> FlakeshipError:
+    """The error for derivations that are of another shape than those of NixOS."""
+    return FlakeshipError(
+        f"the derivations {before.drv} and {after.drv} cannot be read "
+        f"({type(error).__name__}: {error})",
+        code="derivation-unreadable",
+        key=f"{before.name}, {after.name}",
+    )
 
 
 def heading(before: Release, after: Release) -> str:

@@ -1,0 +1,1 @@
+"""`flakeship report`: one page, without scripts and network, of a project's releases."""
