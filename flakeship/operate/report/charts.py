@@ -36,6 +36,7 @@ class Segment:
 class Chart:
     """Bars below each other, from the newest one. `left_out` are older ones that are not drawn."""
 
+    title: str
     unit: str
     parts: Sequence[str]
     bars: Sequence[Bar]
@@ -89,7 +90,7 @@ class Chart:
         )
 
 
-def chart(unit: str, parts: Sequence[str], bars: Sequence[Bar]) -> Chart:
+def chart(title: str, unit: str, parts: Sequence[str], bars: Sequence[Bar]) -> Chart:
     """The chart of the newest bars, which come first; one without a length is left out."""
     drawn = [bar for bar in bars if bar.total >= LEAST]
-    return Chart(unit, parts, drawn[:MOST], len(drawn[MOST:]))
+    return Chart(title, unit, parts, drawn[:MOST], len(drawn[MOST:]))

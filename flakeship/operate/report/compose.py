@@ -41,8 +41,10 @@ def page(
             for before, after in differences.pairs(releases, steps)
         ],
         steps,
-        sizes(releases),
-        times(sections, releases),
+        {
+            host: charts(host, sections, [it for it in releases if it.release.host == host])
+            for host in dict.fromkeys(each.release.host for each in releases)
+        },
     )
 
 
@@ -71,19 +73,21 @@ def mebibytes(record: Record) -> float:
     return sum(min(file.size, LARGEST) for file in record.artifact.files) / MIB
 
 
-def sizes(releases: Sequence[Record]) -> Chart:
-    """The size of every release's image."""
-    bars = [Bar(each.name, [mebibytes(each)]) for each in releases]
-    return chart("MiB", ["all files of the image"], bars)
-
-
-def times(sections: Sequence[Section], releases: Sequence[Record]) -> Chart:
-    """How long every verification took, by release and environment."""
-    bars = []
-    for release in releases:
-        for each in sections:
-            bars += [bar(each, found) for found in each.held if found.name == release.name]
-    return chart("s", ["until SSH answered", "all checks, added up"], bars)
+def charts(host: str, sections: Sequence[Section], releases: Sequence[Record]) -> list[Chart]:
+    """The sizes of a host's releases, and how long their verifications took."""
+    sizes = [Bar(each.name, [mebibytes(each)]) for each in releases]
+    times = [
+        bar(section, found)
+        for release in releases
+        for section in sections
+        for found in section.held
+        if found.name == release.name
+    ]
+    parts = ["until SSH answered", "all checks, added up"]
+    return [
+        chart(f"{host}: image sizes", "MiB", ["all files of the image"], sizes),
+        chart(f"{host}: verification times", "s", parts, times),
+    ]
 
 
 def bar(section: Section, found: Held) -> Bar:

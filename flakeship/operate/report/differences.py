@@ -73,8 +73,8 @@ def compared(found: Sequence[tuple[Record, Record]]) -> dict[Pair, Inside]:
         missing = [each.name for each in (before, after) if not Path(each.release.drv).exists()]
         names = before.name, after.name
         if missing:
-            where = "the local Nix store has not the derivation of"
-            inside[names] = Inside(unknown=f"{where} {' and '.join(missing)}")
+            what = f"the derivation of {' and of '.join(missing)}"
+            inside[names] = Inside(unknown=f"{what} is not in the local Nix store")
         elif len(there) < MOST:
             there.append((before, after))
         else:

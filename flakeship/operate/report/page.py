@@ -41,6 +41,18 @@ class Machine:
     at: Moment
     server: str
 
+    @property
+    def failed(self) -> int:
+        """How many checks failed."""
+        return sum(not check.passed for check in self.evidence.checks)
+
+    @property
+    def summary(self) -> str:
+        """How the checks ended."""
+        number = len(self.evidence.checks)
+        some = f"{self.failed} of {number} checks failed"
+        return some if self.failed else f"{number} checks passed"
+
 
 @dataclass(frozen=True)
 class Section:
@@ -79,7 +91,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole page. `releases` has every release once, the newest first."""
+    """The whole page. `releases` has every release once, the newest first; `charts` are by host."""
 
     project: str
     version: str
@@ -88,8 +100,7 @@ class Page:
     releases: Sequence[Record]
     differences: Sequence[Difference]
     steps: Sequence[Step]
-    sizes: Chart
-    times: Chart
+    charts: Mapping[str, Sequence[Chart]]
 
     def cell(self, section: Section, release: Record) -> Held | None:
         """What an environment holds of a release."""

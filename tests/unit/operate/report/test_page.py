@@ -75,7 +75,8 @@ def test_everything_is_on_the_page() -> None:
         "+1.0 MiB, to 43.0 MiB",
         "198.51.100.1:80",
         "2001:db8::2",
-        "web-22222222-abcd on standby; SSH answered after 11.5 s",
+        "web-22222222-abcd on standby; 3 checks passed; SSH answered after 11.5 s",
+        "the same 3",
         "13.0 + 6.5 s",
     ):
         assert expected in found.text, expected
@@ -119,6 +120,7 @@ def test_what_a_state_says_is_text() -> None:
     assert "\u202e" not in found.text
     assert not [name for name in found.all("id") if "<" in name]
     assert "no time recorded" in found.text
+    assert "1 of 1 checks failed" in found.text
     project = compose.page(HOSTILE, [hostile()], {}, NOW)
     assert not Parsed(render.html(project)).names.keys() & {"script", "img"}
     inside = {(TWO.name, THREE.name): Inside({HOSTILE: [HOSTILE]}, HOSTILE)}
