@@ -10,12 +10,14 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.release import Record
+from flakeship.release.gate import duration
 from flakeship.state.environments import Environment
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack
 
 UNKNOWN = datetime.min.replace(tzinfo=UTC)
 """When a release was verified that an older version has recorded."""
+SKEW = timedelta(minutes=1)  # by which clocks differ
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,17 @@ def evidence(stack: Stack) -> tuple[list[Evidence], list[FlakeshipError]]:
 
 
 def when(text: str) -> datetime:
-    """A time in a state, in UTC; UNKNOWN where it is none."""
+    """A time in a state, in UTC; UNKNOWN where it is none, or has no zone."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else UNKNOWN
     except (ValueError, OverflowError):
         return UNKNOWN
 
 
 def age(at: datetime, now: datetime) -> str:
-    """How long ago it was, in the largest unit that says enough; empty where that is unknown."""
+    """How long ago it was; empty where that is unknown."""
     if at == UNKNOWN:
         return ""
-    seconds = (now - at) // timedelta(seconds=1)
-    if seconds < -60:  # clocks differ by less
-        return "in the future"
-    for most, unit, length in ((120, "s", 1), (120, "min", 60), (48, "h", 3600)):
-        if seconds < most * length:
-            return f"{max(seconds, 0) // length} {unit}"
-    return f"{seconds // 86400} d"
+    passed = now - at
+    return "in the future" if passed < -SKEW else duration(passed)

@@ -7,33 +7,48 @@ from datetime import datetime
 from typing import Any
 
 from flakeship.model.release import Record
+from flakeship.model.statement import Revocation, Statements
+from flakeship.model.text import one_line
 from flakeship.operate.held import UNKNOWN, Held, age, held, newest_first
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Environment, Project
 
 REVISION = 12  # characters of a git revision that tell it from all others
 DIRTY = "-dirty"
 NONE = "-"
 
 
-def text(environments: Sequence[Environment], now: datetime, width: int) -> str:
+def text(project: Project, now: datetime, width: int) -> str:
     """A table with a column for each environment, and a line for each that has a problem.
 
     Where the table is wider than `width` characters, each environment has a row of its own.
     """
+    environments, stated = project.environments, project.statements
     shown = {title(each): ledger for each in environments if (ledger := held(each))}
     releases = newest_first(shown.values())
+    revoked = [each for each in (stated.revoked(it.name) for it in releases) if each]
     table = [
         ["release", "revision", *shown],
         *(
-            [each.name, short(each.release.revision), *cells(shown.values(), each, now)]
+            [
+                f"{each.name} (revoked)" if stated.revoked(each.name) else each.name,
+                short(each.release.revision),
+                *cells(shown.values(), each, now),
+            ]
             for each in releases
         ),
     ]
     lines = columns(table) if releases else []
     if max(map(len, lines), default=0) > width:
         lines = blocks(table)
-    lines += ["", *(problem(each) for each in environments if each.problem)]
+    lines += ["", *(revocation(each) for each in revoked)]
+    lines += [problem(each) for each in environments if each.problem]
+    lines += [str(project.problem)] if project.problem else []
     return "\n".join(lines).strip("\n") or "there is no stack yet: `pulumi up` makes one"
+
+
+def revocation(each: Revocation) -> str:
+    """Who revoked a release, and why."""
+    return one_line(f"{each.release} was revoked at {each.at} by {each.by}: {each.why}")
 
 
 def title(environment: Environment) -> str:
@@ -94,22 +109,26 @@ def blocks(table: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def plain(environments: Sequence[Environment]) -> list[dict[str, Any]]:
+def plain(project: Project) -> dict[str, Any]:
     """The same as plain values, for scripts: times in UTC, null where none is recorded."""
-    return [
-        {
-            "name": each.name,
-            "promoteFrom": each.promote_from,
-            "problem": each.problem.fields() if each.problem else None,
-            "releases": [plain_held(found) for found in held(each)],
-        }
-        for each in environments
-    ]
+    return {
+        "environments": [
+            {
+                "name": each.name,
+                "promoteFrom": each.promote_from,
+                "problem": each.problem.fields() if each.problem else None,
+                "releases": [plain_held(found, project.statements) for found in held(each)],
+            }
+            for each in project.environments
+        ],
+        "problem": project.problem.fields() if project.problem else None,
+    }
 
 
-def plain_held(found: Held) -> dict[str, Any]:
+def plain_held(found: Held, stated: Statements) -> dict[str, Any]:
     """A release of a ledger."""
     record, release = found.record, found.record.release
+    revoked = stated.revoked(found.name)
     return {
         "name": found.name,
         "host": release.host,
@@ -121,4 +140,5 @@ def plain_held(found: Held) -> dict[str, Any]:
         "place": found.place,
         "servers": list(found.live),
         "standbyMachines": list(found.standby),
+        "revoked": {"at": revoked.at, "by": revoked.by, "why": revoked.why} if revoked else None,
     }

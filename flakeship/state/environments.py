@@ -1,4 +1,4 @@
-"""The environments of a project: its stacks with their states, in the order of promotion."""
+"""The environments of a project, in the order of promotion, and what is stated about releases."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.state import choice
+from flakeship.model.statement import Statements
+from flakeship.state import choice, statements
 from flakeship.state.stack import Stack, available, configuration, exported
 from flakeship.system.process import run
 
@@ -32,25 +33,50 @@ class Environment:
     problem: FlakeshipError | None = None
 
 
-def read_all() -> list[Environment]:
-    """Every stack of the project, each after the one that it promotes from.
+@dataclass(frozen=True)
+class Project:
+    """All stacks, each after the one that it promotes from, and the statements about releases.
 
-    A stack that cannot be read is one with a problem. Raises FlakeshipError where Pulumi cannot
-    list them, and for a shell that is prepared for another checkout.
+    `problem` is why the statements cannot be read.
+    """
+
+    environments: Sequence[Environment]
+    statements: Statements = field(default_factory=Statements)
+    problem: FlakeshipError | None = None
+
+
+def read_all() -> Project:
+    """The selected project. A stack that cannot be read is one with a problem.
+
+    Raises FlakeshipError where Pulumi cannot list them, and for a shell that is prepared for
+    another checkout.
     """
     choice.refuse_other_checkout(os.environ, Path.cwd())
     with available("run it in a project's directory, logged in to its backend (`pulumi whoami`)"):
         listed = json.loads(run(["pulumi", "stack", "ls", "--json"]).stdout or "[]")
+    names = [str(each["name"]) for each in listed]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return ordered(list(pool.map(read, [str(each["name"]) for each in listed])))
+        found = list(pool.map(read, [name for name in names if not _has_statements(name)]))
+        stated = list(pool.map(_stated, filter(_has_statements, names)))
+    return replace(stated[0] if stated else Project([]), environments=ordered(found))
+
+
+def _has_statements(name: str) -> bool:
+    return name.rpartition("/")[2] == statements.STACK
+
+
+def _stated(name: str) -> Project:
+    try:
+        return Project([], statements.read(exported(name).raw_outputs))
+    except FlakeshipError as error:
+        return Project([], problem=error)
 
 
 def read(name: str) -> Environment:
     """One stack of the project; whatever is wrong with it is its problem."""
     found = Environment(name.rpartition("/")[2])  # a service names its organization before it
     try:
-        with available("check whether Pulumi can read it: `pulumi stack export`"):
-            stack = exported(name)
+        stack = exported(name)
         stack.outputs  # noqa: B018 - read here, where they may fail
         found = replace(found, stack=stack)
         return replace(found, promote_from=_source(stack), problem=_unverified(stack))
@@ -60,13 +86,12 @@ def read(name: str) -> Environment:
 
 def _source(stack: Stack) -> str:
     """What the stack promotes from: as it was deployed, or before that as it is set."""
-    header = stack.raw_outputs.get("flakeship")
-    full = header.get("promote_from") if isinstance(header, Mapping) else None
-    if full is None:
-        full = configuration(stack).get(PROMOTE_FROM, {}).get("value", "")
-    *before, name = str(full).split("/")
+    full = stack.outputs.promote_from
+    if stack.outputs.schema is None:
+        full = str(configuration(stack).get(PROMOTE_FROM, {}).get("value", ""))
+    *before, name = full.split("/")
     other = len(before) > 1 and before[-1] != choice.project(Path.cwd())
-    return str(full) if other else name
+    return full if other else name
 
 
 def _unverified(stack: Stack) -> FlakeshipError | None:

@@ -24,7 +24,7 @@ def settings(stack: FakeStack, name: str) -> None:
 def releases(stack: FakeStack) -> dict[str, dict[str, Any]]:
     done = stack.flakeship("releases", "--json")
     assert done.code == 0, done.stderr
-    return {each["name"]: each for each in json.loads(done.stdout)}
+    return {each["name"]: each for each in json.loads(done.stdout)["environments"]}
 
 
 def test_the_life_of_two_stacks(stack: FakeStack, tmp_path: Path) -> None:

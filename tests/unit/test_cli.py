@@ -18,7 +18,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.operate import recover
 from flakeship.operate.recover import Recovered
 from flakeship.state import environments, stack
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Environment, Project
 from flakeship.state.stack import Stack
 from flakeship.targets.base import SweepResult
 from tests.unit.operate.test_status import resources
@@ -58,13 +58,15 @@ def test_releases_of_all_stacks_for_people_and_for_scripts(
         Environment("dev", STATE),
         Environment("prod", problem=FlakeshipError("was destroyed")),
     ]
-    monkeypatch.setattr(environments, "read_all", lambda: found)
+    monkeypatch.setattr(environments, "read_all", lambda: Project(found))
     assert run(monkeypatch, "releases") == 0
     shown = capsys.readouterr().out
     assert "web-33333333" in shown
     assert "stack prod: was destroyed" in shown
     assert run(monkeypatch, "releases", "--json") == 0
-    assert [each["name"] for each in json.loads(capsys.readouterr().out)] == ["dev", "prod"]
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)["environments"]] == [
+        *("dev", "prod")
+    ]
 
 
 def test_ssh_becomes_the_command_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,27 +13,31 @@ from flakeship.operate.report import differences
 from flakeship.operate.report.charts import Bar, Chart, chart
 from flakeship.operate.report.differences import Inside, Pair
 from flakeship.operate.report.page import Difference, Machine, Moment, Page, Section
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Environment, Project
 
 LARGEST = 2**60  # bytes: no file has more, whatever a state says
 NOT_COMPARED = Inside(unknown="it was not compared")
 
 
 def page(
-    project: str,
-    environments: Sequence[Environment],
+    name: str,
+    project: Project,
     inside: Mapping[Pair, Inside],
     now: datetime,
 ) -> Page:
-    """The page; `inside` is what is known of the pairs that `differences.pairs` names."""
-    sections = [section(each, now) for each in environments]
+    """The page of a project of this name.
+
+    `inside` is what is known of the pairs that `differences.pairs` names.
+    """
+    sections = [section(each, now) for each in project.environments]
     ledgers = {each.name: each.held for each in sections}
     releases = newest_first(ledgers.values())
-    steps = differences.steps(environments, ledgers)
+    steps = differences.steps(project.environments, ledgers)
     return Page(
-        project,
+        name,
         __version__,
         now,
+        project,
         sections,
         releases,
         [

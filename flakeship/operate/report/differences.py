@@ -39,18 +39,16 @@ class Step:
 
 def steps(environments: Sequence[Environment], held: Mapping[str, Sequence[Held]]) -> list[Step]:
     """The step of every host of every environment that promotes from another one."""
-    found = []
-    for each in environments:
-        running = {it.record.release.host: it.record for it in held[each.name] if it.running}
-        newest: dict[str, Record] = {}
-        for it in held.get(each.promote_from, ()):
-            newest.setdefault(it.record.release.host, it.record)
-        found += [
-            Step(each.promote_from, each.name, before, newest[host])
-            for host, before in running.items()
-            if host in newest
-        ]
-    return found
+    running = {
+        name: {it.record.release.host: it.record for it in ledger if it.running}
+        for name, ledger in held.items()
+    }
+    return [
+        Step(each.promote_from, each.name, before, running[each.promote_from][host])
+        for each in environments
+        for host, before in running[each.name].items()
+        if host in running.get(each.promote_from, {})
+    ]
 
 
 def pairs(records: Sequence[Record], steps: Iterable[Step]) -> list[tuple[Record, Record]]:

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from flakeship.model.evidence import Evidence
 from flakeship.model.release import Record
+from flakeship.model.statement import Revocation
 from flakeship.operate.held import UNKNOWN, Held, age
 from flakeship.operate.report.charts import Chart
 from flakeship.operate.report.differences import Inside, Step
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Environment, Project
 from flakeship.state.outputs import ServerOutput
 
 
@@ -93,9 +94,10 @@ class Difference:
 class Page:
     """The whole page. `releases` has every release once, the newest first; `charts` are by host."""
 
-    project: str
+    name: str
     version: str
     made: datetime
+    project: Project
     sections: Sequence[Section]
     releases: Sequence[Record]
     differences: Sequence[Difference]
@@ -105,6 +107,10 @@ class Page:
     def cell(self, section: Section, release: Record) -> Held | None:
         """What an environment holds of a release."""
         return next((each for each in section.held if each.name == release.name), None)
+
+    def revoked(self, release: Record) -> Revocation | None:
+        """The revocation of a release; None where it is not revoked."""
+        return self.project.statements.revoked(release.name)
 
     def record(self, release: str) -> Record | None:
         """A release by its name; None where no ledger has it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,13 +9,13 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.operate.held import held
 from flakeship.operate.report import compose, differences, render
 from flakeship.state import choice
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Project
 from flakeship.system import files
 
 DEFAULT = Path(".state/report.html")
 
 
-def write(environments: Sequence[Environment], file: Path) -> str:
+def write(project: Project, file: Path) -> str:
     """Write the page of a project in whose directory this runs; says what was written.
 
     The file is for its owner alone: it has addresses. Raises FlakeshipError (`report-no-file`, and
@@ -29,9 +28,8 @@ def write(environments: Sequence[Environment], file: Path) -> str:
             key=str(file),
             remedy="name a file with --output",
         )
-    ledgers = {each.name: held(each) for each in environments}
-    inside = differences.all_of(environments, ledgers)
-    project = choice.project(Path.cwd())
-    page = compose.page(project, environments, inside, datetime.now(UTC))
+    ledgers = {each.name: held(each) for each in project.environments}
+    inside = differences.all_of(project.environments, ledgers)
+    page = compose.page(choice.project(Path.cwd()), project, inside, datetime.now(UTC))
     files.write(file, render.html(page))
     return f"wrote {file}: {len(page.sections)} stacks, {len(page.releases)} releases"

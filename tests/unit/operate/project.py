@@ -54,7 +54,7 @@ def environment(
         known = next((known for known in ledger if known.name == each["release"]), None)
         running |= {known.release.host: known.name} if known else {}
     stored = {
-        "flakeship": outputs.header("fake"),
+        "flakeship": outputs.header("fake", promote_from),
         "running": running or {each.release.host: each.name for each in ledger[:1]},
         "releases": [plain(each) for each in ledger],
         "servers": servers,

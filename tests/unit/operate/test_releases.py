@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.statement import Revocation, Statements
 from flakeship.operate import held, releases
 from flakeship.operate.held import UNKNOWN, age
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Environment, Project
 from tests.unit.operate.project import (
     DEV,
     NOW,
@@ -20,6 +21,7 @@ from tests.unit.operate.project import (
     PROD,
     STAGING,
     THREE,
+    TWO,
     environment,
     evidence,
     record,
@@ -32,7 +34,7 @@ ALL = [DEV, STAGING, PROD, GONE, FAR]
 
 
 def text(*environments: Environment, width: int = sys.maxsize) -> list[str]:
-    return releases.text(environments, NOW, width).splitlines()
+    return releases.text(Project(environments), NOW, width).splitlines()
 
 
 def test_a_column_for_each_environment() -> None:
@@ -42,7 +44,7 @@ def test_a_column_for_each_environment() -> None:
         ["release", "revision", "dev", "staging (from dev)", "prod (from staging)"],
         ["web-33333333", "a761a0c655eb-dirty", "live, 30 min, 3 checks", "-", "-"],
         [
-            *("web-22222222", "a761a0c655eb", "standby, 26 h, 3 checks", "live, 16 h, 3 checks"),
+            *("web-22222222", "a761a0c655eb", "standby, 1 d 2 h, 3 checks", "live, 16 h, 3 checks"),
             "live on web-1, 30 s, 3 checks",
         ],
         [
@@ -74,7 +76,7 @@ def test_what_an_older_version_recorded_has_no_time() -> None:
     older = replace(ONE, at="", checks=())
     found = environment("dev", [older], {"web": server("web", older, "a")}, [])
     assert text(found)[1].split("   ")[-1] == "live"
-    assert releases.plain([found])[0]["releases"][0]["verifiedAt"] is None
+    assert releases.plain(Project([found]))["environments"][0]["releases"][0]["verifiedAt"] is None
 
 
 def test_a_stack_without_servers_has_its_newest_release() -> None:
@@ -102,7 +104,7 @@ def test_a_machine_of_another_host_with_the_same_digits_is_not_on_standby() -> N
 
 
 def test_for_scripts() -> None:
-    dev, staging, prod, gone, _ = releases.plain(ALL)
+    dev, staging, prod, gone, _ = releases.plain(Project(ALL))["environments"]
     assert [each["promoteFrom"] for each in (dev, staging, prod, gone)] == [
         "",
         "dev",
@@ -123,6 +125,7 @@ def test_for_scripts() -> None:
         "place": "standby",
         "servers": [],
         "standbyMachines": ["web-22222222-abcd"],
+        "revoked": None,
     }
     assert prod["releases"][0]["origin"] == "staging"
     assert prod["releases"][0]["servers"] == ["web-1"]
@@ -131,15 +134,16 @@ def test_for_scripts() -> None:
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        *((-3600, "in the future"), (-30, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min")),
-        *((7199, "119 min"), (7200, "2 h"), (172799, "47 h"), (172800, "2 d"), (10**8, "1157 d")),
+        *((-3600, "in the future"), (-30, "0 s"), (119, "1 min 59 s"), (93600, "1 d 2 h")),
     ],
 )
 def test_ages(seconds: int, expected: str) -> None:
     assert age(NOW - timedelta(seconds=seconds), NOW) == expected
 
 
-@pytest.mark.parametrize("wrong", ["", "soon", "2026-13-01", "0001-01-01T00:00:00+14:00", "<b>"])
+@pytest.mark.parametrize(
+    "wrong", ["", "soon", "2026-13-01", "0001-01-01T00:00:00+14:00", "<b>", "2026-11-28 12:00:00"]
+)
 def test_a_time_that_is_none(wrong: str) -> None:
     assert held.when(wrong) == UNKNOWN
     assert age(held.when(wrong), NOW) == ""
@@ -154,6 +158,19 @@ def test_a_revision_keeps_that_it_is_dirty() -> None:
     )
 
 
-def test_a_clock_without_a_zone_is_local() -> None:
-    assert held.when("2026-11-28 12:00:00").tzinfo is not None
-    assert isinstance(held.when("2026-11-28"), datetime)
+def test_a_revoked_release_is_marked() -> None:
+    stated = Statements((Revocation(TWO.name, "loses\x1b[2J mail", "me@here", "2026-11-28"),))
+    broken = FlakeshipError("cannot be read", code="x", key="stack flakeship-statements")
+    shown = releases.text(Project([DEV], stated, broken), NOW, sys.maxsize).splitlines()
+    assert [line.split("   ")[0] for line in shown[1:4]] == [
+        *("web-33333333", "web-22222222 (revoked)", "web-11111111")
+    ]
+    assert shown[5:] == [
+        "web-22222222 was revoked at 2026-11-28 by me@here: loses mail",
+        "stack flakeship-statements: cannot be read",
+    ]
+    plain = releases.plain(Project([DEV], stated, broken))
+    assert plain["problem"]["code"] == "x"
+    (dev,) = plain["environments"]
+    assert [bool(each["revoked"]) for each in dev["releases"]] == [False, True, False]
+    assert dev["releases"][1]["revoked"]["by"] == "me@here"

@@ -31,7 +31,7 @@ def state(stack: str, **stored: Any) -> dict[str, Any]:
 
 
 def verified(stack: str, source: str = "") -> dict[str, Any]:
-    header = outputs.header("fake") | {"promote_from": source}
+    header = outputs.header("fake", source)
     running = {"web": "web-33333333"}
     return state(stack, flakeship=header, running=running, releases=RELEASES)
 
@@ -80,7 +80,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def read(monkeypatch: pytest.MonkeyPatch, pulumi: Pulumi) -> dict[str, Environment]:
     monkeypatch.setattr(environments, "run", pulumi.run)
     monkeypatch.setattr(stack_module, "run", pulumi.run)
-    return {each.name: each for each in environments.read_all()}
+    return {each.name: each for each in environments.read_all().environments}
 
 
 def codes(found: Mapping[str, Environment]) -> dict[str, str]:
@@ -152,10 +152,8 @@ def test_before_a_deployment_the_settings_say_what_is_before_it(
     assert [*found] == ["dev", "prod", "far"]
 
 
-def test_settings_that_cannot_be_read_leave_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = state("dev", running={"web": "web-33333333"}, releases=RELEASES)
-    del before["deployment"]["resources"][0]["outputs"]["flakeship"]["version"]
-    pulumi = Pulumi({"dev": before})
+def test_settings_that_cannot_be_read_leave_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulumi = Pulumi({"dev": verified("dev"), "new": {"deployment": {}}})
 
     def run(argv: Sequence[str], **given: object) -> Result:
         if argv[1] == "config":
@@ -164,11 +162,33 @@ def test_settings_that_cannot_be_read_leave_the_ledger(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(environments, "run", run)
     monkeypatch.setattr(stack_module, "run", run)
-    (found,) = environments.read_all()
-    assert found.problem
-    assert found.problem.code == "command-failed"
-    assert found.stack
-    assert len(found.stack.outputs.ledger) == 3
+    dev, new = environments.read_all().environments
+    assert dev.problem is None
+    assert new.stack
+    assert new.problem
+    assert new.problem.code == "command-failed"
+
+
+STATED = {"revocations": [{"release": "web-33333333", "why": "x", "by": "a@b", "at": "2026-11-28"}]}
+
+
+@pytest.mark.parametrize(
+    ("stored", "revoked", "code"),
+    [(STATED, True, ""), ({"revocations": 5}, False, "statements-unreadable")],
+)
+def test_what_is_stated_about_releases_is_no_environment(
+    monkeypatch: pytest.MonkeyPatch, stored: dict[str, Any], revoked: bool, code: str
+) -> None:
+    held = state("flakeship-statements", **stored)
+    del held["deployment"]["resources"][0]["outputs"]["flakeship"]
+    del held["deployment"]["resources"][0]["outputs"]["running"]
+    pulumi = Pulumi({"dev": verified("dev"), "acme/flakeship-statements": held})
+    monkeypatch.setattr(environments, "run", pulumi.run)
+    monkeypatch.setattr(stack_module, "run", pulumi.run)
+    found = environments.read_all()
+    assert [each.name for each in found.environments] == ["dev"]
+    assert bool(found.statements.revoked("web-33333333")) == revoked
+    assert (found.problem.code if found.problem else "") == code
 
 
 def test_a_source_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult
+from flakeship.model.statement import Approval, Revocation, Statements
 from flakeship.operate.held import held
 from flakeship.operate.report import compose, differences, render, write
 from flakeship.operate.report.differences import Inside
 from flakeship.operate.report.page import Page
-from flakeship.state.environments import Environment
+from flakeship.state.environments import Environment, Project
 from tests.unit.operate.project import (
     DEV,
     NOW,
@@ -35,11 +36,19 @@ from tests.unit.operate.report.html import Parsed
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\u202e'
 GONE = Environment("qa", promote_from="dev", problem=FlakeshipError("was destroyed", code="x"))
 INSIDE = {(TWO.name, THREE.name): Inside({"packages": [f"curl {n} -> 2" for n in range(50)]})}
+STATED = Statements(
+    (Revocation(ONE.name, HOSTILE[:-1], "me@here", "2026-11-28 10:00:00+00:00"),),
+    (
+        Approval(
+            TWO.name, "prod", ("f",), "me@here", "2026-11-27 10:00:00+00:00", "ssh-ed25519 AAAA"
+        ),
+    ),
+)
 ALL = [DEV, GONE, STAGING, PROD]
 
 
 def made(*environments: Environment) -> Page:
-    return compose.page("servers", environments, INSIDE, NOW)
+    return compose.page("servers", Project(environments, STATED), INSIDE, NOW)
 
 
 def parsed(*environments: Environment) -> Parsed:
@@ -121,10 +130,10 @@ def test_what_a_state_says_is_text() -> None:
     assert not [name for name in found.all("id") if "<" in name]
     assert "no time recorded" in found.text
     assert "1 of 1 checks failed" in found.text
-    project = compose.page(HOSTILE, [hostile()], {}, NOW)
+    project = compose.page(HOSTILE, Project([hostile()]), {}, NOW)
     assert not Parsed(render.html(project)).names.keys() & {"script", "img"}
     inside = {(TWO.name, THREE.name): Inside({HOSTILE: [HOSTILE]}, HOSTILE)}
-    changed = compose.page("p", [DEV], inside, NOW)
+    changed = compose.page("p", Project([DEV]), inside, NOW)
     assert not Parsed(render.html(changed)).names.keys() & {"script", "img"}
     problem = FlakeshipError(HOSTILE, code="x", given=HOSTILE, details=[HOSTILE])
     wrong = Environment(HOSTILE, promote_from=HOSTILE, problem=problem)
@@ -137,6 +146,12 @@ def test_a_project_without_anything() -> None:
     assert "No release is verified yet" in found.text
     assert "No stack has a server" in found.text
     assert found.open == []
+
+
+def test_statements_that_cannot_be_read_are_a_line() -> None:
+    broken = FlakeshipError("it is unreadable", code="x", key="stack flakeship-statements")
+    page = compose.page("servers", Project([DEV], problem=broken), {}, NOW)
+    assert "stack flakeship-statements: it is unreadable" in Parsed(render.html(page)).text
 
 
 def test_evidence_that_cannot_be_read_is_a_line() -> None:
@@ -173,7 +188,7 @@ def test_the_largest_sizes_and_longest_ledgers() -> None:
 def test_a_file_is_written_for_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: servers\n")
     monkeypatch.chdir(tmp_path)
-    assert "4 stacks, 3 releases" in write.write(ALL, write.DEFAULT)
+    assert "4 stacks, 3 releases" in write.write(Project(ALL), write.DEFAULT)
     assert write.DEFAULT.stat().st_mode & 0o777 == 0o600
     assert "Releases of servers" in write.DEFAULT.read_text()
     assert [each.name for each in Path(".state").iterdir()] == ["report.html"]
@@ -188,7 +203,7 @@ def test_what_is_no_file_is_refused(
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     with pytest.raises(FlakeshipError) as caught:
-        write.write(ALL, Path(name))
+        write.write(Project(ALL), Path(name))
     assert (caught.value.code, caught.value.key) == (code, name)
 
 
@@ -196,7 +211,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     with pytest.raises(FlakeshipError) as caught:
-        write.write(ALL, Path("file/report.html"))
+        write.write(Project(ALL), Path("file/report.html"))
     assert caught.value.code == "state-unusable"
     assert ".state" not in caught.value.remedy
     assert held(GONE) == []
