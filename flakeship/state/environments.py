@@ -56,9 +56,9 @@ def read_all() -> Project:
         listed = json.loads(run(["pulumi", "stack", "ls", "--json"]).stdout or "[]")
     names = [str(each["name"]) for each in listed]
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        stated = pool.map(_stated, filter(_has_statements, names))
         found = list(pool.map(read, [name for name in names if not _has_statements(name)]))
-        stated = list(pool.map(_stated, filter(_has_statements, names)))
-    return replace(stated[0] if stated else Project([]), environments=ordered(found))
+        return replace(next(stated, Project([])), environments=ordered(found))
 
 
 def _has_statements(name: str) -> bool:
