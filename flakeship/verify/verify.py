@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from pydantic import ValidationError
@@ -142,7 +142,7 @@ def _verify(
     took = time.monotonic() - started - seconds
     passed = f"{len(results)} checks passed in {took:.1f} s; SSH answered after {seconds:.1f} s"
     log.info("%s: %s", machine, passed)
-    at = datetime.now().astimezone().isoformat(" ", "seconds")
+    at = datetime.now(UTC).isoformat(" ", "seconds")
     return Evidence(machine, request.boot, keys, seconds, results, at)
 
 
