@@ -14,6 +14,7 @@ import click
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import actions, diff, doctor, promote, recover, statements, status
+from flakeship.operate import keys as authorized
 from flakeship.ssh import keys
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
@@ -94,6 +95,14 @@ def log_in(server: str) -> None:
     # ssh runs a ProxyCommand by the user's shell, and its words are quoted for this one
     env = os.environ | {"SHELL": "/bin/sh"}
     os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, and no shell
+
+
+@commands.command("keys")
+@AS_JSON
+def show_keys(as_json: bool) -> None:
+    """Show who can log in: the authorized keys of each release, and which of them are here."""
+    found = keys.keys(stack.selected())
+    click.echo(json.dumps([asdict(each) for each in found]) if as_json else keys.text(found))
 
 
 @commands.command("verify")
