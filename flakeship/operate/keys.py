@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flakeship.model.machine import MachineId
 from flakeship.operate.actions import nothing_verified
+from flakeship.release import access
 from flakeship.ssh import login_keys
 from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.resources import VERIFICATION
@@ -60,27 +61,21 @@ def _servers(stack: Stack) -> tuple[Mapping[str, list[str]], Mapping[str, list[s
     running, standby = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
     for name, server in servers.items():
         running[server.release].append(name)
-    of_hash = {
-        record.name.removeprefix(f"{record.release.host}-"): record.name
-        for record in stack.outputs.ledger
-    }
     for each in stack.of(VERIFICATION):
-        machine = MachineId.parse(each)
-        if each not in active and machine.server in servers and machine.release in of_hash:
-            standby[of_hash[machine.release]].append(machine.server)
+        of, release = MachineId.parse(each).server, access.release_of(stack.outputs, each)
+        if each not in active and of in servers and release:
+            standby[release.name].append(of)
     return running, standby
 
 
 def _places(stack: Stack) -> Mapping[str, list[str]]:
     """Where each key that this workstation has is, by its fingerprint."""
     identity = configuration(stack).get("flakeship:identity", {}).get("value") or ""
-    files = dict.fromkeys([str(OWN_KEY), str(Path(identity).expanduser()) if identity else ""])
-    files |= dict.fromkeys(map(str, login_keys.DEFAULTS))
+    named = [str(Path(identity).expanduser())] if identity else []
     found = defaultdict[str, list[str]](list)
-    for file in files:
-        if file and Path(file).is_file():
-            for fingerprint in login_keys.usable([file]):
-                found[fingerprint].append(file)
+    for file in dict.fromkeys([str(OWN_KEY), *named, *map(str, login_keys.DEFAULTS)]):
+        for fingerprint in login_keys.usable([file]):
+            found[fingerprint].append(file)
     for fingerprint in login_keys.of_agent():
         found[fingerprint].append(login_keys.AGENT)
     return found

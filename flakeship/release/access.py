@@ -6,17 +6,20 @@ replace every server by one that its operators cannot log in to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from flakeship.config.settings import AnySettings
 from flakeship.model.authorized_key import AuthorizedKey, listed
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.machine import MachineId
 from flakeship.model.release import Release
 from flakeship.ssh import keys, login_keys, public_key
 from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.outputs import StackOutputs
 
 GUIDE = "docs/how-to/team-keys.md"
+COPY = f"copy {OWN_KEY} of the checkout that built it"
 
 
 def in_use(outputs: StackOutputs) -> list[AuthorizedKey]:
@@ -24,37 +27,37 @@ def in_use(outputs: StackOutputs) -> list[AuthorizedKey]:
     running = set(outputs.running.values())
     newest = {record.release.host: record.name for record in reversed(outputs.ledger)}
     names = running | {name for host, name in newest.items() if host in outputs.running}
-    return _all(record.release for record in outputs.ledger if record.name in names)
+    used = (record.release.keys for record in outputs.ledger if record.name in names)
+    return [*dict.fromkeys(key for each in used for key in each)]
 
 
-def refuse_lockout(settings: AnySettings, stack: str, outputs: StackOutputs) -> None:
-    """Refuse to evaluate with keys of which the stack uses none. Makes no key.
+def authorized_keys(settings: AnySettings, stack: str, outputs: StackOutputs) -> list[str]:
+    """The public keys of every image, among them one that the stack uses.
 
-    Raises FlakeshipError (keys-differ) unless `replaceKeys` has all that the stack uses.
+    Raises FlakeshipError as keys.public_keys, and keys-differ where there is none and `replaceKeys`
+    does not have all that are in use: then no key is made either.
     """
-    used = in_use(outputs)
-    if not used or {each.fingerprint for each in used} <= set(settings.replace_keys):
-        return
-    here = [*map(public_key.authorized, keys.existing(settings.authorized_keys))]
-    if {each.fingerprint for each in used} & {each.fingerprint for each in here}:
-        return
-    whose = "flakeship:authorizedKeys has" if settings.authorized_keys else "this checkout has"
-    fingerprints = ", ".join(each.fingerprint for each in used)
-    raise FlakeshipError(
-        f"{whose} none of the keys that may log in to its servers, so a release from here would "
-        "lock out their owners",
-        code="keys-differ",
-        key=f"stack {stack}",
-        remedy=f"use one of these keys ({GUIDE})",
-        details=[
-            *listed("in use", used),
-            *listed("here", here),
-            f"  one operator: copy {OWN_KEY} and {OWN_KEY}.pub from the checkout that has that key",
-            "  several: list the public keys of all in flakeship:authorizedKeys, one in use among "
-            "them",
-            f"  the keys in use are lost: set flakeship:replaceKeys to [{fingerprints}]",
-        ],
-    )
+    here = keys.existing(settings.authorized_keys)
+    used = {key.fingerprint: key for key in in_use(outputs)}
+    if used and not used.keys() <= set(settings.replace_keys):
+        found = [*map(public_key.authorized, here)]
+        if not used.keys() & {key.fingerprint for key in found}:
+            whose = "flakeship:authorizedKeys has" if here else "this checkout has"
+            raise FlakeshipError(
+                f"{whose} none of the keys that log in to its servers: a release from here would "
+                "lock out their owners",
+                code="keys-differ",
+                key=f"stack {stack}",
+                remedy=f"use one of these keys ({GUIDE})",
+                details=[
+                    *listed("in use", used.values()),
+                    *listed("here", found),
+                    f"  for one operator: copy {OWN_KEY} from the checkout that has such a key",
+                    "  for several: list the public keys of all in flakeship:authorizedKeys",
+                    f"  if the keys are lost: set flakeship:replaceKeys to [{', '.join(used)}]",
+                ],
+            )
+    return here or keys.public_keys(settings.authorized_keys)
 
 
 def refuse_no_login(settings: AnySettings, releases: Iterable[Release], *, built: bool) -> None:
@@ -66,28 +69,73 @@ def refuse_no_login(settings: AnySettings, releases: Iterable[Release], *, built
     if not asked:
         return
     identity = keys.identity(settings.identity, settings.authorized_keys)
-    own = identity == str(OWN_KEY)
-    offered = {} if own and not OWN_KEY.exists() else login_keys.offered(identity)
+    offered = _offered(identity)
     for release in asked:
-        if offered.keys() & {key.fingerprint for key in release.keys}:
-            continue
-        remedy = "name the private key of one of them in flakeship:identity, or "
-        remedy += (
-            f"copy {OWN_KEY} of the checkout that built it"
-            if built
-            else "list the public key of yours in flakeship:authorizedKeys"
-        )
-        raise FlakeshipError(
-            f"cannot log in to the release {release.name}, whose image has other keys ({GUIDE})",
-            code="identity-not-authorized",
-            key=identity if own else f"flakeship:identity ({identity or login_keys.AGENT})",
-            remedy=remedy,
-            details=[
-                *listed("authorized", release.keys),
-                *listed("here", [AuthorizedKey(each, at) for each, at in offered.items()]),
-            ],
-        )
+        if not _lets_in(release, offered):
+            yours = "list the public key of yours in flakeship:authorizedKeys"
+            raise _no_login(release, identity, offered, COPY if built else yours)
 
 
-def _all(releases: Iterable[Release]) -> list[AuthorizedKey]:
-    return [*dict.fromkeys(key for release in releases for key in release.keys)]
+def identity_of(outputs: StackOutputs, machine: str, recorded: str, own: Callable[[], str]) -> str:
+    """The private key file for a machine that was verified: as it is recorded, or else our own.
+
+    `own` is that of the settings. Raises FlakeshipError (identity-not-authorized) where the machine
+    is known to let in neither.
+    """
+    release = release_of(outputs, machine)
+    if release is None or not release.keys:
+        return recorded
+    if Path(recorded).is_file() and _lets_in(release, _offered(recorded)):
+        return recorded
+    identity = own()
+    offered = _offered(identity)
+    if not _lets_in(release, offered):
+        raise _no_login(release, identity, offered, COPY)
+    return identity
+
+
+def missing_key(outputs: StackOutputs, machine: str, login: Sequence[str]) -> str:
+    """What a person should know before a login that a machine will refuse; empty: nothing."""
+    release = release_of(outputs, machine)
+    if release is None or not release.keys:
+        return ""
+    offered = login_keys.of_login(login)
+    if _lets_in(release, offered):
+        return ""
+    return "\n".join(
+        [f"{machine}: this login has none of the keys of its image", *_both(release, offered)]
+    )
+
+
+def release_of(outputs: StackOutputs, machine: str) -> Release | None:
+    """The release of a machine by its id; None where the ledger has it no more."""
+    runs = MachineId.parse(machine).release
+    releases = (record.release for record in outputs.ledger)
+    return next((each for each in releases if each.name == f"{each.host}-{runs}"), None)
+
+
+def _offered(identity: str) -> dict[str, str]:
+    missing = identity == str(OWN_KEY) and not OWN_KEY.exists()
+    return {} if missing else login_keys.offered(identity)
+
+
+def _lets_in(release: Release, offered: Mapping[str, str]) -> bool:
+    return any(key.fingerprint in offered for key in release.keys)
+
+
+def _no_login(
+    release: Release, identity: str, offered: Mapping[str, str], otherwise: str
+) -> FlakeshipError:
+    own = identity == str(OWN_KEY)
+    return FlakeshipError(
+        f"cannot log in to the release {release.name}, whose image has other keys ({GUIDE})",
+        code="identity-not-authorized",
+        key=identity if own else f"flakeship:identity ({identity or login_keys.AGENT})",
+        remedy=f"name the private key of one of them in flakeship:identity, or {otherwise}",
+        details=_both(release, offered),
+    )
+
+
+def _both(release: Release, offered: Mapping[str, str]) -> list[str]:
+    here = [AuthorizedKey(fingerprint, place) for fingerprint, place in offered.items()]
+    return [*listed("authorized", release.keys), *listed("here", here)]

@@ -115,8 +115,7 @@ class Flake:
         if not hosts:
             return Found({})
         reference = FlakeReference.parse(self.settings.flake)
-        access.refuse_lockout(self.settings, self.stack, self.outputs)
-        public = keys.public_keys(self.settings.authorized_keys)
+        public = access.authorized_keys(self.settings, self.stack, self.outputs)
         folder = keys.directory(self.stack, public)
         variant = self.settings.variant or self.target.images.variants[0]
         evaluator = Evaluator(reference, folder, self.settings.allow_import_from_derivation)

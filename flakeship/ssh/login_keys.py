@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
@@ -26,14 +27,14 @@ def of_file(file: str) -> str:
 
     Raises FlakeshipError (identity-unusable) where ssh would not use the file.
     """
-    done = run(["ssh-keygen", "-l", "-E", "sha256", "-f", file], check=False)
-    if "will be ignored" in done.stderr:
+    if _exposed(Path(file)):
         raise FlakeshipError(
             "others may read this private key, so ssh ignores it",
             code="identity-unusable",
             key=file,
             remedy=f"`chmod 600 {file}`",
         )
+    done = run(["ssh-keygen", "-l", "-E", "sha256", "-f", file], check=False)
     if found := FINGERPRINT.search(done.stdout):
         return found[0]
     raise FlakeshipError(
@@ -43,6 +44,17 @@ def of_file(file: str) -> str:
         remedy="set flakeship:identity to another private key file",
         details=done.stderr.strip().splitlines()[-1:],
     )
+
+
+def _exposed(file: Path) -> bool:
+    """Whether it is a private key whose mode ssh refuses."""
+    try:
+        with file.open("rb") as opened:
+            status = os.fstat(opened.fileno())
+            private = opened.read(5) == b"-----"
+    except OSError:
+        return False
+    return private and status.st_uid == os.getuid() and bool(status.st_mode & 0o077)
 
 
 def of_agent() -> list[str]:
@@ -61,14 +73,22 @@ def offered(identity: str) -> dict[str, str]:
     """
     if identity:
         return {of_file(identity): identity}
-    files = [str(file) for file in DEFAULTS if file.is_file()]
-    return {**usable(files), **dict.fromkeys(of_agent(), AGENT)}
+    return {**usable(map(str, DEFAULTS)), **dict.fromkeys(of_agent(), AGENT)}
 
 
-def usable(files: list[str]) -> dict[str, str]:
+def of_login(argv: Sequence[str]) -> dict[str, str]:
+    """Where each key is that such an `ssh` command line offers, by its fingerprint."""
+    told = [line.partition(" ") for line in run(["ssh", "-G", *argv[1:]]).stdout.splitlines()]
+    named = [value.replace("%%", "%") for name, _, value in told if name == "identityfile"]
+    files = [str(Path(file).expanduser()) for file in named]
+    agent = of_agent() if ("identitiesonly", " ", "no") in told else []
+    return {**usable(files), **dict.fromkeys(agent, AGENT)}
+
+
+def usable(files: Iterable[str]) -> dict[str, str]:
     """The key files by fingerprint, without those that ssh would not use."""
     found = {}
-    for file in files:
+    for file in filter(os.path.isfile, files):
         try:
             found[of_file(file)] = file
         except FlakeshipError:
