@@ -19,7 +19,6 @@ from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.outputs import StackOutputs
 
 GUIDE = "docs/how-to/team-keys.md"
-COPY = f"copy {OWN_KEY} of the checkout that built it"
 
 
 def in_use(outputs: StackOutputs) -> list[AuthorizedKey]:
@@ -42,7 +41,9 @@ def authorized_keys(settings: AnySettings, stack: str, outputs: StackOutputs) ->
     if used and not used.keys() <= set(settings.replace_keys):
         found = [*map(public_key.authorized, here)]
         if not used.keys() & {key.fingerprint for key in found}:
-            whose = "flakeship:authorizedKeys has" if here else "this checkout has"
+            whose = (
+                "flakeship:authorizedKeys has" if settings.authorized_keys else "this checkout has"
+            )
             raise FlakeshipError(
                 f"{whose} none of the keys that log in to its servers: a release from here would "
                 "lock out their owners",
@@ -72,8 +73,8 @@ def refuse_no_login(settings: AnySettings, releases: Iterable[Release], *, built
     offered = _offered(identity)
     for release in asked:
         if not _lets_in(release, offered):
-            yours = "list the public key of yours in flakeship:authorizedKeys"
-            raise _no_login(release, identity, offered, COPY if built else yours)
+            yours = "" if built else ", or list your public key in flakeship:authorizedKeys"
+            raise _no_login(release, identity, offered, yours)
 
 
 def identity_of(outputs: StackOutputs, machine: str, recorded: str, own: Callable[[], str]) -> str:
@@ -90,7 +91,7 @@ def identity_of(outputs: StackOutputs, machine: str, recorded: str, own: Callabl
     identity = own()
     offered = _offered(identity)
     if not _lets_in(release, offered):
-        raise _no_login(release, identity, offered, COPY)
+        raise _no_login(release, identity, offered)
     return identity
 
 
@@ -124,14 +125,21 @@ def _lets_in(release: Release, offered: Mapping[str, str]) -> bool:
 
 
 def _no_login(
-    release: Release, identity: str, offered: Mapping[str, str], otherwise: str
+    release: Release, identity: str, offered: Mapping[str, str], otherwise: str = ""
 ) -> FlakeshipError:
     own = identity == str(OWN_KEY)
+    if own:
+        remedy = "copy it from the checkout that built the release, or name the private key of one "
+        remedy += "of them in flakeship:identity"
+    elif identity:
+        remedy = "name the private key of one of them"
+    else:
+        remedy = "load the private key of one of them into the agent, or name it here"
     return FlakeshipError(
         f"cannot log in to the release {release.name}, whose image has other keys ({GUIDE})",
         code="identity-not-authorized",
         key=identity if own else f"flakeship:identity ({identity or login_keys.AGENT})",
-        remedy=f"name the private key of one of them in flakeship:identity, or {otherwise}",
+        remedy=remedy + otherwise,
         details=_both(release, offered),
     )
 

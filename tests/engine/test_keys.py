@@ -84,6 +84,7 @@ def test_a_checkout_with_a_key_of_its_own_keeps_it_and_is_refused(
     new_key(other.path / OWN, "of another checkout")
     theirs = fingerprint(other.path / OWN)
     said = other.preview(check=False)
+    assert "stack test: this checkout has none of the keys" in said
     assert f"in use: {fingerprint(stack.path / OWN)}" in said
     assert f"here: {theirs} (of another checkout)" in said
     assert fingerprint(other.path / OWN) == theirs

@@ -10,10 +10,11 @@ import pytest
 from flakeship.model.authorized_key import AuthorizedKey
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import keys
+from flakeship.operate import actions, keys
 from flakeship.ssh import login_keys
 from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.stack import Stack
+from flakeship.targets.local.operate import LocalOperator
 from tests.unit.model.test_ledger import record
 from tests.unit.operate.test_status import resources, verification
 from tests.unit.release.test_access import new_key
@@ -67,3 +68,21 @@ def test_a_stack_without_a_release_has_none() -> None:
     with pytest.raises(FlakeshipError) as caught:
         keys.keys(Stack("dev", {}))
     assert caught.value.code == "nothing-verified"
+
+
+@pytest.mark.parametrize("key", ["ci", "other"])
+def test_a_login_without_the_key_says_which_one_is_missing(
+    stored: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+) -> None:
+    new_key("other", "other")
+    login = ["ssh", "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-i", key, "web"]
+    monkeypatch.setattr(LocalOperator, "login", lambda *_: login)
+    assert actions.login(Stack("dev", {"resources": stored}), "web") == login
+    if key == "ci":
+        assert caplog.text == ""
+    else:
+        assert login_keys.of_file("ci") in caplog.text
+        assert f"{login_keys.of_file('other')} (other)" in caplog.text
