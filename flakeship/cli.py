@@ -13,8 +13,16 @@ import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, diff, doctor, promote, recover, statements, status
-from flakeship.operate import keys as authorized
+from flakeship.operate import (
+    actions,
+    authorized,
+    diff,
+    doctor,
+    promote,
+    recover,
+    statements,
+    status,
+)
 from flakeship.ssh import keys
 from flakeship.state import stack
 from flakeship.state.outputs import StackOutputs
@@ -101,8 +109,8 @@ def log_in(server: str) -> None:
 @AS_JSON
 def show_keys(as_json: bool) -> None:
     """Show who can log in: the authorized keys of each release, and which of them are here."""
-    found = keys.keys(stack.selected())
-    click.echo(json.dumps([asdict(each) for each in found]) if as_json else keys.text(found))
+    found = authorized.keys(stack.selected())
+    click.echo(json.dumps([asdict(each) for each in found]) if as_json else authorized.text(found))
 
 
 @commands.command("verify")

@@ -36,29 +36,63 @@ def authorized_keys(settings: AnySettings, stack: str, outputs: StackOutputs) ->
     Raises FlakeshipError as keys.public_keys, and keys-differ where there is none and `replaceKeys`
     does not have all that are in use: then no key is made either.
     """
-    here = keys.existing(settings.authorized_keys)
-    used = {key.fingerprint: key for key in in_use(outputs)}
-    if used and not used.keys() <= set(settings.replace_keys):
-        found = [*map(public_key.authorized, here)]
-        if not used.keys() & {key.fingerprint for key in found}:
-            whose = (
-                "flakeship:authorizedKeys has" if settings.authorized_keys else "this checkout has"
-            )
-            raise FlakeshipError(
-                f"{whose} none of the keys that log in to its servers: a release from here would "
-                "lock out their owners",
-                code="keys-differ",
-                key=f"stack {stack}",
-                remedy=f"use one of these keys ({GUIDE})",
-                details=[
-                    *listed("in use", used.values()),
-                    *listed("here", found),
-                    f"  for one operator: copy {OWN_KEY} from the checkout that has such a key",
-                    "  for several: list the public keys of all in flakeship:authorizedKeys",
-                    f"  if the keys are lost: set flakeship:replaceKeys to [{', '.join(used)}]",
-                ],
-            )
-    return here or keys.public_keys(settings.authorized_keys)
+    given = settings.authorized_keys
+    here = keys.existing(given)
+    found = [*map(public_key.authorized, here)]
+    if used := _locked_out(settings, outputs, found):
+        whose = "flakeship:authorizedKeys has" if given else "this checkout has"
+        raise FlakeshipError(
+            f"{whose} none of the keys that log in to its servers: a release from here would lock "
+            "out their owners",
+            code="keys-differ",
+            key=f"stack {stack}",
+            remedy=f"use one of these keys ({GUIDE})",
+            details=[
+                *listed("in use", used),
+                *listed("here", found),
+                f"  for one operator: copy {OWN_KEY} from the checkout that has such a key",
+                "  for several: list the public keys of all in flakeship:authorizedKeys",
+                f"  if the keys are lost: {_replacing(used)}",
+            ],
+        )
+    return here or keys.public_keys(given)
+
+
+def refuse_promotion(
+    settings: AnySettings, stack: str, outputs: StackOutputs, release: Release
+) -> None:
+    """Refuse another stack's release whose image has none of the keys that this stack uses.
+
+    Raises FlakeshipError (keys-differ) unless `replaceKeys` has them all.
+    """
+    if release.keys and (used := _locked_out(settings, outputs, release.keys)):
+        raise FlakeshipError(
+            f"{release.name} has none of the keys that log in to its servers: to promote it would "
+            "lock out their owners",
+            code="keys-differ",
+            key=f"stack {stack}",
+            remedy=f"promote a release that was built with one of these keys too ({GUIDE})",
+            details=[
+                *listed("in use", used),
+                *listed("promoted", release.keys),
+                f"  if the keys are lost: {_replacing(used)}",
+            ],
+        )
+
+
+def _locked_out(
+    settings: AnySettings, outputs: StackOutputs, wanted: Sequence[AuthorizedKey]
+) -> list[AuthorizedKey]:
+    """The keys in use, where none of them is wanted and not all of them are to be replaced."""
+    used = in_use(outputs)
+    names = {key.fingerprint for key in used}
+    kept = names & {key.fingerprint for key in wanted}
+    return [] if kept or names <= set(settings.replace_keys) else used
+
+
+def _replacing(used: Sequence[AuthorizedKey]) -> str:
+    names = dict.fromkeys(key.fingerprint for key in used)
+    return f"set flakeship:replaceKeys to [{', '.join(names)}]"
 
 
 def refuse_no_login(settings: AnySettings, releases: Iterable[Release], *, built: bool) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from flakeship.system.process import run
 from tests.engine.conftest import FakeStack
+from tests.engine.test_promotion import after
 
 OWN = ".state/id_ed25519"
 
@@ -149,3 +150,28 @@ def test_the_keys_are_listed(stack: FakeStack, other: FakeStack) -> None:
         shown = checkout.flakeship("keys").stdout
         assert ours in shown
         assert (OWN in shown) is bool(here)
+
+
+def test_a_promotion_to_a_stack_with_other_keys_is_refused(
+    stack: FakeStack, tmp_path: Path
+) -> None:
+    staging = after(stack, "staging", "test")
+    stack.up()
+    staging.up()
+    ours, running = fingerprint(stack.path / OWN), staging.running()
+    authorize(stack, new_key(tmp_path / "second", "second@example.org"))
+    stack.config("identity", str(tmp_path / "second"))
+    stack.config("replaceKeys[0]", ours)
+    stack.up()
+    staging.config("identity", str(tmp_path / "second"))
+    said = staging.preview(check=False)
+    assert f"stack staging: {stack.running()} has none of the keys" in said
+    assert f"in use: {ours}" in said
+    assert "(second@example.org)" in said
+    assert staging.running() == running
+    staging.config("replaceKeys[0]", ours)
+    staging.unset("identity")
+    assert f"{OWN}: cannot log in to the release {stack.running()}" in staging.preview(check=False)
+    staging.config("identity", str(tmp_path / "second"))
+    staging.up()
+    assert staging.running() == stack.running()

@@ -106,6 +106,20 @@ def test_after_a_rollback_the_keys_of_the_newest_release_count_too(settings: Any
     lockout(dropped, outputs(*kept))
 
 
+def test_a_promotion_that_would_lock_out_everybody_is_refused(settings: AnySettings) -> None:
+    first, second, third = (new_key(f"{name}/id", name) for name in ("a", "b", "c"))
+    running = outputs(holding(1, first, second))
+    for promoted in (release(2), holding(2, second), holding(2, third, first)):
+        access.refuse_promotion(settings, "prod", running, promoted)
+    with pytest.raises(FlakeshipError) as caught:
+        access.refuse_promotion(settings, "prod", running, holding(2, third))
+    assert (caught.value.code, caught.value.key) == ("keys-differ", "stack prod")
+    assert f"promoted: {public_key.authorized(third)}" in "\n".join(caught.value.details)
+    lost = [public_key.fingerprint(key) for key in (first, second)]
+    asked = settings.model_copy(update={"replace_keys": lost})
+    access.refuse_promotion(asked, "prod", running, holding(2, third))
+
+
 def refused_login(settings: AnySettings, wanted: Release, *, built: bool = False) -> FlakeshipError:
     with pytest.raises(FlakeshipError) as caught:
         access.refuse_no_login(settings, [wanted], built=built)

@@ -10,7 +10,7 @@ import pytest
 from flakeship.model.authorized_key import AuthorizedKey
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, keys
+from flakeship.operate import actions, authorized
 from flakeship.ssh import login_keys
 from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.stack import Stack
@@ -25,7 +25,9 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """A stack whose releases have keys, but for the oldest one."""
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.setattr(login_keys, "DEFAULTS", ())
-    monkeypatch.setattr(keys, "configuration", lambda _: {"flakeship:identity": {"value": "ci"}})
+    monkeypatch.setattr(
+        authorized, "configuration", lambda _: {"flakeship:identity": {"value": "ci"}}
+    )
     new_key(str(OWN_KEY), "flakeship")
     new_key("ci", "ci@example.org")
     own, ci = (AuthorizedKey(login_keys.of_file(str(f)), f"of {f}") for f in (OWN_KEY, "ci"))
@@ -40,7 +42,7 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_each_release_with_its_servers_and_keys(stored: list[dict[str, Any]]) -> None:
-    newest, standby, oldest = keys.keys(Stack("dev", {"resources": stored}))
+    newest, standby, oldest = authorized.keys(Stack("dev", {"resources": stored}))
     assert (newest.release, newest.running, newest.standby) == ("web-33333333", ["web"], [])
     assert [row.here for row in newest.keys] == [[str(OWN_KEY)], ["ci"]]
     assert (standby.release, standby.running, standby.standby) == ("web-22222222", [], ["web"])
@@ -53,7 +55,7 @@ def test_the_same_for_a_person(
 ) -> None:
     ci = login_keys.of_file("ci")
     monkeypatch.setattr(login_keys, "of_agent", lambda: [ci])
-    shown = keys.text(keys.keys(Stack("dev", {"resources": stored}))).splitlines()
+    shown = authorized.text(authorized.keys(Stack("dev", {"resources": stored}))).splitlines()
     assert shown[0] == "web-33333333; running: web"
     assert shown[1].startswith("  ✓ SHA256:")
     assert shown[1].endswith(f"of {OWN_KEY}  {OWN_KEY}")
@@ -66,7 +68,7 @@ def test_the_same_for_a_person(
 
 def test_a_stack_without_a_release_has_none() -> None:
     with pytest.raises(FlakeshipError) as caught:
-        keys.keys(Stack("dev", {}))
+        authorized.keys(Stack("dev", {}))
     assert caught.value.code == "nothing-verified"
 
 
