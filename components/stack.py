@@ -114,7 +114,7 @@ async def _desired_releases(
     others = known.upstream.outputs.ledger if known.upstream else ()
     pinned = Ledger(given, before.ledger, spec, others).releases(given.hosts)
     rest = [host for host in given.hosts if host not in pinned.releases]
-    source: ReleaseSource = Flake(given, stack, spec)
+    source: ReleaseSource = Flake(given, stack, spec, before)
     if known.upstream:
         now = datetime.now(UTC)
         source = Promotion(given, stack, spec, known.upstream, before, known.statements, now)

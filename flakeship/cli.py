@@ -15,7 +15,17 @@ import click
 
 from flakeship import __version__
 from flakeship.model.errors import FlakeshipError
-from flakeship.operate import actions, diff, doctor, promote, recover, releases, statements, status
+from flakeship.operate import (
+    actions,
+    authorized,
+    diff,
+    doctor,
+    promote,
+    recover,
+    releases,
+    statements,
+    status,
+)
 from flakeship.ssh import keys
 from flakeship.state import environments, stack
 from flakeship.state.outputs import StackOutputs
@@ -127,6 +137,14 @@ def log_in(server: str) -> None:
     # ssh runs a ProxyCommand by the user's shell, and its words are quoted for this one
     env = os.environ | {"SHELL": "/bin/sh"}
     os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, and no shell
+
+
+@commands.command("keys")
+@AS_JSON
+def show_keys(as_json: bool) -> None:
+    """Show who can log in: the authorized keys of each release, and which of them are here."""
+    found = authorized.keys(stack.selected())
+    click.echo(json.dumps([asdict(each) for each in found]) if as_json else authorized.text(found))
 
 
 @commands.command("verify")

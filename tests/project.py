@@ -123,13 +123,8 @@ def commit(path: Path) -> None:
     run([*git, "commit", "--allow-empty", "-qm", "test"])
 
 
-def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str) -> Project:
-    """A project in an empty directory, with a copy of the flake `source` at `flake` in it.
-
-    Its settings are those of the embedded example. `env` adds to the environment of every command.
-    """
-    for tool in ("pulumi", "nix", "git"):
-        assert shutil.which(tool), f"{tool} is not on PATH: run the tests by `make test`"
+def check_out(path: Path, flake: Path, source: Path) -> None:
+    """A checkout of links, with a copy of the flake `source` at `flake` in it."""
     (path / "flakeship").mkdir(parents=True)
     for name in SHARED:
         (path / name).symlink_to(ROOT / name)
@@ -139,6 +134,16 @@ def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str)
     shutil.copytree(source, path / flake, ignore=shutil.ignore_patterns("__pycache__"))
     run(["git", "init", "-q", path / flake])
     commit(path / flake)
+
+
+def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str) -> Project:
+    """A project in an empty directory, with a copy of the flake `source` at `flake` in it.
+
+    Its settings are those of the embedded example. `env` adds to the environment of every command.
+    """
+    for tool in ("pulumi", "nix", "git"):
+        assert shutil.which(tool), f"{tool} is not on PATH: run the tests by `make test`"
+    check_out(path, flake, source)
     (path / "backend").mkdir()
     own = {
         "PULUMI_BACKEND_URL": f"file://{path}/backend",

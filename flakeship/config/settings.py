@@ -13,6 +13,7 @@ from flakeship.config.gate import Gate
 from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
 from flakeship.config.target import DEFAULT, TargetSchema
 from flakeship.config.text import hidden_line, reference, stack_name, structured
+from flakeship.model.authorized_key import Fingerprint
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError, shown
 from flakeship.model.fields import Model, NoWord, Text, Whole, Word, wrong
@@ -78,6 +79,9 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     authorized_keys: list[Annotated[str, AfterValidator(hidden_line)]] = []
     """The public keys that go into the image, or files of them. Empty: the key of this directory,
     `.state/id_ed25519.pub`."""
+    replace_keys: list[Fingerprint] = []
+    """The fingerprints of all keys in use, to replace every one of them at once, which locks their
+    owners out. Otherwise a new release must have at least one key of what runs."""
     allow_import_from_derivation: Annotated[bool, BeforeValidator(_flag)] = False
     """Whether evaluating the flake, and so a preview, may build (import from derivation)."""
     identity: Text = ""

@@ -67,7 +67,7 @@ def updated(
     revision of the first evaluation and the time of the first verification.
     """
     again = {record.name: record for record in verified}
-    ledger = [_dated(record, again.get(record.name)) for record in ledger]
+    ledger = [_completed(record, again.get(record.name)) for record in ledger]
     known = {record.name: record for record in ledger}
     first = {record.release.host: record.name for record in reversed(ledger)}
     newest = [
@@ -79,8 +79,12 @@ def updated(
     return [*newest, *(record for record in ledger if record.name in kept)]
 
 
-def _dated(known: Record, again: Record | None) -> Record:
-    """A record with the time of a verification, which an older version has not written."""
-    if known.at or again is None:
+def _completed(known: Record, again: Record | None) -> Record:
+    """A record with what an older version has not written: its first verification, and its keys."""
+    if again is None:
+        return known
+    if not known.release.keys:
+        known = replace(known, release=replace(known.release, keys=again.release.keys))
+    if known.at:
         return known
     return replace(again, release=known.release, artifact=known.artifact, origin=known.origin)

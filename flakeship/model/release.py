@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
+from flakeship.model.authorized_key import AuthorizedKey
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.fields import Number, Word
 from flakeship.model.sizes import LARGEST_DISK
@@ -116,10 +117,13 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Release(Manifest):
-    """A manifest, and the git revision of the flake that it was evaluated from."""
+    """A manifest, and what it was evaluated with: the git revision of the flake, and the keys."""
 
     revision: Line = ""
     """Ends in `-dirty` with uncommitted changes; empty outside of git."""
+    keys: tuple[AuthorizedKey, ...] = ()
+    """The authorized keys that the stack put into the image; empty where an older version did, and
+    where the flake has no input for them."""
 
     @property
     def name(self) -> str:

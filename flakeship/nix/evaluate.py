@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 # Nix starts with 384 MiB and collects garbage seven times; this saves a host a quarter of the time
 HEAP = {"GC_INITIAL_HEAP_SIZE": "600M"}
+ACCESS = "access"  # the input with the authorized keys
 MOST_LINES = 40  # of an error that are shown
 ERROR = re.compile(r"^ *error:", re.MULTILINE)
 NO_BUILD = re.compile(r"cannot build '([^']+)'.*allow-import-from-derivation")
@@ -42,11 +43,15 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Locked:
-    """What Nix says of a flake as a whole. `fingerprint` is that of what it evaluates."""
+    """What Nix says of a flake as a whole. `fingerprint` is that of what it evaluates.
+
+    `takes_keys` tells whether the flake has the input that the authorized keys go into.
+    """
 
     fingerprint: str = ""
     revision: str = ""
     messages: tuple[str, ...] = ()
+    takes_keys: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,14 @@ class Evaluator:
         found = json.loads(done.stdout)
         inputs = json.dumps([found.get("locked"), found.get("locks")], sort_keys=True)
         whole = "narHash" in (found.get("locked") or {})
+        locks = found.get("locks") or {}
+        root = (locks.get("nodes") or {}).get(locks.get("root")) or {}
         own = hashlib.sha256(inputs.encode()).hexdigest() if whole else ""
         return Locked(
-            str(found.get("fingerprint") or own), str(found.get("revision") or ""), said.messages
+            str(found.get("fingerprint") or own),
+            str(found.get("revision") or ""),
+            said.messages,
+            ACCESS in (root.get("inputs") or {}),
         )
 
     def evaluate(self, host: str, variant: str) -> Evaluated:
@@ -103,7 +113,7 @@ class Evaluator:
         # what a flake itself says in `nixConfig` would count more than our options
         options = {"accept-flake-config": False, "allow-import-from-derivation": self.may_build}
         given = [w for name, on in options.items() for w in ("--option", name, str(on).lower())]
-        override = ["--no-write-lock-file", "--override-input", "access", path_url(self.access)]
+        override = ["--no-write-lock-file", "--override-input", ACCESS, path_url(self.access)]
         argv = [*NIX, *words, *override, *given, "--log-format", "internal-json"]
         return run(argv, env=HEAP | os.environ, check=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.model.evidence import table
 from flakeship.nix import store
 from flakeship.operate import plugins
+from flakeship.release import access
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import newer, refuse_older
 from flakeship.state.resources import IMAGE, VERIFICATION
@@ -17,6 +19,8 @@ from flakeship.system import temporary
 from flakeship.system.files import tidy
 from flakeship.targets import registry
 from flakeship.targets.base import Operator, SweepResult, Verified
+
+log = logging.getLogger(__name__)
 
 
 def operator(stack: Stack) -> Operator:
@@ -47,6 +51,9 @@ def login(stack: Stack, name: str = "") -> Sequence[str]:
     argv = operator(stack).login(name)
     if argv is None:
         raise unknown_server(stack, name) if servers else nothing_verified(stack)
+    machine = servers[name].machine if name in servers else name
+    if text := access.missing_key(stack.outputs, machine, argv):
+        log.warning(text)
     return argv
 
 

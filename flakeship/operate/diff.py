@@ -68,7 +68,7 @@ def evaluated(stack: Stack) -> dict[str, Release]:
         return {host: upstream.record(host).release for host in given.hosts}
     if text := announcement(given):
         log.info(text)
-    found = Flake(given, stack.name, schema).releases(given.hosts)
+    found = Flake(given, stack.name, schema, stack.outputs).releases(given.hosts)
     for warning in found.warnings:
         log.info(warning)
     return dict(found.releases)

@@ -18,7 +18,8 @@ from flakeship.nix import messages, store
 from flakeship.nix.evaluate import Evaluator
 from flakeship.nix.source import source
 from flakeship.nix.workers import workers
-from flakeship.ssh import keys
+from flakeship.release import access
+from flakeship.ssh import keys, public_key
 from flakeship.state.outputs import StackOutputs
 
 
@@ -39,9 +40,16 @@ class Desired:
 
     @property
     def as_verified(self) -> Mapping[str, Release]:
-        """The release of each host, as in the ledger if there: another commit is no change."""
+        """The release of each host, as in the ledger if there: another commit is no change.
+
+        The same name means the same keys, which an older version has not recorded.
+        """
         known = {record.name: record.release for record in self.ledger}
-        return {host: known.get(each.name, each) for host, each in self.releases.items()}
+        found = {host: known.get(each.name, each) for host, each in self.releases.items()}
+        return {
+            host: each if each.keys else replace(each, keys=self.releases[host].keys)
+            for host, each in found.items()
+        }
 
     @property
     def available(self) -> frozenset[str]:
@@ -92,20 +100,25 @@ class ReleaseSource(Protocol):
 
 @dataclass(frozen=True)
 class Flake:
-    """The flake as it is now, with the stack's authorized keys in every image."""
+    """The flake as it is now, with the stack's authorized keys in every image.
+
+    `outputs` are those of the last good run, whose keys this checkout must share.
+    """
 
     settings: AnySettings
     stack: str
     target: TargetSchema
+    outputs: StackOutputs = field(default_factory=StackOutputs)
 
     def releases(self, hosts: Sequence[str]) -> Found:
         """Evaluate the hosts."""
         if not hosts:
             return Found({})
         reference = FlakeReference.parse(self.settings.flake)
-        access = keys.directory(self.stack, keys.public_keys(self.settings.authorized_keys))
+        public = access.authorized_keys(self.settings, self.stack, self.outputs)
+        folder = keys.directory(self.stack, public)
         variant = self.settings.variant or self.target.images.variants[0]
-        evaluator = Evaluator(reference, access, self.settings.allow_import_from_derivation)
+        evaluator = Evaluator(reference, folder, self.settings.allow_import_from_derivation)
         with ThreadPoolExecutor(workers(len(hosts))) as pool:
             evaluating = pool.map(lambda host: evaluator.evaluate(host, variant), hosts)
             origin, locked = source(reference), evaluator.locked()
@@ -119,8 +132,11 @@ class Flake:
             {f"{host}.{variant}": texts for host, texts in said.items()},
         )
         revision = origin.revision or locked.revision
+        authorized = tuple(map(public_key.authorized, public)) if locked.takes_keys else ()
+        releases = [replace(e.release, revision=revision, keys=authorized) for e in found]
+        access.refuse_no_login(self.settings, releases, built=False)
         return Found(
-            {each.release.host: replace(each.release, revision=revision) for each in found},
+            {each.host: each for each in releases},
             [
                 *origin.warnings,
                 *(warning for each in found for warning in each.warnings),
@@ -177,6 +193,7 @@ class Ledger:
         if (error := store.missing(release)) is not None:
             raise error
         refuse_unbootable(release, self.target)
+        access.refuse_no_login(self.settings, [release], built=True)
         promoted = self.settings.promote_from
         stops = "no other release is promoted" if promoted else "the flake is not evaluated"
         warning = (

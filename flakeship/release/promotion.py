@@ -14,7 +14,7 @@ from flakeship.model.errors import FlakeshipError, RefusedError
 from flakeship.model.flake import FlakeReference
 from flakeship.model.release import Record
 from flakeship.model.statement import Statements
-from flakeship.release import gate
+from flakeship.release import access, gate
 from flakeship.release.desired import Found, refuse_unbootable
 from flakeship.release.gate import Candidate
 from flakeship.state.outputs import StackOutputs
@@ -73,6 +73,8 @@ class Promotion:
         self._refuse(chosen)
         for record in chosen:
             refuse_unbootable(record.release, self.target)
+            access.refuse_promotion(self.settings, self.stack, self.before, record.release)
+        access.refuse_no_login(self.settings, [record.release for record in chosen], built=True)
         return Found(
             {record.release.host: record.release for record in chosen},
             facts=[self._story(record) for record in chosen if not self._is_verified(record)],

@@ -54,7 +54,7 @@ class Connection:
                 f"the private key {endpoint.identity} does not exist",
                 code="identity-missing",
                 key=endpoint.name,
-                remedy="set flakeship:identity to another one, or run `ssh-keygen -t ed25519`",
+                remedy="copy it from the checkout that has it, or set flakeship:identity",
             )
         self.endpoint = endpoint
         self._destination = f"{endpoint.user}@{endpoint.address}"
@@ -207,6 +207,7 @@ class Connection:
             raise HostKeyRefusedError(f"{given}, {pinned} was expected")
         if login.denied:
             who = f"{self.endpoint.user} with {self.endpoint.identity or 'the keys of your agent'}"
+            who += f" ({', '.join(login.tried)})" if login.tried else ""
             if login.unsigned:
                 kind = UnsignedError if login.taken else NoKeyError
                 raise kind(

@@ -5,8 +5,6 @@ A key is `<type> <base64>`, as in a .pub file without its comment.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable
 
@@ -60,9 +58,7 @@ def algorithms(keys: Iterable[str]) -> str:
 
 def fingerprint(key: str) -> str:
     """`<type> SHA256:<...>`, as ssh shows it."""
-    kind, _, blob = key.partition(" ")
-    digest = hashlib.sha256(base64.b64decode(blob)).digest()
-    return f"{kind} SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+    return f"{key.partition(' ')[0]} {public_key.fingerprint(key)}"
 
 
 def _rank(key: str) -> tuple[int, str]:

@@ -24,9 +24,16 @@ def public_keys(configured: Sequence[str]) -> list[str]:
     Without any it is the checkout's own, which is made where it is missing. Raises SettingError,
     and FlakeshipError where the own key cannot be used.
     """
-    if not configured:
-        return [_own_key()]
-    return [key for number, entry in enumerate(configured) for key in _keys(number, entry)]
+    if not configured and not OWN_KEY.exists():
+        _make_own_key()
+    return existing(configured)
+
+
+def existing(configured: Sequence[str]) -> list[str]:
+    """The same, but the checkout's own key is not made: none where it has none yet."""
+    if configured:
+        return [key for number, entry in enumerate(configured) for key in _keys(number, entry)]
+    return [_own_key()] if OWN_KEY.exists() else []
 
 
 def directory(stack: str, keys: Sequence[str]) -> Path:
@@ -65,13 +72,15 @@ def expanded(file: str, key: str) -> str:
     return str(path)
 
 
+def _make_own_key() -> None:
+    refuse_links(OWN_KEY)
+    make_directory(OWN_KEY.parent)
+    OWN_KEY.with_suffix(".pub").unlink(missing_ok=True)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
+
+
 def _own_key() -> str:
     public = OWN_KEY.with_suffix(".pub")
-    if not OWN_KEY.exists():
-        refuse_links(OWN_KEY)
-        make_directory(OWN_KEY.parent)
-        public.unlink(missing_ok=True)
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "flakeship", "-f", OWN_KEY])
     derived = run(["ssh-keygen", "-y", "-P", "", "-f", OWN_KEY], check=False)
     own = derived.stdout.strip()
     if derived.code != 0 or public_key.fault(own):

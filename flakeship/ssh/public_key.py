@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+
+from flakeship.model.authorized_key import COMMENT, AuthorizedKey
+from flakeship.model.text import cut
 
 # the fields of each type, the place of its key and that one's least length (RFC 4253, 5656, 8709,
 # OpenSSH's PROTOCOL.u2f): of RSA 1024 bits, which OpenSSH asks for, of ECDSA an uncompressed point
@@ -33,6 +37,18 @@ def fault(line: str) -> str:
     found = fields(blob)
     whole = len(found) == count and found[0] == kind.encode() and len(found[place]) >= length
     return "" if whole else "is not a whole public key"
+
+
+def fingerprint(line: str) -> str:
+    """`SHA256:<base64>` of a whole public key, as `ssh-keygen -l` prints it."""
+    digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def authorized(line: str) -> AuthorizedKey:
+    """What a release records of a whole public key."""
+    comment = line.split(maxsplit=2)[2:]
+    return AuthorizedKey(fingerprint(line), cut("".join(comment), COMMENT))
 
 
 def fields(blob: str) -> list[bytes]:

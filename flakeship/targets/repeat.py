@@ -9,8 +9,10 @@ from functools import partial
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.machine import MachineId
+from flakeship.release import access
+from flakeship.ssh import keys
 from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Resource, Stack
+from flakeship.state.stack import Resource, Stack, configuration
 from flakeship.targets.base import Verified
 from flakeship.verify.request import VerifyRequest
 
@@ -72,6 +74,18 @@ def complete(verifications: Iterable[Callable[[], Verified]]) -> Sequence[Verifi
     return done
 
 
-def hurried(request: VerifyRequest) -> VerifyRequest:
-    """The request for a machine that was verified before."""
-    return replace(request, deadline=min(request.deadline, DEADLINE))
+def again(stack: Stack, request: VerifyRequest) -> VerifyRequest:
+    """The request for a machine that was verified before, with a private key that is here.
+
+    Raises FlakeshipError as access.identity_of.
+    """
+
+    def own() -> str:
+        known = configuration(stack)
+        file = known.get("flakeship:identity", {}).get("value") or ""
+        return keys.identity(
+            file, known.get("flakeship:authorizedKeys", {}).get("objectValue") or []
+        )
+
+    identity = access.identity_of(stack.outputs, request.machine, request.identity, own)
+    return replace(request, identity=identity, deadline=min(request.deadline, DEADLINE))

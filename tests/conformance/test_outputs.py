@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
+from flakeship.model.authorized_key import AuthorizedKey
+from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import actions, status
 from flakeship.state import outputs
@@ -128,3 +131,18 @@ def test_what_a_run_writes_is_of_this_schema(deployed: Deployed) -> None:
     assert found.schema == SCHEMA
     assert found.unknown == {}
     assert found.unknown_of_servers == {"web": {}, "db": {}}
+
+
+def test_keys_that_a_ledger_does_not_have_are_recorded_and_change_nothing_else(
+    deployed: Deployed,
+) -> None:
+    key = AuthorizedKey("SHA256:" + "A" * 43, "somebody")
+    known = replace(release(1), keys=(key,))
+    before = copy.deepcopy(deployed.up())
+    before.outputs["releases"][0]["release"].pop("keys")
+    deployed.last = copy.deepcopy(before)
+    for _ in range(2):
+        after = deployed.up(known)
+        assert after.resources.keys() == before.resources.keys()
+        assert {each.change for each in after.resources.values()} == {"same"}
+        assert after.outputs["releases"][0]["release"]["keys"] == [plain(key)]

@@ -18,7 +18,7 @@ import pytest
 from flakeship.system.process import Result, run
 from flakeship.system.tcp import free_ports
 from flakeship.targets.fake.cloud import STORED, Cloud, Object
-from tests.project import ROOT, Project, make
+from tests.project import ROOT, Project, check_out, make
 
 HERE = Path(__file__).parent
 
@@ -124,6 +124,14 @@ class FakeStack(Tiny):
             each["urn"]: (each.get("id"), each.get("inputs"), each.get("outputs"))
             for each in json.loads(re.sub(r'("ciphertext": )"[^"]*"', r'\1""', stored))
         }
+
+    def second(self, path: Path) -> FakeStack:
+        """Another checkout of the same stack, on the same backend and with the same cloud."""
+        check_out(path, self.flake.relative_to(self.path), self.flake)
+        shutil.copy(self.path / "Pulumi.test.yaml", path)
+        (path / ".state/test").mkdir(parents=True)
+        shutil.copy(self.file, path / ".state/test")
+        return FakeStack(path, path / self.flake.relative_to(self.path), self.env)
 
     def make_up(self) -> Result:
         """What `make up` runs, as the Makefile has it."""

@@ -35,7 +35,7 @@ from flakeship.targets.local.resources import (
     VerifyMachineRequest,
 )
 from flakeship.targets.local.stack_files import StackFiles
-from flakeship.targets.repeat import complete, hurried, verifications
+from flakeship.targets.repeat import again, complete, verifications
 from flakeship.verify.verify import pinned_keys
 
 
@@ -163,7 +163,7 @@ class LocalOperator:
         pinned = pinned_keys(resource.raw_result, machine_id)
         request = resource.request(VerifyMachineRequest)
         if pinned:
-            request = replace(request, verify=hurried(request.verify))
+            request = replace(request, verify=again(self.stack, request.verify))
         evidence = verify_machine.verify_machine(request, pinned, on_failure)
         return Verified(machine_id, evidence.checks)
 

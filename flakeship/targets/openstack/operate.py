@@ -18,7 +18,7 @@ from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import EPHEMERAL, PORT, SERVER
-from flakeship.targets.repeat import NoSnapshots, hurried, repeated
+from flakeship.targets.repeat import NoSnapshots, again, repeated
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class OpenStackOperator(NoSnapshots):
             if isinstance(request.bastion, OwnBastion):
                 request = replace(request, bastion=self._own_bastion() or request.bastion)
             evidence = verify_server.verify_existing(
-                replace(request, verify=hurried(request.verify)),
+                replace(request, verify=again(self.stack, request.verify)),
                 resource.raw_result,
                 self.stack.name,
                 active=machine in self._active,

@@ -27,7 +27,7 @@ from flakeship.targets.proxmox.requests import (
     VerifyMachineRequest,
 )
 from flakeship.targets.proxmox.resources import CUTOVER, VM, machines, marks, vmid
-from flakeship.targets.repeat import NoSnapshots, hurried, repeated
+from flakeship.targets.repeat import NoSnapshots, again, repeated
 
 KEY = "flakeship:proxmox"
 REACHED = ("endpoint", "tokenFile", "caFile", "fingerprint")
@@ -111,7 +111,7 @@ class ProxmoxOperator(NoSnapshots):
 
         def repeat(machine: str, resource: Resource) -> Verified:
             request = resource.request(VerifyMachineRequest)
-            request = replace(request, access=access, verify=hurried(request.verify))
+            request = replace(request, access=access, verify=again(self.stack, request.verify))
             evidence = verify_machine.verify_existing(request, resource.raw_result, self.stack.name)
             leads = moved.get(servers.get(machine, ""))
             if leads is None or not leads.raw_result:

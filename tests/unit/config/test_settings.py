@@ -413,6 +413,13 @@ def test_a_key_may_be_a_block_of_one_line() -> None:
     assert read(authorizedKeys=["ssh-ed25519 AAAA me\n"]).authorized_keys == ["ssh-ed25519 AAAA me"]
 
 
+@pytest.mark.parametrize("given", ["SHA256:x", "MD5:aa", "", "SHA256:" + "A" * 44, "A" * 43])
+def test_a_key_to_replace_is_named_by_its_whole_fingerprint(given: str) -> None:
+    error = refusal(replaceKeys=["SHA256:" + "A" * 43, given])
+    assert error.key == "flakeship:replaceKeys[1]"
+    assert "flakeship keys" in error.allowed
+
+
 @pytest.mark.parametrize(
     ("config", "remedy"),
     [

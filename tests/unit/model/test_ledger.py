@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from flakeship.model import ledger
+from flakeship.model.authorized_key import AuthorizedKey
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
 from flakeship.model.release import Artifact, File, Record, Release
@@ -141,3 +142,15 @@ def test_a_later_verification_does_not_date_a_record_anew() -> None:
     assert ledger.updated([first], [again], [], ()) == [first]
     undated = dataclasses.replace(record(3), origin="dev")
     assert ledger.updated([undated], [again], [], ()) == [dataclasses.replace(again, origin="dev")]
+    assert ledger.updated([record(3)], [again], [], ()) == [again]
+
+
+def test_a_record_of_an_older_version_gets_the_keys_and_nothing_else() -> None:
+    keys = (AuthorizedKey("SHA256:" + "A" * 43, "me"),)
+    again = dataclasses.replace(record(3), release=release(3, "new"))
+    again = dataclasses.replace(again, release=dataclasses.replace(again.release, keys=keys))
+    (found, *others) = ledger.updated(KNOWN, [again], KNOWN[1:], ())
+    assert found.release == dataclasses.replace(release(3), keys=keys)
+    assert others == KNOWN[1:]
+    other = dataclasses.replace(again, release=release(3))
+    assert ledger.updated([found], [other], [], ()) == [found]

@@ -27,7 +27,7 @@ from tests.unit.nix.test_image_file import qcow2_header
 
 FLAGS = ["nix", "--extra-experimental-features", "nix-command flakes"]
 MANIFEST: dict[str, Any] = {"schema": 1, **codec.plain(release(1))}
-del MANIFEST["revision"]
+del MANIFEST["revision"], MANIFEST["keys"]
 
 
 @dataclasses.dataclass
@@ -409,8 +409,19 @@ def test_a_flake_has_the_fingerprint_of_its_evaluations_where_it_is_locked(
     found = Evaluator(FlakeReference.parse("./flake"), tmp_path).locked()
     assert bool(found.fingerprint) == known
     assert found.revision == "abc"
+    assert not found.takes_keys
     fake.answers = {"flake metadata": Result(1, "", "error")}
     assert Evaluator(FlakeReference.parse("./flake"), tmp_path).locked() == evaluate.Locked()
+
+
+@pytest.mark.parametrize(("inputs", "takes"), [({"access": "a"}, True), ({"nixpkgs": "n"}, False)])
+def test_a_flake_takes_keys_by_its_own_input(
+    fake: Nix, tmp_path: Path, inputs: dict[str, str], takes: bool
+) -> None:
+    nodes = {"root_2": {"inputs": inputs}, "other": {"inputs": {"access": "a"}}}
+    answer = json.dumps({"locks": {"root": "root_2", "nodes": nodes}})
+    fake.answers = {"flake metadata": Result(0, answer, "")}
+    assert Evaluator(FlakeReference.parse("./flake"), tmp_path).locked().takes_keys is takes
 
 
 @pytest.fixture

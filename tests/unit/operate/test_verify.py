@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 
+from flakeship.model.authorized_key import AuthorizedKey
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import CheckResult, Evidence
+from flakeship.model.release import Artifact, Record
 from flakeship.operate import actions
 from flakeship.state import outputs
 from flakeship.state.stack import Resource, Stack
+from flakeship.targets import repeat
 from flakeship.targets.base import Verified
 from flakeship.targets.openstack.operate import OpenStackOperator
 from flakeship.targets.openstack.requests import VerifyServerRequest
-from flakeship.targets.repeat import AT_ONCE, DEADLINE, hurried, repeated
+from flakeship.targets.repeat import AT_ONCE, DEADLINE, again, repeated
 from tests.targets.openstack.unit.samples import REQUEST as REVIEW
+from tests.unit.model.test_ledger import release
 
 TEST = "test-33333333-abcd"
 
@@ -85,8 +89,29 @@ def test_machines_are_verified_side_by_side() -> None:
 
 
 def test_a_machine_that_was_verified_before_has_half_a_minute() -> None:
-    assert hurried(REVIEW.verify).deadline == 30
-    assert hurried(replace(REVIEW.verify, deadline=5)).deadline == 5
+    stack = Stack("dev", {})
+    assert again(stack, REVIEW.verify).deadline == 30
+    assert again(stack, replace(REVIEW.verify, deadline=5)).deadline == 5
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_that_lets_in_no_key_of_this_workstation_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    asked = replace(REVIEW.verify, machine=TEST, identity="/home/first/id")
+    authorized = (AuthorizedKey("SHA256:" + "A" * 43, "first operator"),) if known else ()
+    record = Record(replace(release(3), host="test", keys=authorized), Artifact(()))
+    stored = header("openstack")
+    stored["outputs"]["releases"] = [plain(record)]
+    stack = Stack("dev", {"resources": [stored]})
+    monkeypatch.setattr(repeat, "configuration", lambda _: {})
+    if not known:
+        assert again(stack, asked).identity == "/home/first/id"
+        return
+    with pytest.raises(FlakeshipError) as refused:
+        again(stack, asked)
+    assert refused.value.code == "identity-not-authorized"
+    assert "first operator" in "\n".join(refused.value.details)
 
 
 @pytest.mark.parametrize("active", [True, False])

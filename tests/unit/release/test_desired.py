@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from flakeship.config.settings import AnySettings
-from flakeship.model.errors import SettingError
+from flakeship.model.authorized_key import AuthorizedKey
+from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.flake import FlakeReference
-from flakeship.model.release import Firmware, Format
+from flakeship.model.release import Artifact, Firmware, Format, Record
 from flakeship.nix.evaluate import Evaluated, Locked
 from flakeship.nix.source import Source
 from flakeship.release import desired
-from flakeship.release.desired import Flake, refuse_unbootable
+from flakeship.release.desired import Desired, Flake, refuse_unbootable
+from flakeship.ssh import keys, public_key
+from flakeship.state.outputs import StackOutputs
 from flakeship.targets import registry
 from flakeship.targets.openstack.images.properties import properties
 from tests.unit.model.test_ledger import release
@@ -114,6 +117,40 @@ def test_the_revision_is_that_of_git_or_what_nix_says_of_a_flake_elsewhere(
     monkeypatch.setattr(desired, "source", lambda _: Source(git))
     found = Flake(settings, "dev", registry.spec("local")).releases(["web"])
     assert found.releases["web"].revision == recorded
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_release_has_the_keys_that_the_flake_has_taken(
+    monkeypatch: pytest.MonkeyPatch, settings: AnySettings, takes: bool
+) -> None:
+    monkeypatch.setattr(desired, "Evaluator", Evaluator(locked_as=Locked(takes_keys=takes)))
+    found = Flake(settings, "dev", registry.spec("local")).releases(["web", "db"]).releases
+    own = public_key.authorized(keys.OWN_KEY.with_suffix(".pub").read_text().strip())
+    assert [each.keys for each in found.values()] == [(own,) if takes else ()] * 2
+    recorded = Path(".state/dev/access/authorized_keys").read_text()
+    assert public_key.fingerprint(recorded) == own.fingerprint
+
+
+def test_nothing_is_evaluated_with_keys_that_the_stack_does_not_use(
+    monkeypatch: pytest.MonkeyPatch, settings: AnySettings
+) -> None:
+    theirs = replace(release(1), keys=(AuthorizedKey("SHA256:" + "A" * 43, "theirs"),))
+    before = StackOutputs(running={"web": theirs.name}, ledger=[Record(theirs, Artifact(()))])
+    monkeypatch.setattr(desired, "Evaluator", None)
+    with pytest.raises(FlakeshipError) as refused:
+        Flake(settings, "dev", registry.spec("local"), before).releases(["web"])
+    assert refused.value.code == "keys-differ"
+    assert not keys.OWN_KEY.exists()
+    assert Flake(settings, "dev", registry.spec("local"), before).releases([]).releases == {}
+
+
+def test_a_release_that_an_older_version_has_verified_gets_its_keys(settings: AnySettings) -> None:
+    authorized = (AuthorizedKey("SHA256:" + "A" * 43, "me"),)
+    evaluated = replace(release(1, "new"), keys=authorized)
+    for recorded in (release(1, "old"), replace(release(1, "old"), keys=authorized)):
+        before = StackOutputs(ledger=[Record(recorded, Artifact(()))])
+        found = Desired("dev", settings, {"web": evaluated}, before).as_verified["web"]
+        assert found == replace(release(1, "old"), keys=authorized)
 
 
 def test_that_an_evaluation_may_build_is_announced(settings: AnySettings) -> None:

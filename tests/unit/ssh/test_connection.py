@@ -197,7 +197,7 @@ nixos@127.0.0.1: Permission denied (publickey).\r
             "U",
             1,
         ),
-        (DENIED, errors.LoginRefusedError, "refuses the login of nixos with the keys of your", 3),
+        (DENIED, errors.LoginRefusedError, "with the keys of your agent .SHA256:l1Ds.: ", 3),
         (ssh_log("locked"), errors.UnsignedError, "not signed: the server takes the key", 0),
         (ssh_log("agent-refuses"), errors.UnsignedError, "not signed: the server takes the key", 0),
         (ssh_log("no-key"), errors.NoKeyError, "not signed: no key was offered", 3),

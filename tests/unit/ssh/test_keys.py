@@ -189,6 +189,21 @@ def test_a_directory_in_its_place_is_told() -> None:
     assert caught.value.code == "own-key-unusable"
 
 
+def test_a_key_that_is_only_asked_for_is_not_made(own: Path) -> None:
+    assert access.existing([]) == []
+    assert not own.parent.exists()
+    made = access.public_keys([])
+    assert access.existing([]) == made
+
+
+@pytest.mark.parametrize("comment", ["", "someone@example.org", "Jürgen  at home", "x" * 5000])
+def test_a_key_is_recorded_by_its_fingerprint_and_its_comment(own: Path, comment: str) -> None:
+    (key,) = access.public_keys([])
+    found = public_key.authorized(" ".join([*key.split()[:2], comment]).strip())
+    assert found.fingerprint == run(["ssh-keygen", "-l", "-f", own]).stdout.split()[1]
+    assert found.comment == comment if len(comment) < 100 else len(found.comment) == 100
+
+
 @pytest.mark.usefixtures("own")
 def test_the_flakes_input_is_written_only_when_it_changes() -> None:
     file = access.directory("dev", [KEY]) / "authorized_keys"
