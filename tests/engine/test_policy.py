@@ -1,0 +1,132 @@
+"""The policy pack with the real engine: a stack of ours passes, and what somebody adds is refused.
+
+What is planted needs no provider: a component is analyzed like every resource.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flakeship.system.process import Result
+from tests.engine.conftest import FakeStack
+from tests.project import ROOT
+
+PACK = ("--policy-pack", "policy")
+RULE = "openstack:networking/secGroupRule:SecGroupRule"
+PROGRAM = """
+import pulumi
+from components import lifecycle, program
+
+async def main():
+    outputs = await program.program()
+    pulumi.ComponentResource({type!r}, "extra", {props!r})
+    return outputs
+
+lifecycle.run(main)
+"""
+
+
+def level(name: str) -> tuple[str, ...]:
+    return (*PACK, "--policy-pack-config", f"policy/{name}.json")
+
+
+def open_to(source: str) -> dict[str, object]:
+    """The inputs of a rule of a security group that opens SSH."""
+    return {
+        "direction": "ingress",
+        "protocol": "tcp",
+        "portRangeMin": 22,
+        "portRangeMax": 22,
+        "remoteIpPrefix": source,
+    }
+
+
+def plant(stack: FakeStack, kind: str, props: dict[str, object]) -> None:
+    """Add a resource to the program, as a user does beside ours."""
+    program = stack.path / "__main__.py"
+    program.unlink()
+    program.write_text(PROGRAM.format(type=kind, props=props))
+
+
+def violations(done: Result) -> dict[str, str]:
+    """What a run says of each violation: the level by the policy and the name of the resource."""
+    shown = re.findall(r"- \[(\w+)\]\s+([\w-]+)\s+\(\S+: (\S+)\)", done.stdout)
+    return {f"{policy} {name}": level for level, policy, name in shown}
+
+
+def test_a_stack_of_ours_passes(stack: FakeStack) -> None:
+    for words in (PACK, level("dev"), level("prod")):
+        done = stack.pulumi("preview", *words)
+        assert "flakeship" in done.stdout.partition("Policies:")[2], done.stdout
+        assert violations(done) == {}
+    stack.up(*level("prod"))
+    assert violations(stack.pulumi("preview", "--expect-no-changes", *PACK)) == {}
+
+
+def test_what_somebody_adds_is_refused_where_it_is_mandatory(stack: FakeStack) -> None:
+    plant(stack, RULE, open_to("0.0.0.0/0"))
+    found = "no-public-admin-ports extra"
+    for words in (PACK, level("prod")):
+        done = stack.pulumi("preview", *words, check=False)
+        assert done.code != 0
+        assert violations(done) == {found: "mandatory"}
+        assert "extra opens 22 to 0.0.0.0/0" in done.stdout
+    assert violations(stack.pulumi("preview", *level("dev"))) == {found: "advisory"}
+    # the preview of an update refuses it, so nothing is made
+    refused = stack.pulumi("up", "--yes", *level("prod"), check=False)
+    assert refused.code != 0
+    assert not stack.file.exists()
+
+    plant(stack, RULE, open_to("198.51.100.0/24"))
+    assert violations(stack.pulumi("preview", *level("prod"))) == {}
+
+
+def test_a_policy_has_settings_of_its_own(stack: FakeStack) -> None:
+    plant(stack, RULE, open_to("::/0"))
+    own = stack.path / "own.json"
+    for ports, refused in ((["80"], False), (["20-25"], True)):
+        own.write_text(json.dumps({"no-public-admin-ports": {"ports": ports}}))
+        words = (*PACK, "--policy-pack-config", str(own))
+        assert (stack.pulumi("preview", *words, check=False).code != 0) == refused
+    own.write_text(json.dumps({"no-public-admin-ports": {"ports": "22"}}))
+    wrong = stack.pulumi("preview", *PACK, "--policy-pack-config", str(own), check=False)
+    assert wrong.code != 0
+    assert "no-public-admin-ports: ports: Invalid type" in wrong.stdout + wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (
+            "pulumi.ResourceOptions(depends_on=[server.verification])",
+            "None",
+            "no-unverified-cutover web",
+        ),
+        ("codec.plain(owner)", "{}", "ownership-tags tiny-"),
+    ],
+)
+def test_a_component_that_is_changed_is_refused(
+    stack: FakeStack, old: str, new: str, found: str
+) -> None:
+    components = stack.path / "components"
+    components.unlink()
+    shutil.copytree(ROOT / "components", components, ignore=shutil.ignore_patterns("__pycache__"))
+    graph = components / "fake/graph.py"
+    assert old in graph.read_text()
+    graph.write_text(graph.read_text().replace(old, new))
+    done = stack.pulumi("preview", *PACK, check=False)
+    assert done.code != 0
+    (said,) = violations(done)
+    assert said.startswith(found)
+
+
+def test_the_files_of_levels_name_policies_that_exist() -> None:
+    from policy.pack import RULES  # noqa: PLC0415 - it imports Pulumi
+
+    for file in Path(ROOT / "policy").glob("*.json"):
+        assert json.loads(file.read_text()).keys() <= {"all", *(rule.name for rule in RULES)}
