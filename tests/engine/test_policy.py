@@ -1,7 +1,4 @@
-"""The policy pack with the real engine: a stack of ours passes, and what somebody adds is refused.
-
-What is planted needs no provider: a component is analyzed like every resource.
-"""
+"""The policy pack with the real engine: our stack passes, and what somebody adds is refused."""
 
 from __future__ import annotations
 
@@ -14,43 +11,21 @@ import pytest
 
 from flakeship.system.process import Result
 from tests.engine.conftest import FakeStack
+from tests.planted import RULE, program, ssh_from
 from tests.project import ROOT
 
 PACK = ("--policy-pack", "policy")
-RULE = "openstack:networking/secGroupRule:SecGroupRule"
-PROGRAM = """
-import pulumi
-from components import lifecycle, program
-
-async def main():
-    outputs = await program.program()
-    pulumi.ComponentResource({type!r}, "extra", {props!r})
-    return outputs
-
-lifecycle.run(main)
-"""
 
 
 def level(name: str) -> tuple[str, ...]:
     return (*PACK, "--policy-pack-config", f"policy/{name}.json")
 
 
-def open_to(source: str) -> dict[str, object]:
-    """The inputs of a rule of a security group that opens SSH."""
-    return {
-        "direction": "ingress",
-        "protocol": "tcp",
-        "portRangeMin": 22,
-        "portRangeMax": 22,
-        "remoteIpPrefix": source,
-    }
-
-
 def plant(stack: FakeStack, kind: str, props: dict[str, object]) -> None:
     """Add a resource to the program, as a user does beside ours."""
-    program = stack.path / "__main__.py"
-    program.unlink()
-    program.write_text(PROGRAM.format(type=kind, props=props))
+    main = stack.path / "__main__.py"
+    main.unlink(missing_ok=True)
+    main.write_text(program(kind, props))
 
 
 def violations(done: Result) -> dict[str, str]:
@@ -69,7 +44,7 @@ def test_a_stack_of_ours_passes(stack: FakeStack) -> None:
 
 
 def test_what_somebody_adds_is_refused_where_it_is_mandatory(stack: FakeStack) -> None:
-    plant(stack, RULE, open_to("0.0.0.0/0"))
+    plant(stack, RULE, ssh_from("0.0.0.0/0"))
     found = "no-public-admin-ports extra"
     for words in (PACK, level("prod")):
         done = stack.pulumi("preview", *words, check=False)
@@ -82,12 +57,12 @@ def test_what_somebody_adds_is_refused_where_it_is_mandatory(stack: FakeStack) -
     assert refused.code != 0
     assert not stack.file.exists()
 
-    plant(stack, RULE, open_to("198.51.100.0/24"))
+    plant(stack, RULE, ssh_from("198.51.100.0/24"))
     assert violations(stack.pulumi("preview", *level("prod"))) == {}
 
 
 def test_a_policy_has_settings_of_its_own(stack: FakeStack) -> None:
-    plant(stack, RULE, open_to("::/0"))
+    plant(stack, RULE, ssh_from("::/0"))
     own = stack.path / "own.json"
     for ports, refused in ((["80"], False), (["20-25"], True)):
         own.write_text(json.dumps({"no-public-admin-ports": {"ports": ports}}))
