@@ -42,7 +42,7 @@ timeline: setup ## Like `make up`, and show where the seconds went
 preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK" $(PACK)
 promote: setup ## Take what the stack FROM has verified to the stack TO: shows the changes and asks
-	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(FLAKESHIP) promote --from "$$FROM" && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(FLAKESHIP) promote --from "$$FROM" -- $(FIRST) $(PACK) && $(FLAKESHIP) status
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
 	@$(WITH) $(FLAKESHIP) diff -- "$$FROM" "$$TO"
 ssh: setup ## Log in to a server of the stack
