@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from flakeship.rollout.ownership import STACK
 
@@ -59,34 +59,35 @@ def check(resource: Resource, config: Config) -> Iterator[str]:
     if given is UNKNOWN:
         return
     keys = [str(each) for each in items(config.get("keys", KEYS))]
-    tags = {STACK: mapping(given).get("stack", "")} if place == "owner" else _tags(given)
+    # Proxmox VE allows no = in a tag
+    split = "." if "proxmox" in resource.type else "="
+    tags = {STACK: mapping(given).get("stack", "")} if place == "owner" else _tags(given, split)
     if not any(tags.get(key) for key in keys):
-        example = f"{STACK}={resource.stack}" if STACK in keys else f"{keys[0]}=..."
         yield (
-            f"{resource.name} has {_shown(tags)} in `{place}`, and no owner: one of "
-            f"{', '.join(keys)}. Add `{example}`."
+            f"{resource.name} has {_shown(tags)} in `{place}`, and none that names its owner: "
+            f"{' or '.join(keys)}. Add `{_example(resource, keys, split)}`."
         )
     stack = tags.get(STACK, "")
     if stack and not _is(stack, resource.stack):
         yield (
-            f"{resource.name} is in the stack {resource.stack} and has {STACK}={stack}: a sweep of "
-            f"{stack} may remove it. Write {STACK}={resource.stack}."
+            f"{resource.name} is in the stack {resource.stack} and has {STACK}{split}{stack}: a "
+            f"sweep of {stack} may remove it. Write {STACK}{split}{resource.stack}."
         )
 
 
-def _tags(given: object) -> dict[str, str]:
-    """Tags by key: an object, or a list of `key=value` or, on Proxmox VE, `key.value`.
+def _example(resource: Resource, keys: Sequence[str], split: str) -> str:
+    """A tag that is missing. Flakeship's own is for what Flakeship makes."""
+    others = [key for key in keys if key != STACK]
+    if others and "flakeship:" not in resource.urn.split("::")[2]:
+        return f"{others[0]}{split}<who>"
+    return f"{STACK}{split}{resource.stack}"
 
-    What is not known yet is taken for a value.
-    """
+
+def _tags(given: object, split: str) -> dict[str, str]:
+    """Tags by key, from an object or a list. What is not known yet is taken for a value."""
     if isinstance(given, Mapping):
         return {str(key): str(value) for key, value in given.items()}
-    found = {}
-    for each in items(given):
-        split = "=" if "=" in str(each) else "."
-        key, _, value = str(each).partition(split)
-        found[key] = value
-    return found
+    return dict(str(each).partition(split)[::2] for each in items(given))
 
 
 def _is(tag: str, stack: str) -> bool:
@@ -95,7 +96,7 @@ def _is(tag: str, stack: str) -> bool:
 
 
 def _shown(tags: Mapping[str, str]) -> str:
-    return f"only {', '.join(sorted(tags))}" if tags else "nothing"
+    return ", ".join(sorted(filter(None, tags))) or "nothing"
 
 
 RULE = Rule(

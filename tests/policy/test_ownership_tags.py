@@ -70,7 +70,22 @@ def test_a_resource_that_says_whose_it_is_passes(owned: Resource) -> None:
 )
 def test_one_that_does_not_is_told(unowned: Resource) -> None:
     (said,) = told(RULE, unowned)
-    assert "flakeship_stack=test" in said
+    assert "flakeship_stack or owner" in said
+
+
+def test_the_tag_to_add_is_flakeships_where_flakeship_makes_it() -> None:
+    ours = resource(ADDRESS, within="flakeship:openstack:Address")
+    for unowned, tag in (
+        (ours, "flakeship_stack=test"),
+        (resource(IMAGE), "flakeship_stack=test"),
+        (resource("flakeship:proxmox:Ownership"), "flakeship_stack.test"),
+        (resource(ADDRESS), "owner=<who>"),
+        (resource(VM), "owner.<who>"),
+    ):
+        (said,) = told(RULE, unowned)
+        assert f"`{tag}`" in said
+    (said,) = told(RULE, resource(ADDRESS), keys=["flakeship_stack"])
+    assert "`flakeship_stack=test`" in said
 
 
 @pytest.mark.parametrize(
@@ -83,7 +98,7 @@ def test_one_that_does_not_is_told(unowned: Resource) -> None:
 )
 def test_the_tag_of_another_stack_is_told(foreign: Resource) -> None:
     (said,) = told(RULE, foreign)
-    assert "flakeship_stack=prod" in said
+    assert "a sweep of prod may remove it" in said
 
 
 def test_a_stack_that_proxmox_writes_in_lower_case_is_the_same() -> None:
