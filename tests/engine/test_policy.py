@@ -28,6 +28,16 @@ def plant(stack: FakeStack, kind: str, props: dict[str, object]) -> None:
     main.write_text(program(kind, props))
 
 
+def change(stack: FakeStack, old: str, new: str) -> None:
+    """Change the component of the target, in a copy."""
+    components = stack.path / "components"
+    components.unlink()
+    shutil.copytree(ROOT / "components", components, ignore=shutil.ignore_patterns("__pycache__"))
+    graph = components / "fake/graph.py"
+    assert old in graph.read_text()
+    graph.write_text(graph.read_text().replace(old, new))
+
+
 def violations(done: Result) -> dict[str, str]:
     """What a run says of each violation: the level by the policy and the name of the resource."""
     shown = re.findall(r"- \[(\w+)\]\s+([\w-]+)\s+\(\S+: (\S+)\)", done.stdout)
@@ -88,16 +98,22 @@ def test_a_policy_has_settings_of_its_own(stack: FakeStack) -> None:
 def test_a_component_that_is_changed_is_refused(
     stack: FakeStack, old: str, new: str, found: str
 ) -> None:
-    components = stack.path / "components"
-    components.unlink()
-    shutil.copytree(ROOT / "components", components, ignore=shutil.ignore_patterns("__pycache__"))
-    graph = components / "fake/graph.py"
-    assert old in graph.read_text()
-    graph.write_text(graph.read_text().replace(old, new))
+    change(stack, old, new)
     done = stack.pulumi("preview", *PACK, check=False)
     assert done.code != 0
     (said,) = violations(done)
     assert said.startswith(found)
+
+
+def test_what_only_an_update_knows_is_refused_before_it_is_made(stack: FakeStack) -> None:
+    loose = 'image.artifact.apply(lambda it: {**codec.plain(it), "files": []})'
+    change(stack, "image.artifact.apply(codec.plain)", loose)
+    assert violations(stack.pulumi("preview", *PACK)) == {}
+    done = stack.pulumi("up", "--yes", *PACK, check=False)
+    assert done.code != 0
+    (said,) = violations(done)
+    assert said.startswith("image-sha512 tiny-")
+    assert not stack.file.exists()  # no image, and so no machine of it
 
 
 def test_the_files_of_levels_name_policies_that_exist() -> None:
