@@ -12,7 +12,7 @@ ifeq "$(value STACK)" ""
 override STACK := dev
 endif
 # What a user gives reaches the shell by its environment alone: neither make nor the shell reads it as code.
-GIVEN := STACK SERVER FROM TO PLUGINS PARTS
+GIVEN := STACK SERVER FROM TO PLUGINS PARTS POLICY
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 ifneq "$(filter promote,$(MAKECMDGOALS))" ""
@@ -25,21 +25,24 @@ PYTHON := .venv/bin/python
 ATTENDED := $(PYTHON) -m dev.attended
 FLAKESHIP := $(PYTHON) -m flakeship --stack "$$STACK"
 UP     := pulumi up --yes --skip-preview --suppress-outputs --continue-on-error --stack
+PACK   := $(if $(value POLICY),--policy-pack policy --policy-pack-config "policy/$$POLICY.json")
+# a refused update has to be refused before it makes anything
+FIRST  := $(if $(value POLICY),--skip-preview=false)
 LOCK   := nix/appliance/debian/lock.json
 
 .PHONY: help up timeline preview promote diff ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack bench-proxmox check format relock env setup lab-openstack lab-proxmox lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
-	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers"
+	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers, POLICY=prod the policies of policy/prod.json"
 
 up: setup ## Build, boot and verify the stack; set everything up first where needed
-	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(UP) "$$STACK" && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(UP) "$$STACK" $(FIRST) $(PACK) && $(FLAKESHIP) status
 timeline: setup ## Like `make up`, and show where the seconds went
 	@$(WITH) pulumi stack select --create "$$STACK" && $(PYTHON) -m dev.bench.timeline $(UP) "$$STACK"
 preview: setup ## Show what `make up` would change
-	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK"
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK" $(PACK)
 promote: setup ## Take what the stack FROM has verified to the stack TO: shows the changes and asks
-	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(FLAKESHIP) promote --from "$$FROM" && $(FLAKESHIP) status
+	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(FLAKESHIP) promote --from "$$FROM" -- $(FIRST) $(PACK) && $(FLAKESHIP) status
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
 	@$(WITH) $(FLAKESHIP) diff -- "$$FROM" "$$TO"
 ssh: setup ## Log in to a server of the stack

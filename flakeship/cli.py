@@ -221,9 +221,13 @@ def recover_stack(as_json: bool, break_lock: bool) -> None:
 @commands.command("promote")
 @click.option("--from", "upstream", default="", metavar="STACK", help="What the settings must say.")
 @click.option("--yes", is_flag=True, help="Do not show the changes and ask.")
-def promote_releases(upstream: str, yes: bool) -> None:
-    """Take what the stack before has verified: `pulumi up` of a stack with promoteFrom."""
-    argv = promote.command(stack.selected(), upstream, yes=yes)
+@click.argument("options", nargs=-1, metavar="[-- PULUMI_OPTIONS]")
+def promote_releases(upstream: str, yes: bool, options: tuple[str, ...]) -> None:
+    """Take what the stack before has verified: `pulumi up` of a stack with promoteFrom.
+
+    Options of `pulumi up` come after `--`, such as `-- --policy-pack policy`.
+    """
+    argv = promote.command(stack.selected(), upstream, options, yes=yes)
     sys.stdout.flush()
     os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
 

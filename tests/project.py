@@ -14,7 +14,15 @@ from flakeship.system.process import Result, run
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "Pulumi.dev.yaml"
-SHARED = ["__main__.py", "Pulumi.yaml", "components", "pyproject.toml", "uv.lock", ".venv"]
+SHARED = [
+    "__main__.py",
+    "Pulumi.yaml",
+    "components",
+    "policy",
+    "pyproject.toml",
+    "uv.lock",
+    ".venv",
+]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flakeship.config.errors import NAMESPACE
 from flakeship.model.errors import FlakeshipError
 from flakeship.state.stack import Stack, configuration
@@ -9,8 +11,8 @@ from flakeship.state.stack import Stack, configuration
 KEY = f"{NAMESPACE}promoteFrom"
 
 
-def command(stack: Stack, upstream: str, *, yes: bool) -> list[str]:
-    """The argv of the update, which shows the changes and asks.
+def command(stack: Stack, upstream: str, options: Sequence[str] = (), *, yes: bool) -> list[str]:
+    """The argv of the update, which shows the changes and asks; `options` of Pulumi's come last.
 
     Raises FlakeshipError where the stack's settings name another stack than `upstream`, if given.
     """
@@ -24,7 +26,7 @@ def command(stack: Stack, upstream: str, *, yes: bool) -> list[str]:
             remedy=f"to change that for good: `pulumi config set {KEY} {upstream or 'STACK'}`",
         )
     asked = ["--yes", "--skip-preview"] if yes else []
-    return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name]
+    return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]
 
 
 def source(stack: Stack) -> str:

@@ -37,6 +37,7 @@ class Resource:
     outputs: dict[str, Any]
     parent: str = ""
     dependencies: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
     change: str = "create"
 
     @property
@@ -120,6 +121,11 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
         assert args.token == PREPARE
         return {}
 
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        # the settings of the run are not those of the thread that registers
+        urn = super().make_urn(parent, type_, name)
+        return f"urn:pulumi:{STACK}::{urn.partition('::')[2]}"
+
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         invoke: Callable[[Any], Any] = super().Invoke
         return in_a_loop(lambda: invoke(request))
@@ -144,12 +150,12 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
             {},
             request.parent,
             frozenset(request.dependencies),
+            frozenset(request.ignoreChanges),
         )
         assert urn not in self.made, urn
         old = self.before.resources.get(urn)
         if old is not None:
-            ignored = {*request.ignoreChanges}
-            inputs |= {key: old.inputs.get(key) for key in ignored if key in old.inputs}
+            inputs |= {key: old.inputs.get(key) for key in made.ignored if key in old.inputs}
             made.change = "same" if inputs == old.inputs else "update"
         made.outputs = old.outputs if old and made.change == "same" else self.outputs(made)
         self.made[urn] = made

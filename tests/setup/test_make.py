@@ -13,10 +13,14 @@ import pytest
 
 from flakeship.system import processes
 from flakeship.system.tcp import free_ports
+from tests.planted import RULE, program, ssh_from
 from tests.project import commit
 from tests.setup.conftest import copy_checkout
 
-OWN = ("PULUMI_", "FLAKESHIP_", "STACK", "SERVER", "FROM", "TO", "PLUGINS", "NIX_CONFIG", "MAKE")
+OWN = (
+    *("PULUMI_", "FLAKESHIP_", "NIX_CONFIG", "MAKE"),
+    *("STACK", "SERVER", "FROM", "TO", "PLUGINS", "POLICY"),
+)
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
 """Without what a set-up chooses; the fixtures of this folder hide the home from the tests."""
 
@@ -75,6 +79,7 @@ GIVEN = {
     "FROM": ("diff",),
     "TO": ("diff",),
     "PLUGINS": ("setup",),
+    "POLICY": ("up",),
     "STACK": ("preview", "env", "destroy", "doctor", "help"),
 }
 
@@ -130,6 +135,21 @@ def test_a_checkout_may_be_in_a_folder_of_any_name(checkout: Checkout) -> None:
         assert "nothing is verified yet" in checkout.run("make", command, code=2)
     checkout.run("make", "destroy")
     assert checkout.run("git", "status", "--porcelain") == ""
+
+
+def test_policies_refuse_an_update_before_it_makes_anything(checkout: Checkout) -> None:
+    main = checkout.path / "__main__.py"
+    ours = main.read_text()
+    main.write_text(program(RULE, ssh_from("0.0.0.0/0")))
+    try:
+        assert "[advisory]  no-public-admin-ports" in checkout.run("make", "preview", "POLICY=dev")
+        said = checkout.run("make", "up", "POLICY=prod", code=2)
+        assert "[mandatory]  no-public-admin-ports" in said
+        assert "Updating" not in said
+        (state,) = (checkout.path / ".state/backend").rglob("stacks/*/dev.json")
+        assert not json.loads(state.read_text())["checkpoint"]["latest"].get("resources")
+    finally:
+        main.write_text(ours)
 
 
 def test_a_shell_of_one_checkout_acts_on_no_stack_of_another(

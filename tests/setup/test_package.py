@@ -23,7 +23,7 @@ class Blocked:
     def find_spec(self, name, *_):
         if name.partition(".")[0] in {
             "openstack", "pulumi_openstack", "keystoneauth1", "requests", "pulumi_proxmoxve",
-            "urllib3", "dns", "websocket", "websockets"
+            "pulumi_policy", "urllib3", "dns", "websocket", "websockets"
         }:
             raise ModuleNotFoundError(f"{name} is not installed", name=name)
 sys.meta_path.insert(0, Blocked())
@@ -33,6 +33,7 @@ for package in (flakeship, flakeship.components):
         if module.name != "flakeship.__main__" and not any(
             module.name.startswith(f"flakeship.components.{target}")
             or module.name.startswith(f"flakeship.targets.{target}")
+            or module.name == "flakeship.policy.pack"
             for target in ("openstack", "proxmox")
         ):
             importlib.import_module(module.name)
@@ -61,11 +62,14 @@ def test_the_wheel_holds_every_product_file_under_one_name(wheel: Path) -> None:
     tracked = {str(file.relative_to(paths.ROOT)) for file in check.tracked()}
     product = {name for name in tracked if name.startswith("flakeship/")}
     product |= {f"flakeship/{name}" for name in tracked if name.startswith("components/")}
+    rules = {name for name in tracked if name.startswith("policy/") and name.endswith(".py")}
+    product |= {f"flakeship/{name}" for name in rules - {"policy/__main__.py"}}
     assert {name for name in names(wheel) if ".dist-info/" not in name} == product
     assert product >= {
         "flakeship/py.typed",
         "flakeship/verify/checks/probe.sh",
         "flakeship/components/program.py",
+        "flakeship/policy/pack.py",
     }
 
 
@@ -76,6 +80,7 @@ def test_the_wheel_names_its_licence_and_its_extras(wheel: Path) -> None:
     assert f"Version: {__version__}\n" in metadata
     assert "License-Expression: Apache-2.0\n" in metadata
     assert "Provides-Extra: openstack\n" in metadata
+    assert "Provides-Extra: policy\n" in metadata
     assert "Provides-Extra: proxmox\n" in metadata
     assert info.replace("METADATA", "licenses/LICENSE") in names(wheel)
 
@@ -89,7 +94,11 @@ def test_without_an_extra_everything_but_its_target_can_be_imported(
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     imported = done.stdout.split()
-    assert {"flakeship.components.local.server", "flakeship.targets.local.plan"} <= set(imported)
+    assert set(imported) >= {
+        "flakeship.components.local.server",
+        "flakeship.policy.admin_ports",
+        "flakeship.targets.local.plan",
+    }
 
 
 def test_every_dependency_is_pinned() -> None:
@@ -103,7 +112,7 @@ def test_every_dependency_is_pinned() -> None:
         assert re.fullmatch(r"[\w-]+==[\w.]+|flakeship\[[\w,]+\]", requirement), requirement
 
 
-@pytest.mark.parametrize("extra", ["", "openstack", "proxmox"])
+@pytest.mark.parametrize("extra", ["", "openstack", "policy", "proxmox"])
 def test_every_dependency_is_used(extra: str) -> None:
     project = PROJECT["project"]
     listed = project["optional-dependencies"][extra] if extra else project["dependencies"]
@@ -116,7 +125,7 @@ def test_every_dependency_is_used(extra: str) -> None:
     modules = {named.get(name, name) for name in modules}
     sources = [
         file.read_text()
-        for folder in ("flakeship", "components")
+        for folder in ("flakeship", "components", "policy")
         for file in (paths.ROOT / folder).rglob("*.py")
     ]
     for module in modules:

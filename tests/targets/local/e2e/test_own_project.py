@@ -13,6 +13,7 @@ import pytest
 
 from flakeship.system.process import run
 from flakeship.system.tcp import free_ports
+from tests.docs.markdown import blocks
 from tests.project import ROOT, Project, commit
 from tests.targets.local.e2e.conftest import end_plugins, qemus
 
@@ -86,3 +87,26 @@ def test_a_project_of_ones_own(project: OwnProject) -> None:
     project.up("--expect-no-changes")
     project.pulumi("destroy", "--yes", "--skip-preview")
     assert not list(qemus(project.path))
+
+
+def test_policies_of_ones_own(project: OwnProject) -> None:
+    """The two files of the how-to page, as they are there."""
+    (wheel,) = project.path.parent.glob("wheels/*.whl")
+    venv = project.path / ".venv"
+    package = f"flakeship[policy] @ {wheel.as_uri()}"
+    run(["uv", "pip", "install", "--quiet", "--python", venv, package])
+    folder = project.path / "policy"
+    folder.mkdir()
+    page = ROOT / "docs/how-to/policies.md"
+    (runtime,) = (text for text in blocks(page, "yaml") if text.startswith("runtime:"))
+    (folder / "PulumiPolicy.yaml").write_text(runtime)
+    (rules,) = blocks(page, "python")
+    (folder / "__main__.py").write_text(rules)
+
+    assert "✅ flakeship" in project.preview("--policy-pack", "policy")
+    levels = folder / "small.json"
+    levels.write_text('{"small-machines": {"memory": 256}}')
+    words = ("--policy-pack", "policy", "--policy-pack-config", str(levels))
+    refused = project.pulumi("preview", *words, check=False)
+    assert refused.code != 0
+    assert "has more than 256 MiB of memory" in refused.stdout
