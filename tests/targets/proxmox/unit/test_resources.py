@@ -21,6 +21,7 @@ from flakeship.targets.proxmox.resources import (
     uploaded,
     written,
 )
+from tests.conformance.test_spec import modules
 
 FILE = re.compile(r"[a-z0-9_.-]{1,200}\.qcow2")  # what every version of Proxmox VE takes
 OWN = Marks(stack="dev", machine="web-3izdly52-1a2b", address="192.0.2.10")
@@ -136,3 +137,12 @@ def test_the_machines_of_a_state_are_found_by_their_own_ids() -> None:
         "web-3izdly52-1a2b": "9001",
         "api-3izdly52-9001": "9002",
     }
+
+
+def test_what_resources_are_made_with_is_imported_before_one_is() -> None:
+    found = modules(
+        "from flakeship.targets import registry; registry.spec('proxmox').preload('operations')"
+    )
+    own = "flakeship.targets.proxmox"
+    needed = ("uploads", "ownership", "proof", "guest.verify_machine", "cutover.cutover")
+    assert {f"{own}.{name}" for name in needed} <= found
