@@ -79,9 +79,10 @@ def _check_privileges(context: PlanningContext) -> None:
     )
     missing = [(need, need.missing(inventory.permissions)) for need in needed]
     lacking = [(need, found) for need, found in missing if found]
-    grants = [
-        f"  {privileges.grant(inventory, need.path, found, need.role)}" for need, found in lacking
-    ]
+    grants = {
+        need.path: f"  {privileges.grant(inventory, need.path, found, need.role)}"
+        for need, found in lacking
+    }
     unseen = preflight_names.unseen(context)
     preflight_names.refuse(context, unseen, grants)
     if lacking:
@@ -92,7 +93,7 @@ def _check_privileges(context: PlanningContext) -> None:
             key=inventory.user,
             remedy="run these on a node, as root:",
             details=[
-                *grants,
+                *grants.values(),
                 *(
                     f"{each.key} may be misspelt, too: the token sees no {each.kind} at all, so "
                     f"not {each.name} either"

@@ -209,6 +209,15 @@ def test_a_name_that_a_token_with_all_privileges_does_not_see_is_wrong(
     assert not error.details
 
 
+def test_a_bridge_that_a_token_may_use_and_does_not_see_is_not_there() -> None:
+    world = World()
+    granted = {"/sdn/zones/localnetwork/vmbr00": {"SDN.Use": 1}}
+    world.change(permissions={**world.inventory.permissions, **granted})
+    error = refused(world, own={"bridge": "vmbr00"})
+    assert (error.code, error.remedy) == ("bridge-unknown", "did you mean vmbr0?")
+    assert not error.details
+
+
 def test_a_token_that_sees_nothing_lacks_privileges_and_names_may_be_wrong_too() -> None:
     world = World()
     world.change(permissions={}, pools=[], storages=[], bridges={"pve1": []})
@@ -227,7 +236,7 @@ def test_the_file_of_a_setting_is_told_before_the_commands() -> None:
     assert isinstance(error, SettingError)
     error.file = "Pulumi.dev.yaml"
     first, *commands = str(error).splitlines()
-    assert first.endswith("as root: (Pulumi.dev.yaml)")
+    assert first.endswith("as root (Pulumi.dev.yaml)")
     assert [line.strip() for line in commands] == [each.strip() for each in error.details]
 
 
