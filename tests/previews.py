@@ -24,6 +24,7 @@ PLACEHOLDERS = {
     # what is not from a setting, or the same everywhere
     r"\b(?!0\.0\.0\.0|127\.0\.0\.1|10\.20\.0\.0)\d+(\.\d+){3}(/\d+)?\b": "<address>",
     r"\b\d+\.\d+\.20\d{6}\b": "<version>",
+    r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d": "<time>",
     r"\b\d+ of about \d+ store paths": "<n> of about <n> store paths",
     r"\bflakeship_checkout\.[0-9a-f]{12}\b": "flakeship_checkout.<checkout>",
     r"-[0-9a-f]{12}-[0-9a-f]{8}\.qcow2": "-<checkout>-<hash>.qcow2",
@@ -37,7 +38,9 @@ STEP = re.compile(r" *[-+~<>]* *[\w:/]+: \([\w -]+(\[retain\])?\)")  # how --dif
 URN = re.compile(r"\[urn=urn:pulumi:[^\]]*?::([^\]:]+:[^\]]*)\]")
 QUOTA = re.compile(r"(?<=quota used by this stack: ).*")
 USE = re.compile(r"\d+( -> \d+)?( MiB)?( \(\d+)?")
-ENTRY = re.compile(rf"^ *- {HOST}-[a-z]{{8}}: {{[^{{}}]*}}\n", re.MULTILINE)
+ENTRY = re.compile(
+    rf"^(?P<margin> *)- {HOST}-[a-z]{{8}}: [{{\[]\n(?:.*\n)*?(?P=margin)  [\]}}]\n", re.MULTILINE
+)
 ENTRIES = re.compile(rf"(?:{ENTRY.pattern}){{2,}}", re.MULTILINE)
 """The entries of a map by release, which the engine sorts by names that differ from run to run."""
 ROW = re.compile(r"[ +~<>-]{4}([\w:]+ \S+)")  # of the tree
@@ -68,10 +71,6 @@ class Previews:
         golden.compare_text(self.folder / f"{name}.txt", tree)
         golden.compare_text(self.folder / f"{name}-diff.txt", f"{said}\n{steps}".lstrip())
 
-    def compare_tree(self, name: str, *words: str) -> None:
-        """The form without `--diff` alone, where that has an order that differs between runs."""
-        golden.compare_text(self.folder / f"{name}.txt", self._tree(*words))
-
     def _tree(self, *words: str) -> str:
         return _rows(self._stable(self.project.pulumi(*words).stdout))
 
@@ -88,7 +87,7 @@ class Previews:
         for pattern, placeholder in PLACEHOLDERS.items():
             text = re.sub(pattern, placeholder, text)
         text = QUOTA.sub(lambda line: USE.sub(_more, line[0]), text)
-        return ENTRIES.sub(lambda found: "".join(sorted(ENTRY.findall(found[0]))), text)
+        return ENTRIES.sub(_sorted, text)
 
 
 class LifeOfPreviews:
@@ -123,6 +122,10 @@ def _more(found: re.Match[str]) -> str:
     before, *later = (int(number) for number in re.findall(r"\d+", found[0]))
     shown = iter(["<n>", *(f"<n+{number - before}>" for number in later)])
     return re.sub(r"\d+", lambda _: next(shown), found[0])
+
+
+def _sorted(found: re.Match[str]) -> str:
+    return "".join(sorted(entry[0] for entry in ENTRY.finditer(found[0])))
 
 
 def _rows(text: str) -> str:

@@ -105,7 +105,7 @@ def _declare_templates(
                         reached,
                         template.node,
                         context.settings.options.storage.images,
-                        upload_name(context.stack, name, by_checkout=True),
+                        upload_name(context.stack, name),
                         release.paths[0],  # known before it is built, unlike its bytes
                         "",
                         made_of[subject],
@@ -187,7 +187,9 @@ def _outputs(
         for name, found in plan.templates.templates.items()
     }
     nodes = [node.name for node in plan.context.inventory.nodes]
-    details = codec.plain(StackDetails(nodes, templates, plan.leaving, {**plan.repairs}))
+    reached = access(plan.context.settings)
+    kept = StackDetails(nodes, templates, plan.leaving, {**plan.repairs}, reached)
+    details = codec.plain(kept)
     return Deployment(
         evidence,
         servers=servers,

@@ -9,11 +9,11 @@ import pulumi_proxmoxve as proxmox
 
 from flakeship.targets.proxmox.api import login
 from flakeship.targets.proxmox.context import PlanningContext
+from flakeship.targets.proxmox.devices import CARD, ROOT_DISK
 from flakeship.targets.proxmox.plan import access
 from flakeship.targets.proxmox.server_settings import BootDevice
 
-# the images of NixOS have their boot loader for /dev/vda
-DEVICES: dict[BootDevice, str] = {"disk": "virtio0", "network": "net0"}
+BOOT_DEVICES: dict[BootDevice, str] = {"disk": ROOT_DISK, "network": CARD}
 FILES = frozenset({"dir", "nfs", "cifs", "cephfs", "glusterfs", "btrfs"})
 """Types of storage whose disks are files: only a qcow2 file has linked clones there."""
 

@@ -10,6 +10,7 @@ import pulumi_proxmoxve as proxmox
 
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import vm_name
+from flakeship.targets.proxmox.devices import CLOUD_INIT, ROOT_DISK
 from flakeship.targets.proxmox.machine import GIGABYTE, Machine
 from flakeship.targets.proxmox.requests import (
     MachineEvidence,
@@ -20,7 +21,7 @@ from flakeship.targets.proxmox.resources import OWNERSHIP, SERVER, description, 
 
 from ..resource import Resource, inputs
 from ..verification import Verification
-from .provider import DEVICES, hardware
+from .provider import BOOT_DEVICES, hardware
 
 
 class ServerArgs(TypedDict):
@@ -103,7 +104,7 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         "vm_id": machine.vmid,
         "name": vm_name(machine.id),
         # it is there from the beginning, and the tags only after it
-        "description": description(machine.vmid, machine.marks, machine.template, by_checkout=True),
+        "description": description(machine.vmid, machine.marks, machine.template),
         "pool_id": machine.pool or None,
         "clone": {
             "vm_id": args["template"],
@@ -115,12 +116,12 @@ def _arguments(args: ServerArgs) -> dict[str, Any]:
         },
         "started": True,
         "on_boot": options.start_on_boot,
-        "boot_orders": [DEVICES[each] for each in options.boot_order],
+        "boot_orders": [BOOT_DEVICES[each] for each in options.boot_order],
         "cpu": {"cores": machine.server.vcpus, "type": machine.cpu},
         "memory": {"dedicated": machine.server.memory},
         "disks": [
             {
-                "interface": "virtio0",
+                "interface": ROOT_DISK,
                 "datastore_id": machine.storage,
                 "size": machine.disk // GIGABYTE,
                 "file_format": args["disk_format"],
@@ -139,7 +140,7 @@ def _initialization(machine: Machine) -> dict[str, Any]:
     dns = {"domain": options.search_domain or None, "servers": options.dns_servers or None}
     return {
         "datastore_id": machine.storage,
-        "interface": "scsi1",
+        "interface": CLOUD_INIT,
         "type": "nocloud",
         "ip_configs": [{family: {"address": address, "gateway": options.gateway or None}}],
         **({"dns": dns} if any(dns.values()) else {}),

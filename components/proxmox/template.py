@@ -9,6 +9,7 @@ import pulumi_proxmoxve as proxmox
 
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import vm_name
+from flakeship.targets.proxmox.devices import ROOT_DISK
 from flakeship.targets.proxmox.machine import GIGABYTE, whole_gigabytes
 from flakeship.targets.proxmox.requests import (
     OwnershipRequest,
@@ -96,16 +97,16 @@ class ProxmoxTemplate(pulumi.ComponentResource):
             node_name=args["node"],
             vm_id=args["vmid"],
             name=title,
-            description=description(args["vmid"], args["marks"], by_checkout=True),
+            description=description(args["vmid"], args["marks"]),
             tags=own,
             pool_id=args["pool"] or None,
             template=True,
             started=False,
             on_boot=False,
-            boot_orders=["virtio0"],
+            boot_orders=[ROOT_DISK],
             disks=[
                 {
-                    "interface": "virtio0",
+                    "interface": ROOT_DISK,
                     "datastore_id": args["storage"],
                     "import_from": args["upload"].volume,
                     "size": gigabytes,

@@ -44,6 +44,11 @@ class FlakeshipError(Exception):
         """The key as the message has it."""
         return self.key
 
+    @property
+    def found_in(self) -> str:
+        """The end of the sentence: the file that the key is in, where it is known."""
+        return ""
+
     def __str__(self) -> str:
         """`key: what, got given; allowed: allowed. Remedy`, and the details below.
 
@@ -57,7 +62,7 @@ class FlakeshipError(Exception):
         if self.remedy:
             rest += f". {self.remedy[:1].upper()}{self.remedy[1:]}"
         what = one_line(self.what, max(LINE - len(place) - len(rest), EVIDENCE))
-        return lines("\n".join([f"{place}{what}{rest}", *self.details]))
+        return lines("\n".join([f"{place}{what}{rest}{self.found_in}", *self.details]))
 
 
 class SettingError(FlakeshipError):
@@ -75,9 +80,10 @@ class SettingError(FlakeshipError):
         """The key, and what it belongs to."""
         return f"{self.key} ({self.of})" if self.of else self.key
 
-    def __str__(self) -> str:
-        text = super().__str__()
-        return f"{text} ({self.file})" if self.file else text
+    @property
+    def found_in(self) -> str:
+        """The stack's file: before the details, which may be commands to copy."""
+        return f" ({self.file})" if self.file else ""
 
 
 class SettingsError(FlakeshipError):

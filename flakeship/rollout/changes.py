@@ -34,11 +34,12 @@ class ServerChange:
 
     `before` was active after the last good run, `machine` is to be; either may be empty. `origin`
     is of a machine that becomes active: made by this run, verified by an earlier one, to be
-    verified once more because its checks have `changed`, or made by a run that did not finish.
+    verified once more because its checks have `changed`, or left unverified by an earlier run.
     `release` is empty where it stays the same. `reasons` are for another machine of the same
     release or for none, `size` is that of a new one where it is worth a word. The machine `takes`
-    what the server has had, and `gets` what is new. `standby` machines keep running, `stopped` ones
-    stay as they are, those that are `gone` are removed with their root disks. `in_place` is what
+    what the server has had, and `gets` what is new. `address` is its own where the settings give
+    one. `standby` machines keep running, `stopped` ones stay as they are, those that are `gone` are
+    removed with their root disks, and those that earlier runs have `left` too. `in_place` is what
     changes on a machine that stays, `released` what is given back, `destroyed` what is deleted with
     the data on it.
     """
@@ -53,11 +54,13 @@ class ServerChange:
     rollback: bool = False
     reasons: tuple[str, ...] = ()
     size: str = ""
+    address: str = ""
     takes: tuple[Thing, ...] = ()
     gets: tuple[Thing, ...] = ()
     standby: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     in_place: tuple[str, ...] = ()
     released: tuple[Thing, ...] = ()
     destroyed: tuple[str, ...] = ()
@@ -66,7 +69,8 @@ class ServerChange:
     def changes(self) -> bool:
         """Whether there is anything to tell."""
         other = self.machine != self.before or self.temporary
-        return other or bool(self.gone or self.in_place or self.released or self.destroyed)
+        goes = self.gone or self.left or self.released or self.destroyed
+        return other or bool(goes or self.in_place)
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,21 @@ def of_rollout(
         standby=tuple(each.id for each in rollout.standby if seen(each).running),
         stopped=tuple(each.id for each in rollout.standby if not seen(each).running),
         gone=tuple(each.id for each in deployed if each.id not in staying and seen(each).present),
+        left=left_machines(active.server.name, observed, {*staying, *_ids(deployed)}),
+    )
+
+
+def left_machines(
+    server: str, observed: Mapping[str, Observed], others: Collection[str]
+) -> tuple[str, ...]:
+    """The machines of a server beside `others`, which no plan has any more: they go with a run.
+
+    Runs that have failed made them, or could not remove them.
+    """
+    return tuple(
+        name
+        for name in sorted({*observed} - {*others})
+        if MachineId.parse(name).server == server and observed[name].present
     )
 
 
@@ -145,11 +164,20 @@ def removed_machines(machines: Iterable[str], servers: Iterable[str]) -> dict[st
 
 
 def of_removed(
-    server: str, machines: Sequence[str], released: Collection[Thing], reason: str = ""
+    server: str,
+    machines: Sequence[str],
+    released: Collection[Thing],
+    reason: str = "",
+    left: Sequence[str] = (),
 ) -> ServerChange:
     """What happens to a server that is removed, which is for a `reason` unless all are."""
-    reasons = (reason,) if reason else ()
-    return ServerChange(server, reasons=reasons, gone=(*machines,), released=(*released,))
+    return ServerChange(
+        server,
+        reasons=(reason,) if reason else (),
+        gone=(*machines,),
+        left=(*left,),
+        released=(*released,),
+    )
 
 
 def _ids(machines: Sequence[PlannedMachine]) -> list[str]:

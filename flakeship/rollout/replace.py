@@ -136,8 +136,10 @@ def _reuse(
 
 
 def _loss(seen: Observed) -> str:
-    """Why a machine counts as lost."""
-    return seen.status if seen.status and not seen.exists and not seen.failed else "gone or failed"
+    """Why a machine counts as lost. Of several of one name it is not known which one failed."""
+    if seen.failed and seen.exists:
+        return "failed"
+    return seen.status or ("failed" if seen.failed else "gone")
 
 
 def _active_notices(active: M, deployed: Sequence[M], seen: Observed) -> list[str]:

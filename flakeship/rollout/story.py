@@ -63,14 +63,17 @@ class Story:
                 return f"{machine} {self._verb('be')} {what} ({before}{disk})"
             case "unverified":
                 disk = "their root disks as they are" if self.many else "its root disk as it is"
-                return f"{machine} of a run that did not finish, with {disk}"
+                return f"{machine}, left unverified by an earlier run, with {disk}"
         return f"{self._new()}{self._beside()}"
 
     def _new(self) -> str:
         change = self.change
         kind = "new" if change.before or change.temporary else "first"
         of = f" of release {change.release}" if change.release and not change.before else ""
-        size = f" ({change.size})" if change.size else ""
+        # of many servers each has another one
+        address = f"with the address {change.address}" if change.address and not self.many else ""
+        told = ", ".join(filter(None, [change.size, address]))
+        size = f" ({told})" if told else ""
         return f"{kind} machine{'s' if self.many else ''} {self._id(change.machine)}{of}{size}"
 
     def _beside(self) -> str:
@@ -110,13 +113,17 @@ class Story:
 
     def _leaving(self) -> str:
         """What goes: Pulumi removes it when everything else is done, and the program has ended."""
-        ids, released = self._ids(self.change.gone), self.change.released
+        released = self.change.released
         being = "being " if self.done else ""
         parts: list[str] = []
-        if ids:
-            several = self.many or len(ids) > 1
-            whose = "their root disks" if several else "its root disk"
-            parts.append(f"{listed(ids)} {'are' if several else 'is'} {being}deleted with {whose}")
+        for machines, origin in (
+            (self.change.gone, ""),
+            (self.change.left, ", left by an earlier run,"),
+        ):
+            if ids := self._ids(machines):
+                several = self.many or len(ids) > 1
+                be, whose = ("are", "their root disks") if several else ("is", "its root disk")
+                parts.append(f"{listed(ids)}{origin} {be} {being}deleted with {whose}")
         if released:
             be = "are" if self.many or len(released) > 1 else "is"
             parts.append(f"{self._things(released)} {be} {being}released")

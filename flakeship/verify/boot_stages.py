@@ -26,14 +26,14 @@ SERIAL = (
 )
 
 EMPTY = Stage(
-    "nothing",
+    "no output",
     (),
     "it is empty: the guest has not started, its image is for another firmware (BIOS or UEFI), or "
     "nothing in it writes to the serial port",
     f"compare the image's firmware with the server's; {SERIAL}",
 )
 UNKNOWN = Stage(
-    "nothing of a boot",
+    "unrecognized output",
     (),
     "no line is of a firmware, a boot loader, a kernel or NixOS; the beginning may be gone",
     "",

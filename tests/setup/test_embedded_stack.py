@@ -27,6 +27,7 @@ pulumi.export("host", pulumi.Config("flakeship").get("host"))
 """
 
 
+EXAMPLES = sorted(file.name for file in paths.ROOT.glob("Pulumi.*.yaml.example"))
 NIX = ("--extra-experimental-features", "nix-command flakes")
 
 
@@ -108,7 +109,7 @@ def test_the_public_passphrase_takes_no_secret(clone: Clone) -> None:
     assert "incorrect passphrase" in clone.run("pulumi", "preview", fails=True)
 
 
-@pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.prod.yaml.example"])
+@pytest.mark.parametrize("name", ["Pulumi.dev.yaml", *EXAMPLES])
 def test_the_examples_are_valid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(paths.ROOT)
     config = yaml.safe_load((paths.ROOT / name).read_text())["config"]

@@ -14,7 +14,7 @@ FIRST = 30
 
 def addressed(stack: ClusterStack) -> None:
     """One server with an address by cloud-init, as the peer has it."""
-    own = [f"{lab.address(FIRST)}/24", f"{lab.address(FIRST + 1)}/24"]
+    own = [f"{lab.address(FIRST + number)}/24" for number in range(3)]
     stack.settings({**WEB, "proxmox": {"addresses": own}})
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from flakeship.model.machine import MachineId
 from flakeship.rollout.changes import (
     NO_LONGER_SET,
     ServerChange,
     Thing,
+    left_machines,
     of_removed,
     of_rollout,
     size,
 )
-from flakeship.rollout.replace import ABSENT
+from flakeship.rollout.replace import ABSENT, Observed
 from flakeship.rollout.summary import Summary
 from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.machine import Machine
@@ -24,19 +26,31 @@ from flakeship.targets.proxmox.requests import CutoverRequest
 
 def summarize(context: PlanningContext, machines: MachinesPlan) -> Summary:
     """The servers of the settings, then those that are no longer there."""
-    before = context.desired.outputs.servers
+    before, left = context.desired.outputs.servers, _reached(context)
     servers = [_server(context, machines, name) for name in machines.rollouts]
+    known = {*before, *context.deployed, *(MachineId.parse(name).server for name in left)}
     removed = [
         of_removed(
             name,
             [m.id for m in deployed if context.observed.get(m.id, ABSENT).present],
             [*_stable(next(iter(deployed), None))],
             NO_LONGER_SET,
+            left_machines(name, left, [machine.id for machine in deployed]),
         )
-        for name in sorted({*before, *context.deployed} - machines.rollouts.keys())
+        for name in sorted(known - machines.rollouts.keys())
         for deployed in [context.deployed.get(name, [])]
     ]
     return Summary([*servers, *removed])
+
+
+def _reached(context: PlanningContext) -> Mapping[str, Observed]:
+    """What a run can remove: not what is on a node that is offline."""
+    online = {node.name for node in context.inventory.online}
+    return {
+        name: seen
+        for name, seen in context.observed.items()
+        if context.machines[name].node in online
+    }
 
 
 def removed(name: str, machines: Sequence[str], cutover: CutoverRequest | None) -> ServerChange:
@@ -52,11 +66,13 @@ def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> Serv
     active, former = rollout.active, next(iter(deployed), None)
     stable, had = _stable(active), _stable(former)
     stays = former is not None and active.id == former.id
-    new = change.origin == "new"
+    new, reached = change.origin == "new", _reached(context)
     return replace(
         change,
         reasons=(*_reasons(active, former),) if former else (),
         size=_size(active) if new and (former is None or _differs(active, former)) else "",
+        address=active.address if new else "",
+        left=tuple(name for name in change.left if name in reached),
         takes=tuple(thing for thing in stable if thing in had),
         gets=tuple(thing for thing in stable if thing not in had),
         in_place=(*_in_place(active, former),) if former and stays else (),
@@ -66,14 +82,18 @@ def _server(context: PlanningContext, machines: MachinesPlan, name: str) -> Serv
 
 def _size(machine: Machine) -> str:
     server = machine.server
-    return f"{size(server.vcpus, server.memory, machine.disk)}, on {machine.node}"
+    told = size(server.vcpus, server.memory, machine.disk)
+    if machine.disk != server.disk:
+        told += f" as {server.disk} MiB are rounded up to whole GiB"
+    return f"{told}, on {machine.node}, network {machine.location}"
 
 
 def _differs(active: Machine, former: Machine) -> bool:
     """Whether a new machine differs from the one before in what its size says."""
 
     def told(machine: Machine) -> object:
-        return machine.server.vcpus, machine.server.memory, machine.disk, machine.node
+        server = machine.server
+        return server.vcpus, server.memory, machine.disk, machine.node, machine.location
 
     return told(active) != told(former)
 

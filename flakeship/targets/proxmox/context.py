@@ -117,7 +117,8 @@ class PlanningContext:
             )
         if not verified and not vm.running:
             # the plugin starts a machine last of all, and completes none that it has begun
-            return Observed(failed=True, status=f"not made completely, on {vm.node}")
+            status = f"not made completely: {vm.status or 'in an unknown state'} on {vm.node}"
+            return Observed(failed=True, status=status)
         locked = f", locked by {vm.lock}" if vm.lock else ""
         return Observed(
             exists=True,

@@ -8,6 +8,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
 from flakeship.targets.proxmox.api import tasks
 from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.devices import CLOUD_INIT, ROOT_DISK
 from flakeship.targets.proxmox.inventory import Vm
 from flakeship.targets.proxmox.own_words import Current
 
@@ -15,7 +16,7 @@ STOPPING, REMOVING = 120.0, 600.0  # seconds
 LOCKED = 40.0  # seconds: since Proxmox VE 9 a machine's clean-up holds its lock after it stopped
 IN_USE = "can't lock file"
 DISK = re.compile("(?:ide|sata|scsi|virtio)[0-9]+")
-OWN = frozenset({"virtio0", "scsi1"})  # the root disk, and the drive of cloud-init
+OWN = frozenset({ROOT_DISK, CLOUD_INIT})
 NO_DISK = re.compile(r"media=cdrom|^none(?:,|$)")
 
 

@@ -16,6 +16,9 @@ PORT = 8006  # of pveproxy
 FIRST_ID = 100  # Proxmox VE keeps those below for itself
 MOST_IDS = 10_000  # of a range: its free ones are listed
 
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 def _endpoint(value: str) -> str:
     """`https://<host>:<port>`: Pulumi's plugin takes no other scheme, and drops a path."""
@@ -98,15 +101,21 @@ def _gateway(value: str) -> str:
         raise wrong("must be an IP address", allowed="such as 192.0.2.1 or 2001:db8::1") from None
 
 
+def is_no_machines(address: Ip, network: Network) -> bool:
+    """Whether it is the network's own address, or that of its broadcasts.
+
+    A network of two addresses or one has none for itself (RFC 3021, RFC 6164).
+    """
+    edges = [network.network_address, *([network.broadcast_address] * (network.version == 4))]
+    return network.num_addresses > 2 and address in edges
+
+
 def _no_machine(found: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bool:
-    address, network = found.ip, found.network
+    address = found.ip
     special = (
         address.is_loopback or address.is_multicast or address.is_unspecified
     ) or address.is_link_local
-    # a network of two addresses or one has none for itself (RFC 3021, RFC 6164)
-    edges = network.num_addresses > 2 and address == network.network_address
-    broadcast = address.version == 4 and network.num_addresses > 2
-    return special or edges or (broadcast and address == network.broadcast_address)
+    return special or is_no_machines(address, found.network)
 
 
 def _given(value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
@@ -10,6 +11,7 @@ from flakeship.targets.proxmox import listed
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.inventory import Vm
+from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.resources import marks
 
 GONE = (
@@ -68,17 +70,24 @@ def replaced(vm: Vm, tags: Sequence[str], name: str) -> FlakeshipError:
 
 
 def made(api: Api, vmid: int, tags: Sequence[str], name: str) -> Vm:
-    """What was just made, once the cluster lists it with its tags. Raises FlakeshipError."""
-    failure: FlakeshipError | None = None
+    """What was just made, once the cluster lists it: its tags may come to the list later.
+
+    Raises FlakeshipError: machine-replaced, machine-missing.
+    """
+    own = marks(vmid, tags)
     for _ in backoff(LAG, first=0.2, most=2.0):
-        try:
-            if vm := ours(api, vmid, tags, name):
-                return vm
-        except FlakeshipError as error:
-            if error.code != "machine-replaced":
-                raise
-            failure = error
-    raise failure or FlakeshipError(
+        vm = find(api, vmid)
+        if vm is None:
+            continue
+        if vm.marks != own and not vm.container:
+            # the configuration has them at once
+            config = api.get(Config, "nodes", vm.node, "qemu", str(vmid), "config")
+            listed_so = listed.words(config.tags)
+            vm = replace(vm, tags=listed_so, marks=marks(vmid, listed_so))
+        if vm.marks != own:
+            raise replaced(vm, tags, name)
+        return vm
+    raise FlakeshipError(
         f"the cluster does not list its virtual machine {vmid}",
         code="machine-missing",
         key=name,

@@ -64,6 +64,7 @@ def inspect(request: InspectRequest) -> Inventory:
             free=free,
             hidden=hidden,
             bridges={name: listed.bridges(call.result()) for name, call in networks.items()},
+            addresses=listed.addresses({name: call.result() for name, call in networks.items()}),
             clones=listed.clones(volume for call in clones for volume in call.result()),
             everything=everything,
         )

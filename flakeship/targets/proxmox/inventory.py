@@ -69,7 +69,8 @@ class Inventory:
 
     `user` is the token's id. `free` are ids of the settings' range that nobody uses, enough for a
     run, and `hidden` those of what the token may not see; `everything`: it sees all. `bridges` and
-    VNets are by node, of those that are online and may get servers. `clones` are the ids of the
+    VNets are by node, of those that are online and may get servers, and `addresses` has in words
+    what their own addresses and gateways are, by these. `clones` are the ids of the
     linked clones of each of our templates. `identity` is the private key file that the checks log
     in with, empty: the user's agent.
     """
@@ -84,6 +85,7 @@ class Inventory:
     pools: Sequence[str]
     free: Sequence[int]
     bridges: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
     hidden: Sequence[int] = field(default_factory=list)
     clones: Mapping[int, Sequence[int]] = field(default_factory=dict)
     everything: bool = True

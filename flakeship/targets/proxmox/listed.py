@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -56,9 +57,13 @@ class Resource:
 
 @dataclass(frozen=True)
 class Interface:
-    """An entry of a node's networks."""
+    """An entry of a node's networks, with its own addresses where it has any."""
 
     iface: Words
+    address: Words = ""
+    address6: Words = ""
+    gateway: Words = ""
+    gateway6: Words = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,26 @@ def pools(found: Iterable[Resource]) -> list[str]:
 def bridges(found: Iterable[Interface]) -> list[str]:
     """The bridges and VNets of a node."""
     return sorted({each.iface for each in found})
+
+
+def addresses(networks: Mapping[str, Iterable[Interface]]) -> dict[str, str]:
+    """The addresses and gateways of bridges by node, each with what has it, in words."""
+    gateways, own = dict[str, str](), dict[str, str]()
+    for node, found in networks.items():
+        for each in found:
+            for text in (each.gateway, each.gateway6):
+                gateways[_address(text)] = f"the gateway of the node {node}"
+            for text in (each.address, each.address6):
+                own[_address(text)] = f"the address of {each.iface} on the node {node}"
+    return {address: holder for address, holder in {**gateways, **own}.items() if address}
+
+
+def _address(text: str) -> str:
+    """An address in its one form; empty for anything else."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def clones(found: Iterable[Volume]) -> dict[int, list[int]]:

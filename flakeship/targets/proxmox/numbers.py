@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.machine import Machine
+from flakeship.targets.proxmox.settings import ProxmoxInstance
 
 NAMED = 10  # virtual machines in an error
 
@@ -62,10 +63,18 @@ class Addresses:
     given: set[str] = field(default_factory=set)
 
     def next(self, machine: Machine) -> str:
-        """The address of a new machine, empty for DHCP. Raises SettingError where none is free."""
+        """The address of a new machine, empty for DHCP.
+
+        Raises SettingError where none is free, and for the first machine that gets one where later
+        ones would not.
+        """
         pool = machine.server.options.addresses
         if not pool:
             return ""
+        need = Need.of(self.context, machine.server)
+        before = self.context.deployed.get(machine.server.name, [])
+        if need.lacks and not any(each.address for each in before):
+            raise need.too_few("there are too few of them")
         left = self.context.left(machine)
         if left is not None and left.marks.address:
             prefix = pool[0].partition("/")[2]
@@ -74,7 +83,7 @@ class Addresses:
         unused = (each for taken in (ever, running) for each in pool if plain(each) not in taken)
         found = next(unused, "")
         if not found:
-            raise self._too_few(machine, len(pool))
+            raise need.too_few("none of these is free")
         self.given.add(plain(found))
         return found
 
@@ -91,23 +100,50 @@ class Addresses:
         """
         return self._running() | {vm.marks.address for vm in self.context.owned}
 
-    def _too_few(self, machine: Machine, number: int) -> SettingError:
-        settings = self.context.settings
-        sharing = [
-            each
-            for each in settings.instances
-            if {*each.options.addresses} & {*machine.server.options.addresses}
-        ]
-        # a new machine boots beside the active one and those on standby, one of which goes later
-        enough = len(sharing) * (settings.standby_releases + 2)
+
+@dataclass(frozen=True)
+class Need:
+    """How many static addresses a server needs, with those that it shares some with.
+
+    A new machine boots beside the active one and those on standby, one of which goes later.
+    """
+
+    server: str
+    given: int  # of its own
+    together: int  # of all that share
+    sharing: int
+    standby: int
+
+    @classmethod
+    def of(cls, context: PlanningContext, server: ProxmoxInstance) -> Need:
+        """What a server needs by the settings."""
+        own, instances = {*server.options.addresses}, context.settings.instances
+        pools = [{*each.options.addresses} for each in instances if {*each.options.addresses} & own]
+        standby = context.settings.standby_releases
+        return cls(server.name, len(own), len(set[str]().union(*pools)), len(pools), standby)
+
+    @property
+    def each(self) -> int:
+        """How many a server has at the same time."""
+        return self.standby + 2
+
+    @property
+    def lacks(self) -> bool:
+        """Whether a later release would not get one."""
+        return self.given < self.each or self.together < self.each * self.sharing
+
+    def too_few(self, what: str) -> SettingError:
+        """The error, with what to do."""
+        several = f" ({self.each * self.sharing} for {self.sharing} servers)"
+        fewer = "add some, or set a smaller flakeship:standbyReleases"
         return SettingError(
-            "none of these addresses is free for the next machine, which boots beside the others",
+            f"{what}: a new machine boots beside the running one and those on standby",
             code="addresses-too-few",
-            key=f"flakeship:servers[{machine.server.name}].proxmox.addresses",
-            given=f"{number}",
-            allowed=f"{enough} for {len(sharing)} server{'s' if len(sharing) > 1 else ''} with "
-            f"standbyReleases: {settings.standby_releases}",
-            remedy="add some, or set a smaller flakeship:standbyReleases",
+            key=f"flakeship:servers[{self.server}].proxmox.addresses",
+            given=f"{self.given if self.sharing == 1 else self.together}",
+            allowed=f"{self.each} with flakeship:standbyReleases: {self.standby}"
+            f"{several if self.sharing > 1 else ''}",
+            remedy=fewer if self.standby else "add some: a release needs two at the same time",
         )
 
 

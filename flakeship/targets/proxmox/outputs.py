@@ -20,6 +20,7 @@ from flakeship.state.outputs import (
     parsed,
     plain_machines_of,
 )
+from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.machine import Machine
 from flakeship.targets.proxmox.requests import Cutover, MachineEvidence
 
@@ -56,13 +57,15 @@ class StackDetails:
     """What the target keeps of a stack: the nodes of its cluster, and its templates by release.
 
     `leaving` is what the state may still hold, because it was to be removed last. `repairs` counts,
-    by the key of a verification, how often its machine was found stopped.
+    by the key of a verification, how often its machine was found stopped. `access` is how the API
+    was reached, which is an input of every resource.
     """
 
     nodes: list[Text] = field(default_factory=list)
     templates: dict[ReleaseName, list[Template]] = field(default_factory=dict)
     leaving: list[Removed] = field(default_factory=list)
     repairs: dict[str, int] = field(default_factory=dict)
+    access: Access | None = None
 
 
 def server_output(machine: Machine, evidence: MachineEvidence, cutover: Cutover) -> ServerOutput:

@@ -31,7 +31,7 @@ class Config:
     tags: Words = ""
     description: Words = ""
     meta: Words = ""
-    virtio0: Words = ""
+    virtio0: Words = ""  # ROOT_DISK
     lock: Words = ""
 
     def marks(self, vmid: int) -> Marks:

@@ -12,7 +12,14 @@ from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
 from flakeship.targets.base import Call
 from flakeship.targets.kept_releases import KeptReleases
-from flakeship.targets.proxmox import changes, drift, preflight, preflight_cluster, templates
+from flakeship.targets.proxmox import (
+    changes,
+    drift,
+    preflight,
+    preflight_addresses,
+    preflight_cluster,
+    templates,
+)
 from flakeship.targets.proxmox.api.login import Access
 from flakeship.targets.proxmox.context import PlanningContext, planning_context
 from flakeship.targets.proxmox.functions import INSPECT, InspectRequest
@@ -82,11 +89,27 @@ class StackPlan(KeptReleases):
 
     @property
     def facts(self) -> list[str]:
-        """Whose cluster it is, and who acts there."""
+        """Whose cluster it is, who acts there, and what each resource is updated for."""
         found = self.context.inventory
         nodes = ", ".join(node.name for node in found.nodes)
-        return [
+        told = [
             f"Proxmox VE {found.version} at {found.endpoint}, nodes {nodes}, token {found.user}"
+        ]
+        if changed := self._reached_otherwise():
+            told.append(
+                f"{' and '.join(changed)} of flakeship:proxmox changed: resources keep how they "
+                "reach the API, so all are updated; machines stay, and are verified again"
+            )
+        return told
+
+    def _reached_otherwise(self) -> list[str]:
+        """The keys by which the API is reached in another way than by the last good run."""
+        desired, settings = self.context.desired, self.context.settings
+        before, now = stack_details(desired.outputs, desired.stack).access, access(settings)
+        return [
+            known.alias or name
+            for name, known in type(settings.options).model_fields.items()
+            if before and getattr(before, name, None) != getattr(now, name, None)
         ]
 
 
@@ -113,6 +136,7 @@ class ProxmoxTarget:
         context = planning_context(desired, inventory)
         preflight_cluster.check(context, stack_details(desired.outputs, desired.stack).nodes)
         preflight.check_ids(context)
+        preflight_addresses.check(context)
         placed, numbers = plan_machines(context), Numbers(context)
         new = [machine for machine in placed.active if not context.exists(machine)]
         preflight.check_sizes(context, new)
@@ -136,6 +160,7 @@ class ProxmoxTarget:
                 *drift.notices(context, machines),
                 *preflight.crowded(context, new),
                 *preflight.stranded(context, [*machines.active, *machines.standby]),
+                *preflight_addresses.notices(context, new),
                 *retained.notices,
             ],
             repairs=drift.repairs(context, machines),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from shlex import quote
 
-from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
-from flakeship.targets.proxmox import privileges
+from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.targets.proxmox import preflight_names, privileges
 from flakeship.targets.proxmox.context import PlanningContext
 from flakeship.targets.proxmox.inventory import Node
 
@@ -18,8 +18,8 @@ WITHOUT_CLONES = frozenset({"lvm", "iscsi", "iscsidirect"})
 def check(context: PlanningContext, nodes: Sequence[str]) -> None:
     """Refuse a cluster that cannot have the stack, whose nodes were these before.
 
-    Raises FlakeshipError: pve-too-old, cluster-mismatch, privilege-missing, storage-unknown,
-    storage-content, clone-impossible, pool-unknown, ha-group-gone.
+    Raises FlakeshipError: pve-too-old, cluster-mismatch, pool-unknown, storage-unknown,
+    bridge-unknown, privilege-missing, storage-content, clone-impossible, ha-group-gone.
     """
     _check_cluster(context, nodes)
     _check_privileges(context)
@@ -60,7 +60,10 @@ def refuse_other(endpoint: str, before: Sequence[str], nodes: Sequence[Node]) ->
 
 
 def _check_privileges(context: PlanningContext) -> None:
-    """Refuse a token that lacks privileges, with the commands that grant them."""
+    """Refuse names that the token does not see, and a token that lacks privileges.
+
+    With the commands that grant them.
+    """
     inventory, options = context.inventory, context.settings.options
     servers = [server.options for server in context.settings.instances]
     vlans = [options.vlan if each.vlan is None else each.vlan for each in servers]
@@ -76,6 +79,12 @@ def _check_privileges(context: PlanningContext) -> None:
     )
     missing = [(need, need.missing(inventory.permissions)) for need in needed]
     lacking = [(need, found) for need, found in missing if found]
+    grants = {
+        need.path: f"  {privileges.grant(inventory, need.path, found, need.role)}"
+        for need, found in lacking
+    }
+    unseen = preflight_names.unseen(context)
+    preflight_names.refuse(context, unseen, grants)
     if lacking:
         raise FlakeshipError(
             "the token or its user lacks privileges: "
@@ -84,14 +93,18 @@ def _check_privileges(context: PlanningContext) -> None:
             key=inventory.user,
             remedy="run these on a node, as root:",
             details=[
-                f"  {privileges.grant(inventory, need.path, found, need.role)}"
-                for need, found in lacking
+                *grants.values(),
+                *(
+                    f"{each.key} may be misspelt, too: the token sees no {each.kind} at all, so "
+                    f"not {each.name} either"
+                    for each in unseen
+                ),
             ],
         )
 
 
 def _check_storages(context: PlanningContext) -> None:
-    """Refuse storages that are not there, or do not have the content that they are for."""
+    """Refuse storages that do not have the content that they are for."""
     options, inventory = context.settings.options, context.inventory
     names = sorted({each.name for each in inventory.storages})
     for key, name, content in (
@@ -100,15 +113,6 @@ def _check_storages(context: PlanningContext) -> None:
     ):
         found = [each for each in inventory.storages if each.name == name]
         place = f"flakeship:proxmox.storage.{key}"
-        if not found:
-            raise SettingError(
-                "the cluster has no such storage",
-                code="storage-unknown",
-                key=place,
-                given=name,
-                allowed=", ".join(names),
-                remedy=did_you_mean(name, names) or "`pvesm status` on a node lists them",
-            )
         has = found[0].content
         if content not in has:
             more = ",".join([*has, content])
@@ -133,19 +137,9 @@ def _check_storages(context: PlanningContext) -> None:
 
 
 def _check_settings(context: PlanningContext) -> None:
-    """Refuse a pool that is not there, and HA groups where they are rules now."""
-    options, inventory = context.settings.options, context.inventory
-    if options.pool and options.pool not in inventory.pools:
-        raise SettingError(
-            "the cluster has no such pool",
-            code="pool-unknown",
-            key="flakeship:proxmox.pool",
-            given=options.pool,
-            allowed=", ".join(inventory.pools),
-            remedy=f"run `pveum pool add {quote(options.pool)}` on a node",
-        )
+    """Refuse HA groups where they are rules now."""
     for server in context.settings.instances:
-        if server.options.ha_group and inventory.release >= (9, 0):
+        if server.options.ha_group and context.inventory.release >= (9, 0):
             raise SettingError(
                 "Proxmox VE 9 has rules in the place of HA groups",
                 code="ha-group-gone",

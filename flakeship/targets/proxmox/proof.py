@@ -6,6 +6,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox import find
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
+from flakeship.targets.proxmox.devices import ROOT_DISK
 from flakeship.targets.proxmox.inventory import Vm
 from flakeship.targets.proxmox.own_words import Config
 from flakeship.targets.proxmox.requests import ProofRequest
@@ -34,5 +35,6 @@ def compare_disk(api: Api, vm: Vm, name: str, disk: int) -> None:
             key=name,
             given=f"{config.disk} MiB",
             allowed=f"{disk} MiB",
-            remedy=f"`qm resize {vm.id} virtio0 {disk}M` on {vm.node} grows it; then run it again",
+            remedy=f"`qm resize {vm.id} {ROOT_DISK} {disk}M` on {vm.node} grows it; then run it "
+            "again",
         )

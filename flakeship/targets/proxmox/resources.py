@@ -110,13 +110,13 @@ def marks(vmid: int, given: Iterable[str]) -> Marks:
     )
 
 
-def description(vmid: int, marks: Marks, template: int = 0, *, by_checkout: bool = False) -> str:
+def description(vmid: int, marks: Marks, template: int = 0) -> str:
     """The text that a virtual machine gets in the very call that makes it, for the sweep.
 
-    It has the tags and, of a clone, the id of its `template`. One with the checkout differs where
-    another checkout runs the same stack: a change of it is to be ignored.
+    It has the tags and, of a clone, the id of its `template`. It differs where another checkout
+    runs the same stack: a change of it is to be ignored.
     """
-    whole = replace(marks, template=template, checkout=_checkout() if by_checkout else "")
+    whole = replace(marks, template=template, checkout=_checkout())
     return f"Made by Flakeship: `{' '.join(tags(vmid, whole))}`"
 
 
@@ -130,32 +130,29 @@ def is_of_this_checkout(marks: Marks) -> bool:
     return bool(marks.checkout) and marks.checkout == _checkout()
 
 
-def upload_name(stack: str, release: str, *, by_checkout: bool = False) -> str:
+def upload_name(stack: str, release: str) -> str:
     """The name of the file that an image is uploaded as.
 
-    A sweep removes only what a run of its own checkout has left; a name without the checkout is the
-    same for all who run the stack.
+    It has the checkout, for a sweep removes only what a run of its own checkout has left.
     """
-    return _file_name(written(stack), written(release), _checkout() if by_checkout else "")
+    return _file_name(written(stack), written(release), _checkout())
 
 
 def uploaded(stack: str, name: str) -> Marks:
     """Whose file has such a name: its release and checkout, if a run of this stack made it."""
     own = written(stack)
     begin = re.escape(f"{UPLOADS}{own[:LONGEST_STACK]}-")
-    for checkout in ("-(?P<checkout>[0-9a-f]{12})", "(?P<checkout>)"):
-        shape = rf"{begin}(?P<release>[a-z0-9._-]+){checkout}-[0-9a-f]{{8}}\.qcow2"
-        found = re.fullmatch(shape, name)
-        # names have dashes: only the hash tells where one of them ends
-        if found and name == _file_name(own, **found.groupdict()):
-            return Marks(stack=own, release=found["release"], checkout=found["checkout"])
+    end = r"(?P<checkout>[0-9a-f]{12})-[0-9a-f]{8}\.qcow2"
+    found = re.fullmatch(rf"{begin}(?P<release>[a-z0-9._-]+)-{end}", name)
+    # names have dashes: only the hash tells where one of them ends
+    if found and name == _file_name(own, **found.groupdict()):
+        return Marks(stack=own, release=found["release"], checkout=found["checkout"])
     return Marks()
 
 
 def _file_name(stack: str, release: str, checkout: str) -> str:
     digest = hashlib.sha256(f"{stack} {release} {checkout}".encode()).hexdigest()[:8]
-    parts = filter(None, (stack[:LONGEST_STACK], release, checkout, digest))
-    return f"{UPLOADS}{'-'.join(parts)}.qcow2"
+    return f"{UPLOADS}{stack[:LONGEST_STACK]}-{release}-{checkout}-{digest}.qcow2"
 
 
 def _checkout() -> str:

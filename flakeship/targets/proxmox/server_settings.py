@@ -19,6 +19,7 @@ from flakeship.targets.proxmox.fields import (
     NoInterfaceAddress,
     NoNodeName,
     Vlan,
+    is_no_machines,
 )
 
 BootDevice = Literal["disk", "network"]
@@ -90,6 +91,10 @@ class ProxmoxServer(ServerOptions):
             what = f"must be in one network, and these are in {shown}"
             raise wrong(what, at="addresses", remedy="a server's machines take each other's place")
         network = networks.pop()
+        service = self.service_address.partition("/")[0]
+        if service and is_no_machines(ipaddress.ip_interface(service).ip, network):
+            what = f"is no machine's in {network}, the network of the addresses"
+            raise wrong(what, at="serviceAddress", remedy="give it another one of that network")
         if not self.gateway:
             return
         gateway = ipaddress.ip_address(self.gateway)

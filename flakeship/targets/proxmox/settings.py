@@ -150,14 +150,25 @@ class ProxmoxSettings(TargetOptions):
                 )
 
     def _check_addresses(self, instances: Sequence[tuple[int, Server[Any]]]) -> None:
-        """A service address is one server's, and no machine's."""
+        """A service address is one server's, and no machine's; a gateway's is nobody's."""
         machines = {_ip(a) for _, server in instances for a in server.options.addresses}
+        gateways = {server.options.gateway: server.name for _, server in instances}
         seen: set[str] = set()
         for number, server in instances:
-            given = server.options.service_address
+            own, place = server.options, f"flakeship:servers[{number}].proxmox"
+            given = own.service_address
             if given and _ip(given) in seen | machines:
-                raise _twice(f"flakeship:servers[{number}].proxmox.serviceAddress", given)
+                raise _twice(f"{place}.serviceAddress", given)
             seen |= {_ip(given)} if given else set()
+            keys = {f"{place}.addresses[{n}]": each for n, each in enumerate(own.addresses)}
+            for key, each in {f"{place}.serviceAddress": given, **keys}.items():
+                if each and _ip(each) in gateways:
+                    raise SettingError(
+                        f"is the gateway of the server {gateways[_ip(each)]}",
+                        key=key,
+                        given=each,
+                        remedy="give it one that nothing else has",
+                    )
 
 
 def _ip(address: str) -> str:

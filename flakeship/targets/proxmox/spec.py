@@ -96,6 +96,8 @@ class Proxmox:
 
         if what == "operations":
             from flakeship.targets.proxmox import ownership, proof, uploads  # noqa: F401, PLC0415
+            from flakeship.targets.proxmox.cutover import cutover  # noqa: F401, PLC0415
+            from flakeship.targets.proxmox.guest import verify_machine  # noqa: F401, PLC0415
 
 
 SPEC: TargetSpec = Proxmox()

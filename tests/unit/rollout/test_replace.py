@@ -82,12 +82,23 @@ def test_a_standby_that_is_lost_or_whose_release_is_unknown_does_not_stay(seen: 
     assert plan(THREE, TWO, ONE, available="13").standby == (ONE,)
 
 
-@pytest.mark.parametrize("seen", [Observed(), FAILED, Observed(exists=True, failed=True)])
-def test_a_machine_that_is_lost_gets_a_successor_of_the_next_incarnation(seen: Observed) -> None:
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (Observed(), "gone"),
+        (FAILED, "failed"),
+        (Observed(failed=True, status="half made"), "half made"),
+        (Observed(status="without its port"), "without its port"),
+        (Observed(exists=True, failed=True, status="ACTIVE"), "failed"),
+    ],
+)
+def test_a_machine_that_is_lost_gets_a_successor_of_the_next_incarnation(
+    seen: Observed, told: str
+) -> None:
     made = plan(ONE, ONE, r1=seen)
     assert made.active == replace(ONE, incarnation=2)
     assert made.active.id != ONE.id
-    assert made.notices == (f"web: {ONE.id} is gone or failed",)
+    assert made.notices == (f"web: {ONE.id} is {told}",)
 
 
 def test_incarnations_are_counted_over_runs_that_failed() -> None:

@@ -126,6 +126,24 @@ def test_a_machine_that_is_verified_is_not_verified_again() -> None:
     assert "once verified" in line
 
 
+def test_what_earlier_runs_have_left_is_named_where_it_goes() -> None:
+    same = ServerChange("web", "web-1-a", "web-1-a", left=("web-2-a",))
+    assert Summary([same]).planned == (
+        "web: web-1-a stays; web-2-a, left by an earlier run, is deleted with its root disk"
+    )
+    both = Summary([change("web", gone=("web-0-a",), left=("web-3-a", "web-4-a"))])
+    assert "web-0-a is deleted with its root disk, and web-3-a and web-4-a, left" in both.planned
+    assert "web-3-a and web-4-a, left by an earlier run, are being deleted" in both.done
+
+
+def test_a_new_machine_is_told_with_its_own_address_unless_there_are_many() -> None:
+    several = [change(f"s{number}", address=f"192.0.2.{number}/24") for number in range(4)]
+    (line,) = planned(several[0])
+    assert "new machine s0-2-a (with the address 192.0.2.0/24) with a new root disk" in line
+    (line,) = planned(*several)
+    assert "192.0.2" not in line
+
+
 def test_a_server_without_an_address_is_verified_too() -> None:
     one, several = Summary([change("a", takes=())]), [change(name, takes=()) for name in "abcd"]
     assert one.planned.endswith("; it is verified")

@@ -159,6 +159,13 @@ def test_everything_passes(guest: Guest, target: Machine, caplog: pytest.LogCapt
     assert verify.pinned_keys(dump(found), REQUEST.machine) == [ED25519]
 
 
+@pytest.mark.usefixtures("guest")
+def test_ssh_is_timed_from_where_its_target_began_to_wait(target: Machine) -> None:
+    found = verify.verify(target.request, [ED25519], target.context(waited=1000.0))
+    assert found.seconds_to_ssh >= 1000
+    assert found.seconds_to_ssh < 1000 + target.request.deadline
+
+
 def failed(check: Callable[[], object]) -> dict[str, str]:
     """The details of the checks that a verification fails by, by name."""
     with pytest.raises(FlakeshipError) as failure:

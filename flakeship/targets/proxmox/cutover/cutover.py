@@ -43,10 +43,12 @@ def remove(request: CutoverRequest, previous: str) -> None:
 def check_active(cutover: Cutover) -> str:
     """Evidence that a server is reached at its active machine. Raises FlakeshipError."""
     active, address = cutover.active, cutover.service_address.partition("/")[0]
+    server = MachineId.parse(active.machine).server
+    again = f"`pulumi up --replace '**:Cutover::{server}'`"
     if cutover.dns:
         from flakeship.targets.proxmox.cutover import records  # noqa: PLC0415
 
-        return records.check(cutover.dns, active.address)
+        return records.check(cutover.dns, active.address, f"{again} writes it anew")
     if not address:
         return f"{active.address}, the address of {active.machine} itself"
     # nobody else has the host key that the login at the service address asks for
@@ -58,8 +60,7 @@ def check_active(cutover: Cutover) -> str:
             f"{cutover.service_address}",
             code="service-address-lost",
             key=active.machine,
-            remedy="`pulumi up --replace '**:Cutover::"
-            f"{MachineId.parse(active.machine).server}'` gives it back",
+            remedy=f"{again} gives it back",
         )
     return f"{address} on {active.machine}, {shown.mac}"
 

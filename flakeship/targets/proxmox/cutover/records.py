@@ -57,7 +57,9 @@ def point(record: DnsRecord, owner: str, address: str) -> None:
         update.add(mark, record.ttl, "TXT", _quoted(owner))
     update.add(name, record.ttl, _kind(address), address)
     _send(record, update)
-    check(record, address)
+    check(
+        record, address, "run `pulumi up` again; if it is as before, something else writes it too"
+    )
 
 
 def withdraw(record: DnsRecord, owner: str) -> bool:
@@ -74,7 +76,7 @@ def withdraw(record: DnsRecord, owner: str) -> bool:
     return True
 
 
-def check(record: DnsRecord, address: str) -> str:
+def check(record: DnsRecord, address: str, remedy: str) -> str:
     """The name leads to this address alone, says its name server. Raises FlakeshipError."""
     found = [each for kind in KINDS for each in _texts(record, record.name, kind)]
     if found != [address]:
@@ -82,7 +84,7 @@ def check(record: DnsRecord, address: str) -> str:
             f"{record.server} says {', '.join(found) or 'nothing'}, and it is to lead to {address}",
             code="dns-not-updated",
             key=record.name,
-            remedy="run `pulumi up` again; if it is as before, something else writes it too",
+            remedy=remedy,
         )
     return f"{record.name}: {address}"
 

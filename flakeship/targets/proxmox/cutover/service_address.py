@@ -44,15 +44,9 @@ def _bring(request: CutoverRequest, last: Cutover | None, opened: ExitStack) -> 
             active = last.active.machine if last else "no machine"
             raise former.in_use(address, answer, f"nothing was moved, and {active} is active")
     silence = _hand_over(request, last, shell, old, stray)
-    origin = f", from {old.machine.machine}" if old else ""
-    log.info(
-        "%s: %s is on %s%s, %.0f ms on none",
-        request.server,
-        address,
-        new.machine,
-        origin,
-        silence * 1000,
-    )
+    before = old.machine.machine if old else ""
+    origin = f", from {before}, {silence * 1000:.0f} ms on neither machine" if before else ""
+    log.info("%s: %s is on %s%s", request.server, address, new.machine, origin)
 
 
 def _hand_over(

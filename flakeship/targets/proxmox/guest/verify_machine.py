@@ -78,7 +78,7 @@ def examine(
     on_failure: str = NOT_SERVING,
 ) -> MachineEvidence:
     """As verify_machine, with a login on the API."""
-    end = time.monotonic() + request.verify.deadline
+    begun = time.monotonic()
     with Serial(guest) as serial:
         address = request.address or _find_address(guest, serial, request, on_failure)
         numbers = {SSH, *tcp_numbers(request.verify.ports)}
@@ -99,8 +99,9 @@ def examine(
             announced_where=console.announced_where,
             # whose keys are known needs nobody to tell them
             watch=guest.watch if pinned else console.watch,
+            waited=time.monotonic() - begun,
         )
-        left = max(end - time.monotonic(), LEAST)
+        left = max(request.verify.deadline - context.waited, LEAST)
         try:
             found = verify.verify(_asked(request, left), pinned, context)
         except FlakeshipError as error:

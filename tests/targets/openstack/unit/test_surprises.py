@@ -22,7 +22,7 @@ def test_a_server_that_is_gone_gets_a_successor_with_another_name() -> None:
     assert lost.machines.active[0].incarnation == 2
     assert lost.machines.active[0].id != first.id
     assert lost.machines.standby == []
-    assert lost.warnings[0] == f"web: {first.id} is gone or failed"
+    assert lost.warnings[0] == f"web: {first.id} is gone"
     second = world.up(given, release(1)).machines.active[0]
     assert world.plan(given, release(1)).machines.active == [second]
     broken = replace(world.inventory.servers[0], status="ERROR")

@@ -52,7 +52,3 @@ class TestPreviews(LifeOfPreviews):
         previews.compare("service-address", "preview")
         stack.settings({**WEB, "name": "api"}, retainReleases=2)
         previews.compare("server-removed", "preview")
-
-    def test_a_destroy(self, previews: Previews) -> None:
-        # with --diff, machines and templates come in the order of their releases' names
-        previews.compare_tree("destroy", "destroy", "--preview-only")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flakeship.rollout.ownership import CHECKOUT
 from flakeship.targets.proxmox.api import answers, errors
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.login import Access, Login
@@ -52,14 +54,15 @@ class Site:
 
     def template(self, vmid: int, own: Marks, *, here: bool = True, **more: Any) -> None:
         """Add a template of a release, made `here` or by another checkout."""
-        text = description(vmid, own, by_checkout=here)
+        text = description(vmid, own)
+        text = text if here else by_another_checkout(text)
         given = {"status": "stopped", "uptime": 0, "template": 1, "description": text}
         given["virtio0"] = f"local-lvm:{vmid}/base-{vmid}-disk-0.qcow2,size=1G"
         self.add(vmid, own.release, own, **{**given, **more})
 
     def clone(self, vmid: int, own: Marks, template: int, **more: Any) -> None:
         """Add a full clone of a template."""
-        text = description(vmid, own, template, by_checkout=True)
+        text = description(vmid, own, template)
         given = {"description": text, "virtio0": f"local-lvm:vm-{vmid}-disk-0,size=2G"}
         self.add(vmid, own.machine, own, **{**given, **more})
 
@@ -161,6 +164,11 @@ class SiteApi(Api):
             said = answers.said(json.dumps(reply.body).encode(), reply.reason)
             raise errors.refused(shown, reply.status, said, self.login)
         return answers.data(json.dumps(reply.body).encode(), shown, self.login)
+
+
+def by_another_checkout(text: str) -> str:
+    """A description as another checkout makes it."""
+    return re.sub(rf"(?<={CHECKOUT}\.)[0-9a-f]+", "0" * 12, text)
 
 
 def _upid(node: str, ended: str) -> str:

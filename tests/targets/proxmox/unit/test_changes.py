@@ -28,7 +28,7 @@ def test_a_life_in_words() -> None:
     ]
     first, second, other, same, in_place = said
     assert "first machine web-11111111-" in first
-    assert "2 vCPUs, 512 MiB of memory, 2048 MiB of root disk, on pve1" in first
+    assert "2 vCPUs, 512 MiB of memory, 2048 MiB of root disk, on pve1, network vmbr0)" in first
     assert "once verified, it gets the address 192.0.2.80" in first
     assert "release web-11111111 -> web-22222222" in second
     assert "takes over the address 192.0.2.80" in second
@@ -44,6 +44,23 @@ def test_addresses_by_cloud_init_are_another_machine() -> None:
     said = line(world, 1, addresses=ADDRESSES)
     assert "other addressing" in said
     assert "it is verified" in said
+
+
+def test_a_new_machine_is_told_with_its_static_address() -> None:
+    world, pool = World(), [server(addresses=ADDRESSES, gateway="192.0.2.1")]
+    first = world.up(1, pool).summary.planned
+    assert f"network vmbr0, with the address {ADDRESSES[0]})" in first
+    second = world.up(2, pool).summary.planned
+    assert f"(with the address {ADDRESSES[1]}) with a new root disk" in second
+    back = world.plan(1, pool).summary.planned
+    assert "with the address" not in back, "it has it already"
+
+
+def test_a_disk_that_is_rounded_up_is_told() -> None:
+    assert "1024 MiB of root disk as 512 MiB are rounded up to whole GiB" in line(
+        World(), 1, disk="512M"
+    )
+    assert "rounded" not in line(World(), 1, disk="2G")
 
 
 def test_a_server_that_goes_is_told_with_its_machines() -> None:

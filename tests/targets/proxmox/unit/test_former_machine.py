@@ -28,6 +28,7 @@ from tests.targets.proxmox.unit.guests import (
     refused,
     request,
 )
+from tests.targets.proxmox.unit.site import by_another_checkout
 
 VM = "nodes/pve1/qemu/9001"
 THIRD = machine(3).machine
@@ -189,7 +190,8 @@ def test_a_stopped_machine_starts_again_where_the_new_one_fails(
 
 def stray(api: Cluster, tags: list[str], *, mine: bool = True) -> None:
     """A machine that has the address, of which no cutover has told; `mine`: of this checkout."""
-    text = description(9003, marks(9003, tags), by_checkout=mine)
+    text = description(9003, marks(9003, tags))
+    text = text if mine else by_another_checkout(text)
     entry = {"type": "qemu", "vmid": 9003, "node": "pve2", "tags": ";".join(tags)}
     api.get("cluster/resources?type=vm", [entry])
     place = "nodes/pve2/qemu/9003"

@@ -113,6 +113,17 @@ def test_the_answer_goes_to_the_program_as_json(cluster: Cluster, version: str) 
     assert codec.parse(InspectRequest, codec.dump(asked)) == asked
 
 
+def test_addresses_of_bridges_and_gateways_are_known(cluster: Cluster) -> None:
+    bridge = {"iface": "vmbr0", "type": "bridge", "address": "192.0.2.5", "netmask": "24"}
+    both = {"gateway": "192.0.2.1", "address6": "2001:DB8::5", "gateway6": "2001:db8::1"}
+    other = {"iface": "vmbr1", "type": "bridge", "address": "\x1b[2J", "gateway": ""}
+    cluster.get("nodes/pve/network?type=any_bridge", [{**bridge, **both}, other])
+    found = inspect(request(cluster)).addresses
+    assert sorted(found) == ["192.0.2.1", "192.0.2.5", "2001:db8::1", "2001:db8::5"]
+    assert "vmbr0" in found["192.0.2.5"]
+    assert "gateway" in found["192.0.2.1"]
+
+
 def test_what_was_just_made_has_no_name_yet(cluster: Cluster) -> None:
     answers(cluster, "9.2")
     late = recorded("9.2")["answers"]["cluster/resources?type=vm"]

@@ -198,7 +198,7 @@ def test_what_a_failed_run_has_left_is_used() -> None:
     again = world.plan(2)
     assert active(again) == active(failed)
     assert again.templates == failed.templates
-    assert "of a run that did not finish" in again.summary.planned
+    assert "left unverified by an earlier run" in again.summary.planned
     world.up(2)
     nothing_happens(world, 2)
 
@@ -213,7 +213,9 @@ def test_what_was_not_made_completely_has_a_successor_and_goes(status: str) -> N
     assert active(again).id != failed.id
     assert active(again).vmid != failed.vmid
     assert active(again).release == failed.release
-    assert any(failed.id in warning for warning in again.warnings)
+    assert f"{failed.id}, left by an earlier run, is deleted" in again.summary.planned
+    (warning,) = (each for each in again.warnings if failed.id in each)
+    assert f"not made completely: {status} on pve1" in warning
     # a cutover may have begun before it was killed
     assert again.repairs == {CUTOVER.key("web"): 1}
 
@@ -234,6 +236,12 @@ def test_a_failed_run_and_then_another_release() -> None:
     first = world.up(1, pool)
     failed = world.up(2, pool, fail=True)
     third = world.plan(3, pool)
+    left = f"{active(failed).id}, left by an earlier run, is deleted with its root disk"
+    assert left in third.summary.planned
+    # and where the failed release is given up
+    assert world.plan(1, pool).summary.planned == f"web: {active(first).id} stays; {left}"
+    gone = world.plan(1, [{"name": "db"}]).summary.planned
+    assert left in gone
     taken = {active(first).address, active(failed).address}
     assert active(third).address not in taken
     assert active(third).vmid not in {active(first).vmid, active(failed).vmid}
@@ -356,21 +364,38 @@ def test_addresses_are_given_once_and_kept() -> None:
 
 def test_too_few_addresses_are_refused_before_anything_happens() -> None:
     world = World()
-    pool = [server(addresses=ADDRESSES[:2])]
-    world.up(1, pool)
-    world.up(2, pool)
-    error = refused(world, 3, pool)
-    assert (error.code, error.key) == (
-        "addresses-too-few",
-        "flakeship:servers[web].proxmox.addresses",
-    )
-    assert error.allowed.startswith("3 ")
+    few = [server(addresses=ADDRESSES[:2])]
+    expected = ("addresses-too-few", "flakeship:servers[web].proxmox.addresses")
+    error = refused(world, 1, few)
+    assert (error.code, error.key) == expected
+    assert (error.given, error.allowed.partition(" ")[0]) == ("2", "3")
+    assert "standbyReleases" in error.remedy
+    one = refused(world, 1, [server(addresses=ADDRESSES[:1])], standbyReleases=0)
+    assert (one.given, one.allowed.partition(" ")[0]) == ("1", "2")
+    assert "standbyReleases" not in one.remedy
+    assert World().plan(1, few, standbyReleases=0)
+    # from DHCP to such addresses is the first machine that gets one
+    world.up(1)
+    assert refused(world, 2, few).code == "addresses-too-few"
+
+
+def test_addresses_that_became_too_few_are_told_until_a_release_needs_one() -> None:
+    world = World()
+    world.up(1, [server(addresses=ADDRESSES, gateway="192.0.2.1")])
+    few = [server(addresses=ADDRESSES[:2], gateway="192.0.2.1")]
+    (warning,) = world.plan(1, few).warnings
+    assert warning.startswith("flakeship:servers[web].proxmox.addresses: a later release")
+    world.up(2, few)
+    assert refused(world, 3, few).code == "addresses-too-few"
 
 
 def test_servers_may_share_a_pool_of_addresses() -> None:
-    many = [f"192.0.2.{number}/24" for number in range(10, 20)]
+    many = [f"192.0.2.{number}/24" for number in range(10, 19)]
     plan = World().up(servers=[{**server(addresses=many), "count": 3}])
     assert len({machine.address for machine in plan.machines.active}) == 3
+    error = refused(World(), servers=[{**server(addresses=many[1:]), "count": 3}])
+    assert (error.code, error.given) == ("addresses-too-few", "8")
+    assert "9 for 3 servers" in error.allowed
 
 
 def test_a_change_of_the_pool_alone_changes_no_machine() -> None:
@@ -553,6 +578,18 @@ def test_a_release_without_a_known_disk_is_checked_when_it_is_built() -> None:
     auto = replace(release(1), disk="auto")
     plan = World().plan(auto, [{"name": "web", "disk": "3G"}, {"name": "db", "disk": "2500M"}])
     assert plan.max_image_disk == {auto.name: 3072}
+
+
+def test_another_way_to_the_api_is_told_before_everything_is_updated() -> None:
+    world = World()
+    world.up()
+    file = {"caFile": "/etc/hostname", "tokenFile": "/etc/hostname"}
+    _, told = world.plan(own=file).facts
+    assert "tokenFile and caFile of flakeship:proxmox changed" in told
+    world.up(own=file)
+    assert len(world.plan(own=file).facts) == 1
+    del world.outputs["proxmox"]["access"]  # as an older version left it
+    assert len(world.plan().facts) == 1
 
 
 def test_what_is_asked_of_the_cluster() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.errors import FlakeshipError
-from flakeship.targets.proxmox.inventory import Node
+from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.targets.proxmox.inventory import Node, Vm
 from flakeship.targets.proxmox.privileges import DISKS, IMAGES
+from flakeship.targets.proxmox.resources import Marks
 from tests.targets.proxmox.unit.cluster import permissions
 from tests.targets.proxmox.unit.schema import server
 from tests.targets.proxmox.unit.world import World, inventory, storage
@@ -159,6 +160,140 @@ def test_a_name_that_is_nearly_right_is_suggested() -> None:
     world.change(permissions={**world.inventory.permissions, "/storage": granted})
     error = refused(world, own={"storage": {"images": "locall"}})
     assert (error.code, error.remedy) == ("storage-unknown", "did you mean local?")
+
+
+NAMES: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"pool": "iacc"}, "pool-unknown", "flakeship:proxmox.pool", "did you mean iac?"),
+    (
+        {"storage": {"images": "locall"}},
+        "storage-unknown",
+        "flakeship:proxmox.storage.images",
+        "did you mean local?",
+    ),
+    (
+        {"storage": {"disks": "ceph"}},
+        "storage-unknown",
+        "flakeship:proxmox.storage.disks",
+        "pvesm status",
+    ),
+    ({"bridge": "vmbr00"}, "bridge-unknown", "flakeship:proxmox.bridge", "did you mean vmbr0?"),
+]
+
+
+@pytest.mark.parametrize(("own", "code", "key", "remedy"), NAMES)
+def test_a_name_that_the_token_does_not_see_may_be_wrong_or_lack_a_privilege(
+    own: dict[str, Any], code: str, key: str, remedy: str
+) -> None:
+    error = refused(World(), own=own)
+    assert (error.code, error.key) == (code, key)
+    assert "iac@pve!ci sees" in error.what
+    assert remedy in error.remedy
+    assert "lacks privileges" in error.remedy
+    assert error.allowed
+    given = next(iter(own.values()))
+    (name,) = given.values() if isinstance(given, dict) else [given]
+    assert any("pveum acl modify" in each and f"/{name} " in each for each in error.details)
+
+
+@pytest.mark.parametrize(("own", "code", "key", "remedy"), NAMES)
+def test_a_name_that_a_token_with_all_privileges_does_not_see_is_wrong(
+    own: dict[str, Any], code: str, key: str, remedy: str
+) -> None:
+    world = World()
+    every = {name: 1 for each in world.inventory.permissions.values() for name in each}
+    world.change(permissions={"/": every})
+    error = refused(world, own=own)
+    assert (error.code, error.key) == (code, key)
+    assert "the cluster has no such" in error.what
+    assert remedy in error.remedy
+    assert not error.details
+
+
+def test_a_bridge_that_a_token_may_use_and_does_not_see_is_not_there() -> None:
+    world = World()
+    granted = {"/sdn/zones/localnetwork/vmbr00": {"SDN.Use": 1}}
+    world.change(permissions={**world.inventory.permissions, **granted})
+    error = refused(world, own={"bridge": "vmbr00"})
+    assert (error.code, error.remedy) == ("bridge-unknown", "did you mean vmbr0?")
+    assert not error.details
+
+
+def test_a_token_that_sees_nothing_lacks_privileges_and_names_may_be_wrong_too() -> None:
+    world = World()
+    world.change(permissions={}, pools=[], storages=[], bridges={"pve1": []})
+    error = refused(world)
+    assert error.code == "privilege-missing"
+    *grants, pool, images, disks, bridge = error.details
+    assert all("pveum acl modify" in each for each in grants)
+    assert "flakeship:proxmox.pool may be misspelt" in pool
+    assert "local " in images
+    assert "local-lvm" in disks
+    assert "vmbr0" in bridge
+
+
+def test_the_file_of_a_setting_is_told_before_the_commands() -> None:
+    error = refused(World(), own={"pool": "iacc"})
+    assert isinstance(error, SettingError)
+    error.file = "Pulumi.dev.yaml"
+    first, *commands = str(error).splitlines()
+    assert first.endswith("as root (Pulumi.dev.yaml)")
+    assert [line.strip() for line in commands] == [each.strip() for each in error.details]
+
+
+NODE, GATEWAY, OTHERS = "192.0.2.5", "192.0.2.1", "192.0.2.77"
+STATIC = ["192.0.2.10/24", "192.0.2.11/24", "192.0.2.12/24"]
+
+
+def taken() -> World:
+    """A cluster with a node, its gateway and another stack's machine in the servers' network."""
+    words = {NODE: "the address of vmbr0 on the node pve1", GATEWAY: "the gateway of the node pve1"}
+    world = World(inventory(addresses=words, endpoint="https://192.0.2.6:8006"))
+    marks = Marks(stack="prod", machine="api-3izdly52-1a2b", address=OTHERS)
+    world.set(Vm(9050, "pve2", "api-3izdly52-1a2b", "running", marks=marks))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("address", "holder"),
+    [
+        (NODE, "vmbr0 on the node pve1"),
+        (GATEWAY, "gateway of the node pve1"),
+        (OTHERS, "of the stack prod"),
+        ("192.0.2.6", "the API"),
+    ],
+)
+def test_an_address_that_something_else_has_is_refused(address: str, holder: str) -> None:
+    for key, own in (
+        ("serviceAddress", {"serviceAddress": f"{address}/24"}),
+        ("addresses[3]", {"addresses": [*STATIC, f"{address}/24"]}),
+    ):
+        error = refused(taken(), servers=[server(**own)])
+        assert (error.code, error.key) == (
+            "address-in-use",
+            f"flakeship:servers[web].proxmox.{key}",
+        )
+        assert error.given == f"{address}/24"
+        assert holder in error.what
+    assert taken().plan(servers=[server(serviceAddress="192.0.2.80/24", addresses=STATIC)])
+
+
+def test_an_address_that_a_server_has_already_is_not_its_fault() -> None:
+    world = World()
+    own = [server(serviceAddress="192.0.2.80/24", addresses=STATIC, gateway=GATEWAY)]
+    world.up(servers=own)
+    world.change(addresses={"192.0.2.80": "x", "192.0.2.10": "y"})
+    assert world.plan(servers=own).summary.planned == ""
+    world.change(addresses={"192.0.2.12": "z"})
+    assert refused(world, servers=own).code == "address-in-use"
+
+
+def test_static_addresses_without_a_gateway_are_told_of_new_machines() -> None:
+    world = World()
+    (warning,) = world.up(servers=[server(addresses=STATIC)]).warnings
+    assert warning.startswith("web: ")
+    assert "no gateway" in warning
+    assert world.plan(servers=[server(addresses=STATIC)]).warnings == []
+    assert World().plan(servers=[server(addresses=STATIC, gateway=GATEWAY)]).warnings == []
 
 
 def test_a_disk_that_is_smaller_than_the_image() -> None:

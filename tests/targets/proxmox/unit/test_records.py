@@ -142,6 +142,8 @@ def test_a_name_leads_to_the_active_machine(zone: Zone) -> None:
     with pytest.raises(FlakeshipError) as caught:
         check_active(first)
     assert (caught.value.code, caught.value.key) == ("dns-not-updated", "web.example.org")
+    # without it nothing of the cutover has changed, and a run would leave it as it is
+    assert "pulumi up --replace '**:Cutover::web'" in caught.value.remedy
 
 
 @real

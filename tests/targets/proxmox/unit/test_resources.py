@@ -21,6 +21,7 @@ from flakeship.targets.proxmox.resources import (
     uploaded,
     written,
 )
+from tests.conformance.test_spec import modules
 
 FILE = re.compile(r"[a-z0-9_.-]{1,200}\.qcow2")  # what every version of Proxmox VE takes
 OWN = Marks(stack="dev", machine="web-3izdly52-1a2b", address="192.0.2.10")
@@ -60,7 +61,7 @@ def test_names_that_differ_in_their_case_alone_stay_apart() -> None:
 
 
 def test_a_description_tells_what_tags_do_and_who_made_it() -> None:
-    text = description(9001, OWN, template=9000, by_checkout=True)
+    text = description(9001, OWN, template=9000)
     found = described(9001, f"{text}\n\nNotes of a person.\n")
     assert found.template == 9000
     assert is_of_this_checkout(found)
@@ -69,8 +70,8 @@ def test_a_description_tells_what_tags_do_and_who_made_it() -> None:
 
 
 def test_another_checkout_is_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    text = description(9001, OWN, by_checkout=True)
-    name = upload_name("dev", "web-3izdly52", by_checkout=True)
+    text = description(9001, OWN)
+    name = upload_name("dev", "web-3izdly52")
     monkeypatch.chdir(tmp_path)
     assert described(9001, text).stack == "dev"
     assert not is_of_this_checkout(described(9001, text))
@@ -84,17 +85,6 @@ def test_other_descriptions_say_nothing(text: str) -> None:
     assert not is_of_this_checkout(Marks())
 
 
-def test_what_has_no_checkout_is_the_same_for_all(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def made() -> list[str]:
-        return [description(9001, OWN), upload_name("dev", "web-3izdly52")]
-
-    here = made()
-    monkeypatch.chdir(tmp_path)
-    assert made() == here
-
-
 def test_the_description_of_a_copy_says_nothing() -> None:
     assert described(100, description(9001, OWN)) == Marks()
 
@@ -102,13 +92,12 @@ def test_the_description_of_a_copy_says_nothing() -> None:
 @pytest.mark.parametrize("stack", ["dev", "Dev", "a-b", "s" * 100, "1.x_y"])
 @pytest.mark.parametrize("release", ["web-3izdly52", "Web_1.x-3izdly52", f"{'h' * 63}-3izdly52"])
 def test_the_name_of_an_upload_is_read_back(stack: str, release: str) -> None:
-    for by_checkout in (False, True):
-        name = upload_name(stack, release, by_checkout=by_checkout)
-        assert FILE.fullmatch(name)
-        found = uploaded(stack, name)
-        assert (found.stack, found.release) == (written(stack), written(release))
-        assert is_of_this_checkout(found) == by_checkout
-        assert uploaded(f"{stack}x", name) == Marks()
+    name = upload_name(stack, release)
+    assert FILE.fullmatch(name)
+    found = uploaded(stack, name)
+    assert (found.stack, found.release) == (written(stack), written(release))
+    assert is_of_this_checkout(found)
+    assert uploaded(f"{stack}x", name) == Marks()
 
 
 def test_uploads_of_stacks_whose_names_begin_alike_stay_apart() -> None:
@@ -148,3 +137,12 @@ def test_the_machines_of_a_state_are_found_by_their_own_ids() -> None:
         "web-3izdly52-1a2b": "9001",
         "api-3izdly52-9001": "9002",
     }
+
+
+def test_what_resources_are_made_with_is_imported_before_one_is() -> None:
+    found = modules(
+        "from flakeship.targets import registry; registry.spec('proxmox').preload('operations')"
+    )
+    own = "flakeship.targets.proxmox"
+    needed = ("uploads", "ownership", "proof", "guest.verify_machine", "cutover.cutover")
+    assert {f"{own}.{name}" for name in needed} <= found

@@ -228,6 +228,7 @@ def test_a_lost_address_is_seen(network: Network) -> None:
     with pytest.raises(FlakeshipError) as lost:
         check_active(found)
     assert (lost.value.code, lost.value.key) == ("service-address-lost", OLD)
+    assert "pulumi up --replace '**:Cutover::web'" in lost.value.remedy
 
 
 def test_any_kill_converges(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

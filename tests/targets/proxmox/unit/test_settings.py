@@ -38,6 +38,7 @@ from tests.targets.proxmox.unit.schema import ADDRESSES, read, server
 
 PRINT = ":".join(["FD", "52", "0F", "33"] * 8)
 SERVICE = "192.0.2.80/24"
+WAY = "192.0.2.1"
 
 
 def refused(*given: Any, **core: Any) -> FlakeshipError:
@@ -156,6 +157,12 @@ def test_a_password_in_an_endpoint_is_not_repeated() -> None:
         ({"addresses": ADDRESSES, "gateway": "192.0.2.10"}, "gateway"),
         ({"addresses": ADDRESSES, "gateway": "2001:db8::1"}, "gateway"),
         ({"serviceAddress": SERVICE, "dnsName": "web.example.org"}, "dnsName"),
+        ({"serviceAddress": "192.0.2.255/20", "addresses": ADDRESSES}, "serviceAddress"),
+        ({"serviceAddress": "192.0.2.0/20", "addresses": ADDRESSES}, "serviceAddress"),
+        (
+            {"serviceAddress": "192.0.2.1/24", "addresses": ADDRESSES, "gateway": WAY},
+            "serviceAddress",
+        ),
         ({"haGroup": "fast"}, "haGroup"),
         ({"bootOrder": []}, "bootOrder"),
         ({"bootOrder": ["network"]}, "bootOrder"),
@@ -194,6 +201,15 @@ def test_a_service_address_is_one_servers_and_no_machines() -> None:
     assert refused(both).key == "flakeship:servers[1].proxmox.serviceAddress"
     own = [server(addresses=ADDRESSES, serviceAddress=ADDRESSES[0])]
     assert refused(own).key == "flakeship:servers[0].proxmox.serviceAddress"
+    for number, pair in enumerate(
+        (
+            [server(serviceAddress="192.0.2.1/24"), server("db", addresses=ADDRESSES, gateway=WAY)],
+            [server("db", addresses=ADDRESSES, gateway=WAY), server(serviceAddress="192.0.2.1/24")],
+        )
+    ):
+        assert refused(pair).key == f"flakeship:servers[{number}].proxmox.serviceAddress"
+    lower = [server("db", addresses=ADDRESSES, gateway=WAY), server(addresses=["192.0.2.1/25"])]
+    assert refused(lower).key == "flakeship:servers[1].proxmox.addresses[0]"
     many = [{**server(serviceAddress=SERVICE), "count": 2}]
     assert refused(many).key == "flakeship:servers[0].proxmox.serviceAddress"
 

@@ -116,7 +116,7 @@ def test_a_linked_clone_tells_its_template_without_a_description(site: Site) -> 
 
 def test_what_the_state_holds_is_left_alone(site: Site) -> None:
     site.clone(9001, OWN, 9000)
-    name = upload_name("dev", "web-3izdly52", by_checkout=True)
+    name = upload_name("dev", "web-3izdly52")
     site.files = {("pve1", f"local:import/{name}"): OLD}
     held = [HELD, vm(f"server-{MACHINE}", 9001), upload(site.access, "pve1", name)]
     assert sweep(site, *held) == NOTHING
@@ -134,7 +134,7 @@ def test_a_machine_that_may_be_another_checkouts_is_left(site: Site) -> None:
 
 
 def test_a_template_and_a_file_are_removed_where_this_checkout_made_them(site: Site) -> None:
-    volume = f"local:import/{upload_name('dev', 'web-3izdly52', by_checkout=True)}"
+    volume = f"local:import/{upload_name('dev', 'web-3izdly52')}"
     site.files = {("pve1", volume): OLD, ("pve1", "local:import/debian.qcow2"): OLD}
     done = sweep(site)
     assert removed(site) == [
@@ -148,9 +148,8 @@ def test_a_template_and_a_file_are_removed_where_this_checkout_made_them(site: S
 def test_those_of_another_checkout_are_left(
     site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    volume = f"local:import/{upload_name('dev', 'web-3izdly52', by_checkout=True)}"
-    plain_name = f"local:import/{upload_name('dev', 'web-3izdly52')}"
-    site.files = {("pve1", volume): OLD, ("pve1", plain_name): OLD}
+    volume = f"local:import/{upload_name('dev', 'web-3izdly52')}"
+    site.files = {("pve1", volume): OLD}
     monkeypatch.chdir(tmp_path)
     done = sweep(site)
     assert not site.changed
@@ -158,7 +157,6 @@ def test_those_of_another_checkout_are_left(
     assert commands == [
         "qm destroy 9000 --purge 1",
         f"pvesm free {volume}",
-        f"pvesm free {plain_name}",
     ]
 
 
@@ -183,7 +181,7 @@ def test_a_template_goes_after_its_clone(site: Site) -> None:
 
 
 def test_files_on_storage_of_one_node_are_told_apart(site: Site) -> None:
-    name = upload_name("dev", "web-3izdly52", by_checkout=True)
+    name = upload_name("dev", "web-3izdly52")
     volume = f"local:import/{name}"
     site.files = {("pve1", volume): OLD, ("pve2", volume): OLD}
     sweep(site, HELD, upload(site.access, "pve1", name))
@@ -191,7 +189,7 @@ def test_files_on_storage_of_one_node_are_told_apart(site: Site) -> None:
 
 
 def test_a_file_on_shared_storage_is_held_from_any_node(site: Site) -> None:
-    name = upload_name("dev", "web-3izdly52", by_checkout=True)
+    name = upload_name("dev", "web-3izdly52")
     site.shared, site.files = True, {("pve1", f"local:import/{name}"): OLD}
     assert sweep(site, HELD, upload(site.access, "pve2", name)) == NOTHING
     listings = [call for call in site.asked if call.endswith("content=import")]

@@ -18,7 +18,7 @@ from flakeship.targets.proxmox.outputs import (
     StackDetails,
     plain_machines,
 )
-from flakeship.targets.proxmox.plan import ProxmoxTarget, StackPlan, inspect_request
+from flakeship.targets.proxmox.plan import ProxmoxTarget, StackPlan, access, inspect_request
 from flakeship.targets.proxmox.resources import Marks, marks, tags
 from flakeship.targets.proxmox.settings import ClusterSettings
 from tests.targets.proxmox.unit.cluster import permissions
@@ -175,6 +175,7 @@ class World:
             [node.name for node in plan.context.inventory.nodes],
             {name: list(each) for name, each in plan.templates.templates.items()},
             plan.leaving,
+            access=access(plan.context.settings),
         )
         self.outputs = json.loads(
             json.dumps(
