@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dev.proxmox import cloudinit, options
+from dev.proxmox import api_ha, cloudinit, options
 from dev.proxmox.disks import drive
 from dev.proxmox.errors import PveError
 from dev.proxmox.lab import Call, Lab, Steps, route, task
@@ -43,7 +43,8 @@ def pending(lab: Lab, call: Call) -> list[dict[str, Any]]:
 
 @route(f"GET {VM}/status/current")
 def status(lab: Lab, call: Call) -> dict[str, Any]:
-    return lab.machines.status(lab.machine(call))
+    managed = int(f"vm:{call.vmid}" in api_ha.entries(lab))
+    return lab.machines.status(lab.machine(call)) | {"ha": {"managed": managed}}
 
 
 @route(f"GET {VM}/cloudinit/dump")
@@ -167,6 +168,9 @@ def destroy(lab: Lab, call: Call) -> Steps:
     machine = lab.machine(call)
     if machine.config.get("protection") == "1":
         raise PveError(f"can't remove VM {machine.vmid} - protection mode enabled")
+    if f"vm:{machine.vmid}" in api_ha.entries(lab) and call.given.get("purge") != "1":
+        raise PveError(f"unable to remove VM {machine.vmid} - used in HA resources and purge "
+                       "parameter not set.")  # fmt: skip
     if lab.guests.pid(machine.vmid):
         raise PveError(f"VM {machine.vmid} is running - destroy failed")
     log = yield
@@ -180,5 +184,6 @@ def destroy(lab: Lab, call: Call) -> Steps:
             lab.volumes.remove(call.node, volid)
         if call.given.get("purge") == "1":
             log(f"purging VM {machine.vmid} from related configurations..")
+            api_ha.forget(lab, machine.vmid)
         lab.machines.forget(machine)
         lab.access.put_into(None, machine.vmid)

@@ -211,7 +211,7 @@ class Machines:
     def status(self, machine: Machine) -> dict[str, Any]:
         """The answer of `status/current`."""
         shown = self.figures(machine)
-        shown |= {"ha": {"managed": 0}, "qmpstatus": shown["status"]}
+        shown |= {"qmpstatus": shown["status"]}
         shown |= {"agent": 1} if machine.agent else {}
         if shown["status"] == "running":
             taps = [f"tap{machine.vmid}i{key[3:]}" for key in machine.config if key[:3] == "net"]

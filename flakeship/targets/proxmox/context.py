@@ -122,7 +122,8 @@ class PlanningContext:
         locked = f", locked by {vm.lock}" if vm.lock else ""
         return Observed(
             exists=True,
-            running=vm.running,
+            # of what was just made, a cluster tells no status for some seconds
+            running=vm.running or not vm.known,
             status=f"{vm.status or 'in an unknown state'}{locked} on {vm.node}",
             repair="" if vm.lock else "this run starts it and verifies it again",
             remedy=f"start it with `qm start {vm.id}` on {vm.node}",

@@ -430,7 +430,7 @@ def test_what_needs_another_machine(
     core: dict[str, Any], own: dict[str, Any], *, another: bool
 ) -> None:
     world = World()
-    granted = {**world.inventory.permissions, "/": {"SDN.Use": 1, "Sys.Console": 1}}
+    granted = {**world.inventory.permissions, "/": {"SDN.Use": 1, "Sys.Audit": 1, "Sys.Console": 1}}
     world.change(permissions=granted)
     made = active(world.up())
     plan = world.up(servers=[{**server(**own), **core}])
@@ -514,7 +514,9 @@ def test_a_machine_that_is_not_listed_with_its_name_yet_is_no_stranger() -> None
     world = World()
     made = active(world.up())
     world.set(Vm(made.vmid, made.node, status="unknown"))
-    assert active(world.plan()).id == made.id
+    plan = world.plan()
+    assert active(plan).id == made.id
+    assert (plan.repairs, plan.warnings) == ({}, [])
 
 
 def test_a_machine_without_tags_whose_removal_failed_is_known_when_it_comes_back() -> None:
