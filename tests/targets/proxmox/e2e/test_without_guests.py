@@ -21,6 +21,7 @@ from dev.proxmox.site import Site
 from flakeship.system import tcp
 from flakeship.targets.proxmox import destroy
 from flakeship.targets.proxmox.api.errors import ApiError
+from flakeship.targets.proxmox.inventory import Vm
 from tests.dev.proxmox.no_guests import NoGuests
 from tests.targets.proxmox.e2e.project import WEB, ClusterStack, stack_on_cluster
 
@@ -112,3 +113,32 @@ def test_its_entry_comes_and_goes_with_the_setting_alone(stack: ClusterStack) ->
     assert (found["state"], found.get("group", "")) == ("started", GROUP)
     assert stack.machines().keys() == {made.marks.machine}
     stack.preview("--expect-no-changes")
+
+
+def test_a_protected_machine_is_told_by_each_run_and_goes_once_it_is_not(
+    stack: ClusterStack,
+) -> None:
+    """Its server may come back meanwhile: it gets another machine."""
+    api = {**WEB, "name": "api"}
+    stack.settings(WEB, api)
+    stack.up()
+    kept = stack.machines()[stack.machine("api")]
+    protect(stack, kept, 1)
+    stack.settings(WEB)
+    for _ in range(2):
+        said = stack.fails()
+        assert "is protected against removal" in said
+        assert f"qm set {kept.id} --protection 0" in said
+    stack.settings(WEB, api)
+    assert "is protected against removal" in stack.fails()
+    assert len(stack.machines()) == 3
+    protect(stack, kept, 0)
+    stack.up()
+    assert kept.id not in {vm.id for vm in stack.vms()}
+    assert len(stack.machines()) == 2
+    stack.preview("--expect-no-changes")
+
+
+def protect(stack: ClusterStack, vm: Vm, protection: int) -> None:
+    place = ("nodes", vm.node, "qemu", str(vm.id), "config")
+    stack.api.call("PUT", *place, protection=protection)

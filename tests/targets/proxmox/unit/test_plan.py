@@ -519,14 +519,31 @@ def test_a_machine_that_is_not_listed_with_its_name_yet_is_no_stranger() -> None
     assert (plan.repairs, plan.warnings) == ({}, [])
 
 
-def test_a_machine_without_tags_whose_removal_failed_is_known_when_it_comes_back() -> None:
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_machine_whose_removal_failed_is_not_taken_again(tagged: bool) -> None:
+    """Its resource has left the state: the plugin would make it again, under an id that is used."""
     world = World()
     both = world.up(servers=TWO)
     kept = world.vms[active(both).vmid]
     world.up(servers=[TWO[1]])
-    world.set(replace(kept, marks=Marks()))
-    again = active(world.plan(servers=TWO))
-    assert (again.id, again.vmid, again.node) == (kept.name, kept.id, kept.node)
+    world.set(kept if tagged else replace(kept, marks=Marks()))
+    plan = world.up(servers=TWO)
+    assert active(plan).id != kept.name
+    assert active(plan).vmid != kept.id
+    assert kept.id in {each.vmid for each in plan.leaving}
+    assert any(kept.name in warning for warning in plan.warnings)
+
+
+def test_a_template_whose_removal_failed_is_not_taken_again() -> None:
+    world, alone = World(), {"retainReleases": 1, "standbyReleases": 0}
+    ((kept,),) = world.up(1, **alone).templates.templates.values()
+    before = world.vms[kept.vmid]
+    world.up(2, **alone)
+    assert kept.vmid not in world.vms
+    world.set(before)
+    plan = world.up(1, **alone)
+    assert kept.vmid not in {e.vmid for found in plan.templates.templates.values() for e in found}
+    assert kept.vmid in {each.vmid for each in plan.leaving}
 
 
 def test_a_copy_made_by_hand_is_not_taken_for_a_machine() -> None:
