@@ -501,6 +501,20 @@ def test_a_machine_that_the_token_may_not_see_any_more_is_not_lost() -> None:
     assert f"pveum pool modify iac --vms {vmid}" in error.remedy
 
 
+def test_one_that_is_not_listed_is_not_lost_where_its_id_is_not_asked_about() -> None:
+    """Only ids of the range are: whether the token may not see it, or it is gone, is not known."""
+    world = World()
+    vmid = active(world.up()).vmid
+    world.remove(vmid)
+    world.change(everything=False)
+    assert active(world.plan()).vmid != vmid
+    error = refused(world, own={"vmIds": "9200-9299"})
+    assert (error.code, error.key) == ("id-unknown", f"id {vmid}")
+    assert f"vmIds include {vmid}" in error.remedy
+    world.change(everything=True)
+    assert active(world.plan(own={"vmIds": "9200-9299"})).vmid == 9200
+
+
 def test_a_machine_whose_tags_were_removed_is_known_by_its_name() -> None:
     world = World()
     made = active(world.up())
