@@ -25,12 +25,6 @@ AT_ONCE = {"name", "onboot", "shares", "startup", "description", "protection", "
 """Options that change while a VM runs; the others wait for its next start."""
 
 
-@route(f"GET {PATH}")
-def machines(lab: Lab, call: Call) -> list[dict[str, Any]]:
-    return [lab.machines.figures(each) for each in lab.machines.every() if each.node == call.node
-            and lab.access.may(call.who, f"/vms/{each.vmid}", "VM.Audit")]  # fmt: skip
-
-
 @route(f"GET {VM}/config")
 def config(lab: Lab, call: Call) -> dict[str, Any]:
     return lab.machines.shown(lab.machine(call))
@@ -50,29 +44,6 @@ def status(lab: Lab, call: Call) -> dict[str, Any]:
 @route(f"GET {VM}/cloudinit/dump")
 def cloudinit_dump(lab: Lab, call: Call) -> str:
     return cloudinit.FILES[call.given["type"]](lab.machine(call))
-
-
-@route(f"PUT {VM}/cloudinit")
-def cloudinit_write(lab: Lab, call: Call) -> None:
-    with lab.changing(call) as machine:
-        machine.apply(f"(?:{options.CLOUD_INIT.pattern})$")
-        for key, volid in machine.drives().items():
-            if "cloudinit" in volid:
-                with ejected(lab, machine, key):
-                    cloudinit.write(machine, lab.volumes.path(call.node, volid))
-
-
-@contextmanager
-def ejected(lab: Lab, machine: Machine, key: str) -> Iterator[None]:
-    """Take a medium out of a running guest's drive while it is written."""
-    runs = lab.guests.pid(machine.vmid)
-    if runs:
-        lab.guests.tell(machine.vmid, "eject", device=f"drive-{key}", force=True)
-    yield
-    if runs:
-        file = lab.volumes.path(machine.node, machine.drives()[key])
-        lab.guests.tell(machine.vmid, "blockdev-change-medium", device=f"drive-{key}",
-                        filename=str(file), format=file.suffix[1:])  # fmt: skip
 
 
 def claim(lab: Lab, made: Machine, pool: str | None, taken: str) -> None:

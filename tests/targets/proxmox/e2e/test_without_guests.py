@@ -40,7 +40,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterStack]:
     """A stack whose image is one for UEFI, as its manifest says."""
     (port,) = tcp.free_ports(1)
     site = replace(Site.from_environment(), folder=tmp_path_factory.mktemp("lab"), port=port)
-    with Server(site, NoGuests()) as server, pytest.MonkeyPatch.context() as patch:
+    with (
+        Server(site, NoGuests(), task_seconds=0.0) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         thread = threading.Thread(target=server.run)
         thread.start()
         grants = {**least_privilege(site.version), "/": ["Sys.Audit", "Sys.Console"]}

@@ -549,7 +549,8 @@ def test_a_machine_whose_removal_failed_is_not_taken_again(tagged: bool) -> None
 
 
 def test_a_template_whose_removal_failed_is_not_taken_again() -> None:
-    world, alone = World(), {"retainReleases": 1, "standbyReleases": 0}
+    world = World()
+    alone: dict[str, Any] = {"retainReleases": 1, "standbyReleases": 0}
     ((kept,),) = world.up(1, **alone).templates.templates.values()
     before = world.vms[kept.vmid]
     world.up(2, **alone)
