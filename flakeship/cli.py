@@ -20,6 +20,7 @@ from flakeship.operate import (
     authorized,
     diff,
     doctor,
+    export,
     promote,
     recover,
     releases,
@@ -180,6 +181,36 @@ def show_diff(from_: str, to: str) -> None:
     Without FROM it is what runs, without TO what the flake has now.
     """
     click.echo(diff.diff(stack.selected(), from_, to))
+
+
+@commands.command("export")
+@click.argument("host", default="")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(export.FORMATS),
+    required=True,
+    help="The image format; vma is an archive that Proxmox VE restores.",
+)
+@click.option("--variant", default="", help="One of several variants that have this format.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="A directory for a copy, named after the release.",
+)
+@AS_JSON
+@click.pass_obj
+def export_image(  # noqa: PLR0917 - the options of the command
+    here: Path, host: str, kind: str, variant: str, to: Path | None, as_json: bool
+) -> None:
+    """Build a host's image in another format, and show where the file is.
+
+    HOST is one of the stack's flake, by default the stack's own. Nothing of it is verified, or part
+    of the stack. Without --to the file stays in the Nix store, until the next sweep at least.
+    """
+    folder = here / to if to else None
+    done = export.export(stack.selected(), host, kind, variant, folder)
+    click.echo(json.dumps(asdict(done)) if as_json else export.text(done))
 
 
 @commands.command("sweep")

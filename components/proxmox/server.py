@@ -89,8 +89,7 @@ class Server(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )
         self.evidence = self.verification.answer(MachineEvidence)
-        # what the cluster restarts elsewhere is to be let go before it is removed
-        self.high_availability = _high_availability(machine, self, made)
+        self.high_availability = _high_availability(machine, self, made, owned)
         self.register_outputs({"id": made.vm_id, "node": made.node_name})
 
 
@@ -148,7 +147,7 @@ def _initialization(machine: Machine) -> dict[str, Any]:
 
 
 def _high_availability(
-    machine: Machine, parent: pulumi.Resource, made: pulumi.Resource
+    machine: Machine, parent: pulumi.Resource, made: pulumi.Resource, owned: pulumi.Resource
 ) -> proxmox.Haresource | None:
     """The entry by which the cluster restarts a machine elsewhere; None where nobody asked."""
     options = machine.server.options
@@ -159,5 +158,6 @@ def _high_availability(
         resource_id=f"vm:{machine.vmid}",
         state="started",
         group=options.ha_group or None,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[made]),
+        # it goes with the machine: of one that was removed by hand Proxmox VE refuses to remove it
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[made], deleted_with=owned),
     )

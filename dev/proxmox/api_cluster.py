@@ -136,17 +136,6 @@ def permissions(lab: Lab, call: Call) -> dict[str, dict[str, int]]:
     return {path: held for path, held in found.items() if wanted in {None, path}}
 
 
-@route("GET /nodes/{node}/tasks")
-def tasks(lab: Lab, call: Call) -> Page:
-    all_of_them = lab.access.may(call.who, f"/nodes/{call.node}", "Sys.Audit")
-    found = [each for each in lab.tasks.of_node(call.node)
-             if (all_of_them or each.who == call.who)
-             and call.given.get("vmid", each.ident) == each.ident]  # fmt: skip
-    start, limit = int(call.given.get("start", 0)), int(call.given.get("limit", 50))
-    shown = [each.listed() for each in found[start : start + limit]]
-    return Page(shown, len(found))
-
-
 def _task(lab: Lab, call: Call) -> Task:
     found = lab.tasks.find(call.given["upid"])
     if found.who != call.who:

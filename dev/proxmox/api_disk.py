@@ -63,17 +63,3 @@ def clone(lab: Lab, call: Call) -> Steps:
         for key in [each for each in config if each.startswith("net")]:
             config[key] = network_text(lab.schema.parts(key, config[key]), fresh=True)
         made.config = config | disks.clone(lab, source, made, given, log, full=full)
-
-
-@task(f"POST {VM}/move_disk", "qmmove")
-def move_disk(lab: Lab, call: Call) -> Steps:
-    demand_space(lab, call.who, call.given.get("storage", ""))
-    log = yield
-    with lab.changing(call) as machine:
-        old = disks.move(lab, machine, call.given, log)
-        if call.given.get("delete") == "1":
-            if lab.site.version == "9.2":
-                log(f"removing source volume '{old}' after successful copy")
-            lab.volumes.remove(call.node, old)
-        else:
-            machine.detach(old)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from dev.proxmox import api_ha
 from dev.proxmox.api_vm import VM
 from dev.proxmox.errors import PveError
 from dev.proxmox.guests import SILENT
@@ -64,17 +66,38 @@ def _running(lab: Lab, call: Call) -> Machine:
     return machine
 
 
+def _later(lab: Lab, call: Call, act: Callable[[], None]) -> None:
+    """Do it when the task has ended, which is no part of it."""
+
+    def late() -> None:
+        with suppress(PveError):  # it was removed meanwhile, or started
+            act()
+
+    lab.restarts[call.vmid] = timer = threading.Timer(lab.restart_seconds, late)
+    timer.daemon = True
+    timer.start()
+
+
 @task(f"POST {VM}/status/start", "qmstart")
 def start(lab: Lab, call: Call) -> Steps:
     lab.machine(call)
-    _begin(lab, call, (yield))
+    tell = yield
+    if api_ha.asked(lab, call.vmid, "started"):
+        tell(f"Requesting HA start for VM {call.vmid}")
+        _later(lab, call, lambda: _begin(lab, call, log.info))
+    else:
+        _begin(lab, call, tell)
 
 
 @task(f"POST {VM}/status/stop", "qmstop")
 def stop(lab: Lab, call: Call) -> Steps:
     lab.machine(call)
-    yield
-    _end(lab, call, gently=False)
+    tell = yield
+    if api_ha.asked(lab, call.vmid, "stopped"):
+        tell(f"Requesting HA stop for VM {call.vmid}")
+        _later(lab, call, lambda: _end(lab, call, gently=False))
+    else:
+        _end(lab, call, gently=False)
 
 
 @task(f"POST {VM}/status/shutdown", "qmshutdown")
@@ -97,14 +120,7 @@ def reboot(lab: Lab, call: Call) -> Steps:
     yield
     _end(lab, call, gently=True)
 
-    def again() -> None:
-        with suppress(PveError):  # it was removed meanwhile, or started
-            _begin(lab, call, log.info)
-
-    # The task ends here: what starts the guest again is no part of it.
-    lab.restarts[call.vmid] = timer = threading.Timer(lab.restart_seconds, again)
-    timer.daemon = True
-    timer.start()
+    _later(lab, call, lambda: _begin(lab, call, log.info))
 
 
 def _agent(lab: Lab, call: Call, command: str, **arguments: object) -> Any:  # noqa: ANN401

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dev.proxmox import cloudinit, options
+from dev.proxmox import api_ha, cloudinit, options
 from dev.proxmox.disks import drive
 from dev.proxmox.errors import PveError
 from dev.proxmox.lab import Call, Lab, Steps, route, task
@@ -25,12 +25,6 @@ AT_ONCE = {"name", "onboot", "shares", "startup", "description", "protection", "
 """Options that change while a VM runs; the others wait for its next start."""
 
 
-@route(f"GET {PATH}")
-def machines(lab: Lab, call: Call) -> list[dict[str, Any]]:
-    return [lab.machines.figures(each) for each in lab.machines.every() if each.node == call.node
-            and lab.access.may(call.who, f"/vms/{each.vmid}", "VM.Audit")]  # fmt: skip
-
-
 @route(f"GET {VM}/config")
 def config(lab: Lab, call: Call) -> dict[str, Any]:
     return lab.machines.shown(lab.machine(call))
@@ -43,35 +37,13 @@ def pending(lab: Lab, call: Call) -> list[dict[str, Any]]:
 
 @route(f"GET {VM}/status/current")
 def status(lab: Lab, call: Call) -> dict[str, Any]:
-    return lab.machines.status(lab.machine(call))
+    managed = int(f"vm:{call.vmid}" in api_ha.entries(lab))
+    return lab.machines.status(lab.machine(call)) | {"ha": {"managed": managed}}
 
 
 @route(f"GET {VM}/cloudinit/dump")
 def cloudinit_dump(lab: Lab, call: Call) -> str:
     return cloudinit.FILES[call.given["type"]](lab.machine(call))
-
-
-@route(f"PUT {VM}/cloudinit")
-def cloudinit_write(lab: Lab, call: Call) -> None:
-    with lab.changing(call) as machine:
-        machine.apply(f"(?:{options.CLOUD_INIT.pattern})$")
-        for key, volid in machine.drives().items():
-            if "cloudinit" in volid:
-                with ejected(lab, machine, key):
-                    cloudinit.write(machine, lab.volumes.path(call.node, volid))
-
-
-@contextmanager
-def ejected(lab: Lab, machine: Machine, key: str) -> Iterator[None]:
-    """Take a medium out of a running guest's drive while it is written."""
-    runs = lab.guests.pid(machine.vmid)
-    if runs:
-        lab.guests.tell(machine.vmid, "eject", device=f"drive-{key}", force=True)
-    yield
-    if runs:
-        file = lab.volumes.path(machine.node, machine.drives()[key])
-        lab.guests.tell(machine.vmid, "blockdev-change-medium", device=f"drive-{key}",
-                        filename=str(file), format=file.suffix[1:])  # fmt: skip
 
 
 def claim(lab: Lab, made: Machine, pool: str | None, taken: str) -> None:
@@ -167,6 +139,9 @@ def destroy(lab: Lab, call: Call) -> Steps:
     machine = lab.machine(call)
     if machine.config.get("protection") == "1":
         raise PveError(f"can't remove VM {machine.vmid} - protection mode enabled")
+    if f"vm:{machine.vmid}" in api_ha.entries(lab) and call.given.get("purge") != "1":
+        raise PveError(f"unable to remove VM {machine.vmid} - used in HA resources and purge "
+                       "parameter not set.")  # fmt: skip
     if lab.guests.pid(machine.vmid):
         raise PveError(f"VM {machine.vmid} is running - destroy failed")
     log = yield
@@ -180,5 +155,6 @@ def destroy(lab: Lab, call: Call) -> Steps:
             lab.volumes.remove(call.node, volid)
         if call.given.get("purge") == "1":
             log(f"purging VM {machine.vmid} from related configurations..")
+            api_ha.forget(lab, machine.vmid)
         lab.machines.forget(machine)
         lab.access.put_into(None, machine.vmid)

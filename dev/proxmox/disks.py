@@ -84,19 +84,3 @@ def clone(lab: Lab, source: Machine, made: Machine, given: dict[str, str], log: 
             size = lab.volumes.size(made.node, new)
         drives[key] = drive_text(new, parts, size)
     return drives
-
-
-def move(lab: Lab, machine: Machine, given: dict[str, str], log: Log) -> str:
-    """Copy a disk to another storage, and return the volid of the old one. Raises PveError."""
-    key, storage = given["disk"], given["storage"]
-    if (volid := machine.drives().get(key)) is None:
-        raise PveError(f"disk '{key}' does not exist")
-    if lab.site.version == "9.2":
-        log(f"copying volume '{volid}' from current storage '{split(volid)[0]}' to target storage "
-            f"'{storage}'")  # fmt: skip
-    log(f"create full clone of drive {key} ({volid})")
-    place = Place(machine.node, storage, machine.vmid)
-    new = lab.volumes.copy(volid, place, given.get("format"), log)
-    parts = lab.schema.parts(key, machine.config[key])
-    machine.config[key] = drive_text(new, parts, lab.volumes.size(machine.node, new))
-    return volid

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dev.proxmox import api_cluster, api_disk, api_power, api_storage, api_vm  # noqa: F401 # their routes
+from dev.proxmox import api_cluster, api_disk, api_ha, api_power, api_storage, api_vm  # noqa: F401 # their routes
 from dev.proxmox.lab import ROUTES
 from dev.proxmox.schema import FILE
 

@@ -93,11 +93,10 @@ class Machine:
         return {key: value for key, value in self.config.items()
                 if key not in left_out and not key.startswith("unused")}  # fmt: skip
 
-    def apply(self, only: str = "") -> None:
-        """Let the pending changes take effect, or those of options that match a pattern."""
-        now = {key: each for key, each in self.pending.items() if re.match(only, key)}
-        self.config = _without_none({**self.config, **now})
-        self.pending = {key: each for key, each in self.pending.items() if key not in now}
+    def apply(self) -> None:
+        """Let the pending changes take effect."""
+        self.config = _without_none({**self.config, **self.pending})
+        self.pending = {}
 
     def detach(self, volid: str) -> None:
         """Keep a disk that no drive has any more as unused."""
@@ -211,7 +210,7 @@ class Machines:
     def status(self, machine: Machine) -> dict[str, Any]:
         """The answer of `status/current`."""
         shown = self.figures(machine)
-        shown |= {"ha": {"managed": 0}, "qmpstatus": shown["status"]}
+        shown |= {"qmpstatus": shown["status"]}
         shown |= {"agent": 1} if machine.agent else {}
         if shown["status"] == "running":
             taps = [f"tap{machine.vmid}i{key[3:]}" for key in machine.config if key[:3] == "net"]

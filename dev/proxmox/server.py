@@ -20,7 +20,7 @@ from multipart import MultipartSegment, PushMultipartParser
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from dev.proxmox import api_cluster, api_disk, api_power, api_storage, api_vm  # noqa: F401 # their routes
+from dev.proxmox import api_cluster, api_disk, api_ha, api_power, api_storage, api_vm  # noqa: F401 # their routes
 from dev.proxmox.errors import PveError
 from dev.proxmox.guests import Guests
 from dev.proxmox.lab import Lab, Page

@@ -46,11 +46,6 @@ class Task:
             "starttime": self.started, "type": self.kind, "id": self.ident, "user": user,
         } | ({"tokenid": token} if token else {})  # fmt: skip
 
-    def listed(self) -> dict[str, Any]:
-        """An entry of a node's list of tasks."""
-        ended = {"status": self.exitstatus, "endtime": self.ended}
-        return self.shown() | (ended if self.ended else {})
-
     def status(self) -> dict[str, Any]:
         """The answer of `status`."""
         if not self.ended:
@@ -89,10 +84,6 @@ class Tasks:
         if upid not in self._tasks:
             raise invalid({"upid": "no such task"})
         return self._tasks[upid]
-
-    def of_node(self, node: str) -> list[Task]:
-        """The tasks of a node, newest first."""
-        return [each for each in reversed(list(self._tasks.values())) if each.node == node]
 
     def _run(self, task: Task, work: Callable[[Log], None],
              undo: Callable[[PveError], object]) -> None:  # fmt: skip

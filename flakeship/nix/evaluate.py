@@ -109,6 +109,22 @@ class Evaluator:
         warning = buildable.check(release, attribute)
         return Evaluated(release, said.messages, (warning,) if warning else (), said.built)
 
+    def variants(self, host: str) -> list[str]:
+        """The names of a host's variants. Raises SettingError where the flake has no such host."""
+        names = "f: builtins.mapAttrs (_: builtins.attrNames) f"
+        listed = self._nix("eval", "--json", f"{self.flake.url}#flakeship", "--apply", names)
+        if listed.code != 0:
+            raise SettingError(
+                "the flake must have an attribute `flakeship` (docs/reference/manifest.md)",
+                code="flake-without-hosts",
+                key="flakeship:flake",
+                given=self.flake.text,
+            )
+        hosts: dict[str, list[str]] = json.loads(listed.stdout)
+        if host not in hosts:
+            raise self._missing("host", host, list(hosts))
+        return hosts[host]
+
     def _nix(self, *words: str) -> Result:
         # what a flake itself says in `nixConfig` would count more than our options
         options = {"accept-flake-config": False, "allow-import-from-derivation": self.may_build}
@@ -119,7 +135,10 @@ class Evaluator:
 
     def _failure(self, said: Said, host: str, variant: str, attribute: str) -> FlakeshipError:
         if "does not provide attribute" in said.error and "flakeship." in said.error:
-            return self._missing(host, variant)
+            try:
+                return self._missing("variant", variant, self.variants(host))
+            except SettingError as error:
+                return error
         if needed := NO_BUILD.search(said.error):
             return FlakeshipError(
                 f"evaluating it needs a build (import from derivation) of {needed[1]}",
@@ -139,20 +158,7 @@ class Evaluator:
             details=[_cause(said.error) or "Nix was killed", f"Full trace: {trace}"],
         )
 
-    def _missing(self, host: str, variant: str) -> SettingError:
-        names = "f: builtins.mapAttrs (_: builtins.attrNames) f"
-        listed = self._nix("eval", "--json", f"{self.flake.url}#flakeship", "--apply", names)
-        if listed.code != 0:
-            return SettingError(
-                "the flake must have an attribute `flakeship` (docs/reference/manifest.md)",
-                code="flake-without-hosts",
-                key="flakeship:flake",
-                given=self.flake.text,
-            )
-        hosts: dict[str, list[str]] = json.loads(listed.stdout)
-        kind, given, existing = (
-            ("variant", variant, hosts[host]) if host in hosts else ("host", host, list(hosts))
-        )
+    def _missing(self, kind: str, given: str, existing: list[str]) -> SettingError:
         return SettingError(
             f"{self.flake.text} has no {kind} {given}",
             code=f"{kind}-missing",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from flakeship.config import settings
 from flakeship.model import ledger
 from flakeship.model.release import Release
 from flakeship.nix.diff.report import report
+from flakeship.operate import stack_settings
 from flakeship.operate.actions import nothing_verified
 from flakeship.release.desired import Flake, announcement
 from flakeship.release.promotion import Upstream
-from flakeship.state.stack import Stack, configuration, exported
-from flakeship.targets import registry
+from flakeship.state.stack import Stack, exported
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +55,7 @@ def evaluated(stack: Stack) -> dict[str, Release]:
 
     They are those of the flake as it is now, or what the stack before runs.
     """
-    known = configuration(stack)
-    given, schema = settings.read(
-        {key: each.get("value", "") for key, each in known.items()},
-        registry.spec,
-        registry.names(),
-        lambda key: bool(known[key]["secret"]),
-    )
+    given, schema = stack_settings.read(stack)
     if given.promote_from:
         upstream = Upstream(given.promote_from, exported(given.promote_from).outputs)
         return {host: upstream.record(host).release for host in given.hosts}

@@ -115,6 +115,11 @@ class PlanningContext:
                 remedy=f"start that node: `pvecm nodes` shows it; or remove the server's machine "
                 f"from it with `qm destroy {vm.id}` once it is back",
             )
+        if not verified and vm.id in self.leaving:
+            # the plugin's resource has left the state: it would make the machine under its id again
+            return Observed(
+                failed=True, status=f"one that an earlier run was to remove, on {vm.node}"
+            )
         if not verified and not vm.running:
             # the plugin starts a machine last of all, and completes none that it has begun
             status = f"not made completely: {vm.status or 'in an unknown state'} on {vm.node}"
@@ -122,7 +127,8 @@ class PlanningContext:
         locked = f", locked by {vm.lock}" if vm.lock else ""
         return Observed(
             exists=True,
-            running=vm.running,
+            # of what was just made, a cluster tells no status for some seconds
+            running=vm.running or not vm.known,
             status=f"{vm.status or 'in an unknown state'}{locked} on {vm.node}",
             repair="" if vm.lock else "this run starts it and verifies it again",
             remedy=f"start it with `qm start {vm.id}` on {vm.node}",

@@ -6,6 +6,7 @@ import re
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.backoff import backoff
+from flakeship.targets.proxmox import power
 from flakeship.targets.proxmox.api import tasks
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.devices import CLOUD_INIT, ROOT_DISK
@@ -29,8 +30,7 @@ def destroy(api: Api, vm: Vm) -> None:
     _refuse_kept(api, vm)
     # the cluster's list may lag
     if api.get(Current, *place, "status", "current").status != "stopped":
-        task = api.call("POST", *place, "status", "stop")
-        tasks.finish(api, task, f"the stop of {vm}", STOPPING)
+        power.switch(api, vm.node, vm.id, "stop", what=str(vm), seconds=STOPPING)
     failure: FlakeshipError | None = None
     for _ in backoff(LOCKED, first=1.0, most=5.0):
         try:

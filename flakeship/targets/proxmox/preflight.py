@@ -22,6 +22,15 @@ def check_ids(context: PlanningContext) -> None:
         if vmid in context.inventory.hidden:
             raise _hidden(context, vmid, name)
         vm = context.inventory.vm(vmid)
+        if vm is None and vmid in context.recorded and _is_not_asked_about(context, vmid):
+            raise FlakeshipError(
+                f"was {name}, and whether it still is there cannot be told: vmIds does not include "
+                f"it any more, and {context.inventory.user} does not see everybody's machines",
+                code="id-unknown",
+                key=f"id {vmid}",
+                remedy=f"let flakeship:proxmox.vmIds include {vmid}, until a run has succeeded; or "
+                "give the token VM.Audit on /vms",
+            )
         if vm is not None and (vm.container or not context.is_ours(vm, name)):
             raise FlakeshipError(
                 f"was {name}, and is {vm} now, which is not of this stack",
@@ -31,6 +40,11 @@ def check_ids(context: PlanningContext) -> None:
                 "resource with this id from the state (`pulumi stack --show-ids --show-urns`, "
                 "`pulumi state delete <urn>`) and add the id to flakeship:proxmox.abandonedIds",
             )
+
+
+def _is_not_asked_about(context: PlanningContext, vmid: int) -> bool:
+    """Whether only an id of the settings' range would be asked about."""
+    return not context.inventory.everything and vmid not in context.settings.options.ids
 
 
 def _hidden(context: PlanningContext, vmid: int, name: str) -> FlakeshipError:

@@ -36,8 +36,8 @@ def _check_cluster(context: PlanningContext, before: Sequence[str]) -> None:
             code="pve-too-old",
             key=inventory.endpoint,
             allowed="Proxmox VE 8.4 or newer",
-            remedy="upgrade it (`apt update && apt dist-upgrade` on each node); the host's variant "
-            "proxmox-vma makes an archive to restore by hand",
+            remedy="upgrade it (`apt update && apt dist-upgrade` on each node); `flakeship export "
+            "--format vma` makes an archive to restore by hand",
         )
     refuse_other(inventory.endpoint, before, inventory.nodes)
 

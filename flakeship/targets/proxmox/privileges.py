@@ -121,7 +121,9 @@ def needs(
         usable = (path for path in paths if has(permissions, path, "SDN.Use"))
         path = next(usable, f"/sdn/zones/localnetwork/{bridge}")
         found.append(Need(path, ["SDN.Use"], "FlakeshipNetwork"))
-    return [*found, *([Need("/", ["Sys.Console"], "FlakeshipHA")] if ha else [])]
+    # an entry is made with the one, and read with the other
+    more = [Need("/", ["Sys.Audit", "Sys.Console"], "FlakeshipHA")] if ha else []
+    return [*found, *more]
 
 
 def grant(caller: Caller, path: str, privileges: Sequence[str], role: str = "FlakeshipMore") -> str:

@@ -54,7 +54,8 @@ class ProxmoxServer(ServerOptions):
     start_on_boot: bool = True
     """Whether it starts when its node does."""
     ha: bool = False
-    """Whether the cluster's high availability manages it. Needs Sys.Console on /."""
+    """Whether the cluster's high availability manages it. Needs Sys.Audit and Sys.Console on
+    /."""
     ha_group: NoWord = ""
     """Its HA group; only before Proxmox VE 9, which has rules in their place."""
 

@@ -82,7 +82,8 @@ def users(context: PlanningContext, release: str) -> list[Vm]:
 def _existing(context: PlanningContext, release: str) -> list[Template]:
     """The templates of a release that the cluster has: of the last good run, and of a failed one.
 
-    Each is on the node where it is now.
+    Each is on the node where it is now. One that was to be removed is none: the plugin's resource
+    has left the state.
     """
     found = {
         vm.id: Template(vm.id, vm.node)
@@ -92,7 +93,8 @@ def _existing(context: PlanningContext, release: str) -> list[Template]:
         and context.is_ours(vm, vm_name(release))
     }
     own = written(release)
-    left = [vm for vm in context.owned if vm.template and vm.marks.release == own]
+    ours = [vm for vm in context.owned if vm.template and vm.marks.release == own]
+    left = [vm for vm in ours if vm.id not in context.leaving]
     found |= {vm.id: Template(vm.id, vm.node) for vm in left}
     return list(found.values())
 

@@ -64,10 +64,10 @@ class Recording:
 
 RECORDINGS = [
     Recording("8.4", {"life-8.4": ""}, 142, 15),
-    Recording("8.4", {"replies-8.4": ""}, 151, 9),
+    Recording("8.4", {"replies-8.4": ""}, 147, 13),
     Recording("9.2", {"life-9.2": ""}, 143, 0),
     # these were recorded while the first life was under way
-    Recording("9.2", {"life-9.2": "up: second clone", "replies-9.2": ""}, 243, 9),
+    Recording("9.2", {"life-9.2": "up: second clone", "replies-9.2": ""}, 239, 13),
 ]
 
 

@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote, urlencode
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.system.backoff import backoff
-from flakeship.targets.proxmox.api import answers, errors, tls
+from flakeship.targets.proxmox.api import answers, connection, errors, tls
 from flakeship.targets.proxmox.api.errors import ApiError
 from flakeship.targets.proxmox.api.form import Form
 from flakeship.targets.proxmox.api.login import Login
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 
 ROOT = "/api2/json/"
 AT_ONCE = 8  # calls at a time
-CONNECTING = 10.0  # seconds for a connection
 SILENCE = 30.0  # seconds without a byte: pveproxy gives up itself after these
 SECONDS = 60.0  # of a call as a whole
 AGAIN = 10.0  # seconds in which a call that only reads is made again
@@ -123,7 +121,7 @@ class Api:
                 retries=False,
                 redirect=False,
                 preload_content=False,
-                timeout=Timeout(connect=CONNECTING, read=SILENCE),
+                timeout=Timeout(connect=connection.SECONDS, read=SILENCE),
             )
             try:
                 return response.status, response.reason or "", self._read(response, shown)
@@ -148,7 +146,7 @@ def connected(login: Login) -> Iterator[Api]:
     from urllib3 import PoolManager, ProxyManager
 
     given: dict[str, Any] = {"num_pools": 1, "maxsize": AT_ONCE, **trust(login)}
-    address = proxy(login)
+    address = connection.proxy(login.endpoint)
     pool = ProxyManager(address, **given) if address else PoolManager(**given)
     try:
         yield Api(login, pool)
@@ -163,12 +161,6 @@ def trust(login: Login) -> dict[str, Any]:
         "cert_reqs": "CERT_NONE" if login.fingerprint else "CERT_REQUIRED",
         "assert_fingerprint": login.fingerprint or None,
     }
-
-
-def proxy(login: Login) -> str:
-    """The proxy on the way to an API, by the variables that the plugin uses too; empty: none."""
-    host = urlsplit(login.endpoint).hostname or ""
-    return "" if proxy_bypass(host) else getproxies().get("https", "")
 
 
 @contextmanager

@@ -7,14 +7,12 @@ the system's authorities. `make` reads it (.state/stacks/<stack>/env.sh); a shel
 from __future__ import annotations
 
 import os
-import socket
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.files import write
-from flakeship.targets.proxmox.api import tls
+from flakeship.targets.proxmox.api import connection, tls
 from flakeship.targets.proxmox.api.login import Login
 
 VARIABLE = "SSL_CERT_FILE"  # of Go's and OpenSSL's libraries: it replaces the system's file
@@ -61,20 +59,18 @@ def ensure(login: Login, stack: str) -> None:
 
 def _handshake(login: Login) -> str:
     """The version of TLS with what the plugin trusts. Raises SSLCertVerificationError."""
+    from urllib3.exceptions import HTTPError
+
     trusting = ssl.create_default_context()
     # as the plugin, which takes any certificate of the file for an authority
     trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     trusting.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    parts = urlsplit(login.endpoint)
     try:
-        with (
-            socket.create_connection((parts.hostname or "", parts.port or 0), tls.SECONDS) as plain,
-            trusting.wrap_socket(plain, server_hostname=parts.hostname) as secured,
-        ):
+        with connection.connect(login.endpoint, {"ssl_context": trusting}) as secured:
             return secured.version() or "TLS"
     except ssl.SSLCertVerificationError:
         raise
-    except OSError as error:
+    except (OSError, HTTPError) as error:
         raise FlakeshipError(
             f"does not answer any more: {error}", code="api-unreachable", key=login.endpoint
         ) from error

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from flakeship.targets.proxmox.api import client, errors
+from flakeship.targets.proxmox.api import client, connection, errors
 from flakeship.targets.proxmox.api.login import Login
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def opened(login: Login, *path: str, **query: str | int) -> Iterator[Websocket]:
 
     host, where = urlsplit(login.endpoint).netloc, client.path_of(path)
     shown = f"GET {where}"
-    with closing(_secured(login, shown)) as connection, client.failures(shown, login):
+    with closing(_secured(login, shown)) as secured, client.failures(shown, login):
         protocol = ClientProtocol(parse_uri(f"wss://{host}{where}?{urlencode(query)}"))
-        found = Websocket(connection, protocol)
+        found = Websocket(secured, protocol)
         request = protocol.connect()
         request.headers["Authorization"] = f"PVEAPIToken={login.token}"
         protocol.send_request(request)
@@ -122,19 +122,5 @@ def _await_answer(found: Websocket, protocol: ClientProtocol) -> None:
 
 def _secured(login: Login, shown: str) -> socket.socket:
     """A connection to an API's server, whose certificate is one that is trusted."""
-    from urllib3.connection import HTTPSConnection
-
-    end = urlsplit(login.endpoint)
-    way = urlsplit(client.proxy(login))
-    host, port = (way if way.hostname else end).hostname or "", (way if way.hostname else end).port
-    made = HTTPSConnection(host, port, timeout=client.CONNECTING, **client.trust(login))
-    if way.hostname:
-        made.set_tunnel(end.hostname or "", end.port, scheme=way.scheme)
     with client.failures(shown, login):
-        try:
-            made.connect()
-        except BaseException:
-            made.close()
-            raise
-    found: socket.socket = made.sock
-    return found
+        return connection.connect(login.endpoint, client.trust(login))

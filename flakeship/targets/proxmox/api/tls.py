@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import socket
 import ssl
-from urllib.parse import urlsplit
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.targets.proxmox.api import connection
 from flakeship.targets.proxmox.api.login import Login
-
-SECONDS = 10.0  # to read the certificate of a server that is not trusted
 
 
 def context(login: Login) -> ssl.SSLContext:
@@ -57,17 +54,15 @@ def pinned(login: Login) -> str:
 
 def _shown(endpoint: str) -> bytes:
     """What a server shows to everybody, whoever it is."""
-    parts = urlsplit(endpoint)
+    from urllib3.exceptions import HTTPError
+
     anybody = ssl.create_default_context()
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((parts.hostname or "", parts.port or 0), SECONDS) as plain,
-            anybody.wrap_socket(plain, server_hostname=parts.hostname) as secured,
-        ):
+        with connection.connect(endpoint, {"ssl_context": anybody}) as secured:
             return secured.getpeercert(binary_form=True) or b""
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPError):
         return b""
 
 

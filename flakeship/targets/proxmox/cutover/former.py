@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Literal
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh.errors import HostKeyRefusedError, LoginRefusedError, UnreachableError
-from flakeship.system.backoff import backoff
-from flakeship.targets.proxmox import find, listed
+from flakeship.targets.proxmox import find, listed, power
 from flakeship.targets.proxmox.api import client, login
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
@@ -20,7 +20,7 @@ from flakeship.targets.proxmox.requests import ActiveMachine, CutoverRequest
 
 log = logging.getLogger(__name__)
 
-STOPPING = 60.0  # seconds until a machine is seen as stopped
+SECONDS = 60.0  # until a machine is stopped, or runs again
 STOPPED = "stopped"
 UNREACHABLE = "former-machine-unreachable"
 
@@ -72,7 +72,7 @@ class Former:
             guest.take(self.shell, self.machine.machine, address)
         elif self.node:
             with client.connected(login.find(request.access)) as api:
-                _power(api, self, "start", "running")
+                _power(api, self, "start")
 
 
 def reach(request: CutoverRequest, machine: ActiveMachine, opened: ExitStack) -> Former:
@@ -136,20 +136,16 @@ def there(api: Api, machine: ActiveMachine, node: str) -> Former:
 def _stop(api: Api, former: Former) -> None:
     if not (found := _found(api, former.machine)).node:
         return
-    _power(api, found, "stop", STOPPED)
+    _power(api, found, "stop")
     log.warning(
         "%s was stopped: there is no login on it, and it would have kept the service address",
         _name(former.machine),
     )
 
 
-def _power(api: Api, former: Former, action: str, wanted: str) -> None:
-    place = ("nodes", former.node, "qemu", str(former.machine.vmid), "status")
-    api.call("POST", *place, action)
-    for _ in backoff(STOPPING, first=0.2, most=2.0):
-        if api.get(Current, *place, "current").status == wanted:
-            return
-    raise FlakeshipError(f"it is not {wanted} after {STOPPING:.0f} s", code="machine-hangs")
+def _power(api: Api, former: Former, action: Literal["start", "stop"]) -> None:
+    what, vmid = _name(former.machine), former.machine.vmid
+    power.switch(api, former.node, vmid, action, what=what, seconds=SECONDS)
 
 
 def _name(machine: ActiveMachine) -> str:

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.system.backoff import backoff
-from flakeship.targets.proxmox import find
-from flakeship.targets.proxmox.api import tasks
+from flakeship.targets.proxmox import find, power
 from flakeship.targets.proxmox.api.answers import Flag, Number, Words
 from flakeship.targets.proxmox.api.client import Api
 from flakeship.targets.proxmox.api.errors import ApiError
@@ -101,12 +99,7 @@ class Guest:
         if self.status().status == "running":
             return
         log.info("%s: is stopped; starting it on %s", self.name, self.node)
-        upid = self.api.call("POST", *self.path, "status", "start")
-        tasks.finish(self.api, upid, f"the start of {self.name}", STARTING)
-        # with high availability the task has only asked for it
-        for _ in backoff(STARTING, first=0.2):
-            if self.status().status == "running":
-                return
+        power.switch(self.api, self.node, self.vmid, "start", what=self.name, seconds=STARTING)
 
     def _look_for_it(self) -> None:
         self.node = existing(self.api, self.vmid, self.tags, self.name).node

@@ -66,19 +66,28 @@ class ClusterStack(ServerStack):
         return {vm.marks.release: vm for vm in self.vms() if vm.template}
 
     def uploads(self) -> list[str]:
-        """The uploaded images of this stack."""
+        """The uploaded images of this stack, on each storage that the token may see."""
+        entries = self.api.get(list[listed.Resource], "cluster", "resources", type="storage")
+        places = {
+            (each.name, each.shared or each.node): each
+            for each in listed.storages(entries)
+            if "import" in each.content
+        }
         found = []
-        for node in ("pve", "pve2"):
-            place = ("nodes", node, "storage", "local", "content")
+        for each in places.values():
+            place = ("nodes", each.node, "storage", each.name, "content")
             found += self.api.get(list[listed.Volume], *place, content="import")
         return [each.volid for each in found if f"-{self.stack}-" in each.volid]
 
 
 @contextmanager
-def stack_on_cluster(path: Path) -> Iterator[ClusterStack]:
-    """Make one; at its end nothing of it may be left on the cluster."""
+def stack_on_cluster(path: Path, **env: str) -> Iterator[ClusterStack]:
+    """Make one; at its end nothing of it may be left on the cluster.
+
+    `env` adds to the environment of every command.
+    """
     name = f"t{uuid.uuid4().hex[:8]}"
-    made = make(path, Path("nix/appliance"), ROOT / "nix/appliance", stack=name)
+    made = make(path, Path("nix/appliance"), ROOT / "nix/appliance", stack=name, **env)
     with client.connected(login.find(Access(), made.env)) as api:
         stack = ClusterStack(made.path, made.flake, made.env, name, api)
         try:

@@ -12,7 +12,7 @@ import pytest
 
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.ssh.errors import UnreachableError
+from flakeship.ssh.errors import HostKeyRefusedError, UnreachableError
 from flakeship.system.dialogue import Dialogue
 from flakeship.system.process import Result
 from flakeship.targets.proxmox.api.login import Access
@@ -70,6 +70,8 @@ class Network:
             raise UnreachableError("nothing answers", key=at.machine)
         if at.machine in self.silent:
             raise self.silent[at.machine]
+        if any(address == each.partition("/")[0] for each in self.strangers):
+            raise HostKeyRefusedError("shows another host key", key=address)
         if address and address not in {a.partition("/")[0] for a in self.stored.values()}:
             raise UnreachableError("nothing answers", key=address)
         yield Machine(self, at.machine)

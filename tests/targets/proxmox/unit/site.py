@@ -135,8 +135,8 @@ class Site:
         self.changed.append(call)
         name = words[3] if words[2] == "qemu" else "/".join(words[5:])
         ends = self.fails.get(name, [])
-        if ends:
-            return _upid(words[1], ends.pop(0))
+        if ends and (ended := ends.pop(0)) != "OK":
+            return _upid(words[1], ended)
         if words[2] == "storage":
             self.files.pop((words[1], name))
         elif call.startswith("DELETE"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.proxmox.api.client import connected
 from flakeship.targets.proxmox.destroy import destroy
 from flakeship.targets.proxmox.inventory import Vm
-from tests.targets.proxmox.unit.cluster import Cluster, Reply
-from tests.targets.proxmox.unit.test_tasks import TASK, UPID
+from tests.targets.proxmox.unit.cluster import Behaviour, Cluster, Reply
+from tests.targets.proxmox.unit.test_tasks import TASK, UPID, one_by_one
 
 PLACE = "nodes/pve1/qemu/9001"
 MADE = {
@@ -27,8 +28,22 @@ def made(cluster: Cluster, status: str = "running", **more: Any) -> None:
     cluster.get(f"{PLACE}/config", {**MADE, **more})
     cluster.get(f"{PLACE}/status/current", {"status": status})
     cluster.get(f"{TASK}/status", {"status": "stopped", "exitstatus": "OK"})
-    cluster.replies[f"POST {PLACE}/status/stop"] = Reply({"data": UPID})
+    cluster.replies[f"POST {PLACE}/status/stop"] = stops(cluster)
     cluster.replies[f"DELETE {PLACE}?purge=1"] = Reply({"data": UPID})
+
+
+def stops(cluster: Cluster) -> Behaviour:
+    """It is stopped a moment after the task has ended, as with high availability."""
+
+    def behaviour(handler: BaseHTTPRequestHandler) -> None:
+        late = [{"status": "running"}, {"status": "stopped"}]
+        replies = [Reply({"data": each}) for each in late]
+        one_by_one(cluster, f"GET {PLACE}/status/current", replies)
+        cluster.replies[f"POST {PLACE}/status/stop"] = Reply({"data": UPID})
+        cluster.asked.pop()
+        cluster.answer(handler)
+
+    return behaviour
 
 
 def removed(cluster: Cluster) -> list[str]:

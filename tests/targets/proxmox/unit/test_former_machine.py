@@ -29,6 +29,7 @@ from tests.targets.proxmox.unit.guests import (
     request,
 )
 from tests.targets.proxmox.unit.site import by_another_checkout
+from tests.targets.proxmox.unit.test_tasks import UPID, ends
 
 VM = "nodes/pve1/qemu/9001"
 THIRD = machine(3).machine
@@ -43,11 +44,12 @@ def marked(stack: str, name: str) -> list[str]:
 def api(cluster: Cluster, network: Network, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """The old machine has the address, runs, and lets nobody in."""
     monkeypatch.setenv("PROXMOX_VE_API_TOKEN", TOKEN)
-    monkeypatch.setattr(former, "STOPPING", 0.0)
+    monkeypatch.setattr(former, "SECONDS", 0.0)
     network.put(OLD, ADDRESS)
     network.silent[OLD] = LoginRefusedError("no such key", key=OLD)
     cluster.get("cluster/resources?type=vm", [{"type": "qemu", "vmid": 9001, "node": "pve1"}])
     configure(cluster)
+    ends(cluster, "OK", [])
     cluster.get(f"{VM}/status/current", {"status": "running"})
     cluster.replies[f"POST {VM}/status/stop"] = switch(cluster, "stopped", network.off.add)
     cluster.replies[f"POST {VM}/status/start"] = switch(cluster, "running", network.off.discard)
@@ -65,7 +67,7 @@ def switch(
     def behaviour(handler: BaseHTTPRequestHandler) -> None:
         happens(OLD)
         cluster.get(f"{VM}/status/current", {"status": status})
-        body = json.dumps({"data": "UPID:pve1:0:0:0:qmstop:9001:iac@pve:"}).encode()
+        body = json.dumps({"data": UPID}).encode()
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
@@ -177,6 +179,17 @@ def test_a_machine_that_cannot_be_stopped_keeps_the_address(
     assert error.remedy
     assert network.holder(ADDRESS) == OLD
     assert NEW not in network.stored
+
+
+def test_the_log_of_a_stop_that_failed_is_told(api: Cluster, network: Network) -> None:
+    api.replies[f"POST {VM}/status/stop"] = Reply({"data": UPID})
+    ends(api, "VM quit failed", ["TASK ERROR: VM quit failed"])
+    error = refused(asked(api), after(1))
+    assert error.code == "former-machine-unreachable"
+    assert "VM quit failed" in error.what
+    assert UPID in error.remedy
+    assert [*error.details] == ["  TASK ERROR: VM quit failed"]
+    assert network.holder(ADDRESS) == OLD
 
 
 def test_a_stopped_machine_starts_again_where_the_new_one_fails(

@@ -430,7 +430,7 @@ def test_what_needs_another_machine(
     core: dict[str, Any], own: dict[str, Any], *, another: bool
 ) -> None:
     world = World()
-    granted = {**world.inventory.permissions, "/": {"SDN.Use": 1, "Sys.Console": 1}}
+    granted = {**world.inventory.permissions, "/": {"SDN.Use": 1, "Sys.Audit": 1, "Sys.Console": 1}}
     world.change(permissions=granted)
     made = active(world.up())
     plan = world.up(servers=[{**server(**own), **core}])
@@ -501,6 +501,20 @@ def test_a_machine_that_the_token_may_not_see_any_more_is_not_lost() -> None:
     assert f"pveum pool modify iac --vms {vmid}" in error.remedy
 
 
+def test_one_that_is_not_listed_is_not_lost_where_its_id_is_not_asked_about() -> None:
+    """Only ids of the range are: whether the token may not see it, or it is gone, is not known."""
+    world = World()
+    vmid = active(world.up()).vmid
+    world.remove(vmid)
+    world.change(everything=False)
+    assert active(world.plan()).vmid != vmid
+    error = refused(world, own={"vmIds": "9200-9299"})
+    assert (error.code, error.key) == ("id-unknown", f"id {vmid}")
+    assert f"vmIds include {vmid}" in error.remedy
+    world.change(everything=True)
+    assert active(world.plan(own={"vmIds": "9200-9299"})).vmid == 9200
+
+
 def test_a_machine_whose_tags_were_removed_is_known_by_its_name() -> None:
     world = World()
     made = active(world.up())
@@ -514,17 +528,37 @@ def test_a_machine_that_is_not_listed_with_its_name_yet_is_no_stranger() -> None
     world = World()
     made = active(world.up())
     world.set(Vm(made.vmid, made.node, status="unknown"))
-    assert active(world.plan()).id == made.id
+    plan = world.plan()
+    assert active(plan).id == made.id
+    assert (plan.repairs, plan.warnings) == ({}, [])
 
 
-def test_a_machine_without_tags_whose_removal_failed_is_known_when_it_comes_back() -> None:
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_machine_whose_removal_failed_is_not_taken_again(tagged: bool) -> None:
+    """Its resource has left the state: the plugin would make it again, under an id that is used."""
     world = World()
     both = world.up(servers=TWO)
     kept = world.vms[active(both).vmid]
     world.up(servers=[TWO[1]])
-    world.set(replace(kept, marks=Marks()))
-    again = active(world.plan(servers=TWO))
-    assert (again.id, again.vmid, again.node) == (kept.name, kept.id, kept.node)
+    world.set(kept if tagged else replace(kept, marks=Marks()))
+    plan = world.up(servers=TWO)
+    assert active(plan).id != kept.name
+    assert active(plan).vmid != kept.id
+    assert kept.id in {each.vmid for each in plan.leaving}
+    assert any(kept.name in warning for warning in plan.warnings)
+
+
+def test_a_template_whose_removal_failed_is_not_taken_again() -> None:
+    world = World()
+    alone: dict[str, Any] = {"retainReleases": 1, "standbyReleases": 0}
+    ((kept,),) = world.up(1, **alone).templates.templates.values()
+    before = world.vms[kept.vmid]
+    world.up(2, **alone)
+    assert kept.vmid not in world.vms
+    world.set(before)
+    plan = world.up(1, **alone)
+    assert kept.vmid not in {e.vmid for found in plan.templates.templates.values() for e in found}
+    assert kept.vmid in {each.vmid for each in plan.leaving}
 
 
 def test_a_copy_made_by_hand_is_not_taken_for_a_machine() -> None:

@@ -355,10 +355,12 @@ def test_a_newer_cluster_needs_other_privileges() -> None:
 
 def test_high_availability_needs_a_right_of_the_whole_cluster() -> None:
     world = World()
-    assert "Sys.Console on /" in refused(world, servers=[server(ha=True)]).what
-    world.change(permissions={**world.inventory.permissions, "/": {"Sys.Console": 1}})
+    assert "Sys.Audit, Sys.Console on /" in refused(world, servers=[server(ha=True)]).what
+    world.change(
+        permissions={**world.inventory.permissions, "/": {"Sys.Audit": 1, "Sys.Console": 1}}
+    )
     assert world.plan(servers=[server(ha=True, haGroup="fast")])
-    nine = {**permissions((9, 2)), "/": {"Sys.Console": 1}}
+    nine = {**permissions((9, 2)), "/": {"Sys.Audit": 1, "Sys.Console": 1}}
     world.change(version="9.0.3", permissions=nine)
     error = refused(world, servers=[server(ha=True, haGroup="fast")])
     assert (error.code, error.key) == ("ha-group-gone", "flakeship:servers[web].proxmox.haGroup")

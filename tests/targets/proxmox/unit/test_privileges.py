@@ -94,12 +94,14 @@ def test_one_way_to_the_host_keys_is_enough(
 
 def test_an_administrator_lacks_nothing() -> None:
     every = {name: 1 for each in permissions((9, 2)).values() for name in each}
-    assert lacking({"/": {**every, "Sys.Console": 1}}, (9, 2), ha=True, pool="") == {}
+    assert (
+        lacking({"/": {**every, "Sys.Audit": 1, "Sys.Console": 1}}, (9, 2), ha=True, pool="") == {}
+    )
 
 
 def test_without_a_pool_it_is_all_machines() -> None:
     assert "/vms" in lacking(permissions((8, 4)), (8, 4), pool="")
-    assert lacking(permissions((8, 4)), (8, 4), ha=True) == {"/": ["Sys.Console"]}
+    assert lacking(permissions((8, 4)), (8, 4), ha=True) == {"/": ["Sys.Audit", "Sys.Console"]}
 
 
 def test_one_storage_for_both_needs_both() -> None:

@@ -217,18 +217,24 @@ def test_it_is_checked_where_it_leads() -> None:
     assert "10.7.0.11" in check_active(replace(found, service_address=""))
 
 
-def test_a_lost_address_is_seen(network: Network) -> None:
+@pytest.mark.parametrize("elsewhere", [{}, {NEW: ADDRESS}])
+def test_a_lost_address_is_seen(network: Network, elsewhere: dict[str, str]) -> None:
+    """Whether nobody has it now, or another machine."""
     found = cut_over(request(1), "")
-    network.stored.clear()
-    with pytest.raises(FlakeshipError) as unreachable:
-        check_active(found)
-    assert unreachable.value.code == "ssh-unreachable"
-    # somebody has it, and it is not what this machine keeps
-    network.stored = {NEW: ADDRESS}
+    network.stored = elsewhere
     with pytest.raises(FlakeshipError) as lost:
         check_active(found)
     assert (lost.value.code, lost.value.key) == ("service-address-lost", OLD)
     assert "pulumi up --replace '**:Cutover::web'" in lost.value.remedy
+
+
+def test_one_that_leads_to_somebody_else_is_seen(network: Network) -> None:
+    """The machine has it, and is not who answers there."""
+    found = cut_over(request(1), "")
+    network.strangers[ADDRESS] = "02:aa:aa:aa:aa:aa"
+    with pytest.raises(FlakeshipError) as caught:
+        check_active(found)
+    assert caught.value.code == "host-key-refused"
 
 
 def test_any_kill_converges(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
