@@ -27,8 +27,8 @@ from flakeship.release.desired import (
     Ledger,
     ReleaseSource,
     announcement,
-    missing_images,
 )
+from flakeship.release.image_files import ImageFiles, warnings
 from flakeship.release.promotion import Promotion, refuse_revoked
 from flakeship.rollout import phases
 from flakeship.rollout.phases import Step
@@ -41,6 +41,7 @@ from flakeship.targets.base import Plan, TargetSpec
 
 from . import lifecycle, outputs, resource
 from .environment import Environment
+from .image_copy import ImageCopy
 from .nix_image import NixImage
 from .timing import Timing
 
@@ -65,17 +66,21 @@ async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
-    desired = Desired(stack, given, found.releases, before.outputs, pinned)
+    files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
+    desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
     plan = target.plan(desired, await inspecting)
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
     reporting = lifecycle.begin(
         report_changes(before.outputs.running, desired.ledger, found.releases)
     )
-    for warning in (*revoked, *found.warnings, *plan.warnings, *missing_images(plan.records)):
+    kept_files = warnings(plan.records, plan.needs_files)
+    for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
-    images = _declare_images(stack, plan, [*found.promoted, *before.outputs.ledger])
+    await obtain_files(files, plan, preview=preview)
+    images = _declare_images(files, plan)
     done = graph(plan, images)
+    _declare_copies(given.image_store, plan, done)
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())
@@ -173,16 +178,35 @@ def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
     return asyncio.wrap_future(done)
 
 
-def _declare_images(stack: str, plan: Plan, verified: Sequence[Record]) -> dict[str, NixImage]:
-    known = {record.name: record.artifact.files for record in verified}
+async def obtain_files(files: ImageFiles, plan: Plan, *, preview: bool) -> None:
+    """Have the files of verified releases here that this run boots machines from.
+
+    A preview only sees where they are. Raises FlakeshipError before anything changes.
+    """
+    needed = [each for each in plan.releases.values() if each.name in plan.needs_files]
+    for request in files.missing(needed):
+        where = await asyncio.to_thread(files.obtain, request, fetch=False)
+        pulumi.log.info(f"the files of {request.release} are not on this workstation: from {where}")
+        if not preview:
+            await asyncio.to_thread(files.obtain, request, fetch=True)
+
+
+def _declare_copies(image_store: str, plan: Plan, done: outputs.Deployment) -> None:
+    """Copy the image of each host to the image store, once its servers have moved to it."""
+    after = pulumi.Output.all(*done.evidence, *done.servers.values())
+    for host, release in plan.releases.items() if image_store else ():
+        ImageCopy(host, {"release": release, "image_store": image_store, "after": after})
+
+
+def _declare_images(files: ImageFiles, plan: Plan) -> dict[str, NixImage]:
     releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
     return {
         release.name: NixImage(
             release.name,
             {
                 "release": release,
-                "stack": stack,
-                "verified": known.get(release.name, ()),
+                "stack": files.stack,
+                "verified": files.verified(release),
                 "max_image_disk": plan.max_image_disk.get(release.name, 0),
             },
         )
