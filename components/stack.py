@@ -28,7 +28,7 @@ from flakeship.release.desired import (
     ReleaseSource,
     announcement,
 )
-from flakeship.release.image_files import ImageFiles, warnings
+from flakeship.release.image_files import ImageFiles
 from flakeship.release.promotion import Promotion, refuse_revoked
 from flakeship.rollout import phases
 from flakeship.rollout.phases import Step
@@ -39,10 +39,8 @@ from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
-from . import lifecycle, outputs, resource
+from . import images, lifecycle, outputs, resource
 from .environment import Environment
-from .image_copy import ImageCopy
-from .nix_image import NixImage
 from .timing import Timing
 
 
@@ -74,19 +72,19 @@ async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
     reporting = lifecycle.begin(
         report_changes(before.outputs.running, desired.ledger, found.releases)
     )
-    kept_files = warnings(plan.records, plan.needs_files)
+    kept_files = files.warnings(plan.records, plan.needs_files)
     for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
-    await obtain_files(files, plan, preview=preview)
-    images = _declare_images(files, plan)
-    done = graph(plan, images)
-    _declare_copies(given.image_store, plan, done)
+    await images.obtain_files(files, plan, preview=preview)
+    built = images.declare(files, plan)
+    done = graph(plan, built)
+    images.declare_copies(given.image_store, plan, done)
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())
     origins = {record.name: record.origin for record in found.promoted}
     header = state_outputs.header(spec.name, given.promote_from)
-    artifacts = pulumi.Output.all(*(images[release.name].artifact for release in releases))
+    artifacts = pulumi.Output.all(*(built[release.name].artifact for release in releases))
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
         lambda seen: [
             ledger.record(release, artifact, seen[1:], origins.get(release.name, ""))
@@ -176,39 +174,3 @@ def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
     done.set_running_or_notify_cancel()
     Thread(target=run, daemon=True).start()
     return asyncio.wrap_future(done)
-
-
-async def obtain_files(files: ImageFiles, plan: Plan, *, preview: bool) -> None:
-    """Have the files of verified releases here that this run boots machines from.
-
-    A preview only sees where they are. Raises FlakeshipError before anything changes.
-    """
-    needed = [each for each in plan.releases.values() if each.name in plan.needs_files]
-    for request in files.missing(needed):
-        where = await asyncio.to_thread(files.obtain, request, fetch=False)
-        pulumi.log.info(f"the files of {request.release} are not on this workstation: from {where}")
-        if not preview:
-            await asyncio.to_thread(files.obtain, request, fetch=True)
-
-
-def _declare_copies(image_store: str, plan: Plan, done: outputs.Deployment) -> None:
-    """Copy the image of each host to the image store, once its servers have moved to it."""
-    after = pulumi.Output.all(*done.evidence, *done.servers.values())
-    for host, release in plan.releases.items() if image_store else ():
-        ImageCopy(host, {"release": release, "image_store": image_store, "after": after})
-
-
-def _declare_images(files: ImageFiles, plan: Plan) -> dict[str, NixImage]:
-    releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
-    return {
-        release.name: NixImage(
-            release.name,
-            {
-                "release": release,
-                "stack": files.stack,
-                "verified": files.verified(release),
-                "max_image_disk": plan.max_image_disk.get(release.name, 0),
-            },
-        )
-        for release in releases
-    }

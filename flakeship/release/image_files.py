@@ -9,6 +9,7 @@ from pathlib import Path
 from flakeship.model.release import Artifact, Record, Release
 from flakeship.nix import restore, store
 from flakeship.nix.build import BuildRequest
+from flakeship.system.process import redacted
 
 
 def are_here(release: Release) -> bool:
@@ -62,12 +63,16 @@ class ImageFiles:
         act = restore.restore if fetch else restore.find
         return act(request, self.image_store)
 
-
-def warnings(records: Iterable[Record], needs_files: Collection[str]) -> list[str]:
-    """Warnings about kept releases that could be booted only with files that are not here."""
-    return [
-        f"{each.name} is kept, and nothing here can boot it: its files are gone from the Nix store."
-        f" To go back to it, {store.bring_back(each.release.out)}"
-        for each in records
-        if each.name in needs_files and not are_here(each.release)
-    ]
+    def warnings(self, kept: Iterable[Record], needs_files: Collection[str]) -> list[str]:
+        """Warnings about kept releases that could be booted only with files that are not here."""
+        bring = (
+            f"a run takes its files from {redacted(self.image_store)}, if that has them"
+            if self.image_store
+            else ""
+        )
+        return [
+            f"{each.name} is kept, and nothing here can boot it: its files are not in the Nix "
+            f"store. To go back to it, {bring or store.bring_back(each.release.out)}"
+            for each in kept
+            if each.name in needs_files and not are_here(each.release)
+        ]
