@@ -20,7 +20,7 @@ class CommandArgs(TypedDict):
     """The names of internal commands, and the variables that both read."""
 
     create: str
-    environment: pulumi.Input[Mapping[str, str]]
+    environment: pulumi.Input[Mapping[str, pulumi.Input[str]]]
     delete: NotRequired[str]
 
 

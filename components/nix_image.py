@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
 
 from flakeship.model import codec
-from flakeship.model.release import Artifact, File, Release
+from flakeship.model.release import Artifact, Release
 from flakeship.nix.build import BuildRequest
 from flakeship.state.resources import IMAGE
 
@@ -20,8 +19,8 @@ class NixImageArgs(TypedDict):
 
     release: pulumi.Input[Release]
     stack: pulumi.Input[str]
-    verified: NotRequired[pulumi.Input[tuple[File, ...]]]
-    """The files of an earlier build: a build with other bytes is refused."""
+    verified: NotRequired[pulumi.Input[Artifact | None]]
+    """What was verified of it: it is never built again, and needs to be here only to be booted."""
     max_image_disk: NotRequired[pulumi.Input[int]]
     """The smallest root disk in MiB that is to boot it; 0: any."""
 
@@ -41,8 +40,8 @@ class NixImage(pulumi.ComponentResource):
     ) -> None:
         super().__init__("flakeship:index:NixImage", name, None, opts)
         request = pulumi.Output.all(
-            args["release"], args["stack"], args.get("verified", ()), args.get("max_image_disk", 0)
-        ).apply(lambda given: _build_request(*given))
+            args["release"], args["stack"], args.get("verified"), args.get("max_image_disk", 0)
+        ).apply(lambda given: BuildRequest.of(*given))
         built = command(
             IMAGE.name(name),
             {
@@ -60,10 +59,3 @@ class NixImage(pulumi.ComponentResource):
                 "toplevel": release.apply(lambda known: known.toplevel),
             }
         )
-
-
-def _build_request(
-    release: Release, stack: str, verified: Sequence[File], max_image_disk: int
-) -> BuildRequest:
-    gc_root = f".state/{stack}/roots/{release.name}"
-    return BuildRequest.of(release, gc_root, verified, max_image_disk)

@@ -27,8 +27,8 @@ from flakeship.release.desired import (
     Ledger,
     ReleaseSource,
     announcement,
-    missing_images,
 )
+from flakeship.release.image_files import ImageFiles
 from flakeship.release.promotion import Promotion, refuse_revoked
 from flakeship.rollout import phases
 from flakeship.rollout.phases import Step
@@ -39,9 +39,8 @@ from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
-from . import lifecycle, outputs, resource
+from . import images, lifecycle, outputs, resource
 from .environment import Environment
-from .nix_image import NixImage
 from .timing import Timing
 
 
@@ -65,23 +64,27 @@ async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
-    desired = Desired(stack, given, found.releases, before.outputs, pinned)
+    files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
+    desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
     plan = target.plan(desired, await inspecting)
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
     reporting = lifecycle.begin(
         report_changes(before.outputs.running, desired.ledger, found.releases)
     )
-    for warning in (*revoked, *found.warnings, *plan.warnings, *missing_images(plan.records)):
+    kept_files = files.warnings(plan.records, plan.needs_files)
+    for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
-    images = _declare_images(stack, plan, [*found.promoted, *before.outputs.ledger])
-    done = graph(plan, images)
+    await images.obtain_files(files, plan, preview=preview)
+    built = images.declare(files, plan)
+    done = graph(plan, built)
+    images.declare_copies(given.image_store, plan, done)
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())
     origins = {record.name: record.origin for record in found.promoted}
     header = state_outputs.header(spec.name, given.promote_from)
-    artifacts = pulumi.Output.all(*(images[release.name].artifact for release in releases))
+    artifacts = pulumi.Output.all(*(built[release.name].artifact for release in releases))
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
         lambda seen: [
             ledger.record(release, artifact, seen[1:], origins.get(release.name, ""))
@@ -171,20 +174,3 @@ def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
     done.set_running_or_notify_cancel()
     Thread(target=run, daemon=True).start()
     return asyncio.wrap_future(done)
-
-
-def _declare_images(stack: str, plan: Plan, verified: Sequence[Record]) -> dict[str, NixImage]:
-    known = {record.name: record.artifact.files for record in verified}
-    releases: list[Release] = [*plan.releases.values(), *(r.release for r in plan.records)]
-    return {
-        release.name: NixImage(
-            release.name,
-            {
-                "release": release,
-                "stack": stack,
-                "verified": known.get(release.name, ()),
-                "max_image_disk": plan.max_image_disk.get(release.name, 0),
-            },
-        )
-        for release in releases
-    }

@@ -33,7 +33,7 @@ class Command:
 
 def commands() -> Mapping[str, Command]:
     """All of them, by name."""
-    from flakeship.nix import build, store  # noqa: PLC0415
+    from flakeship.nix import build, image_store, store  # noqa: PLC0415
     from flakeship.provider import operations  # noqa: PLC0415
 
     return {
@@ -41,6 +41,7 @@ def commands() -> Mapping[str, Command]:
         "remove-gc-roots": Command(
             build.ForgetRequest, lambda request: store.drop(request.gc_root)
         ),
+        "store-image": Command(image_store.StoreImageRequest, image_store.store_image),
         # one by hand, without an engine
         "operate": Command(operations.Operation, operations.run, stdin=True),
     }

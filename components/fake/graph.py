@@ -75,7 +75,7 @@ def deploy(plan: FakePlan, images: Mapping[str, NixImage]) -> Deployment:
     ids = pulumi.Output.all(pulumi.Output.all(**published), *evidence).apply(lambda it: it[0])
     numbered = ids.apply(
         lambda known: {
-            name: codec.plain(Publication(image, plan.publications[name]))
+            name: codec.plain(Publication(image, plan.uploads.numbers[name]))
             for name, image in known.items()
         }
     )
@@ -84,7 +84,7 @@ def deploy(plan: FakePlan, images: Mapping[str, NixImage]) -> Deployment:
 
 def _publish(plan: FakePlan, release: str, image: NixImage) -> pulumi.Output[str]:
     """Publish the image of a release; its id."""
-    owner, number = Owner(plan.stack, release=release), plan.publications[release]
+    owner, number = Owner(plan.stack, release=release), plan.uploads.numbers[release]
     built = image.artifact.apply(codec.plain)
     made = Resource(
         "flakeship:fake:Image",

@@ -204,7 +204,7 @@ def _outputs(
 
     def details(known: list[Any]) -> dict[str, Any]:
         published = {
-            name: Publication(image, plan.uploads[name]) for name, image in known[1].items()
+            name: Publication(image, plan.uploads.numbers[name]) for name, image in known[1].items()
         }
         project = plan.context.inventory.project
         return codec.plain(StackDetails(project, published, plan.repairs))

@@ -160,7 +160,7 @@ def _declare_image(
                 "flakeship_sha512": sha512,
             },
             "visibility": options.visibility,
-            "publication": plan.uploads[name],
+            "publication": plan.uploads.numbers[name],
             "repair": plan.repairs.get(GLANCE_IMAGE.key(name), 0),
         },
         opts,

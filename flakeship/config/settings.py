@@ -12,7 +12,7 @@ from flakeship.config.errors import NAMESPACE, names, problem
 from flakeship.config.gate import Gate
 from flakeship.config.server import TARGET, OptionsT, Server, present, refuse_duplicates
 from flakeship.config.target import DEFAULT, TargetSchema
-from flakeship.config.text import hidden_line, reference, stack_name, structured
+from flakeship.config.text import hidden_line, nix_store, reference, stack_name, structured
 from flakeship.model.authorized_key import Fingerprint
 from flakeship.model.checks import Check
 from flakeship.model.errors import SettingError, SettingsError, shown
@@ -76,6 +76,10 @@ class Settings(Model, Generic[TargetT, OptionsT]):
     less than `retainReleases`."""
     release: Text = ""
     """A release of the ledger to roll back to, by name. The flake is not evaluated then."""
+    image_store: Annotated[Text, AfterValidator(nix_store)] = ""
+    """A Nix store that keeps the image of each verified release, `s3://bucket?region=…`,
+    `ssh-ng://host`, `https://…` or `file:///path`: a run that has to upload or boot one whose files
+    are not on its workstation fetches them from there."""
     authorized_keys: list[Annotated[str, AfterValidator(hidden_line)]] = []
     """The public keys that go into the image, or files of them. Empty: the key of this directory,
     `.state/id_ed25519.pub`."""

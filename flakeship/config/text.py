@@ -9,6 +9,10 @@ from flakeship.model.errors import SettingError
 from flakeship.model.fields import wrong
 
 STACK_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
+# text without blanks, quotes and what begins an option
+STORE_URL = re.compile(
+    r"(?:(?:s3|ssh-ng|ssh|https?)://(?:(?P<user>[^/@\s?#]+)@)?[^-/@\s?#][^@\s#]*|file:///[^\s#]*)"
+)
 DEEPEST = 16  # lists and objects in each other: the deepest setting has 7
 
 
@@ -62,6 +66,18 @@ def stack_name(value: str) -> str:
     if value and (len(parts) not in {1, 3} or not all(map(STACK_PART.fullmatch, parts))):
         allowed = "the name of a stack of this project, or organization/project/stack"
         raise wrong("is not the name of a stack", allowed=allowed)
+    return value
+
+
+def nix_store(value: str) -> str:
+    """The URL of a Nix store elsewhere, without a secret in it; empty: none."""
+    found = STORE_URL.fullmatch(value)
+    if value and not found:
+        allowed = "s3://, ssh-ng://, ssh://, https://, http:// or file:///, and where it is"
+        raise wrong("is no URL of a Nix store", allowed=allowed, hide="@" in value)
+    if found and ":" in (found["user"] or ""):
+        what, remedy = "has a password", "Nix reads keys and credentials of its own accord"
+        raise wrong(what, remedy=remedy, hide=True)
     return value
 
 

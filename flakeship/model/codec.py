@@ -61,11 +61,11 @@ def text(kind: type[T], value: T) -> str:
 def variables(value: Any) -> dict[str, str]:  # noqa: ANN401
     """The fields of a dataclass as environment variables.
 
-    A tuple is a line for each of its texts; what is empty has no variable.
+    A tuple is a line for each of its values; what is empty has no variable.
     """
     found = {field.name: getattr(value, field.name) for field in fields(value)}
     return {
-        name: "\n".join(each) if isinstance(each, tuple) else str(each)
+        name: "\n".join(map(str, each)) if isinstance(each, tuple) else str(each)
         for name, each in found.items()
         if each
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +32,25 @@ class BuildRequest:
     toplevel: str
     gc_root: str
     revision: str = ""  # for people alone
-    verified_sha512: tuple[str, ...] = ()  # of the files in the ledger; none for a new release
+    # of the files of a verified release, which has no other ones; none for a new release
+    verified_sha512: tuple[str, ...] = ()
+    verified_size: tuple[int, ...] = ()
+    verified_disk: int = 0  # the size of their disk in MiB
     max_image_disk: int = 0  # of the smallest server that will boot it, in MiB; 0: any
 
     @classmethod
     def of(
-        cls, release: Release, gc_root: str, verified: Sequence[File] = (), max_image_disk: int = 0
+        cls,
+        release: Release,
+        stack: str,
+        verified: Artifact | None = None,
+        max_image_disk: int = 0,
     ) -> BuildRequest:
-        """The request for a release; `verified` are the files of an earlier build."""
-        known = {file.path: file.sha512 for file in verified}
+        """The request for a release of a stack; `verified` is the artifact, if it was verified."""
+        known = {file.path: file for file in verified.files} if verified else {}
+        # a manifest may name other files of the same output by now
+        files = [known[path] for path in release.paths if path in known]
+        files = files if len(files) == len(release.paths) else []
         return cls(
             release=release.name,
             derivation=release.drv,
@@ -49,11 +58,21 @@ class BuildRequest:
             files=tuple(release.paths),
             format=release.format,
             toplevel=release.toplevel,
-            gc_root=gc_root,
+            gc_root=f".state/{stack}/roots/{release.name}",
             revision=release.revision,
-            verified_sha512=tuple(known.get(path, "") for path in release.paths) if known else (),
+            verified_sha512=tuple(file.sha512 for file in files),
+            verified_size=tuple(file.size for file in files),
+            verified_disk=verified.disk if verified and files else 0,
             max_image_disk=max_image_disk,
         )
+
+    @property
+    def verified(self) -> Artifact | None:
+        """The artifact that was verified; None: none was."""
+        if not self.verified_sha512:
+            return None
+        known = zip(self.files, self.verified_size, self.verified_sha512, strict=True)
+        return Artifact(tuple(File(*each) for each in known), self.verified_disk)
 
 
 @dataclass(frozen=True)
@@ -66,28 +85,66 @@ class ForgetRequest:
 def build(request: BuildRequest) -> Artifact:
     """Build an image, and keep it, its derivation and its toplevel from collection.
 
-    Raises FlakeshipError when the build fails, lacks a file or has other bytes than the ledger, and
-    when the image is too large.
+    A verified release is never built again: where its files are here they are compared and kept,
+    and where they are not its artifact is as recorded. Raises FlakeshipError when the build fails,
+    lacks a file or has other bytes than the verified one, and when the image is too large.
     """
-    derivation, root = request.derivation, Path(request.gc_root)
-    make_directory(root.parent)
-    _run(request, root)
+    if (verified := request.verified) is not None:
+        if all(Path(path).exists() for path in request.files):
+            return keep_verified(request)
+        _check_size(request, verified)
+        log.info(
+            "%s: its files are not on this workstation, and nothing needs them", request.release
+        )
+        return verified
+    realise(request)
     try:
         if not Path(request.output).exists():
             raise _other_output(request)
         artifact = _artifact(request)
-        _check(request, artifact)
+        _check_size(request, artifact)
     except FlakeshipError:
         store.drop(request.gc_root)
         raise
-    store.keep(derivation, Path(f"{root}-drv"))
+    store.keep(request.derivation, Path(f"{request.gc_root}-drv"))
     # Absent only where the image came from a binary cache without its toplevel.
-    if run([*NIX, "build", request.toplevel, "--out-link", f"{root}-toplevel"], check=False).code:
+    toplevel = ["build", request.toplevel, "--out-link", f"{request.gc_root}-toplevel"]
+    if run([*NIX, *toplevel], check=False).code:
         log.info("%s is not in the Nix store and not kept", request.toplevel)
     return artifact
 
 
-def _run(request: BuildRequest, root: Path) -> None:
+def keep_verified(request: BuildRequest) -> Artifact:
+    """Keep the files of a verified release, which are here, and what else is here of it.
+
+    Raises FlakeshipError where they are not the ones that were verified (image-changed).
+    """
+    artifact, verified = _artifact(request), request.verified
+    for file, known in zip(artifact.files, verified.files if verified else (), strict=True):
+        if file.sha512 != known.sha512:
+            raise FlakeshipError(
+                f"{file.path} is not the file that was verified",
+                code="image-changed",
+                key=request.release,
+                given=f"sha512 {file.sha512[:16]}…",
+                allowed=f"{known.sha512[:16]}…",
+                remedy=f"remove it (`nix store delete {request.output}`), then "
+                f"{store.bring_back(request.output)}",
+            )
+    _check_size(request, artifact)
+    root = Path(request.gc_root)
+    make_directory(root.parent)
+    parts = {"": request.output, "-drv": request.derivation, "-toplevel": request.toplevel}
+    for suffix, path in parts.items():
+        if Path(path).exists():
+            store.keep(path, Path(f"{root}{suffix}"))
+    return artifact
+
+
+def realise(request: BuildRequest) -> None:
+    """Build the derivation, and keep its output. Raises FlakeshipError (build-failed)."""
+    root = Path(request.gc_root)
+    make_directory(root.parent)
     progress, drv = Progress(request.release), request.derivation
     words = ["--out-link", str(root), "--log-format", "internal-json"]
     try:
@@ -126,23 +183,13 @@ def _artifact(request: BuildRequest) -> Artifact:
     return Artifact(files, disk)
 
 
-def _check(request: BuildRequest, artifact: Artifact) -> None:
-    name, largest = request.release, request.max_image_disk
-    for file, known in zip(artifact.files, request.verified_sha512, strict=False):
-        if known and file.sha512 != known:
-            raise FlakeshipError(
-                f"{file.path} differs from the verified one (sha512 {file.sha512[:16]}…, the "
-                f"ledger has {known[:16]}…): the build is not reproducible",
-                code="build-not-reproducible",
-                key=name,
-                remedy="restore the original from a binary cache, or change the host's "
-                "configuration to produce a new release",
-            )
+def _check_size(request: BuildRequest, artifact: Artifact) -> None:
+    largest = request.max_image_disk
     if largest and artifact.disk > largest:
         raise FlakeshipError(
             f"the image has a disk of {artifact.disk} MiB, and the smallest server that will boot "
             f"it has {largest} MiB",
             code="image-too-large",
-            key=name,
+            key=request.release,
             remedy="give the server a larger `disk`",
         )

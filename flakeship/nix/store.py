@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from flakeship.model.errors import FlakeshipError
-from flakeship.model.release import Release
 from flakeship.system.process import run
 
 NIX = ["nix", "--extra-experimental-features", "nix-command flakes"]
@@ -23,27 +21,27 @@ def derivation(path: str) -> dict[str, Any]:
     return value
 
 
-def missing(release: Release, paths: Iterable[str] = ()) -> FlakeshipError | None:
-    """The error for the first path, by default of the image, that is not in the store, if any."""
-    for path in paths or release.paths:
-        if not Path(path).exists():
-            exists = path != release.drv and Path(release.drv).exists()
-            return gone(release.name, path, rebuild(release, derivation_exists=exists))
-    return None
-
-
-def rebuild(release: Release, *, derivation_exists: bool) -> str:
-    """What brings the files of a release back."""
-    if derivation_exists:
-        return f"build it again: nix build '{release.drv}^out'"
-    where = f" at revision {release.revision}" if release.revision else ""
-    return f"evaluate {release.host}{where} again (`pulumi preview`), and build it"
-
-
 def gone(name: str, path: str, remedy: str) -> FlakeshipError:
     """The error for a path that was in the store; `name` is the release that needs it."""
     what = f"{path} is not in the Nix store any more"
     return FlakeshipError(what, code="store-path-missing", key=name, remedy=remedy)
+
+
+def bring_back(output: str) -> str:
+    """What brings the image of a release that was verified back, with its very bytes."""
+    return (
+        "copy it from the workstation that built it (`nix copy --no-check-sigs --from ssh://HOST "
+        f"{output}`), or name a Nix store that has it as flakeship:imageStore"
+    )
+
+
+def substituters() -> list[str]:
+    """The binary caches that Nix is configured to use."""
+    shown = [
+        run([*NIX, "config", "show", name], check=False).stdout.split()
+        for name in ("substitute", "substituters")
+    ]
+    return [] if shown[0] == ["false"] else shown[1]
 
 
 def keep(path: str, link: Path) -> None:

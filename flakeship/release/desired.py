@@ -14,7 +14,7 @@ from flakeship.model import ledger
 from flakeship.model.errors import SettingError
 from flakeship.model.flake import FlakeReference
 from flakeship.model.release import Record, Release
-from flakeship.nix import messages, store
+from flakeship.nix import messages
 from flakeship.nix.evaluate import Evaluator
 from flakeship.nix.source import source
 from flakeship.nix.workers import workers
@@ -32,6 +32,7 @@ class Desired:
     releases: Mapping[str, Release]
     outputs: StackOutputs = field(default_factory=StackOutputs)  # of the last good run
     pinned: frozenset[str] = frozenset()  # hosts whose release the settings choose by name
+    absent: frozenset[str] = frozenset()  # verified releases whose files are not in the Nix store
 
     @property
     def ledger(self) -> list[Record]:
@@ -61,12 +62,6 @@ class Desired:
     def retained(self) -> list[Record]:
         """What of the ledger stays beside the desired releases by `retainReleases`."""
         return ledger.older(self.ledger, self.releases, self.settings.retain_releases, self.pinned)
-
-
-def missing_images(records: Sequence[Record]) -> list[str]:
-    """Warnings about kept releases that could not be booted any more."""
-    errors = [store.missing(record.release) for record in records]
-    return [str(error) for error in errors if error is not None]
 
 
 @dataclass(frozen=True)
@@ -190,8 +185,6 @@ class Ledger:
                 key="flakeship:release",
                 allowed=f"releases of {', '.join(hosts)}",
             )
-        if (error := store.missing(release)) is not None:
-            raise error
         refuse_unbootable(release, self.target)
         access.refuse_no_login(self.settings, [release], built=True)
         promoted = self.settings.promote_from

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -76,6 +76,12 @@ class ServerRollouts(Generic[M]):
     def notices(self) -> list[str]:
         """What a preview should mention, server by server."""
         return [notice for rollout in self.rollouts.values() for notice in rollout.notices]
+
+    def running(self, exists: Callable[[M], bool]) -> set[str]:
+        """The names of the releases that have machines, all of which exist: none is to be made."""
+        machines = [*self.active, *self.standby]
+        names = {machine.release.name for machine in machines}
+        return names - {machine.release.name for machine in machines if not exists(machine)}
 
 
 def plan_server(

@@ -62,18 +62,49 @@ def retain(
     return Retention(kept, notices)
 
 
-def upload_numbers(
+@dataclass(frozen=True)
+class Uploads:
+    """The number of the upload of every release that stays, and those that `need_files`.
+
+    A higher number than the last one uploads the image again.
+    """
+
+    numbers: Mapping[str, int]
+    need_files: frozenset[str]
+    notices: list[str]
+
+
+def plan_uploads(
     releases: Iterable[Release],
     records: Iterable[Record],
     published: Mapping[str, Publication],
     usable: Collection[str],
-) -> dict[str, int]:
-    """The number of the upload of every release that stays: the desired ones, and the records.
+    *,
+    running: Collection[str],
+    absent: Collection[str],
+) -> Uploads:
+    """Plan the uploads of the desired releases and of the records, by what is `published`.
 
-    It is the next one where the image is not among `usable`, the ids of those that can be booted.
+    `usable` are the ids of the images that can be booted. A release needs its files where its image
+    is not among them, unless all of its machines are there: those are the `running` ones. A lost
+    image that no machine waits for is uploaded again too, unless its files are `absent` here.
     """
-    names = [*(release.name for release in releases), *(record.name for record in records)]
+    desired = [release.name for release in releases]
+    names = [*desired, *(record.name for record in records)]
     last = {name: published.get(name, Publication("", 0)) for name in names}
-    return {
-        name: known.count if known.id in usable else known.count + 1 for name, known in last.items()
-    }
+    lost = {name for name, known in last.items() if known.id not in usable}
+    need = {name for name in lost if name not in running or not last[name].count}
+    waiting = sorted((lost - (need & {*desired})) & {*absent})
+    return Uploads(
+        {
+            name: known.count + (name in lost and name not in waiting)
+            for name, known in last.items()
+        },
+        frozenset(need),
+        [
+            f"the image of {name} is gone; its servers run, and a workstation that has its files "
+            "uploads it again"
+            for name in waiting
+            if name not in need
+        ],
+    )

@@ -71,5 +71,8 @@ def token(target: str, type_name: str) -> str:
 IMAGE = Kind("image")
 """The build of a release's image; the subject is the release's name."""
 
+IMAGE_COPY = Kind("copy")
+"""The copy of a host's image in the image store; the subject is the host's name."""
+
 VERIFICATION = Kind("verification", "Verification")
 """The verification of a machine; the subject is the machine's id."""

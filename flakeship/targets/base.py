@@ -7,7 +7,7 @@ Its `Operator` serves the user's commands on a stack that exists.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -101,6 +101,14 @@ class Plan(Protocol):
     @property
     def records(self) -> Sequence[Record]:
         """The verified releases that stay beside the desired ones."""
+
+    @property
+    def needs_files(self) -> Collection[str]:
+        """The names of releases whose files are read on this workstation to boot a machine of them.
+
+        Of a desired one they are needed now, of a record once it is chosen again. It needs none
+        where the target holds its image, or where its machines are there.
+        """
 
     @property
     def max_image_disk(self) -> Mapping[str, int]:

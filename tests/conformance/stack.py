@@ -14,6 +14,7 @@ from components import program, stack
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Artifact, File, Release
+from flakeship.release import image_files
 from flakeship.release.desired import Found
 from flakeship.state.stack import Stack
 from flakeship.targets import registry
@@ -40,6 +41,7 @@ class Deployed:
     target: str
     patch: pytest.MonkeyPatch
     last: Run = field(default_factory=Run)
+    here: bool = True  # whether the files of releases are in the Nix store
 
     @property
     def spec(self) -> TargetSpec:
@@ -91,7 +93,7 @@ class Deployed:
         with self.patch.context() as patch:
             patch.setattr(spec, "open", open_, raising=False)
             patch.setattr(stack, "Flake", lambda *_: Evaluated(found))
-            patch.setattr(stack, "missing_images", lambda _: [])
+            patch.setattr(image_files, "are_here", lambda _: self.here)
             patch.setattr(stack, "report_changes", nothing)
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import pytest
 
+from flakeship.model.errors import FlakeshipError
+from flakeship.nix import store
 from flakeship.state import outputs
 from flakeship.state.resources import VERIFICATION, Kind
 from tests.conformance.small_engine import Resource, Run
@@ -35,6 +37,25 @@ def test_a_cutover_waits_for_the_verification_of_its_machine(deployed: Deployed)
     for server, resource in moved.items():
         machine = run.outputs["servers"][server]["machine"]
         assert VERIFICATION.name(machine) in run.closure(resource)
+
+
+def test_only_a_run_that_needs_files_is_refused_without_them(deployed: Deployed) -> None:
+    deployed.patch.setattr(store, "substituters", list)
+    deployed.up()
+    before = deployed.up(release(2))
+    deployed.here = False
+    assert deployed.up(release(2)).outputs == before.outputs
+    one = release(1)
+    kept = [warning for warning in deployed.last.warnings if one.name in warning]
+    if not kept:  # the target has its image, so it is no matter where this runs
+        assert deployed.up(one).outputs["running"] == {"web": one.name}
+        return
+    with pytest.raises(FlakeshipError) as refused:
+        deployed.up(one)
+    assert (refused.value.code, refused.value.key) == ("store-path-missing", one.name)
+    assert one.out in refused.value.remedy
+    assert deployed.last.resources.keys() == before.resources.keys()
+    assert deployed.last.outputs == before.outputs
 
 
 def test_where_a_verification_fails_nothing_moves(deployed: Deployed) -> None:

@@ -125,6 +125,26 @@ def desired(deployed: Deployed, wanted: Release) -> Desired:
     return Desired("dev", settings, {"web": wanted}, outputs.read(deployed.last.outputs, "dev"))
 
 
+def needs_files(deployed: Deployed, digit: int) -> set[str]:
+    given = desired(deployed, release(digit))
+    plan = deployed.spec.open("dev", given.settings).plan(given, deployed.inventory())
+    names = {each.name for each in plan.releases.values()} | {each.name for each in plan.records}
+    assert names >= {*plan.needs_files}
+    return {*plan.needs_files}
+
+
+def test_files_are_needed_to_boot_and_not_of_what_runs(deployed: Deployed) -> None:
+    one, two = release(1).name, release(2).name
+    assert needs_files(deployed, 1) == {one}
+    deployed.up(release(1))
+    assert one not in needs_files(deployed, 1)
+    assert two in needs_files(deployed, 2)
+    deployed.up(release(2))
+    assert two not in needs_files(deployed, 2)
+    # to go back takes them where the target keeps no image
+    assert (one in needs_files(deployed, 2)) == (one in needs_files(deployed, 1))
+
+
 @pytest.mark.parametrize("runs", [0, 1, 2])
 def test_a_plan_is_pure(deployed: Deployed, runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, runs + 1):

@@ -77,7 +77,7 @@ def test_a_person_sees_what_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         each.setLevel(logging.INFO)
         each.addHandler(watching)
     try:
-        artifact = build.build(BuildRequest.of(made, "roots/image"))
+        artifact = build.build(BuildRequest.of(made, "dev"))
     finally:
         for each in (logger, waits):
             each.removeHandler(watching)
@@ -92,10 +92,10 @@ def test_a_person_sees_what_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_a_failed_build_ends_with_its_log(tmp_path: Path) -> None:
     made = evaluated(tmp_path, "echo first; echo last >&2; exit 3")
     with pytest.raises(FlakeshipError) as raised:
-        build.build(BuildRequest.of(made, "roots/image"))
+        build.build(BuildRequest.of(made, "dev"))
     error = raised.value
     assert (error.code, error.key) == ("build-failed", made.name)
     assert error.details[:2] == ("  > first", "  > last")
     assert "exit code 3" in "".join(error.details[2:])
     assert f"nix log {made.drv}" in error.remedy
-    assert not Path("roots/image").exists()
+    assert not Path(f".state/dev/roots/{made.name}").is_symlink()

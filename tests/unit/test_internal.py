@@ -23,7 +23,7 @@ def test_an_unknown_command_is_refused_with_those_there_are() -> None:
     with pytest.raises(FlakeshipError) as refused:
         internal.find("biuld")
     assert (refused.value.code, refused.value.given) == ("command-unknown", "biuld")
-    assert refused.value.allowed == "build-image, remove-gc-roots, operate"
+    assert refused.value.allowed == "build-image, remove-gc-roots, store-image, operate"
 
 
 def test_a_request_of_another_version_is_told_in_one_message() -> None:

@@ -37,8 +37,10 @@ def report(before: Release, after: Release, *, full: bool = False) -> str:
     cannot be read: a flake may be anybody's, and what looks like NixOS may be something else.
     """
     for release in (before, after):
-        if (error := store.missing(release, [release.drv])) is not None:
-            raise error
+        if not Path(release.drv).exists():
+            where = f" at revision {release.revision}" if release.revision else ""
+            remedy = f"evaluate {release.host}{where} again (`pulumi preview`)"
+            raise store.gone(release.name, release.drv, remedy)
     try:
         changes = compare(graph.load([before.drv, after.drv]), before, after)
         size = closure_size(before, after, changes.expected, caches=full)
@@ -91,8 +93,7 @@ def _known_sizes(toplevel: str, *, caches: bool) -> Iterator[int]:
     """A closure's size in bytes from every store that has it."""
     stores: list[list[str]] = [[]] if Path(toplevel).exists() else []
     if caches:
-        urls = run([*NIX, "config", "show", "substituters"], check=False).stdout.split()
-        stores += [["--store", url] for url in urls]
+        stores += [["--store", url] for url in store.substituters()]
     for each in stores:
         try:
             argv = [*NIX, "path-info", *each, "--closure-size", toplevel]

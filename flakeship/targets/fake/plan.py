@@ -12,8 +12,14 @@ from flakeship.release.desired import Desired
 from flakeship.rollout import retention
 from flakeship.rollout.machine import PlannedMachine
 from flakeship.rollout.ownership import Owner
-from flakeship.rollout.replace import Observed, ServerRollout, plan_server
-from flakeship.rollout.retention import ImageUse, Publication, Retention
+from flakeship.rollout.replace import (
+    ABSENT,
+    Observed,
+    ServerRollout,
+    ServerRollouts,
+    plan_server,
+)
+from flakeship.rollout.retention import ImageUse, Publication, Retention, Uploads
 from flakeship.rollout.summary import Summary
 from flakeship.state import outputs
 from flakeship.state.outputs import ServerOutput
@@ -70,17 +76,22 @@ Rollouts = Mapping[str, ServerRollout[Machine]]
 
 @dataclass(frozen=True)
 class FakePlan:
-    """See flakeship.targets.base.Plan. `publications` has the number of each image's upload."""
+    """See flakeship.targets.base.Plan."""
 
     stack: str
     rollouts: Rollouts
-    publications: Mapping[str, int]
+    uploads: Uploads
     releases: Mapping[str, Release]
     records: Sequence[Record]
     warnings: Sequence[str]
     summary: Summary
     facts: Sequence[str] = ()
     max_image_disk: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def needs_files(self) -> frozenset[str]:
+        """Those without an image, unless their machines are there."""
+        return self.uploads.need_files
 
 
 @dataclass(frozen=True)
@@ -102,15 +113,22 @@ class FakeTarget:
         observed = _observe(desired.stack, inventory)
         rollouts = _rollouts(desired, deployed, observed)
         kept = _retained(desired, inventory, rollouts, published)
-        usable = {image.id for image in inventory.of("image")}
-        notices = [notice for rollout in rollouts.values() for notice in rollout.notices]
+        planned = ServerRollouts(rollouts)
+        uploads = retention.plan_uploads(
+            desired.releases.values(),
+            kept.records,
+            published,
+            usable={image.id for image in inventory.of("image")},
+            running=planned.running(lambda machine: observed.get(machine.id, ABSENT).exists),
+            absent=desired.absent,
+        )
         return FakePlan(
             desired.stack,
             rollouts,
-            retention.upload_numbers(desired.releases.values(), kept.records, published, usable),
+            uploads,
             desired.as_verified,
             kept.records,
-            [*notices, *kept.notices],
+            [*planned.notices, *kept.notices, *uploads.notices],
             Summary(find(desired, rollouts, deployed, observed)),
         )
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
+from flakeship.nix.image_file import describe
 from flakeship.rollout.ownership import temporary
 from flakeship.targets.base import ResourceType
 from flakeship.targets.fake.cloud import Object, changing, read
@@ -20,14 +22,36 @@ from flakeship.targets.fake.resources import (
     PublishRequest,
     VerifyMachineRequest,
 )
+from flakeship.targets.image_gone import image_gone
 from flakeship.verify.checks.verdict import Failed, judge, refuse_failed
 from flakeship.verify.verify import NOT_SERVING
 
 
 def publish_image(request: PublishRequest, _previous: str) -> Existing:
-    """Have an image; one that a killed run has published is taken over."""
+    """Have an image; one that a killed run has published is taken over.
+
+    Raises FlakeshipError where a file is gone or has other bytes.
+    """
     with changing(request.owner.stack) as cloud:
+        if not cloud.of("image", request.owner):
+            _check_files(request)
         return Existing(cloud.have("image", request.owner, name=request.owner.release).id)
+
+
+def _check_files(request: PublishRequest) -> None:
+    key = f"image {request.owner.release}"
+    for file in request.artifact.files:
+        path = Path(file.path)
+        if not path.is_file():
+            raise image_gone(path, key)
+        if (found := describe(path).sha512) != file.sha512:
+            raise FlakeshipError(
+                f"{path} has changed since it was built",
+                code="image-file-changed",
+                key=key,
+                given=f"sha512 {found[:16]}…",
+                allowed=f"{file.sha512[:16]}…",
+            )
 
 
 def create_machine(request: MachineRequest, _previous: str) -> Existing:

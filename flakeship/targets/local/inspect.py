@@ -47,7 +47,6 @@ class LocalInventory:
     held_ports: Mapping[int, Holder] = field(default_factory=dict)
     # the host ports that this user may not listen on, with the first that it may
     privileged: Mapping[int, int] = field(default_factory=dict)
-    dangling: frozenset[str] = frozenset()  # links for Nix whose store path is gone
     data_disks: frozenset[tuple[str, str]] = frozenset()  # whose files exist, by server and name
     memory: int = 0  # of the workstation with its swap space, in MiB; 0: unknown
     cpus: int = 0  # 0: unknown
@@ -66,7 +65,6 @@ def inspect(stack: str, settings: AnySettings) -> LocalInventory:
     taken = [port for port, reason in refused.items() if reason]
     machines = inspect_machines(files)
     ours = {port for state in machines.values() for port in state.forwards}
-    links = [link for link in files.roots.glob("*") if link.is_symlink() and not link.exists()]
     return LocalInventory(
         workstation=workstation.identity(),
         checkout=Path.cwd(),
@@ -79,7 +77,6 @@ def inspect(stack: str, settings: AnySettings) -> LocalInventory:
             for port, reason in refused.items()
             if isinstance(reason, PermissionError)
         },
-        dangling=frozenset(link.name for link in links),
         data_disks=frozenset(
             (path.parent.name, path.stem) for path in files.disks.glob("*/*.qcow2")
         ),

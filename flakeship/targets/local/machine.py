@@ -11,9 +11,10 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.ports import SSH
-from flakeship.nix import image_file, store
+from flakeship.nix import image_file
 from flakeship.system.files import locked, refuse_links, tidy
 from flakeship.system.process import run
+from flakeship.targets.image_gone import image_gone
 from flakeship.targets.local import (
     checkout,
     condition,
@@ -42,8 +43,8 @@ def ensure(request: MachineRequest) -> MachineRecord:
     """Start a machine; one that runs already only gets the ports of the request.
 
     A first start that fails leaves nothing behind. Raises FlakeshipError: `workstation-mismatch`,
-    `checkout-mismatch`, `machine-elsewhere`, `store-path-missing`, `image-changed`, as
-    nix.image_file.check, `disk-too-small`, `data-disk-missing`, `disk-full`, `qemu-failed`.
+    `checkout-mismatch`, `machine-elsewhere`, `image-changed`, as nix.image_file.check,
+    `disk-too-small`, `data-disk-missing`, `disk-full`, `qemu-failed`.
     """
     directory = request.files.machine(request.id)
     workstation.require(request.workstation, request.id)
@@ -145,8 +146,7 @@ def _check_image(request: MachineRequest) -> None:
     """Refuse an image that is gone, was changed, or is not what a flake may build."""
     image = Path(request.image)
     if not image.exists() and not image.is_symlink():
-        remedy = "build the release again (`nix build`), or deploy another one"
-        raise store.gone(request.id, request.image, remedy)
+        raise image_gone(image, request.id)
     image_file.check(image, request.format, request.id)
     found = image_file.describe(image).sha512
     if found != request.sha512:

@@ -12,7 +12,6 @@ from flakeship.config.settings import AnySettings
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
-from flakeship.nix import store
 from flakeship.release.desired import Desired
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import parsed
@@ -47,6 +46,7 @@ class LocalPlan:
     servers: Sequence[ServerPlan]
     records: Sequence[Record]
     releases: Mapping[str, Release]
+    needs_files: frozenset[str]
     warnings: Sequence[str] = ()
     summary: Summary = field(default_factory=Summary)
     facts: Sequence[str] = ()
@@ -57,12 +57,12 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     """Plan every server of a stack.
 
     Raises FlakeshipError: `workstation-mismatch`, `checkout-mismatch`, `machine-elsewhere`,
-    `data-disk-missing`, `store-path-missing`, `outputs-unreadable`, and as flakeship.targets.local
-    .preflight.
+    `data-disk-missing`, `outputs-unreadable`, and as flakeship.targets.local.preflight.
     """
     details = {name: server.details for name, server in desired.outputs.servers.items()}
     before = parsed(dict[str, ServerDetails], details, desired.stack)
     servers: list[ServerPlan] = []
+    booted: set[str] = set()
     for number, configured in enumerate(desired.settings.servers):
         key = f"flakeship:servers[{number}]"
         for server in configured.instances:
@@ -74,7 +74,7 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
             owner = _owner(server.name, recorded.workstation, inventory.workstation)
             _check_state(server, recorded, inventory)
             if not state.runs:
-                _check_image(release, inventory.dangling)
+                booted.add(release.name)
             planned = ServerPlan(
                 stack=desired.stack,
                 server=server,
@@ -90,7 +90,10 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     preflight.check_stack([planned.server for planned in servers], inventory)
     summary = Summary(changes.find(desired, servers, before, inventory))
     warnings = _warnings(servers, inventory)
-    return LocalPlan(servers, desired.retained, desired.releases, warnings, summary)
+    records = desired.retained
+    # a release is booted from the Nix store alone; a machine that runs has its file open
+    needs_files = frozenset(booted | {record.name for record in records})
+    return LocalPlan(servers, records, desired.releases, needs_files, warnings, summary)
 
 
 def _generation(planned: ServerPlan, inventory: LocalInventory) -> int:
@@ -124,13 +127,6 @@ def subnet(machine: str, taken: Collection[str]) -> str:
     if free := next((each for each in subnets if each not in taken), ""):
         return free
     raise FlakeshipError("10.1.0.0/24 to 10.255.255.0/24 are taken", code="subnets-exhausted")
-
-
-def _check_image(release: Release, dangling: Collection[str]) -> None:
-    """Refuse an image that was built and is gone (`store-path-missing`): no step builds it."""
-    if release.name in dangling:
-        remedy = store.rebuild(release, derivation_exists=f"{release.name}-drv" not in dangling)
-        raise store.gone(release.name, release.out, remedy)
 
 
 def _owner(server: str, recorded: str, current: str) -> str:

@@ -21,13 +21,14 @@ class Flavor:
 
 @dataclass(frozen=True)
 class Image:
-    """An image with our tag; `visibility` and `hidden` are Glance's, empty and None: not known."""
+    """An image with our tag, as Glance has it; empty and None: it does not say."""
 
     id: str
     name: str
     status: str
     visibility: str = ""
     hidden: bool | None = None
+    sha512: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,9 @@ def image(found: Mapping[str, Any]) -> Image:
         found["status"],
         found.get("visibility", ""),
         found.get("os_hidden"),
+        sha512=str(found.get("os_hash_value") or "")
+        if found.get("os_hash_algo") == "sha512"
+        else "",
     )
 
 

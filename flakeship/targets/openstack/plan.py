@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
-from flakeship.rollout.retention import ImageUse, Publication, Retention
+from flakeship.rollout.retention import ImageUse, Publication, Retention, Uploads
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
 from flakeship.targets.base import Call
@@ -24,7 +24,7 @@ from flakeship.targets.openstack.settings import CloudSettings
 
 @dataclass(frozen=True)
 class StackPlan(KeptReleases):
-    """See flakeship.targets.base.Plan; `uploads` counts those of each image that stays.
+    """See flakeship.targets.base.Plan.
 
     `repairs` is as in StackDetails: a higher number makes a resource anew, or runs it again.
     """
@@ -32,11 +32,16 @@ class StackPlan(KeptReleases):
     context: PlanningContext
     machines: MachinesPlan
     retention: Retention
-    uploads: Mapping[str, int]
+    uploads: Uploads
     max_image_disk: Mapping[str, int]
     warnings: Sequence[str]
     summary: Summary
     repairs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def needs_files(self) -> frozenset[str]:
+        """Those without a usable image in Glance, unless their servers are there."""
+        return self.uploads.need_files
 
     @property
     def facts(self) -> list[str]:
@@ -81,14 +86,19 @@ class OpenStackTarget:
         retained = _retain(context, machines, before.published)
         drifts = drift.find(context, machines)
         output = desired.outputs.servers
-        usable = {image.id for image in inventory.images if image.status == "active"}
+        uploads = retention.plan_uploads(
+            desired.as_verified.values(),
+            retained.records,
+            before.published,
+            usable=_usable(desired, before.published, inventory),
+            running=machines.running(context.exists),
+            absent=desired.absent,
+        )
         return StackPlan(
             context,
             machines,
             retained,
-            uploads=retention.upload_numbers(
-                desired.as_verified.values(), retained.records, before.published, usable
-            ),
+            uploads=uploads,
             max_image_disk={
                 name: min(m.disk for m in new if m.release.name == name)
                 for name in {m.release.name for m in new if m.release.disk == "auto"}
@@ -99,6 +109,7 @@ class OpenStackTarget:
                 *accepted.unenforced(machines.active),
                 *floating_ips.taken(context.settings.instances, inventory, output),
                 *retained.notices,
+                *uploads.notices,
             ],
             summary=changes.summarize(context, machines, new, needed),
             repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
@@ -126,6 +137,23 @@ def bastion_identity(settings: CloudSettings) -> str:
     if bastion and bastion.identity:
         return keys.expanded(bastion.identity, "flakeship:openstack.bastion.identity")
     return keys.expanded(settings.identity, "flakeship:identity") if settings.identity else ""
+
+
+def _usable(
+    desired: Desired, published: Mapping[str, Publication], inventory: Inventory
+) -> set[str]:
+    """The ids of the images that can be booted and, as far as Glance says, have the right bytes."""
+    sha512 = {
+        published[record.name].id: record.artifact.files[0].sha512
+        for record in desired.ledger
+        if record.name in published and record.artifact.files
+    }
+    return {
+        image.id
+        for image in inventory.images
+        if image.status == "active"
+        and (not image.sha512 or image.sha512 == sha512.get(image.id, image.sha512))
+    }
 
 
 def _retain(

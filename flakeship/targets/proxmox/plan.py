@@ -52,6 +52,27 @@ class StackPlan(KeptReleases):
         storage = self.context.inventory.storage(name, template.node)
         return release if storage and storage.shared else f"{release}-{template.node}"
 
+    @property
+    def needs_files(self) -> frozenset[str]:
+        """Those with a template to be made of a file that no upload has brought to its storage yet.
+
+        And kept ones without a template.
+        """
+        there = {vm.id for vm in self.context.inventory.vms}
+        uploaded = {
+            self.upload(name, template)
+            for name, found in self.context.templates.items()
+            for template in found
+        }
+        to_upload = {
+            name
+            for name, found in self.templates.templates.items()
+            for template in found
+            if template.vmid not in there and self.upload(name, template) not in uploaded
+        }
+        kept = {record.name for record in self.records} - self.templates.templates.keys()
+        return frozenset(to_upload | kept)
+
     def node_of(self, machine: Machine) -> str:
         """The node of the template that a machine is cloned from, which may be gone by now."""
         every = (each for found in self.templates.templates.values() for each in found)

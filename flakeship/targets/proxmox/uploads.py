@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
+from flakeship.targets.image_gone import image_gone
 from flakeship.targets.proxmox.api import client, login, tasks
 from flakeship.targets.proxmox.api.answers import Number, Words
 from flakeship.targets.proxmox.api.client import Api
@@ -77,12 +78,7 @@ def delete(api: Api, node: str, volume: str) -> None:
 def _upload(api: Api, request: UploadRequest) -> Uploaded:
     path = Path(request.file)
     if not path.is_file() or not path.stat().st_size:
-        raise FlakeshipError(
-            f"{path} is gone from the store or empty",
-            code="image-file-missing",
-            key=f"image {request.name}",
-            remedy="run `pulumi refresh`, then `pulumi up`, to build it again",
-        )
+        raise image_gone(path, f"image {request.name}")
     kind, _ = image_file.inspect(path)
     image_file.check(path, kind, request.name)
     body = Upload(path, f"image {request.name}")

@@ -60,6 +60,8 @@ class FakeCase:
 
 def create(name: str, request: dict[str, Any]) -> object:
     """Make a resource as the provider does."""
+    if name == "Image":  # the files of the examples are nowhere
+        request = {**request, "artifact": {"files": []}}
     kind = TYPES[name]
     return codec.plain(kind.create(codec.parse(kind.request, json.dumps(request)), ""))
 

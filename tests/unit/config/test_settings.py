@@ -430,3 +430,49 @@ def test_a_key_to_replace_is_named_by_its_whole_fingerprint(given: str) -> None:
 )
 def test_a_remedy_fits_what_was_given(config: dict[str, object], remedy: str) -> None:
     assert refusal(**config).remedy == remedy
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "s3://images?region=eu-central-1&endpoint=s3.example.com",
+        "ssh-ng://nix@build.example.com",
+        "ssh://build.example.com:2222",
+        "https://cache.example.com/images",
+        "http://127.0.0.1:5000",
+        "file:///srv/images?secret-key=/etc/nix/key",
+    ],
+)
+def test_an_image_store_is_any_nix_store(url: str) -> None:
+    assert read(imageStore=url).image_store == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "images",
+        "/srv/images",
+        "file://srv",
+        "s3://",
+        "s3://-o",
+        "ssh://-oProxyCommand=x",
+        "ssh://a@-oProxyCommand=x",
+        "daemon",
+        "https://a b",
+        "git+https://a",
+        "https://a#b",
+    ],
+)
+def test_what_is_no_image_store_is_refused(url: str) -> None:
+    error = refusal(imageStore=url)
+    assert error.key == "flakeship:imageStore"
+    assert "s3://" in error.allowed
+
+
+@pytest.mark.parametrize("url", ["https://me:hunter2@cache.example.com", "s3://a:hunter2@b/c"])
+def test_an_image_store_has_no_password(url: str) -> None:
+    error = refusal(imageStore=url)
+    assert error.key == "flakeship:imageStore"
+    assert "hunter2" not in str(error)
+    assert "credentials" in error.remedy

@@ -17,10 +17,11 @@ from pydantic import ValidationError
 from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError, SettingError
 from flakeship.model.flake import FlakeReference
-from flakeship.model.release import File
+from flakeship.model.release import Artifact, File
 from flakeship.nix import build, buildable, evaluate, source, store
 from flakeship.nix.build import BuildRequest, ForgetRequest
 from flakeship.nix.evaluate import Evaluated, Evaluator
+from flakeship.nix.image_file import describe
 from flakeship.system.process import Result
 from tests.unit.model.test_ledger import release
 from tests.unit.nix.test_image_file import qcow2_header
@@ -462,9 +463,58 @@ def refused(request: BuildRequest) -> FlakeshipError:
     return raised.value
 
 
-def test_a_verified_file_with_other_bytes_is_refused(fake: Nix, image: BuildRequest) -> None:
-    assert refused(replace(image, verified_sha512=("0" * 128,))).code == "build-not-reproducible"
-    assert len(fake.asked) == 1
+def verified(request: BuildRequest) -> BuildRequest:
+    """The request for what `request` builds, once it was verified."""
+    files = [describe(Path(path)) for path in request.files]
+    return replace(
+        request,
+        verified_sha512=tuple(file.sha512 for file in files),
+        verified_size=tuple(file.size for file in files),
+        verified_disk=1024,
+    )
+
+
+def test_a_verified_release_is_compared_and_never_built(fake: Nix, image: BuildRequest) -> None:
+    request = verified(image)
+    Path(image.derivation).touch()
+    assert build.build(request) == request.verified
+    root = image.gc_root
+    assert fake.asked == [
+        ["build", image.output, "--out-link", root],
+        ["build", image.derivation, "--out-link", f"{root}-drv"],
+    ]
+    fake.asked.clear()
+    Path(image.files[0]).write_bytes(qcow2_header(size=2**20) + b"flipped")
+    with pytest.raises(FlakeshipError) as raised:
+        build.build(request)
+    error = raised.value
+    assert (error.code, error.key) == ("image-changed", image.release)
+    assert f"nix store delete {image.output}" in error.remedy
+    assert not fake.asked
+
+
+def test_a_verified_release_whose_files_are_elsewhere_is_as_recorded(
+    fake: Nix, image: BuildRequest
+) -> None:
+    request = verified(image)
+    Path(image.files[0]).unlink()
+    assert build.build(request) == request.verified
+    assert not fake.asked
+    assert not Path(image.gc_root).parent.exists()
+    with pytest.raises(FlakeshipError) as raised:
+        build.build(replace(request, verified_disk=4, max_image_disk=3))
+    assert raised.value.code == "image-too-large"
+
+
+def test_what_was_verified_is_of_the_manifests_files() -> None:
+    made = release(1)
+    known = Artifact((File(made.paths[0], 5, "ab"),), 512)
+    request = BuildRequest.of(made, "dev", known)
+    assert request.verified == known
+    assert request.gc_root == f".state/dev/roots/{made.name}"
+    assert BuildRequest.of(made, "dev").verified is None
+    other = BuildRequest.of(replace(made, files=("image.qcow2", "more")), "dev", known)
+    assert (other.verified, other.verified_disk) == (None, 0)
 
 
 @pytest.mark.usefixtures("fake")
@@ -476,14 +526,13 @@ def test_each_of_several_files_is_compared(image: BuildRequest, tmp_path: Path) 
     assert [Path(file.path).name for file in built.files] == ["image.qcow2", "initrd"]
     assert [file.size for file in built.files] == [len(qcow2_header()), 10]
     assert built.disk == 0
-    again = replace(several, verified_sha512=tuple(file.sha512 for file in built.files))
+    again = replace(verified(several), verified_disk=0)
     assert build.build(again) == built
     (tmp_path / "initrd").write_bytes(b"less bytes")
-    (tmp_path / "roots/web").unlink(missing_ok=True)
     with pytest.raises(FlakeshipError) as raised:
         build.build(again)
-    assert raised.value.code == "build-not-reproducible"
-    assert f"{tmp_path}/initrd differs" in raised.value.what
+    assert raised.value.code == "image-changed"
+    assert f"{tmp_path}/initrd is not the file" in raised.value.what
 
 
 @pytest.mark.usefixtures("fake")
@@ -534,25 +583,13 @@ def test_a_failing_build_names_the_whole_log(fake: Nix, image: BuildRequest) -> 
     assert f"nix log {image.derivation}" in raised.value.remedy
 
 
-def test_a_path_that_is_gone_is_named_with_its_remedy(tmp_path: Path) -> None:
-    drv = tmp_path / "x.drv"
-    drv.touch()
-    lost = replace(release(1, revision="abc"), drv=str(drv))
-    error = store.missing(lost)
-    assert error
-    assert (error.code, error.key) == ("store-path-missing", lost.name)
-    assert f"nix build '{drv}^out'" in error.remedy
-    drv.unlink()
-    error = store.missing(lost)
-    assert error
-    assert "evaluate web at revision abc again" in error.remedy
-
-
 def test_a_request_comes_back_from_its_variables(image: BuildRequest) -> None:
     several = replace(
         image,
         files=("/nix/store/x/a b", "/nix/store/x/c"),
-        verified_sha512=("", "ab"),
+        verified_sha512=("cd", "ab"),
+        verified_size=(0, 3),
+        verified_disk=512,
         max_image_disk=3,
     )
     for request in (image, several):

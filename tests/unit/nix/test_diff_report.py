@@ -13,6 +13,7 @@ import pytest
 from flakeship.model.codec import plain
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.release import Release
+from flakeship.nix import store
 from flakeship.nix.diff import file_diff, graph, render, report
 from flakeship.nix.diff.changes import Changes
 from flakeship.nix.diff.file_diff import FileDiff
@@ -220,6 +221,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
         return Result(0, f"{words[-1]}\t{size}\n", "")
 
     monkeypatch.setattr(report, "run", run)
+    monkeypatch.setattr(store, "run", run)
     return known
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
 from flakeship.model.release import Record
 from flakeship.rollout.retention import (
     ImageUse,
     Publication,
     Retention,
+    Uploads,
+    plan_uploads,
     retain,
-    upload_numbers,
 )
 from tests.unit.model.test_ledger import record
 
@@ -53,8 +57,44 @@ def test_where_users_cannot_be_seen_a_person_is_told() -> None:
     assert notice == f"the image of {ONE.name} is removed; nobody sees who boots from it"
 
 
+def uploads(
+    *usable: str,
+    releases: Sequence[Record] = (FOUR,),
+    records: Sequence[Record] = (),
+    counts: Mapping[str, int] = MappingProxyType({FOUR.name: 2, THREE.name: 1}),
+    running: Collection[str] = (),
+    absent: Collection[str] = (),
+) -> Uploads:
+    """The uploads where the image of each release is called like the release."""
+    published = {name: Publication(name, count) for name, count in counts.items()}
+    desired = [each.release for each in releases]
+    return plan_uploads(desired, records, published, usable, running=running, absent=absent)
+
+
 def test_uploads_are_counted() -> None:
-    known = {FOUR.name: Publication("image-1", 2)}
-    assert upload_numbers([FOUR.release], [], {}, {"image-1"}) == {FOUR.name: 1}
-    assert upload_numbers([FOUR.release], [], known, {"image-1"}) == {FOUR.name: 2}
-    assert upload_numbers([], [FOUR], known, {"image-2"}) == {FOUR.name: 3}
+    assert uploads(counts={}).numbers == {FOUR.name: 1}
+    assert uploads(FOUR.name).numbers == {FOUR.name: 2}
+    assert uploads(releases=(), records=[FOUR]).numbers == {FOUR.name: 3}
+
+
+def test_files_are_needed_of_what_has_neither_an_image_nor_machines() -> None:
+    assert uploads(FOUR.name).need_files == set()
+    assert uploads().need_files == {FOUR.name}
+    assert uploads(running={FOUR.name}).need_files == set()
+    assert uploads(running={FOUR.name}, counts={}).need_files == {FOUR.name}
+    assert uploads(FOUR.name, records=[THREE]).need_files == {THREE.name}
+    assert uploads(FOUR.name, records=[THREE], running={THREE.name}).need_files == set()
+
+
+def test_a_lost_image_that_nothing_needs_waits_for_a_workstation_with_its_files() -> None:
+    here = uploads(running={FOUR.name})
+    assert (here.numbers, here.notices) == ({FOUR.name: 3}, [])
+    elsewhere = uploads(running={FOUR.name}, absent={FOUR.name})
+    assert elsewhere.numbers == {FOUR.name: 2}
+    assert FOUR.name in "".join(elsewhere.notices)
+    kept = uploads(FOUR.name, records=[THREE], absent={THREE.name})
+    assert (kept.numbers[THREE.name], kept.notices) == (1, [])  # the stack's warning tells it
+    needed = uploads(absent={FOUR.name})
+    assert needed.numbers == {FOUR.name: 3}
+    assert needed.need_files == {FOUR.name}
+    assert uploads(FOUR.name, absent={FOUR.name}).notices == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.targets.image_gone import image_gone
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.errors import answer
 from flakeship.targets.openstack.inspect import TAG
@@ -106,7 +107,10 @@ def same(request: PublishRequest, image: Found) -> bool:
     if algorithm not in hashlib.algorithms_available:
         what = f"Python cannot compute the cloud's checksum, {algorithm}"
         raise failure(request, what, "checksum-missing")
-    with Path(request.file).open("rb") as file:
+    path = Path(request.file)
+    if not path.is_file():
+        raise image_gone(path, f"image {request.name}")
+    with path.open("rb") as file:
         return bool(hashlib.file_digest(file, algorithm).hexdigest() == value)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from flakeship.model.codec import parse
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
+from flakeship.targets.image_gone import image_gone
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, login
 from flakeship.targets.openstack.api.errors import answer, client
@@ -47,36 +49,46 @@ def publish(request: PublishRequest, previous: Published | None) -> Published:
     """Publish a file as an image with the properties of the request.
 
     The image of `previous` stays where it still has the bytes; otherwise a new one is uploaded,
-    hidden. Raises FlakeshipError where the file is gone or has changed, and where the cloud refuses
-    it or has other bytes: then nothing of it is left in Glance. An upload with the right bytes that
-    fails later is left, and the next publication completes it.
+    hidden. Raises FlakeshipError where the file for that is gone or has changed, and where the
+    cloud refuses it or has other bytes: then nothing of it is left in Glance. An upload with the
+    right bytes that fails later is left, and the next publication completes it.
     """
+    if previous is None:
+        _file(request)  # refused before anything is asked
+    with connected(request.cloud) as connection:
+        images = rest.client(connection, "image")
+        image = _usable(images, request, previous)
+        if image and previous:  # nothing of the file is needed, which may be elsewhere
+            found = replace(previous, sha512=request.sha512)
+            glance.update(images, request, image, _properties(request, found))
+        else:
+            found, kind = _file(request)
+            own = {**_properties(request, found), "disk_format": kind}
+            image = new_image.upload(images, request, str(login(connection).project_id), own)
+        if glance.UPLOADING in image["tags"]:
+            glance.complete(images, request, image["id"])
+        return replace(found, id=image["id"])
+
+
+def _file(request: PublishRequest) -> tuple[Published, str]:
+    """What the file is going to be in Glance, and its format. Raises FlakeshipError."""
     path = Path(request.file)
     if not path.is_file() or not path.stat().st_size:
-        remedy = "run `pulumi refresh`, then `pulumi up`, to build it again"
-        what = f"{path} is gone from the store or empty"
-        raise glance.failure(request, what, "image-file-missing", remedy)
+        raise image_gone(path, f"image {request.name}")
     kind, size = image_file.inspect(path)
     image_file.check(path, kind, request.name)
     disk = image_file.mebibytes(size)
-    properties: dict[str, Any] = {
+    return Published("", request.sha512, path.stat().st_size, disk), kind
+
+
+def _properties(request: PublishRequest, image: Published) -> dict[str, Any]:
+    return {
         **request.properties,
         "name": request.name,
         "visibility": request.visibility,
         "min_ram": request.min_ram,
-        "min_disk": -(-disk // GIGABYTE),
+        "min_disk": -(-image.disk // GIGABYTE),
     }
-    with connected(request.cloud) as connection:
-        images = rest.client(connection, "image")
-        image = _usable(images, request, previous)
-        if image:
-            glance.update(images, request, image, properties)
-        else:
-            project = str(login(connection).project_id)
-            image = new_image.upload(images, request, project, {**properties, "disk_format": kind})
-        if glance.UPLOADING in image["tags"]:
-            glance.complete(images, request, image["id"])
-        return Published(image["id"], request.sha512, path.stat().st_size, disk)
 
 
 def set_visibility(request: VisibilityRequest) -> None:

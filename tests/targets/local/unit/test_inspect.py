@@ -172,14 +172,6 @@ def test_held_ports_are_those_of_other_processes(
     assert held[port].pid == os.getpid()
 
 
-def test_links_whose_store_path_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    FILES.roots.mkdir(parents=True)
-    (FILES.roots / "web-1").symlink_to("/nix/store/none")
-    (FILES.roots / "web-2").symlink_to(tmp_path)
-    assert found().dangling == {"web-1"}
-
-
 def test_machines_are_asked_side_by_side(monkeypatch: pytest.MonkeyPatch, simulated: World) -> None:
     both = threading.Barrier(2, timeout=10)
 

@@ -240,7 +240,7 @@ def test_a_missing_image_and_a_small_disk_are_refused(
     halting: MachineRequest, tmp_path: Path
 ) -> None:
     error = refusal(lambda: machine.ensure(replace(halting, image="/nix/store/no")))
-    assert (error.code, error.key) == ("store-path-missing", halting.id)
+    assert (error.code, error.key) == ("image-file-missing", halting.id)
     assert "/nix/store/no" in error.what
     run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "big.qcow2", "20M"])
     error = refusal(lambda: machine.ensure(request(image=tmp_path / "big.qcow2")))

@@ -28,7 +28,7 @@ from flakeship.targets.local.settings import LocalOptions
 from flakeship.targets.local.workstation import Holder
 from flakeship.verify.request import Promises
 from tests.targets.local.unit.qemu_world import FILES, refusal
-from tests.unit.model.test_ledger import release
+from tests.unit.model.test_ledger import record, release
 
 WEB: dict[str, Any] = {
     "name": "web",
@@ -284,15 +284,19 @@ def test_a_server_that_is_too_small_is_refused(key: str, least: int) -> None:
     assert (error.given, error.allowed) == ("100 MiB", f"{least} MiB or more")
 
 
-def test_an_image_that_was_built_and_is_gone_is_refused_with_what_brings_it_back() -> None:
-    name = release(1).name
-    gone = replace(EMPTY, dangling=frozenset({name}))
-    error = refusal(lambda: planned(WEB, inventory=gone))
-    assert (error.code, error.key) == ("store-path-missing", name)
-    assert f"nix build '{release(1).drv}^out'" in error.remedy
-    lost = replace(EMPTY, dangling=frozenset({name, f"{name}-drv"}))
-    assert "evaluate web" in refusal(lambda: planned(WEB, inventory=lost)).remedy
-    assert web(replace(in_place(), dangling=gone.dangling)).boot == 4
+def test_files_are_needed_to_start_a_machine_and_to_go_back() -> None:
+    one, other = record(1), record(2)
+    two = replace(other, release=replace(other.release, host="appliance"))
+    assert planned(WEB).needs_files == {one.name}
+    running = in_place()
+    assert planned(WEB, inventory=running).needs_files == set()
+    kept = StackOutputs(ledger=[one, two])
+    assert planned(WEB, inventory=running, outputs=kept).needs_files == {two.name}
+    # of two servers one has still to be started
+    both = planned(WEB, {"name": "db"}, inventory=running)
+    assert both.needs_files == {one.name}
+    stopped = replace(running, machines={web().id: MachineState(RUNNING)})
+    assert planned(WEB, inventory=stopped).needs_files == {one.name}
 
 
 def test_a_host_port_of_another_process_is_refused() -> None:

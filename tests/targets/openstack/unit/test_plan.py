@@ -35,7 +35,7 @@ def test_the_first_run_makes_a_machine_with_the_smallest_flavor() -> None:
     assert [each.flavor.name for each in made.machines.active] == ["s1.tiny", "s1.duo", "s1.duo"]
     assert made.machines.standby == []
     assert made.context.networks == Networks("", "net-public", "net-public", "public")
-    assert made.uploads == {"web-11111111": 1}
+    assert made.uploads.numbers == {"web-11111111": 1}
     assert made.max_image_disk == {}
     assert made.warnings == []
     assert made.facts == ["cloud of the environment: project demo (0badc0de)"]
@@ -47,7 +47,8 @@ def test_a_second_run_changes_nothing() -> None:
     first = world.up(given, release(1))
     again = world.plan(given, release(1, revision="another-commit"))
     assert again.machines.deployed == first.machines.deployed
-    assert again.uploads == first.uploads
+    assert again.uploads.numbers == first.uploads.numbers
+    assert again.needs_files == set()
     assert again.warnings == []
     assert again.summary.planned == ""
 

@@ -94,6 +94,29 @@ def test_a_file_that_is_gone(cloud: Cloud, request_: PublishRequest) -> None:
     assert not cloud.calls
 
 
+def test_an_image_that_glance_has_needs_no_file(cloud: Cloud, request_: PublishRequest) -> None:
+    done = publish(request_, None)
+    elsewhere = replace(request_, file="/gone", visibility="shared")
+    assert publish(elsewhere, done) == done
+    assert (only(cloud)["visibility"], only(cloud)["min_disk"]) == ("shared", 3)
+    cloud.images.clear()
+    error = refused(lambda: publish(elsewhere, done))
+    assert error.code == "image-file-missing"
+    assert "nix copy" in error.remedy
+    assert not cloud.images
+
+
+def test_an_image_with_another_checksum_needs_the_file(
+    cloud: Cloud, request_: PublishRequest
+) -> None:
+    cloud.algorithm = "sha256"
+    done = publish(request_, None)
+    assert publish(request_, done) == done
+    error = refused(lambda: publish(replace(request_, file="/gone"), done))
+    assert error.code == "image-file-missing"
+    assert len(cloud.images) == 1
+
+
 def test_a_file_that_has_changed_since_it_was_built(cloud: Cloud, request_: PublishRequest) -> None:
     error = refused(lambda: publish(replace(request_, sha512="0" * 128), None))
     assert error.code == "image-file-changed"

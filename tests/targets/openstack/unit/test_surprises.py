@@ -49,8 +49,44 @@ def test_an_image_that_was_deleted_is_uploaded_again_and_no_server_changes() -> 
     first = world.up(given, release(1))
     world.change(images=[])
     again = world.plan(given, release(1))
-    assert again.uploads == {"web-11111111": 2}
+    assert again.uploads.numbers == {"web-11111111": 2}
     assert again.machines.deployed == first.machines.deployed
+
+
+def test_the_files_of_a_lost_image_are_needed_only_where_a_server_is_to_boot() -> None:
+    world = World()
+    given = settings(WEB)
+    world.up(given, release(1))
+    world.up(given, release(2))
+    one, two = release(1).name, release(2).name
+    assert world.plan(given, release(2)).needs_files == set()
+    world.change(images=[])
+    # both servers run, the older one on standby: going back moves an address
+    for back in (release(1), release(2)):
+        made = world.plan(given, back, pinned=("web",), absent=(one, two))
+        assert made.needs_files == set()
+        assert made.uploads.numbers == {one: 1, two: 1}
+        assert {name for name in (one, two) if name in "".join(made.warnings)} == {one, two}
+    here = world.plan(given, release(2))
+    assert here.uploads.numbers == {one: 2, two: 2}
+    # another size is another server
+    larger = world.plan(settings({**WEB, "vcpus": 2}), release(2), absent=(one, two))
+    assert larger.needs_files == {one, two}
+    assert larger.uploads.numbers[one] == 1
+    assert larger.uploads.numbers[two] == 2
+    world.change(servers=[])
+    assert world.plan(given, release(2), absent=(one, two)).needs_files == {one, two}
+
+
+def test_an_image_with_other_bytes_in_glance_is_uploaded_again() -> None:
+    world = World()
+    given = settings(WEB)
+    world.up(given, release(1))
+    (image,) = world.inventory.images
+    verified = world.ledger[0].artifact.image.sha512
+    for sha512, number in ((verified, 1), ("", 1), ("ab" * 64, 2)):
+        world.change(images=[replace(image, sha512=sha512)])
+        assert world.plan(given, release(1)).uploads.numbers == {release(1).name: number}
 
 
 def test_an_image_that_somebody_boots_from_stays() -> None:

@@ -52,12 +52,16 @@ class World:
         self.inventory = replace(self.inventory, **parts)
 
     def plan(
-        self, given: CloudSettings, *releases: Release, pinned: tuple[str, ...] = ()
+        self,
+        given: CloudSettings,
+        *releases: Release,
+        pinned: tuple[str, ...] = (),
+        absent: tuple[str, ...] = (),
     ) -> StackPlan:
         by_host = {each.host: each for each in releases}
         before = outputs.read(self.before, "dev")
         before = replace(before, ledger=list(self.ledger))
-        desired = Desired("dev", given, by_host, before, frozenset(pinned))
+        desired = Desired("dev", given, by_host, before, frozenset(pinned), frozenset(absent))
         return OpenStackTarget(given).plan(desired, self.inventory)
 
     def up(
@@ -88,7 +92,9 @@ class World:
             "servers": {m.server.name: output(m) for m in made.machines.active},
             "openstack": {
                 "project": made.context.inventory.project,
-                "published": {n: {"id": f"image-{n}", "count": made.uploads[n]} for n in names},
+                "published": {
+                    n: {"id": f"image-{n}", "count": made.uploads.numbers[n]} for n in names
+                },
             },
         }
         self.before = json.loads(json.dumps(stored))  # as the state gives it back

@@ -168,6 +168,24 @@ def test_lost_templates_are_made_again_with_another_id() -> None:
     nothing_happens(world, 2)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_files_are_needed_where_no_upload_has_brought_them(*, shared: bool) -> None:
+    world = World(inventory(shared=shared))
+    assert world.plan(1).needs_files == {release(1).name}
+    world.up(1)
+    assert world.plan(1).needs_files == set()
+    assert world.plan(2).needs_files == {release(2).name}
+    world.up(2)
+    assert world.plan(1).needs_files == set()
+    # a template is made again of what was uploaded for it
+    world.remove(*(vmid for vmid, _ in templates(world.plan(2), 2)))
+    assert world.plan(2).needs_files == set()
+    # on another node only what is shared is there
+    moved = world.plan(2, [server(node="pve2")])
+    assert active(moved).node == "pve2"
+    assert moved.needs_files == (set() if shared else {release(2).name})
+
+
 def test_a_lost_machine_has_a_successor_with_another_id() -> None:
     world = World()
     made = active(world.up())
