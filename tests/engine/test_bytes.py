@@ -158,6 +158,52 @@ def test_an_image_store_has_every_verified_image_and_gives_it_back(
     two.preview("--expect-no-changes")
 
 
+def test_a_promoted_release_is_taken_from_the_image_store(
+    two: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A stack on another workstation, which never builds, and where the release has never been."""
+    newest, one = two.outs()
+    data = newest.read_bytes()
+    url = f"file://{tmp_path_factory.mktemp('images')}"
+    run([*NIX, "copy", "--to", url, str(newest)], env=two.env)
+    server = {"name": "web", "ports": [{"port": 80}]}
+    staging = two.beside(
+        "staging", {"host": "tiny", "target": "fake", "servers": [server], "promoteFrom": "test"}
+    )
+    two.lose(newest, derivation=True)
+    for done in (staging.preview(check=False), staging.up(check=False)):
+        assert f"{newest} is not in the Nix store" in done
+    assert staging.outputs() == {}
+    staging.config("imageStore", url)
+    staging.up()
+    assert staging.running() == two.name(newest)
+    assert newest.read_bytes() == data
+    staging.preview("--expect-no-changes")
+    # where the image is published, nobody needs them
+    for link in (staging.path / ".state/staging/roots").iterdir():
+        link.unlink()
+    run([*NIX, "store", "delete", str(newest)], env=two.env)
+    for each in (two, staging):
+        each.preview("--expect-no-changes")
+    assert one.exists()
+
+
+def test_a_server_that_fails_copies_nothing(
+    two: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    images = tmp_path_factory.mktemp("images")
+    two.config("imageStore", f"file://{images}")
+    two.config("servers[1].name", "other")
+    two.config("servers[1].fake.fail[0]", "boot")
+    two.write("three")
+    two.up("--continue-on-error", check=False)
+    assert not list(images.glob("*.narinfo"))
+    two.unset("servers[1].fake.fail")
+    two.up()
+    assert len(list(images.glob("*.narinfo"))) == 1
+    two.preview("--expect-no-changes")
+
+
 def test_an_unreachable_image_store_fails_after_the_cutover(two: Stack) -> None:
     file = two.path / "no-directory"
     file.touch()

@@ -160,7 +160,7 @@ def test_a_flipped_byte_is_found_before_anything_boots(
     stack.pulumi("stack", "import", "--file", str(saved(stack, text.replace(known, flipped))))
     done = staging.pulumi("up", "--yes", "--skip-preview", check=False)
     assert done.code != 0
-    assert "differs from the verified one" in done.stdout
+    assert "is not the file that was verified" in done.stdout
     assert not (staging.path / ".state/staging/fake.json").exists()
     assert "running" not in staging.outputs()
 
