@@ -70,7 +70,8 @@ def export(stack: Stack, host: str, kind: str, variant: str, to: Path | None) ->
         error.key = given.get(error.key) or error.key
         raise
     root = f".state/{stack.name}/roots/export-{release.name}"
-    files: Sequence[File] = build.build(BuildRequest.of(release, root)).files
+    request = replace(BuildRequest.of(release, stack.name), gc_root=root)
+    files: Sequence[File] = build.build(request).files
     if to is not None:
         files = [_copy(file, to / name) for file, name in zip(files, _names(release), strict=True)]
         store.drop(root)

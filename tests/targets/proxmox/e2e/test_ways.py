@@ -88,13 +88,18 @@ def test_the_name_leads_to_its_server(stack: ClusterStack, zone: Zone) -> None:
 def test_what_was_lost_is_given_back_as_the_message_says(stack: ClusterStack) -> None:
     login = shlex.split(stack.outputs()["servers"]["api"]["ssh"])
     run([*login, as_root(f"{guest.COMMAND} drop")], cwd=stack.path, env=stack.env, timeout=60)
-    said = verify(stack, "api").stderr
-    assert "it has no service address" in said
-    (words,) = re.findall(r"`pulumi (up --replace [^`]+)`", said)
-    stack.pulumi(*shlex.split(words), "--yes", "--skip-preview")
-    assert verify(stack, "api").code == 0
+    mended(stack, "api", "it has no service address")
     assert "Hello" in stack.page("api")
     stack.preview("--expect-no-changes")
+
+
+@real
+def test_a_name_that_leads_elsewhere_is_put_right_as_the_message_says(
+    stack: ClusterStack, zone: Zone
+) -> None:
+    zone.change(("replace", "web", 60, "A", "192.0.2.9"))
+    mended(stack, "web", "192.0.2.9")
+    assert zone.everything[:2] == [[stack.address()], []]
 
 
 def test_a_new_release_serves_both_and_the_name_moves(
@@ -109,6 +114,15 @@ def test_a_new_release_serves_both_and_the_name_moves(
     assert all("Welcome" in stack.page(each) for each in ("web", "api"))
     assert verify(stack).code == 0
     stack.preview("--expect-no-changes")
+
+
+def mended(stack: ClusterStack, server: str, expected: str) -> None:
+    """A verification tells what is wrong, and the command in its message mends it."""
+    said = verify(stack, server).stderr
+    assert expected in said
+    (words,) = re.findall(r"`pulumi (up --replace [^`]+)`", said)
+    stack.pulumi(*shlex.split(words), "--yes", "--skip-preview")
+    assert verify(stack, server).code == 0
 
 
 def verify(stack: ClusterStack, *server: str) -> Result:
