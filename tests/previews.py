@@ -24,7 +24,6 @@ PLACEHOLDERS = {
     # what is not from a setting, or the same everywhere
     r"\b(?!0\.0\.0\.0|127\.0\.0\.1|10\.20\.0\.0)\d+(\.\d+){3}(/\d+)?\b": "<address>",
     r"\b\d+\.\d+\.20\d{6}\b": "<version>",
-    r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d": "<time>",
     r"\b((?:ssh|check)_seconds *): [\d.]+": r"\1: <seconds>",
     r"\b\d+ of about \d+ store paths": "<n> of about <n> store paths",
     r"\bflakeship_checkout\.[0-9a-f]{12}\b": "flakeship_checkout.<checkout>",
