@@ -19,6 +19,7 @@ PLACEHOLDERS = {
     r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b": "<id>",
     r"\bAAAA[\w+/=]{20,}": "<key>",
     r"\bSHA256:[\w+/]{43}": "<fingerprint>",
+    r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00": "<time>",
     r'"[\w.-]+/[0-9a-f]{12}"': '"<workstation>"',
     # what is not from a setting, or the same everywhere
     r"\b(?!0\.0\.0\.0|127\.0\.0\.1|10\.20\.0\.0)\d+(\.\d+){3}(/\d+)?\b": "<address>",
