@@ -11,6 +11,7 @@ from typing import Any
 from pulumi.runtime.config import CONFIG
 
 from flakeship.config.target import DEFAULT
+from flakeship.config.text import is_stack_name
 from flakeship.state import choice, project
 from flakeship.system.files import read
 from flakeship.targets import registry
@@ -27,7 +28,9 @@ async def program() -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     choice.refuse_other_checkout(os.environ, Path.cwd())
     project.refuse_without_provider(read(Path(project.FILE)), Path.cwd())
-    known = await environment.read(CONFIG.get().get("flakeship:promoteFrom", ""))
+    upstream = CONFIG.get().get("flakeship:promoteFrom", "")
+    # what is no name of a stack is refused with the other settings
+    known = await environment.read(upstream if is_stack_name(upstream) else "")
     spec = registry.spec(CONFIG.get().get("flakeship:target", DEFAULT))
     if spec.functions():
         # the provider imports what it needs while the program does

@@ -29,7 +29,7 @@ from flakeship.release.desired import (
     announcement,
 )
 from flakeship.release.image_files import ImageFiles
-from flakeship.release.promotion import Promotion, refuse_revoked
+from flakeship.release.promotion import EXPECTED, Promotion, refuse_revoked
 from flakeship.rollout import phases
 from flakeship.rollout.phases import Step
 from flakeship.state import choice, passphrase
@@ -64,7 +64,9 @@ async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
-    files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
+    verified_before = [*before.outputs.ledger, *found.promoted]
+    promoted = {record.name for record in verified_before if record.origin}
+    files = ImageFiles(stack, given.image_store, verified_before, promoted)
     desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
     plan = target.plan(desired, await inspecting)
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
@@ -119,8 +121,17 @@ async def _desired_releases(
     rest = [host for host in given.hosts if host not in pinned.releases]
     source: ReleaseSource = Flake(given, stack, spec, before)
     if known.upstream:
-        now = datetime.now(UTC)
-        source = Promotion(given, stack, spec, known.upstream, before, known.statements, now)
+        source = Promotion(
+            settings=given,
+            stack=stack,
+            project=pulumi.get_project(),
+            target=spec,
+            upstream=known.upstream,
+            before=before,
+            statements=known.statements,
+            now=datetime.now(UTC),
+            expected=os.environ.get(EXPECTED, "").split(),
+        )
     elif rest and (text := announcement(given)):
         pulumi.log.info(lines(text))
     found = await asyncio.to_thread(source.releases, rest)

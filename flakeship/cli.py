@@ -258,9 +258,11 @@ def promote_releases(upstream: str, yes: bool, options: tuple[str, ...]) -> None
 
     Options of `pulumi up` come after `--`, such as `-- --policy-pack policy`.
     """
-    argv = promote.command(stack.selected(), upstream, options, yes=yes)
+    selected = stack.selected()
+    argv = promote.command(selected, upstream, options, yes=yes)
+    env = os.environ | promote.expected(selected)
     sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
+    os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, and no shell
 
 
 @commands.command("revoke")
@@ -283,11 +285,13 @@ def revoke_release(release: str, why: str) -> None:
     default=keys.OWN_KEY,
     show_default=True,
     metavar="FILE",
-    help="The private key that signs the approval.",
+    help="The key that signs: a private key file, or the .pub of one that the agent has.",
 )
-def approve_release(release: str, key: Path) -> None:
+@click.pass_context
+def approve_release(context: click.Context, release: str, key: Path) -> None:
     """Approve a release of the stack before for this one, where its gate asks for approvers."""
-    made = statements.approve(stack.selected(), release, key)
+    file = key if key == keys.OWN_KEY else Path(context.obj, key.expanduser())
+    made = statements.approve(stack.selected(), release, file)
     click.echo(f"{made.release} is approved for the stack {made.stack}")
 
 

@@ -60,10 +60,15 @@ def reference(value: str) -> str:
     return value
 
 
+def is_stack_name(value: str) -> bool:
+    """Whether it is the name of a stack, alone or as `organization/project/stack`."""
+    parts = value.split("/")
+    return len(parts) in {1, 3} and all(map(STACK_PART.fullmatch, parts))
+
+
 def stack_name(value: str) -> str:
     """A stack of this project by its name, or of another one in full; empty: none."""
-    parts = value.split("/")
-    if value and (len(parts) not in {1, 3} or not all(map(STACK_PART.fullmatch, parts))):
+    if value and not is_stack_name(value):
         allowed = "the name of a stack of this project, or organization/project/stack"
         raise wrong("is not the name of a stack", allowed=allowed)
     return value

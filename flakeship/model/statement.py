@@ -32,6 +32,7 @@ class Approval:
     """
 
     release: ReleaseName
+    project: Text
     stack: Word
     sha512: tuple[str, ...]
     by: Text
@@ -44,10 +45,11 @@ class Approval:
         """The text that was signed."""
         return codec.dump(replace(self, signature=""))
 
-    def is_of(self, release: str, stack: str, artifact: Artifact) -> bool:
-        """Whether it is about these bytes in that stack."""
+    def is_of(self, release: str, project: str, stack: str, artifact: Artifact) -> bool:
+        """Whether it is about these bytes in that stack of a project."""
         files = tuple(file.sha512 for file in artifact.files)
-        return (self.release, self.stack, self.sha512) == (release, stack, files)
+        about = (self.release, self.project, self.stack, self.sha512)
+        return about == (release, project, stack, files)
 
 
 @dataclass(frozen=True)

@@ -26,26 +26,28 @@ class Origin:
     get: Callable[[], object]
 
 
-def find(request: BuildRequest, images: str) -> str:
+def find(request: BuildRequest, images: str, *, may_build: bool = True) -> str:
     """The name of the first origin that has the files; nothing is fetched or built.
 
     `images` is the URL of the image store, empty for none. Raises FlakeshipError
     (store-path-missing) with all that was asked.
     """
-    return _first(request, images, lambda _: None)
+    return _first(request, images, lambda _: None, may_build=may_build)
 
 
-def restore(request: BuildRequest, images: str) -> str:
+def restore(request: BuildRequest, images: str, *, may_build: bool = True) -> str:
     """Fetch the files from the first origin that has them, or build them, and keep them.
 
     Nothing stays of what has other bytes than `request.verified`. Raises as `find`.
     """
-    return _first(request, images, partial(_get, request))
+    return _first(request, images, partial(_get, request), may_build=may_build)
 
 
-def _first(request: BuildRequest, images: str, act: Callable[[Origin], object]) -> str:
+def _first(
+    request: BuildRequest, images: str, act: Callable[[Origin], object], *, may_build: bool
+) -> str:
     tried: list[str] = []
-    for origin in _origins(request, images):
+    for origin in _origins(request, images, may_build=may_build):
         try:
             origin.ask()
             act(origin)
@@ -63,8 +65,8 @@ def _first(request: BuildRequest, images: str, act: Callable[[Origin], object]) 
     )
 
 
-def _origins(request: BuildRequest, images: str) -> Iterator[Origin]:
-    """The image store, Nix's own binary caches, and the derivation."""
+def _origins(request: BuildRequest, images: str, *, may_build: bool) -> Iterator[Origin]:
+    """The image store, Nix's own binary caches, and the derivation of what this stack has built."""
     out, copy = request.output, image_store.copy
     if images:
         ask = partial(image_store.ask, images, out)
@@ -72,7 +74,7 @@ def _origins(request: BuildRequest, images: str) -> Iterator[Origin]:
     for url in store.substituters():
         ask = partial(image_store.ask, url, out)
         yield Origin(redacted(url), ask, partial(copy, out, origin=url, signed=True))
-    if Path(request.derivation).exists():
+    if may_build and Path(request.derivation).exists():
         again = f"another build of {request.derivation}"
         yield Origin(again, lambda: None, partial(build.realise, request))
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from flakeship.config.errors import NAMESPACE
 from flakeship.model.errors import FlakeshipError
-from flakeship.state.stack import Stack, configuration
+from flakeship.release.promotion import EXPECTED
+from flakeship.state.stack import Stack, configuration, exported
 
 KEY = f"{NAMESPACE}promoteFrom"
 
@@ -27,6 +28,15 @@ def command(stack: Stack, upstream: str, options: Sequence[str] = (), *, yes: bo
         )
     asked = ["--yes", "--skip-preview"] if yes else []
     return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]
+
+
+def expected(stack: Stack) -> dict[str, str]:
+    """The variable that keeps an update to what runs now in the stack that it promotes from.
+
+    Somebody confirms what the preview has shown, and the update reads that stack again. Raises
+    FlakeshipError where it cannot be read.
+    """
+    return {EXPECTED: " ".join(exported(source(stack)).outputs.running.values())}
 
 
 def source(stack: Stack) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import getpass
-import json
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flakeship.model import ledger
+from pydantic import ValidationError
+
+from flakeship.config.gate import Gate
+from flakeship.model import codec, ledger
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.statement import Approval, Revocation, Statements
+from flakeship.model.text import one_line
 from flakeship.operate import promote
 from flakeship.ssh import public_key, signature
 from flakeship.state import choice, statements
@@ -21,8 +24,8 @@ from flakeship.system.process import run
 def revoke(stack: Stack, release: str, why: str) -> Revocation:
     """Let no stack take a release any more. Raises FlakeshipError where no ledger here has it."""
     record = ledger.choose(stack.outputs.ledger, release, f"stack {stack.name}")
-    made = Revocation(record.name, why, _who(), _now())
-    statements.add(Statements(revocations=(made,)), stack.name)
+    made = Revocation(record.name, one_line(why), _who(), _now())
+    _record(Statements(revocations=(made,)), stack)
     return made
 
 
@@ -52,6 +55,7 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
     record = ledger.choose(exported(upstream).outputs.ledger, release, f"stack {upstream}")
     made = Approval(
         record.name,
+        choice.project(Path.cwd()),
         choice.own_name(stack.name),
         tuple(file.sha512 for file in record.artifact.files),
         _who(),
@@ -59,25 +63,56 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
         public,
     )
     signed = signature.sign(made, key)
-    statements.add(Statements(approvals=(signed,)), stack.name)
+    _record(Statements(approvals=(signed,)), stack)
     return signed
+
+
+def _record(made: Statements, stack: Stack) -> None:
+    """Record statements, and see that they are where this project's stacks read them."""
+    statements.add(made, stack.name)
+    name = "/".join([*stack.name.split("/")[:-1], statements.STACK])
+    known = statements.read(exported(name).raw_outputs)
+    if known.with_more(made) != known:
+        raise FlakeshipError(
+            "the statement was recorded in another backend than the stacks of this project have",
+            code="statement-elsewhere",
+            key=f"stack {name}",
+            remedy="set PULUMI_BACKEND_URL to the backend, with an absolute path, and run it again",
+        )
 
 
 def _approvers(stack: Stack) -> list[str]:
     gate = configuration(stack).get("flakeship:gate", {}).get("value") or "{}"
-    return [str(each) for each in json.loads(gate).get("approvers") or ()]
+    try:
+        return Gate.model_validate_json(gate, by_name=False).approvers
+    except ValidationError as error:
+        raise FlakeshipError(
+            "the rules of the gate cannot be read",
+            code="setting-invalid",
+            key="flakeship:gate",
+            remedy="`pulumi preview` tells what is wrong",
+            details=codec.faults(error)[:1],
+        ) from error
 
 
-def _public(private: Path) -> str:
-    """The public key of a private key file. Raises FlakeshipError."""
-    derived = run(["ssh-keygen", "-y", "-f", private], check=False)
+def _public(file: Path) -> str:
+    """The public key of a key file: its own text, that of the .pub beside it, or derived from it.
+
+    A key with a passphrase has a .pub, and an agent signs. Raises FlakeshipError.
+    """
+    for candidate in (file, file.with_name(f"{file.name}.pub")):
+        if candidate.is_file():
+            text = candidate.read_text(errors="replace").strip()
+            if not public_key.fault(text):
+                return signature.identity(text)
+    derived = run(["ssh-keygen", "-y", "-P", "", "-f", file], check=False)
     key = signature.identity(derived.stdout)
     if derived.code != 0 or public_key.fault(key):
         raise FlakeshipError(
-            "is no private key that can be used",
+            "is no key that can be used",
             code="key-unusable",
-            key=str(private),
-            remedy="name a private key file with --key",
+            key=str(file),
+            remedy="name a private key file with --key, or the .pub of one that the agent has",
             details=derived.stderr.strip().splitlines()[-1:],
         )
     return key

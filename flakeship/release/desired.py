@@ -174,8 +174,7 @@ class Ledger:
     def releases(self, hosts: Sequence[str]) -> Found:
         """The chosen release, which must be of one of the hosts; none where none is chosen."""
         name = self.settings.release
-        own = name in {record.name for record in self.records}
-        if not name or (not own and name in {record.name for record in self.elsewhere}):
+        if not name:
             return Found({})
         release = ledger.choose([*self.records, *self.elsewhere], name).release
         if release.host not in hosts:
@@ -185,6 +184,8 @@ class Ledger:
                 key="flakeship:release",
                 allowed=f"releases of {', '.join(hosts)}",
             )
+        if name not in {record.name for record in self.records}:
+            return Found({})
         refuse_unbootable(release, self.target)
         access.refuse_no_login(self.settings, [release], built=True)
         promoted = self.settings.promote_from

@@ -25,6 +25,7 @@ class Candidate:
     record: Record  # the other stack's
     upstream: str
     stack: str
+    project: str
     now: datetime
     checkout: Path  # a working tree that may know the release's revision
 
@@ -88,10 +89,10 @@ def _soak(candidate: Candidate, gate: Gate) -> Iterator[FlakeshipError]:
             remedy="set the clock of this machine or of the one that verified it",
         )
     elif age < needed:
-        due = candidate.now + needed - age
+        due = candidate.now + needed - age + timedelta(seconds=59)  # told in whole minutes
         yield FlakeshipError(
-            f"{candidate.name} was verified {where} {duration(age)} ago, and must have run there "
-            f"for {duration(needed)}",
+            f"{candidate.name} was verified {where} {duration(age)} ago, and the soak time "
+            f"is {duration(needed)}",
             code="gate-soak",
             key="flakeship:gate.soak",
             remedy=f"promote it after {due.isoformat(sep=' ', timespec='minutes')}",
@@ -119,7 +120,8 @@ def _revision(candidate: Candidate, gate: Gate) -> Iterator[FlakeshipError]:
             code="gate-revision",
             key="flakeship:gate.revision",
             given=revision,
-            remedy="push it, or `git fetch` where it was pushed from elsewhere",
+            remedy="push it, or `git fetch` where it was pushed from elsewhere; for a flake that "
+            "is not in this checkout, name its directory in flakeship:flake",
         )
 
 
@@ -130,7 +132,7 @@ def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Itera
     found = [
         each
         for each in statements.approvals
-        if each.is_of(record.name, candidate.stack, record.artifact)
+        if each.is_of(record.name, candidate.project, candidate.stack, record.artifact)
     ]
     for number, key in enumerate(gate.approvers):
         if wrong := public_key.fault(key):
@@ -142,11 +144,10 @@ def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Itera
     others = ", ".join(sorted({each.by for each in found}))
     yield FlakeshipError(
         f"no approver has approved {record.name} for the stack {candidate.stack}"
-        + (f"; the approval by {others} is not signed by one's key" if others else ""),
+        + (f"; that by {others} is not signed by an approver's key" if others else ""),
         code="gate-approval",
         key="flakeship:gate.approvers",
-        remedy=f"one of {len(gate.approvers)} approvers runs `flakeship --stack {candidate.stack} "
-        f"approve {record.name}`",
+        remedy=f"an approver runs `flakeship --stack {candidate.stack} approve {record.name}`",
     )
 
 

@@ -20,15 +20,16 @@ from flakeship.release.gate import Candidate
 from flakeship.state.outputs import StackOutputs
 
 KEY = "flakeship:promoteFrom"
+EXPECTED = "FLAKESHIP_EXPECTED_RELEASES"
+"""The variable with the names of the releases that `flakeship promote` found, with blanks."""
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """The stack that releases are promoted from. `chain` are the names before it, nearest first."""
+    """The stack that releases are promoted from."""
 
     name: str
     outputs: StackOutputs
-    chain: Sequence[str] = ()
 
     def record(self, host: str) -> Record:
         """The release of a host that runs there. Raises FlakeshipError for none."""
@@ -56,16 +57,18 @@ class Promotion:
     """What the stack before runs, or a release of its ledger that the settings choose by name.
 
     `before` are this stack's own outputs. A release that it has verified itself has passed the gate
-    already.
+    already. `expected` are the releases that somebody has been shown; empty: any.
     """
 
     settings: AnySettings
     stack: str
+    project: str
     target: TargetSchema
     upstream: Upstream
     before: StackOutputs
     statements: Statements
     now: datetime
+    expected: Collection[str] = ()
 
     def releases(self, hosts: Sequence[str]) -> Found:
         """The release of each of these hosts. Raises FlakeshipError: all rules that refuse it."""
@@ -82,20 +85,36 @@ class Promotion:
         )
 
     def _chosen(self, host: str) -> Record:
+        """The record of a host's release: this stack's own, where it has verified that itself."""
         named = [
             record
             for record in self.upstream.outputs.ledger
             if (record.name, record.release.host) == (self.settings.release, host)
         ]
-        return named[0] if named else self.upstream.record(host)
+        found = named[0] if named else self.upstream.record(host)
+        refuse_inconsistent(found, self.upstream)
+        own = next((known for known in self.before.ledger if known.name == found.name), found)
+        if own.artifact != found.artifact or own.release.out != found.release.out:
+            raise FlakeshipError(
+                f"{found.name} is something else in the stack {self.upstream.name} than what was "
+                "verified here",
+                code="release-differs",
+                key=KEY,
+                remedy="compare the sha512 of both (`flakeship status`): one state was changed",
+            )
+        return own
 
     def _is_verified(self, record: Record) -> bool:
         return record.name in {known.name for known in self.before.ledger}
 
     def _refuse(self, chosen: Sequence[Record]) -> None:
+        names = [record.name for record in chosen]
+        refuse_revoked(names, self.before.running.values(), self.statements)
         refused: list[FlakeshipError] = []
         for record in chosen:
             candidate = self._candidate(record)
+            if self.expected and record.name not in self.expected:
+                refused.append(moved(record, self.upstream))
             if record.name != self.settings.release:
                 refused += older(record, self.before.running, self.upstream)
             if not self._is_verified(record):
@@ -105,7 +124,8 @@ class Promotion:
 
     def _candidate(self, record: Record) -> Candidate:
         flake = self.settings.flake and FlakeReference.parse(self.settings.flake).folder
-        return Candidate(record, self.upstream.name, self.stack, self.now, flake or Path())
+        checkout = flake or Path()
+        return Candidate(record, self.upstream.name, self.stack, self.project, self.now, checkout)
 
     def _story(self, record: Record) -> str:
         """Why a release may be taken, for a person."""
@@ -118,6 +138,29 @@ class Promotion:
             f"revision {revision}" if revision else "",
         ]
         return ", ".join(filter(None, told))
+
+
+def refuse_inconsistent(record: Record, upstream: Upstream) -> None:
+    """Refuse a record whose hashes are not those of the files of its release, each of them."""
+    if [file.path for file in record.artifact.files] == record.release.paths:
+        return
+    raise FlakeshipError(
+        f"the stack {upstream.name} has no hash of some file of {record.name}, or those of others",
+        code="record-inconsistent",
+        key=KEY,
+        remedy=f"its state was changed: restore it from a backup (`pulumi stack import --stack "
+        f"{upstream.name}`)",
+    )
+
+
+def moved(record: Record, upstream: Upstream) -> FlakeshipError:
+    """The error where another release runs than the one that somebody has confirmed."""
+    return FlakeshipError(
+        f"the stack {upstream.name} runs {record.name} by now, which nobody has confirmed",
+        code="promotion-moved",
+        key=KEY,
+        remedy="promote again: it shows what would change",
+    )
 
 
 def older(record: Record, running: Mapping[str, str], upstream: Upstream) -> list[FlakeshipError]:

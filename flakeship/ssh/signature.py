@@ -19,19 +19,22 @@ def identity(key: str) -> str:
     return " ".join(key.split()[:2])
 
 
-def sign(approval: Approval, private: Path) -> Approval:
-    """The approval with a signature by the private key file, or by an agent that has that key.
+def sign(approval: Approval, file: Path) -> Approval:
+    """The approval with a signature by a private key file, or by the agent that has it.
 
-    Raises FlakeshipError.
+    With a .pub ssh-keygen asks the agent first, and else takes the private key beside it. Raises
+    FlakeshipError.
     """
-    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(private)]
+    public = file.with_name(f"{file.name}.pub")
+    named = str(public if public.is_file() else file)
+    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", named]
     done = run(argv, stdin=approval.signed, check=False)
     if done.code != 0 or not done.stdout:
         raise FlakeshipError(
             "cannot sign with this key",
             code="signature-failed",
-            key=str(private),
-            remedy="name another private key file, or the .pub of one that the agent holds",
+            key=str(file),
+            remedy="where it has a passphrase, let the agent sign: `ssh-add` it first",
             details=done.stderr.strip().splitlines()[-1:],
         )
     return replace(approval, signature=done.stdout)

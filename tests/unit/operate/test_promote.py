@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from flakeship import cli
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import promote
+from flakeship.release.promotion import EXPECTED
 from flakeship.state import stack
-from flakeship.state.stack import Stack
+from flakeship.state.stack import STACK, Stack
 
 PROD = Stack("prod", {"resources": []})
 POLICIES = ["--skip-preview=false", "--policy-pack", "policy"]
@@ -41,11 +42,21 @@ def test_the_command_hands_over_what_comes_after_two_dashes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run: list[list[str]] = []
+    shown: list[str] = []
+
+    def replace(_: str, argv: list[str], env: dict[str, str]) -> None:
+        run.append(argv)
+        shown.append(env[EXPECTED])
+
     monkeypatch.setattr(stack, "selected", lambda: PROD)
-    monkeypatch.setattr(os, "execvp", lambda _, argv: run.append(argv))
+    running = {"outputs": {"running": {"web": "web-11111111", "db": "db-22222222"}}}
+    state = {"resources": [{"urn": "x", "type": STACK, **running}]}
+    monkeypatch.setattr(promote, "exported", lambda name: Stack(name, state))
+    monkeypatch.setattr(os, "execvpe", replace)
     words = ["--from", "staging"]
     assert CliRunner().invoke(cli.promote_releases, [*words, "--", *POLICIES]).exit_code == 0
     assert CliRunner().invoke(cli.promote_releases, [*words, "--"]).exit_code == 0
+    assert shown == ["web-11111111 db-22222222"] * 2
     assert [argv[-3:] for argv in run] == [POLICIES, ["--suppress-outputs", "--stack", "prod"]]
     # an option of Pulumi's is none of ours
     assert CliRunner().invoke(cli.promote_releases, ["--policy-pack", "policy"]).exit_code == 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 
 import pytest
 
@@ -15,6 +17,7 @@ from flakeship.model.statement import Approval, Statements
 from flakeship.release import gate
 from flakeship.release.gate import Candidate
 from flakeship.ssh import signature
+from flakeship.system.backoff import backoff
 from flakeship.system.process import run
 from tests.project import commit
 from tests.unit.model.test_ledger import record, release
@@ -31,7 +34,7 @@ def refusals(
     checkout: Path = Path(),
 ) -> Sequence[FlakeshipError]:
     made = replace(VERIFIED, at=at, release=release(1, revision=of))
-    candidate = Candidate(made, "dev", "prod", NOW, checkout)
+    candidate = Candidate(made, "dev", "prod", "servers", NOW, checkout)
     return gate.refusals(candidate, rules, Statements(approvals=approvals))
 
 
@@ -119,7 +122,13 @@ def public(key: Path) -> str:
 def approval(key: Path) -> Approval:
     files = tuple(file.sha512 for file in VERIFIED.artifact.files)
     made = Approval(
-        VERIFIED.name, "prod", files, "a@b", "2026-11-28", signature.identity(public(key))
+        VERIFIED.name,
+        "servers",
+        "prod",
+        files,
+        "a@b",
+        "2026-11-28",
+        signature.identity(public(key)),
     )
     return signature.sign(made, key)
 
@@ -139,6 +148,7 @@ def test_an_approval_is_signed_by_an_approver(key: Path, tmp_path: Path) -> None
     [
         {"release": "web-22222222"},
         {"stack": "staging"},
+        {"project": "another"},
         {"sha512": ("0" * 128,)},
         {"by": "somebody@else"},
         {"at": "2026-11-29"},
@@ -176,3 +186,26 @@ def test_all_rules_that_refuse_are_told() -> None:
 )
 def test_a_time_has_two_units(seconds: int, told: str) -> None:
     assert gate.duration(timedelta(seconds=seconds)) == told
+
+
+def test_a_key_with_a_passphrase_signs_by_the_agent(
+    key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with agent(tmp_path, monkeypatch):
+        run(["ssh-add", "-q", key])
+        run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", key])
+        assert refusals(Gate(approvers=[public(key)]), approval(key)) == []
+        run(["ssh-add", "-q", "-D"])
+        with pytest.raises(FlakeshipError) as refused:
+            approval(key)
+        assert (refused.value.code, refused.value.key) == ("signature-failed", str(key))
+
+
+@contextmanager
+def agent(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An agent of the test's own."""
+    with Popen(["ssh-agent", "-D", "-a", str(path / "agent")], stdout=DEVNULL) as process:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path / "agent"))
+        assert any((path / "agent").exists() for _ in backoff(10))
+        yield
+        process.terminate()

@@ -40,7 +40,13 @@ STATED = Statements(
     (Revocation(ONE.name, HOSTILE[:-1], "me@here", "2026-11-28 10:00:00+00:00"),),
     (
         Approval(
-            TWO.name, "prod", ("f",), "me@here", "2026-11-27 10:00:00+00:00", "ssh-ed25519 AAAA"
+            TWO.name,
+            "servers",
+            "prod",
+            ("f",),
+            "me@here",
+            "2026-11-27 10:00:00+00:00",
+            "ssh-ed25519 AAAA",
         ),
     ),
 )
