@@ -22,6 +22,7 @@ from dev.openstack.__main__ import CLOUD
 from flakeship.model.errors import FlakeshipError
 from flakeship.nix import image_file
 from flakeship.rollout.ownership import RELEASE, STACK
+from flakeship.system.backoff import backoff
 from flakeship.targets.openstack.api.connection import connected
 from flakeship.targets.openstack.images.publish import publish, set_visibility, withdraw
 from flakeship.targets.openstack.inspect import inspect
@@ -142,6 +143,8 @@ def test_an_image_in_use_is_not_withdrawn(connection: Connection, wanted: Publis
     finally:
         connection.compute.delete_server(server)
         connection.compute.wait_for_delete(server)
+    # a list of Nova's has it for a moment longer
+    assert any(not inspect(CLOUD).users(done.id) for _ in backoff(60))
     withdraw(wanted, done)
 
 
