@@ -73,7 +73,7 @@ def test_a_gate_refuses_until_each_of_its_rules_is_met(
     other = staging.path / "other"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other])
     no = staging.flakeship("approve", stack.running(), "--key", "other")
-    assert (no.code, no.stderr.partition(":")[0]) == (1, "other")
+    assert (no.code, no.stderr.partition(":")[0]) == (1, str(other))
     approved = staging.flakeship("approve", stack.running())
     assert (approved.code, approved.stderr) == (0, "")
     staging.up()
