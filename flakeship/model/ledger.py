@@ -30,8 +30,7 @@ def record(
     release: Release, artifact: Artifact, evidence: Iterable[Evidence], origin: str = ""
 ) -> Record:
     """The record of a release that was just verified, from the evidence of all its machines."""
-    runs = release.name.removeprefix(f"{release.host}-")
-    of_it = [each for each in evidence if MachineId.parse(each.machine).release == runs]
+    of_it = [each for each in evidence if MachineId.parse(each.machine).runs(release)]
     return Record(
         release,
         artifact,

@@ -38,5 +38,9 @@ class MachineId:
         found = re.fullmatch(PATTERN, text)
         return cls(*found.groups()) if found else cls("", "", "")
 
+    def runs(self, release: Release) -> bool:
+        """Whether it is a machine of a release."""
+        return bool(self.release) and release.name == f"{release.host}-{self.release}"
+
     def __str__(self) -> str:
         return f"{self.server}-{self.release}-{self.shape}"

@@ -22,6 +22,9 @@ class Revocation:
     by: Text
     at: Text
 
+    def __str__(self) -> str:
+        return f"{self.release} was revoked at {self.at} by {self.by}: {self.why}"
+
 
 @dataclass(frozen=True)
 class Approval:

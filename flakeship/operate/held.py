@@ -10,7 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.release import Record
-from flakeship.release.gate import duration
+from flakeship.model.times import duration, parsed
 from flakeship.state.environments import Environment
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack
@@ -62,16 +62,10 @@ def held(environment: Environment) -> list[Held]:
             when(record.at),
             record.name in outputs.running.values(),
             [name for name, server in outputs.servers.items() if server.release == record.name],
-            [machine for machine in others if runs(machine, record)],
+            [machine for machine in others if MachineId.parse(machine).runs(record.release)],
         )
         for record in outputs.ledger
     ]
-
-
-def runs(machine: str, record: Record) -> bool:
-    """Whether a machine, by its id, is one of a release."""
-    part = MachineId.parse(machine).release
-    return bool(part) and record.name == f"{record.release.host}-{part}"
 
 
 def newest_first(ledgers: Iterable[Sequence[Held]]) -> list[Record]:
@@ -99,11 +93,7 @@ def evidence(stack: Stack) -> tuple[list[Evidence], list[FlakeshipError]]:
 
 def when(text: str) -> datetime:
     """A time in a state, in UTC; UNKNOWN where it is none, or has no zone."""
-    try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else UNKNOWN
-    except (ValueError, OverflowError):
-        return UNKNOWN
+    return parsed(text) or UNKNOWN
 
 
 def age(at: datetime, now: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flakeship.model.release import Record
-from flakeship.model.statement import Revocation, Statements
+from flakeship.model.statement import Statements
 from flakeship.model.text import one_line
 from flakeship.operate.held import UNKNOWN, Held, age, held, newest_first
 from flakeship.state.environments import Environment, Project
@@ -40,15 +40,10 @@ def text(project: Project, now: datetime, width: int) -> str:
     lines = columns(table) if releases else []
     if max(map(len, lines), default=0) > width:
         lines = blocks(table)
-    lines += ["", *(revocation(each) for each in revoked)]
+    lines += ["", *(one_line(str(each)) for each in revoked)]
     lines += [problem(each) for each in environments if each.problem]
     lines += [str(project.problem)] if project.problem else []
     return "\n".join(lines).strip("\n") or "there is no stack yet: `pulumi up` makes one"
-
-
-def revocation(each: Revocation) -> str:
-    """Who revoked a release, and why."""
-    return one_line(f"{each.release} was revoked at {each.at} by {each.by}: {each.why}")
 
 
 def title(environment: Environment) -> str:

@@ -144,9 +144,9 @@ def missing_key(outputs: StackOutputs, machine: str, login: Sequence[str]) -> st
 
 def release_of(outputs: StackOutputs, machine: str) -> Release | None:
     """The release of a machine by its id; None where the ledger has it no more."""
-    runs = MachineId.parse(machine).release
+    parsed = MachineId.parse(machine)
     releases = (record.release for record in outputs.ledger)
-    return next((each for each in releases if each.name == f"{each.host}-{runs}"), None)
+    return next((each for each in releases if parsed.runs(each)), None)
 
 
 def _offered(identity: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from flakeship.config.gate import Gate
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.model.release import Record
 from flakeship.model.statement import Statements
+from flakeship.model.times import duration, parsed
 from flakeship.nix.source import on_a_remote_branch
 from flakeship.ssh import public_key, signature
 
@@ -37,11 +38,8 @@ class Candidate:
     @property
     def age(self) -> timedelta | None:
         """For how long it has been verified there; None where no time was recorded."""
-        try:
-            at = datetime.fromisoformat(self.record.at)
-        except ValueError:
-            return None
-        return self.now - at if at.tzinfo else None
+        at = parsed(self.record.at)
+        return self.now - at if at else None
 
 
 def refusals(candidate: Candidate, gate: Gate, statements: Statements) -> list[FlakeshipError]:
@@ -149,14 +147,3 @@ def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Itera
         key="flakeship:gate.approvers",
         remedy=f"an approver runs `flakeship --stack {candidate.stack} approve {record.name}`",
     )
-
-
-def duration(time: timedelta) -> str:
-    """A time for a person: its two largest units."""
-    seconds = max(0, round(time.total_seconds()))
-    parts: list[str] = []
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, length)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])

@@ -14,6 +14,7 @@ from flakeship.model.errors import FlakeshipError, RefusedError
 from flakeship.model.flake import FlakeReference
 from flakeship.model.release import Record
 from flakeship.model.statement import Statements
+from flakeship.model.times import duration
 from flakeship.release import access, gate
 from flakeship.release.desired import Found, refuse_unbootable
 from flakeship.release.gate import Candidate
@@ -133,7 +134,7 @@ class Promotion:
         revision = record.release.revision
         told = [
             f"{record.name} is promoted from the stack {self.upstream.name}",
-            f"verified there {f'{gate.duration(age)} ago' if age else 'at an unknown time'}",
+            f"verified there {f'{duration(age)} ago' if age is not None else 'at an unknown time'}",
             f"checks passed: {len(record.checks)}" if record.checks else "",
             f"revision {revision}" if revision else "",
         ]
@@ -190,13 +191,12 @@ def refuse_revoked(
         revoked = statements.revoked(name)
         if revoked is None:
             continue
-        said = f"{name} was revoked at {revoked.at} by {revoked.by}: {revoked.why}"
         if name not in running:
             raise FlakeshipError(
-                said,
+                str(revoked),
                 code="release-revoked",
                 key=name,
                 remedy="make another release, or name one that is not revoked in flakeship:release",
             )
-        warnings.append(f"{said}. It runs in this stack")
+        warnings.append(f"{revoked}. It runs in this stack")
     return warnings

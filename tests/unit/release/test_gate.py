@@ -180,14 +180,6 @@ def test_all_rules_that_refuse_are_told() -> None:
     assert codes(refusals(rules)) == ["gate-checks", "gate-soak", "gate-revision"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(0, "0 s"), (59, "59 s"), (3600, "1 h"), (93784, "1 d 2 h"), (86401, "1 d 1 s")],
-)
-def test_a_time_has_two_units(seconds: int, told: str) -> None:
-    assert gate.duration(timedelta(seconds=seconds)) == told
-
-
 def test_a_key_with_a_passphrase_signs_by_the_agent(
     key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
