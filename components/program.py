@@ -16,7 +16,7 @@ from flakeship.state import choice, project
 from flakeship.system.files import read
 from flakeship.targets import registry
 
-from . import environment, lifecycle, resource
+from . import lifecycle, resource, states
 
 
 def run() -> None:
@@ -30,7 +30,7 @@ async def program() -> dict[str, Any]:
     project.refuse_without_provider(read(Path(project.FILE)), Path.cwd())
     upstream = CONFIG.get().get("flakeship:promoteFrom", "")
     # what is no name of a stack is refused with the other settings
-    known = await environment.read(upstream if is_stack_name(upstream) else "")
+    known = await states.read(upstream if is_stack_name(upstream) else "")
     spec = registry.spec(CONFIG.get().get("flakeship:target", DEFAULT))
     if spec.functions():
         # the provider imports what it needs while the program does

@@ -40,11 +40,11 @@ from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
 from . import images, lifecycle, outputs, resource
-from .environment import Environment
+from .states import States
 from .timing import Timing
 
 
-async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
+async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
@@ -64,9 +64,7 @@ async def deploy(spec: TargetSpec, known: Environment) -> dict[str, Any]:
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
-    verified_before = [*before.outputs.ledger, *found.promoted]
-    promoted = {record.name for record in verified_before if record.origin}
-    files = ImageFiles(stack, given.image_store, verified_before, promoted)
+    files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
     desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
     plan = target.plan(desired, await inspecting)
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
@@ -113,7 +111,7 @@ def _refuse_secrets(stack: str, spec: TargetSpec) -> None:
 
 
 async def _desired_releases(
-    given: AnySettings, stack: str, spec: TargetSpec, before: StackOutputs, known: Environment
+    given: AnySettings, stack: str, spec: TargetSpec, before: StackOutputs, known: States
 ) -> tuple[Found, frozenset[str]]:
     """The release of each host, and which are pinned: chosen by name from the ledger."""
     others = known.upstream.outputs.ledger if known.upstream else ()

@@ -22,7 +22,7 @@ async def program() -> dict[str, Any]:
     """The outputs: the statements that there were, and those of the file."""
     await resource.begun()
     recorded = await resource.recorded()
-    known = statements.read(recorded["outputs"] if recorded else {})
+    before = recorded["outputs"] if recorded else {}
     more = codec.parse(Statements, read(Path(statements.FILE)))
-    others = recorded["outputs"] if recorded else {}  # a newer version's stay
-    return {**others, **codec.plain(known.with_more(more))}
+    # what a newer version has put there stays
+    return {**before, **codec.plain(statements.read(before).with_more(more))}

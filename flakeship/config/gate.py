@@ -20,9 +20,9 @@ Revision = Literal["any", "clean", "pushed"]
 
 
 def _duration(value: object) -> object:
-    given = f"{value}s" if value == "0" or (type(value) is int and not value) else value
     # without a unit there is nothing to be taken for minutes but 0
-    found = re.fullmatch(r"0s|([1-9][0-9]{0,7})([smhd])", given) if isinstance(given, str) else None
+    text = str(value) if type(value) in {str, int} else ""
+    found = re.fullmatch(r"0s?|([1-9][0-9]{0,7})([smhd])", text)
     seconds = int(found[1] or 0) * UNITS[found[2] or "s"] if found else -1
     if not 0 <= seconds <= LONGEST:
         raise wrong("must be a time of at most 366 days", allowed="such as 30m, 24h or 7d")

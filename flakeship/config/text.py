@@ -7,8 +7,8 @@ import re
 
 from flakeship.model.errors import SettingError
 from flakeship.model.fields import wrong
+from flakeship.model.stack_name import PART
 
-STACK_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 # text without blanks, quotes and what begins an option
 STORE_URL = re.compile(
     r"(?:(?:s3|ssh-ng|ssh|https?)://(?:(?P<user>[^/@\s?#]+)@)?[^-/@\s?#][^@\s#]*|file:///[^\s#]*)"
@@ -63,7 +63,7 @@ def reference(value: str) -> str:
 def is_stack_name(value: str) -> bool:
     """Whether it is the name of a stack, alone or as `organization/project/stack`."""
     parts = value.split("/")
-    return len(parts) in {1, 3} and all(map(STACK_PART.fullmatch, parts))
+    return len(parts) in {1, 3} and all(map(PART.fullmatch, parts))
 
 
 def stack_name(value: str) -> str:

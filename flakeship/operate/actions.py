@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from flakeship.config.target import DEFAULT
 from flakeship.model.errors import FlakeshipError, did_you_mean
 from flakeship.model.evidence import table
 from flakeship.nix import store
@@ -14,7 +15,7 @@ from flakeship.release import access
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import newer, refuse_older
 from flakeship.state.resources import IMAGE, VERIFICATION
-from flakeship.state.stack import Stack, configuration, selected, without_pending
+from flakeship.state.stack import Stack, selected, setting, without_pending
 from flakeship.system import temporary
 from flakeship.system.files import tidy
 from flakeship.targets import registry
@@ -28,7 +29,7 @@ def operator(stack: Stack) -> Operator:
     outputs = stack.outputs
     target = outputs.target
     if not target:
-        target = str(configuration(stack).get("flakeship:target", {}).get("value", "local"))
+        target = setting(stack, "target") or DEFAULT
     elif target not in registry.names():
         raise newer(stack.name, outputs.version, f"which has no target {target}")
     return registry.spec(target).operator(stack)

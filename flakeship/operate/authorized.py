@@ -13,7 +13,7 @@ from flakeship.release import access
 from flakeship.ssh import login_keys
 from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.resources import VERIFICATION
-from flakeship.state.stack import Stack, configuration
+from flakeship.state.stack import Stack, setting
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _servers(stack: Stack) -> tuple[Mapping[str, list[str]], Mapping[str, list[s
 
 def _places(stack: Stack) -> Mapping[str, list[str]]:
     """Where each key that this workstation has is, by its fingerprint."""
-    identity = configuration(stack).get("flakeship:identity", {}).get("value") or ""
+    identity = setting(stack, "identity")
     named = [str(Path(identity).expanduser())] if identity else []
     found = defaultdict[str, list[str]](list)
     for file in dict.fromkeys([str(OWN_KEY), *named, *map(str, login_keys.DEFAULTS)]):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flakeship.config.errors import NAMESPACE
 from flakeship.model.errors import FlakeshipError
-from flakeship.release.promotion import EXPECTED
-from flakeship.state.stack import Stack, configuration, exported
-
-KEY = f"{NAMESPACE}promoteFrom"
+from flakeship.release.promotion import EXPECTED, KEY
+from flakeship.state.stack import Stack, exported, setting
 
 
 def command(stack: Stack, upstream: str, options: Sequence[str] = (), *, yes: bool) -> list[str]:
@@ -41,4 +38,4 @@ def expected(stack: Stack) -> dict[str, str]:
 
 def source(stack: Stack) -> str:
     """The stack that another one promotes from, by its settings; empty: none."""
-    return str(configuration(stack).get(KEY, {}).get("value", ""))
+    return setting(stack, "promoteFrom")

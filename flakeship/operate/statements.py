@@ -17,7 +17,7 @@ from flakeship.model.text import one_line
 from flakeship.operate import promote
 from flakeship.ssh import public_key, signature
 from flakeship.state import choice, statements
-from flakeship.state.stack import Stack, configuration, exported
+from flakeship.state.stack import Stack, exported, setting
 from flakeship.system.process import run
 
 
@@ -70,7 +70,7 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
 def _record(made: Statements, stack: Stack) -> None:
     """Record statements, and see that they are where this project's stacks read them."""
     statements.add(made, stack.name)
-    name = "/".join([*stack.name.split("/")[:-1], statements.STACK])
+    name = statements.beside(stack.name)
     known = statements.read(exported(name).raw_outputs)
     if known.with_more(made) != known:
         raise FlakeshipError(
@@ -82,7 +82,7 @@ def _record(made: Statements, stack: Stack) -> None:
 
 
 def _approvers(stack: Stack) -> list[str]:
-    gate = configuration(stack).get("flakeship:gate", {}).get("value") or "{}"
+    gate = setting(stack, "gate") or "{}"
     try:
         return Gate.model_validate_json(gate, by_name=False).approvers
     except ValidationError as error:

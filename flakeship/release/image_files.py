@@ -21,14 +21,13 @@ def are_here(release: Release) -> bool:
 class ImageFiles:
     """The image files of a stack's releases; `records` are those that were verified.
 
-    `image_store` is a Nix store that may have what is not here; empty: there is none. `promoted`
-    are the names of those that another stack has built: they are never built here.
+    `image_store` is a Nix store that may have what is not here; empty: there is none. What another
+    stack has built is never built here.
     """
 
     stack: str
     image_store: str
     records: Sequence[Record]
-    promoted: Collection[str] = ()
 
     @property
     def absent(self) -> frozenset[str]:
@@ -63,7 +62,8 @@ class ImageFiles:
         Raises FlakeshipError (store-path-missing).
         """
         act = restore.restore if fetch else restore.find
-        return act(request, self.image_store, may_build=request.release not in self.promoted)
+        promoted = {record.name for record in self.records if record.origin}
+        return act(request, self.image_store, may_build=request.release not in promoted)
 
     def warnings(self, kept: Iterable[Record], needs_files: Collection[str]) -> list[str]:
         """Warnings about kept releases that could be booted only with files that are not here."""

@@ -8,9 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.stack_name import PART
 
-# Pulumi allows more: `..`, and what would be an option of a command
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 MOST_PARTS = 3  # organization/project/stack
 RESERVED = frozenset(
     {
@@ -28,7 +27,7 @@ def own_name(stack: str, key: str = "stack") -> str:
     Raises FlakeshipError (`stack-name-invalid`) where it cannot name a folder in .state.
     """
     parts = stack.split("/")
-    if len(parts) > MOST_PARTS or not all(map(NAME.fullmatch, parts)):
+    if len(parts) > MOST_PARTS or not all(map(PART.fullmatch, parts)):
         raise FlakeshipError(
             "is not the name of a stack",
             code="stack-name-invalid",

@@ -12,7 +12,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.statement import Statements
 from flakeship.state import choice, statements
-from flakeship.state.stack import Stack, available, configuration, exported
+from flakeship.state.stack import Stack, available, exported, setting
 from flakeship.system.process import run
 
 PROMOTE_FROM = "flakeship:promoteFrom"
@@ -88,7 +88,7 @@ def _source(stack: Stack) -> str:
     """What the stack promotes from: as it was deployed, or before that as it is set."""
     full = stack.outputs.promote_from
     if stack.outputs.schema is None:
-        full = str(configuration(stack).get(PROMOTE_FROM, {}).get("value", ""))
+        full = setting(stack, "promoteFrom")
     *before, name = full.split("/")
     other = len(before) > 1 and before[-1] != choice.project(Path.cwd())
     return full if other else name

@@ -195,6 +195,11 @@ def clear_pending(stack: Stack) -> None:
         raise locks.refusal(stack.name, locks.told(message), message) from error
 
 
+def setting(stack: Stack, key: str) -> str:
+    """One of a stack's settings, `flakeship:<key>`, as text; empty where it is not set."""
+    return str(configuration(stack).get(f"flakeship:{key}", {}).get("value") or "")
+
+
 def configuration(stack: Stack) -> dict[str, Any]:
     """A stack's settings as `pulumi config --json` shows them, the project's defaults included."""
     shown = run(["pulumi", "config", "--json", "--stack", stack.name]).stdout

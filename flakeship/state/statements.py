@@ -51,7 +51,7 @@ def add(more: Statements, stack: str) -> None:
 
     Raises FlakeshipError; LockedError where others do the same for a minute.
     """
-    name = "/".join([*stack.split("/")[:-1], STACK])
+    name = beside(stack)
     with temporary.directory() as folder:
         _write_program(folder, codec.dump(more))
         env = os.environ | {
@@ -63,6 +63,11 @@ def add(more: Statements, stack: str) -> None:
         init = ["pulumi", "stack", "init", "--no-select", "--secrets-provider", "passphrase", name]
         run(init, cwd=folder, env=env, check=False)
         _run_program(folder, env)
+
+
+def beside(stack: str) -> str:
+    """The stack of the statements, in the organization and project that a stack's name has."""
+    return "/".join([*stack.split("/")[:-1], STACK])
 
 
 def _run_program(folder: Path, env: Mapping[str, str]) -> None:

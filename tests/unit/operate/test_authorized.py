@@ -13,6 +13,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.operate import actions, authorized
 from flakeship.ssh import login_keys
 from flakeship.ssh.keys import OWN_KEY
+from flakeship.state import stack
 from flakeship.state.stack import Stack
 from flakeship.targets.local.operate import LocalOperator
 from tests.unit.model.test_ledger import record
@@ -25,9 +26,8 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """A stack whose releases have keys, but for the oldest one."""
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.setattr(login_keys, "DEFAULTS", ())
-    monkeypatch.setattr(
-        authorized, "configuration", lambda _: {"flakeship:identity": {"value": "ci"}}
-    )
+    known = {"flakeship:identity": {"value": "ci"}}
+    monkeypatch.setattr(stack, "configuration", lambda _: known)
     new_key(str(OWN_KEY), "flakeship")
     new_key("ci", "ci@example.org")
     own, ci = (AuthorizedKey(login_keys.of_file(str(f)), f"of {f}") for f in (OWN_KEY, "ci"))

@@ -20,8 +20,8 @@ POLICIES = ["--skip-preview=false", "--policy-pack", "policy"]
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {promote.KEY: {"value": "staging"}}
-    monkeypatch.setattr(promote, "configuration", lambda _: known)
+    known = {"flakeship:promoteFrom": {"value": "staging"}}
+    monkeypatch.setattr(stack, "configuration", lambda _: known)
 
 
 def test_pulumis_options_come_last_and_so_they_count() -> None:

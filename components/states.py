@@ -19,7 +19,7 @@ from .resource import Recorded
 
 
 @dataclass(frozen=True)
-class Environment:
+class States:
     """This stack's recorded outputs, the stack that it promotes from, and what people stated."""
 
     recorded: Recorded
@@ -27,7 +27,7 @@ class Environment:
     upstream: Upstream | None = None
 
 
-async def read(promote_from: str) -> Environment:
+async def read(promote_from: str) -> States:
     """Read them side by side. Raises FlakeshipError for an upstream that cannot be used."""
     await resource.begun()
     name = qualified(promote_from) if promote_from else ""
@@ -36,7 +36,7 @@ async def read(promote_from: str) -> Environment:
     stated = asyncio.gather(*map(_statements, projects))
     own, upstream = await asyncio.gather(resource.recorded(), _upstream(name))
     assert own is not None, "the engine has made the stack"
-    return Environment(own, reduce(Statements.with_more, await stated), upstream)
+    return States(own, reduce(Statements.with_more, await stated), upstream)
 
 
 async def _statements(project: str) -> Statements:
