@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from flakeship.model.sizes import MIB
 from flakeship.system.process import Result, run
 
 HEAD = "# branch.oid "
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MOST = 64 * MIB  # of what git lists; nixpkgs has 5
 MAX_NAMES = 5  # files that a warning names
 SUBMODULE = "160000"  # the mode of a submodule in git's index
@@ -91,7 +93,12 @@ def source(flake: FlakeReference) -> Source:
 
 
 def on_a_remote_branch(revision: str, folder: Path) -> bool:
-    """Whether a branch of a remote has a revision, as the working tree `folder` has fetched it."""
+    """Whether a branch of a remote has a revision, as the working tree `folder` has fetched it.
+
+    It comes from a state: a name such as `main`, which is on some branch always, is none.
+    """
+    if not COMMIT.fullmatch(revision):
+        return False
     found = _git(folder, "branch", "--remotes", "--contains", revision)
     return found.code == 0 and bool(found.stdout.strip())
 

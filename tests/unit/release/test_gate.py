@@ -97,6 +97,9 @@ def test_a_pushed_revision_is_on_a_branch_of_a_remote(tmp_path: Path) -> None:
     assert refusals(rule, of=pushed, checkout=clone) == []
     assert codes(refusals(rule, of=local, checkout=clone)) == ["gate-revision"]
     assert codes(refusals(rule, of="0" * 40, checkout=clone)) == ["gate-revision"]
+    branch = run(["git", "-C", clone, "branch", "--show-current"]).stdout.strip()
+    for name in (f"origin/{branch}", "HEAD~1", "--no-merged"):
+        assert codes(refusals(rule, of=name, checkout=clone)) == ["gate-revision"]
     assert codes(refusals(rule, of=f"{pushed}-dirty", checkout=clone)) == ["gate-revision"]
 
 
