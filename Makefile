@@ -30,7 +30,7 @@ PACK   := $(if $(value POLICY),--policy-pack policy --policy-pack-config "policy
 FIRST  := $(if $(value POLICY),--skip-preview=false)
 LOCK   := nix/appliance/debian/lock.json
 
-.PHONY: help up timeline preview promote diff status ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack bench-proxmox check format relock env setup lab-openstack lab-proxmox lab-down lab-env
+.PHONY: help up timeline preview promote rollback diff status ssh verify destroy sweep recover doctor test test-openstack test-proxmox fuzz bench bench-openstack bench-proxmox check format relock env setup lab-openstack lab-proxmox lab-down lab-env
 help: ## Show the targets (this list)
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  STACK=$$STACK chooses the stack, SERVER=<name> one of its servers, POLICY=prod the policies of policy/prod.json"
@@ -43,6 +43,8 @@ preview: setup ## Show what `make up` would change
 	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) pulumi preview --suppress-outputs --stack "$$STACK" $(PACK)
 promote: setup ## Take what the stack FROM has verified to the stack TO: shows the changes and asks
 	@$(WITH) pulumi stack select --create "$$STACK" && $(ATTENDED) $(FLAKESHIP) promote --from "$$FROM" -- $(FIRST) $(PACK) && $(FLAKESHIP) status
+rollback: setup ## Go back to the release before, or TO=<release> of the ledger: shows the changes and asks
+	@$(WITH) pulumi stack select "$$STACK" && $(ATTENDED) $(FLAKESHIP) rollback --to "$$TO" -- $(FIRST) $(PACK) && $(FLAKESHIP) status
 diff: setup ## Show everything that changes inside: from what runs to the flake, or FROM=<release> TO=<release>
 	@$(WITH) $(FLAKESHIP) diff -- "$$FROM" "$$TO"
 status: setup ## Show the release, how to log in, and the evidence of every server

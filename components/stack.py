@@ -39,7 +39,7 @@ from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
-from . import images, lifecycle, outputs, resource
+from . import images, lifecycle, outputs, promotion, resource
 from .states import States
 from .timing import Timing
 
@@ -76,6 +76,9 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
     await images.obtain_files(files, plan, preview=preview)
+    if given.promote_from:
+        names = {host: release.name for host, release in plan.releases.items()}
+        promotion.Promotion(given.promote_from, {"gate": given.gate, "releases": names})
     built = images.declare(files, plan)
     done = graph(plan, built)
     images.declare_copies(given.image_store, plan, done)

@@ -25,6 +25,7 @@ from . import (
     in_place_rebuilds,
     ownership_tags,
     password_logins,
+    promotion_gates,
     unverified_cutovers,
 )
 from .rules import UNKNOWN, AnyRule, Resource, Rule, StackRule
@@ -35,6 +36,7 @@ RULES: tuple[AnyRule, ...] = (
     in_place_rebuilds.RULE,
     ownership_tags.RULE,
     password_logins.RULE,
+    promotion_gates.RULE,
     unverified_cutovers.RULE,
 )
 """The rules of Flakeship. A new one is a file like theirs, and a line here."""

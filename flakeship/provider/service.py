@@ -29,7 +29,7 @@ from flakeship.model.exact import refuse_inexact
 from flakeship.provider import operations, properties
 from flakeship.provider.operations import CALL, CREATE, DELETE, Operation
 from flakeship.provider.workers import OperationError, Workers
-from flakeship.state.resources import PACKAGE, PREPARE, REQUEST, RESULT
+from flakeship.state.resources import PACKAGE, PREPARE, REQUEST, RESULT, urn_name
 from flakeship.system.log import debugging
 
 Context: TypeAlias = grpc.aio.ServicerContext
@@ -108,7 +108,7 @@ class Service(ResourceProviderServicer):
         """Make a resource; its id is its name."""
         given = properties.plain(request.properties)
         made = await self._make(request.urn, given, "", context, preview=request.preview)
-        return pb.CreateResponse(id=request.urn.rpartition("::")[2], properties=made)
+        return pb.CreateResponse(id=urn_name(request.urn), properties=made)
 
     async def Update(self, request: pb.UpdateRequest, context: Context) -> pb.UpdateResponse:
         """Bring a resource up to date."""

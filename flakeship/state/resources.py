@@ -49,13 +49,18 @@ class Kind:
 
     def subject(self, token: str, urn: str) -> str | None:
         """The subject of a resource of this kind; None for a resource of another kind."""
-        name = urn.rpartition("::")[2]
+        name = urn_name(urn)
         if token.startswith(f"{PACKAGE}:"):  # a component too, whose name is the user's
             return name if token.rpartition(":")[2].removeprefix("Ephemeral") == self.type else None
         if self.type and token != COMMAND:
             return None
         start = f"{self.prefix}-"
         return name.removeprefix(start) if name.startswith(start) else None
+
+
+def urn_name(urn: str) -> str:
+    """The name in a resource's URN, which may have colons itself."""
+    return urn.split("::", 3)[-1]
 
 
 def replacing(machine: str) -> str:

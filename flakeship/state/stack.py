@@ -18,7 +18,7 @@ from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.state import choice, locks, outputs
 from flakeship.state.outputs import StackOutputs
-from flakeship.state.resources import RESULT, Kind
+from flakeship.state.resources import RESULT, Kind, urn_name
 from flakeship.system.process import run
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Resource:
             raise FlakeshipError(
                 "its request or result in the state cannot be read",
                 code="state-unreadable",
-                key=self.urn.rpartition("::")[2],
+                key=urn_name(self.urn),
                 remedy=f"Make it anew: `pulumi up --replace '{self.urn}'`",
             ) from error
 
@@ -129,8 +129,8 @@ class Stack:
 
 def named(urn: str) -> str:
     """The type and the name of a resource, which is how Pulumi shows it."""
-    kind, _, name = urn.rpartition("::")
-    return f"{kind.rpartition('::')[2].rpartition('$')[2]} {name}"
+    *_, kind, name = urn.split("::", 3)
+    return f"{kind.rpartition('$')[2]} {name}"
 
 
 def selected() -> Stack:

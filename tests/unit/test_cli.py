@@ -14,6 +14,7 @@ import click
 import pytest
 
 from flakeship import __version__, cli
+from flakeship.cli import completion
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import recover
 from flakeship.operate.recover import Recovered
@@ -175,7 +176,7 @@ def test_recover(
 
 
 @pytest.mark.parametrize(
-    ("complete", "found"), [(cli.servers, "web"), (cli.release_names, "web-33")]
+    ("complete", "found"), [(completion.servers, "web"), (completion.release_names, "web-33")]
 )
 def test_names_are_completed(monkeypatch: pytest.MonkeyPatch, complete: Any, found: str) -> None:
     assert any(name.startswith(found) for name in complete(PROD, None, "w"))
@@ -183,6 +184,14 @@ def test_names_are_completed(monkeypatch: pytest.MonkeyPatch, complete: Any, fou
     assert complete(PROD, None, "x") == []
     monkeypatch.setattr(stack, "selected", fails(FlakeshipError("no stack")))
     assert complete(PROD, None, "w") == []
+
+
+def test_the_completion_of_each_argument_gives_names() -> None:
+    for command in cli.commands.commands.values():
+        for parameter in command.params:
+            context = click.Context(command, parent=PROD)
+            found = parameter.shell_complete(context, "w")
+            assert all(item.value.startswith("w") for item in found), (command.name, parameter.name)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

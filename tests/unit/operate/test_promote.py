@@ -7,7 +7,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from flakeship import cli
+from flakeship.cli import environments
 from flakeship.model.errors import FlakeshipError
 from flakeship.operate import promote
 from flakeship.release.promotion import EXPECTED
@@ -54,9 +54,14 @@ def test_the_command_hands_over_what_comes_after_two_dashes(
     monkeypatch.setattr(promote, "exported", lambda name: Stack(name, state))
     monkeypatch.setattr(os, "execvpe", replace)
     words = ["--from", "staging"]
-    assert CliRunner().invoke(cli.promote_releases, [*words, "--", *POLICIES]).exit_code == 0
-    assert CliRunner().invoke(cli.promote_releases, [*words, "--"]).exit_code == 0
+    assert (
+        CliRunner().invoke(environments.promote_releases, [*words, "--", *POLICIES]).exit_code == 0
+    )
+    assert CliRunner().invoke(environments.promote_releases, [*words, "--"]).exit_code == 0
     assert shown == ["web-11111111 db-22222222"] * 2
     assert [argv[-3:] for argv in run] == [POLICIES, ["--suppress-outputs", "--stack", "prod"]]
     # an option of Pulumi's is none of ours
-    assert CliRunner().invoke(cli.promote_releases, ["--policy-pack", "policy"]).exit_code == 2
+    assert (
+        CliRunner().invoke(environments.promote_releases, ["--policy-pack", "policy"]).exit_code
+        == 2
+    )

@@ -1,0 +1,39 @@
+"""The promotion of a stack, as its previews and its policies see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+import pulumi
+
+from flakeship.config.gate import Gate
+
+
+class PromotionArgs(TypedDict):
+    """The gate of the stack, and the name of the release of each host that is promoted."""
+
+    gate: Gate
+    releases: Mapping[str, str]
+
+
+class Promotion(pulumi.ComponentResource):
+    """The releases that a stack takes from another one, which is its name, and through which gate.
+
+    A preview shows what moves on, and a policy can ask for a stricter gate: `soak` is in seconds,
+    and of people only their number is here.
+    """
+
+    def __init__(
+        self, name: str, args: PromotionArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        gate = args["gate"]
+        shown = {
+            "releases": dict(args["releases"]),
+            "soak": gate.soak,
+            "checks": sorted(gate.checks),
+            "revision": gate.revision,
+            "approvers": len(gate.approvers),
+        }
+        super().__init__("flakeship:index:Promotion", name, shown, opts)
+        self.register_outputs({})

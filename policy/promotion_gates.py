@@ -1,0 +1,57 @@
+"""Promotions through a gate: what the settings of one stack say, a policy can ask of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .rules import Config, Resource, StackRule, items
+
+PROMOTION = "flakeship:index:Promotion"
+IMAGE = "flakeship:index:NixImage"
+REVISIONS = ("any", "clean", "pushed")  # each is stricter than the one before
+DAY = 86400
+
+
+def check(resources: Sequence[Resource], config: Config) -> Iterator[tuple[Resource, str]]:
+    """Tell what the gate of each promotion lacks, and a stack that builds where it must not."""
+    promotions = [each for each in resources if each.type == PROMOTION]
+    for promotion in promotions:
+        for missing in _missing(promotion.props, config):
+            yield promotion, f"The gate of the promotion from {promotion.name} {missing}."
+    images = [each for each in resources if each.type == IMAGE]
+    if config.get("required") and images and not promotions:
+        yield (
+            images[0],
+            "This stack builds its own releases. Let it take what another stack has verified: "
+            "flakeship:promoteFrom: staging.",
+        )
+
+
+def _missing(gate: Mapping[str, Any], config: Config) -> Iterator[str]:
+    soak = float(config.get("soak", 0))
+    if gate.get("soak", 0) < soak:
+        yield f"has a shorter soak time than {soak:.0f} seconds: raise flakeship:gate.soak"
+    lacking = {*items(config.get("checks"))} - {*items(gate.get("checks"))}
+    if lacking:
+        yield f"does not ask for {', '.join(sorted(lacking))}: add it to flakeship:gate.checks"
+    least = str(config.get("revision", REVISIONS[0]))
+    given = str(gate.get("revision", REVISIONS[0]))
+    if REVISIONS.index(given) < REVISIONS.index(least):
+        yield f"takes revisions that are {given}: set flakeship:gate.revision to {least}"
+    if config.get("approval") and not gate.get("approvers"):
+        yield "asks nobody for an approval: name keys in flakeship:gate.approvers"
+
+
+RULE = StackRule(
+    "promotion-gate",
+    "Releases come from another stack through a gate that is strict enough.",
+    check,
+    {
+        "required": {"type": "boolean", "default": False},
+        "soak": {"type": "integer", "minimum": 0, "maximum": 366 * DAY, "default": 0},
+        "checks": {"type": "array", "items": {"type": "string"}, "default": []},
+        "revision": {"type": "string", "enum": [*REVISIONS], "default": REVISIONS[0]},
+        "approval": {"type": "boolean", "default": False},
+    },
+)
