@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ def test_the_same_bytes_go_from_stack_to_stack(stack: FakeStack, staging: FakeSt
     assert second["checks"] == ["boot", "page", "port-22", "port-80"]
     staging.preview("--expect-no-changes")
     prod.preview("--expect-no-changes")
+    # what an organization asks for beside what the stack's own settings say
+    asked = staging.path / "asked.json"
+    asked.write_text(json.dumps({"promotion-gate": {"required": True, "soak": 3600}}))
+    stack.flake.with_name("gone").rename(stack.flake)
+    policies = ("preview", "--policy-pack", "policy", "--policy-pack-config", "asked.json")
+    for each, name in ((staging, "test"), (stack, stack.running())):
+        done = each.pulumi(*policies, check=False)
+        assert done.code != 0
+        assert re.search(rf"\[mandatory\] +promotion-gate +\(\S+: {name}\)", done.stdout)
+    staging.config("gate.soak", "1h")
+    assert "promotion-gate" not in staging.pulumi(*policies).stdout
 
 
 def test_a_gate_refuses_until_each_of_its_rules_is_met(
@@ -80,7 +92,9 @@ def test_a_gate_refuses_until_each_of_its_rules_is_met(
     assert staging.running() == stack.running()
     # what runs is not asked again: it went through the gate
     staging.config("gate.soak", "1h")
-    staging.preview("--expect-no-changes")
+    assert re.findall(r"^ [~+-]+ .*", staging.preview(), re.MULTILINE) == [
+        " ~  flakeship:index:Promotion test update [diff: ~soak]"
+    ]
     # an approval is for one release
     stack.write("two")
     stack.up()
@@ -125,9 +139,19 @@ def test_what_is_older_than_what_runs_is_a_rollback_on_purpose(
     stack.up()
     said = refused(staging)
     assert f"{first}, which is older than {second}" in said
+    before = staging.outputs()
+    unknown = staging.flakeship("rollback", "--to", "tiny-00000000", "--yes")
+    assert (unknown.code, first in unknown.stderr) == (1, False)
+    assert staging.outputs() == before
     staging.config("release", first)
     staging.up()
     assert (staging.running(), staging.ledger()) == (first, ["one", "two"])
+    # back to what was verified here before, by the command
+    assert staging.flakeship("rollback", "--yes").code == 0
+    assert staging.running() == second
+    assert staging.flakeship("rollback", "--yes").code == 1  # there is none before
+    assert staging.flakeship("rollback", "--to", first, "--yes").code == 0
+    assert staging.running() == first
 
 
 def test_a_chain_that_leads_nowhere(stack: FakeStack, staging: FakeStack) -> None:
