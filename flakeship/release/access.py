@@ -7,11 +7,11 @@ replace every server by one that its operators cannot log in to.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 from flakeship.config.settings import AnySettings
 from flakeship.model.authorized_key import AuthorizedKey, listed
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.flake import is_file
 from flakeship.model.machine import MachineId
 from flakeship.model.release import Release
 from flakeship.ssh import keys, login_keys, public_key
@@ -120,7 +120,7 @@ def identity_of(outputs: StackOutputs, machine: str, recorded: str, own: Callabl
     release = release_of(outputs, machine)
     if release is None or not release.keys:
         return recorded
-    if Path(recorded).is_file() and _lets_in(release, _offered(recorded)):
+    if is_file(recorded) and _lets_in(release, _offered(recorded)):
         return recorded
     identity = own()
     offered = _offered(identity)

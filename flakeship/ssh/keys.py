@@ -52,7 +52,7 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
     Raises SettingError without both, and FlakeshipError for a path that ssh cannot be given.
     """
     if file:
-        return expanded(file, "flakeship:identity")
+        return literal_file(file, "flakeship:identity")
     if not authorized_keys:
         return str(OWN_KEY)
     if not os.environ.get("SSH_AUTH_SOCK"):
@@ -65,11 +65,13 @@ def identity(file: str, authorized_keys: Sequence[str]) -> str:
     return ""
 
 
-def expanded(file: str, key: str) -> str:
-    """The file of the setting `key`. Raises FlakeshipError for a path that ssh cannot be given."""
-    path = Path(file).expanduser()
-    literal(path, key)
-    return str(path)
+def literal_file(file: str, key: str) -> str:
+    """The file of the setting `key`, with its `~`: a state is for operators with other homes too.
+
+    Raises FlakeshipError for a path that ssh cannot be given.
+    """
+    literal(Path(file).expanduser(), key)
+    return str(Path(file))
 
 
 def _make_own_key() -> None:

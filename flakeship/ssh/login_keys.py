@@ -72,7 +72,8 @@ def offered(identity: str) -> dict[str, str]:
     Raises FlakeshipError (identity-unusable) for a file that ssh would not use.
     """
     if identity:
-        return {of_file(identity): identity}
+        file = str(Path(identity).expanduser())
+        return {of_file(file): file}
     return {**usable(map(str, DEFAULTS)), **dict.fromkeys(of_agent(), AGENT)}
 
 

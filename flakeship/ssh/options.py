@@ -29,7 +29,7 @@ class Endpoint:
     address: str
     port: int
     user: str
-    identity: str = ""  # a private key file; empty: the user's agent and default keys
+    identity: str = ""  # a private key file, perhaps with a `~`; empty: the agent and default keys
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class SshOptions:
         if self.endpoint.identity:
             found["IdentitiesOnly"] = "yes"
             # -i looks for the file before it expands `%` in its name, and takes another one after
-            found["IdentityFile"] = quoted(Path(self.endpoint.identity))
+            found["IdentityFile"] = quoted(Path(self.endpoint.identity).expanduser())
         if self.proxy:
             found["ProxyCommand"] = self.proxy.replace("%", "%%")  # ssh expands it
         return found

@@ -135,8 +135,8 @@ def bastion_identity(settings: CloudSettings) -> str:
     """
     bastion = settings.options.bastion
     if bastion and bastion.identity:
-        return keys.expanded(bastion.identity, "flakeship:openstack.bastion.identity")
-    return keys.expanded(settings.identity, "flakeship:identity") if settings.identity else ""
+        return keys.literal_file(bastion.identity, "flakeship:openstack.bastion.identity")
+    return keys.literal_file(settings.identity, "flakeship:identity") if settings.identity else ""
 
 
 def _usable(

@@ -10,6 +10,7 @@ import pytest
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.ssh import keys as access
 from flakeship.ssh import public_key
+from flakeship.ssh.options import Endpoint, SshOptions
 from flakeship.system.process import run
 
 
@@ -232,6 +233,18 @@ def test_who_logs_in(
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
     assert access.identity(identity, keys) == login
+
+
+def test_a_state_is_for_operators_with_other_homes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A stored path of one home would verify every machine again on the next one's workstation."""
+    for home in ("first", "second"):
+        monkeypatch.setenv("HOME", str(tmp_path / home))
+        stored = access.identity("~/.ssh/id", [KEY])
+        assert stored == "~/.ssh/id"
+        login = SshOptions(Endpoint("web", "192.0.2.1", 22, "nixos", stored)).command_line()
+        assert f"{tmp_path}/{home}/.ssh/id" in login
 
 
 def test_keys_that_nobody_here_can_use_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,8 @@ def test_a_path_is_meant_literally(
     # ssh's log escapes backslashes, and what is not ASCII
     names = [codecs.escape_decode(each)[0].decode() for each in seen]
     read = [Path(each) for each in names if not each.endswith("-cert")]
-    assert read == [Path(endpoint.identity)]
+    # of a setting, in which it is a home
+    assert read == [Path(endpoint.identity).expanduser()]
     told = dict(line.strip().partition(" ")[::2] for line in options.config_block("x").splitlines())
     assert unquoted(told["UserKnownHostsFile"]) == str(tmp_path / NAMES[name])
 
