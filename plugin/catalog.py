@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ class Components(ComponentProvider):
 
     def __init__(self) -> None:
         super().__init__([*COMPONENTS], PACKAGE, version=__version__)
+        self._one = asyncio.Lock()
 
     async def prepare(self, token: str, name: str, args: dict[str, Any], stack: str) -> Prepared:
         """The component of a type, ready to be declared. Raises FlakeshipError."""
@@ -65,7 +67,10 @@ class Components(ComponentProvider):
                     remedy="give it a value that no resource brings",
                 )
         component = cast("Component", self._components[kind])
-        found = await component.prepare(name, args, stack)
+        # one after the other: they may have one flake, whose evaluation cache Nix locks, and the
+        # first one makes the login key
+        async with self._one:
+            found = await component.prepare(name, args, stack)
         return Prepared(self, kind, component, found)
 
     def outputs(self, kind: str, made: pulumi.ComponentResource) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ from components.nix_image import NixImage
 from components.resource import Functions
 from flakeship.model.evidence import Evidence
 from flakeship.release.desired import Desired, Flake, Found
-from flakeship.ssh import keys
 from flakeship.targets.local.plan import LocalPlan, LocalTarget
 from flakeship.targets.local.spec import SPEC
 from plugin import component, settings
@@ -125,7 +124,6 @@ class LocalServer(pulumi.ComponentResource):
     async def prepare(name: str, args: LocalServerArgs, stack: str) -> Prepared:
         """Evaluate the host, inspect the workstation and plan. Raises FlakeshipError."""
         given = settings.of_server(name, args, SPEC)
-        keys.public_keys(given.authorized_keys)  # here, where no other component makes it
         target = LocalTarget(stack, given)
         flake = Flake(given, stack, SPEC)
         inventory, found = await asyncio.gather(

@@ -11,7 +11,6 @@ from flakeship.config.settings import TargetOptions
 from flakeship.config.target import Features, ImageSupport
 from flakeship.model.release import Firmware, Format, Release
 from flakeship.release.desired import Flake, Found
-from flakeship.ssh import keys
 from plugin import component, settings
 
 
@@ -104,6 +103,5 @@ class NixImage(pulumi.ComponentResource):
         """Evaluate the host. Raises FlakeshipError."""
         target = Anything()
         given = settings.of_image(args, target)
-        keys.public_keys(given.authorized_keys)  # here, where no other component makes it
         flake = Flake(given, stack, target, verified=False)
         return await asyncio.to_thread(flake.releases, [given.host])

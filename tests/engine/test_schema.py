@@ -26,3 +26,10 @@ def test_the_schema_of_a_fresh_checkout(tmp_path: Path) -> None:
     assert image["isComponent"]
     assert image["requiredInputs"] == ["flake", "host"]
     assert image["inputProperties"]["flake"]["description"]
+
+    # what `pulumi package add` generates in a program's language
+    words = ["--language", "python", "--out", str(tmp_path / "sdk")]
+    run(["pulumi", "package", "gen-sdk", "./plugin", *words], cwd=tmp_path, env=env)
+    package = tmp_path / "sdk/python/pulumi_flakeship"
+    assert "class NixImage(" in (package / "nix_image.py").read_text()
+    assert "class PortArgs:" in (package / "_inputs.py").read_text()
