@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import pulumi
 
+from flakeship.model.text import lines
+
 
 class Component(Protocol):
     """A class of components.
@@ -29,6 +31,6 @@ class Component(Protocol):
 
 
 def warn(component: pulumi.Resource, *texts: str) -> None:
-    """Show warnings beside a component."""
+    """Show warnings beside a component; they may hold what a flake says."""
     for text in texts:
-        pulumi.log.warn(text, component)
+        pulumi.log.warn(lines(text), component)

@@ -10,6 +10,7 @@ from components.local import graph
 from components.nix_image import NixImage
 from components.resource import Functions
 from flakeship.model.evidence import Evidence
+from flakeship.model.text import lines
 from flakeship.release.desired import Desired, Flake, Found
 from flakeship.targets.local.plan import LocalPlan, LocalTarget
 from flakeship.targets.local.spec import SPEC
@@ -94,7 +95,7 @@ class LocalServer(pulumi.ComponentResource):
         (planned,) = found.plan.servers
         component.warn(self, *found.found.warnings, *found.plan.warnings)
         if pulumi.runtime.is_dry_run() and found.plan.summary.planned:
-            pulumi.log.info(found.plan.summary.planned, self)
+            pulumi.log.info(lines(found.plan.summary.planned), self)
         image = NixImage(
             f"{name}-{planned.release.name}",
             {

@@ -1,4 +1,4 @@
-"""The provider with the components: the two calls of Pulumi's engine that are about them."""
+"""The provider with the components: the calls of Pulumi's engine that are about them."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ class Package(Service):
         """Prepare a component, which may take a while, and declare it."""
         try:
             prepared = await self._prepare(request)
-        except FlakeshipError as error:
-            settings.rename(error)
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except (FlakeshipError, OSError) as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, settings.told(error))
         declare = ProviderServicer(prepared, [], self._address).Construct
         return await declare(request, context)
 

@@ -11,6 +11,7 @@ from flakeship.config.settings import AnySettings
 from flakeship.config.target import TargetSchema
 from flakeship.model import codec
 from flakeship.model.errors import FlakeshipError
+from flakeship.model.text import lines
 
 SERVER = "servers[0]."
 STACK = (
@@ -33,8 +34,10 @@ def of_image(args: Mapping[str, Any], schema: TargetSchema) -> AnySettings:
     return settings.validated(codec.whole({**args, "servers": []}), schema, [schema.name])
 
 
-def rename(error: FlakeshipError) -> None:
-    """Name the arguments in an error as they are written in the program."""
-    for each in (error, *getattr(error, "problems", ())):
-        each.key = each.key.removeprefix(NAMESPACE).removeprefix(SERVER)
-        each.remedy = each.remedy.replace(NAMESPACE, "")
+def told(error: FlakeshipError | OSError) -> str:
+    """An error for people, with the arguments as they are written in the program."""
+    if isinstance(error, FlakeshipError):
+        for each in (error, *getattr(error, "problems", ())):
+            each.key = each.key.removeprefix(NAMESPACE).removeprefix(SERVER)
+            each.remedy = each.remedy.replace(NAMESPACE, "")
+    return lines(str(error))

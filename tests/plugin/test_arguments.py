@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pulumi
 import pytest
 from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.targets.local.spec import SPEC
-from plugin import settings
+from plugin import component, settings
 from plugin.catalog import Components
 
 SERVER = {"flake": "./flake", "host": "tiny"}
@@ -29,7 +30,7 @@ def flake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(kind: str, args: dict[str, Any], name: str = "web") -> FlakeshipError:
     with pytest.raises(FlakeshipError) as raised:
         asyncio.run(Components().prepare(f"flakeship:index:{kind}", name, args, "dev"))
-    settings.rename(raised.value)
+    assert settings.told(raised.value) == str(raised.value)
     return raised.value
 
 
@@ -81,6 +82,28 @@ def test_an_unknown_component() -> None:
     error = refused("Server", SERVER)
     assert (error.code, error.given) == ("component-unknown", "flakeship:index:Server")
     assert "LocalServer" in error.allowed
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (SettingError("is wrong", key="flakeship:host", remedy="set flakeship:host"), "host: is"),
+        (PermissionError(13, "Permission denied", ".state\x1b[2J"), "[Errno 13]"),
+    ],
+)
+def test_an_error_has_the_names_of_the_program(error: FlakeshipError | OSError, text: str) -> None:
+    told = settings.told(error)
+    assert told.startswith(text)
+    assert "flakeship:" not in told
+    assert "\x1b" not in told
+
+
+def test_a_warning_of_a_flake_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, _: shown.append(text))
+    component.warn(cast("pulumi.Resource", None), "one\x1b[2J", "two")
+    assert len(shown) == 2
+    assert "\x1b" not in "".join(shown)
 
 
 def test_an_argument_is_read_as_the_setting_is() -> None:
