@@ -25,13 +25,30 @@ class NixImageArgs(TypedDict):
     """The smallest root disk in MiB that is to boot it; 0: any."""
 
 
-class NixImage(pulumi.ComponentResource):
-    """A release's files in the Nix store, kept from garbage collection as long as this exists.
+def build(name: str, args: NixImageArgs, opts: pulumi.ResourceOptions) -> pulumi.Output[Artifact]:
+    """Declare the build of an image, and the links of this `name` that keep it.
 
     The output path is its identity and known at preview. The derivation is only what gets built:
     it may change without the output, and then nothing happens; so the request counts when the
-    image is made and never again.
+    image is made and never again. Another release needs another name.
     """
+    request = pulumi.Output.all(
+        args["release"], args["stack"], args.get("verified"), args.get("max_image_disk", 0), name
+    ).apply(lambda given: BuildRequest.of(*given))
+    built = command(
+        IMAGE.name(name),
+        {
+            "create": "build-image",
+            "delete": "remove-gc-roots",
+            "environment": request.apply(codec.variables),
+        },
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["environment"])),
+    )
+    return answer(built, Artifact)
+
+
+class NixImage(pulumi.ComponentResource):
+    """A release's files in the Nix store, kept from garbage collection as long as this exists."""
 
     artifact: pulumi.Output[Artifact]
 
@@ -39,19 +56,7 @@ class NixImage(pulumi.ComponentResource):
         self, name: str, args: NixImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("flakeship:index:NixImage", name, None, opts)
-        request = pulumi.Output.all(
-            args["release"], args["stack"], args.get("verified"), args.get("max_image_disk", 0)
-        ).apply(lambda given: BuildRequest.of(*given))
-        built = command(
-            IMAGE.name(name),
-            {
-                "create": "build-image",
-                "delete": "remove-gc-roots",
-                "environment": request.apply(codec.variables),
-            },
-            pulumi.ResourceOptions(parent=self, ignore_changes=["environment"]),
-        )
-        self.artifact = answer(built, Artifact)
+        self.artifact = build(name, args, pulumi.ResourceOptions(parent=self))
         release = pulumi.Output.from_input(args["release"])
         self.register_outputs(
             {

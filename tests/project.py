@@ -144,6 +144,19 @@ def check_out(path: Path, flake: Path, source: Path) -> None:
     commit(path / flake)
 
 
+def environment(path: Path, stack: str = "test") -> dict[str, str]:
+    """That of a stack whose backend is a new directory in `path`."""
+    (path / "backend").mkdir()
+    own = {
+        "PULUMI_BACKEND_URL": f"file://{path}/backend",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_STACK": stack,  # a selection would stay behind in Pulumi's home
+    }
+    whole = os.environ | own
+    whole.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+    return whole
+
+
 def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str) -> Project:
     """A project in an empty directory, with a copy of the flake `source` at `flake` in it.
 
@@ -152,15 +165,7 @@ def make(path: Path, flake: Path, source: Path, stack: str = "test", **env: str)
     for tool in ("pulumi", "nix", "git"):
         assert shutil.which(tool), f"{tool} is not on PATH: run the tests by `make test`"
     check_out(path, flake, source)
-    (path / "backend").mkdir()
-    own = {
-        "PULUMI_BACKEND_URL": f"file://{path}/backend",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_STACK": stack,  # a selection would stay behind in Pulumi's home
-    }
-    whole = os.environ | own | env
-    whole.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-    made = Project(path, path / flake, whole)
+    made = Project(path, path / flake, environment(path, stack) | env)
     made.pulumi("stack", "init", "--no-select", stack)
     _, key, settings = EXAMPLE.read_text().partition("config:\n")
     with (path / f"Pulumi.{stack}.yaml").open("a") as text:

@@ -22,15 +22,15 @@ from .server import LocalCutover, LocalServer
 
 def deploy(plan: LocalPlan, images: Mapping[str, NixImage]) -> Deployment:
     """A server, its verification and its cutover for each server of the plan."""
-    declared = {p.name: _declare(p, images[p.release.name]) for p in plan.servers}
+    declared = {p.name: declare(p, images[p.release.name]) for p in plan.servers}
     return Deployment(
         evidence=[evidence for evidence, _ in declared.values()],
         servers={name: output for name, (_, output) in declared.items()},
     )
 
 
-def _declare(
-    planned: ServerPlan, image: NixImage
+def declare(
+    planned: ServerPlan, image: NixImage, parent: pulumi.Resource | None = None
 ) -> tuple[pulumi.Output[Evidence], pulumi.Output[dict[str, Any]]]:
     """One server; its evidence, and its stack output, known once the cutover is done."""
     # its path is known before it is built, unlike its bytes
@@ -42,7 +42,7 @@ def _declare(
             "machine": inputs(planned.start(), image=path, sha512=sha512),
             "data_disks": {disk: planned.data_disk(disk) for disk in planned.server.data_disks},
         },
-        pulumi.ResourceOptions(depends_on=[image]),
+        pulumi.ResourceOptions(parent=parent, depends_on=[image]),
     )
     ports = server.machine.apply(lambda machine: codec.plain(machine.ports))
     verification = Verification(
@@ -51,11 +51,12 @@ def _declare(
             "type": "flakeship:local:Verification",
             "inputs": inputs(planned.verification(), ports=ports),
         },
+        pulumi.ResourceOptions(parent=parent),
     )
     cutover = LocalCutover(
         planned.name,
         _cutover_inputs(planned, ports, verification.evidence),
-        pulumi.ResourceOptions(depends_on=[verification]),
+        pulumi.ResourceOptions(parent=parent, depends_on=[verification]),
     )
     known = pulumi.Output.all(verification.evidence, cutover.done)
     return verification.evidence, known.apply(lambda it: planned.output(it[0]).plain())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dev.reference import command_line, manifest, settings
+from dev.reference import command_line, components, manifest, settings
 
 FOLDER = Path(__file__).parents[2] / "docs/reference"
 
@@ -13,6 +13,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings.page,
     "cli.md": command_line.page,
     "manifest.md": manifest.page,
+    "components.md": components.page,
 }
 
 

@@ -72,12 +72,17 @@ def main(command: str, stack: str = "", *words: str) -> int:
 
                 with setting_up():
                     browser.ensure(Machine.detect())
+            case "yaml":
+                from dev.setup import engine  # noqa: PLC0415
+
+                with setting_up():
+                    engine.ensure_yaml(Machine.detect())
             case "check" | "format":
                 from dev.setup import check  # noqa: PLC0415
 
                 return check.run_all() if command == "check" else check.format_all()
             case _:
-                known = "setup, doctor, check, format or browser"
+                known = "setup, doctor, check, format, browser or yaml"
                 print(f"set-up: unknown command {command}: use {known}", file=sys.stderr)
                 return 2
     except FlakeshipError as error:

@@ -76,6 +76,13 @@ def ensure(machine: Machine, site: Callable[[], bool] = site_answers) -> Found:
     return found
 
 
+def ensure_yaml(machine: Machine) -> None:
+    """Get what runs programs in YAML, for the tests of examples: Pulumi's installer brings it."""
+    if is_own_build(locate(PULUMI, machine)) and not gobuild.is_built(gobuild.LANGUAGE_YAML):
+        say("Pulumi's language host of YAML: from Go modules, because Pulumi itself is built so")
+        gobuild.build((gobuild.LANGUAGE_YAML,), machine)
+
+
 def by_installer(choice: Choice) -> Choice:
     """Run Pulumi's own installer; where it fails, choose to build the engine."""
     root = paths.cache() / f"pulumi-{ENGINE}"

@@ -40,6 +40,12 @@ def plugin(name: str, version: str) -> Part:
 
 CLI = Part("cli", "bin/pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSIONED)
 LANGUAGE = Part("language-python", "bin/pulumi-language-python", linker=VERSIONED)
+LANGUAGE_YAML = Part(
+    "language-yaml",
+    "bin/pulumi-language-yaml",
+    "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+)
+"""What runs examples/yaml in a test; nothing else needs it."""
 TERRAFORM = Part(
     "terraform",
     "terraform/terraform-provider-openstack",

@@ -45,8 +45,12 @@ class BuildRequest:
         stack: str,
         verified: Artifact | None = None,
         max_image_disk: int = 0,
+        root: str = "",
     ) -> BuildRequest:
-        """The request for a release of a stack; `verified` is the artifact, if it was verified."""
+        """The request for a release of a stack; `verified` is the artifact, if it was verified.
+
+        `root` names the links that keep it, where another image of the release is there as well.
+        """
         known = {file.path: file for file in verified.files} if verified else {}
         # a manifest may name other files of the same output by now
         files = [known[path] for path in release.paths if path in known]
@@ -58,7 +62,7 @@ class BuildRequest:
             files=tuple(release.paths),
             format=release.format,
             toplevel=release.toplevel,
-            gc_root=f".state/{stack}/roots/{release.name}",
+            gc_root=f".state/{stack}/roots/{root or release.name}",
             revision=release.revision,
             verified_sha512=tuple(file.sha512 for file in files),
             verified_size=tuple(file.size for file in files),

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Callable
 
 import grpc
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS as OPTIONS
@@ -17,18 +18,27 @@ from flakeship.provider.service import Service
 from flakeship.provider.workers import Workers
 from flakeship.system.tcp import LOOPBACK
 
+Make = Callable[[EngineStub, Workers, str], Service]
+"""What serves: made with the engine, what runs operations, and the engine's address."""
+
 SECONDS = 4.0  # for operations to undo what they have begun: the engine kills a plugin after five
 
 
-def serve(engine: str, forks: socket.socket) -> None:
+def resources(engine: EngineStub, workers: Workers, _address: str) -> Service:
+    """The resources of a program of ours, which declares the components itself."""
+    return Service(engine, workers)
+
+
+def serve(engine: str, forks: socket.socket, make: Make = resources) -> None:
     """Serve; `engine` is the engine's address, `forks` the socket of the fork server."""
-    asyncio.run(_serve(engine, Workers(forks)))
+    asyncio.run(_serve(engine, Workers(forks), make))
 
 
-async def _serve(engine: str, workers: Workers) -> None:
+async def _serve(engine: str, workers: Workers, make: Make) -> None:
     async with grpc.aio.insecure_channel(engine, options=OPTIONS) as channel:
         server = grpc.aio.server(options=OPTIONS)
-        add_ResourceProviderServicer_to_server(Service(EngineStub(channel), workers), server)
+        service = make(EngineStub(channel), workers, engine)
+        add_ResourceProviderServicer_to_server(service, server)
         port = server.add_insecure_port(f"{LOOPBACK}:0")
         await server.start()
         print(port, flush=True)

@@ -104,6 +104,7 @@ class Flake:
     stack: str
     target: TargetSchema
     outputs: StackOutputs = field(default_factory=StackOutputs)
+    verified: bool = True  # whether checks are to log in to what boots the images
 
     def releases(self, hosts: Sequence[str]) -> Found:
         """Evaluate the hosts."""
@@ -129,7 +130,8 @@ class Flake:
         revision = origin.revision or locked.revision
         authorized = tuple(map(public_key.authorized, public)) if locked.takes_keys else ()
         releases = [replace(e.release, revision=revision, keys=authorized) for e in found]
-        access.refuse_no_login(self.settings, releases, built=False)
+        if self.verified:
+            access.refuse_no_login(self.settings, releases, built=False)
         return Found(
             {each.host: each for each in releases},
             [

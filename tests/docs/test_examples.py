@@ -23,7 +23,7 @@ from tests.docs.markdown import PAGES, blocks, code, name
 from tests.project import ROOT
 
 OWN = ("ports", "checks")
-FOLDERS = ("flakeship", "components", "policy", "nix", "docs", "dev", "tests")
+FOLDERS = ("flakeship", "components", "plugin", "policy", "nix", "docs", "dev", "tests")
 
 
 def test_the_readme_is_short() -> None:

@@ -53,6 +53,17 @@ def test_where_pulumis_installer_fails_pulumi_is_built(monkeypatch: pytest.Monke
     assert choice == engine.Choice("build", "Pulumi's installer failed: no route to github.com")
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_the_language_host_of_yaml_is_built_beside_our_own_engine_alone(
+    own: bool, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[gobuild.Part] = []
+    monkeypatch.setattr(engine, "locate", lambda *_: own_build() if own else ON_PATH)
+    monkeypatch.setattr(gobuild, "build", lambda parts, _: asked.extend(parts))
+    engine.ensure_yaml(machine)
+    assert asked == [gobuild.LANGUAGE_YAML] * own
+
+
 def test_nix_on_path_is_taken(machine: Machine) -> None:
     found = Found(NIX, Path("/usr/bin/nix"), "2.26.3")
     assert nix.choose_nix(found, machine, keyring=False).kind == "present"
