@@ -18,9 +18,12 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Playwright's browser; without it the tests are skipped, with the one reason."""
+    """Playwright's browser; without it the tests are skipped, with the one reason.
+
+    Its event loop runs until it is closed: no other file could run one of its own meanwhile.
+    """
     path, missing = setup.found(), "`dev/setup/run browser` installs it"
     playwright = pytest.importorskip("playwright.sync_api", reason=f"no Playwright: {missing}")
     if path is None:
