@@ -65,6 +65,7 @@ doctor: ## Show which tools were found, which are missing and how to install the
 test: check ## Run the checks and the whole test suite, those of the targets openstack and proxmox included
 	@$(SETUP) browser
 	@$(SETUP) yaml
+	@$(SETUP) backends
 	@$(WITH) $(PYTHON) -m pytest -n auto --dist loadfile --ignore tests/targets/openstack/e2e --ignore tests/targets/proxmox/e2e
 	@tests/targets/openstack/e2e/run
 	@tests/targets/proxmox/e2e/run

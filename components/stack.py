@@ -30,7 +30,7 @@ from flakeship.release.desired import (
 )
 from flakeship.release.image_files import ImageFiles
 from flakeship.release.promotion import EXPECTED, Promotion, refuse_revoked
-from flakeship.rollout import phases
+from flakeship.rollout import phases, protection
 from flakeship.rollout.phases import Step
 from flakeship.state import choice, passphrase
 from flakeship.state import outputs as state_outputs
@@ -40,6 +40,7 @@ from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
 from . import images, lifecycle, outputs, promotion, resource
+from .protection import Protection
 from .states import States
 from .timing import Timing
 
@@ -63,7 +64,8 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     revoked = refuse_revoked(chosen, before.outputs.running.values(), known.statements)
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
-    graph: outputs.Graph[Any] = import_module(f"{__package__}.{spec.name}.graph").GRAPH
+    declares = import_module(f"{__package__}.{spec.name}.graph")
+    graph: outputs.Graph[Any] = declares.GRAPH
     files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
     desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
     plan = target.plan(desired, await inspecting)
@@ -76,12 +78,24 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
     await images.obtain_files(files, plan, preview=preview)
+    in_use = protection.images(
+        before.outputs.running,
+        before.outputs.ledger,
+        plan.releases,
+        given.retain_releases,
+        pinned,
+    )
+    protected = Protection(declares.STABLE, in_use)
+    if given.protect:
+        protected.begin()
     if given.promote_from:
         names = {host: release.name for host, release in plan.releases.items()}
         promotion.Promotion(given.promote_from, {"gate": given.gate, "releases": names})
     built = images.declare(files, plan)
     done = graph(plan, built)
     images.declare_copies(given.image_store, plan, done)
+    if preview and protected.names:
+        pulumi.log.info(f"protected against removal: {', '.join(protected.names)}")
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())

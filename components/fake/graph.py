@@ -15,6 +15,7 @@ from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
+from ..protection import Stable
 from ..resource import Resource, inputs
 from ..verification import Verification
 
@@ -108,4 +109,5 @@ def _cut_over(machine: Machine, server: Server) -> pulumi.Output[dict[str, Any]]
     return known.apply(lambda it: machine.output(it[0].id, it[1]).plain())
 
 
+STABLE = Stable(kinds=(CUTOVER,), images=(IMAGE,))
 GRAPH: Graph[FakePlan] = deploy

@@ -11,10 +11,12 @@ from flakeship.model import codec
 from flakeship.model.evidence import Evidence
 from flakeship.model.ports import SSH
 from flakeship.targets.local.plan import LocalPlan
+from flakeship.targets.local.resources import CUTOVER, DATA_DISK
 from flakeship.targets.local.server_plan import ServerPlan
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
+from ..protection import Stable
 from ..resource import Inputs, inputs
 from ..verification import Verification
 from .server import LocalCutover, LocalServer
@@ -75,4 +77,5 @@ def _cutover_inputs(
     return inputs(request, ssh=ssh, data_checks=checks)
 
 
+STABLE = Stable(kinds=(DATA_DISK, CUTOVER))
 GRAPH: Graph[LocalPlan] = deploy

@@ -19,6 +19,7 @@ from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import (
     ADDRESS,
     CUTOVER,
+    GLANCE_IMAGE,
     IMAGE_VISIBILITY,
     description,
     words,
@@ -26,6 +27,7 @@ from flakeship.targets.openstack.resources import (
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
+from ..protection import Stable
 from .glance_image import ImageVisibility
 from .network import Address, Cutover
 from .server import Server, ServerArgs, TestServer, TestServerArgs
@@ -222,4 +224,5 @@ def _outputs(
     )
 
 
+STABLE = Stable(kinds=(ADDRESS,), images=(GLANCE_IMAGE,))
 GRAPH: Graph[StackPlan] = deploy

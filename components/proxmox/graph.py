@@ -31,6 +31,7 @@ from flakeship.targets.proxmox.resources import CUTOVER, Marks, tags, upload_nam
 
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
+from ..protection import Stable
 from ..resource import Resource, inputs
 from .provider import disk_format, provider
 from .server import Server
@@ -204,4 +205,6 @@ def _outputs(
     )
 
 
+# a template goes only after its clones, and one that is lost comes back under another name
+STABLE = Stable(kinds=(CUTOVER,))
 GRAPH: Graph[StackPlan] = deploy

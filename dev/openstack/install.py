@@ -6,11 +6,11 @@ import hashlib
 import os
 import pwd
 import shutil
-from pathlib import Path
 
 from dev.openstack import netns
 from dev.openstack.progress import say
 from dev.openstack.site import HERE, Site
+from dev.setup import packages
 from dev.setup.progress import watch
 from dev.setup.tools import MANAGERS, UV, Machine, locate
 from flakeship.model.errors import FlakeshipError
@@ -20,7 +20,6 @@ from flakeship.system.process import run
 PYTHON = ">=3.11,<3.14"
 """The releases' own range; Debian 12 has 3.11 and Debian 13 has 3.13."""
 LOCK = HERE / "requirements.lock"
-POLICY = Path("/usr/sbin/policy-rc.d")
 
 PACKAGES = (
     "iproute2", "procps", "zstd", "radvd", "iptables", "genisoimage", "rabbitmq-server",
@@ -67,18 +66,10 @@ def _packages(*, to_build: bool) -> None:
         )
     say(f"installing by apt-get: {' '.join(missing)}")
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    # Without a policy Debian's packages would start their services at once.
-    ours = not POLICY.exists()
-    if ours:
-        POLICY.write_text("#!/bin/sh\nexit 101\n")
-        POLICY.chmod(0o755)
-    try:
+    with packages.without_services():
         run(["apt-get", "-qq", "update"], env=env, check=False)
         words = [*MANAGERS["apt-get"].split(), "-o", "DPkg::Lock::Timeout=300", *missing]
         watch(words, lambda count, _: f"apt-get: {count} lines", env=env)
-    finally:
-        if ours:
-            POLICY.unlink()
 
 
 def _user() -> None:

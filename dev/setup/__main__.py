@@ -77,12 +77,17 @@ def main(command: str, stack: str = "", *words: str) -> int:
 
                 with setting_up():
                     engine.ensure_yaml(Machine.detect())
+            case "backends":
+                from dev.setup import backends  # noqa: PLC0415
+
+                with setting_up():
+                    backends.ensure(Machine.detect())
             case "check" | "format":
                 from dev.setup import check  # noqa: PLC0415
 
                 return check.run_all() if command == "check" else check.format_all()
             case _:
-                known = "setup, doctor, check, format, browser or yaml"
+                known = "setup, doctor, check, format, browser, yaml or backends"
                 print(f"set-up: unknown command {command}: use {known}", file=sys.stderr)
                 return 2
     except FlakeshipError as error:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from dev.setup.progress import say, watch
 from dev.setup.tools import MANAGERS, PACKAGED, Found, Machine, locate
 from flakeship.model.errors import FlakeshipError
 from flakeship.system.process import run
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""Debian's packages ask it whether they may start their services."""
 
 
 def command(missing: list[Found], machine: Machine) -> str:
@@ -43,3 +49,17 @@ def install(missing: list[Found], machine: Machine) -> None:
         lambda count, _last: f"apt-get: {count} lines",
         env=env,
     )
+
+
+@contextmanager
+def without_services() -> Iterator[None]:
+    """Let no package that is installed start its services, unless the system has a policy."""
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink()

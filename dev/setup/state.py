@@ -53,7 +53,9 @@ def backend(env: Mapping[str, str]) -> Backend:
     if env.get("PULUMI_ACCESS_TOKEN"):
         return Backend("", "yours: PULUMI_ACCESS_TOKEN is set")
     if where := login(env):
-        return Backend("", f"yours: logged in to {where}")
+        from flakeship.system.process import redacted  # noqa: PLC0415 - `make` asks each time
+
+        return Backend("", f"yours: logged in to {redacted(where)}")
     return Backend(
         own, "a folder of this checkout, because there is no login and no PULUMI_BACKEND_URL"
     )

@@ -17,13 +17,16 @@ from flakeship.state import stack
 @click.option(
     "--before-destroy",
     is_flag=True,
-    help="Also tell what a destroy removes; fail where something of others would block it.",
+    help="Also tell what a destroy removes; fail where that is protected, or where something of "
+    "others would block it.",
 )
 def remove_orphans(as_json: bool, before_destroy: bool) -> None:
     """Remove orphaned resources and end orphaned processes, which a killed run has left."""
     chosen = stack.selected()
-    if before_destroy and (text := actions.removal_text(chosen)):
-        click.echo(text, err=as_json)
+    if before_destroy:
+        if text := actions.removal_text(chosen):
+            click.echo(text, err=as_json)
+        actions.refuse_protected(chosen)
     done = actions.sweep(chosen)
     click.echo(json.dumps(asdict(done)) if as_json else actions.sweep_text(done))
     if before_destroy and done.blocking:

@@ -95,6 +95,9 @@ class Settings(Model, Generic[TargetT, OptionsT]):
         int, Field(gt=0, le=3600, json_schema_extra={"unit": "seconds"}), Whole
     ] = 300
     """The time until a server answers SSH and its system has started."""
+    protect: Annotated[bool, BeforeValidator(_flag)] = False
+    """Whether Pulumi refuses to delete what is stable in the stack: its addresses, its data disks,
+    and the images of the running releases."""
     options: Annotated[TargetT, BeforeValidator(present)] = Field(
         default=None, alias=TARGET, validate_default=True
     )

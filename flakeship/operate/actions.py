@@ -15,7 +15,7 @@ from flakeship.release import access
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import newer, refuse_older
 from flakeship.state.resources import IMAGE, VERIFICATION
-from flakeship.state.stack import Stack, selected, setting, without_pending
+from flakeship.state.stack import Stack, named, selected, setting, without_pending
 from flakeship.system import temporary
 from flakeship.system.files import tidy
 from flakeship.targets import registry
@@ -94,8 +94,23 @@ def removal_text(stack: Stack) -> str:
     """What a destroy does to the servers, and which data is lost; empty where there are none."""
     if not stack.resources:
         return ""
+    operator(stack).refuse_elsewhere()
     told = Summary(operator(stack).removal()).planned
     return f"a destroy of the stack {stack.name} removes all of it:\n{told}" if told else ""
+
+
+def refuse_protected(stack: Stack) -> None:
+    """Refuse a destroy of what is protected, before Pulumi does. Raises FlakeshipError."""
+    if found := [each.urn for each in stack.resources if each.protected]:
+        raise FlakeshipError(
+            "a destroy is refused, because resources are protected: "
+            + ", ".join(map(named, found)),
+            code="stack-protected",
+            key=f"stack {stack.name}",
+            remedy="to lift it, run `pulumi config set flakeship:protect false` and `pulumi up`, "
+            "or for one resource `pulumi state unprotect URN`",
+            details=[f"  pulumi state unprotect '{urn}'" for urn in found],
+        )
 
 
 def sweep(stack: Stack) -> SweepResult:
@@ -105,6 +120,7 @@ def sweep(stack: Stack) -> SweepResult:
     stay: they may hold what nobody has elsewhere. Raises LockedError while a run is under way,
     whose resources the state does not have yet.
     """
+    operator(stack).refuse_elsewhere()
     removed = plugins.end_orphaned(stack.name)
     stack = without_pending(selected())  # anew: a run may have ended meanwhile
     found = operator(stack).sweep()

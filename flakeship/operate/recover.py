@@ -30,6 +30,7 @@ def recover(stack: Stack, *, break_lock: bool = False) -> Recovered:
     Everything here is certain, and may be repeated. Raises LockedError while the run lives, or
     where that cannot be known; `break_lock` takes the risk of the latter.
     """
+    actions.operator(stack).refuse_elsewhere()  # its next run has to be there as well
     judged = held(stack)
     if judged is not None:
         refuse(judged, break_lock=break_lock)

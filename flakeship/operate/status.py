@@ -30,10 +30,13 @@ def status(stack: Stack) -> str:
         for each in proven.values():
             lines += ["", f"{each.machine}: a test server, removed after its verification"]
             lines += _verified(each)
+    held = locks.held(stack.name, os.environ, Path.cwd())
     if orphans := serves.orphans():
-        lines += ["", f"orphaned resources, left by a killed run: {', '.join(orphans)}"]
+        # a run that is under way has such resources too, and not every backend tells of one
+        whose = "left by a killed run" if held == [] else "unless a run is under way"
+        lines += ["", f"orphaned resources, {whose}: {', '.join(orphans)}"]
         lines += [f"`flakeship --stack {stack.name} sweep` removes them"]
-    if held := locks.held(stack.name, os.environ, Path.cwd()):
+    if held:
         lines += ["", str(locks.refusal(stack.name, held))]
     return "\n".join(lines)
 

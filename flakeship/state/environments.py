@@ -12,7 +12,8 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.statement import Statements
 from flakeship.state import choice, statements
-from flakeship.state.stack import Stack, available, exported, setting
+from flakeship.state.available import available
+from flakeship.state.stack import Stack, exported, setting
 from flakeship.system.process import run
 
 PROMOTE_FROM = "flakeship:promoteFrom"

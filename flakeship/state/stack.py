@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from flakeship.model import codec
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.state import choice, locks, outputs
+from flakeship.state.available import available, unreachable
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import RESULT, Kind, urn_name
 from flakeship.system.process import run
@@ -37,6 +37,7 @@ class Resource:
     id: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    protected: bool = False  # Pulumi refuses to delete it
 
     @property
     def raw_result(self) -> str:
@@ -83,6 +84,7 @@ class Stack:
                     str(each.get("id") or ""),
                     {k: v for k, v in (each.get("inputs") or {}).items() if k != DEFAULTS},
                     dict(each.get("outputs") or {}),
+                    bool(each.get("protect")),
                 )
                 for each in self.deployment.get("resources") or []
             ]
@@ -149,29 +151,16 @@ def exported(name: str) -> Stack:
     return Stack(name, found.get("deployment") or {})
 
 
-@contextmanager
-def available(remedy: str) -> Iterator[None]:
-    """Make an error of Pulumi's, that it has no such stack or state, one of ours, with `remedy`."""
-    try:
-        yield
-    except CommandError as error:
-        if error.exit_code is None:
-            raise
-        why = error.stderr.strip().splitlines()[-1:] or [error.what]
-        raise FlakeshipError(
-            why[0].removeprefix("error: "), code="stack-unavailable", key="pulumi", remedy=remedy
-        ) from error
-
-
 def without_pending(stack: Stack) -> Stack:
     """The stack, just exported, without what a killed run has left half-way in its state.
 
-    Raises LockedError while a run is under way, which may have nothing pending yet; in a backend
-    that is no local folder this is known only where something is pending.
+    Raises LockedError while a run is under way, which may have nothing pending yet. A backend that
+    is no local folder tells of it only when somebody else takes the lock, which takes seconds.
     """
-    if found := locks.held(stack.name, os.environ, Path.cwd()):
+    found = locks.held(stack.name, os.environ, Path.cwd())
+    if found:
         raise locks.refusal(stack.name, found)
-    if not stack.deployment.get("pending_operations"):
+    if found is not None and not stack.deployment.get("pending_operations"):
         return stack
     clear_pending(stack)
     return selected()
@@ -191,7 +180,7 @@ def clear_pending(stack: Stack) -> None:
     except CommandError as error:
         message = error.stderr.strip() or str(error)
         if not locks.is_locked(message):
-            raise
+            raise (unreachable(message) or error) from error
         raise locks.refusal(stack.name, locks.told(message), message) from error
 
 

@@ -24,7 +24,7 @@ from flakeship.model.text import last_lines
 from flakeship.state import choice, locks
 from flakeship.system import temporary
 from flakeship.system.backoff import backoff
-from flakeship.system.process import run
+from flakeship.system.process import redacted, run
 
 STACK = "flakeship-statements"
 FILE = "more.json"
@@ -74,7 +74,7 @@ def _run_program(folder: Path, env: Mapping[str, str]) -> None:
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--non-interactive"]
     for left in backoff(PATIENCE):
         done = run(argv, cwd=folder, env=env, check=False)
-        message = f"{done.stdout}\n{done.stderr}"
+        message = redacted(f"{done.stdout}\n{done.stderr}")
         if done.code == 0:
             return
         if not locks.is_locked(message):

@@ -169,6 +169,9 @@ class SweepResult:
 class Operator(Protocol):
     """A target's part of the user's commands on an existing stack."""
 
+    def refuse_elsewhere(self) -> None:
+        """Refuse a stack whose servers only another place can change. Raises FlakeshipError."""
+
     def login(self, name: str) -> Sequence[str] | None:
         """The argv that logs in to a server or machine, None: unknown. Raises FlakeshipError."""
 

@@ -20,8 +20,11 @@ AT_ONCE = 4  # machines: one that is silent does not hold up the others
 DEADLINE = 30.0  # seconds for SSH to a machine that was verified before: it does not boot now
 
 
-class NoSnapshots:
-    """The part of an operator whose target has no data disks."""
+class Remote:
+    """The part of an operator whose target every checkout reaches, and which has no data disks."""
+
+    def refuse_elsewhere(self) -> None:
+        """Nothing: what is in the target belongs to no checkout."""
 
     def restore(self, server: str, disk: str, snapshot: str) -> None:
         """Refuse it."""

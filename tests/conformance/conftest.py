@@ -18,6 +18,12 @@ def _private_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _folder_as_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without locks: of another backend only Pulumi tells whether a run is under way."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+
+
 @pytest.fixture(params=registry.names())
 def target(request: pytest.FixtureRequest) -> str:
     name: str = request.param

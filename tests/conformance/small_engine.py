@@ -39,6 +39,7 @@ class Resource:
     dependencies: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     change: str = "create"
+    protected: bool = False
 
     @property
     def request(self) -> dict[str, Any]:
@@ -54,6 +55,7 @@ class Resource:
             "id": self.id,
             "inputs": self.inputs,
             "outputs": self.outputs,
+            "protect": self.protected,
         }
 
 
@@ -151,6 +153,7 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
             request.parent,
             frozenset(request.dependencies),
             frozenset(request.ignoreChanges),
+            protected=request.protect,
         )
         assert urn not in self.made, urn
         old = self.before.resources.get(urn)
@@ -180,6 +183,7 @@ class Engine(pulumi.runtime.Mocks, MockMonitor):
     def delete_rest(self) -> None:
         """Delete what is not declared any more, the newest first."""
         for urn, old in reversed([*self.before.resources.items()]):
+            assert urn in self.made or not old.protected, urn
             delete = f"{old.type}.delete"
             if urn not in self.made and delete in self.commands:
                 self.commands[delete]({**old.request, "previous": old.outputs["result"]})
@@ -231,6 +235,8 @@ def run(
         error = failed
     finally:
         end(loop)
+        if root := pulumi.runtime.get_root_resource():
+            root._transformations = []  # mocks have one for all runs of a process
     if preview:
         return Run(engine.made, {}, seen.warnings, seen.told, error)
     if error is None:

@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,15 +144,50 @@ class FakeStack(Tiny):
         return run(argv, cwd=self.path, env=env, check=False, timeout=120)
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[FakeStack]:
+def fake_stack(tmp_path: Path, **env: str) -> FakeStack:
+    """A stack of the tiny flake on the target fake; `env` is as of tests.project.make."""
     nix = "sandbox = false\n" + os.environ.get("NIX_CONFIG", "")
-    made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix)
+    made = make(tmp_path, Path("flake"), HERE / "flake", NIX_CONFIG=nix, **env)
     made.unset("servers[0].ports[0].hostPort")  # of the target local
     for key, value in {"flake": "./flake", "host": "tiny", "target": "fake"}.items():
         made.config(key, value)
-    yield FakeStack(made.path, made.flake, made.env)
-    for pid in processes(tmp_path):
+    return FakeStack(made.path, made.flake, made.env)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[FakeStack]:
+    yield fake_stack(tmp_path)
+    end_all(tmp_path)
+
+
+@contextlib.contextmanager
+def starting(stack: FakeStack, seconds: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The engine of a run that is starting a machine, which takes so long."""
+    stack.config("servers[0].fake.bootSeconds", str(seconds))
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview"],
+        cwd=stack.path,
+        env=stack.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        until(lambda: process.poll() is not None or "starting" in stack.file.read_text())
+        assert process.poll() is None
+        yield process
+        process.kill()
+
+
+def until(done: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def end_all(directory: Path) -> None:
+    """Kill what runs in a directory."""
+    for pid in processes(directory):
         os.kill(pid, signal.SIGKILL)
 
 

@@ -5,27 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from flakeship.system import processes as system
-from tests.engine.conftest import FakeStack, processes
+from tests.engine.conftest import FakeStack, processes, starting, until
 
 PENDING = "pending operations"
 """Of the paragraph that Pulumi prints until they are cleared."""
 PLUGIN = "pulumi-language-python"
-SECONDS = 60
-
-
-def until(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def named(stack: FakeStack) -> dict[int, str]:
@@ -45,19 +36,9 @@ def locks(stack: FakeStack) -> list[Path]:
 def engine(stack: FakeStack) -> Iterator[subprocess.Popen[bytes]]:
     """A run of a second release that is starting its machine."""
     stack.up()
-    stack.config("servers[0].fake.bootSeconds", "600")
     stack.write("two")
-    with subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview"],
-        cwd=stack.path,
-        env=stack.env,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        until(lambda: process.poll() is not None or "starting" in stack.file.read_text())
-        assert process.poll() is None
+    with starting(stack, 600) as process:
         yield process
-        process.kill()
 
 
 @pytest.mark.skipif(

@@ -18,7 +18,7 @@ from flakeship.targets.fake.changes import address_of
 from flakeship.targets.fake.cloud import Kind
 from flakeship.targets.fake.resource_types import verify_machine
 from flakeship.targets.fake.resources import CUTOVER, IMAGE, MACHINE, Existing, VerifyMachineRequest
-from flakeship.targets.repeat import NoSnapshots, repeated
+from flakeship.targets.repeat import Remote, repeated
 
 # in the order in which they can be removed
 KINDS: dict[Kind, Disposal] = {
@@ -29,7 +29,7 @@ KINDS: dict[Kind, Disposal] = {
 
 
 @dataclass(frozen=True)
-class FakeOperator(NoSnapshots):
+class FakeOperator(Remote):
     """See flakeship.targets.base.Operator."""
 
     stack: Stack

@@ -8,7 +8,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.sizes import MIB
 from flakeship.nix import image_file
 from flakeship.system.files import locked
-from flakeship.targets.local import qemu_devices, qemu_process
+from flakeship.targets.local import qemu_devices, qemu_process, workstation
 from flakeship.targets.local.qemu_command import create_disk, resize_disk
 from flakeship.targets.local.qmp import connect
 from flakeship.targets.local.resources import DataDiskRequest
@@ -16,7 +16,11 @@ from flakeship.targets.local.stack_files import forget
 
 
 def ensure(request: DataDiskRequest) -> None:
-    """Create or grow a disk, also of a running machine. Raises FlakeshipError where it shrinks."""
+    """Create or grow a disk, also of a running machine.
+
+    Raises FlakeshipError: `workstation-mismatch`, `checkout-mismatch`, `data-disk-shrinks`.
+    """
+    workstation.require(request.workstation, _name(request))
     path = request.path
     with locked(path.parent):
         if not path.exists():
@@ -36,7 +40,12 @@ def ensure(request: DataDiskRequest) -> None:
 
 
 def delete(request: DataDiskRequest) -> None:
-    """Delete a disk with its data. Raises FlakeshipError (`disk-busy`) while a machine has it."""
+    """Delete a disk with its data.
+
+    Raises FlakeshipError: `workstation-mismatch`, `checkout-mismatch`, or `disk-busy` while a
+    machine has it.
+    """
+    workstation.require(request.workstation, _name(request))
     if machine := _user(request):
         raise FlakeshipError(
             f"it is not deleted: the running machine {machine.name} has it",

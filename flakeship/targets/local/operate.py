@@ -31,6 +31,7 @@ from flakeship.targets.local.resources import (
     MACHINE,
     Cutover,
     CutoverRequest,
+    DataDiskRequest,
     MachineRequest,
     VerifyMachineRequest,
 )
@@ -45,6 +46,20 @@ class LocalOperator:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.files = StackFiles(stack.name)
+
+    def refuse_elsewhere(self) -> None:
+        """Refuse a stack of which another workstation or checkout has anything.
+
+        Raises FlakeshipError: `workstation-mismatch`, `checkout-mismatch`.
+        """
+        if not self.stack.outputs.schema:
+            return  # 0.1 asked for other things
+        for server, moved in self.stack.of(CUTOVER).items():
+            workstation.require(moved.request(CutoverRequest).workstation, server)
+        for machine_id, started in self.stack.of(MACHINE).items():
+            workstation.require(started.request(MachineRequest).workstation, machine_id)
+        for disk, made in self.stack.of(DATA_DISK).items():
+            workstation.require(made.request(DataDiskRequest).workstation, f"data disk {disk}")
 
     def login(self, name: str) -> Sequence[str] | None:
         """By the server's entry in ssh_config; older machines do not run.

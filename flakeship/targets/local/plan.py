@@ -61,6 +61,8 @@ def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:
     """
     details = {name: server.details for name, server in desired.outputs.servers.items()}
     before = parsed(dict[str, ServerDetails], details, desired.stack)
+    for name, recorded in before.items():  # also of those that the settings have no more
+        _owner(name, recorded.workstation, inventory.workstation)
     servers: list[ServerPlan] = []
     booted: set[str] = set()
     for number, configured in enumerate(desired.settings.servers):

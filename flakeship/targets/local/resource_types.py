@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from flakeship.model import codec
 from flakeship.targets.base import ResourceType
 from flakeship.targets.local.resources import (
     Cutover,
@@ -36,11 +37,17 @@ def _delete_data_disk(request: DataDiskRequest, _: str) -> None:
     data_disks.delete(request)
 
 
-def _start(request: MachineRequest, _: str) -> MachineRecord:
-    """Start a machine, and keep its image from collection as long as the machine exists."""
-    from flakeship.nix import store
-    from flakeship.targets.local import machine
+def _start(request: MachineRequest, previous: str) -> MachineRecord:
+    """Start a machine, and keep its image from collection as long as the machine exists.
 
+    One that has been started somewhere is started there alone.
+    """
+    from flakeship.nix import store
+    from flakeship.targets.local import machine, workstation
+    from flakeship.targets.local.machine_state import MachineRecord
+
+    if previous:
+        workstation.require(codec.parse(MachineRecord, previous).workstation, request.id)
     record = machine.ensure(request)
     store.keep(request.image, request.files.machine(request.id) / "image")
     return record

@@ -21,11 +21,15 @@ CUTOVER = Kind("cutover", "Cutover")  # of a server's name
 
 @dataclass(frozen=True)
 class DataDiskRequest(InStack):
-    """A data disk: it belongs to a server, not to a machine, and survives releases."""
+    """A data disk: it belongs to a server, not to a machine, and survives releases.
+
+    `workstation` has its file; empty: an earlier version did not record it.
+    """
 
     server: str
     name: str
     size: int
+    workstation: str = ""
 
     @property
     def path(self) -> Path:

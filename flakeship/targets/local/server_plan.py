@@ -85,7 +85,8 @@ class ServerPlan(InStack):
 
     def data_disk(self, name: str) -> DataDiskRequest:
         """One of the data disks."""
-        return DataDiskRequest(self.stack, self.name, name, self.server.data_disks[name].size)
+        size = self.server.data_disks[name].size
+        return DataDiskRequest(self.stack, self.name, name, size, self.workstation)
 
     def start(self, image: str = "", sha512: str = "") -> MachineRequest:
         """The machine itself, booted from an image."""

@@ -67,7 +67,7 @@ def mismatch(owner: str, current: str, key: str) -> FlakeshipError | None:
 
 def require(owner: str, key: str) -> None:
     """Refuse what another place owns (`workstation-mismatch`, `checkout-mismatch`)."""
-    if error := mismatch(owner, identity(), key):
+    if owner and (error := mismatch(owner, identity(), key)):
         raise error
 
 

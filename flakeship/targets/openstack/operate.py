@@ -18,14 +18,14 @@ from flakeship.targets.base import SweepResult, Verified
 from flakeship.targets.openstack.outputs import server_details, stack_details
 from flakeship.targets.openstack.requests import OwnBastion, VerifyServerRequest
 from flakeship.targets.openstack.resources import EPHEMERAL, PORT, SERVER
-from flakeship.targets.repeat import NoSnapshots, again, repeated
+from flakeship.targets.repeat import Remote, again, repeated
 
 log = logging.getLogger(__name__)
 
 PROVIDER = "pulumi:providers:openstack"
 
 
-class OpenStackOperator(NoSnapshots):
+class OpenStackOperator(Remote):
     """See flakeship.targets.base.Operator."""
 
     def __init__(self, stack: Stack) -> None:

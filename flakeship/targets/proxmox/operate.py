@@ -27,14 +27,14 @@ from flakeship.targets.proxmox.requests import (
     VerifyMachineRequest,
 )
 from flakeship.targets.proxmox.resources import CUTOVER, VM, machines, marks, vmid
-from flakeship.targets.repeat import NoSnapshots, again, repeated
+from flakeship.targets.repeat import Remote, again, repeated
 
 KEY = "flakeship:proxmox"
 REACHED = ("endpoint", "tokenFile", "caFile", "fingerprint")
 """The settings of how the API is reached."""
 
 
-class ProxmoxOperator(NoSnapshots):
+class ProxmoxOperator(Remote):
     """See flakeship.targets.base.Operator."""
 
     def __init__(self, stack: Stack) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flakeship.model.errors import CommandError
+from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.operate import actions, plugins, recover
 from flakeship.state import locks
 from flakeship.state import stack as state
@@ -20,6 +20,7 @@ from flakeship.state.stack import Stack
 from flakeship.system import processes
 from flakeship.system.process import Result
 from flakeship.targets.base import SweepResult
+from tests.unit.operate.test_verify import header
 
 HERE = socket.gethostname()
 GONE = Lock(os.getpid(), "me", HERE, datetime(2020, 1, 1, tzinfo=UTC), Path("gone.json"))
@@ -27,7 +28,7 @@ LIVING = Lock(os.getpid(), "me", HERE, datetime.now(UTC), Path("living.json"))
 ELSEWHERE = Lock(12, "me", "two", datetime.now(UTC), Path("elsewhere.json"))
 NAMELESS = Lock(file=Path("nameless.json"))
 OPERATION = {"resource": {"urn": "urn:pulumi:dev::p::t::machine-web-1"}, "type": "creating"}
-STACK = Stack("dev", {"resources": [{"urn": "u::dev"}], "pending_operations": [OPERATION]})
+STACK = Stack("dev", {"resources": [header("fake")], "pending_operations": [OPERATION]})
 CANCEL = "pulumi cancel --yes --stack dev"
 CONFLICT = "error: [409] Conflict: Another update is currently in progress."
 LOCKED = (
@@ -195,3 +196,18 @@ def test_another_backend_without_a_lock(acts: list[str], monkeypatch: pytest.Mon
         "--clear-pending-creates --suppress-outputs --stack dev --target=u::dev"
     )
     assert acts[1:] == ["end dev", "sweep"]
+
+
+def test_a_stack_of_another_checkout_keeps_its_lock(
+    monkeypatch: pytest.MonkeyPatch, acts: list[str]
+) -> None:
+    request = {"stack": "dev", "server": "web", "name": "pg", "size": 8, "workstation": "two/1f"}
+    urn = "urn:pulumi:dev::p::flakeship:local:DataDisk::web.pg"
+    disk = {"urn": urn, "type": "flakeship:local:DataDisk", "inputs": request}
+    lock(monkeypatch, ELSEWHERE)
+    with pytest.raises(FlakeshipError) as caught:
+        recover.recover(Stack("dev", {"resources": [header("local"), disk]}), break_lock=True)
+    assert (caught.value.code, caught.value.key) == ("workstation-mismatch", "data disk web.pg")
+    assert acts == []
+    assert ELSEWHERE.file
+    assert ELSEWHERE.file.exists()

@@ -16,6 +16,7 @@ from tests.unit.operate.test_verify import header
 def test_abandoned_temporary_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     stack = Stack("dev", {"resources": [header("local")]})
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
     monkeypatch.setattr(actions, "selected", lambda: stack)
     with temporary.directory() as used:
         left = used.with_name("left")
@@ -26,7 +27,10 @@ def test_abandoned_temporary_directories(tmp_path: Path, monkeypatch: pytest.Mon
         assert actions.sweep(stack).removed == []
 
 
-def test_a_run_that_ended_meanwhile_keeps_its_gc_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_ended_meanwhile_keeps_its_gc_roots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
     exported = Stack("dev", {"resources": [header("local")]})
     image = {"urn": f"urn:pulumi:dev::p::t::{IMAGE.name('one')}", "type": "command:local:Command"}
     now = Stack("dev", {"resources": [header("local"), image]})

@@ -113,8 +113,61 @@ def test_operations_of_a_killed_run_are_cleared(monkeypatch: pytest.MonkeyPatch)
     assert ran[1][-1] == "dev"
 
 
-def test_a_state_without_such_is_taken_as_it_is() -> None:
+def test_a_state_without_such_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+    (tmp_path / "Pulumi.yaml").write_text("name: servers\n")
     assert module.without_pending(stack(MACHINE)) == stack(MACHINE)
+
+
+def test_a_backend_that_is_no_folder_tells_of_a_run_only_by_its_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(_: list[str], **__: object) -> Result:
+        raise CommandError("failed", 255, "error: the stack is currently locked by 1 lock(s)")
+
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "postgres://state@db.example.com/state")
+    monkeypatch.setattr(module, "run", run)
+    with pytest.raises(LockedError):
+        module.without_pending(stack(MACHINE))
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        (
+            'error: unable to open state database "postgres://state:hidden@db/state": failed to '
+            'ping PostgreSQL: pq: password authentication failed for user "state" (28P01)',
+            "password authentication failed",
+        ),
+        (
+            "error: unable to open bucket s3://hidden:hidden@states: dial tcp: lookup db.invalid: "
+            "no such host",
+            "no such host",
+        ),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login during x sessions", "must be set"),
+        ("error: read .pulumi/meta.yaml: dial tcp 192.0.2.1:5432: i/o timeout", "i/o timeout"),
+    ],
+)
+def test_a_backend_that_cannot_be_used_is_one_line_without_its_password(
+    message: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_: list[str], **__: object) -> Result:
+        raise CommandError("`pulumi stack` failed", 255, message)
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "postgres://state:hidden@db/state")
+    for act in (module.selected, lambda: module.clear_pending(stack(MACHINE))):
+        with pytest.raises(FlakeshipError) as caught:
+            act()
+        assert (caught.value.code, caught.value.key) == (
+            "backend-unavailable",
+            "PULUMI_BACKEND_URL",
+        )
+        assert caught.value.given == "postgres://…@db/state"
+        assert why in caught.value.what
+        assert "hidden" not in str(caught.value)
 
 
 def test_a_run_under_way_may_have_nothing_pending(
