@@ -9,7 +9,9 @@ from pathlib import Path
 
 from cyclonedx.model import Property
 from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.bom_ref import BomRef
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.dependency import Dependency
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 
@@ -54,6 +56,7 @@ def document(record: Record, members: list[Member]) -> str:
     tool = Component(name="flakeship", version=__version__, type=ComponentType.APPLICATION)
     bom = Bom(
         components=components.values(),
+        dependencies=_dependencies(members),
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"nix:{record.release.toplevel}?{record.at}"),
         metadata=BomMetaData(
             component=toplevel,
@@ -61,11 +64,6 @@ def document(record: Record, members: list[Member]) -> str:
             timestamp=parsed(record.at) or datetime.fromtimestamp(0, UTC),
         ),
     )
-    components[record.release.toplevel] = toplevel
-    for member in members:
-        bom.register_dependency(
-            components[member.path], [components[path] for path in member.references]
-        )
     return JsonV1Dot6(bom).output_as_string(indent=2)
 
 
@@ -81,6 +79,15 @@ def _component(member: Member) -> Component:
             Property(name="nix:narinfo:nar_size", value=str(member.nar_size)),
         ],
     )
+
+
+def _dependencies(members: list[Member]) -> list[Dependency]:
+    # Bom.register_dependency searches all of them each time: 14 s for 1,500 paths instead of 4
+    ends = {member.path: Dependency(BomRef(member.path)) for member in members}
+    return [
+        Dependency(BomRef(member.path), [ends[path] for path in member.references])
+        for member in members
+    ]
 
 
 def _found(stack: Stack, release: str) -> tuple[Record, list[Member]]:
