@@ -97,16 +97,17 @@ def _subjects(artifact: Artifact) -> list[dict[str, Any]]:
 
 def _dependencies(release: Release) -> Iterator[dict[str, Any]]:
     """The flake and its inputs; in a record of an older version the git revision is all."""
-    own, *others = release.inputs or [LockedInput(SELF)]
-    commit = own.revision or release.revision.removesuffix(DIRTY)
-    digest = _digest(own.nar_hash, commit)
+    # with uncommitted changes the sources are no commit's; the parameter `revision` tells which one
+    known = "" if release.revision.endswith(DIRTY) else release.revision
+    own, *others = release.inputs or [LockedInput(SELF, revision=known)]
+    digest = _digest(own)
     if digest or own.name != SELF:
         yield {"name": own.name, "digest": digest}
     for each in others:
         uri = {"uri": each.reference} if each.reference else {}
-        yield {"name": each.name, "digest": _digest(each.nar_hash, each.revision), **uri}
+        yield {"name": each.name, "digest": _digest(each), **uri}
 
 
-def _digest(nar_hash: str, commit: str) -> dict[str, str]:
-    given = {"narHash": nar_hash, "gitCommit": commit}
+def _digest(locked: LockedInput) -> dict[str, str]:
+    given = {"narHash": locked.nar_hash, "gitCommit": locked.revision}
     return {name: value for name, value in given.items() if value}

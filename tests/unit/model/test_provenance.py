@@ -25,6 +25,7 @@ INPUTS = (
     LockedInput("nixpkgs", f"github:NixOS/nixpkgs/{COMMIT}", NAR, COMMIT),
     LockedInput("local", "", NAR),
 )
+RECORD = TypeAdapter(Record)
 WHOLE = replace(
     record(1),
     release=replace(
@@ -77,7 +78,7 @@ def test_a_change_of_any_byte_of_a_record_is_another_statement() -> None:
     assert codec.sparse(WHOLE.release).keys() == codec.plain(WHOLE.release).keys()
     for changed in changes(codec.plain(WHOLE)):
         try:
-            other = TypeAdapter(Record).validate_python(changed)
+            other = RECORD.validate_python(changed)
         except ValidationError:
             continue  # it is refused when the state is read
         assert provenance.statement(other, DEV) != known, changed
@@ -85,14 +86,24 @@ def test_a_change_of_any_byte_of_a_record_is_another_statement() -> None:
     assert seen > 500
 
 
+@pytest.mark.parametrize("revision", [COMMIT, f"{COMMIT}-dirty", ""])
+def test_what_the_flake_was_is_told_once_and_whole(revision: str) -> None:
+    """Records that differ only in where a revision is have different statements."""
+    records = [
+        replace(WHOLE, release=replace(WHOLE.release, revision=revision, inputs=inputs))
+        for inputs in ((), (LockedInput("self"),), (LockedInput("self", revision=COMMIT),))
+    ]
+    assert len({provenance.statement(each, DEV) for each in records}) == 3
+
+
 def test_another_stack_of_the_same_record_has_another_statement() -> None:
     assert len({provenance.statement(WHOLE, StackId(*each)) for each in ("ab", "ba", "aa")}) == 3
 
 
 def test_what_a_state_has_read_again_gives_the_same_text() -> None:
-    read = TypeAdapter(Record).validate_json(json.dumps(codec.plain(WHOLE)))
+    read = RECORD.validate_json(json.dumps(codec.plain(WHOLE)))
     as_numbers = json.loads(json.dumps(codec.plain(WHOLE)), parse_int=float)
-    for again in (read, TypeAdapter(Record).validate_python(as_numbers)):
+    for again in (read, RECORD.validate_python(as_numbers)):
         assert provenance.statement(again, DEV) == provenance.statement(WHOLE, DEV)
 
 
@@ -122,7 +133,9 @@ def test_it_has_what_in_toto_and_slsa_ask_for() -> None:
     assert run["metadata"]["flakeship_verification"]["stack"] == "servers/dev"
 
 
-@pytest.mark.parametrize(("revision", "known"), [(f"{COMMIT}-dirty", True), ("", False)])
+@pytest.mark.parametrize(
+    ("revision", "known"), [(COMMIT, True), (f"{COMMIT}-dirty", False), ("", False)]
+)
 def test_the_record_of_an_older_version_has_the_revision_alone(revision: str, known: bool) -> None:
     said = statement(replace(record(1), release=release(1, revision)))
     dependencies = said["predicate"]["buildDefinition"]["resolvedDependencies"]
