@@ -34,6 +34,7 @@ class Promotion(pulumi.ComponentResource):
             "checks": sorted(gate.checks),
             "revision": gate.revision,
             "approvers": len(gate.approvers),
+            "signers": len(gate.signers),
         }
         super().__init__("flakeship:index:Promotion", name, shown, opts)
         # a policy on the whole stack sees no inputs

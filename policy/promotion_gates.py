@@ -41,6 +41,8 @@ def _missing(gate: Mapping[str, Any], config: Config) -> Iterator[str]:
         yield f"takes revisions that are {given}: set flakeship:gate.revision to {least}"
     if config.get("approval") and not gate.get("approvers"):
         yield "asks nobody for an approval: name keys in flakeship:gate.approvers"
+    if config.get("signature") and not gate.get("signers"):
+        yield "asks for no signature of the provenance: name keys in flakeship:gate.signers"
 
 
 RULE = StackRule(
@@ -53,5 +55,6 @@ RULE = StackRule(
         "checks": {"type": "array", "items": {"type": "string"}, "default": []},
         "revision": {"type": "string", "enum": [*REVISIONS], "default": REVISIONS[0]},
         "approval": {"type": "boolean", "default": False},
+        "signature": {"type": "boolean", "default": False},
     },
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flakeship import __version__
-from flakeship.cli import cleanup, environments, images, servers
+from flakeship.cli import cleanup, environments, images, provenance, servers
 from flakeship.cli.completion import choose
 from flakeship.model.errors import FlakeshipError
 from flakeship.system import log
@@ -38,7 +38,13 @@ def commands(context: click.Context, name: str | None, verbose: bool) -> None:
     choose(name)
 
 
-for each in (*servers.COMMANDS, *images.COMMANDS, *environments.COMMANDS, *cleanup.COMMANDS):
+for each in (
+    *servers.COMMANDS,
+    *images.COMMANDS,
+    *environments.COMMANDS,
+    *provenance.COMMANDS,
+    *cleanup.COMMANDS,
+):
     commands.add_command(each)
 
 

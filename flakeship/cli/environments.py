@@ -12,9 +12,8 @@ from pathlib import Path
 import click
 
 from flakeship.cli.completion import release_names
-from flakeship.cli.options import AS_JSON
+from flakeship.cli.options import AS_JSON, KEY, key_file
 from flakeship.operate import promote, releases, rollback, statements
-from flakeship.ssh import keys
 from flakeship.state import environments, stack
 
 
@@ -99,19 +98,11 @@ def revoke_release(release: str, why: str) -> None:
 
 @click.command("approve")
 @click.argument("release")
-@click.option(
-    "--key",
-    type=click.Path(path_type=Path),
-    default=keys.OWN_KEY,
-    show_default=True,
-    metavar="FILE",
-    help="The key that signs: a private key file, or the .pub of one that the agent has.",
-)
-@click.pass_context
-def approve_release(context: click.Context, release: str, key: Path) -> None:
+@KEY
+@click.pass_obj
+def approve_release(here: Path, release: str, key: Path) -> None:
     """Approve a release of the stack before for this one, where its gate asks for approvers."""
-    file = key if key == keys.OWN_KEY else Path(context.obj, key.expanduser())
-    made = statements.approve(stack.selected(), release, file)
+    made = statements.approve(stack.selected(), release, key_file(here, key))
     click.echo(f"{made.release} is approved for the stack {made.stack}")
 
 

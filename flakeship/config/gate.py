@@ -41,4 +41,7 @@ class Gate(Model):
     remote's branch, as this checkout knows them."""
     approvers: list[Annotated[str, AfterValidator(hidden_line)]] = []
     """The public keys of those of whom one must have approved it for this stack (`flakeship
-    approve`)."""
+    approve`): each a key, or a file of keys."""
+    signers: list[Annotated[str, AfterValidator(hidden_line)]] = []
+    """The public keys of those of whom one must have signed its provenance there (`flakeship
+    sign`), likewise. What was changed in that stack's record since then is refused."""

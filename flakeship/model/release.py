@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool
 from flakeship.model.authorized_key import AuthorizedKey
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.fields import Number, Word
+from flakeship.model.locked_input import LockedInput
 from flakeship.model.sizes import LARGEST_DISK
 
 Format = Literal["qcow2", "raw", "raw.zst", "vma.zst", "netboot"]
@@ -117,13 +118,15 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Release(Manifest):
-    """A manifest, and what it was evaluated with: the git revision of the flake, and the keys."""
+    """A manifest, and what it was evaluated from: the flake with its revision, and the keys."""
 
     revision: Line = ""
     """Ends in `-dirty` with uncommitted changes; empty outside of git."""
     keys: tuple[AuthorizedKey, ...] = ()
     """The authorized keys that the stack put into the image; empty where an older version did, and
     where the flake has no input for them."""
+    inputs: tuple[LockedInput, ...] = ()
+    """The flake itself, and its locked inputs; empty where an older version evaluated it."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What people have stated about releases: who revoked one, and who approved one for a stack."""
+"""What people have stated about releases: who revoked, approved or signed one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from flakeship.model import codec
-from flakeship.model.fields import Text, Word
+from flakeship.model.fields import Raw, Text, Word
 from flakeship.model.release import Artifact, ReleaseName
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Approval:
     by: Text
     at: Text
     key: Text
-    signature: str = ""
+    signature: Raw = ""
 
     @property
     def signed(self) -> str:
@@ -56,20 +56,42 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """The provenance of a release, as the ledger of a stack has it, signed by a public key.
+
+    `signature` is what `ssh-keygen -Y sign` wrote, over the DSSE encoding of the statement.
+    """
+
+    release: ReleaseName
+    project: Text
+    stack: Word
+    key: Text
+    signature: Raw
+
+
+@dataclass(frozen=True)
 class Statements:
     """All statements of a project, in the order in which they were made."""
 
     revocations: tuple[Revocation, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    signatures: tuple[Signature, ...] = ()
 
     def revoked(self, release: str) -> Revocation | None:
         """The first revocation of a release."""
         return next((each for each in self.revocations if each.release == release), None)
 
+    def signed(self, release: str, project: str, stack: str) -> list[Signature]:
+        """The signatures of a release's provenance in a stack of a project."""
+        about = (release, project, stack)
+        return [s for s in self.signatures if (s.release, s.project, s.stack) == about]
+
     def with_more(self, more: Statements) -> Statements:
         """These, and those of `more` that are not among them."""
         return Statements(
-            _joined(self.revocations, more.revocations), _joined(self.approvals, more.approvals)
+            _joined(self.revocations, more.revocations),
+            _joined(self.approvals, more.approvals),
+            _joined(self.signatures, more.signatures),
         )
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
 from flakeship.model.flake import FlakeReference, path_url
+from flakeship.model.locked_input import LockedInput
 from flakeship.model.release import Release
-from flakeship.nix import buildable, manifest, messages, store
+from flakeship.nix import buildable, lock, manifest, messages, store
 from flakeship.nix.messages import Said
 from flakeship.nix.source import source
 from flakeship.nix.store import NIX
@@ -45,13 +46,15 @@ class Evaluated:
 class Locked:
     """What Nix says of a flake as a whole. `fingerprint` is that of what it evaluates.
 
-    `takes_keys` tells whether the flake has the input that the authorized keys go into.
+    `takes_keys` tells whether the flake has the input that the authorized keys go into. `inputs`
+    are the others, after the flake itself.
     """
 
     fingerprint: str = ""
     revision: str = ""
     messages: tuple[str, ...] = ()
     takes_keys: bool = True
+    inputs: tuple[LockedInput, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Evaluator:
             str(found.get("revision") or ""),
             said.messages,
             ACCESS in (root.get("inputs") or {}),
+            lock.inputs(found, self.flake, ACCESS),
         )
 
     def evaluate(self, host: str, variant: str) -> Evaluated:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,17 +16,16 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.statement import Approval, Revocation, Statements
 from flakeship.model.text import one_line
 from flakeship.operate import promote
-from flakeship.ssh import public_key, signature
+from flakeship.ssh import keys, signature
 from flakeship.state import choice, statements
 from flakeship.state.stack import Stack, exported, setting
-from flakeship.system.process import run
 
 
 def revoke(stack: Stack, release: str, why: str) -> Revocation:
     """Let no stack take a release any more. Raises FlakeshipError where no ledger here has it."""
     record = ledger.choose(stack.outputs.ledger, release, f"stack {stack.name}")
     made = Revocation(record.name, one_line(why), _who(), _now())
-    _record(Statements(revocations=(made,)), stack)
+    record_all(Statements(revocations=(made,)), stack)
     return made
 
 
@@ -42,9 +42,9 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
             key=f"stack {stack.name}",
             remedy="choose the stack that promotes with --stack",
         )
-    public = _public(key)
+    public = signature.public(key)
     approvers = _approvers(stack)
-    if public not in map(signature.identity, approvers):
+    if public not in approvers:
         raise FlakeshipError(
             "the key is of none of the stack's approvers",
             code="approver-unknown",
@@ -62,13 +62,16 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
         _now(),
         public,
     )
-    signed = signature.sign(made, key)
-    _record(Statements(approvals=(signed,)), stack)
+    signed = replace(made, signature=signature.sign(made.signed, signature.APPROVAL, key))
+    record_all(Statements(approvals=(signed,)), stack)
     return signed
 
 
-def _record(made: Statements, stack: Stack) -> None:
-    """Record statements, and see that they are where this project's stacks read them."""
+def record_all(made: Statements, stack: Stack) -> None:
+    """Record statements, and see that they are where this project's stacks read them.
+
+    Raises FlakeshipError: statement-elsewhere, and as flakeship.state.statements.add.
+    """
     statements.add(made, stack.name)
     name = statements.beside(stack.name)
     known = statements.read(exported(name).raw_outputs)
@@ -81,10 +84,10 @@ def _record(made: Statements, stack: Stack) -> None:
         )
 
 
-def _approvers(stack: Stack) -> list[str]:
+def _approvers(stack: Stack) -> set[str]:
     gate = setting(stack, "gate") or "{}"
     try:
-        return Gate.model_validate_json(gate, by_name=False).approvers
+        listed = Gate.model_validate_json(gate, by_name=False).approvers
     except ValidationError as error:
         raise FlakeshipError(
             "the rules of the gate cannot be read",
@@ -93,29 +96,11 @@ def _approvers(stack: Stack) -> list[str]:
             remedy="`pulumi preview` tells what is wrong",
             details=codec.faults(error)[:1],
         ) from error
-
-
-def _public(file: Path) -> str:
-    """The public key of a key file: its own text, that of the .pub beside it, or derived from it.
-
-    A key with a passphrase has a .pub, and an agent signs. Raises FlakeshipError.
-    """
-    for candidate in (file, file.with_name(f"{file.name}.pub")):
-        if candidate.is_file():
-            text = candidate.read_text(errors="replace").strip()
-            if not public_key.fault(text):
-                return signature.identity(text)
-    derived = run(["ssh-keygen", "-y", "-P", "", "-f", file], check=False)
-    key = signature.identity(derived.stdout)
-    if derived.code != 0 or public_key.fault(key):
-        raise FlakeshipError(
-            "is no key that can be used",
-            code="key-unusable",
-            key=str(file),
-            remedy="name a private key file with --key, or the .pub of one that the agent has",
-            details=derived.stderr.strip().splitlines()[-1:],
-        )
-    return key
+    return {
+        signature.identity(key)
+        for number, entry in enumerate(listed)
+        for key in keys.of_entry(entry, f"flakeship:gate.approvers[{number}]")
+    }
 
 
 def _who() -> str:

@@ -129,7 +129,10 @@ class Flake:
         )
         revision = origin.revision or locked.revision
         authorized = tuple(map(public_key.authorized, public)) if locked.takes_keys else ()
-        releases = [replace(e.release, revision=revision, keys=authorized) for e in found]
+        releases = [
+            replace(e.release, revision=revision, keys=authorized, inputs=locked.inputs)
+            for e in found
+        ]
         if self.verified:
             access.refuse_no_login(self.settings, releases, built=False)
         return Found(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from flakeship.config.gate import Gate
+from flakeship.model import dsse, provenance
 from flakeship.model.errors import FlakeshipError, SettingError
+from flakeship.model.provenance import StackId
 from flakeship.model.release import Record
 from flakeship.model.statement import Statements
 from flakeship.model.times import duration, parsed
 from flakeship.nix.source import on_a_remote_branch
-from flakeship.ssh import public_key, signature
+from flakeship.ssh import keys, public_key, signature
 
 CLOCKS = timedelta(minutes=5)
 """By how much the clocks of two machines may differ."""
@@ -49,6 +51,7 @@ def refusals(candidate: Candidate, gate: Gate, statements: Statements) -> list[F
         *_soak(candidate, gate),
         *_revision(candidate, gate),
         *_approval(candidate, gate, statements),
+        *_provenance(candidate, gate, statements),
     ]
 
 
@@ -132,12 +135,12 @@ def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Itera
         for each in statements.approvals
         if each.is_of(record.name, candidate.project, candidate.stack, record.artifact)
     ]
-    for number, key in enumerate(gate.approvers):
-        if wrong := public_key.fault(key):
-            where = f"flakeship:gate.approvers[{number}]"
-            yield SettingError(wrong, key=where, allowed=", ".join(public_key.TYPES))
-    approvers = {signature.identity(key) for key in gate.approvers}
-    if any(signature.identity(a.key) in approvers and signature.is_valid(a) for a in found):
+    approvers = yield from _people(gate.approvers, "flakeship:gate.approvers")
+    if any(
+        signature.identity(each.key) in approvers
+        and signature.is_valid(each.signed, signature.APPROVAL, each.key, each.signature)
+        for each in found
+    ):
         return
     others = ", ".join(sorted({each.by for each in found}))
     yield FlakeshipError(
@@ -147,3 +150,50 @@ def _approval(candidate: Candidate, gate: Gate, statements: Statements) -> Itera
         key="flakeship:gate.approvers",
         remedy=f"an approver runs `flakeship --stack {candidate.stack} approve {record.name}`",
     )
+
+
+def _provenance(
+    candidate: Candidate, gate: Gate, statements: Statements
+) -> Iterator[FlakeshipError]:
+    if not gate.signers:
+        return
+    key, where = "flakeship:gate.signers", f"in the stack {candidate.upstream}"
+    signers = yield from _people(gate.signers, key)
+    stack = StackId.of(candidate.upstream, candidate.project)
+    found = [
+        each
+        for each in statements.signed(candidate.name, stack.project, stack.stack)
+        if signature.identity(each.key) in signers
+    ]
+    sign = f"`flakeship --stack {candidate.upstream} sign {candidate.name}`"
+    text = dsse.pre_authentication(provenance.statement(candidate.record, stack))
+    if not found:
+        yield FlakeshipError(
+            f"no signer has signed the provenance of {candidate.name} {where}",
+            code="gate-unsigned",
+            key=key,
+            remedy=f"a signer runs {sign}",
+        )
+    elif not any(
+        signature.is_valid(text, signature.PROVENANCE, each.key, each.signature) for each in found
+    ):
+        yield FlakeshipError(
+            f"the record of {candidate.name} {where} is not what was signed: one of the two was "
+            "changed",
+            code="gate-signature",
+            key=key,
+            given=", ".join(sorted({public_key.fingerprint(each.key) for each in found})),
+            remedy=f"compare it with a backup of that state (`flakeship provenance` shows it); a "
+            f"signer who finds it right runs {sign} again",
+        )
+
+
+def _people(entries: Sequence[str], key: str) -> Generator[FlakeshipError, None, set[str]]:
+    """The public keys of a setting; yields what is wrong with each entry that has none."""
+    known: set[str] = set()
+    for number, entry in enumerate(entries):
+        try:
+            known |= {*map(signature.identity, keys.of_entry(entry, f"{key}[{number}]"))}
+        except SettingError as error:
+            yield error
+    return known

@@ -32,7 +32,11 @@ def public_keys(configured: Sequence[str]) -> list[str]:
 def existing(configured: Sequence[str]) -> list[str]:
     """The same, but the checkout's own key is not made: none where it has none yet."""
     if configured:
-        return [key for number, entry in enumerate(configured) for key in _keys(number, entry)]
+        return [
+            key
+            for number, entry in enumerate(configured)
+            for key in of_entry(entry, f"flakeship:authorizedKeys[{number}]")
+        ]
     return [_own_key()] if OWN_KEY.exists() else []
 
 
@@ -102,9 +106,11 @@ def _own_key() -> str:
     return known
 
 
-def _keys(number: int, entry: str) -> list[str]:
-    """The keys of one entry. What is no key is never repeated: it may be a private one."""
-    key = f"flakeship:authorizedKeys[{number}]"
+def of_entry(entry: str, key: str) -> list[str]:
+    """The public keys of a setting `key`, which is one, or a file of them. Raises SettingError.
+
+    What is no key is never repeated: it may be a private one.
+    """
     text = entry.strip()
     if text.startswith(KEY_LIKE) or "\n" in text:
         found, where = [(text, "")], ""

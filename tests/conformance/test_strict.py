@@ -33,7 +33,7 @@ NO_TEXTS: list[Any] = [True, 1, None, b"x", [], "\ud800"]
 HIDDEN = ["a\0", "a\n", "\x1b[2J", "a\u202eb", "\x9b", "a\u200b"]
 LONG = ("run", "send", "contains", "user_data")
 """Texts of several lines, or of any bytes."""
-KEYS = ("authorized_keys", "approvers")
+KEYS = ("authorized_keys", "approvers", "signers")
 """Public keys: a block in YAML ends with a newline, which is left out."""
 
 

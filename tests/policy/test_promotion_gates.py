@@ -9,7 +9,7 @@ import pytest
 from policy.promotion_gates import IMAGE, PROMOTION, RULE
 from policy.rules import Resource
 
-GATE = {"soak": 3600.0, "checks": ["http"], "revision": "clean", "approvers": 1.0}
+GATE = {"soak": 3600.0, "checks": ["http"], "revision": "clean", "approvers": 1.0, "signers": 1.0}
 BUILT = Resource("urn:pulumi:prod::flakeship::x::web-1", IMAGE, {})
 
 
@@ -28,6 +28,7 @@ def told(config: dict[str, Any], **gate: object) -> list[str]:
         ({"checks": ["http"]}, {"checks": ["ssh"]}, "add it to flakeship:gate.checks"),
         ({"revision": "clean"}, {"revision": "any"}, "flakeship:gate.revision to clean"),
         ({"approval": True}, {"approvers": 0.0}, "flakeship:gate.approvers"),
+        ({"signature": True}, {"signers": 0.0}, "flakeship:gate.signers"),
     ],
 )
 def test_a_gate_that_is_laxer_than_asked_for(

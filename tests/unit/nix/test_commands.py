@@ -28,7 +28,7 @@ from tests.unit.nix.test_image_file import qcow2_header
 
 FLAGS = ["nix", "--extra-experimental-features", "nix-command flakes"]
 MANIFEST: dict[str, Any] = {"schema": 1, **codec.plain(release(1))}
-del MANIFEST["revision"], MANIFEST["keys"]
+del MANIFEST["revision"], MANIFEST["keys"], MANIFEST["inputs"]
 
 
 @dataclasses.dataclass
