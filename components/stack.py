@@ -53,12 +53,14 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     _refuse_secrets(stack, spec)
     target = spec.open(stack, given)
     preview, steps = pulumi.runtime.is_dry_run(), list[Step]()
-    inspecting = lifecycle.begin(target.inspect(resource.Functions(spec)))
+    before = outputs.previous(known.recorded)
+    refuse_older(before.outputs, stack)
+    upstream = {known.upstream.name: known.upstream.outputs} if known.upstream else {}
+    states = {stack: before.outputs, **upstream}
+    inspecting = lifecycle.begin(target.inspect(resource.Functions(spec), states))
     if not preview:
         steps = Timing().steps
         inspecting.add_done_callback(lambda _: resource.prepare(spec.name, "operations"))
-    before = outputs.previous(known.recorded)
-    refuse_older(before.outputs, stack)
     found, pinned = await _desired_releases(given, stack, spec, before.outputs, known)
     chosen = [release.name for release in found.releases.values()]
     revoked = refuse_revoked(chosen, before.outputs.running.values(), known.statements)
@@ -67,7 +69,15 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     declares = import_module(f"{__package__}.{spec.name}.graph")
     graph: outputs.Graph[Any] = declares.GRAPH
     files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
-    desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
+    desired = Desired(
+        stack,
+        given,
+        found.releases,
+        before.outputs,
+        pinned,
+        files.absent,
+        known.upstream.outputs if known.upstream else StackOutputs(),
+    )
     plan = target.plan(desired, await inspecting)
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
