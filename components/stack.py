@@ -55,8 +55,7 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     preview, steps = pulumi.runtime.is_dry_run(), list[Step]()
     before = outputs.previous(known.recorded)
     refuse_older(before.outputs, stack)
-    upstream = {known.upstream.name: known.upstream.outputs} if known.upstream else {}
-    states = {stack: before.outputs, **upstream}
+    states = {stack: before.outputs, **_upstream(known)}
     inspecting = lifecycle.begin(target.inspect(resource.Functions(spec), states))
     if not preview:
         steps = Timing().steps
@@ -128,6 +127,11 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
     return outputs.current(header, before, verified, kept, done)
+
+
+def _upstream(known: States) -> dict[str, StackOutputs]:
+    """The outputs of the stack that releases are promoted from, by its name."""
+    return {known.upstream.name: known.upstream.outputs} if known.upstream else {}
 
 
 def _refuse_secrets(stack: str, spec: TargetSpec) -> None:

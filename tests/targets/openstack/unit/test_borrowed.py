@@ -141,6 +141,7 @@ def test_other_bytes_are_refused() -> None:
     world.borrow()
     assert refused(world, replace(FOREIGN, sha512="b" * 128)).code == "image-differs"
     # and where the stack before has the right one
+    world = Promoting()
     world.borrow(id="id-2")
     assert refused(world, OWN, replace(OWN, id="id-2", sha512="b" * 128)).code == "image-differs"
 
