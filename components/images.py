@@ -6,6 +6,7 @@ import asyncio
 
 import pulumi
 
+from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Release
 from flakeship.release.image_files import ImageFiles
 from flakeship.targets.base import Plan
@@ -22,7 +23,12 @@ async def obtain_files(files: ImageFiles, plan: Plan, *, preview: bool) -> None:
     """
     needed = [each for each in plan.releases.values() if each.name in plan.needs_files]
     for request in files.missing(needed):
-        where = await asyncio.to_thread(files.obtain, request, fetch=False)
+        try:
+            where = await asyncio.to_thread(files.obtain, request, fetch=False)
+        except FlakeshipError as error:
+            if way := plan.instead_of_files.get(request.release):
+                error.remedy = f"{way}; or {error.remedy}"
+            raise
         pulumi.log.info(f"the files of {request.release} are not on this workstation: from {where}")
         if not preview:
             await asyncio.to_thread(files.obtain, request, fetch=True)

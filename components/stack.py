@@ -53,12 +53,13 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     _refuse_secrets(stack, spec)
     target = spec.open(stack, given)
     preview, steps = pulumi.runtime.is_dry_run(), list[Step]()
-    inspecting = lifecycle.begin(target.inspect(resource.Functions(spec)))
+    before = outputs.previous(known.recorded)
+    refuse_older(before.outputs, stack)
+    states = {stack: before.outputs, **_upstream(known)}
+    inspecting = lifecycle.begin(target.inspect(resource.Functions(spec), states))
     if not preview:
         steps = Timing().steps
         inspecting.add_done_callback(lambda _: resource.prepare(spec.name, "operations"))
-    before = outputs.previous(known.recorded)
-    refuse_older(before.outputs, stack)
     found, pinned = await _desired_releases(given, stack, spec, before.outputs, known)
     chosen = [release.name for release in found.releases.values()]
     revoked = refuse_revoked(chosen, before.outputs.running.values(), known.statements)
@@ -67,7 +68,15 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     declares = import_module(f"{__package__}.{spec.name}.graph")
     graph: outputs.Graph[Any] = declares.GRAPH
     files = ImageFiles(stack, given.image_store, [*before.outputs.ledger, *found.promoted])
-    desired = Desired(stack, given, found.releases, before.outputs, pinned, files.absent)
+    desired = Desired(
+        stack,
+        given,
+        found.releases,
+        before.outputs,
+        pinned,
+        files.absent,
+        known.upstream.outputs if known.upstream else StackOutputs(),
+    )
     plan = target.plan(desired, await inspecting)
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
@@ -118,6 +127,11 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
     return outputs.current(header, before, verified, kept, done)
+
+
+def _upstream(known: States) -> dict[str, StackOutputs]:
+    """The outputs of the stack that releases are promoted from, by its name."""
+    return {known.upstream.name: known.upstream.outputs} if known.upstream else {}
 
 
 def _refuse_secrets(stack: str, spec: TargetSpec) -> None:

@@ -128,6 +128,6 @@ class LocalServer(pulumi.ComponentResource):
         target = LocalTarget(stack, given)
         flake = Flake(given, stack, SPEC)
         inventory, found = await asyncio.gather(
-            target.inspect(Functions(SPEC)), asyncio.to_thread(flake.releases, [given.host])
+            target.inspect(Functions(SPEC), {}), asyncio.to_thread(flake.releases, [given.host])
         )
         return Prepared(found, target.plan(Desired(stack, given, found.releases), inventory))

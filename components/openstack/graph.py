@@ -20,7 +20,6 @@ from flakeship.targets.openstack.resources import (
     ADDRESS,
     CUTOVER,
     GLANCE_IMAGE,
-    IMAGE_VISIBILITY,
     description,
     words,
 )
@@ -28,7 +27,7 @@ from flakeship.targets.openstack.resources import (
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
 from ..protection import Stable
-from .glance_image import ImageVisibility
+from .image_access import declare_shares, declare_visibility
 from .network import Address, Cutover
 from .server import Server, ServerArgs, TestServer, TestServerArgs
 from .shared import Shared, declare_shared
@@ -60,7 +59,8 @@ def deploy(plan: StackPlan, images: Mapping[str, NixImage]) -> Deployment:
         servers = _declare_servers(plan, shared)
         evidence = [each.server.evidence for each in servers.values()]
     cutovers = [each.cutover for each in servers.values() if each.cutover]
-    _declare_visibility(plan, shared, evidence, cutovers)
+    declare_visibility(plan, shared, evidence, cutovers)
+    declare_shares(plan, shared, evidence, cutovers)
     return _outputs(plan, shared, {name: each.output for name, each in servers.items()}, evidence)
 
 
@@ -135,7 +135,7 @@ def _declare_test(plan: StackPlan, machine: Machine, shared: Shared) -> TestServ
 
 def _test_args(plan: StackPlan, machine: Machine, shared: Shared) -> TestServerArgs:
     return {
-        "image": shared.images[machine.release.name].image,
+        "image": shared.images[machine.release.name],
         "flavor": shared.flavor(machine),
         "network": shared.network,
         "security_group": shared.security_group(machine),
@@ -172,29 +172,6 @@ def _declare_machine(
     return Server(machine.id, args, shared.after(shared.subnets))
 
 
-def _declare_visibility(
-    plan: StackPlan, shared: Shared, evidence: Evidences, cutovers: Sequence[pulumi.Resource]
-) -> None:
-    """Show the desired releases' images and hide older ones, when all is verified."""
-    desired = {release.name for release in plan.releases.values()}
-    verified = pulumi.Output.all(*evidence)
-
-    def ids(*, shown: bool) -> list[pulumi.Output[str]]:
-        images = [it.image for name, it in shared.images.items() if (name in desired) == shown]
-        return [pulumi.Output.all(verified, image).apply(lambda it: str(it[1])) for image in images]
-
-    ImageVisibility(
-        IMAGE_VISIBILITY,
-        {
-            "cloud": plan.context.settings.options.cloud,
-            "shown": ids(shown=True),
-            "hidden": ids(shown=False),
-            "repair": plan.repairs.get(IMAGE_VISIBILITY, 0),
-        },
-        pulumi.ResourceOptions(depends_on=[*cutovers]),
-    )
-
-
 def _outputs(
     plan: StackPlan,
     shared: Shared,
@@ -209,10 +186,12 @@ def _outputs(
             name: Publication(image, plan.uploads.numbers[name]) for name, image in known[1].items()
         }
         project = plan.context.inventory.project
-        return codec.plain(StackDetails(project, published, plan.repairs))
+        return codec.plain(StackDetails(project, published, plan.repairs, borrowed))
 
-    ids = {name: image.image for name, image in shared.images.items()}
-    stored = pulumi.Output.all(verified, pulumi.Output.all(**ids)).apply(details)
+    borrowed = plan.borrowing.images
+    keys = ("project", "published", "repairs", *(["borrowed"] if borrowed else []))
+    ids = {name: image.image for name, image in shared.published.items()}
+    stored = pulumi.Output.all(verified, pulumi.Output.all(**ids).apply(dict)).apply(details)
     return Deployment(
         evidence,
         servers=servers,
@@ -220,7 +199,7 @@ def _outputs(
             name: pulumi.Output.all(servers.get(name, verified), machines).apply(lambda it: it[1])
             for name, machines in plain_machines(plan.machines.deployed).items()
         },
-        details={key: stored[key] for key in ("project", "published", "repairs")},
+        details={key: stored[key] for key in keys},
     )
 
 

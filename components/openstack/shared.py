@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_openstack
-from pulumi_openstack import compute
+from pulumi_openstack import compute, images
 
 from flakeship.rollout.ownership import Owner
 from flakeship.targets.openstack.api.provider import RETRIES
 from flakeship.targets.openstack.flavors.choice import Choice
 from flakeship.targets.openstack.images.properties import properties
+from flakeship.targets.openstack.images.sharing import ACCEPTED
 from flakeship.targets.openstack.machine import Machine
+from flakeship.targets.openstack.outputs import Borrowed
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import GLANCE_IMAGE, SERVER_GROUP, words
+from flakeship.targets.openstack.resources import ACCEPTANCE, GLANCE_IMAGE, SERVER_GROUP, words
 from flakeship.targets.openstack.spec import SPEC
 
 from ..nix_image import NixImage
@@ -31,6 +33,7 @@ from .network import PrivateNetwork, SecurityGroup
 class Shared:
     """What several servers of a stack use: by the names of group, flavor and release.
 
+    `images` are the ids that machines boot from, and `published` those images that are the stack's.
     Ports have their addresses once `subnets` are there, and a server can be reached after `ready`.
     """
 
@@ -41,7 +44,8 @@ class Shared:
     security_groups: Mapping[str, SecurityGroup]
     flavors: Mapping[str, FlavorSelection]
     server_groups: Mapping[str, pulumi.Output[str]]
-    images: Mapping[str, GlanceImage]
+    images: Mapping[str, pulumi.Output[str]]
+    published: Mapping[str, GlanceImage]
     creation: Creation
 
     def security_group(self, machine: Machine) -> pulumi.Output[str] | None:
@@ -62,7 +66,7 @@ class Shared:
         return pulumi.ResourceOptions.merge(self.opts, depends)
 
 
-def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
+def declare_shared(plan: StackPlan, built: Mapping[str, NixImage]) -> Shared:
     """Declare the network, groups, flavors and images."""
     context, options = plan.context, plan.context.settings.options
     provider = pulumi_openstack.Provider("cloud", cloud=options.cloud or None, max_retries=RETRIES)
@@ -84,6 +88,12 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
     for machine in plan.machines.active:
         choice = plan.machines.choices[machine.server.name]
         choices[machine.flavor.name] = Choice(machine.flavor, choice.reason, choice.runners_up)
+    borrowed = plan.borrowing.images
+    published = {
+        name: _declare_image(plan, name, image, opts)
+        for name, image in built.items()
+        if name not in borrowed
+    }
     return Shared(
         opts,
         network,
@@ -114,7 +124,11 @@ def declare_shared(plan: StackPlan, images: Mapping[str, NixImage]) -> Shared:
             ).id
             for name, placement in placed.items()
         },
-        images={name: _declare_image(plan, name, image, opts) for name, image in images.items()},
+        images={
+            **{name: image.image for name, image in published.items()},
+            **{name: _borrow(plan, name, image, opts) for name, image in borrowed.items()},
+        },
+        published=published,
         creation=Creation(
             Functions(SPEC),
             options.cloud,
@@ -141,6 +155,21 @@ def _declare_network(plan: StackPlan, opts: pulumi.ResourceOptions) -> PrivateNe
         },
         opts,
     )
+
+
+def _borrow(
+    plan: StackPlan, name: str, image: Borrowed, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """The id of another stack's image, once this project has accepted it where it has to."""
+    if not image.shared:
+        return pulumi.Output.from_input(image.id)
+    return images.ImageAccessAccept(
+        ACCEPTANCE.name(name),
+        image_id=image.id,
+        member_id=plan.context.inventory.project,
+        status=ACCEPTED,
+        opts=opts,
+    ).image_id
 
 
 def _declare_image(

@@ -33,6 +33,7 @@ class Desired:
     outputs: StackOutputs = field(default_factory=StackOutputs)  # of the last good run
     pinned: frozenset[str] = frozenset()  # hosts whose release the settings choose by name
     absent: frozenset[str] = frozenset()  # verified releases whose files are not in the Nix store
+    upstream: StackOutputs = field(default_factory=StackOutputs)  # of the stack promoted from
 
     @property
     def ledger(self) -> list[Record]:

@@ -18,10 +18,14 @@ class Publication:
 
 @dataclass(frozen=True)
 class ImageUse:
-    """Who boots from an image, for a person, and why others may not be seen; empty: all are."""
+    """Who boots from an image, for a person, and why others may not be seen; empty: all are.
+
+    `accepted` are other projects that may, and have accepted that.
+    """
 
     users: Sequence[str] = ()
     blind: str = ""
+    accepted: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,17 @@ def retain(
         if record in others or record.name in desired:
             continue
         found = use(record.name)
-        if found.users:
+        reasons = [
+            f"{what}: {', '.join(who)}"
+            for what, who in (
+                ("servers boot from it", found.users),
+                ("other projects have accepted it", found.accepted),
+            )
+            if who
+        ]
+        if reasons:
             used.add(record.name)
-            users = ", ".join(found.users)
-            notices.append(f"the image of {record.name} stays: servers boot from it: {users}")
+            notices.append(f"the image of {record.name} stays: {'; '.join(reasons)}")
         elif found.blind:
             notices.append(f"the image of {record.name} is removed; {found.blind}")
     standing = {*standby} - {*desired}

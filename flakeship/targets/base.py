@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flakeship.release.desired import Desired
     from flakeship.rollout.changes import ServerChange
     from flakeship.rollout.summary import Summary
-    from flakeship.state.outputs import ServerOutput
+    from flakeship.state.outputs import ServerOutput, StackOutputs
     from flakeship.state.stack import Stack
 
 InventoryT = TypeVar("InventoryT")
@@ -111,6 +111,10 @@ class Plan(Protocol):
         """
 
     @property
+    def instead_of_files(self) -> Mapping[str, str]:
+        """By release what would spare its files, for the error where nothing has them."""
+
+    @property
     def max_image_disk(self) -> Mapping[str, int]:
         """The smallest root disk in MiB that is to boot a release whose disk size is unknown."""
 
@@ -134,10 +138,11 @@ class Plan(Protocol):
 class Target(Protocol[InventoryT, PlanT_co]):
     """A target inside a Pulumi program: one inspection, then a pure plan."""
 
-    async def inspect(self, call: Call) -> InventoryT:
+    async def inspect(self, call: Call, known: Mapping[str, StackOutputs]) -> InventoryT:
         """Read what planning needs, once, while the flake is evaluated. Raises FlakeshipError.
 
-        `call` calls the target's functions.
+        `call` calls the target's functions. `known` are the outputs of the last good run and of the
+        stack that releases are promoted from, by the names of the stacks.
         """
 
     def plan(self, desired: Desired, inventory: InventoryT) -> PlanT_co:

@@ -34,6 +34,11 @@ class KeptReleases:
         """The verified releases that stay beside the desired ones."""
         return self.retention.records
 
+    @property
+    def instead_of_files(self) -> Mapping[str, str]:
+        """Nothing, unless a target can do without them."""
+        return {}
+
     def release(self, name: str) -> Release:
         """A release that stays, by its name."""
         kept = [*self.releases.values(), *(record.release for record in self.records)]

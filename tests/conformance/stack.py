@@ -135,7 +135,7 @@ class Inspected:
     target: Any
     inventory: Any
 
-    async def inspect(self, _call: object) -> Any:
+    async def inspect(self, *_: object) -> Any:
         return self.inventory
 
     def plan(self, *given: Any) -> Any:

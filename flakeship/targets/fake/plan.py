@@ -22,7 +22,7 @@ from flakeship.rollout.replace import (
 from flakeship.rollout.retention import ImageUse, Publication, Retention, Uploads
 from flakeship.rollout.summary import Summary
 from flakeship.state import outputs
-from flakeship.state.outputs import ServerOutput
+from flakeship.state.outputs import ServerOutput, StackOutputs
 from flakeship.targets.base import Call
 from flakeship.targets.fake.changes import find
 from flakeship.targets.fake.cloud import Cloud, file
@@ -87,6 +87,7 @@ class FakePlan:
     summary: Summary
     facts: Sequence[str] = ()
     max_image_disk: Mapping[str, int] = field(default_factory=dict)
+    instead_of_files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs_files(self) -> frozenset[str]:
@@ -100,7 +101,7 @@ class FakeTarget:
 
     stack: str
 
-    async def inspect(self, call: Call) -> Cloud:
+    async def inspect(self, call: Call, _known: Mapping[str, StackOutputs]) -> Cloud:
         """Everything that is in the cloud."""
         found: Cloud = await call(INSPECT, InspectRequest(self.stack))
         return found

@@ -14,7 +14,7 @@ from flakeship.model.ports import SSH
 from flakeship.model.release import Record, Release
 from flakeship.release.desired import Desired
 from flakeship.rollout.summary import Summary
-from flakeship.state.outputs import parsed
+from flakeship.state.outputs import StackOutputs, parsed
 from flakeship.targets.base import Call
 from flakeship.targets.local import changes, condition, copies, preflight, ssh_config, workstation
 from flakeship.targets.local.inspect import LocalInventory, ServerState, inspect
@@ -30,7 +30,7 @@ class LocalTarget:
     stack: str
     settings: AnySettings
 
-    async def inspect(self, _call: Call) -> LocalInventory:
+    async def inspect(self, _call: Call, _known: Mapping[str, StackOutputs]) -> LocalInventory:
         """The stack's machines and files on the workstation. Raises FlakeshipError."""
         return await asyncio.to_thread(inspect, self.stack, self.settings)
 
@@ -51,6 +51,7 @@ class LocalPlan:
     summary: Summary = field(default_factory=Summary)
     facts: Sequence[str] = ()
     max_image_disk: Mapping[str, int] = field(default_factory=dict)
+    instead_of_files: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_servers(desired: Desired, inventory: LocalInventory) -> LocalPlan:

@@ -72,6 +72,13 @@ def _user_data(value: str) -> str:
     return value
 
 
+ProjectId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{32}$",
+        title="the 32 hexadecimal digits of a project's id (`openstack project show NAME`)",
+    ),
+]
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]
 Ipv6 = Annotated[str, AfterValidator(_ipv6)]
 FloatingIp = Annotated[str, AfterValidator(_floating)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flakeship.targets.base import Function
 from flakeship.targets.openstack.inventory import Inventory, Needed
@@ -14,10 +14,14 @@ FIND_SERVER = "findServer"
 
 @dataclass(frozen=True)
 class InspectRequest:
-    """Inspect a cloud; `cloud` is as in the requests of the resources."""
+    """Inspect a cloud; `cloud` is as in the requests of the resources.
+
+    `images` are ids: their members are asked for, and they may be of other projects.
+    """
 
     cloud: str
     needed: Needed
+    images: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class FoundServer:
 def _inspect(request: InspectRequest) -> Inventory:
     from flakeship.targets.openstack import inspect  # noqa: PLC0415
 
-    return inspect.inspect(request.cloud, request.needed)
+    return inspect.inspect(request.cloud, request.needed, request.images)
 
 
 def _find_server(request: FindServerRequest) -> FoundServer:

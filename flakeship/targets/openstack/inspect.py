@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.targets.openstack import listed
 from flakeship.targets.openstack.api import rest
 from flakeship.targets.openstack.api.connection import connected, endpoint, login
+from flakeship.targets.openstack.images.asked import with_asked
 from flakeship.targets.openstack.inventory import Inventory, Needed, Server
 from flakeship.targets.openstack.resources import SECURITY_GROUP
 
@@ -22,8 +23,10 @@ TAG = "flakeship"  # of every image of ours; Glance finds images by it
 USUAL = Needed()
 
 
-def inspect(cloud: str, needed: Needed = USUAL) -> Inventory:
+def inspect(cloud: str, needed: Needed = USUAL, images: Collection[str] = ()) -> Inventory:
     """Inspect a cloud without changing anything; `cloud` is as for `connected`.
+
+    `images` are as in InspectRequest.
 
     Raises FlakeshipError as `connected` does, and where the credentials are for no project.
     """
@@ -81,7 +84,7 @@ def inspect(cloud: str, needed: Needed = USUAL) -> Inventory:
             project_name=access.project_name or project,
             roles=roles,
             flavors=[listed.flavor(each) for each in enabled],
-            images=[listed.image(each) for each in (*entries["shown"], *entries["hidden"])],
+            images=with_asked(image, project, [*entries["shown"], *entries["hidden"]], images),
             servers=found,
             networks=[listed.network(each) for each in entries["networks"]],
             left={

@@ -21,7 +21,11 @@ class Flavor:
 
 @dataclass(frozen=True)
 class Image:
-    """An image with our tag, as Glance has it; empty and None: it does not say."""
+    """An image with our tag, or that a plan asks for, as Glance has it; empty and None: unknown.
+
+    `members` are the projects that it is shared with, each `pending`, `accepted` or `rejected`; of
+    an image of another project's this project alone.
+    """
 
     id: str
     name: str
@@ -29,6 +33,8 @@ class Image:
     visibility: str = ""
     hidden: bool | None = None
     sha512: str = ""
+    owner: str = ""
+    members: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,10 @@ class Inventory:
             f"user {self.user}" if self.user else "",
         ]
         return f"cloud {cloud or 'of the environment'}: {', '.join(filter(None, parts))}"
+
+    def image(self, identity: str) -> Image | None:
+        """The image of an id, where the project can see it."""
+        return next((image for image in self.images if image.id == identity), None)
 
     def users(self, image: str) -> list[Server]:
         """The servers that boot from an image."""

@@ -47,8 +47,8 @@ def flavor(found: Mapping[str, Any]) -> Flavor:
     )
 
 
-def image(found: Mapping[str, Any]) -> Image:
-    """An entry of Glance's list."""
+def image(found: Mapping[str, Any], members: Mapping[str, str] | None = None) -> Image:
+    """An entry of Glance's list, and the projects that it is shared with."""
     return Image(
         found["id"],
         found.get("name") or "",
@@ -58,6 +58,8 @@ def image(found: Mapping[str, Any]) -> Image:
         sha512=str(found.get("os_hash_value") or "")
         if found.get("os_hash_algo") == "sha512"
         else "",
+        owner=found.get("owner") or "",
+        members=members,
     )
 
 

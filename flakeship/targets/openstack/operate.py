@@ -154,7 +154,10 @@ class OpenStackOperator(Remote):
 
     def describe_release(self, name: str) -> Sequence[str]:
         """The image in Glance."""
-        published = stack_details(self.stack.outputs, self.stack.name).published.get(name)
+        details = stack_details(self.stack.outputs, self.stack.name)
+        if borrowed := details.borrowed.get(name):
+            return [f"glance    {borrowed.id} of the stack {borrowed.stack}"]
+        published = details.published.get(name)
         return [f"glance    {published.id}"] if published else []
 
     def orphans(self) -> Sequence[str]:

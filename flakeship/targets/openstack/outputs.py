@@ -40,8 +40,21 @@ class ServerDetails:
 
 
 @dataclass(frozen=True)
+class Borrowed:
+    """An image that this stack boots from and does not own: its id, whose stack's and project's.
+
+    `shared`: by a membership that this stack has accepted.
+    """
+
+    id: str
+    stack: str
+    project: str
+    shared: bool = False
+
+
+@dataclass(frozen=True)
 class StackDetails:
-    """What the target keeps of a stack: its project, and its images by release.
+    """What the target keeps of a stack: its project, and by release its images and others'.
 
     `repairs` counts, by the name of a resource or group, how often it was found changed by hand.
     """
@@ -49,6 +62,7 @@ class StackDetails:
     project: str = ""
     published: Mapping[str, Publication] = field(default_factory=dict)
     repairs: Mapping[str, int] = field(default_factory=dict)
+    borrowed: Mapping[str, Borrowed] = field(default_factory=dict)
 
 
 def server_output(

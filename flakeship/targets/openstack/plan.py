@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, replace
 
 from flakeship.release.desired import Desired
 from flakeship.rollout import retention
-from flakeship.rollout.retention import ImageUse, Publication, Retention, Uploads
+from flakeship.rollout.retention import ImageUse, Retention, Uploads
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
+from flakeship.state.outputs import StackOutputs
 from flakeship.targets.base import Call
 from flakeship.targets.kept_releases import KeptReleases
 from flakeship.targets.openstack import accepted, changes, drift, preflight, user_data
 from flakeship.targets.openstack.context import PlanningContext, planning_context
 from flakeship.targets.openstack.functions import INSPECT, InspectRequest
+from flakeship.targets.openstack.images import sharing
+from flakeship.targets.openstack.images.borrowed import Borrowing, plan_borrowing
 from flakeship.targets.openstack.inventory import Inventory, Needed
 from flakeship.targets.openstack.network import floating_ips
-from flakeship.targets.openstack.outputs import stack_details
+from flakeship.targets.openstack.outputs import StackDetails, stack_details
 from flakeship.targets.openstack.plan_machines import MachinesPlan, plan_machines
 from flakeship.targets.openstack.settings import CloudSettings
 
@@ -27,26 +30,36 @@ class StackPlan(KeptReleases):
     """See flakeship.targets.base.Plan.
 
     `repairs` is as in StackDetails: a higher number makes a resource anew, or runs it again.
+    `members` are the memberships in the stack's own images that there are: the provider's ids by
+    release and project.
     """
 
     context: PlanningContext
     machines: MachinesPlan
     retention: Retention
+    borrowing: Borrowing
     uploads: Uploads
     max_image_disk: Mapping[str, int]
     warnings: Sequence[str]
     summary: Summary
     repairs: Mapping[str, int] = field(default_factory=dict)
+    members: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def needs_files(self) -> frozenset[str]:
         """Those without a usable image in Glance, unless their servers are there."""
-        return self.uploads.need_files
+        return self.uploads.need_files | self.borrowing.unusable
+
+    @property
+    def instead_of_files(self) -> Mapping[str, str]:
+        """What would let them boot from the image of another stack."""
+        return self.borrowing.remedies
 
     @property
     def facts(self) -> list[str]:
-        """Whose cloud it is."""
-        return [self.context.inventory.identity_of(self.context.settings.options.cloud)]
+        """Whose cloud it is, and which images are another stack's."""
+        cloud = self.context.settings.options.cloud
+        return [self.context.inventory.identity_of(cloud), *self.borrowing.facts]
 
 
 class OpenStackTarget:
@@ -55,13 +68,13 @@ class OpenStackTarget:
     def __init__(self, settings: CloudSettings) -> None:
         self._settings = settings
 
-    async def inspect(self, call: Call) -> Inventory:
+    async def inspect(self, call: Call, known: Mapping[str, StackOutputs]) -> Inventory:
         """Read the files that the settings name and, in the provider, what a plan needs."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)
         own = bastion_identity(given)
         texts = user_data.read(given)
-        request = InspectRequest(given.options.cloud, needed(given))
+        request = InspectRequest(given.options.cloud, needed(given), image_ids(known))
         found: Inventory = await call(INSPECT, request)
         return replace(found, identity=identity, bastion_identity=own, user_data=texts)
 
@@ -74,6 +87,7 @@ class OpenStackTarget:
         before = stack_details(desired.outputs, desired.stack)
         preflight.check_access(before.project, inventory)
         accepted.check(desired.settings, inventory)
+        sharing.check(desired.settings.options, before.published, inventory)
         context = planning_context(desired, inventory)
         machines = plan_machines(context)
         verified = {record.name for record in desired.ledger} if context.ephemeral else set()
@@ -83,21 +97,25 @@ class OpenStackTarget:
             if not context.exists(machine) and machine.release.name not in verified
         ]
         needed = preflight.check_quota(context, new)
-        retained = _retain(context, machines, before.published)
+        retained = _retain(context, machines, before)
         drifts = drift.find(context, machines)
         output = desired.outputs.servers
+        running, usable = machines.running(context.exists), _usable(desired, before, inventory)
+        kept = [record.name for record in retained.records]
+        borrowing = plan_borrowing(desired, inventory, kept=kept, running=running)
         uploads = retention.plan_uploads(
-            desired.as_verified.values(),
-            retained.records,
+            [r for r in desired.as_verified.values() if r.name not in borrowing.images],
+            [r for r in retained.records if r.name not in borrowing.images],
             before.published,
-            usable=_usable(desired, before.published, inventory),
-            running=machines.running(context.exists),
+            usable=usable,
+            running=running,
             absent=desired.absent,
         )
         return StackPlan(
             context,
             machines,
             retained,
+            borrowing,
             uploads=uploads,
             max_image_disk={
                 name: min(m.disk for m in new if m.release.name == name)
@@ -110,9 +128,11 @@ class OpenStackTarget:
                 *floating_ips.taken(context.settings.instances, inventory, output),
                 *retained.notices,
                 *uploads.notices,
+                *borrowing.notices,
             ],
             summary=changes.summarize(context, machines, new, needed),
             repairs=drift.repairs(before.repairs, drifts, [*machines.active, *machines.standby]),
+            members=sharing.members(before.published, inventory, usable),
         )
 
 
@@ -128,6 +148,14 @@ def needed(settings: CloudSettings) -> Needed:
     )
 
 
+def image_ids(known: Mapping[str, StackOutputs]) -> list[str]:
+    """The images of stacks in a cloud, their own and others': those that a plan asks for."""
+    clouds = {stack: each for stack, each in known.items() if each.target == "openstack"}
+    parts = [stack_details(each, stack) for stack, each in clouds.items()]
+    own = {image.id for part in parts for image in part.published.values()}
+    return sorted(own | {image.id for part in parts for image in part.borrowed.values()})
+
+
 def bastion_identity(settings: CloudSettings) -> str:
     """The private key file for the bastion of the settings; empty: the user's agent.
 
@@ -139,10 +167,9 @@ def bastion_identity(settings: CloudSettings) -> str:
     return keys.literal_file(settings.identity, "flakeship:identity") if settings.identity else ""
 
 
-def _usable(
-    desired: Desired, published: Mapping[str, Publication], inventory: Inventory
-) -> set[str]:
+def _usable(desired: Desired, before: StackDetails, inventory: Inventory) -> set[str]:
     """The ids of the images that can be booted and, as far as Glance says, have the right bytes."""
+    published = before.published
     sha512 = {
         published[record.name].id: record.artifact.files[0].sha512
         for record in desired.ledger
@@ -156,26 +183,23 @@ def _usable(
     }
 
 
-def _retain(
-    context: PlanningContext, machines: MachinesPlan, published: Mapping[str, Publication]
-) -> Retention:
+def _retain(context: PlanningContext, machines: MachinesPlan, before: StackDetails) -> Retention:
     """The releases whose images stay: those of the settings, and those that are in use."""
     inventory = context.inventory
     staying = {machine.id for machine in (*machines.active, *machines.standby)}
     removed = {server.id for server in context.owned if server.machine not in staying}
-    hidden = context.settings.options.visibility != "private" and not inventory.everywhere
-    blind = (
-        f"your role in {inventory.project_name} cannot see whether servers of other projects boot "
-        "from it"
-    )
+    visibility = context.settings.options.visibility
 
     def use(release: str) -> ImageUse:
-        image = published.get(release)
+        own, borrowed = before.published.get(release), before.borrowed.get(release)
+        image = own or borrowed
         if image is None:
             return ImageUse()
         users = [user for user in inventory.users(image.id) if user.id not in removed]
         described = [f"{user.name} ({user.id})" for user in users]
-        return ImageUse(described, blind if hidden else "")
+        if not own:  # it stays whatever happens here; what is given up is the right to it
+            return ImageUse(described if borrowed and borrowed.shared else ())
+        return sharing.use(inventory.image(own.id), described, inventory, visibility)
 
     return retention.retain(
         context.desired.ledger,

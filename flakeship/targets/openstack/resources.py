@@ -19,6 +19,9 @@ CUTOVER = Kind("cutover")  # the association of the address with the active mach
 EPHEMERAL = "flakeship:openstack:EphemeralVerification"
 """The type of the verification of a server that it makes itself, and removes."""
 
+ACCEPTANCE = Kind("accept")  # the membership in another project's image; a release
+SHARE = Kind("share")  # the membership of another project in an image; `<release>-<project>`
+
 IMAGE_VISIBILITY = "image-visibility"
 """The name of the resource that shows and hides the images."""
 

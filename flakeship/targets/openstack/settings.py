@@ -23,6 +23,7 @@ from flakeship.targets.openstack.fields import (
     Ipv4,
     Ipv6,
     Metadata,
+    ProjectId,
     UserData,
 )
 from flakeship.targets.openstack.requests import Access, Placement, Visibility
@@ -150,6 +151,8 @@ class OpenStackSettings(TargetOptions):
     """A bastion of your own, for `access: bastion`; left out: the server's active machine."""
     visibility: Visibility = "private"
     """The visibility of the images in Glance."""
+    share_with: list[ProjectId] = []
+    """The ids of other projects that may boot from the images, with `visibility: shared`."""
     placement: Placement = ""
     """A policy that keeps the servers on different hypervisors; empty: none."""
     prices: dict[Text, Annotated[float, Field(ge=0), Decimal]] = {}
@@ -167,6 +170,18 @@ class OpenStackSettings(TargetOptions):
                 at="bastion",
                 remedy="set flakeship:openstack.access to bastion, or remove the bastion",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_what_can_be_shared(self) -> OpenStackSettings:
+        if self.share_with and self.visibility != "shared":
+            raise wrong(
+                f"images with visibility: {self.visibility} cannot be shared with single projects",
+                at="shareWith",
+                remedy="set flakeship:openstack.visibility to shared, or remove shareWith",
+            )
+        if len(self.share_with) != len(set(self.share_with)):
+            raise wrong("a project is named twice", at="shareWith")
         return self
 
     @property

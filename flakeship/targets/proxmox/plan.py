@@ -10,6 +10,7 @@ from flakeship.rollout import retention
 from flakeship.rollout.retention import ImageUse, Retention
 from flakeship.rollout.summary import Summary
 from flakeship.ssh import keys
+from flakeship.state.outputs import StackOutputs
 from flakeship.targets.base import Call
 from flakeship.targets.kept_releases import KeptReleases
 from flakeship.targets.proxmox import (
@@ -141,7 +142,7 @@ class ProxmoxTarget:
         self._stack = stack
         self._settings = settings
 
-    async def inspect(self, call: Call) -> Inventory:
+    async def inspect(self, call: Call, _known: Mapping[str, StackOutputs]) -> Inventory:
         """Read in the provider what a plan needs of the cluster."""
         given = self._settings
         identity = keys.identity(given.identity, given.authorized_keys)

@@ -41,6 +41,13 @@ def test_an_image_that_something_boots_from_stays() -> None:
     assert found.notices == [f"the image of {ONE.name} stays: servers boot from it: theirs (id-x)"]
 
 
+def test_an_image_that_another_project_has_accepted_stays() -> None:
+    found = retained(THREE, r1=ImageUse(accepted=["p", "q"]), r2=ImageUse(["a"], "", ["p"]))
+    assert found.records == [THREE, TWO, ONE]
+    assert ["servers" in each for each in found.notices] == [True, False]
+    assert [each.rpartition(": ")[2] for each in found.notices] == ["p", "p, q"]
+
+
 def test_users_of_what_stays_anyway_are_no_news() -> None:
     use = ImageUse(["web"], blind="nobody sees")
     assert retained(THREE, r3=use, r4=use).notices == []

@@ -135,6 +135,7 @@ class Cloud:
     elsewhere: dict[str, str] = field(default_factory=dict)  # other addresses of services
     regions: dict[str, str] = field(default_factory=dict)  # other regions of services
     interfaces: dict[str, str] = field(default_factory=dict)  # and other interfaces
+    members: dict[str, dict[str, str]] = field(default_factory=dict)  # of images, by project
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
     issued: int = 0  # tokens; the last is `token`
     revoked: set[str] = field(default_factory=set)  # tokens that no service takes any more
@@ -286,13 +287,17 @@ class Cloud:
             made = json.loads(body) | {"status": "queued", "owner": "p", "created_at": NOW}
             self.put("images", made)
             return 201, made
+        if action == "members":
+            return self._members(self.members.get(number, {}), last)
         if not number:
             hidden = query.get("os_hidden") == "true"
             chosen = query.get("id", "").removeprefix("in:").split(",") if "id" in query else None
             found = [
                 each
                 for each in self.images.values()
-                if each["os_hidden"] == hidden and (chosen is None or each["id"] in chosen)
+                if each["os_hidden"] == hidden
+                and query.get("owner", each.get("owner")) == each.get("owner")
+                and (chosen is None or each["id"] in chosen)
             ]
             return 200, self._paged("images", found, query)
         if number not in self.images:
@@ -316,6 +321,11 @@ class Cloud:
             case "DELETE", _:
                 del self.images[number]
         return (200, image) if method in {"GET", "PATCH"} else (204, None)
+
+    def _members(self, known: Mapping[str, str], project: str) -> Answer:
+        if not project:
+            return 200, {"members": [membership(*each) for each in known.items()]}
+        return (200, membership(project, known[project])) if project in known else (404, None)
 
     def _paged(self, key: str, entries: list[Any], query: dict[str, str]) -> dict[str, Any]:
         ids = [entry["id"] for entry in entries]
@@ -366,6 +376,11 @@ class Cloud:
             "id": number, "status": "CURRENT", "version": "2.96", "min_version": "2.1",
             "links": [{"rel": "self", "href": f"{self.url}/{place}/"}],
         }  # fmt: skip
+
+
+def membership(project: str, status: str) -> Thing:
+    """As Glance shows it."""
+    return {"member_id": project, "status": status}
 
 
 def listed(thing: Thing, query: Mapping[str, str]) -> bool:

@@ -14,9 +14,18 @@ from flakeship.state import outputs
 from flakeship.targets.openstack.inventory import Server
 from flakeship.targets.openstack.outputs import deployed, server_details, stack_details
 from flakeship.targets.openstack.plan import StackPlan
-from flakeship.targets.openstack.resources import CUTOVER, SERVER
+from flakeship.targets.openstack.resources import ACCEPTANCE, CUTOVER, SERVER, SHARE
 from flakeship.targets.openstack.settings import CloudSettings
 from tests.pulumi_mocks import Engine, run
+from tests.targets.openstack.unit.test_borrowed import (
+    FOREIGN,
+    HERE,
+    NAME,
+    OWN,
+    OWNER,
+    THERE,
+    Promoting,
+)
 from tests.targets.openstack.unit.test_components import COMMANDS, OUTPUTS
 from tests.targets.openstack.unit.world import ADDRESS, WEB, World, settings
 from tests.unit.model.test_ledger import release
@@ -216,3 +225,34 @@ def test_the_outputs_are_what_the_next_run_plans_from() -> None:
     running = Server("id-1", machine.id, "ACTIVE", "image-1", stack="dev")
     world.change(servers=[running])
     assert world.plan(given, release(1)).machines.active == [machine]
+
+
+def test_a_borrowed_image_is_only_booted() -> None:
+    world = Promoting()
+    plan = world.promote(FOREIGN)
+    engine, done = deploy(plan)
+    (machine,) = plan.machines.active
+    accepted = engine.made[ACCEPTANCE.name(NAME)]
+    assert accepted == {"imageId": "id-1", "memberId": HERE, "status": "accepted"}
+    assert engine.made[SERVER.name(machine.id)]["imageId"] == "id-1"
+    assert ACCEPTANCE.name(NAME) in engine.depends(SERVER.name(machine.id))
+    assert not [kind for kind in engine.types.values() if kind.endswith(":GlanceImage")]
+    assert VISIBILITY not in engine.made
+    details = stack_details(outputs.read(stored_by(done), "staging"), "staging")
+    assert (details.published, details.borrowed) == ({}, plan.borrowing.images)
+
+
+def test_an_image_of_the_same_project_needs_no_membership() -> None:
+    engine, done = deploy(Promoting().promote(OWN))
+    assert not [kind for kind in engine.types.values() if "imageAccess" in kind]
+    assert done["details"]["borrowed"][NAME]["id"] == "id-1"
+
+
+def test_images_are_shared_once_all_is_verified() -> None:
+    plan = World().plan(OWNER, release(1))
+    engine, done = deploy(plan)
+    (machine,) = plan.machines.active
+    share = SHARE.name(f"{NAME}-{THERE}")
+    assert engine.made[share] == {"imageId": "image-1", "memberId": THERE}
+    assert {f"Verification {machine.id}", CUTOVER.name("web")} <= {*engine.depends(share)}
+    assert "borrowed" not in done["details"]

@@ -86,8 +86,8 @@ def test_everything_is_seen_with_one_list_of_each_kind(furnished: Cloud) -> None
         Flavor("f1", "s1.small", 2, 512, 3072, 1024, {"hw:cpu_policy": "shared"})
     ]
     assert seen.images == [
-        Image("i1", "one", "active", "private", hidden=False),
-        Image("i2", "two", "active", "private", hidden=True),
+        Image("i1", "one", "active", "private", hidden=False, owner="p"),
+        Image("i2", "two", "active", "private", hidden=True, owner="p"),
     ]
     assert seen.servers == [
         Server("web", "web", "ACTIVE", "i1", "s1.small", "p", "dev"),
@@ -150,7 +150,7 @@ def test_a_preview_asks_for_what_its_plan_needs_and_nothing_else(
     """No service is asked for its versions, and nothing twice."""
     furnished.services.append("volumev3")
     given = stack_settings(*servers, openstack={"cloud": "fake", **options})
-    asyncio.run(OpenStackTarget(given).inspect(directly))
+    asyncio.run(OpenStackTarget(given).inspect(directly, {}))
     assert sorted(unquote(call) for call in furnished.calls) == sorted([*ALWAYS, *more])
 
 
@@ -197,6 +197,40 @@ def test_what_the_quota_leaves(furnished: Cloud) -> None:
     }
     furnished.refuse("quotas", 403, {"NeutronError": {"message": "no"}})
     assert "networks" not in inspect("fake").left
+
+
+def foreign(number: str, visibility: str = "shared", owner: str = "q") -> dict[str, Any]:
+    return {
+        "id": number, "name": number, "status": "active", "tags": [], "owner": owner,
+        "visibility": visibility, "os_hidden": False,
+        "os_hash_algo": "sha512", "os_hash_value": "ab",
+    }  # fmt: skip
+
+
+def test_images_that_a_plan_asks_for_are_seen_with_their_members(furnished: Cloud) -> None:
+    furnished.put("images", foreign("theirs"), foreign("others"), foreign("all", "public"))
+    furnished.images["i1"]["visibility"] = "shared"
+    furnished.members = {"i1": {"q": "accepted", "r": "pending"}, "theirs": {"p": "rejected"}}
+    asked = ["i1", "i2", "theirs", "others", "all", "gone", "../../v3", "a/b"]
+    seen = {image.id: image for image in inspect("fake", images=asked).images}
+    assert {number: image.members for number, image in seen.items()} == {
+        "i1": {"q": "accepted", "r": "pending"},
+        "i2": None,
+        "theirs": {"p": "rejected"},
+        "others": {},
+        "all": None,
+    }
+    assert (seen["theirs"].owner, seen["theirs"].sha512) == ("q", "ab")
+    # what is no id is no part of an address
+    assert not furnished.asked(r"\.\.|a/b|a%2Fb")
+    assert not furnished.asked("^(PUT|PATCH|DELETE)")
+
+
+def test_members_that_may_not_be_listed_are_not_known(furnished: Cloud) -> None:
+    furnished.images["i1"]["visibility"] = "shared"
+    furnished.refuse("/members", 403, "Not allowed to list members")
+    seen = inspect("fake", images=["i1"])
+    assert [image.members for image in seen.images if image.id == "i1"] == [None]
 
 
 def test_what_cinders_quota_leaves_is_read_where_it_is_needed(furnished: Cloud) -> None:

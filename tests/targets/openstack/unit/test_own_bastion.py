@@ -125,7 +125,7 @@ def test_its_key_is_its_own_or_that_of_the_stack(
     async def inspected(name: str, request: object) -> Inventory:  # noqa: ARG001
         return INVENTORY
 
-    inventory = asyncio.run(target.inspect(inspected))
+    inventory = asyncio.run(target.inspect(inspected, {}))
     assert (inventory.identity, inventory.bastion_identity) == ("mine", "~/gate %")
     with pytest.raises(FlakeshipError) as unusable:
         found("", "${x}")

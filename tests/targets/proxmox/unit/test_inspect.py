@@ -319,7 +319,7 @@ def test_the_program_asks_the_provider(tmp_path: Path, monkeypatch: pytest.Monke
         return codec.parse(Inventory, codec.text(Inventory, replace(inventory(), free=[])))
 
     monkeypatch.chdir(tmp_path)
-    found = asyncio.run(target.inspect(call))
+    found = asyncio.run(target.inspect(call, {}))
     assert found.identity.endswith("id_ed25519")
     ((name, request),) = asked
     assert name == INSPECT
