@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pulumi
@@ -18,7 +16,6 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from flakeship.config import octal, settings
 from flakeship.config.settings import AnySettings
 from flakeship.model import ledger
-from flakeship.model.release import Record, Release
 from flakeship.model.text import lines
 from flakeship.release.desired import (
     Desired,
@@ -39,8 +36,8 @@ from flakeship.system.files import read
 from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
-from . import images, lifecycle, outputs, promotion, resource
-from .protection import Protection
+from . import changes, images, lifecycle, outputs, promotion, resource
+from .protection import Protection, Stable
 from .states import States
 from .timing import Timing
 
@@ -81,22 +78,13 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     for fact in filter(None, [*found.facts, *plan.facts, plan.summary.planned if preview else ""]):
         pulumi.log.info(lines(fact))
     reporting = lifecycle.begin(
-        report_changes(before.outputs.running, desired.ledger, found.releases)
+        changes.report(before.outputs.running, desired.ledger, found.releases)
     )
     kept_files = files.warnings(plan.records, plan.needs_files)
     for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
     await images.obtain_files(files, plan, preview=preview)
-    in_use = protection.images(
-        before.outputs.running,
-        before.outputs.ledger,
-        plan.releases,
-        given.retain_releases,
-        pinned,
-    )
-    protected = Protection(declares.STABLE, in_use)
-    if given.protect:
-        protected.begin()
+    protected = _protect(declares.STABLE, given, before.outputs, plan, pinned)
     if given.promote_from:
         names = {host: release.name for host, release in plan.releases.items()}
         promotion.Promotion(given.promote_from, {"gate": given.gate, "releases": names})
@@ -127,6 +115,18 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
         lambda records: ledger.updated(desired.ledger, records, list(plan.records), pinned)
     )
     return outputs.current(header, before, verified, kept, done)
+
+
+def _protect(
+    stable: Stable, given: AnySettings, before: StackOutputs, plan: Plan, pinned: Collection[str]
+) -> Protection:
+    """Protect what is stable in what is declared from now on, where the settings ask for it."""
+    retain = given.retain_releases
+    in_use = protection.images(before.running, before.ledger, plan.releases, retain, pinned)
+    protected = Protection(stable, in_use)
+    if given.protect:
+        protected.begin()
+    return protected
 
 
 def _upstream(known: States) -> dict[str, StackOutputs]:
@@ -167,26 +167,6 @@ async def _desired_releases(
     return pinned | found, frozenset(pinned.releases)
 
 
-async def report_changes(
-    running: Mapping[str, str], records: list[Record], desired: Mapping[str, Release]
-) -> None:
-    """Show what changes inside each host; a failure is a warning, as nothing depends on it."""
-    if not running or all(running.get(host) == each.name for host, each in desired.items()):
-        return
-    # a preview without a change is not to wait for it
-    from flakeship.nix.diff.report import heading, replaced, report  # noqa: PLC0415
-
-    pairs = list(replaced(running, records, desired))
-    reports = [_in_background(report, *pair) for pair in pairs]
-    done = await asyncio.gather(*reports, return_exceptions=True)
-    for (before, after), result in zip(pairs, done, strict=True):
-        if isinstance(result, str):
-            pulumi.log.info(f"{result}\n  `flakeship diff` shows all of it")
-        else:
-            which = heading(before, after)
-            pulumi.log.warn(f"{which} the changes cannot be shown: {result}")
-
-
 async def _missing(verified: pulumi.Output[Any], done: outputs.Deployment) -> str:
     """What has not come of some server; empty: all of them are verified and cut over."""
     if not await lifecycle.is_known(verified):
@@ -199,18 +179,3 @@ def _report_done(plan: Plan, steps: Sequence[Step]) -> None:
     """Show what an update has done and how long it took, once every address has moved."""
     if text := "\n".join(filter(None, [plan.summary.done, phases.told(steps)])):
         pulumi.log.info(lines(text))
-
-
-def _in_background(act: Callable[..., str], *given: object) -> Awaitable[str]:
-    """Like asyncio.to_thread, but a program that ends with an error does not wait for it."""
-    done: Future[str] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(act(*given))
-        except Exception as error:  # noqa: BLE001 - it becomes a warning, whatever it is
-            done.set_exception(error)
-
-    done.set_running_or_notify_cancel()
-    Thread(target=run, daemon=True).start()
-    return asyncio.wrap_future(done)

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import program, stack
+from components import changes, program, stack
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Artifact, File, Release
@@ -94,7 +94,7 @@ class Deployed:
             patch.setattr(spec, "open", open_, raising=False)
             patch.setattr(stack, "Flake", lambda *_: Evaluated(found))
             patch.setattr(image_files, "are_here", lambda _: self.here)
-            patch.setattr(stack, "report_changes", nothing)
+            patch.setattr(changes, "report", nothing)
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)
             patch.setattr(pulumi, "ResourceHook", lambda *_: None)
