@@ -8,6 +8,7 @@ import click
 
 from flakeship.cli.completion import servers
 from flakeship.ssh import keys
+from flakeship.system.files import expanded
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 SERVER = click.argument("server", default="", shell_complete=servers)
@@ -23,4 +24,4 @@ KEY = click.option(
 
 def key_file(here: Path, given: Path) -> Path:
     """The file of KEY: the default is in the project, any other in the user's directory."""
-    return given if given == keys.OWN_KEY else here / given.expanduser()
+    return given if given == keys.OWN_KEY else here / expanded(given)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from flakeship.model.machine import MachineId
 from flakeship.operate.actions import nothing_verified
@@ -14,6 +13,7 @@ from flakeship.ssh import login_keys
 from flakeship.ssh.keys import OWN_KEY
 from flakeship.state.resources import VERIFICATION
 from flakeship.state.stack import Stack, setting
+from flakeship.system.files import expanded
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _servers(stack: Stack) -> tuple[Mapping[str, list[str]], Mapping[str, list[s
 def _places(stack: Stack) -> Mapping[str, list[str]]:
     """Where each key that this workstation has is, by its fingerprint."""
     identity = setting(stack, "identity")
-    named = [str(Path(identity).expanduser())] if identity else []
+    named = [str(expanded(identity))] if identity else []
     found = defaultdict[str, list[str]](list)
     for file in dict.fromkeys([str(OWN_KEY), *named, *map(str, login_keys.DEFAULTS)]):
         for fingerprint in login_keys.usable([file]):

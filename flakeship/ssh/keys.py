@@ -9,7 +9,7 @@ from pathlib import Path
 from flakeship.model.errors import FlakeshipError, SettingError
 from flakeship.ssh import public_key
 from flakeship.ssh.options import literal
-from flakeship.system.files import make_directory, read, refuse_links, write
+from flakeship.system.files import expanded, make_directory, read, refuse_links, write
 from flakeship.system.process import run
 
 OWN_KEY = Path(".state/id_ed25519")  # of this checkout, where the settings name no public keys
@@ -74,7 +74,7 @@ def literal_file(file: str, key: str) -> str:
 
     Raises FlakeshipError for a path that ssh cannot be given.
     """
-    literal(Path(file).expanduser(), key)
+    literal(expanded(file), key)
     return str(Path(file))
 
 
@@ -133,7 +133,7 @@ def of_entry(entry: str, key: str) -> list[str]:
 
 def _text(key: str, path: str, shown: str) -> str:
     try:
-        file = Path(path).expanduser()
+        file = expanded(path)
         if not file.is_file():
             why = "is a directory" if file.is_dir() else "there is no such file"
         elif file.stat().st_size > LARGEST:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import public_key
+from flakeship.system.files import expanded
 from flakeship.system.process import run
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -72,7 +73,7 @@ def offered(identity: str) -> dict[str, str]:
     Raises FlakeshipError (identity-unusable) for a file that ssh would not use.
     """
     if identity:
-        file = str(Path(identity).expanduser())
+        file = str(expanded(identity))
         return {of_file(file): file}
     return {**usable(map(str, DEFAULTS)), **dict.fromkeys(of_agent(), AGENT)}
 
@@ -81,7 +82,7 @@ def of_login(argv: Sequence[str]) -> dict[str, str]:
     """Where each key is that such an `ssh` command line offers, by its fingerprint."""
     told = [line.partition(" ") for line in run(["ssh", "-G", *argv[1:]]).stdout.splitlines()]
     named = [value.replace("%%", "%") for name, _, value in told if name == "identityfile"]
-    files = [str(Path(file).expanduser()) for file in named]
+    files = [str(expanded(file)) for file in named]
     agent = of_agent() if ("identitiesonly", " ", "no") in told else []
     return {**usable(files), **dict.fromkeys(agent, AGENT)}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flakeship.model.errors import FlakeshipError
 from flakeship.ssh import host_keys
+from flakeship.system.files import expanded
 from flakeship.system.tcp import bracketed
 
 PLAIN = re.compile(r"[\w./+:@,=%-]*")  # needs no quotes in ssh_config
@@ -67,7 +68,7 @@ class SshOptions:
         if self.endpoint.identity:
             found["IdentitiesOnly"] = "yes"
             # -i looks for the file before it expands `%` in its name, and takes another one after
-            found["IdentityFile"] = quoted(Path(self.endpoint.identity).expanduser())
+            found["IdentityFile"] = quoted(expanded(self.endpoint.identity))
         if self.proxy:
             found["ProxyCommand"] = self.proxy.replace("%", "%%")  # ssh expands it
         return found

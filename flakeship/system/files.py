@@ -60,6 +60,11 @@ def read(path: Path) -> str:
         raise unreadable(path, getattr(error, "strerror", None) or "it is no text") from error
 
 
+def expanded(path: str | Path) -> Path:
+    """A path whose leading `~` is a home; that of a user who does not exist stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises there
+
+
 def unreadable(path: Path, why: str) -> FlakeshipError:
     """The error of a file that holds what Flakeship has not written."""
     return FlakeshipError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flakeship.ssh import host_keys
 from flakeship.ssh.options import Endpoint, SshOptions, quoted, unquoted
-from flakeship.system.files import locked, read, tidy, write
+from flakeship.system.files import expanded, locked, read, tidy, write
 from flakeship.system.tcp import LOOPBACK
 
 KNOWN_HOSTS = "known_hosts"
@@ -37,7 +37,7 @@ class SshHost:
 
 def block(host: SshHost, config: Path, checkout: Path) -> str:
     """The text of a server's entry in a file, with absolute paths below `checkout`."""
-    identity = str(checkout / host.identity) if host.identity else ""
+    identity = str(checkout / expanded(host.identity)) if host.identity else ""
     endpoint = replace(host.endpoint, identity=identity)
     known_hosts = checkout / config.with_name(KNOWN_HOSTS)
     return SshOptions(endpoint, known_hosts=known_hosts).config_block(host.server)

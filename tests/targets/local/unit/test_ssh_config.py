@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,17 @@ def test_what_ssh_makes_of_it(project: Path) -> None:
         f"userknownhostsfile {state}/dev/known_hosts",
         f"identityfile {state}/id_ed25519".replace("%", "%%"),
     } <= {*options}
+
+
+@pytest.mark.parametrize("identity", ["~/.ssh/id", "~nobody-here/id"])
+def test_a_key_file_of_a_home(
+    monkeypatch: pytest.MonkeyPatch, project: Path, identity: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    ssh_config.put(CONFIG, replace(WEB, identity=identity))
+    options = run(["ssh", "-G", "-F", CONFIG, "web"]).stdout.splitlines()
+    expected = {"~/.ssh/id": "/home/me/.ssh/id"}.get(identity, f"{project}/{identity}")
+    assert f"identityfile {expected}".replace("%", "%%") in options
 
 
 def test_is_read_back(project: Path) -> None:
