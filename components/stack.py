@@ -24,6 +24,7 @@ from flakeship.release.desired import (
     Ledger,
     ReleaseSource,
     announcement,
+    chosen,
 )
 from flakeship.release.image_files import ImageFiles
 from flakeship.release.promotion import EXPECTED, Promotion, refuse_revoked
@@ -46,7 +47,8 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     """Declare everything that this stack is to be; the outputs for the next run and for people."""
     stack = choice.own_name(pulumi.get_stack())
     octal.refuse_octal(read(Path(f"Pulumi.{stack}.yaml")), f"Pulumi.{stack}.yaml")
-    given, _ = settings.read(CONFIG.get(), registry.spec, registry.names(), is_config_secret)
+    configured = chosen(CONFIG.get(), os.environ)
+    given, _ = settings.read(configured, registry.spec, registry.names(), is_config_secret)
     _refuse_secrets(stack, spec)
     target = spec.open(stack, given)
     preview, steps = pulumi.runtime.is_dry_run(), list[Step]()
@@ -58,8 +60,8 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
         steps = Timing().steps
         inspecting.add_done_callback(lambda _: resource.prepare(spec.name, "operations"))
     found, pinned = await _desired_releases(given, stack, spec, before.outputs, known)
-    chosen = [release.name for release in found.releases.values()]
-    revoked = refuse_revoked(chosen, before.outputs.running.values(), known.statements)
+    names = [release.name for release in found.releases.values()]
+    revoked = refuse_revoked(names, before.outputs.running.values(), known.statements)
 
     # no other target's is imported; a cloud's types take a moment, in which the cloud answers
     declares = import_module(f"{__package__}.{spec.name}.graph")
@@ -86,8 +88,8 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     await images.obtain_files(files, plan, preview=preview)
     protected = _protect(declares.STABLE, given, before.outputs, plan, pinned)
     if given.promote_from:
-        names = {host: release.name for host, release in plan.releases.items()}
-        promotion.Promotion(given.promote_from, {"gate": given.gate, "releases": names})
+        moved = {host: release.name for host, release in plan.releases.items()}
+        promotion.Promotion(given.promote_from, {"gate": given.gate, "releases": moved})
     built = images.declare(files, plan)
     done = graph(plan, built)
     images.declare_copies(given.image_store, plan, done)

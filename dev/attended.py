@@ -1,19 +1,16 @@
 """Runs Pulumi for `make`: says first whose lock is in the way, and handles a closed terminal.
 
-`python -m dev.attended pulumi up --stack dev`. A closed terminal interrupts the command, as ctrl-C
-does: Pulumi's engine does not handle SIGHUP. It would end at once, and leave its lock and pending
-operations.
+`python -m dev.attended pulumi up --stack dev`.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 
 from flakeship.state import backend
+from flakeship.system.foreground import foreground
 
 
 def main(argv: list[str]) -> int:
@@ -21,15 +18,7 @@ def main(argv: list[str]) -> int:
     if "preview" not in argv and (refusal := locked(argv)):
         print(refusal, file=sys.stderr)
         return 1
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it is to outlive the terminal
-        os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which the command inherits
-    with subprocess.Popen(argv) as command:
-        signal.signal(signal.SIGHUP, lambda *_: command.send_signal(signal.SIGINT))
-        signal.signal(signal.SIGTERM, lambda *_: command.terminate())
-        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to the command too
-        code = command.wait()
-    return code if code >= 0 else 128 - code
+    return foreground(argv)
 
 
 def locked(argv: Sequence[str]) -> str:

@@ -74,14 +74,16 @@ def promote_releases(upstream: str, yes: bool, options: tuple[str, ...]) -> None
 @click.option("--yes", is_flag=True, help="Do not show the changes and ask.")
 @click.argument("options", nargs=-1, metavar="[-- PULUMI_OPTIONS]")
 def roll_back(release: str, yes: bool, options: tuple[str, ...]) -> None:
-    """Go back to an older release: `pulumi up` with it as flakeship:release.
+    """Go back to an older release, which is flakeship:release from then on.
 
     Options of `pulumi up` come after `--`.
     """
-    argv = rollback.command(stack.selected(), release, options, yes=yes)
-    click.echo("The stack stays at that release until `pulumi config rm flakeship:release`.")
-    sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606 - an argv, and no shell
+    selected = stack.selected()
+    chosen = rollback.choose(selected, release)
+    code = rollback.roll_back(selected, chosen, options, yes=yes)
+    if code:
+        raise SystemExit(code)
+    click.echo(f"{chosen.name} stays until `pulumi config rm {rollback.KEY}`")
 
 
 @click.command("revoke")

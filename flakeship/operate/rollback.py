@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from flakeship.model import ledger
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Record
+from flakeship.operate import promote
+from flakeship.release.desired import ROLLBACK
 from flakeship.state.outputs import StackOutputs
-from flakeship.state.stack import Stack
+from flakeship.state.stack import Stack, setting
+from flakeship.system.foreground import foreground
+from flakeship.system.process import run
 
 KEY = "flakeship:release"
 
 
-def command(stack: Stack, release: str, options: Sequence[str] = (), *, yes: bool) -> list[str]:
-    """The argv of the update, which chooses the release in the stack's settings and asks.
+def choose(stack: Stack, release: str) -> Record:
+    """The release to go back to; without a name it is the one before what runs.
 
-    Without a name it is the one before what runs. Raises FlakeshipError where there is none, and
-    SettingError for one that is not in the ledger.
+    Raises FlakeshipError where there is none, or another host's is pinned, and SettingError for one
+    that is not in the ledger.
     """
     known = stack.outputs
     chosen = ledger.choose(known.ledger, release, KEY) if release else previous(known, stack.name)
@@ -26,12 +31,39 @@ def command(stack: Stack, release: str, options: Sequence[str] = (), *, yes: boo
             "runs already",
             code="rollback-runs",
             key=chosen.name,
-            allowed=", ".join(each.name for each in known.ledger if each != chosen),
+            allowed=", ".join(
+                each.name
+                for each in known.ledger
+                if each.release.host == chosen.release.host and each != chosen
+            ),
+            remedy="name one of these with --to",
         )
+    pinned = setting(stack, "release")
+    for each in known.ledger:
+        if each.name == pinned and each.release.host != chosen.release.host:
+            raise FlakeshipError(
+                f"pins {pinned}, and can pin one release only: that host would move on",
+                code="rollback-pinned",
+                key=KEY,
+                given=chosen.name,
+                remedy=f"let {each.release.host} follow first: `pulumi config rm {KEY}`, and "
+                "`pulumi up`",
+            )
+    return chosen
+
+
+def roll_back(stack: Stack, chosen: Record, options: Sequence[str] = (), *, yes: bool) -> int:
+    """Run the update, which asks, and pin the release once it has succeeded; its exit code.
+
+    Somebody who says no, and an update that fails, leave the settings as they were.
+    """
     asked = ["--yes", "--skip-preview"] if yes else []
-    pinned = ["--config", f"{KEY}={chosen.name}"]
-    words = ["pulumi", "up", "--suppress-outputs", *pinned, *asked, "--stack", stack.name]
-    return [*words, *options]
+    argv = ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]
+    upstream = promote.expected(stack) if promote.source(stack) else {}
+    code = foreground(argv, os.environ | upstream | {ROLLBACK: chosen.name})
+    if code == 0:
+        run(["pulumi", "config", "set", KEY, chosen.name, "--stack", stack.name])
+    return code
 
 
 def previous(known: StackOutputs, stack: str) -> Record:

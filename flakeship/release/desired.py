@@ -165,6 +165,16 @@ def _without(texts: Sequence[str], known: Sequence[str]) -> list[str]:
     return [text for text in texts if text not in known]
 
 
+ROLLBACK = "FLAKESHIP_ROLLBACK"
+"""The variable with the release that `flakeship rollback` chooses, in place of the setting."""
+
+
+def chosen(settings: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a run: those of a rollback are kept only once it has succeeded."""
+    release = env.get(ROLLBACK)
+    return {**settings, "flakeship:release": release} if release else {**settings}
+
+
 @dataclass(frozen=True)
 class Ledger:
     """A release that the settings choose by name; the flake is not evaluated for its host.
