@@ -41,6 +41,8 @@ class Components(ComponentProvider):
                 allowed=", ".join(self._components),
             )
         known = self._component_defs[kind].inputs
+        # null is as good as nothing, as it is to Pulumi's SDK
+        args = {key: value for key, value in args.items() if value is not None}
         for key in [*args, *(key for key, it in known.items() if not it.optional)]:
             if key not in known:
                 raise SettingError(
@@ -50,7 +52,7 @@ class Components(ComponentProvider):
                     allowed=", ".join(known),
                     remedy=did_you_mean(key, known),
                 )
-            if args.get(key) is None:
+            if key not in args:
                 raise SettingError("is missing", code="setting-missing", key=key)
             if any(map(is_rpc_secret, _parts(args[key]))):
                 raise SettingError(

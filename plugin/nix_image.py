@@ -45,7 +45,8 @@ class NixImage(pulumi.ComponentResource):
     """The image of a NixOS configuration, built by Nix and kept from garbage collection.
 
     A preview evaluates it and builds nothing; where the image would be another one, its name and
-    path are others.
+    path are others. The name of the resource has up to 63 letters, digits, dots, dashes and
+    underscores, first a letter or a digit.
     """
 
     name: pulumi.Output[str]
@@ -99,9 +100,9 @@ class NixImage(pulumi.ComponentResource):
         self.version = pulumi.Output.from_input(release.version)
 
     @staticmethod
-    async def prepare(name: str, args: NixImageArgs, stack: str) -> Found:  # noqa: ARG004
+    async def prepare(name: str, args: NixImageArgs, stack: str) -> Found:
         """Evaluate the host. Raises FlakeshipError."""
         target = Anything()
-        given = settings.of_image(args, target)
+        given = settings.of_image(name, args, target)
         flake = Flake(given, stack, target, verified=False)
         return await asyncio.to_thread(flake.releases, [given.host])
