@@ -16,6 +16,7 @@ PLACEHOLDERS = {
     r"/nix/store/[0-9a-z]{32}-": "/nix/store/…-",
     r"\b[0-9a-f]{128}\b": "<sha512>",
     r"\b[0-9a-f]{40}(-dirty)?\b": "<revision>",
+    r"\bsha256-[A-Za-z0-9+/]{43}=": "<nar hash>",
     r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b": "<id>",
     r"\bAAAA[\w+/=]{20,}": "<key>",
     r"\bSHA256:[\w+/]{43}": "<fingerprint>",
