@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flakeship.model.fields import Text
 from flakeship.model.release import Record, Release
 
 
@@ -12,7 +13,7 @@ from flakeship.model.release import Record, Release
 class Publication:
     """An image that a stack has published: its id in the target, and how often it was uploaded."""
 
-    id: str
+    id: Text
     count: int = 1
 
 

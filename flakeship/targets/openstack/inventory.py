@@ -24,7 +24,8 @@ class Image:
     """An image with our tag, or that a plan asks for, as Glance has it; empty and None: unknown.
 
     `members` are the projects that it is shared with, each `pending`, `accepted` or `rejected`; of
-    an image of another project's this project alone.
+    an image of another project's this project alone. `properties` are those that decide what Nova
+    boots, by their names: see flakeship.targets.openstack.images.properties.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Image:
     sha512: str = ""
     owner: str = ""
     members: Mapping[str, str] | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

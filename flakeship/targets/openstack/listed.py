@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flakeship.rollout.ownership import Owner
+from flakeship.targets.openstack.images.properties import BOOT, HARDWARE
 from flakeship.targets.openstack.inventory import Address, Flavor, GroupRule, Image, Network, Server
 from flakeship.targets.openstack.resources import MACHINE, tags_in
 
@@ -60,6 +61,11 @@ def image(found: Mapping[str, Any], members: Mapping[str, str] | None = None) ->
         else "",
         owner=found.get("owner") or "",
         members=members,
+        properties={
+            name: str(found[name])
+            for name in sorted(BOOT | HARDWARE)
+            if found.get(name) not in (None, "")
+        },
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flakeship.model import codec
 from flakeship.model.evidence import Evidence
+from flakeship.model.fields import NoWord, Text, Word
 from flakeship.model.ports import SSH, located
 from flakeship.rollout.retention import Publication
 from flakeship.ssh.options import Endpoint, SshOptions
@@ -46,9 +47,9 @@ class Borrowed:
     `shared`: by a membership that this stack has accepted.
     """
 
-    id: str
-    stack: str
-    project: str
+    id: Word
+    stack: Text
+    project: Word
     shared: bool = False
 
 
@@ -59,7 +60,7 @@ class StackDetails:
     `repairs` counts, by the name of a resource or group, how often it was found changed by hand.
     """
 
-    project: str = ""
+    project: NoWord = ""
     published: Mapping[str, Publication] = field(default_factory=dict)
     repairs: Mapping[str, int] = field(default_factory=dict)
     borrowed: Mapping[str, Borrowed] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from flakeship.targets.openstack import accepted, changes, drift, preflight, use
 from flakeship.targets.openstack.context import PlanningContext, planning_context
 from flakeship.targets.openstack.functions import INSPECT, InspectRequest
 from flakeship.targets.openstack.images import sharing
-from flakeship.targets.openstack.images.borrowed import Borrowing, plan_borrowing
+from flakeship.targets.openstack.images.borrowed import Borrowing, image_ids, plan_borrowing
 from flakeship.targets.openstack.inventory import Inventory, Needed
 from flakeship.targets.openstack.network import floating_ips
 from flakeship.targets.openstack.outputs import StackDetails, stack_details
@@ -65,8 +65,8 @@ class StackPlan(KeptReleases):
 class OpenStackTarget:
     """See flakeship.targets.base.Target."""
 
-    def __init__(self, settings: CloudSettings) -> None:
-        self._settings = settings
+    def __init__(self, stack: str, settings: CloudSettings) -> None:
+        self._stack, self._settings = stack, settings
 
     async def inspect(self, call: Call, known: Mapping[str, StackOutputs]) -> Inventory:
         """Read the files that the settings name and, in the provider, what a plan needs."""
@@ -74,7 +74,8 @@ class OpenStackTarget:
         identity = keys.identity(given.identity, given.authorized_keys)
         own = bastion_identity(given)
         texts = user_data.read(given)
-        request = InspectRequest(given.options.cloud, needed(given), image_ids(known))
+        images = image_ids(self._stack, given, known)
+        request = InspectRequest(given.options.cloud, needed(given), images)
         found: Inventory = await call(INSPECT, request)
         return replace(found, identity=identity, bastion_identity=own, user_data=texts)
 
@@ -146,14 +147,6 @@ def needed(settings: CloudSettings) -> Needed:
         # a server that its verification removes is made anew, whatever its group has become
         groups=bool(servers) or not settings.options.test_server.ephemeral,
     )
-
-
-def image_ids(known: Mapping[str, StackOutputs]) -> list[str]:
-    """The images of stacks in a cloud, their own and others': those that a plan asks for."""
-    clouds = {stack: each for stack, each in known.items() if each.target == "openstack"}
-    parts = [stack_details(each, stack) for stack, each in clouds.items()]
-    own = {image.id for part in parts for image in part.published.values()}
-    return sorted(own | {image.id for part in parts for image in part.borrowed.values()})
 
 
 def bastion_identity(settings: CloudSettings) -> str:

@@ -58,7 +58,7 @@ class OpenStack:
         """The target for a Pulumi program."""
         from flakeship.targets.openstack.plan import OpenStackTarget  # noqa: PLC0415
 
-        return OpenStackTarget(settings)
+        return OpenStackTarget(stack, settings)
 
     def operator(self, stack: Stack) -> Operator:
         """The target for the user's commands."""

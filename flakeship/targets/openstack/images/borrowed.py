@@ -1,7 +1,8 @@
 """The images of other stacks that a stack boots from, instead of an upload of its own.
 
 The ids come from another state, which is data: an image counts only with the sha512 that the ledger
-has, as Glance computed it. It is never changed here, whoever owns it.
+has, as Glance computed it, with properties that boot these bytes, and of the project that the state
+has. It is never changed here, whoever owns it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from flakeship.config.settings import AnySettings
+from flakeship.model.release import Record
 from flakeship.release.desired import Desired
+from flakeship.state.outputs import StackOutputs
 from flakeship.targets.openstack.images import obstacles
 from flakeship.targets.openstack.images.sharing import ACCEPTED
 from flakeship.targets.openstack.inventory import Image, Inventory
@@ -48,8 +52,8 @@ def plan_borrowing(
     """Choose the images to borrow for the desired releases and for those `kept`, by their names.
 
     `running` are the releases of which no machine has to be made. What the stack has published
-    itself stays its own. Raises FlakeshipError for an image with other bytes, and for a deactivated
-    one that a machine is to boot from.
+    itself stays its own. Raises FlakeshipError for an image that is not what was verified, and for
+    a deactivated or altered one that a machine is to boot from.
     """
     before = stack_details(desired.outputs, desired.stack)
     chosen = {release.name for release in desired.as_verified.values()}
@@ -88,7 +92,7 @@ def _choose(
     tried, waits = [], chosen and not running
     for candidate in candidates:
         image = inventory.image(candidate.id)
-        obstacle = obstacles.find(candidate, image, _sha512(name, desired), inventory)
+        obstacle = obstacles.find(candidate, image, _record(name, desired), inventory)
         if image and not obstacle:
             return _taken(name, _of(candidate, image, inventory), image, known, inventory)
         if obstacle:
@@ -102,8 +106,8 @@ def _choose(
     if known and not waits:
         told = f"{why}; its servers run on, and a new one of it needs another image"
         return _Choice(known, unusable=not running, notice=told if running else "")
-    remedy = obstacles.remedy(candidate, inventory) if obstacle.kind == "unseen" else ""
-    return _Choice(fact=f"{why}, so this stack uploads one of its own", remedy=remedy)
+    fact = f"{why}, so this stack uploads one of its own"
+    return _Choice(fact=fact, remedy=obstacle.remedy)
 
 
 def _candidates(name: str, before: StackDetails, desired: Desired) -> Iterator[Borrowed]:
@@ -120,18 +124,38 @@ def _candidates(name: str, before: StackDetails, desired: Desired) -> Iterator[B
         yield Borrowed(offered.published[name].id, stack, offered.project)
 
 
-def _sha512(name: str, desired: Desired) -> str:
+def image_ids(stack: str, given: AnySettings, known: Mapping[str, StackOutputs]) -> list[str]:
+    """The images that a plan of a stack asks for: its own, and those that it may borrow.
+
+    Of another stack only those of releases that this one may run: the state that names them must
+    not choose how many calls are made.
+    """
+    own, names = StackDetails(), {given.release}
+    if (before := known.get(stack, StackOutputs())).target == "openstack":
+        own = stack_details(before, stack)
+    ids = {image.id for part in (own.published, own.borrowed) for image in part.values()}
+    names |= own.borrowed.keys()
+    for other, outputs in known.items():
+        if other == stack or outputs.target != "openstack":
+            continue
+        offered = stack_details(outputs, other)
+        for name in names | {outputs.running.get(host, "") for host in given.hosts}:
+            ids |= {part[name].id for part in (offered.published, offered.borrowed) if name in part}
+    return sorted(ids)
+
+
+def _record(name: str, desired: Desired) -> Record | None:
     """What the ledger has, this stack's first: of an image that is one file."""
     for record in (*desired.ledger, *desired.upstream.ledger):
         if record.name == name and len(record.artifact.files) == 1:
-            return record.artifact.files[0].sha512
-    return ""
+            return record
+    return None
 
 
 def _of(candidate: Borrowed, image: Image, inventory: Inventory) -> Borrowed:
-    """The image as the outputs have it: whose it is is what Glance says."""
+    """The image as the outputs have it."""
     shared = image.owner != inventory.project and image.visibility == "shared"
-    return replace(candidate, project=image.owner or candidate.project, shared=shared)
+    return replace(candidate, shared=shared)
 
 
 def _taken(

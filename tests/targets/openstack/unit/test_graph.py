@@ -17,16 +17,17 @@ from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import ACCEPTANCE, CUTOVER, SERVER, SHARE
 from flakeship.targets.openstack.settings import CloudSettings
 from tests.pulumi_mocks import Engine, run
-from tests.targets.openstack.unit.test_borrowed import (
+from tests.targets.openstack.unit.promoting import (
     FOREIGN,
     HERE,
     NAME,
     OWN,
-    OWNER,
     THERE,
     Promoting,
+    upstream,
 )
 from tests.targets.openstack.unit.test_components import COMMANDS, OUTPUTS
+from tests.targets.openstack.unit.test_sharing import OWNER
 from tests.targets.openstack.unit.world import ADDRESS, WEB, World, settings
 from tests.unit.model.test_ledger import release
 
@@ -229,7 +230,7 @@ def test_the_outputs_are_what_the_next_run_plans_from() -> None:
 
 def test_a_borrowed_image_is_only_booted() -> None:
     world = Promoting()
-    plan = world.promote(FOREIGN)
+    plan = world.promote(FOREIGN, before=upstream(THERE))
     engine, done = deploy(plan)
     (machine,) = plan.machines.active
     accepted = engine.made[ACCEPTANCE.name(NAME)]

@@ -150,7 +150,7 @@ def test_a_preview_asks_for_what_its_plan_needs_and_nothing_else(
     """No service is asked for its versions, and nothing twice."""
     furnished.services.append("volumev3")
     given = stack_settings(*servers, openstack={"cloud": "fake", **options})
-    asyncio.run(OpenStackTarget(given).inspect(directly, {}))
+    asyncio.run(OpenStackTarget("dev", given).inspect(directly, {}))
     assert sorted(unquote(call) for call in furnished.calls) == sorted([*ALWAYS, *more])
 
 

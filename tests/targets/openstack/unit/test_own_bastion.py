@@ -120,7 +120,7 @@ def test_its_key_is_its_own_or_that_of_the_stack(
     assert found("mine", "") == "mine"
     assert found("", "") == ""
     block = {"access": "bastion", "bastion": {**GATE, "identity": "~/gate %"}}
-    target = OpenStackTarget(settings(PRIVATE, openstack=block, identity="mine"))
+    target = OpenStackTarget("dev", settings(PRIVATE, openstack=block, identity="mine"))
 
     async def inspected(name: str, request: object) -> Inventory:  # noqa: ARG001
         return INVENTORY

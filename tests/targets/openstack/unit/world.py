@@ -62,7 +62,7 @@ class World:
         before = outputs.read(self.before, "dev")
         before = replace(before, ledger=list(self.ledger))
         desired = Desired("dev", given, by_host, before, frozenset(pinned), frozenset(absent))
-        return OpenStackTarget(given).plan(desired, self.inventory)
+        return OpenStackTarget("dev", given).plan(desired, self.inventory)
 
     def up(
         self, given: CloudSettings, *releases: Release, pinned: tuple[str, ...] = ()
