@@ -83,7 +83,9 @@ def roll_back(release: str, yes: bool, options: tuple[str, ...]) -> None:
     code = rollback.roll_back(selected, chosen, options, yes=yes)
     if code:
         raise SystemExit(code)
-    click.echo(f"{chosen.name} stays until `pulumi config rm {rollback.KEY}`")
+    click.echo(
+        f"{chosen.name} stays until `pulumi config rm {rollback.KEY} --stack {selected.name}`"
+    )
 
 
 @click.command("revoke")

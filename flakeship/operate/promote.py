@@ -15,13 +15,23 @@ def command(stack: Stack, upstream: str, options: Sequence[str] = (), *, yes: bo
     Raises FlakeshipError where the stack's settings name another stack than `upstream`, if given.
     """
     known = source(stack)
-    if not known or (upstream and upstream != known):
+    if not known:
         raise FlakeshipError(
-            "promotes from no stack" if not known else f"promotes from the stack {known}",
+            "promotes from no stack",
             code="promotion-elsewhere",
             key=f"stack {stack.name}",
             given=upstream,
-            remedy=f"to change that for good: `pulumi config set {KEY} {upstream or 'STACK'}`",
+            remedy=f"name a stack that does: `make promote TO=STACK`, or `flakeship --stack STACK "
+            f"promote`. {KEY} in its settings says from where",
+        )
+    if upstream and upstream != known:
+        raise FlakeshipError(
+            f"promotes from the stack {known}",
+            code="promotion-elsewhere",
+            key=f"stack {stack.name}",
+            given=upstream,
+            remedy=f"run `make promote FROM={known} TO={stack.name}`; {KEY} in its settings says from "
+            "where",
         )
     asked = ["--yes", "--skip-preview"] if yes else []
     return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]

@@ -46,8 +46,8 @@ def choose(stack: Stack, release: str) -> Record:
                 code="rollback-pinned",
                 key=KEY,
                 given=chosen.name,
-                remedy=f"let {each.release.host} follow first: `pulumi config rm {KEY}`, and "
-                "`pulumi up`",
+                remedy=f"let {each.release.host} follow first: `pulumi config rm {KEY} --stack "
+                f"{stack.name}`, and `pulumi up`",
             )
     return chosen
 
@@ -81,7 +81,7 @@ def previous(known: StackOutputs, stack: str) -> Record:
         if running in names[:-1]:
             return records[names.index(running) + 1]
     raise FlakeshipError(
-        "has no release before the one that runs",
+        "there is no verified release before the one that runs",
         code="rollback-impossible",
         key=f"stack {stack}",
         remedy="the ledger of `flakeship status` has what can be chosen; flakeship:retainReleases "

@@ -10,7 +10,7 @@ from pathlib import Path
 from flakeship.config.settings import AnySettings
 from flakeship.config.target import TargetSchema
 from flakeship.model import ledger
-from flakeship.model.errors import FlakeshipError, RefusedError
+from flakeship.model.errors import FlakeshipError, RefusedError, did_you_mean
 from flakeship.model.flake import FlakeReference
 from flakeship.model.release import Record
 from flakeship.model.statement import Statements
@@ -20,7 +20,7 @@ from flakeship.release.desired import Found, refuse_unbootable
 from flakeship.release.gate import Candidate
 from flakeship.state.outputs import StackOutputs
 
-KEY = "flakeship:promoteFrom"
+KEY, RELEASE = "flakeship:promoteFrom", "flakeship:release"
 EXPECTED = "FLAKESHIP_EXPECTED_RELEASES"
 """The variable with the names of the releases that `flakeship promote` found, with blanks."""
 
@@ -40,15 +40,17 @@ class Upstream:
                 "destroyed",
                 code="nothing-to-promote",
                 key=KEY,
-                remedy=f"run `pulumi up --stack {self.name}` first",
+                remedy=f"deploy that stack first: `make up STACK={self.name}`, or `pulumi up` in a "
+                "shell that is set up for it",
             )
         if host not in self.outputs.running:
             raise FlakeshipError(
-                f"the stack {self.name} runs no release of the host {host}",
+                f"is no host whose release the stack {self.name} runs",
                 code="nothing-to-promote",
-                key=KEY,
+                key="flakeship:host",
                 given=host,
                 allowed=", ".join(self.outputs.running),
+                remedy=did_you_mean(host, self.outputs.running),
             )
         return ledger.choose(self.outputs.ledger, self.outputs.running[host], KEY)
 
@@ -117,7 +119,7 @@ class Promotion:
             if self.expected and record.name not in self.expected:
                 refused.append(moved(record, self.upstream))
             if record.name != self.settings.release:
-                refused += older(record, self.before.running, self.upstream)
+                refused += older(record, self.before.running, self.upstream, self.stack)
             if not self._is_verified(record):
                 refused += gate.refusals(candidate, self.settings.gate, self.statements)
         if refused:
@@ -164,9 +166,11 @@ def moved(record: Record, upstream: Upstream) -> FlakeshipError:
     )
 
 
-def older(record: Record, running: Mapping[str, str], upstream: Upstream) -> list[FlakeshipError]:
+def older(
+    record: Record, running: Mapping[str, str], upstream: Upstream, stack: str
+) -> list[FlakeshipError]:
     """Why a release is no promotion: it is older than what runs, as the other stack has them."""
-    runs = running.get(record.release.host)
+    runs, pin = running.get(record.release.host), f"pulumi config set --stack {stack} {RELEASE}"
     names = [each.name for each in upstream.outputs.ledger]
     if runs not in names or names.index(record.name) <= names.index(runs):
         return []
@@ -176,8 +180,8 @@ def older(record: Record, running: Mapping[str, str], upstream: Upstream) -> lis
             "runs here",
             code="gate-older",
             key=KEY,
-            remedy=f"roll back on purpose: `pulumi config set flakeship:release {record.name}`; or "
-            f"keep what runs: `pulumi config set flakeship:release {runs}`",
+            remedy=f"roll back on purpose: `{pin} {record.name}`; or keep what runs: `{pin} "
+            f"{runs}`",
         )
     ]
 
