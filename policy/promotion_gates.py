@@ -11,12 +11,21 @@ PROMOTION = "flakeship:index:Promotion"
 IMAGE = "flakeship:index:NixImage"
 REVISIONS = ("any", "clean", "pushed")  # each is stricter than the one before
 DAY = 86400
+NAMES = {"type": "array", "items": {"type": "string"}, "default": []}
+PEOPLE = {"type": "array", "items": {"type": "string", "pattern": "^SHA256:[A-Za-z0-9+/]{43}$"}}
 
 
 def check(resources: Sequence[Resource], config: Config) -> Iterator[tuple[Resource, str]]:
     """Tell what the gate of each promotion lacks, and a stack that builds where it must not."""
     promotions = [each for each in resources if each.type == PROMOTION]
     for promotion in promotions:
+        sources = items(config.get("from"))
+        if sources and promotion.name not in sources:
+            yield (
+                promotion,
+                f"This stack takes releases from {promotion.name}. Set flakeship:promoteFrom to "
+                f"one of: {', '.join(sources)}.",
+            )
         for missing in _missing(promotion.props, config):
             yield promotion, f"The gate of the promotion from {promotion.name} {missing}."
     images = [each for each in resources if each.type == IMAGE]
@@ -39,10 +48,13 @@ def _missing(gate: Mapping[str, Any], config: Config) -> Iterator[str]:
     given = str(gate.get("revision", REVISIONS[0]))
     if REVISIONS.index(given) < REVISIONS.index(least):
         yield f"takes revisions that are {given}: set flakeship:gate.revision to {least}"
-    if config.get("approval") and not gate.get("approvers"):
-        yield "asks nobody for an approval: name keys in flakeship:gate.approvers"
-    if config.get("signature") and not gate.get("signers"):
-        yield "asks for no signature of the provenance: name keys in flakeship:gate.signers"
+    for people in ("approvers", "signers"):
+        allowed, named = {*items(config.get(people))}, {*items(gate.get(people))}
+        keys = f"in flakeship:gate.{people}: allowed are {', '.join(sorted(allowed))}"
+        if allowed and not named:
+            yield f"names no key {keys}"
+        elif allowed and named - allowed:
+            yield f"names {', '.join(sorted(named - allowed))} {keys}"
 
 
 RULE = StackRule(
@@ -52,9 +64,10 @@ RULE = StackRule(
     {
         "required": {"type": "boolean", "default": False},
         "soak": {"type": "integer", "minimum": 0, "maximum": 366 * DAY, "default": 0},
-        "checks": {"type": "array", "items": {"type": "string"}, "default": []},
+        "from": NAMES,
+        "checks": NAMES,
         "revision": {"type": "string", "enum": [*REVISIONS], "default": REVISIONS[0]},
-        "approval": {"type": "boolean", "default": False},
-        "signature": {"type": "boolean", "default": False},
+        "approvers": {**PEOPLE, "default": []},
+        "signers": {**PEOPLE, "default": []},
     },
 )

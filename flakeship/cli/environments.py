@@ -107,7 +107,8 @@ def revoke_release(release: str, why: str) -> None:
 def approve_release(here: Path, release: str, key: Path) -> None:
     """Approve a release of the stack before for this one, where its gate asks for approvers."""
     made = statements.approve(stack.selected(), release, key_file(here, key))
-    click.echo(f"{made.release} is approved for the stack {made.stack}")
+    click.echo(f"{made.release} is approved for the stack {made.stack}; sha512 of its files:")
+    click.echo("\n".join(made.sha512))
 
 
 COMMANDS = (

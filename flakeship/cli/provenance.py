@@ -61,12 +61,26 @@ def show_sbom(here: Path, release: str, output: Path | None, signed: bool, key: 
 
 @click.command("sign")
 @RELEASE
+@click.option(
+    "--statement",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What you have read and sign: the output of `flakeship provenance`.",
+)
 @KEY
 @click.pass_obj
-def sign_release(here: Path, release: str, key: Path) -> None:
-    """Sign the provenance of a release in this stack, for gates that ask for signers."""
-    made = provenance.sign(stack.selected(), release, key_file(here, key))
-    click.echo(f"the provenance of {made.release} in the stack {made.stack} is signed")
+def sign_release(here: Path, release: str, statement: Path, key: Path) -> None:
+    """Sign the provenance of a release in this stack, for gates that ask for signers.
+
+    Refused unless the stack's state still says the same, byte for byte.
+    """
+    file = here / statement.expanduser()
+    made = provenance.sign(stack.selected(), release, key_file(here, key), file)
+    click.echo(f"the provenance of {made.release} in the stack {made.stack} is signed; sha512:")
+    click.echo(f"{made.statement}  {statement}")
+    for each in made.files:
+        click.echo(f"{each.sha512}  {each.path}")
 
 
 def write(text: str, here: Path, output: Path | None) -> None:
@@ -74,7 +88,7 @@ def write(text: str, here: Path, output: Path | None) -> None:
     if output is None:
         click.echo(text)
     else:
-        files.write((here / output).resolve(), f"{text}\n")
+        files.write((here / output).resolve(), text)  # its sha512 is that of what is signed
 
 
 COMMANDS = (show_provenance, show_sbom, sign_release)

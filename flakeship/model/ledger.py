@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from flakeship.model.errors import SettingError, did_you_mean
+from flakeship.model.errors import FlakeshipError, SettingError, did_you_mean
 from flakeship.model.evidence import Evidence
 from flakeship.model.machine import MachineId
 from flakeship.model.release import Artifact, Record, Release
@@ -87,3 +87,19 @@ def _completed(known: Record, again: Record | None) -> Record:
     if known.at:
         return known
     return replace(again, release=known.release, artifact=known.artifact, origin=known.origin)
+
+
+def refuse_inconsistent(record: Record, stack: str, key: str) -> None:
+    """Refuse a record whose hashes are not those of the files of its release, each of them.
+
+    `stack` is the one whose ledger has it. Raises FlakeshipError (`record-inconsistent`).
+    """
+    if [file.path for file in record.artifact.files] == record.release.paths:
+        return
+    raise FlakeshipError(
+        f"the stack {stack} has no hash of some file of {record.name}, or those of others",
+        code="record-inconsistent",
+        key=key,
+        remedy="its state was changed: restore it from a backup (`pulumi stack import --stack "
+        f"{stack}`)",
+    )

@@ -20,8 +20,9 @@ COMMIT = r"^([0-9a-f]{40}|[0-9a-f]{64})?$"
 class LockedInput:
     """One input of a flake by its name in flake.lock, or the flake itself as `self`.
 
-    `reference` is a flake reference without credentials, empty for a directory of the workstation;
-    that of the flake itself is as the settings have it. `nar_hash` is the SHA-256 of its files as
+    `reference` is a flake reference without credentials: of its parameters it has `rev`, `ref`,
+    `dir`, `host` and `narHash` alone. It is empty for what is on the workstation. That of the flake
+    itself is as the settings have it, but for the same. `nar_hash` is the SHA-256 of its files as
     Nix writes it (SRI), and `revision` its git commit. What Nix does not tell is empty.
     """
 

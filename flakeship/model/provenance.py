@@ -46,6 +46,15 @@ def statement(record: Record, stack: StackId) -> str:
     return canonical(record.artifact, PROVENANCE, _predicate(record, stack))
 
 
+def how_to_sign(stack: str, release: str) -> str:
+    """The commands of a signer, who reads the statement between the two."""
+    flakeship, file = f"flakeship --stack {stack}", "statement.json"
+    return (
+        f"`{flakeship} provenance {release} --output {file}`, reads {file}, and runs "
+        f"`{flakeship} sign {release} --statement {file}`"
+    )
+
+
 def canonical(artifact: Artifact, kind: str, predicate: Mapping[str, Any]) -> str:
     """An in-toto statement about the files of an artifact."""
     made = {

@@ -6,12 +6,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from flakeship.model.flake import FlakeReference
 from flakeship.model.locked_input import COMMIT, NAME, NAR_HASH, REFERENCE, SELF, LockedInput
-from flakeship.system.process import redacted
 
 HOSTED = ("github", "gitlab", "sourcehut")
+PREFIXES = ("git", "hg", "file")  # without one Nix takes a URL for that of a tarball
+URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+LOCAL = re.compile(r"[/~]|([a-z0-9.-]+[+])?(file|path):", re.IGNORECASE)
+"""What names a file or a directory of this machine, and with it maybe a user."""
+HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
+PARAMETER = re.compile(rf"(rev|ref|dir|narHash)=[^?;]*|host=({HOST.pattern})")
+"""The parameters of a URL that are kept: a server may take any other one for a credential."""
 
 
 def inputs(
@@ -32,7 +39,7 @@ def inputs(
         if name != left_out and each.get("locked") and re.fullmatch(NAME, name)
     ]
     return (
-        replace(own, reference=_fitting(REFERENCE, _public(_given(flake)))),
+        replace(own, reference=_fitting(REFERENCE, _given(flake))),
         # a directory within the flake has neither
         *(each for each in found if each.reference or each.nar_hash),
     )
@@ -52,21 +59,51 @@ def _reference(locked: Mapping[str, Any]) -> str:
     kind, owner, repo, rev, url = (
         str(locked.get(key) or "") for key in ("type", "owner", "repo", "rev", "url")
     )
-    if kind in HOSTED:
-        return f"{kind}:{owner}/{repo}/{rev}"
-    if url.startswith(("file:", "/")):
+    own = {name: str(locked.get(name) or "") for name in ("dir", "host")}
+    if own["host"] and not HOST.fullmatch(own["host"]):
         return ""
-    return f"{kind}+{url}?rev={rev}" if kind in {"git", "hg"} and url else url
+    if kind in HOSTED:
+        return _with(f"{kind}:{owner}/{repo}/{rev}", own)
+    if not URL.match(url) or LOCAL.match(url):
+        return ""
+    if kind in {"git", "hg"}:
+        own["rev"] = rev
+    return _with(f"{kind}+{url}" if kind in PREFIXES else url, own)
+
+
+def _with(reference: str, parameters: Mapping[str, str]) -> str:
+    """A reference with these parameters, as far as they are not empty, after others of its own."""
+    base, _, query = reference.partition("#")[0].partition("?")
+    given = {name: quote(value, safe="/:") for name, value in parameters.items() if value}
+    others = [each for each in query.split("&") if each and each.partition("=")[0] not in given]
+    query = "&".join([*others, *(f"{name}={value}" for name, value in given.items())])
+    return f"{base}?{query}" if query else base
 
 
 def _given(flake: FlakeReference) -> str:
     """The reference of the settings; empty for an absolute path, which may name a user's home."""
-    local = flake.directory is not None and flake.directory.is_absolute()
-    return "" if local else flake.text
+    if flake.directory is None:
+        return "" if LOCAL.match(flake.text) else _public(flake.text)
+    if flake.directory.is_absolute():
+        return ""
+    return _public(flake.text) if flake.query else flake.text
 
 
 def _public(reference: str) -> str:
-    return redacted(reference).replace("…", "***")
+    """A reference without its user, and without the parameters that are not known as public.
+
+    Empty where the host is none: a password with a slash would be taken for a path.
+    """
+    base, _, query = reference.partition("#")[0].partition("?")
+    scheme, mark, rest = base.partition("://")
+    if mark:
+        authority, slash, path = rest.partition("/")
+        user, _, host = authority.rpartition("@")
+        if not HOST.fullmatch(host):
+            return ""
+        base = f"{scheme}://{'***@' if user else ''}{host}{slash}{path}"
+    public = "&".join(each for each in query.split("&") if PARAMETER.fullmatch(each))
+    return f"{base}?{public}" if public else base
 
 
 def _fitting(pattern: str, value: object) -> str:

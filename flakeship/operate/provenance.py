@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from flakeship.model import dsse, ledger, provenance
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.provenance import StackId
-from flakeship.model.release import Record
+from flakeship.model.release import File, Record
 from flakeship.model.statement import Signature, Statements
 from flakeship.operate.statements import record_all
 from flakeship.ssh import public_key, signature
 from flakeship.state import choice, statements
 from flakeship.state.stack import Stack, exported
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signature is about: `statement` is the sha512 of its text, in hexadecimal."""
+
+    release: str
+    stack: str
+    statement: str
+    files: tuple[File, ...]
 
 
 def show(stack: Stack, release: str) -> str:
@@ -39,23 +51,48 @@ def signed(stack: Stack, release: str) -> str:
             f"nobody has signed the provenance of {release} as it is now",
             code="unsigned",
             key=f"stack {stack.name}",
-            remedy=f"`flakeship --stack {stack.name} sign {release}`",
+            remedy=f"a signer runs {provenance.how_to_sign(stack.name, release)}",
         )
     return dsse.envelope(text, found)
 
 
-def sign(stack: Stack, release: str, key: Path) -> Signature:
+def sign(stack: Stack, release: str, key: Path, statement: Path) -> Signed:
     """Sign the statement of a release with a private key file, and record the signature.
 
-    Raises FlakeshipError: no such release, or a key that cannot sign.
+    `statement` is the file that the signer has read, as `flakeship provenance` wrote it: the state
+    may have changed since then. Raises FlakeshipError: no such release, a record without the hash
+    of each file, another statement than the state has now, or a key that cannot sign.
     """
     record, at = _record(stack, release), _id(stack)
+    ledger.refuse_inconsistent(record, stack.name, f"stack {stack.name}")
+    text = provenance.statement(record, at)
+    if _read(statement) != text.encode():
+        raise FlakeshipError(
+            f"is not what the state of the stack {stack.name} says of {record.name} now",
+            code="statement-differs",
+            key=str(statement),
+            remedy="find out who changed which of the two; to sign what the state says now: "
+            + provenance.how_to_sign(stack.name, record.name),
+        )
     public = signature.public(key)
-    text = dsse.pre_authentication(provenance.statement(record, at))
-    by = signature.sign(text, signature.PROVENANCE, key)
+    by = signature.sign(dsse.pre_authentication(text), signature.PROVENANCE, key)
     made = Signature(record.name, at.project, at.stack, public, by)
     record_all(Statements(signatures=(made,)), stack)
-    return made
+    digest = hashlib.sha512(text.encode()).hexdigest()
+    return Signed(record.name, at.stack, digest, record.artifact.files)
+
+
+def _read(statement: Path) -> bytes:
+    """The text of a statement, without the line break that a shell's redirection leaves."""
+    try:
+        return statement.read_bytes().removesuffix(b"\n")
+    except OSError as error:
+        raise FlakeshipError(
+            f"cannot be read: {error.strerror}",
+            code="statement-unreadable",
+            key=str(statement),
+            remedy="name the file that `flakeship provenance` wrote",
+        ) from error
 
 
 def _record(stack: Stack, release: str) -> Record:

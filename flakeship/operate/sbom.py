@@ -38,6 +38,7 @@ def signed(stack: Stack, release: str, key: Path) -> str:
     Raises FlakeshipError.
     """
     record, members = _found(stack, release)
+    ledger.refuse_inconsistent(record, stack.name, f"stack {stack.name}")
     predicate = json.loads(document(record, members))
     text = provenance.canonical(record.artifact, BOM, predicate)
     by = public_key.fingerprint(signature.public(key))

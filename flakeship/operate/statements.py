@@ -53,6 +53,7 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
             remedy="name another one with --key",
         )
     record = ledger.choose(exported(upstream).outputs.ledger, release, f"stack {upstream}")
+    ledger.refuse_inconsistent(record, upstream, f"stack {upstream}")
     made = Approval(
         record.name,
         choice.project(Path.cwd()),
@@ -96,11 +97,7 @@ def _approvers(stack: Stack) -> set[str]:
             remedy="`pulumi preview` tells what is wrong",
             details=codec.faults(error)[:1],
         ) from error
-    return {
-        signature.identity(key)
-        for number, entry in enumerate(listed)
-        for key in keys.of_entry(entry, f"flakeship:gate.approvers[{number}]")
-    }
+    return {*map(signature.identity, keys.of_entries(listed, "flakeship:gate.approvers"))}
 
 
 def _who() -> str:

@@ -165,7 +165,7 @@ def _provenance(
         for each in statements.signed(candidate.name, stack.project, stack.stack)
         if signature.identity(each.key) in signers
     ]
-    sign = f"`flakeship --stack {candidate.upstream} sign {candidate.name}`"
+    sign = provenance.how_to_sign(candidate.upstream, candidate.name)
     text = dsse.pre_authentication(provenance.statement(candidate.record, stack))
     if not found:
         yield FlakeshipError(
@@ -183,8 +183,8 @@ def _provenance(
             code="gate-signature",
             key=key,
             given=", ".join(sorted({public_key.fingerprint(each.key) for each in found})),
-            remedy=f"compare it with a backup of that state (`flakeship provenance` shows it); a "
-            f"signer who finds it right runs {sign} again",
+            remedy="compare it with a backup of that state (`flakeship provenance` shows it); a "
+            f"signer who finds it right runs {sign}",
         )
 
 

@@ -95,7 +95,7 @@ class Promotion:
             if (record.name, record.release.host) == (self.settings.release, host)
         ]
         found = named[0] if named else self.upstream.record(host)
-        refuse_inconsistent(found, self.upstream)
+        ledger.refuse_inconsistent(found, self.upstream.name, KEY)
         own = next((known for known in self.before.ledger if known.name == found.name), found)
         if own.artifact != found.artifact or own.release.out != found.release.out:
             raise FlakeshipError(
@@ -141,19 +141,6 @@ class Promotion:
             f"revision {revision}" if revision else "",
         ]
         return ", ".join(filter(None, told))
-
-
-def refuse_inconsistent(record: Record, upstream: Upstream) -> None:
-    """Refuse a record whose hashes are not those of the files of its release, each of them."""
-    if [file.path for file in record.artifact.files] == record.release.paths:
-        return
-    raise FlakeshipError(
-        f"the stack {upstream.name} has no hash of some file of {record.name}, or those of others",
-        code="record-inconsistent",
-        key=KEY,
-        remedy=f"its state was changed: restore it from a backup (`pulumi stack import --stack "
-        f"{upstream.name}`)",
-    )
 
 
 def moved(record: Record, upstream: Upstream) -> FlakeshipError:

@@ -32,11 +32,7 @@ def public_keys(configured: Sequence[str]) -> list[str]:
 def existing(configured: Sequence[str]) -> list[str]:
     """The same, but the checkout's own key is not made: none where it has none yet."""
     if configured:
-        return [
-            key
-            for number, entry in enumerate(configured)
-            for key in of_entry(entry, f"flakeship:authorizedKeys[{number}]")
-        ]
+        return of_entries(configured, "flakeship:authorizedKeys")
     return [_own_key()] if OWN_KEY.exists() else []
 
 
@@ -104,6 +100,13 @@ def _own_key() -> str:
         write(public, f"{own}\n")
         return own
     return known
+
+
+def of_entries(entries: Sequence[str], key: str) -> list[str]:
+    """The public keys of a setting `key` that is a list of `of_entry`'s. Raises SettingError."""
+    return [
+        each for number, entry in enumerate(entries) for each in of_entry(entry, f"{key}[{number}]")
+    ]
 
 
 def of_entry(entry: str, key: str) -> list[str]:

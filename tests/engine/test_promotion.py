@@ -55,7 +55,8 @@ def test_the_same_bytes_go_from_stack_to_stack(stack: FakeStack, staging: FakeSt
     prod.preview("--expect-no-changes")
     # what an organization asks for beside what the stack's own settings say
     asked = staging.path / "asked.json"
-    asked.write_text(json.dumps({"promotion-gate": {"required": True, "soak": 3600}}))
+    gate = {"required": True, "soak": 3600, "from": ["test"]}
+    asked.write_text(json.dumps({"promotion-gate": gate}))
     stack.flake.with_name("gone").rename(stack.flake)
     policies = ("preview", "--policy-pack", "policy", "--policy-pack-config", "asked.json")
     for each, name in ((staging, "test"), (stack, stack.running())):
@@ -64,6 +65,26 @@ def test_the_same_bytes_go_from_stack_to_stack(stack: FakeStack, staging: FakeSt
         assert re.search(rf"\[mandatory\] +promotion-gate +\(\S+: {name}\)", done.stdout)
     staging.config("gate.soak", "1h")
     assert "promotion-gate" not in staging.pulumi(*policies).stdout
+    # who edits the settings cannot name a key of his own, nor another stack
+    listed = run(["ssh-keygen", "-l", "-f", staging.path / ".state/id_ed25519.pub"]).stdout
+    print_of_own = listed.split()[1]
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", staging.path / "other"])
+    for people in ("approvers", "signers"):
+        asked.write_text(json.dumps({"promotion-gate": {**gate, people: [print_of_own]}}))
+        for number, key in enumerate((".state/id_ed25519.pub", "other.pub")):
+            assert violates(staging, *policies) == (number == 0)
+            staging.config(f"gate.{people}[{number}]", key)
+        assert violates(staging, *policies)
+        staging.unset(f"gate.{people}")
+    asked.write_text(json.dumps({"promotion-gate": {**gate, "from": ["prod"]}}))
+    assert violates(staging, *policies)
+
+
+def violates(stack: FakeStack, *policies: str) -> bool:
+    done = stack.pulumi(*policies, check=False)
+    found = "[mandatory]  promotion-gate" in done.stdout
+    assert (done.code != 0) == found, done.stdout + done.stderr
+    return found
 
 
 def test_a_gate_refuses_until_each_of_its_rules_is_met(

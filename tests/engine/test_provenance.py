@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -60,7 +61,9 @@ def test_a_promotion_asks_for_a_signature_of_what_is_taken(
     for before, changed in ((known, flipped(known)), (record["at"], flipped(record["at"]))):
         planted = saved(stack, exported.replace(before, changed))
         stack.pulumi("stack", "import", "--file", str(planted))
-        assert "is not what was signed" in refused(staging)
+        said = refused(staging)
+        assert "is not what was signed" in said
+        assert "--statement statement.json" in said
     stack.pulumi("stack", "import", "--file", str(saved(stack, exported)))
     staging.up()
     assert staging.running() == stack.running()
@@ -71,6 +74,42 @@ def test_a_promotion_asks_for_a_signature_of_what_is_taken(
     sign(staging)
     prod.up()
     assert [each["origin"] for each in prod.outputs()["releases"]] == ["staging"]
+
+
+def test_nothing_is_signed_that_the_signer_has_not_read(stack: FakeStack) -> None:
+    stack.up()
+    name = stack.running()
+    assert stack.flakeship("provenance", name, "--output", "statement.json").code == 0
+    file = stack.path / "statement.json"
+    (record,) = stack.outputs()["releases"]
+    (image,) = record["artifact"]["files"]
+    exported = stack.pulumi("stack", "export").stdout
+    words = ("sign", name, "--statement", "statement.json")
+    # changed since then, and the hash of another file, which no gate takes anyhow
+    for before, changed in (
+        (image["sha512"], flipped(image["sha512"])),
+        (json.dumps(image["path"]), json.dumps(flipped(image["path"]))),
+    ):
+        planted = exported.replace(before, changed)
+        stack.pulumi("stack", "import", "--file", str(saved(stack, planted)))
+        done = stack.flakeship(*words)
+        assert (done.code, done.stdout) == (1, "")
+        assert name in done.stderr
+    stack.pulumi("stack", "import", "--file", str(saved(stack, exported)))
+    assert stack.flakeship("sign", name, "--statement", "gone.json").code == 1
+    assert stack.flakeship("sign", name).code == 2
+    assert stack.flakeship("provenance", name, "--signed").code == 1
+    done = stack.flakeship(*words)
+    assert (done.code, done.stderr) == (0, "")
+    digest = hashlib.sha512(file.read_bytes()).hexdigest()
+    assert done.stdout.splitlines()[1:] == [
+        f"{digest}  statement.json",
+        f"{image['sha512']}  {image['path']}",
+    ]
+    # what a shell has redirected ends with a line break
+    file.write_text(stack.flakeship("provenance", name).stdout)
+    assert file.read_text().endswith("}\n")
+    assert stack.flakeship(*words).code == 0
 
 
 def test_every_byte_of_a_record_is_signed(stack: FakeStack) -> None:
@@ -164,7 +203,9 @@ def test_a_closure_has_what_a_path_refers_to(stack: FakeStack) -> None:
 
 
 def sign(stack: FakeStack, *words: str) -> None:
-    done = stack.flakeship("sign", stack.running(), *words)
+    file = "read.json"
+    assert stack.flakeship("provenance", stack.running(), "-o", file).code == 0
+    done = stack.flakeship("sign", stack.running(), "--statement", file, *words)
     assert (done.code, done.stderr) == (0, "")
 
 

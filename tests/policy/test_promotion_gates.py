@@ -9,7 +9,14 @@ import pytest
 from policy.promotion_gates import IMAGE, PROMOTION, RULE
 from policy.rules import Resource
 
-GATE = {"soak": 3600.0, "checks": ["http"], "revision": "clean", "approvers": 1.0, "signers": 1.0}
+ALICE, BOB, MALLORY = (f"SHA256:{letter * 43}" for letter in "abm")
+GATE = {
+    "soak": 3600.0,
+    "checks": ["http"],
+    "revision": "clean",
+    "approvers": [ALICE],
+    "signers": [ALICE, BOB],
+}
 BUILT = Resource("urn:pulumi:prod::flakeship::x::web-1", IMAGE, {})
 
 
@@ -27,8 +34,11 @@ def told(config: dict[str, Any], **gate: object) -> list[str]:
         ({"soak": 3600}, {"soak": 3599.0}, "flakeship:gate.soak"),
         ({"checks": ["http"]}, {"checks": ["ssh"]}, "add it to flakeship:gate.checks"),
         ({"revision": "clean"}, {"revision": "any"}, "flakeship:gate.revision to clean"),
-        ({"approval": True}, {"approvers": 0.0}, "flakeship:gate.approvers"),
-        ({"signature": True}, {"signers": 0.0}, "flakeship:gate.signers"),
+        ({"approvers": [ALICE, BOB]}, {"approvers": []}, "flakeship:gate.approvers"),
+        ({"approvers": [ALICE, BOB]}, {"approvers": [MALLORY]}, "flakeship:gate.approvers"),
+        ({"approvers": [ALICE]}, {"approvers": [ALICE, MALLORY]}, "flakeship:gate.approvers"),
+        ({"signers": [ALICE, BOB]}, {"signers": []}, "flakeship:gate.signers"),
+        ({"signers": [ALICE, BOB]}, {"signers": [BOB, MALLORY]}, "flakeship:gate.signers"),
     ],
 )
 def test_a_gate_that_is_laxer_than_asked_for(
@@ -47,6 +57,22 @@ def test_a_stricter_revision_is_fine() -> None:
     (said,) = told({"revision": "pushed"})
     assert "clean" in said
     assert "pushed" in said
+
+
+def test_the_keys_that_may_not_be_named_are_told() -> None:
+    (said,) = told({"approvers": [BOB]}, approvers=[MALLORY, BOB])
+    refused, _, allowed = said.partition("allowed")
+    assert (MALLORY in refused, BOB in refused) == (True, False)
+    assert (MALLORY in allowed, BOB in allowed) == (False, True)
+
+
+def test_a_stack_that_takes_releases_from_elsewhere() -> None:
+    assert told({"from": ["dev", "staging"]}) == []
+    (said,) = told({"from": ["qa"]})
+    assert "flakeship:promoteFrom" in said
+    assert "qa" in said
+    # a stack of the same name in another project is another one
+    assert len(told({"from": ["organization/servers/staging"]})) == 1
 
 
 def test_a_stack_that_builds_where_it_must_not() -> None:
