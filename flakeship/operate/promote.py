@@ -30,8 +30,8 @@ def command(stack: Stack, upstream: str, options: Sequence[str] = (), *, yes: bo
             code="promotion-elsewhere",
             key=f"stack {stack.name}",
             given=upstream,
-            remedy=f"run `make promote FROM={known} TO={stack.name}`; {KEY} in its settings says from "
-            "where",
+            remedy=f"run `make promote FROM={known} TO={stack.name}`; {KEY} in its settings says "
+            "from where",
         )
     asked = ["--yes", "--skip-preview"] if yes else []
     return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]
