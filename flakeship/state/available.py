@@ -54,6 +54,5 @@ def unreachable(said: str) -> FlakeshipError | None:
         code="backend-unavailable",
         key=URL,
         given=redacted(os.environ.get(URL, "")),
-        remedy="check the URL, the credentials and the network (docs/how-to/shared-state.md). "
-        "Nothing was changed",
+        remedy="check the URL, the credentials and the network (docs/how-to/shared-state.md)",
     )
