@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pulumi
 from pulumi.runtime.settings import _get_rpc_manager
@@ -45,6 +45,15 @@ def run(main: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     with log.cleaned(stdout=True):
         log.configure_debug()
         pulumi.run(program)
+
+
+def leave(error: FlakeshipError) -> NoReturn:
+    """Show an error and leave, before anything that was just declared happens.
+
+    Where the program raised it, the SDK would register all of that before it ended.
+    """
+    pulumi.log.error(str(error))
+    os._exit(SHOWN)
 
 
 def begin(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

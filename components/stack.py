@@ -38,7 +38,7 @@ from flakeship.targets import registry
 from flakeship.targets.base import Plan, TargetSpec
 
 from . import changes, images, lifecycle, outputs, promotion, resource
-from .protection import Protection, Stable
+from .protection import Protection, Stable, recorded
 from .states import States
 from .timing import Timing
 
@@ -86,20 +86,22 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     for warning in (*revoked, *found.warnings, *plan.warnings, *kept_files):
         pulumi.log.warn(lines(warning))
     await images.obtain_files(files, plan, preview=preview)
-    protected = _protect(declares.STABLE, given, before.outputs, plan, pinned)
+    protected = await _protect(declares.STABLE, given, before.outputs, plan, pinned)
     if given.promote_from:
         moved = {host: release.name for host, release in plan.releases.items()}
         promotion.Promotion(given.promote_from, {"gate": given.gate, "releases": moved})
+    # nothing of what is declared from here on happens before the next await
     built = images.declare(files, plan)
     done = graph(plan, built)
     images.declare_copies(given.image_store, plan, done)
+    protected.refuse_removal(stack)
     if preview and protected.names:
         pulumi.log.info(f"protected against removal: {', '.join(protected.names)}")
 
     # through the verifications: a failed run leaves the ledger as it was (decision 0005)
     releases = list(plan.releases.values())
     origins = {record.name: record.origin for record in found.promoted}
-    header = state_outputs.header(spec.name, given.promote_from)
+    header = state_outputs.header(spec.name, given.promote_from, protect=given.protect)
     artifacts = pulumi.Output.all(*(built[release.name].artifact for release in releases))
     verified = pulumi.Output.all(artifacts, *done.evidence).apply(
         lambda seen: [
@@ -119,15 +121,16 @@ async def deploy(spec: TargetSpec, known: States) -> dict[str, Any]:
     return outputs.current(header, before, verified, kept, done)
 
 
-def _protect(
+async def _protect(
     stable: Stable, given: AnySettings, before: StackOutputs, plan: Plan, pinned: Collection[str]
 ) -> Protection:
     """Protect what is stable in what is declared from now on, where the settings ask for it."""
     retain = given.retain_releases
     in_use = protection.images(before.running, before.ledger, plan.releases, retain, pinned)
-    protected = Protection(stable, in_use)
-    if given.protect:
-        protected.begin()
+    may_have = given.protect or before.protect
+    known = await recorded(pulumi.get_stack()) if may_have else []
+    protected = Protection(stable, in_use, given.protect, known)
+    protected.begin()
     return protected
 
 

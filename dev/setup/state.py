@@ -53,7 +53,7 @@ def backend(env: Mapping[str, str]) -> Backend:
     if env.get("PULUMI_ACCESS_TOKEN"):
         return Backend("", "yours: PULUMI_ACCESS_TOKEN is set")
     if where := login(env):
-        from flakeship.system.process import redacted  # noqa: PLC0415 - `make` asks each time
+        from flakeship.system.redaction import redacted  # noqa: PLC0415 - `make` asks each time
 
         return Backend("", f"yours: logged in to {redacted(where)}")
     return Backend(

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from flakeship.model.errors import CommandError, FlakeshipError
 from flakeship.nix.store import NIX
-from flakeship.system.process import redacted, run
+from flakeship.system.process import run
+from flakeship.system.redaction import redacted
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from flakeship.model.sizes import MIB
 from flakeship.model.text import cut, lines, one_line
 from flakeship.nix.messages import BUILD, JSON, WARNING, event
-from flakeship.system.process import redacted
+from flakeship.system.redaction import redacted
 from flakeship.system.waiting import Waiting
 
 log = logging.getLogger(__name__)

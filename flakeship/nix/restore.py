@@ -14,7 +14,8 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.nix import build, image_store, store
 from flakeship.nix.build import BuildRequest
 from flakeship.nix.store import NIX
-from flakeship.system.process import redacted, run
+from flakeship.system.process import run
+from flakeship.system.redaction import redacted
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from flakeship.model.evidence import table
 from flakeship.nix import store
 from flakeship.operate import plugins
 from flakeship.release import access
+from flakeship.rollout import protection
 from flakeship.rollout.summary import Summary
 from flakeship.state.outputs import newer, refuse_older
 from flakeship.state.resources import IMAGE, VERIFICATION
@@ -108,8 +109,8 @@ def refuse_protected(stack: Stack) -> None:
             code="stack-protected",
             key=f"stack {stack.name}",
             remedy="to lift it, run `pulumi config set flakeship:protect false` and `pulumi up`, "
-            "or for one resource `pulumi state unprotect URN`",
-            details=[f"  pulumi state unprotect '{urn}'" for urn in found],
+            "or for one resource, and for one that is no longer declared",
+            details=protection.unprotect(found),
         )
 
 

@@ -71,11 +71,21 @@ def approve(stack: Stack, release: str, key: Path) -> Approval:
 def record_all(made: Statements, stack: Stack) -> None:
     """Record statements, and see that they are where this project's stacks read them.
 
-    Raises FlakeshipError: statement-elsewhere, and as flakeship.state.statements.add.
+    Raises FlakeshipError: statement-elsewhere, statement-unseen, and as
+    flakeship.state.statements.add.
     """
     statements.add(made, stack.name)
     name = statements.beside(stack.name)
-    known = statements.read(exported(name).raw_outputs)
+    try:
+        known = statements.read(exported(name).raw_outputs)
+    except FlakeshipError as error:
+        raise FlakeshipError(
+            f"the statement was recorded, but could not be read again: {error.what}",
+            code="statement-unseen",
+            key=f"stack {name}",
+            given=error.given,
+            remedy=error.remedy,
+        ) from error
     if known.with_more(made) != known:
         raise FlakeshipError(
             "the statement was recorded in another backend than the stacks of this project have",

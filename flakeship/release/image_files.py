@@ -9,7 +9,7 @@ from pathlib import Path
 from flakeship.model.release import Artifact, Record, Release
 from flakeship.nix import restore, store
 from flakeship.nix.build import BuildRequest
-from flakeship.system.process import redacted
+from flakeship.system.redaction import redacted
 
 
 def are_here(release: Release) -> bool:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flakeship.model.errors import CommandError, FlakeshipError
-from flakeship.system.process import redacted
+from flakeship.system.redaction import redacted
 
 URL = "PULUMI_BACKEND_URL"
-CLOSED = re.compile(r"unable to open ([a-z ]+) (?:\"[^\"]*\"|\S+): (.*)")
+CLOSED = re.compile(r"unable to open ([A-Za-z ]+) (?:\"[^\"]*\"|\S+): (.*)")
 """A database or a bucket that cannot be opened, and why."""
 NO_LOGIN = "PULUMI_ACCESS_TOKEN must be set"
 """Of the service of Pulumi, which is asked for every URL whose scheme is of no other backend."""
@@ -44,16 +44,15 @@ def available(remedy: str) -> Iterator[None]:
 
 def unreachable(said: str) -> FlakeshipError | None:
     """The error for a backend that cannot be used, by what Pulumi said; None for anything else."""
+    said = redacted(said)
     closed = CLOSED.search(said)
     if not (closed or NO_LOGIN in said or LOST.search(said)):
         return None
-    said = redacted(said)
     why = closed[2] if closed else said.splitlines()[-1].removeprefix("error: ")
     return FlakeshipError(
         f"the backend that keeps the state cannot be used: {why}",
         code="backend-unavailable",
         key=URL,
         given=redacted(os.environ.get(URL, "")),
-        remedy="check the URL, the credentials and the network (docs/how-to/shared-state.md). "
-        "Nothing was changed",
+        remedy="check the URL, the credentials and the network (docs/how-to/shared-state.md)",
     )

@@ -2,7 +2,8 @@
 
 They are written and read here alone. Their shape, as plain values:
 
-    flakeship  {schema, version, target, promote_from}: who wrote them, and whose releases it takes
+    flakeship  {schema, version, target, promote_from, protect}: who wrote them, whose releases it
+               takes, and whether it protects what is stable
     running    the name of the release that runs, by host
     releases   the ledger, newest first
     servers    by name: what ServerOutput has, with the target's own part below the target's name
@@ -62,6 +63,7 @@ class StackOutputs:
     version: str = ""
     target: str = ""
     promote_from: str = ""
+    protect: bool = False  # whether the last good run protected anything
     running: dict[Word, ReleaseName] = field(default_factory=dict)
     ledger: Annotated[list[Record], Field(alias="releases")] = field(default_factory=list)
     servers: dict[ServerName, ServerOutput] = field(default_factory=dict)
@@ -79,15 +81,16 @@ class Header:
     version: Text = ""
     target: NoWord = ""
     promote_from: Text = ""
+    protect: bool = False
 
 
 KNOWN = ("flakeship", "running", "releases", "servers", "machines")
 OF_SERVERS = {each.name for each in fields(ServerOutput)} - {"details"}
 
 
-def header(target: str, promote_from: str = "") -> dict[str, Any]:
+def header(target: str, promote_from: str = "", *, protect: bool = False) -> dict[str, Any]:
     """The output that says that this version wrote the others."""
-    return asdict(Header(SCHEMA, __version__, target, promote_from))
+    return asdict(Header(SCHEMA, __version__, target, promote_from, protect))
 
 
 def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
@@ -116,6 +119,7 @@ def read(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         version=head.version,
         target=target,
         promote_from=head.promote_from,
+        protect=head.protect,
         servers=servers,
         details=details,
         unknown=_without(given, {*KNOWN, target}),

@@ -20,6 +20,7 @@ from flakeship.state.available import available, unreachable
 from flakeship.state.outputs import StackOutputs
 from flakeship.state.resources import RESULT, Kind, urn_name
 from flakeship.system.process import run
+from flakeship.system.redaction import redacted
 
 T = TypeVar("T")
 STACK = "pulumi:pulumi:Stack"
@@ -178,7 +179,7 @@ def clear_pending(stack: Stack) -> None:
     try:
         run([*argv, "--suppress-outputs", "--stack", stack.name, *target])
     except CommandError as error:
-        message = error.stderr.strip() or str(error)
+        message = redacted(error.stderr.strip() or str(error))
         if not locks.is_locked(message):
             raise (unreachable(message) or error) from error
         raise locks.refusal(stack.name, locks.told(message), message) from error

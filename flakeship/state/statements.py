@@ -24,7 +24,8 @@ from flakeship.model.text import last_lines
 from flakeship.state import choice, locks
 from flakeship.system import temporary
 from flakeship.system.backoff import backoff
-from flakeship.system.process import redacted, run
+from flakeship.system.process import run
+from flakeship.system.redaction import redacted
 
 STACK = "flakeship-statements"
 FILE = "more.json"

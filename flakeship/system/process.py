@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 import resource
 import shlex
 import signal
@@ -23,13 +22,10 @@ from flakeship.model.text import EVIDENCE, LINE, cut
 from flakeship.system.interrupt import deferred
 from flakeship.system.keeper import KEEPER
 from flakeship.system.pipes import Kept, Lines, Reader, pump
+from flakeship.system.redaction import redacted
 
 log = logging.getLogger(__name__)
 
-SECRET_PARAMETER = re.compile(
-    r"([?&][\w.-]{0,64}(?:token|secret|passw|key|sig|cred)[\w.-]{0,64}=)[^&\s'\"]+", re.IGNORECASE
-)
-USER = re.compile(r"(://)[^/@\s]+(?:@|…$)")  # the end of a text that was cut may be in it
 LAST_LINES = 20  # of a failed command's standard error, which an error repeats
 MOST = 4 * MIB  # bytes of a pipe that are kept
 GRACE = 1.0  # seconds between the two signals that end a command
@@ -222,11 +218,6 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
     except (ProcessLookupError, PermissionError):  # the number may be another user's by now
         return False
     return True
-
-
-def redacted(text: str) -> str:
-    """A text without the credentials that a URL in it may hold: of the user, and in its query."""
-    return SECRET_PARAMETER.sub(r"\1…", USER.sub(r"\1…@", text))
 
 
 def _named(command: Sequence[str]) -> str:

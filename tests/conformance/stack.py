@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import changes, program, stack
+from components import changes, lifecycle, program, protection, stack
 from flakeship.model.codec import plain
 from flakeship.model.errors import FlakeshipError
 from flakeship.model.release import Artifact, File, Release
@@ -95,6 +95,8 @@ class Deployed:
             patch.setattr(stack, "Flake", lambda *_: Evaluated(found))
             patch.setattr(image_files, "are_here", lambda _: self.here)
             patch.setattr(changes, "report", nothing)
+            patch.setattr(protection, "exported", lambda _: self.stack)
+            patch.setattr(lifecycle, "leave", left)
             # mocks have no server that hooks could call back
             patch.setattr(pulumi, "ErrorHook", lambda *_: None)
             patch.setattr(pulumi, "ResourceHook", lambda *_: None)
@@ -117,6 +119,11 @@ class Deployed:
             raise RuntimeError("a check failed")
 
         return {name: refuse if fail and fail in name else run for name, run in every.items()}
+
+
+def left(error: FlakeshipError) -> None:
+    """In the place of a process that ends."""
+    raise error
 
 
 def refusal(act: Callable[[], object]) -> FlakeshipError | None:

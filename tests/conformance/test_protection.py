@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 
 import pytest
@@ -11,7 +12,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.operate import actions
 from flakeship.state.resources import IMAGE
 from tests.conformance.small_engine import Run
-from tests.conformance.stack import Deployed
+from tests.conformance.stack import Deployed, refusal
 from tests.unit.model.test_ledger import release
 
 # a provider's package may import what is deprecated
@@ -62,3 +63,31 @@ def test_no_release_removes_what_is_protected(deployed: Deployed) -> None:
         deployed.up(release(number), protect="true")
     deployed.up(release(7), protect="true")
     assert images(deployed) == {release(7).name}
+
+
+def test_what_is_protected_and_not_declared_any_more_is_refused(deployed: Deployed) -> None:
+    for _ in range(2):
+        deployed.up(protect="true")
+    before = deployed.last
+    less = [each for each in deployed.settings["servers"] if each["name"] != "db"]
+    kept = {"protect": "true"}
+    for settings in ({"servers": less, **kept}, {"servers": less}):
+        error = refusal(partial(deployed.preview, **settings))
+        assert error
+        assert error.code == "protected-removal"
+        lost = [each for each in before.resources.values() if each.protected]
+        assert {line.split("'")[1] for line in error.details} == {
+            each.urn for each in lost if "db" in each.name
+        }
+    deployed.preview(TWO, **kept)
+    small = {"retainReleases": "1", **kept}
+    if deployed.spec.features.standby:
+        small["standbyReleases"] = "0"
+    error = refusal(lambda: deployed.preview(TWO, **small))
+    assert error
+    assert error.code == "protected-removal"
+    assert all(ONE.name in line for line in error.details)
+
+    for each in before.resources.values():
+        each.protected = False  # as `pulumi state unprotect` does
+    deployed.up(TWO, servers=less, **small)

@@ -43,3 +43,27 @@ def test_what_is_stable_is_protected(stack: FakeStack) -> None:
     assert stack.flakeship("sweep", "--before-destroy").code == 0
     stack.pulumi("destroy", "--yes", "--skip-preview")
     assert stack.state().get("resources", []) == []
+
+
+def test_a_run_that_would_remove_what_is_protected_changes_nothing(stack: FakeStack) -> None:
+    stack.config("protect", "true")
+    stack.up()
+    stack.up()
+    first, before = stack.running(), stack.resources()
+    stack.write("two")
+    stack.config("standbyReleases", "0")
+    stack.config("retainReleases", "1")
+    for protect in ("true", "false"):
+        stack.config("protect", protect)
+        refused = stack.pulumi("up", "--yes", "--skip-preview", check=False)
+        assert refused.code != 0
+        assert "protected resources would be removed" in refused.stdout + refused.stderr
+        assert stack.resources() == before
+
+    resources = stack.state()["resources"]
+    for urn in [each["urn"] for each in resources if each.get("protect") and first in each["urn"]]:
+        assert f"pulumi state unprotect '{urn}'" in refused.stdout + refused.stderr
+        stack.pulumi("state", "unprotect", "--yes", urn)
+    stack.up()
+    assert stack.running() != first
+    assert protected(stack) == set()

@@ -12,7 +12,7 @@ from flakeship.model.errors import FlakeshipError
 from flakeship.model.evidence import table
 from flakeship.rollout.changes import ServerChange, removed_machines
 from flakeship.state.outputs import ServerOutput
-from flakeship.state.resources import replacing
+from flakeship.state.resources import COMMAND, Kind, replacing
 from flakeship.state.stack import Resource, Stack
 from flakeship.system.files import tidy
 from flakeship.targets.base import SweepResult, Verified
@@ -52,14 +52,16 @@ class LocalOperator:
 
         Raises FlakeshipError: `workstation-mismatch`, `checkout-mismatch`.
         """
-        if not self.stack.outputs.schema:
-            return  # 0.1 asked for other things
-        for server, moved in self.stack.of(CUTOVER).items():
-            workstation.require(moved.request(CutoverRequest).workstation, server)
-        for machine_id, started in self.stack.of(MACHINE).items():
-            workstation.require(started.request(MachineRequest).workstation, machine_id)
-        for disk, made in self.stack.of(DATA_DISK).items():
-            workstation.require(made.request(DataDiskRequest).workstation, f"data disk {disk}")
+        asked: dict[Kind, type[CutoverRequest | MachineRequest | DataDiskRequest]] = {
+            CUTOVER: CutoverRequest,
+            MACHINE: MachineRequest,
+            DATA_DISK: DataDiskRequest,
+        }
+        for kind, request in asked.items():
+            for subject, made in self.stack.of(kind).items():
+                if made.token != COMMAND:  # 0.1 asked for other things
+                    name = f"data disk {subject}" if kind == DATA_DISK else subject
+                    workstation.require(made.request(request).workstation, name)
 
     def login(self, name: str) -> Sequence[str] | None:
         """By the server's entry in ssh_config; older machines do not run.

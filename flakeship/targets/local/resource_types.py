@@ -17,6 +17,7 @@ from flakeship.targets.local.resources import (
     CutoverRequest,
     DataDiskRequest,
     MachineRequest,
+    MadeDisk,
     VerifyMachineRequest,
 )
 
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
     from flakeship.targets.local.machine_state import MachineRecord
 
 
-def _ensure_data_disk(request: DataDiskRequest, _: str) -> None:
-    from flakeship.targets.local import data_disks
+def _ensure_data_disk(request: DataDiskRequest, previous: str) -> MadeDisk:
+    """Create or grow a disk; one that has been made somewhere is there alone."""
+    from flakeship.targets.local import data_disks, workstation
 
+    if previous:
+        made = codec.parse(MadeDisk, previous)
+        workstation.require(made.workstation, f"data disk {request.name} of {request.server}")
     data_disks.ensure(request)
+    return MadeDisk(request.workstation)
 
 
 def _delete_data_disk(request: DataDiskRequest, _: str) -> None:

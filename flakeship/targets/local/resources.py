@@ -38,6 +38,13 @@ class DataDiskRequest(InStack):
 
 
 @dataclass(frozen=True)
+class MadeDisk:
+    """A data disk that is there; `workstation` is as in its request."""
+
+    workstation: str = ""
+
+
+@dataclass(frozen=True)
 class MachineRequest(InStack):
     """One QEMU machine of a server; `machine` is its id, a model.machine.MachineId.
 

@@ -125,12 +125,16 @@ def test_a_backend_that_is_no_folder_tells_of_a_run_only_by_its_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def run(_: list[str], **__: object) -> Result:
-        raise CommandError("failed", 255, "error: the stack is currently locked by 1 lock(s)")
+        where = "postgres://state:hidden@db.example.com/state"
+        message = f"error: the stack at {where} is currently locked by 1 lock(s)"
+        raise CommandError("failed", 255, message)
 
     monkeypatch.setenv("PULUMI_BACKEND_URL", "postgres://state@db.example.com/state")
     monkeypatch.setattr(module, "run", run)
-    with pytest.raises(LockedError):
+    with pytest.raises(LockedError) as caught:
         module.without_pending(stack(MACHINE))
+    assert "db.example.com" in str(caught.value)
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,11 @@ def test_a_backend_that_is_no_folder_tells_of_a_run_only_by_its_lock(
             "no such host",
             "no such host",
         ),
+        (
+            'error: unable to open PostgreSQL database "postgres://state:hidden@db/state": failed '
+            'to ping: cannot parse "postgres://state:hid@den/hidden@db/state": bad URL',
+            "failed to ping: cannot parse",
+        ),
         ("error: PULUMI_ACCESS_TOKEN must be set for login during x sessions", "must be set"),
         ("error: read .pulumi/meta.yaml: dial tcp 192.0.2.1:5432: i/o timeout", "i/o timeout"),
     ],
@@ -157,7 +166,7 @@ def test_a_backend_that_cannot_be_used_is_one_line_without_its_password(
         raise CommandError("`pulumi stack` failed", 255, message)
 
     monkeypatch.setattr(module, "run", run)
-    monkeypatch.setenv("PULUMI_BACKEND_URL", "postgres://state:hidden@db/state")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "postgres://state:hid den/hidden@db/state")
     for act in (module.selected, lambda: module.clear_pending(stack(MACHINE))):
         with pytest.raises(FlakeshipError) as caught:
             act()
@@ -167,7 +176,7 @@ def test_a_backend_that_cannot_be_used_is_one_line_without_its_password(
         )
         assert caught.value.given == "postgres://…@db/state"
         assert why in caught.value.what
-        assert "hidden" not in str(caught.value)
+        assert "hid" not in str(caught.value)
 
 
 def test_a_run_under_way_may_have_nothing_pending(

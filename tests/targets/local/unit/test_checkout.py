@@ -14,23 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from flakeship.model import codec
 from flakeship.state.stack import Stack
 from flakeship.system import tcp
 from flakeship.targets.local import (
     checkout,
     copies,
     cutover,
-    data_disks,
     machine,
     qemu_process,
     workstation,
 )
 from flakeship.targets.local.inspect import inspect
-from flakeship.targets.local.machine_state import MachineRecord
 from flakeship.targets.local.operate import LocalOperator
-from flakeship.targets.local.resource_types import TYPES
-from flakeship.targets.local.resources import DATA_DISK, DataDiskRequest
 from tests.targets.local.unit.qemu_world import (
     FILES,
     cutover_request,
@@ -40,8 +35,6 @@ from tests.targets.local.unit.qemu_world import (
     request,
 )
 from tests.targets.local.unit.test_inspect import settings
-from tests.targets.local.unit.test_operate import resource
-from tests.unit.operate.test_verify import header
 
 FIRST = Path("first")
 
@@ -189,28 +182,6 @@ def test_another_checkout_is_refused(monkeypatch: pytest.MonkeyPatch, directory:
         assert (error.code, error.allowed) == ("checkout-mismatch", recorded.workstation[-12:])
     moved = replace(cutover_request(recorded.id), workstation=recorded.workstation)
     assert refusal(lambda: cutover.remove(moved)).code == "checkout-mismatch"
-    assert not FILES.directory.exists()
-
-
-def test_what_another_checkout_has_is_neither_changed_nor_said_to_be_removed(
-    monkeypatch: pytest.MonkeyPatch, directory: Path
-) -> None:
-    place = workstation.identity()
-    disk = DataDiskRequest("dev", "web", "pg", 8, place)
-    started = MachineRecord("web-aaaa-1", 1, "kvm", {22: 2222}, place)
-    stack = Stack("dev", {"resources": [header("local"), resource(DATA_DISK, "web.pg", disk)]})
-    LocalOperator(stack).refuse_elsewhere()
-    monkeypatch.chdir(directory)
-    start = TYPES["Machine"].create
-    for act in (
-        lambda: data_disks.ensure(disk),
-        lambda: data_disks.delete(disk),
-        # a first run that failed has recorded nothing in the outputs
-        lambda: start(request(workstation=workstation.identity()), codec.dump(started)),
-        LocalOperator(stack).refuse_elsewhere,
-    ):
-        error = refusal(act)
-        assert (error.code, error.allowed) == ("checkout-mismatch", place[-12:])
     assert not FILES.directory.exists()
 
 
