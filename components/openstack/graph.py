@@ -9,7 +9,6 @@ from typing import Any
 import pulumi
 
 from flakeship.model import codec
-from flakeship.model.evidence import Evidence
 from flakeship.rollout.ownership import Owner
 from flakeship.rollout.retention import Publication
 from flakeship.state.resources import VERIFICATION
@@ -27,12 +26,10 @@ from flakeship.targets.openstack.resources import (
 from ..nix_image import NixImage
 from ..outputs import Deployment, Graph
 from ..protection import Stable
-from .image_access import declare_shares, declare_visibility
+from .image_access import Evidences, declare_shares, declare_visibility
 from .network import Address, Cutover
 from .server import Server, ServerArgs, TestServer, TestServerArgs
 from .shared import Shared, declare_shared
-
-Evidences = Sequence[pulumi.Output[Evidence]]
 
 
 @dataclass(frozen=True)

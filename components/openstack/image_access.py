@@ -11,7 +11,7 @@ from flakeship.model.evidence import Evidence
 from flakeship.targets.openstack.plan import StackPlan
 from flakeship.targets.openstack.resources import IMAGE_VISIBILITY, SHARE
 
-from .glance_image import ImageVisibility
+from .glance_image import GlanceImage, ImageVisibility
 from .shared import Shared
 
 Evidences = Sequence[pulumi.Output[Evidence]]
@@ -30,8 +30,8 @@ def declare_visibility(
     verified = pulumi.Output.all(*evidence)
 
     def ids(*, shown: bool) -> list[pulumi.Output[str]]:
-        images = [it.image for name, it in shared.published.items() if (name in desired) == shown]
-        return [pulumi.Output.all(verified, image).apply(lambda it: str(it[1])) for image in images]
+        found = [it for name, it in shared.published.items() if (name in desired) == shown]
+        return [_image(it, verified) for it in found]
 
     ImageVisibility(
         IMAGE_VISIBILITY,
@@ -55,10 +55,15 @@ def declare_shares(
         for project in plan.context.settings.options.share_with:
             ImageAccess(
                 SHARE.name(f"{name}-{project}"),
-                image_id=pulumi.Output.all(verified, image.image).apply(lambda it: str(it[1])),
+                image_id=_image(image, verified),
                 member_id=project,
                 # Glance takes no second one, and a killed run may have left it
                 opts=pulumi.ResourceOptions.merge(
                     opts, pulumi.ResourceOptions(import_=plan.members.get((name, project)))
                 ),
             )
+
+
+def _image(image: GlanceImage, verified: pulumi.Output[list[Evidence]]) -> pulumi.Output[str]:
+    """The id of an image, once all is verified."""
+    return pulumi.Output.all(verified, image.image).apply(lambda it: str(it[1]))

@@ -33,6 +33,11 @@ def command(stack: Stack, upstream: str, options: Sequence[str] = (), *, yes: bo
             remedy=f"run `make promote FROM={known} TO={stack.name}`; {KEY} in its settings says "
             "from where",
         )
+    return update(stack, options, yes=yes)
+
+
+def update(stack: Stack, options: Sequence[str], *, yes: bool) -> list[str]:
+    """The argv of an update of a stack, which asks unless told `yes`; `options` come last."""
     asked = ["--yes", "--skip-preview"] if yes else []
     return ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]
 

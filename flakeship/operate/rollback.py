@@ -57,9 +57,8 @@ def roll_back(stack: Stack, chosen: Record, options: Sequence[str] = (), *, yes:
 
     Somebody who says no, and an update that fails, leave the settings as they were.
     """
-    asked = ["--yes", "--skip-preview"] if yes else []
-    argv = ["pulumi", "up", "--suppress-outputs", *asked, "--stack", stack.name, *options]
     upstream = promote.expected(stack) if promote.source(stack) else {}
+    argv = promote.update(stack, options, yes=yes)
     code = foreground(argv, os.environ | upstream | {ROLLBACK: chosen.name})
     if code == 0:
         run(["pulumi", "config", "set", KEY, chosen.name, "--stack", stack.name])

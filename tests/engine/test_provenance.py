@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from flakeship.release import gate
 from flakeship.release.gate import Candidate
 from flakeship.state import outputs, statements
 from flakeship.system.process import run
+from tests.changed import changes
 from tests.docs.markdown import blocks
 from tests.engine.conftest import FakeStack
 from tests.engine.test_promotion import after, refused, saved, staging
@@ -132,7 +132,7 @@ def test_every_byte_of_a_record_is_signed(stack: FakeStack) -> None:
     assert codes(stored) == []
     found = []
     (record,) = stored["releases"]
-    for changed in changes(record):
+    for changed in changes(record, lambda text: [flipped(text) if text else "0"]):
         try:
             found.append(codes({**stored, "releases": [changed]}))
         except FlakeshipError as error:
@@ -219,22 +219,3 @@ def verified(stack: FakeStack) -> bool:
 
 def flipped(text: str) -> str:
     return text[:-1] + ("0" if text[-1] != "0" else "1")
-
-
-def changes(value: Any) -> Iterator[Any]:
-    """Plain values that differ from this one by one byte."""
-    match value:
-        case dict():
-            for key, each in value.items():
-                yield from ({**value, key: other} for other in changes(each))
-        case list():
-            for number, each in enumerate(value):
-                yield from (
-                    [*value[:number], other, *value[number + 1 :]] for other in changes(each)
-                )
-        case bool():
-            yield not value
-        case int() | float():
-            yield value + 1
-        case str():
-            yield flipped(value) if value else "0"
